@@ -1,0 +1,145 @@
+package inventory
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// maxFile is the most that a file which the inventory names may hold.
+const maxFile = 64 << 10
+
+// authority returns the certificates that users are to trust, from the file or the field that holds them. No message
+// repeats what is in it: somebody will name the file with the key one day.
+func authority(fields map[string]value) []byte {
+	file, named := fields["certificateAuthority"]
+	inline, given := fields["certificateAuthorityData"]
+	switch {
+	case named && given:
+		inline.problem("certificateAuthority is given too: keep one of the two")
+	case named:
+		return file.authorityFile()
+	case given:
+		return inline.authorityData()
+	}
+	return nil
+}
+
+func (v value) authorityFile() []byte {
+	name, ok := v.text()
+	switch {
+	case !ok:
+		return nil
+	case name == "":
+		v.problem("is empty")
+		return nil
+	case strings.Contains(name, "-----BEGIN"):
+		v.problem("is PEM, but the name of a file is wanted: put it into one, or into certificateAuthorityData as base64")
+		return nil
+	}
+	data, fault := v.open(name)
+	if fault == "" {
+		data, fault = certificates(data)
+	}
+	if fault != "" {
+		v.problem("file %s %s", show(name), fault)
+		return nil
+	}
+	return data
+}
+
+func (v value) authorityData() []byte {
+	s, ok := v.text()
+	if !ok {
+		return nil
+	}
+	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), ""))
+	switch {
+	case strings.Contains(s, "-----BEGIN"):
+		v.problem("is PEM, but base64 of it is wanted: put it into a file and name that in certificateAuthority")
+		return nil
+	case err != nil:
+		v.problem("is not base64")
+		return nil
+	}
+	data, fault := certificates(data)
+	if fault != "" {
+		v.problem("%s", fault)
+		return nil
+	}
+	return data
+}
+
+// open returns what a file in the inventory's folder holds, or why not.
+func (v value) open(name string) (data []byte, fault string) {
+	clean := path.Clean(name)
+	if !fs.ValidPath(clean) {
+		return nil, "is outside of the inventory's folder"
+	}
+	if v.files == nil {
+		return nil, "cannot be read: there is no folder to look into"
+	}
+	// Asked before it is opened: opening a pipe would wait for somebody to write.
+	switch info, err := fs.Stat(v.files, clean); {
+	case err != nil:
+		return nil, "cannot be read: " + cause(err)
+	case !info.Mode().IsRegular():
+		return nil, "is not a regular file"
+	}
+	file, err := v.files.Open(clean)
+	if err != nil {
+		return nil, "cannot be read: " + cause(err)
+	}
+	defer file.Close()
+	data, err = io.ReadAll(io.LimitReader(file, maxFile+1))
+	if err != nil {
+		return nil, "cannot be read: " + cause(err)
+	}
+	return data, ""
+}
+
+// cause leaves out the path, which stands in the message already.
+func cause(err error) string {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err.Error()
+	}
+	return err.Error()
+}
+
+// certificates returns a PEM bundle in its one canonical form, or what is wrong with it. pem.Decode alone would skip
+// over what stands between the blocks: a key, or half of a certificate.
+func certificates(data []byte) (bundle []byte, fault string) {
+	const end = "-----END CERTIFICATE-----"
+	switch {
+	case len(data) > maxFile:
+		return nil, fmt.Sprintf("is larger than %d KiB", maxFile>>10)
+	case bytes.Contains(data, []byte("PRIVATE KEY-----")):
+		return nil, "holds a private key, which does not belong in a repository: take it out, and make a new one"
+	}
+	for n := 1; ; n++ {
+		data = bytes.TrimSpace(data)
+		if len(data) == 0 && n > 1 {
+			return bundle, ""
+		}
+		before, rest, found := bytes.Cut(data, []byte(end))
+		if !found || bytes.Count(before, []byte("-----BEGIN")) != 1 || !bytes.HasPrefix(before, []byte("-----BEGIN CERTIFICATE-----")) {
+			return nil, "does not consist of PEM certificates alone"
+		}
+		block, _ := pem.Decode(data[:len(before)+len(end)])
+		if block == nil || len(block.Headers) > 0 {
+			return nil, fmt.Sprintf("does not hold valid PEM: block %d", n)
+		}
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			return nil, fmt.Sprintf("does not hold valid certificates: block %d", n)
+		}
+		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes})...)
+		data = rest
+	}
+}

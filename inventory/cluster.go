@@ -1,0 +1,96 @@
+package inventory
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// maxClusterName is arbitrary, but the name of a context gets typed.
+const maxClusterName = 253
+
+var (
+	// As clouds name clusters: arn:aws:eks:eu-west-1:1234:cluster/prod, gke_project_zone_name.
+	clusterForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:/@+-]*[A-Za-z0-9])?$`)
+	hostForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?$`)
+)
+
+func (v value) cluster() Cluster {
+	fields, _ := v.fields("name", "server", "certificateAuthority", "certificateAuthorityData", "proxyURL", "tlsServerName")
+	var c Cluster
+	if field, ok := fields["name"]; ok {
+		c.Name = field.checked(clusterFault)
+	}
+	if field, ok := fields["server"]; ok {
+		c.Server = field.checked(func(s string) string { return urlFault(s, "https") })
+	}
+	if field, ok := fields["proxyURL"]; ok {
+		c.ProxyURL = field.checked(proxyFault)
+	}
+	if field, ok := fields["tlsServerName"]; ok {
+		c.TLSServerName = field.checked(func(s string) string {
+			if !validHost(s) {
+				return show(s) + " is neither a host name nor an IP address"
+			}
+			return ""
+		})
+	}
+	c.CertificateAuthority = authority(fields)
+	return c
+}
+
+func clusterFault(s string) string {
+	if len(s) > maxClusterName || !clusterForm.MatchString(s) {
+		return fmt.Sprintf("%s is no cluster name: letters, digits and . _ : / @ + - are allowed, the first and the last a letter or digit, at most %d in all", show(s), maxClusterName)
+	}
+	return ""
+}
+
+// urlFault says what keeps s from being a bare URL. It never repeats s, which may hold a password.
+func urlFault(s string, schemes ...string) string {
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || !printed(s):
+		return "is not a URL"
+	case u.User != nil:
+		return "holds a user name or a password, which do not belong in an inventory"
+	case !slices.Contains(schemes, u.Scheme) || u.Opaque != "":
+		return "is no URL that begins with " + strings.Join(schemes, "://, ") + "://"
+	case strings.ContainsAny(s, "?#"):
+		return "has a query or a fragment"
+	case !validHost(u.Hostname()):
+		return "names no host"
+	case !validPort(u):
+		return "has a port outside 1 to 65535"
+	}
+	return ""
+}
+
+func proxyFault(s string) string {
+	if fault := urlFault(s, "http", "https", "socks5"); fault != "" {
+		return fault
+	}
+	if u, err := url.Parse(s); err != nil || strings.Trim(u.Path, "/") != "" {
+		return "has a path, which a proxy does not have"
+	}
+	return ""
+}
+
+func validHost(s string) bool {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return true
+	}
+	return len(s) <= 253 && hostForm.MatchString(s)
+}
+
+func validPort(u *url.URL) bool {
+	if !strings.HasSuffix(u.Host, ":") && u.Port() == "" {
+		return true
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port > 0
+}

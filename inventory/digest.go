@@ -1,0 +1,109 @@
+package inventory
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+)
+
+// canonical is what two inventories that mean the same have in common. Its JSON is hashed, so a change of a field or of
+// an order changes every digest.
+type canonical struct {
+	Format       string
+	Owner        string
+	Cluster      canonicalCluster
+	RenewBefore  RenewBefore
+	KeyAlgorithm KeyAlgorithm
+	Groups       []canonicalGroup
+	Users        []canonicalUser
+}
+
+type canonicalCluster struct {
+	Name, Server, CertificateAuthority, ProxyURL, TLSServerName string
+}
+
+type canonicalGroup struct {
+	Name         string
+	ClusterRoles []canonicalGrant
+	Namespaces   map[string][]canonicalGrant
+}
+
+type canonicalUser struct {
+	canonicalGroup
+	Groups     []string
+	Expiration time.Duration
+	Until      string
+}
+
+type canonicalGrant struct{ ClusterRole, Until string }
+
+// Digest is "sha256:" and the hash of what the inventory means, with what the named files hold. It does not depend on
+// comments, on the order of users, groups and roles, on a role that is there twice, or on whether a default was written
+// down. The default expiration is in it as that of each user.
+func (inv *Inventory) Digest() string {
+	c := canonical{
+		Format: APIVersion,
+		Owner:  inv.Owner,
+		Cluster: canonicalCluster{
+			Name:                 inv.Cluster.Name,
+			Server:               inv.Cluster.Server,
+			CertificateAuthority: string(inv.Cluster.CertificateAuthority),
+			ProxyURL:             inv.Cluster.ProxyURL,
+			TLSServerName:        inv.Cluster.TLSServerName,
+		},
+		RenewBefore:  inv.Defaults.RenewBefore,
+		KeyAlgorithm: inv.Defaults.KeyAlgorithm,
+	}
+	for _, g := range inv.Groups {
+		c.Groups = append(c.Groups, canonicalGroup{g.Name, grantSet(g.ClusterRoles), namespaceSets(g.Namespaces)})
+	}
+	for _, u := range inv.Users {
+		c.Users = append(c.Users, canonicalUser{
+			canonicalGroup: canonicalGroup{u.Name, grantSet(u.ClusterRoles), namespaceSets(u.Namespaces)},
+			Groups:         slices.Compact(slices.Sorted(slices.Values(u.Groups))),
+			Expiration:     u.Expiration,
+			Until:          end(u.Until),
+		})
+	}
+	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortStableFunc(c.Users, func(a, b canonicalUser) int { return strings.Compare(a.Name, b.Name) })
+	data, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // only text, numbers, lists and maps
+	}
+	sum := sha256.Sum256(data)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func grantSet(grants []Grant) []canonicalGrant {
+	var set []canonicalGrant
+	for _, g := range grants {
+		set = append(set, canonicalGrant{g.ClusterRole, end(g.Until)})
+	}
+	slices.SortFunc(set, func(a, b canonicalGrant) int {
+		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Until, b.Until))
+	})
+	return slices.Compact(set)
+}
+
+// namespaceSets leaves out namespaces in which nothing is granted.
+func namespaceSets(namespaces map[string][]Grant) map[string][]canonicalGrant {
+	sets := map[string][]canonicalGrant{}
+	for name, grants := range namespaces {
+		if len(grants) > 0 {
+			sets[name] = grantSet(grants)
+		}
+	}
+	return sets
+}
+
+func end(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}

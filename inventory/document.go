@@ -1,0 +1,92 @@
+package inventory
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+)
+
+// document returns the root of the one YAML document in data. Where it fails it has noted why.
+func (d *decoder) document(data []byte) (value, bool) {
+	if !d.characters(data) {
+		return value{}, false
+	}
+	yamls := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	switch err := yamls.Decode(&first); {
+	case errors.Is(err, io.EOF):
+		d.note(1, 1, "", "the file is empty: for no users at all, write users: []")
+		return value{}, false
+	case err != nil:
+		d.syntax(data, err)
+		return value{}, false
+	}
+	switch err := yamls.Decode(&second); {
+	case errors.Is(err, io.EOF):
+	case err != nil:
+		d.syntax(data, err)
+		return value{}, false
+	default:
+		// kubectl's habit of several documents a file would here mean users that nobody reads.
+		d.note(second.Line, second.Column, "", "a second document begins here: an inventory is one document")
+	}
+	root := d.at(first.Content[0], "")
+	if root.null() {
+		root.problem("the document is empty: for no users at all, write users: []")
+		return value{}, false
+	}
+	return root, true
+}
+
+// characters checks that data is text in UTF-8. The YAML library does so too, but doesn't say where, and takes UTF-16.
+func (d *decoder) characters(data []byte) bool {
+	line, column := 1, 0
+	for rest := data; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		rest = rest[size:]
+		column++
+		switch {
+		case r == utf8.RuneError && size == 1:
+			d.note(line, column, "", "the file is not UTF-8")
+			return false
+		case r == '\n':
+			line, column = line+1, 0
+		case r < ' ' && r != '\t' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85:
+			d.note(line, column, "", "the control character "+strconv.QuoteRune(r)+" is not allowed")
+			return false
+		}
+	}
+	return true
+}
+
+var (
+	syntaxError   = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+	parserError   = regexp.MustCompile(`^(did not find expected (<|node content|key|'-'|',')|found undefined tag|found duplicate %|found incompatible)`)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+)
+
+// syntax notes an error of the YAML library, which knows a line at best: none stands for the first.
+func (d *decoder) syntax(data []byte, err error) {
+	line, message := 1, err.Error()
+	if m := syntaxError.FindStringSubmatch(message); m != nil {
+		message = m[2]
+		if m[1] != "" {
+			line, _ = strconv.Atoi(m[1])
+			// The library counts lines from 1 where its scanner fails, and from 0 where its parser does.
+			if parserError.MatchString(message) {
+				line++
+			}
+		}
+	}
+	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
+		before, _, _ := strings.Cut(string(data), "*"+m[1])
+		line, message = strings.Count(before, "\n")+1, noAnchors
+	}
+	d.note(line, 1, "", "the file is not YAML: "+message)
+}

@@ -1,0 +1,45 @@
+package inventory
+
+// groups decodes the groups, and declares them.
+func (v value) groups(declared *roll) []Group {
+	var groups []Group
+	for _, item := range v.items() {
+		if g, ok := item.group(declared); ok {
+			groups = append(groups, g)
+		}
+	}
+	return groups
+}
+
+func (v value) group(declared *roll) (Group, bool) {
+	fields, ok := v.fields("name", "clusterRoles", "namespaces")
+	if !ok {
+		return Group{}, false
+	}
+	return Group{
+		Name:         v.name(fields, declared),
+		ClusterRoles: clusterRoles(fields),
+		Namespaces:   namespaces(fields),
+	}, true
+}
+
+// name returns the name of a user or group. One that breaks the rules is declared too, so that it is reported once and
+// not again by everybody who refers to it.
+func (v value) name(fields map[string]value, declared *roll) string {
+	field, ok := fields["name"]
+	if !ok {
+		v.missing("name", "every "+declared.kind+" has one")
+		return ""
+	}
+	name, ok := field.text()
+	if !ok {
+		return ""
+	}
+	if fault := nameFault(name); fault != "" {
+		field.problem("%s", fault)
+	}
+	if name != "" {
+		declared.declare(field, name)
+	}
+	return name
+}

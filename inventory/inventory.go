@@ -1,0 +1,65 @@
+// Package inventory is the file that says who may use a cluster: its format, its checks and its digest.
+//
+// Parsing is strict, because a mistake here gives or takes access: whatever the format does not know is refused, and all
+// problems come at once, each with its line and column. A parsed inventory holds only names that are safe in a
+// certificate, in a path of Vault and in the name of a Kubernetes object.
+package inventory
+
+import "time"
+
+// What the first two lines of every inventory say.
+const (
+	APIVersion = "certsync.dev/v1"
+	Kind       = "Inventory"
+)
+
+// Inventory is a parsed file, with defaults applied and the files that it names read in. Lists are in the order of the
+// file; lists and maps without an element are nil.
+type Inventory struct {
+	Owner    string
+	Cluster  Cluster
+	Defaults Defaults
+	Groups   []Group
+	Users    []User
+}
+
+// Cluster is what goes into users' kubeconfigs. Every field is optional: the zero value stands for what certsync itself
+// connects to.
+type Cluster struct {
+	Name   string
+	Server string // an https URL
+	// CertificateAuthority is PEM: CERTIFICATE blocks without headers, and nothing else.
+	CertificateAuthority []byte
+	ProxyURL             string // an http, https or socks5 URL without credentials
+	TLSServerName        string
+}
+
+// Defaults hold for every user. What the file leaves out is 168h, 33% and ECDSA-P256.
+type Defaults struct {
+	Expiration   time.Duration
+	RenewBefore  RenewBefore
+	KeyAlgorithm KeyAlgorithm
+}
+
+// Group is a name that certificates may carry as O, with the grants that its members get.
+type Group struct {
+	Name         string
+	ClusterRoles []Grant            // cluster-wide
+	Namespaces   map[string][]Grant // in one namespace, by its name
+}
+
+// User is a person with one certificate. Name is its CN, Groups are its O's, all of which are declared.
+type User struct {
+	Name         string
+	Groups       []string
+	ClusterRoles []Grant            // cluster-wide
+	Namespaces   map[string][]Grant // in one namespace, by its name
+	Expiration   time.Duration      // of a certificate; the default is applied
+	Until        time.Time          // the instant at which access ends, in UTC; zero: no end
+}
+
+// Grant is a ClusterRole that is to be bound.
+type Grant struct {
+	ClusterRole string
+	Until       time.Time // the instant at which the grant ends, in UTC; zero: no end
+}

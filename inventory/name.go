@@ -1,0 +1,97 @@
+package inventory
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+)
+
+const (
+	maxNameLength      = 64 // X.520's limit for CN and O
+	maxOwnerLength     = 40
+	maxRoleLength      = 253
+	maxNamespaceLength = 63
+)
+
+var (
+	nameForm      = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._@+-]*[A-Za-z0-9])?$`)
+	ownerForm     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	namespaceForm = ownerForm // a DNS label, RFC 1123
+)
+
+// ValidName says whether s can be the name of a user or a group, in a certificate and in a path of Vault. No reserved
+// name of Kubernetes is.
+func ValidName(s string) bool { return nameFault(s) == "" }
+
+// ValidOwner says whether s can be an owner: a folder of Vault and the value of a label.
+func ValidOwner(s string) bool { return ownerFault(s) == "" }
+
+// ValidClusterRole says whether s can be granted: a legal name of a ClusterRole, which is any path segment, without the
+// # that numbers the parts of a group's binding, without blanks and control characters, and of at most 253 bytes.
+func ValidClusterRole(s string) bool { return roleFault(s) == "" }
+
+// ValidNamespace says whether s is a legal name of a namespace.
+func ValidNamespace(s string) bool { return namespaceFault(s) == "" }
+
+// nameFault says what is wrong with the name of a user or group, or nothing.
+func nameFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case s == "system:masters":
+		return "\"system:masters\" stands above all authorization, so a certificate that carries it cannot be stopped: grant cluster-admin instead"
+	case s == "kubeadm:cluster-admins":
+		return "\"kubeadm:cluster-admins\" is kubeadm's own group of cluster-admins: grant cluster-admin instead"
+	case strings.HasPrefix(strings.ToLower(s), "system:"):
+		return show(s) + " is reserved: names that begin with system: belong to Kubernetes"
+	case utf8.RuneCountInString(s) > maxNameLength:
+		return fmt.Sprintf("%s is %d characters long, a certificate has room for %d", show(s), utf8.RuneCountInString(s), maxNameLength)
+	case !nameForm.MatchString(s):
+		return show(s) + " is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit"
+	case strings.Contains(s, ".."):
+		// Vault: "relative paths not supported", for this anywhere in a path.
+		return show(s) + " is no valid name: Vault takes no path with two dots in a row"
+	}
+	return ""
+}
+
+func ownerFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > maxOwnerLength:
+		return fmt.Sprintf("%s is longer than %d characters", show(s), maxOwnerLength)
+	case !ownerForm.MatchString(s):
+		return show(s) + " is no valid owner: a-z, 0-9 and - are allowed, the first and the last not a -"
+	}
+	return ""
+}
+
+func roleFault(s string) string {
+	switch {
+	case s == "":
+		return "is empty"
+	case len(s) > maxRoleLength:
+		return fmt.Sprintf("%s is longer than %d characters", show(s), maxRoleLength)
+	case s == "." || s == ".." || strings.ContainsAny(s, "/%"):
+		return show(s) + " is no name that a ClusterRole can have: not . or .., and no / or %"
+	case strings.Contains(s, "#"):
+		return show(s) + " cannot be granted: certsync's own names use the #"
+	case !printed(s):
+		return show(s) + " cannot be granted: it holds a blank or a control character"
+	}
+	return ""
+}
+
+func namespaceFault(s string) string {
+	if len(s) > maxNamespaceLength || !namespaceForm.MatchString(s) {
+		return fmt.Sprintf("%s is no namespace: a-z, 0-9 and - are allowed, the first and the last not a -, at most %d in all", show(s), maxNamespaceLength)
+	}
+	return ""
+}
+
+// printed says that s is valid UTF-8 without blanks and without characters that a terminal would act upon.
+func printed(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return r == ' ' || unprintable(r) }) < 0
+}

@@ -1,0 +1,124 @@
+package inventory
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// header is what every inventory begins with: what follows it begins in line 4.
+const header = "apiVersion: certsync.dev/v1\nkind: Inventory\nowner: prod-eu\n"
+
+func date(year int, month time.Month, day int) time.Time {
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+}
+
+func mustParse(t testing.TB, text string, files fstest.MapFS) *Inventory {
+	t.Helper()
+	inv, err := Parse("users.yaml", []byte(text), files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+func TestParseFullExample(t *testing.T) {
+	data, err := os.ReadFile("testdata/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := certificate(t)
+	want := &Inventory{
+		Owner: "prod-eu",
+		Cluster: Cluster{
+			Name:                 "prod-eu",
+			Server:               "https://k8s.example.com:6443",
+			CertificateAuthority: ca,
+			ProxyURL:             "socks5://proxy.example.com:1080",
+			TLSServerName:        "kubernetes.default",
+		},
+		Defaults: Defaults{Expiration: 168 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: ECDSAP256},
+		Groups: []Group{{
+			Name:         "developers",
+			ClusterRoles: []Grant{{ClusterRole: "view"}},
+			Namespaces:   map[string][]Grant{"staging": {{ClusterRole: "edit"}}},
+		}},
+		Users: []User{{
+			Name:         "alice@example.com",
+			Groups:       []string{"developers"},
+			ClusterRoles: []Grant{{ClusterRole: "node-reader"}, {ClusterRole: "admin", Until: date(2027, 2, 1)}},
+			Namespaces:   map[string][]Grant{"payments": {{ClusterRole: "admin"}}},
+			Expiration:   24 * time.Hour,
+			Until:        date(2027, 7, 1),
+		}, {
+			Name:       "bob",
+			Expiration: 168 * time.Hour,
+			Until:      time.Date(2027, 6, 30, 16, 0, 0, 0, time.UTC),
+		}},
+	}
+	got := mustParse(t, string(data), fstest.MapFS{"ca.crt": {Data: ca}})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseAppliesTheBuiltInDefaults(t *testing.T) {
+	want := &Inventory{
+		Owner:    "prod-eu",
+		Defaults: Defaults{Expiration: 168 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: ECDSAP256},
+	}
+	if diff := cmp.Diff(want, mustParse(t, header+"users: []\n", nil)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseAccepts(t *testing.T) {
+	for sentence, text := range map[string]string{
+		"a byte order mark":                   "\ufeff" + header + "users: []",
+		"lines that end as on Windows":        strings.ReplaceAll(header+"users: []\n", "\n", "\r\n"),
+		"markers around the one document":     "---\n" + header + "users: []\n...\n",
+		"JSON":                                `{"apiVersion": "certsync.dev/v1", "kind": "Inventory", "owner": "x", "users": [{"name": "a"}]}`,
+		"quoted text that would be a boolean": header + "users: [{name: 'yes'}]",
+		"tagged text that would be a number":  header + "users: [{name: !!str 123}]",
+		"the longest name":                    header + "users: [{name: " + strings.Repeat("a", 64) + "}]",
+		"an empty grant list":                 header + "users: [{name: a, clusterRoles: [], namespaces: {x: []}, groups: []}]",
+		"a role with a colon":                 header + "users: [{name: a, clusterRoles: ['system:node-reader']}]",
+		"a role in two places":                header + "users: [{name: a, clusterRoles: [view], namespaces: {a: [view], b: [view]}}]",
+		"users before their groups":           header + "users: [{name: a, groups: [g]}]\ngroups: [{name: g}]",
+		"a user and a group of one name":      header + "users: [{name: a}]\ngroups: [{name: a}]",
+		"the shortest expiration":             header + "users: [{name: a, expiration: 10m}]",
+		"the longest expiration":              header + "users: [{name: a, expiration: 2147483647s}]",
+		"a renewal that just fits":            header + "defaults: {expiration: 10h, renewBefore: 9h}\nusers: []",
+		"an end on the last day there is":     header + "users: [{name: a, until: 9999-12-30}]",
+		"a server in IPv6 with a path":        header + "cluster: {server: 'https://[2001:db8::1]:6443/k8s/clusters/c-1'}\nusers: []",
+		"a cluster's name as on EKS":          header + "cluster: {name: 'arn:aws:eks:eu-west-1:1234:cluster/prod'}\nusers: []",
+	} {
+		t.Run(sentence, func(t *testing.T) { mustParse(t, text, nil) })
+	}
+}
+
+func TestParseUntil(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		written string
+		want    time.Time
+	}{
+		"a day is included":                {"2027-06-30", date(2027, 7, 1)},
+		"a quoted day":                     {"'2027-12-31'", date(2028, 1, 1)},
+		"the day before a leap day":        {"2028-02-28", date(2028, 2, 29)},
+		"a time is exact":                  {"2027-06-30T18:00:00Z", time.Date(2027, 6, 30, 18, 0, 0, 0, time.UTC)},
+		"a time elsewhere comes in UTC":    {"2027-06-30T18:00:00+02:00", time.Date(2027, 6, 30, 16, 0, 0, 0, time.UTC)},
+		"a part of a second is not lost":   {"'2027-06-30T18:00:00.5Z'", time.Date(2027, 6, 30, 18, 0, 0, 5e8, time.UTC)},
+		"a day that is long gone is legal": {"2001-01-01", date(2001, 1, 2)},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inv := mustParse(t, header+"users: [{name: a, until: "+c.written+"}]", nil)
+			if diff := cmp.Diff(c.want, inv.Users[0].Until); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

@@ -1,0 +1,79 @@
+package inventory
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RenewBefore is how long before its end a certificate is renewed. One of the two is set.
+type RenewBefore struct {
+	Share    int // in percent of the certificate's lifetime, from 1 to 90
+	Duration time.Duration
+}
+
+// maxShare keeps a certificate from being due for renewal nearly as soon as it is issued.
+const maxShare = 90
+
+// Of returns how long before its end a certificate that lives for lifetime is renewed: never more than 90% of it, since
+// a signer may issue for less time than was asked.
+func (r RenewBefore) Of(lifetime time.Duration) time.Duration {
+	if r.Duration > 0 {
+		return min(r.Duration, share(maxShare, lifetime))
+	}
+	return share(r.Share, lifetime)
+}
+
+// String is how an inventory says it: 33% or 24h0m0s.
+func (r RenewBefore) String() string {
+	if r.Duration > 0 {
+		return r.Duration.String()
+	}
+	return fmt.Sprintf("%d%%", r.Share)
+}
+
+// share divides first: 68 years times 90 do not fit into a Duration.
+func share(percent int, d time.Duration) time.Duration {
+	return d/100*time.Duration(percent) + d%100*time.Duration(percent)/100
+}
+
+var wholePercent = regexp.MustCompile(`^-?[0-9]{1,9}%$`)
+
+func (v value) renewBefore() RenewBefore {
+	const want = "a share such as 33% or a duration such as 24h"
+	s, ok := v.scalar(want)
+	if !ok {
+		return builtIn.RenewBefore
+	}
+	if !strings.HasSuffix(s, "%") {
+		d, _, ok := v.duration(want)
+		if ok && d <= 0 {
+			v.problem("%s is not above zero", show(s))
+		}
+		if !ok || d <= 0 {
+			return builtIn.RenewBefore
+		}
+		return RenewBefore{Duration: d}
+	}
+	percent, _ := strconv.Atoi(strings.TrimSuffix(s, "%"))
+	switch {
+	case !wholePercent.MatchString(s):
+		v.problem("%s is no share in whole percent, such as 33%%", show(s))
+	case percent <= 0:
+		v.problem("%s is not above zero", show(s))
+	case percent > maxShare:
+		v.problem("%s is over %d%%: a certificate would be due again as soon as it is issued", show(s), maxShare)
+	default:
+		return RenewBefore{Share: percent}
+	}
+	return builtIn.RenewBefore
+}
+
+// fits checks a renewal that is given as a duration against an expiration.
+func (v value) fits(r RenewBefore, expiration time.Duration) {
+	if r.Duration > share(maxShare, expiration) {
+		v.problem("renewBefore %s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, maxShare, expiration)
+	}
+}

@@ -1,0 +1,155 @@
+package inventory
+
+import (
+	"fmt"
+	"io/fs"
+	"regexp"
+	"slices"
+	"strconv"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
+)
+
+// decoder is what the parts of one run share.
+type decoder struct {
+	file        string
+	files       fs.FS // may be nil
+	problems    Problems
+	suggestions int // how many more may be looked for
+}
+
+func (d *decoder) note(line, column int, path, message string) {
+	d.problems = append(d.problems, Problem{d.file, max(line, 1), max(column, 1), path, message})
+}
+
+// value is a place in the document: a node, and the path to it.
+type value struct {
+	*decoder
+	node *yaml.Node
+	path string
+}
+
+const noAnchors = "anchors, aliases and merge keys are not supported: write the value out"
+
+// at is the only way to a value, and so the one place where anchors are refused. Nothing ever follows an alias, so a
+// document that would expand to gigabytes is harmless.
+func (d *decoder) at(node *yaml.Node, path string) value {
+	v := value{d, node, path}
+	if node.Kind == yaml.AliasNode || node.Anchor != "" {
+		v.problem(noAnchors)
+	}
+	return v
+}
+
+func (v value) problem(format string, args ...any) {
+	v.note(v.node.Line, v.node.Column, v.path, fmt.Sprintf(format, args...))
+}
+
+// missing notes that a mapping lacks a key.
+func (v value) missing(key, hint string) {
+	v.note(v.node.Line, v.node.Column, join(v.path, key), "is missing: "+hint)
+}
+
+// null says that there is nothing, not that it could not be read.
+func (v value) null() bool { return v.node.Kind == yaml.ScalarNode && v.node.Tag == "!!null" }
+
+// unwanted notes that something else is wanted. An alias is a problem already.
+func (v value) unwanted(want string) {
+	switch {
+	case v.node.Kind == yaml.AliasNode:
+	case v.null():
+		v.problem("%s is wanted, but there is nothing", want)
+	case v.node.Kind == yaml.MappingNode:
+		v.problem("%s is wanted, not a mapping", want)
+	case v.node.Kind == yaml.SequenceNode:
+		v.problem("%s is wanted, not a list", want)
+	default:
+		v.problem("%s is wanted, not %s", want, show(v.node.Value))
+	}
+}
+
+// items returns the elements of a list.
+func (v value) items() []value {
+	if v.node.Kind != yaml.SequenceNode {
+		v.unwanted("a list")
+		return nil
+	}
+	if !v.tagged("!!seq") {
+		return nil
+	}
+	items := make([]value, len(v.node.Content))
+	for i, node := range v.node.Content {
+		items[i] = v.at(node, v.path+"["+strconv.Itoa(i)+"]")
+	}
+	return items
+}
+
+// entry is a key of a mapping, and its value. The path of both is that of the value.
+type entry struct {
+	name       string
+	key, value value
+}
+
+// entries returns what a mapping holds, in the order of the file and each key once.
+func (v value) entries() ([]entry, bool) {
+	if v.node.Kind != yaml.MappingNode {
+		v.unwanted("a mapping")
+		return nil, false
+	}
+	if !v.tagged("!!map") {
+		return nil, false
+	}
+	var entries []entry
+	lines := map[string]int{}
+	for i := 0; i+1 < len(v.node.Content); i += 2 {
+		key := v.at(v.node.Content[i], v.path)
+		name, ok := key.text()
+		if !ok {
+			continue
+		}
+		key.path = join(v.path, name)
+		if first, twice := lines[name]; twice {
+			key.problem("is given twice, first in line %d", first)
+			continue
+		}
+		lines[name] = key.node.Line
+		entries = append(entries, entry{name, key, v.at(v.node.Content[i+1], key.path)})
+	}
+	return entries, true
+}
+
+// fields returns the values of a mapping whose keys are known.
+func (v value) fields(known ...string) (map[string]value, bool) {
+	entries, ok := v.entries()
+	fields := make(map[string]value, len(entries))
+	for _, e := range entries {
+		if !slices.Contains(known, e.name) {
+			e.key.problem("unknown field%s", v.didYouMean(e.name, known))
+			continue
+		}
+		fields[e.name] = e.value
+	}
+	return fields, ok
+}
+
+// tagged notes an explicit tag other than want.
+func (v value) tagged(want string) bool {
+	if v.node.Style&yaml.TaggedStyle == 0 || v.node.Tag == want {
+		return true
+	}
+	v.problem("the YAML tag %s is not supported", show(v.node.Tag))
+	return false
+}
+
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}$`)
+
+// join appends a key to a path: users[0].name, or users[0]["full name"] where the key is not as keys are.
+func join(path, key string) string {
+	switch {
+	case !plainKey.MatchString(key):
+		return path + "[" + show(key) + "]"
+	case path == "":
+		return key
+	}
+	return path + "." + key
+}
