@@ -1,0 +1,187 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// Refused is why apply did not begin: exit code 3. Nothing was written.
+type Refused struct {
+	Violations []string // each names a thing and what lifts the refusal
+}
+
+func (r Refused) Error() string { return "refused: " + strings.Join(r.Violations, "; ") }
+
+// Observe reads cluster and Vault at once and returns both or an error.
+func Observe(ctx context.Context, owner string, cluster ClusterReader, store StoreReader, now func() time.Time) (Observed, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	o := Observed{}
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		o.StoreView, err = store.ObserveStore(ctx)
+		if err != nil {
+			cancel(err)
+		}
+		failed <- err
+	}()
+	var err error
+	o.ClusterView, err = cluster.ObserveCluster(ctx, owner)
+	if err != nil {
+		cancel(err)
+	}
+	if storeErr := <-failed; storeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = storeErr
+	}
+	o.At = now().UTC()
+	return o, err
+}
+
+// MakePlan observes and compares. It is all that `plan` does, and how `apply` begins; it is given readers only.
+func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterReader, store StoreReader, now func() time.Time) (Plan, error) {
+	o, err := Observe(ctx, inv.Owner, cluster, store, now)
+	if err != nil {
+		return Plan{}, err
+	}
+	if endpoint(inv.Cluster, o.Endpoint).Name == "" {
+		return Plan{}, WithHint(errors.New("users' kubeconfigs need a name for the cluster, and the connection has none"),
+			"set cluster.name in the inventory")
+	}
+	return Diff(inv, o), nil
+}
+
+// Apply makes a cluster and Vault agree with an inventory.
+type Apply struct {
+	Cluster     ClusterReader
+	Store       StoreReader
+	Access      AccessReviewer
+	StoreAccess StoreReviewer
+	Executor    *Executor
+	Self        Identity // who certsync is to the API server
+
+	// AllowEmpty lets an inventory without users take everybody's access.
+	AllowEmpty bool
+	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --yes, --expect
+	// and the question on a terminal.
+	Consent func(Plan) error
+	// Begin is told the plan that is about to be carried out.
+	Begin func(Plan)
+}
+
+// Outcome is what Apply did.
+type Outcome struct {
+	Plan   Plan
+	Events []Event // empty if there was nothing to do
+}
+
+// Failed counts the steps that did not end well.
+func (o Outcome) Failed() int {
+	n := 0
+	for _, e := range o.Events {
+		if e.Result != Done {
+			n++
+		}
+	}
+	return n
+}
+
+// Do observes, plans, asks, observes and plans again, and carries the plan out. It returns Refused if nothing may be
+// written, and any other error if nothing was written for another reason. Steps that failed are no error: they are in
+// the Outcome, and the other users' steps were done.
+func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, error) {
+	plan, err := a.plan(ctx, inv)
+	if err != nil || !plan.Changes() {
+		return Outcome{Plan: plan}, err
+	}
+	if err := a.guard(inv, plan); err != nil {
+		return Outcome{Plan: plan}, err
+	}
+	if err := a.permitted(ctx, plan); err != nil {
+		return Outcome{Plan: plan}, err
+	}
+	if err := a.Consent(plan); err != nil {
+		return Outcome{Plan: plan}, err
+	}
+	again, err := a.plan(ctx, inv)
+	if err != nil {
+		return Outcome{Plan: plan}, err
+	}
+	if again.Digest() != plan.Digest() {
+		return Outcome{Plan: again}, Refused{[]string{"the cluster or Vault changed since the plan was shown; plan again"}}
+	}
+	if err := a.begin(ctx, again); err != nil {
+		return Outcome{Plan: again}, err
+	}
+	if a.Begin != nil {
+		a.Begin(again)
+	}
+	return Outcome{Plan: again, Events: a.Executor.execute(ctx, again)}, nil
+}
+
+func (a *Apply) plan(ctx context.Context, inv *inventory.Inventory) (Plan, error) {
+	return MakePlan(ctx, inv, a.Cluster, a.Store, a.Executor.Now)
+}
+
+// begin writes the state before the first step, check-and-set: of two runs that saw the same state, one fails here.
+func (a *Apply) begin(ctx context.Context, p Plan) error {
+	err := a.Executor.Store.WriteState(ctx, State{
+		FormatVersion: FormatVersion, ClusterUID: p.ClusterUID, InventoryDigest: p.InventoryDigest,
+		Generation: p.generation + 1, RunID: a.Executor.RunID, StartedAt: a.Executor.Now().UTC(), StartedBy: a.Self.Name,
+	}, p.stateVersion)
+	if errors.Is(err, ErrPrecondition) {
+		return Refused{[]string{"another run has begun meanwhile; wait for it, then plan again"}}
+	}
+	if err != nil {
+		return fmt.Errorf("recording the start of the run: %w", err)
+	}
+	return nil
+}
+
+// permitted asks Kubernetes and Vault whether everything that the plan needs is allowed, so that a run that cannot end
+// well does not begin.
+func (a *Apply) permitted(ctx context.Context, p Plan) error {
+	denied, err := a.Access.Denied(ctx, p.permissions())
+	if err != nil {
+		return fmt.Errorf("asking what %q may do: %w", a.Self.Name, err)
+	}
+	var lacks []string
+	for _, d := range denied {
+		lacks = append(lacks, d.String())
+	}
+	if len(lacks) > 0 {
+		return WithHint(fmt.Errorf("%q may not: %s", a.Self.Name, strings.Join(lacks, "; ")),
+			"grant it in Kubernetes RBAC to the identity that runs apply; nothing was written")
+	}
+	lacks, err = a.StoreAccess.MissingCapabilities(ctx, p.storeNeeds())
+	if err != nil {
+		return fmt.Errorf("asking what certsync's Vault token may do: %w", err)
+	}
+	if len(lacks) > 0 {
+		return WithHint(fmt.Errorf("certsync's Vault token lacks %s", strings.Join(lacks, "; ")),
+			"add it to the token's policy; nothing was written")
+	}
+	return nil
+}
+
+// Summary counts the steps that were done by action, the others as "failed" and "held", and the users without a step as
+// "unchanged".
+func (o Outcome) Summary() map[string]int {
+	sum := map[string]int{"unchanged": o.Plan.Unchanged}
+	for _, e := range o.Events {
+		switch e.Result {
+		case Done:
+			sum[string(e.Action)]++
+		case Failed:
+			sum["failed"]++
+		case Held:
+			sum["held"]++
+		}
+	}
+	return sum
+}

@@ -1,0 +1,201 @@
+package reconcile
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ManagedByLabel and OwnerLabel mark every object that certsync makes. They are for people and for selectors: labels
+// can be copied by anyone who may write them, so ownership needs the name as well (see Classify).
+const (
+	ManagedByLabel = "app.kubernetes.io/managed-by"
+	ManagedByValue = "certsync"
+	OwnerLabel     = "certsync.dev/owner"
+)
+
+// RBACGroup is the API group of roles, and of User and Group subjects.
+const RBACGroup = "rbac.authorization.k8s.io"
+
+// BindingKind is ClusterRoleBinding or RoleBinding.
+type BindingKind string
+
+// The two kinds of binding.
+const (
+	ClusterRoleBinding BindingKind = "ClusterRoleBinding"
+	RoleBinding        BindingKind = "RoleBinding"
+)
+
+// Subject is who a binding serves. User and Group subjects have RBACGroup as APIGroup, ServiceAccounts have a namespace.
+type Subject struct {
+	Kind      string // User, Group or ServiceAccount
+	APIGroup  string
+	Namespace string
+	Name      string
+}
+
+// UserSubject is the subject that a certificate with this CN authenticates as.
+func UserSubject(name string) Subject {
+	return Subject{Kind: "User", APIGroup: RBACGroup, Name: name}
+}
+
+// String is how plans show a subject: a plain name for a User, kind and name for anything else.
+func (s Subject) String() string {
+	switch {
+	case s == UserSubject(s.Name):
+		return s.Name
+	case s.Namespace != "":
+		return s.Kind + "/" + s.Namespace + "/" + s.Name
+	case s.Kind == "User" || s.Kind == "Group" && s.APIGroup != RBACGroup:
+		// Another API group's User is nobody that RBAC knows.
+		return s.Kind + "/" + s.Name + " (apiGroup " + strconv.Quote(s.APIGroup) + ")"
+	}
+	return s.Kind + "/" + s.Name
+}
+
+// RoleRef is what a binding grants. It is immutable in Kubernetes.
+type RoleRef struct {
+	Kind string // ClusterRole or Role
+	Name string
+}
+
+// Binding is a ClusterRoleBinding or RoleBinding as far as certsync looks at it.
+type Binding struct {
+	Kind            BindingKind
+	Namespace       string // empty for a ClusterRoleBinding
+	Name            string
+	UID             string // empty before it exists
+	ResourceVersion string // empty before it exists
+	ManagedBy       string // value of ManagedByLabel
+	Owner           string // value of OwnerLabel
+	RoleRef         RoleRef
+	Subjects        []Subject
+}
+
+// Object is how plans, events and errors name a binding.
+func (b Binding) Object() string { return objectName(b.Kind, b.Namespace, b.Name) }
+
+func objectName(kind BindingKind, namespace, name string) string {
+	if kind == RoleBinding {
+		return string(kind) + " " + namespace + "/" + name
+	}
+	return string(kind) + " " + name
+}
+
+// SubjectKind says whom a binding of ours is for.
+type SubjectKind string
+
+// A grant is a user's own or a group's.
+const (
+	ForUser  SubjectKind = "user"
+	ForGroup SubjectKind = "group"
+)
+
+// Grant is what the name of one of our bindings says. Together with the owner, a Grant and a name map to each other
+// one to one: owners, users and groups hold no ':', roles hold no '#'.
+type Grant struct {
+	For       SubjectKind
+	Subject   string // the user's or group's name
+	Namespace string // empty: cluster-wide
+	Role      string // a ClusterRole
+	Part      int    // 1 and up; parts of a group's binding hold at most MaxSubjects members each
+}
+
+// MaxSubjects is how many members one part of a group's binding holds. The API server walks all bindings on every
+// request, and all subjects of a binding; etcd limits an object's size.
+const MaxSubjects = 1000
+
+// BindingName is the name of the binding that makes g true.
+func BindingName(owner string, g Grant) string {
+	name := "certsync:" + owner + ":" + string(g.For) + ":" + g.Subject + ":" + g.Role
+	if g.Part > 1 {
+		name += "#" + strconv.Itoa(g.Part)
+	}
+	return name
+}
+
+// ParseBindingName is the inverse of BindingName: it reports false for every name that BindingName would not give for
+// this owner.
+func ParseBindingName(owner, namespace, name string) (Grant, bool) {
+	rest, ok := strings.CutPrefix(name, "certsync:"+owner+":")
+	if !ok {
+		return Grant{}, false
+	}
+	kind, rest, ok := strings.Cut(rest, ":")
+	if !ok || kind != string(ForUser) && kind != string(ForGroup) {
+		return Grant{}, false
+	}
+	subject, rest, ok := strings.Cut(rest, ":")
+	if !ok || subject == "" {
+		return Grant{}, false
+	}
+	role, part, numbered := strings.Cut(rest, "#")
+	g := Grant{For: SubjectKind(kind), Subject: subject, Namespace: namespace, Role: role, Part: 1}
+	if numbered {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 2 {
+			return Grant{}, false
+		}
+		g.Part = n
+	}
+	if role == "" || g.For == ForUser && g.Part > 1 {
+		return Grant{}, false
+	}
+	return g, BindingName(owner, g) == name
+}
+
+// Ownership is what Classify finds.
+type Ownership int
+
+// What a binding is to an owner:
+//
+//	name of ours | both labels | verdict
+//	yes          | yes         | Ours: compared and changed
+//	yes          | no          | Planted: a conflict; somebody made it, or took the labels off
+//	no           | yes         | Copied: a note, never touched
+//	no           | no          | Foreign: somebody else's, read for existing access only
+const (
+	Foreign Ownership = iota
+	Ours
+	Planted
+	Copied
+)
+
+// Classify says whose a binding is. The Grant is meaningful for Ours and Planted.
+func Classify(owner string, b Binding) (Ownership, Grant) {
+	g, named := ParseBindingName(owner, b.Namespace, b.Name)
+	labelled := b.ManagedBy == ManagedByValue && b.Owner == owner
+	switch {
+	case named && labelled:
+		return Ours, g
+	case named:
+		return Planted, g
+	case labelled:
+		return Copied, Grant{}
+	}
+	return Foreign, Grant{}
+}
+
+// newBinding is the binding for g as it should be.
+func newBinding(owner string, g Grant, users []string) Binding {
+	b := Binding{
+		Kind: ClusterRoleBinding, Namespace: g.Namespace, Name: BindingName(owner, g),
+		ManagedBy: ManagedByValue, Owner: owner,
+		RoleRef: RoleRef{Kind: "ClusterRole", Name: g.Role},
+	}
+	if g.Namespace != "" {
+		b.Kind = RoleBinding
+	}
+	for _, u := range users {
+		b.Subjects = append(b.Subjects, UserSubject(u))
+	}
+	return b
+}
+
+// String is how a grant reads in a sentence.
+func (g Grant) String() string {
+	if g.Namespace == "" {
+		return fmt.Sprintf("ClusterRole %q cluster-wide", g.Role)
+	}
+	return fmt.Sprintf("ClusterRole %q in namespace %q", g.Role, g.Namespace)
+}

@@ -1,0 +1,96 @@
+package reconcile
+
+import (
+	"crypto"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// certificateSpec is the certificate that a user should have.
+type certificateSpec struct {
+	user       string
+	groups     []string // sorted, distinct
+	expiration time.Duration
+	algorithm  inventory.KeyAlgorithm
+	kubeconfig KubeconfigRef
+}
+
+// slack is how far signers move a certificate's times: notBefore 5 minutes back, notAfter 5 minutes early for
+// lifetimes of 8 hours and more, and clocks that differ by a little.
+const slack = 10 * time.Minute
+
+// check returns the leaf if the issued chain is what was asked for, and an error that says in what it is not. A
+// certificate that fails here is never stored: its holder would be somebody else than the inventory says.
+func (s certificateSpec) check(chain []byte, key crypto.PublicKey, now time.Time) (*x509.Certificate, error) {
+	cert, err := parseLeaf(chain)
+	if err != nil {
+		return nil, err
+	}
+	if pub, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(key) {
+		return nil, errors.New("it is for another key")
+	}
+	switch {
+	case cert.Subject.CommonName != s.user:
+		return nil, fmt.Errorf("its CN is %q", cert.Subject.CommonName)
+	case !slices.Equal(sortedSet(cert.Subject.Organization), s.groups):
+		return nil, fmt.Errorf("its O are %q, not %q", cert.Subject.Organization, s.groups)
+	case len(cert.Subject.Names) != 1+len(cert.Subject.Organization):
+		return nil, fmt.Errorf("its subject %q holds more than CN and O", cert.Subject)
+	case len(cert.DNSNames)+len(cert.EmailAddresses)+len(cert.IPAddresses)+len(cert.URIs) > 0:
+		return nil, errors.New("it has subject alternative names that nobody asked for")
+	case cert.IsCA:
+		return nil, errors.New("it is a certificate authority")
+	case !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth):
+		return nil, errors.New("it is not for client authentication")
+	case cert.NotBefore.After(now.Add(slack)):
+		return nil, fmt.Errorf("it is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339))
+	case !cert.NotAfter.After(now):
+		return nil, fmt.Errorf("it has expired at %s", cert.NotAfter.UTC().Format(time.RFC3339))
+	case cert.NotAfter.After(now.Add(s.expiration + slack)):
+		return nil, fmt.Errorf("it lives until %s, longer than the %s asked for",
+			cert.NotAfter.UTC().Format(time.RFC3339), s.expiration)
+	}
+	return cert, nil
+}
+
+// shortened says by how much less than asked a certificate lives, or "".
+func (s certificateSpec) shortened(cert *x509.Certificate, now time.Time) string {
+	lives := cert.NotAfter.Sub(now)
+	if s.expiration-lives <= slack {
+		return ""
+	}
+	return fmt.Sprintf("the signer shortened the certificate: it lives %s of the %s asked for",
+		lives.Round(time.Minute), s.expiration)
+}
+
+// leafPEM is what the ledger keeps of a chain.
+func leafPEM(leaf *x509.Certificate) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}))
+}
+
+// differences compares what a user has with what they should have. The result becomes the plan's reasons.
+func (s certificateSpec) differences(has CertificateEntry, ref KubeconfigRef) []Reason {
+	var reasons []Reason
+	if !slices.Equal(has.Groups, s.groups) {
+		reasons = append(reasons, GroupsChanged)
+	}
+	if has.KeyAlgorithm != string(s.algorithm) {
+		reasons = append(reasons, KeyAlgorithmChanged)
+	}
+	if ref.CASHA256 != s.kubeconfig.CASHA256 {
+		reasons = append(reasons, ClusterCAChanged)
+	}
+	if ref.Server != s.kubeconfig.Server || ref.ProxyURL != s.kubeconfig.ProxyURL || ref.TLSServerName != s.kubeconfig.TLSServerName {
+		reasons = append(reasons, ServerChanged)
+	}
+	if ref.Cluster != s.kubeconfig.Cluster {
+		reasons = append(reasons, ClusterNameChanged)
+	}
+	return reasons
+}

@@ -1,0 +1,206 @@
+package reconcile
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// Diff compares what an inventory wants with what was observed. It is a function of its arguments alone: the time
+// comes with what was observed, and the same inputs give the same bytes.
+//
+// Per user, credential says what a user in the inventory needs and leaver what is left of one who is not; per binding,
+// bindingDiff compares subjects. Steps that a conflict forbids are in the plan with Held set.
+func Diff(inv *inventory.Inventory, o Observed) Plan {
+	d := newDiffer(inv, o)
+	for _, u := range inv.Users {
+		d.credential(u)
+	}
+	for _, name := range d.known() {
+		if !d.active[name] {
+			d.leaver(name)
+		}
+	}
+	d.bindings()
+	d.notes()
+	d.plan.Unchanged = d.unchanged()
+	d.plan.sort()
+	return d.plan
+}
+
+// differ is the state of one Diff. What the observed world says by name is indexed once: a look-up a user must not
+// walk all bindings.
+type differ struct {
+	inv  *inventory.Inventory
+	o    Observed
+	plan Plan
+
+	active map[string]bool // users in the inventory whose access has not ended
+	lapsed map[string]bool // users in the inventory whose `until` has passed
+	users  map[string]inventory.User
+	groups map[string]inventory.Group
+
+	ours    map[string]ourBinding // by Object()
+	planted map[string]Binding    // our name without our labels, by Object()
+	parts   map[Grant][]int       // numbers of the parts that exist, sorted, by the grant's first part
+	// names has the users whom a binding of ours serves.
+	names map[string]bool
+	// serves has the bindings that are not ours by the User or Group whom they serve.
+	serves map[Subject][]Binding
+
+	// issues has the users who get a certificate in this run, with the first reason; stays those who hold a good
+	// credential already; blocked those whom a conflict keeps from getting anything new.
+	issues  map[string]Reason
+	stays   map[string]bool
+	blocked map[string]bool
+	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
+	sameInventory bool
+}
+
+type ourBinding struct {
+	Binding
+	grant Grant
+}
+
+func newDiffer(inv *inventory.Inventory, o Observed) *differ {
+	d := &differ{
+		inv: inv, o: o,
+		plan: Plan{
+			Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
+			stateVersion: o.StateVersion, endpoint: endpoint(inv.Cluster, o.Endpoint),
+		},
+		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
+		ours: map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
+		serves: map[Subject][]Binding{},
+		issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
+	}
+	if o.State != nil {
+		d.plan.generation = o.State.Generation
+		d.sameInventory = o.State.InventoryDigest == d.plan.InventoryDigest
+	}
+	d.plan.recordState = !d.sameInventory
+	for _, u := range inv.Users {
+		d.users[u.Name] = u
+		if d.ended(u.Until) {
+			d.lapsed[u.Name] = true
+		} else {
+			d.active[u.Name] = true
+		}
+	}
+	for _, g := range inv.Groups {
+		d.groups[g.Name] = g
+	}
+	d.index()
+	return d
+}
+
+// index sorts the observed bindings by whose they are.
+func (d *differ) index() {
+	for _, b := range d.o.Bindings {
+		ownership, grant := Classify(d.inv.Owner, b)
+		if ownership == Ours || ownership == Planted {
+			first := grant
+			first.Part = 1
+			d.parts[first] = append(d.parts[first], grant.Part)
+		}
+		switch ownership {
+		case Ours:
+			d.ours[b.Object()] = ourBinding{b, grant}
+			for _, s := range b.Subjects {
+				if s == UserSubject(s.Name) {
+					d.names[s.Name] = true
+				}
+			}
+			continue
+		case Planted:
+			d.planted[b.Object()] = b
+		case Copied:
+			d.note(Note{Kind: CopiedLabels, Object: b.Object(),
+				Message: "carries certsync's labels for this owner under a name that certsync does not give; it is left alone"})
+		}
+		for _, s := range b.Subjects {
+			if s.APIGroup == RBACGroup {
+				d.serves[s] = append(d.serves[s], b)
+			}
+		}
+	}
+	for _, numbers := range d.parts {
+		slices.Sort(numbers)
+	}
+}
+
+// known lists all users that the ledger, the credentials or a binding of ours name, and those whose time has passed.
+func (d *differ) known() []string {
+	names := maps.Clone(d.names)
+	for name := range d.o.Ledger {
+		names[name] = true
+	}
+	for name := range d.o.Credentials {
+		names[name] = true
+	}
+	for name := range d.lapsed {
+		names[name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}
+
+// ended reports whether access that lasts until t is over.
+func (d *differ) ended(t time.Time) bool { return !t.IsZero() && !t.After(d.o.At) }
+
+func (d *differ) note(n Note) { d.plan.Notes = append(d.plan.Notes, n) }
+
+func (d *differ) step(s Step) {
+	s.Reason = s.Reasons[0]
+	d.plan.Steps = append(d.plan.Steps, s)
+}
+
+// unchanged counts the users of the inventory that no step is for.
+func (d *differ) unchanged() int {
+	touched := map[string]bool{}
+	for _, s := range d.plan.Steps {
+		touched[s.User] = true
+		if s.Detail != nil && s.Group != "" {
+			for _, u := range slices.Concat(s.Detail.Add, s.Detail.Remove) {
+				touched[u] = true
+			}
+		}
+	}
+	n := 0
+	for _, u := range d.inv.Users {
+		if !touched[u.Name] {
+			n++
+		}
+	}
+	return n
+}
+
+// endpoint is what goes into users' kubeconfigs: what the inventory says, and otherwise what certsync itself uses. A
+// proxy or TLS name of certsync's own connection means nothing for another server.
+func endpoint(want inventory.Cluster, own Endpoint) Endpoint {
+	e := own
+	if want.Server != "" && want.Server != own.Server {
+		e.ProxyURL, e.TLSServerName = "", ""
+	}
+	e.Name = cmp.Or(want.Name, own.Name)
+	e.Server = cmp.Or(want.Server, own.Server)
+	e.ProxyURL = cmp.Or(want.ProxyURL, e.ProxyURL)
+	e.TLSServerName = cmp.Or(want.TLSServerName, e.TLSServerName)
+	if len(want.CertificateAuthority) > 0 {
+		e.CA = want.CertificateAuthority
+	}
+	return e
+}
+
+// ref is what the ledger says about kubeconfigs made for e.
+func (e Endpoint) ref() KubeconfigRef {
+	sum := sha256.Sum256(e.CA)
+	return KubeconfigRef{
+		Cluster: e.Name, Server: e.Server, CASHA256: hex.EncodeToString(sum[:]),
+		ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName,
+	}
+}

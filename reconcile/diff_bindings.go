@@ -1,0 +1,207 @@
+package reconcile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// bindings compares every grant of the inventory with the bindings that make it true, and ends the bindings of ours
+// that no grant wants.
+func (d *differ) bindings() {
+	wanted := d.grants()
+	kept := map[string]bool{}
+	for _, g := range slices.SortedFunc(maps.Keys(wanted), compareGrants) {
+		d.grant(g, sortedSet(wanted[g]), kept)
+	}
+	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
+		b := d.ours[object]
+		_, granted := d.granted(b.grant)
+		if kept[object] || granted && b.Namespace != "" && !d.o.Namespaces[b.Namespace] {
+			continue // what stands in a namespace that is being deleted goes with it
+		}
+		d.unbind(b, d.unwanted(b.grant))
+	}
+	for _, object := range slices.Sorted(maps.Keys(d.planted)) {
+		if !kept[object] {
+			d.conflict(d.planted[object], Unbind)
+		}
+	}
+}
+
+func compareGrants(a, b Grant) int {
+	return cmp.Or(cmp.Compare(a.For, b.For), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Role, b.Role))
+}
+
+// grants collects who should be a subject of what: each grant (Part 0 stands for all its parts) and its users.
+func (d *differ) grants() map[Grant][]string {
+	wanted := map[Grant][]string{}
+	members := map[string][]string{}
+	add := func(g Grant, roles []inventory.Grant, users ...string) {
+		for _, r := range roles {
+			g.Role = r.ClusterRole
+			if !d.ended(r.Until) && len(users) > 0 && d.canBind(g) {
+				wanted[g] = append(wanted[g], users...)
+			}
+		}
+	}
+	for _, u := range d.inv.Users {
+		if !d.active[u.Name] {
+			continue
+		}
+		g := Grant{For: ForUser, Subject: u.Name}
+		add(g, u.ClusterRoles, u.Name)
+		for ns, roles := range u.Namespaces {
+			g.Namespace = ns
+			add(g, roles, u.Name)
+		}
+		for _, name := range sortedSet(u.Groups) {
+			members[name] = append(members[name], u.Name)
+		}
+	}
+	for _, grp := range d.inv.Groups {
+		g := Grant{For: ForGroup, Subject: grp.Name}
+		add(g, grp.ClusterRoles, members[grp.Name]...)
+		for ns, roles := range grp.Namespaces {
+			g.Namespace = ns
+			add(g, roles, members[grp.Name]...)
+		}
+	}
+	return wanted
+}
+
+// canBind notes roles and namespaces that don't exist. A binding to a role that is missing is made: it grants nothing
+// until the role is there. In a namespace that is missing or terminating none can be made.
+func (d *differ) canBind(g Grant) bool {
+	n := Note{}
+	if g.For == ForUser {
+		n.User = g.Subject
+	} else {
+		n.Group = g.Subject
+	}
+	if g.Namespace != "" && !d.o.Namespaces[g.Namespace] {
+		n.Kind, n.Object = NamespaceMissing, "Namespace "+g.Namespace
+		n.Message = "does not exist or is being deleted: what is granted there is bound once it is there"
+		d.note(n)
+		return false
+	}
+	if !d.o.ClusterRoles[g.Role] {
+		n.Kind, n.Object = ClusterRoleMissing, "ClusterRole "+g.Role
+		n.Message = "does not exist: the binding grants nothing until it does"
+		d.note(n)
+	}
+	return true
+}
+
+// grant compares one grant with its bindings: one for a user, parts of at most MaxSubjects for a group. Members stay in
+// their part; new ones go, sorted, to the first with room.
+func (d *differ) grant(g Grant, users []string, kept map[string]bool) {
+	g.Part = 1
+	var parts []*part
+	for _, n := range d.parts[g] {
+		g.Part = n
+		parts = append(parts, d.part(g, kept))
+	}
+	g.Part = 1
+	missing := map[string]bool{}
+	for _, u := range users {
+		missing[u] = true
+	}
+	planted := false
+	for _, p := range parts {
+		p.keep(missing)
+		planted = planted || p.planted
+	}
+	for _, u := range users {
+		// A blocked user's own step says why they get nothing new.
+		if missing[u] && !planted && !d.blocked[u] {
+			parts = d.place(g, u, parts)
+		}
+	}
+	for _, p := range parts {
+		if p.planted {
+			d.conflict(d.planted[p.object()], Bind)
+		} else {
+			d.write(p)
+		}
+	}
+}
+
+// part is one binding of a grant: what is observed of it, and what it should be.
+type part struct {
+	grant    Grant
+	owner    string
+	observed *ourBinding // nil: there is none yet, or it has another roleRef
+	planted  bool
+	stay     []Subject // observed subjects that are right
+	extra    []Subject // observed subjects that are not
+	now      []string  // users to add who hold a credential
+	later    []string  // users to add once theirs is stored
+}
+
+func (p *part) object() string { return newBinding(p.owner, p.grant, nil).Object() }
+
+func (p *part) size() int { return len(p.stay) + len(p.now) + len(p.later) }
+
+// part looks up the binding for g. One of ours with another roleRef than its name says is ended first.
+func (d *differ) part(g Grant, kept map[string]bool) *part {
+	p := &part{grant: g, owner: d.inv.Owner}
+	object := p.object()
+	kept[object] = true
+	if _, ok := d.planted[object]; ok {
+		p.planted = true
+	}
+	if b, ok := d.ours[object]; ok {
+		if b.RoleRef == (RoleRef{Kind: "ClusterRole", Name: g.Role}) {
+			p.observed = &b
+		} else {
+			d.unbind(b, Drifted)
+		}
+	}
+	return p
+}
+
+// keep splits the observed subjects into those that are right and those that are not, and takes the right ones out of
+// missing: a member who is in two parts already is extra in the second.
+func (p *part) keep(missing map[string]bool) {
+	if p.observed == nil {
+		return
+	}
+	for _, s := range p.observed.Subjects {
+		if s == UserSubject(s.Name) && missing[s.Name] {
+			p.stay = append(p.stay, s)
+			delete(missing, s.Name)
+		} else {
+			p.extra = append(p.extra, s)
+		}
+	}
+}
+
+// place puts a user into the first part with room, or into a new one with the lowest free number.
+func (d *differ) place(g Grant, user string, parts []*part) []*part {
+	var into *part
+	free := 1
+	for _, p := range parts {
+		if into == nil && p.size() < MaxSubjects {
+			into = p
+		}
+		if p.grant.Part == free {
+			free++
+		}
+	}
+	if into == nil {
+		g.Part = free
+		into = &part{grant: g, owner: d.inv.Owner}
+		parts = append(parts, into)
+		slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.grant.Part, b.grant.Part) })
+	}
+	if d.stays[user] {
+		into.now = append(into.now, user)
+	} else {
+		into.later = append(into.later, user)
+	}
+	return parts
+}

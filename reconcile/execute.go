@@ -1,0 +1,184 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Executor carries out a plan. Each write is check-and-set or has a precondition, so a plan that the world has left
+// behind fails step by step instead of undoing somebody's work.
+type Executor struct {
+	Bindings    BindingWriter
+	Store       StoreWriter
+	Issuer      Issuer
+	Login       Authenticator
+	Kubeconfigs KubeconfigWriter
+
+	Random io.Reader        // crypto/rand.Reader outside of tests
+	Now    func() time.Time // time.Now outside of tests
+	// Workers bounds how many users, and how many bindings, are worked on at once. At least 1.
+	Workers int
+	// RunID is on every event, in the state and on our approvals.
+	RunID string
+	// Report is called for every step as it ends, by one goroutine at a time.
+	Report func(Event)
+}
+
+// Result says how a step ended.
+type Result string
+
+// How a step ends. Held: it was not tried, since something that it needs was not there.
+const (
+	Done   Result = "done"
+	Failed Result = "failed"
+	Held   Result = "held"
+)
+
+// Event is the end of one step.
+type Event struct {
+	Time   time.Time `json:"time"`
+	Run    string    `json:"run"`
+	User   string    `json:"user,omitempty"`
+	Group  string    `json:"group,omitempty"`
+	Action Action    `json:"action"`
+	Object string    `json:"object,omitempty"`
+	Result Result    `json:"result"`
+	Error  string    `json:"error,omitempty"`
+	Hint   string    `json:"hint,omitempty"`
+	Note   string    `json:"note,omitempty"` // done, but not quite as asked
+}
+
+// run is one execution of one plan.
+type run struct {
+	*Executor
+	plan Plan
+
+	mu      sync.Mutex
+	events  []Event
+	failed  map[string]error    // users with a step that did not end well, and why
+	objects map[string]Binding  // bindings as the last write left them, by Object()
+	broken  map[string]error    // bindings whose last write failed
+	begun   map[string]*leaving // removals whose record says "removing"; nil: that could not be written
+
+	// ownGrants has the bindings that wait for one user's credential alone.
+	ownGrants map[string][]Step
+}
+
+// execute carries out all steps and returns how each ended, in the order in which they did.
+func (x *Executor) execute(ctx context.Context, p Plan) []Event {
+	r := &run{
+		Executor: x, plan: p,
+		failed: map[string]error{}, objects: map[string]Binding{}, broken: map[string]error{},
+		begun: map[string]*leaving{}, ownGrants: map[string][]Step{},
+	}
+	for _, s := range r.at(stageIssue) {
+		r.ownGrants[s.User] = nil
+	}
+	for _, s := range r.at(stageGrant) {
+		if _, issues := r.ownGrants[s.User]; issues {
+			r.ownGrants[s.User] = append(r.ownGrants[s.User], s)
+		}
+	}
+	each(r.Workers, r.at(stageLeave), func(s Step) { r.beginRemoval(ctx, s) })
+	r.stage(ctx, stageUnbind)
+	r.stage(ctx, stageChange)
+	r.stage(ctx, stageRetire)
+	each(r.Workers, r.at(stageLeave), func(s Step) { r.finishRemoval(ctx, s) })
+	r.issueAll(ctx)
+	r.stage(ctx, stageGrant)
+	each(r.Workers, r.at(stageCleanup), func(s Step) { _ = r.attempt(ctx, s, r.purge) })
+	return r.events
+}
+
+// at lists the steps of a stage.
+func (r *run) at(st stage) []Step {
+	var steps []Step
+	for _, s := range r.plan.Steps {
+		if s.stage == st {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// stage writes the bindings of a stage, but for those that have followed a user's credential at once.
+func (r *run) stage(ctx context.Context, st stage) {
+	steps := slices.DeleteFunc(r.at(st), func(s Step) bool {
+		_, follows := r.ownGrants[s.User]
+		return st == stageGrant && s.User != "" && follows
+	})
+	each(r.Workers, steps, func(s Step) { _ = r.attempt(ctx, s, r.bind) })
+}
+
+// attempt runs one step, unless it is held or the run is over, and reports how it ended.
+func (r *run) attempt(ctx context.Context, s Step, do func(context.Context, Step) (string, error)) error {
+	note, err := "", error(nil)
+	switch {
+	case s.Held != "":
+		err = heldBack{errors.New(s.Held)}
+	case ctx.Err() != nil:
+		err = heldBack{fmt.Errorf("the run ended before: %w", context.Cause(ctx))}
+	default:
+		note, err = do(ctx, s)
+	}
+	r.end(s, note, err)
+	return err
+}
+
+// heldBack marks a step that was not tried.
+type heldBack struct{ error }
+
+func (h heldBack) Unwrap() error { return h.error }
+
+// end records and reports how a step ended.
+func (r *run) end(s Step, note string, err error) {
+	e := Event{
+		Time: r.Now().UTC(), Run: r.RunID, User: s.User, Group: s.Group, Action: s.Action, Object: s.Object,
+		Result: Done, Note: note,
+	}
+	if err != nil {
+		e.Result, e.Error, e.Hint = Failed, err.Error(), Hint(err)
+		if errors.As(err, new(heldBack)) {
+			e.Result = Held
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil && s.User != "" {
+		r.failed[s.User] = err
+	}
+	r.events = append(r.events, e)
+	if r.Report != nil {
+		r.Report(e)
+	}
+}
+
+// failure returns why a user's earlier step did not end well, or nil.
+func (r *run) failure(user string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed[user]
+}
+
+// each runs do for all items, at most workers at once, and returns when all have ended.
+func each[T any](workers int, items []T, do func(T)) {
+	next := make(chan T)
+	var group sync.WaitGroup
+	for range min(max(workers, 1), len(items)) {
+		group.Go(func() {
+			for item := range next {
+				do(item)
+			}
+		})
+	}
+	for _, item := range items {
+		next <- item
+	}
+	close(next)
+	group.Wait()
+}

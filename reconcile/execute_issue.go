@@ -1,0 +1,197 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// canaryWait is how long the signer may take for the first certificate of a run.
+	canaryWait = 30 * time.Second
+	// issueWait is how long it may take for any other. It serves 20 a second in its default settings, kubelets among
+	// them, and at most Workers of ours are waiting.
+	issueWait = 2 * time.Minute
+	// maxCanaries is how many users may fail for a reason of their own before the run stops asking.
+	maxCanaries = 3
+)
+
+// issueAll issues the certificates of a plan: one user's first, whose certificate has to work on this very cluster, then
+// the others at once.
+func (r *run) issueAll(ctx context.Context) {
+	var steps []Step
+	for _, s := range r.at(stageIssue) {
+		if s.Held != "" {
+			_ = r.attempt(ctx, s, nil)
+			r.grantOwn(ctx, s.User)
+			continue
+		}
+		steps = append(steps, s)
+	}
+	rest, silent := r.canary(ctx, steps)
+	var stopped atomic.Pointer[error]
+	if silent != nil {
+		stopped.Store(&silent)
+	}
+	each(r.Workers, rest, func(s Step) {
+		if cause := stopped.Load(); cause != nil {
+			r.end(s, "", heldBack{*cause})
+		} else if err := r.attempt(ctx, s, r.issueTo(issueWait, nil)); errors.Is(err, ErrNotIssued) {
+			// Everybody else would wait in vain as long.
+			err = fmt.Errorf("the signer has stopped issuing: %w", err)
+			stopped.CompareAndSwap(nil, &err)
+		}
+		r.grantOwn(ctx, s.User)
+	})
+}
+
+// canary serves users one at a time until a certificate has proved that it works. It returns the users who are left,
+// and why no more certificates should be requested (nil: they work). A user who fails for a reason of their own, such
+// as a denied request, says nothing about the signer, so the next one is tried.
+func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error) {
+	for i, s := range steps {
+		err := r.attempt(ctx, s, r.issueTo(canaryWait, r.prove))
+		r.grantOwn(ctx, s.User)
+		switch {
+		case err == nil:
+			return steps[i+1:], nil
+		case errors.Is(err, ErrNotIssued), errors.As(err, new(notTrusted)), i+1 == maxCanaries, ctx.Err() != nil:
+			return steps[i+1:], fmt.Errorf("the first certificate, for %s, failed: %w", s.User, err)
+		}
+	}
+	return nil, nil
+}
+
+// notTrusted is a certificate that the signer issued and the API server does not take.
+type notTrusted struct{ error }
+
+func (n notTrusted) Unwrap() error { return n.error }
+
+// prove logs in with a new certificate. It runs before anything is stored: on a cluster whose API server does not trust
+// its own signer for clients, all that apply could do is fill Vault with credentials that nobody can use.
+func (r *run) prove(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error {
+	id, err := r.Login.Authenticate(ctx, chain, key)
+	if err != nil {
+		return notTrusted{fmt.Errorf("logging in with the new certificate: %w", err)}
+	}
+	if id.Name != spec.user {
+		return notTrusted{fmt.Errorf("the API server takes the new certificate for %q", id.Name)}
+	}
+	for _, g := range spec.groups {
+		if id.Groups != nil && !slices.Contains(id.Groups, g) {
+			return notTrusted{fmt.Errorf("the API server does not see group %q in the new certificate", g)}
+		}
+	}
+	return nil
+}
+
+type proof func(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error
+
+// issueTo carries out issue, renew and reissue: approve, verify, ledger, credential. A certificate whose key died with
+// the process harms nobody; a live one that the ledger doesn't know would.
+func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, Step) (string, error) {
+	return func(ctx context.Context, s Step) (string, error) {
+		is := s.issue
+		key, err := newKeyPair(r.Random, is.spec.algorithm)
+		if err != nil {
+			return "", err
+		}
+		csr, err := key.request(r.Random, s.User, is.spec.groups)
+		if err != nil {
+			return "", err
+		}
+		issued, err := r.Issuer.Issue(ctx, CertificateRequest{User: s.User, CSR: csr, Expiration: is.spec.expiration, Within: within})
+		if err != nil {
+			return "", fmt.Errorf("issuing a certificate: %w", err)
+		}
+		now := r.Now()
+		leaf, err := is.spec.check(issued.Chain, key.signer.Public(), now)
+		if err != nil {
+			return "", fmt.Errorf("verifying the certificate of CertificateSigningRequest %q: %w", issued.CSR.Name, err)
+		}
+		if prove != nil {
+			if err := prove(ctx, is.spec, issued.Chain, key.pem); err != nil {
+				return "", err
+			}
+		}
+		return is.spec.shortened(leaf, now), r.store(ctx, s, issued, leaf, key.pem)
+	}
+}
+
+// store writes the ledger, then the credential, then destroys what the credential replaces.
+func (r *run) store(ctx context.Context, s Step, issued Issued, leaf *x509.Certificate, key Secret) error {
+	is := s.issue
+	kubeconfig, err := r.Kubeconfigs.Kubeconfig(r.plan.endpoint, s.User, issued.Chain, key)
+	if err != nil {
+		return fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	rec := is.next(issued, leaf, r.Now().UTC())
+	if _, err := r.Store.WriteRecord(ctx, rec, is.recordVersion); err != nil {
+		return fmt.Errorf("recording the certificate: %w", err)
+	}
+	_, err = r.Store.WriteCredential(ctx, s.User, Credential{
+		Kubeconfig: kubeconfig, Certificate: issued.Chain, Key: key, CA: r.plan.endpoint.CA,
+	}, is.credential.CurrentVersion)
+	if err != nil {
+		return fmt.Errorf("storing the credential: %w", err)
+	}
+	if err := r.Store.DestroyVersions(ctx, s.User, is.replaced()); err != nil {
+		return fmt.Errorf("destroying the versions before (the new credential is stored): %w", err)
+	}
+	return nil
+}
+
+// next is the record with the new certificate as the current one, and all others that still live.
+func (is *issuance) next(issued Issued, leaf *x509.Certificate, now time.Time) Record {
+	rec := Record{
+		FormatVersion: FormatVersion, User: is.spec.user, State: Active, Since: now, Kubeconfig: is.spec.kubeconfig,
+		Reason: "issued",
+	}
+	if is.record != nil {
+		if is.record.State == Active {
+			rec.Since, rec.Reason = is.record.Since, is.record.Reason
+		}
+		for _, c := range is.record.Certificates {
+			if !c.NotAfter.After(now) {
+				continue
+			}
+			if c.Status == Current {
+				c.Status = Superseded
+			}
+			rec.Certificates = append(rec.Certificates, c)
+		}
+	}
+	entry := CertificateEntry{
+		Status: Current, Certificate: leafPEM(leaf), IssuedAt: now, CSR: issued.CSR,
+		CredentialVersion: is.credential.CurrentVersion + 1,
+	}
+	entry.describe(leaf)
+	rec.Certificates = append(rec.Certificates, entry)
+	return rec
+}
+
+// replaced lists the versions of the credential that the new one makes obsolete.
+func (is *issuance) replaced() []int {
+	old := is.credential.Older()
+	if v := is.credential.Current(); is.credential.CurrentVersion > 0 && !v.Destroyed {
+		old = append(old, v.Version)
+	}
+	return old
+}
+
+// grantOwn makes the bindings of a user whose credential has just been stored. Those of a group wait for all members,
+// so that each is written once.
+func (r *run) grantOwn(ctx context.Context, user string) {
+	for _, s := range r.ownGrants[user] {
+		_ = r.attempt(ctx, s, func(ctx context.Context, s Step) (string, error) {
+			if err := r.failure(user); err != nil {
+				return "", heldBack{fmt.Errorf("no binding without a credential: %w", err)}
+			}
+			return r.bind(ctx, s)
+		})
+	}
+}

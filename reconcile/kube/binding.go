@@ -1,0 +1,65 @@
+package kube
+
+import (
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+func fromClusterRoleBinding(o *rbacv1.ClusterRoleBinding) reconcile.Binding {
+	return fromBinding(reconcile.ClusterRoleBinding, o.ObjectMeta, o.RoleRef, o.Subjects)
+}
+
+func fromRoleBinding(o *rbacv1.RoleBinding) reconcile.Binding {
+	return fromBinding(reconcile.RoleBinding, o.ObjectMeta, o.RoleRef, o.Subjects)
+}
+
+// fromBinding keeps strings only, and so lets go of the page that o is part of.
+func fromBinding(kind reconcile.BindingKind, m metav1.ObjectMeta, role rbacv1.RoleRef, subjects []rbacv1.Subject) reconcile.Binding {
+	b := reconcile.Binding{
+		Kind:            kind,
+		Namespace:       m.Namespace,
+		Name:            m.Name,
+		UID:             string(m.UID),
+		ResourceVersion: m.ResourceVersion,
+		ManagedBy:       m.Labels[reconcile.ManagedByLabel],
+		Owner:           m.Labels[reconcile.OwnerLabel],
+		RoleRef:         reconcile.RoleRef{Kind: role.Kind, Name: role.Name},
+	}
+	if len(subjects) > 0 {
+		b.Subjects = make([]reconcile.Subject, len(subjects))
+	}
+	for i, s := range subjects {
+		b.Subjects[i] = reconcile.Subject{Kind: s.Kind, APIGroup: s.APIGroup, Namespace: s.Namespace, Name: s.Name}
+	}
+	return b
+}
+
+func toClusterRoleBinding(b reconcile.Binding) *rbacv1.ClusterRoleBinding {
+	return &rbacv1.ClusterRoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b)}
+}
+
+func toRoleBinding(b reconcile.Binding) *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b)}
+}
+
+func newMeta(b reconcile.Binding) metav1.ObjectMeta {
+	return metav1.ObjectMeta{
+		Name:      b.Name,
+		Namespace: b.Namespace,
+		Labels:    map[string]string{reconcile.ManagedByLabel: b.ManagedBy, reconcile.OwnerLabel: b.Owner},
+	}
+}
+
+func toRoleRef(b reconcile.Binding) rbacv1.RoleRef {
+	return rbacv1.RoleRef{APIGroup: reconcile.RBACGroup, Kind: b.RoleRef.Kind, Name: b.RoleRef.Name}
+}
+
+func toSubjects(b reconcile.Binding) []rbacv1.Subject {
+	subjects := make([]rbacv1.Subject, len(b.Subjects))
+	for i, s := range b.Subjects {
+		subjects[i] = rbacv1.Subject{Kind: s.Kind, APIGroup: s.APIGroup, Namespace: s.Namespace, Name: s.Name}
+	}
+	return subjects
+}

@@ -1,0 +1,204 @@
+package kube
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+const (
+	wideName    = "certsync:prod-eu:user:alice@example.com:view"
+	widePath    = rbacPath + "/clusterrolebindings"
+	limitedPath = rbacPath + "/namespaces/payments/rolebindings"
+)
+
+func wide() reconcile.Binding {
+	return reconcile.Binding{
+		Kind: reconcile.ClusterRoleBinding, Name: wideName, UID: "u1", ResourceVersion: "41",
+		ManagedBy: "certsync", Owner: "prod-eu", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"},
+		Subjects: []reconcile.Subject{reconcile.UserSubject("alice@example.com")},
+	}
+}
+
+func limited() reconcile.Binding {
+	b := wide()
+	b.Kind, b.Namespace = reconcile.RoleBinding, "payments"
+	return b
+}
+
+// stored is b as the API server shows it.
+func stored(b reconcile.Binding) any {
+	if b.Kind == reconcile.RoleBinding {
+		o := toRoleBinding(b)
+		o.APIVersion, o.Kind, o.UID, o.ResourceVersion = rbacv1.SchemeGroupVersion.String(), "RoleBinding", "u2", "42"
+		return o
+	}
+	o := toClusterRoleBinding(b)
+	o.APIVersion, o.Kind, o.UID, o.ResourceVersion = rbacv1.SchemeGroupVersion.String(), "ClusterRoleBinding", "u2", "42"
+	return o
+}
+
+func TestCreateBinding(t *testing.T) {
+	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
+		t.Run(string(b.Kind), func(t *testing.T) {
+			s := newServer(t)
+			s.routes["POST "+path] = answers(http.StatusCreated, stored(b))
+			s.begin()
+			got, err := s.cluster().Bindings().CreateBinding(t.Context(), b)
+			want := b
+			want.UID, want.ResourceVersion = "u2", "42"
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Errorf("error %v, diff %s", err, diff)
+			}
+			sent, err := decode[metav1.Object](s.called("POST")[0].body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			labels := map[string]string{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}
+			if diff := cmp.Diff(labels, sent.GetLabels()); diff != "" || sent.GetName() != wideName || sent.GetUID() != "" {
+				t.Errorf("sent %+v", sent)
+			}
+		})
+	}
+}
+
+func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
+	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
+		t.Run(string(b.Kind), func(t *testing.T) {
+			s := newServer(t)
+			s.routes["PATCH "+path+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
+				if got := r.Header.Get("Content-Type"); got != "application/merge-patch+json" {
+					t.Errorf("sent %q", got)
+				}
+				reply(w, http.StatusOK, stored(b))
+			}
+			s.begin()
+			got, err := s.cluster().Bindings().UpdateBinding(t.Context(), b)
+			if err != nil || got.ResourceVersion != "42" {
+				t.Errorf("got %+v, error %v", got, err)
+			}
+			var sent any
+			if err := json.Unmarshal([]byte(s.called("PATCH")[0].body), &sent); err != nil {
+				t.Fatal(err)
+			}
+			want := object{
+				"metadata": object{"uid": "u1", "resourceVersion": "41"},
+				"subjects": []any{object{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice@example.com"}},
+			}
+			if diff := cmp.Diff(any(want), sent); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestDeleteBindingHasPreconditions(t *testing.T) {
+	gone := apierrors.NewNotFound(resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName)
+	for name, route := range map[string]http.HandlerFunc{
+		"there":        answers(http.StatusOK, metav1.Status{Status: metav1.StatusSuccess}),
+		"gone already": fails(gone),
+	} {
+		for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
+			t.Run(name+" "+string(b.Kind), func(t *testing.T) {
+				s := newServer(t)
+				s.routes["DELETE "+path+"/"+wideName] = route
+				s.begin()
+				if err := s.cluster().Bindings().DeleteBinding(t.Context(), b); err != nil {
+					t.Fatal(err)
+				}
+				o, err := decode[*metav1.DeleteOptions](s.called("DELETE")[0].body)
+				if err != nil || *o.Preconditions.UID != "u1" || *o.Preconditions.ResourceVersion != "41" {
+					t.Errorf("sent %+v, error %v", o, err)
+				}
+			})
+		}
+	}
+}
+
+func TestWritesThatFindSomethingElse(t *testing.T) {
+	crb := resource("rbac.authorization.k8s.io", "clusterrolebindings")
+	escalation := errors.New(`user "bot" (groups=["x"]) is attempting to grant RBAC permissions not currently held:` + "\n{...}")
+	mayNot := errors403("create", "clusterrolebindings")
+	modified := errors.New("modified")
+	cases := map[string]struct {
+		write        string
+		err          *apierrors.StatusError
+		precondition bool
+		message      string
+		hint         string
+	}{
+		"create: the name is taken": {"create", apierrors.NewAlreadyExists(crb, wideName), true,
+			"creating ClusterRoleBinding " + wideName + ": it was changed by someone else", ""},
+		"update: it was changed": {"update", apierrors.NewConflict(crb, wideName, modified), true,
+			"updating ClusterRoleBinding " + wideName, ""},
+		"update: it is gone": {"update", apierrors.NewNotFound(crb, wideName), true, "not found", ""},
+		"delete: it was changed": {"delete", apierrors.NewConflict(crb, wideName, modified), true,
+			"deleting ClusterRoleBinding " + wideName, ""},
+		"create: certsync may not": {"create", apierrors.NewForbidden(crb, wideName, mayNot), false,
+			`cannot create resource "clusterrolebindings"`, "certsync manifests"},
+		"create: more than it holds": {"create", apierrors.NewForbidden(crb, wideName, escalation), false,
+			"not currently held", "grant certsync the verb bind on clusterroles/view"},
+		"update: more than it holds": {"update", apierrors.NewForbidden(crb, wideName, escalation), false,
+			"not currently held", "grant certsync the verb bind on clusterroles/view"},
+		"update: refused by a webhook": {"update", apierrors.NewBadRequest("admission webhook said no"), false,
+			"admission webhook said no", ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			for _, route := range []string{"POST " + widePath, "PATCH " + widePath + "/" + wideName, "DELETE " + widePath + "/" + wideName} {
+				s.routes[route] = fails(tc.err)
+			}
+			s.begin()
+			w := s.cluster().Bindings()
+			var err error
+			switch tc.write {
+			case "create":
+				_, err = w.CreateBinding(t.Context(), wide())
+			case "update":
+				_, err = w.UpdateBinding(t.Context(), wide())
+			case "delete":
+				err = w.DeleteBinding(t.Context(), wide())
+			}
+			if err == nil || !strings.Contains(err.Error(), tc.message) || errors.Is(err, reconcile.ErrPrecondition) != tc.precondition {
+				t.Errorf("error is %v", err)
+			}
+			if strings.Contains(err.Error(), "{...}") {
+				t.Errorf("the role's rules are in the error: %v", err)
+			}
+			if hint := reconcile.Hint(err); !strings.Contains(hint, tc.hint) || tc.hint == "" && hint != "" {
+				t.Errorf("hint is %q", hint)
+			}
+		})
+	}
+}
+
+// The API server takes an empty precondition for none.
+func TestNoWriteOfWhatWasNeverObserved(t *testing.T) {
+	s := newServer(t).begin()
+	w := s.cluster().Bindings()
+	for _, forget := range []func(*reconcile.Binding){
+		func(b *reconcile.Binding) { b.UID = "" }, func(b *reconcile.Binding) { b.ResourceVersion = "" },
+	} {
+		b := wide()
+		forget(&b)
+		if _, err := w.UpdateBinding(t.Context(), b); err == nil {
+			t.Error("updated")
+		}
+		if err := w.DeleteBinding(t.Context(), b); err == nil {
+			t.Error("deleted")
+		}
+	}
+	if calls := s.called(""); calls != nil {
+		t.Errorf("sent %v", calls)
+	}
+}

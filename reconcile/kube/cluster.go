@@ -1,0 +1,90 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"time"
+
+	"k8s.io/client-go/kubernetes"
+	certificatesv1 "k8s.io/client-go/kubernetes/typed/certificates/v1"
+	"k8s.io/client-go/metadata"
+	"k8s.io/client-go/rest"
+	"k8s.io/klog/v2"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// requestTimeout is the API server's own default limit for a request: a shorter one would give up on writes that the
+// server still carries out. Watches have none.
+const requestTimeout = time.Minute
+
+// withTimeout is the context of one request.
+func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(quiet(ctx), requestTimeout)
+}
+
+// quiet keeps client-go from writing to stderr what it also returns as an error: the zero Logger says nothing.
+func quiet(ctx context.Context) context.Context {
+	return klog.NewContext(ctx, klog.Logger{})
+}
+
+// Cluster is a connection to a cluster. Its own methods write nothing.
+type Cluster struct {
+	config *rest.Config
+	server string
+	entry  kubeconfigEntry
+	client kubernetes.Interface
+	meta   metadata.Interface // for what only the name counts of
+}
+
+func newCluster(config *rest.Config, server string, entry kubeconfigEntry) (*Cluster, error) {
+	connection, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
+	}
+	client, err := kubernetes.NewForConfigAndClient(config, connection)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
+	}
+	meta, err := metadata.NewForConfigAndClient(config, connection)
+	if err != nil {
+		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
+	}
+	return &Cluster{config: config, server: server, entry: entry, client: client, meta: meta}, nil
+}
+
+// csrs is the client for CertificateSigningRequests.
+func (c *Cluster) csrs() certificatesv1.CertificateSigningRequestInterface {
+	return c.client.CertificatesV1().CertificateSigningRequests()
+}
+
+// endpoint is how certsync itself reaches the cluster. The CA is read anew each time: the file of a pod's service
+// account changes with the cluster's CA.
+func (c *Cluster) endpoint() (reconcile.Endpoint, error) {
+	ca := c.config.CAData
+	if len(ca) == 0 && c.config.CAFile != "" {
+		var err error
+		if ca, err = os.ReadFile(c.config.CAFile); err != nil {
+			return reconcile.Endpoint{}, fmt.Errorf("reading the cluster's CA: %w", err)
+		}
+	}
+	return reconcile.Endpoint{
+		Name:          c.entry.name,
+		Server:        c.server,
+		CA:            ca,
+		ProxyURL:      withoutUser(c.entry.proxyURL),
+		TLSServerName: c.config.ServerName,
+	}, nil
+}
+
+// withoutUser takes the password out of a proxy's URL: it is certsync's, and endpoints go into users' kubeconfigs.
+func withoutUser(proxy string) string {
+	u, err := url.Parse(proxy)
+	if err != nil {
+		return ""
+	}
+	u.User = nil
+	return u.String()
+}

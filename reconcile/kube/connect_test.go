@@ -1,0 +1,155 @@
+package kube
+
+import (
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+const kubeconfigYAML = `apiVersion: v1
+kind: Config
+current-context: prod
+contexts:
+- {name: prod, context: {cluster: prod-eu, user: admin}}
+- {name: proxied, context: {cluster: proxied, user: admin}}
+- {name: blind, context: {cluster: blind, user: admin}}
+- {name: plain, context: {cluster: plain, user: admin}}
+- {name: dangling, context: {cluster: nowhere, user: admin}}
+clusters:
+- name: prod-eu
+  cluster: {server: "https://k8s.example.com:6443", certificate-authority: ca.crt}
+- name: proxied
+  cluster:
+    server: https://k8s.example.com/k8s/clusters/c-1
+    certificate-authority-data: "CA-DATA"
+    proxy-url: http://certsync:secret@proxy.example.com:3128
+    tls-server-name: kubernetes
+- {name: blind, cluster: {server: "https://k8s.example.com:6443", insecure-skip-tls-verify: true}}
+- {name: plain, cluster: {server: "http://127.0.0.1:8001"}}
+users:
+- {name: admin, user: {token: abc}}
+`
+
+// home makes the environment of a user who has nothing but what files say, and returns the folder.
+func home(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Setenv("KUBECONFIG", filepath.Join(dir, "config"))
+	t.Setenv("KUBERNETES_SERVICE_HOST", "")
+	ca := base64.StdEncoding.EncodeToString(testCA)
+	for name, content := range files {
+		content = strings.ReplaceAll(content, "CA-DATA", ca)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestConnectFollowsTheKubeconfig(t *testing.T) {
+	cases := map[string]struct {
+		context string
+		want    reconcile.Endpoint
+	}{
+		"current context, CA in a file": {"", reconcile.Endpoint{
+			Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: testCA}},
+		"a context by name, CA inline; the proxy's password stays here": {"proxied", reconcile.Endpoint{
+			Name: "proxied", Server: "https://k8s.example.com/k8s/clusters/c-1", CA: testCA,
+			ProxyURL: "http://proxy.example.com:3128", TLSServerName: "kubernetes"}},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			home(t, map[string]string{"config": kubeconfigYAML, "ca.crt": string(testCA)})
+			c, err := Connect(Options{Context: tc.context})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := c.endpoint()
+			if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
+				t.Errorf("endpoint: error %v, diff %s", err, diff)
+			}
+			if c.config.QPS != -1 || c.config.Timeout != 0 || c.config.UserAgent != "certsync" {
+				t.Errorf("config is %+v", c.config)
+			}
+		})
+	}
+}
+
+func TestConnectSaysWhatIsMissing(t *testing.T) {
+	cases := map[string]struct {
+		files      map[string]string
+		options    Options
+		err, hint  string
+		kubeconfig string // $KUBECONFIG, if not the folder's config
+	}{
+		"nothing configured": {
+			err: "no cluster is configured: no kubeconfig at DIR/config, and not running in a pod", hint: "--kubeconfig"},
+		"the file that the flag names does not exist": {
+			options: Options{Kubeconfig: "DIR/absent"}, err: "reading the kubeconfig: stat DIR/absent: no such file"},
+		"a context that does not exist": {
+			files: map[string]string{"config": kubeconfigYAML}, options: Options{Context: "porduction"},
+			err:  `context "porduction" does not exist in the kubeconfig (DIR/config)`,
+			hint: `the contexts there are: "blind", "dangling", "plain", "prod", "proxied"`},
+		"no current-context": {
+			files: map[string]string{"config": strings.Replace(kubeconfigYAML, "current-context: prod", "", 1)},
+			err:   "the kubeconfig DIR/config has no current-context", hint: `choose one with --context; the contexts there are: "blind"`},
+		"an empty kubeconfig": {
+			files: map[string]string{"config": "", "mine": "apiVersion: v1\nkind: Config\n"}, options: Options{Kubeconfig: "DIR/mine"},
+			err: "the kubeconfig DIR/mine holds no context"},
+		"a context without any kubeconfig": {
+			options: Options{Context: "prod"}, err: `context "prod" does not exist: the kubeconfig (DIR/config) holds none`},
+		"a kubeconfig that is no YAML": {
+			files: map[string]string{"config": "\tno"}, err: "reading the kubeconfig: error loading config file \"DIR/config\""},
+		"a context whose cluster does not exist": {
+			files: map[string]string{"config": kubeconfigYAML}, options: Options{Context: "dangling"},
+			err: `reading context "dangling" of the kubeconfig: `},
+		"insecure-skip-tls-verify": {
+			files: map[string]string{"config": kubeconfigYAML}, options: Options{Context: "blind"},
+			err: "refusing insecure-skip-tls-verify for https://k8s.example.com:6443", hint: "certificate-authority"},
+		"plain http": {
+			files: map[string]string{"config": kubeconfigYAML}, options: Options{Context: "plain"},
+			err: "refusing to talk to http://127.0.0.1:8001 without TLS", hint: "not through kubectl proxy"},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			dir := home(t, tc.files)
+			tc.options.Kubeconfig = strings.ReplaceAll(tc.options.Kubeconfig, "DIR", dir)
+			_, err := Connect(tc.options)
+			if err == nil || !strings.Contains(err.Error(), strings.ReplaceAll(tc.err, "DIR", dir)) {
+				t.Errorf("error is %v, want %s", err, tc.err)
+			}
+			if hint := reconcile.Hint(err); !strings.Contains(hint, tc.hint) || tc.hint == "" && hint != "" {
+				t.Errorf("hint is %q, want %s", hint, tc.hint)
+			}
+		})
+	}
+}
+
+// A pod without KUBECONFIG uses its service account, but never instead of what was asked for.
+func TestConnectInAPod(t *testing.T) {
+	if _, err := os.Stat("/var/run/secrets/kubernetes.io/serviceaccount/token"); err == nil {
+		t.Skip("the test itself runs in a pod")
+	}
+	dir := home(t, nil)
+	t.Setenv("KUBERNETES_SERVICE_HOST", "10.0.0.1")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	if _, err := Connect(Options{}); err == nil || !strings.Contains(err.Error(), "reading the pod's service account: ") {
+		t.Errorf("error is %v", err)
+	}
+	if _, err := Connect(Options{Context: "prod"}); err == nil || !strings.Contains(err.Error(), `context "prod"`) {
+		t.Errorf("error is %v", err)
+	}
+	empty := filepath.Join(dir, "empty")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Connect(Options{Kubeconfig: empty}); err == nil || !strings.Contains(err.Error(), "holds no context") {
+		t.Errorf("error is %v", err)
+	}
+}

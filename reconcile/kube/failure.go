@@ -1,0 +1,41 @@
+package kube
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/url"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// failed wraps what the API server or the network answered with what certsync was doing, and with a hint where one
+// helps.
+func (c *Cluster) failed(doing string, err error) error {
+	var (
+		transport *url.Error
+		untrusted *tls.CertificateVerificationError
+	)
+	switch {
+	case apierrors.IsUnauthorized(err):
+		return reconcile.WithHint(
+			fmt.Errorf("%s: the cluster does not accept this identity: %w", doing, err),
+			"check the user of the kubeconfig, or the service account's token: kubectl auth whoami")
+	case apierrors.IsForbidden(err):
+		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err),
+			"certsync manifests prints the roles that certsync needs")
+	case errors.As(err, &untrusted):
+		return reconcile.WithHint(
+			fmt.Errorf("%s: %s does not prove to be the API server: %w", doing, c.server, untrusted.Err),
+			"check certificate-authority and tls-server-name in the kubeconfig")
+	case errors.As(err, &transport):
+		// The URL with its query says less than the server's name.
+		return fmt.Errorf("%s: reaching %s: %w", doing, c.server, transport.Err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%s: no answer from %s: %w", doing, c.server, err)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,82 @@
+package kube
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	authenticationapi "k8s.io/api/authentication/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	authenticationv1 "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	"k8s.io/client-go/rest"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+var _ reconcile.Authenticator = (*Cluster)(nil)
+
+// anonymous is who the API server takes somebody for whose certificate it never saw.
+const anonymous = "system:anonymous"
+
+// Authenticate logs in the way certsync itself does (same server, CA, proxy), but with nothing of certsync's own
+// credentials: only with the certificate and its key.
+//
+// client-go may keep a transport for each certificate for as long as the process lives. That is fine for the one
+// canary of a run, and a leak for more.
+func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.Secret) (reconcile.Identity, error) {
+	const doing = "logging in with the new certificate"
+	config := rest.AnonymousClientConfig(c.config)
+	config.CertData, config.KeyData = chain, key.Reveal()
+	client, err := rest.HTTPClientFor(config)
+	if err != nil {
+		return reconcile.Identity{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	defer utilnet.CloseIdleConnectionsFor(client.Transport)
+	authn, err := authenticationv1.NewForConfigAndClient(config, client)
+	if err != nil {
+		return reconcile.Identity{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	review, err := authn.SelfSubjectReviews().Create(ctx, &authenticationapi.SelfSubjectReview{}, metav1.CreateOptions{})
+	var who reconcile.Identity
+	switch {
+	case err == nil:
+		who = identity(review)
+	case apierrors.IsUnauthorized(err):
+		return reconcile.Identity{}, reconcile.WithHint(
+			fmt.Errorf("%s: the API server does not accept a certificate that the cluster's own signer issued: %w", doing, err),
+			"the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server "+
+				"trusts for clients (kube-apiserver --client-ca-file)")
+	case apierrors.IsForbidden(err) && forbiddenName(err) != "":
+		who.Name = forbiddenName(err)
+	default:
+		return reconcile.Identity{}, c.failed(doing, err)
+	}
+	if who.Name == anonymous {
+		return reconcile.Identity{}, reconcile.WithHint(
+			fmt.Errorf("%s: the API server saw no client certificate and answered %q", doing, anonymous),
+			"something in front of the API server ends TLS, or the API server runs without --client-ca-file")
+	}
+	return who, nil
+}
+
+// forbiddenName is whom a 403 is for: its message reads `… is forbidden: User "alice" cannot create resource …`.
+func forbiddenName(err error) string {
+	_, rest, ok := strings.Cut(err.Error(), "User ")
+	if !ok {
+		return ""
+	}
+	quoted, prefixErr := strconv.QuotedPrefix(rest)
+	if prefixErr != nil || !strings.HasPrefix(rest[len(quoted):], " cannot ") {
+		return ""
+	}
+	name, unquoteErr := strconv.Unquote(quoted)
+	if unquoteErr != nil {
+		return ""
+	}
+	return name
+}

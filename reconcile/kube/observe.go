@@ -1,0 +1,99 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+var _ reconcile.ClusterReader = (*Cluster)(nil)
+
+var (
+	clusterRoles = schema.GroupVersionResource{Group: reconcile.RBACGroup, Version: "v1", Resource: "clusterroles"}
+	namespaces   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
+)
+
+// ObserveCluster reads all of the cluster that certsync looks at, in one request for each 500 objects of a kind. It
+// returns everything or an error. Bindings are sorted by kind, namespace and name, requests by age and name.
+func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.ClusterView, error) {
+	var (
+		v             reconcile.ClusterView
+		wide, limited []reconcile.Binding
+	)
+	err := inParallel(ctx, 6,
+		func(context.Context) (err error) { v.Endpoint, err = c.endpoint(); return err },
+		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
+		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
+		func(ctx context.Context) (err error) { v.ClusterRoles, err = c.clusterRoles(ctx); return err },
+		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.namespaces(ctx); return err },
+		func(ctx context.Context) (err error) { v.Requests, err = c.requests(ctx, owner); return err },
+	)
+	if err != nil {
+		return reconcile.ClusterView{}, err
+	}
+	v.Bindings = append(wide, limited...)
+	slices.SortFunc(v.Bindings, func(a, b reconcile.Binding) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return v, nil
+}
+
+func (c *Cluster) clusterRoleBindings(ctx context.Context) ([]reconcile.Binding, error) {
+	var all []reconcile.Binding
+	err := list(ctx, c.client.RbacV1().ClusterRoleBindings().List, metav1.ListOptions{}, func(b *rbacv1.ClusterRoleBinding) {
+		all = append(all, fromClusterRoleBinding(b))
+	})
+	if err != nil {
+		return nil, c.failed("listing clusterrolebindings", err)
+	}
+	return all, nil
+}
+
+func (c *Cluster) roleBindings(ctx context.Context) ([]reconcile.Binding, error) {
+	var all []reconcile.Binding
+	err := list(ctx, c.client.RbacV1().RoleBindings(metav1.NamespaceAll).List, metav1.ListOptions{}, func(b *rbacv1.RoleBinding) {
+		all = append(all, fromRoleBinding(b))
+	})
+	if err != nil {
+		return nil, c.failed("listing rolebindings", err)
+	}
+	return all, nil
+}
+
+func (c *Cluster) clusterRoles(ctx context.Context) (map[string]bool, error) {
+	all := map[string]bool{}
+	err := list(ctx, c.meta.Resource(clusterRoles).List, metav1.ListOptions{}, func(r *metav1.PartialObjectMetadata) {
+		all[r.Name] = true
+	})
+	if err != nil {
+		return nil, c.failed("listing clusterroles", err)
+	}
+	return all, nil
+}
+
+// namespaces also returns the UID of kube-system, which tells clusters apart: every cluster has that namespace, it
+// cannot be deleted, and a cluster made anew has another.
+func (c *Cluster) namespaces(ctx context.Context) (all map[string]bool, uid string, err error) {
+	all = map[string]bool{}
+	err = list(ctx, c.meta.Resource(namespaces).List, metav1.ListOptions{}, func(n *metav1.PartialObjectMetadata) {
+		all[n.Name] = n.DeletionTimestamp == nil
+		if n.Name == metav1.NamespaceSystem {
+			uid = string(n.UID)
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, "", c.failed("listing namespaces", err)
+	case uid == "":
+		return nil, "", fmt.Errorf("listing namespaces: %s has no namespace %q, whose UID tells clusters apart",
+			c.server, metav1.NamespaceSystem)
+	}
+	return all, uid, nil
+}

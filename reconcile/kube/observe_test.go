@@ -1,0 +1,238 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+const (
+	rbacPath       = "/apis/rbac.authorization.k8s.io/v1"
+	namespacesPath = "/api/v1/namespaces"
+)
+
+type object = map[string]any
+
+func named(name, uid string) object {
+	return object{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object{"name": name, "uid": uid}}
+}
+
+// observable is a server with a small cluster in it; a test replaces what it looks at.
+func observable(t *testing.T) *apiServer {
+	s := newServer(t)
+	gone := named("going", "u3")
+	gone["metadata"].(object)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
+	s.routes["GET "+namespacesPath] = paged("meta.k8s.io/v1 PartialObjectMetadataList",
+		named("default", "u1"), named("kube-system", "the-cluster"), gone)
+	s.routes["GET "+rbacPath+"/clusterroles"] = paged("meta.k8s.io/v1 PartialObjectMetadataList", named("view", "u4"), named("edit", "u5"))
+	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList")
+	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList")
+	s.routes["GET "+csrPath] = paged("certificates.k8s.io/v1 CertificateSigningRequestList")
+	return s
+}
+
+func TestObserveCluster(t *testing.T) {
+	s := observable(t)
+	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList",
+		object{
+			"metadata": object{"name": "z", "uid": "u-z", "resourceVersion": "7", "labels": object{
+				"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}},
+			"roleRef": object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+			"subjects": []object{
+				{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice"},
+				{"kind": "ServiceAccount", "name": "bot", "namespace": "ci"},
+			},
+		},
+		object{"metadata": object{"name": "a", "uid": "u-a"}, "roleRef": object{"kind": "ClusterRole", "name": "edit"}})
+	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList",
+		object{"metadata": object{"name": "b", "namespace": "two"}, "roleRef": object{"kind": "Role", "name": "r"}},
+		object{"metadata": object{"name": "c", "namespace": "one"}, "roleRef": object{"kind": "ClusterRole", "name": "r"}})
+	s.begin()
+	got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := reconcile.ClusterView{
+		UID:      "the-cluster",
+		Endpoint: reconcile.Endpoint{Name: "test", Server: s.URL, CA: s.restConfig().CAData},
+		Bindings: []reconcile.Binding{
+			{Kind: "ClusterRoleBinding", Name: "a", UID: "u-a", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "edit"}},
+			{Kind: "ClusterRoleBinding", Name: "z", UID: "u-z", ResourceVersion: "7", ManagedBy: "certsync", Owner: "prod-eu",
+				RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}, Subjects: []reconcile.Subject{
+					reconcile.UserSubject("alice"), {Kind: "ServiceAccount", Namespace: "ci", Name: "bot"}}},
+			{Kind: "RoleBinding", Namespace: "one", Name: "c", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "r"}},
+			{Kind: "RoleBinding", Namespace: "two", Name: "b", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "r"}},
+		},
+		ClusterRoles: map[string]bool{"view": true, "edit": true},
+		Namespaces:   map[string]bool{"default": true, "kube-system": true, "going": false},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestObserveClusterReadsPages(t *testing.T) {
+	s := observable(t)
+	var all []any
+	for n := range 1203 {
+		all = append(all, object{"metadata": object{"name": fmt.Sprintf("b%04d", n)}, "roleRef": object{"name": "view"}})
+	}
+	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList", all...)
+	s.begin()
+	got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
+	if err != nil || len(got.Bindings) != 1203 || got.Bindings[1202].Name != "b1202" {
+		t.Fatalf("got %d bindings, error %v", len(got.Bindings), err)
+	}
+	pages := s.called("GET " + rbacPath + "/clusterrolebindings")
+	if len(pages) != 3 || pages[0].query.Get("limit") != "500" || pages[2].query.Get("continue") != "1000" {
+		t.Errorf("pages were %v", pages)
+	}
+	if n := len(s.called("")); n != 7 {
+		t.Errorf("%d requests in all", n)
+	}
+}
+
+func TestRequestsInFlight(t *testing.T) {
+	s := observable(t)
+	request := func(name, age string, spec []byte, status object) object {
+		return object{
+			"metadata": object{"name": name, "creationTimestamp": age},
+			"spec":     object{"request": spec, "username": "bob", "signerName": "x"}, "status": status,
+		}
+	}
+	condition := func(kinds ...string) object {
+		var all []object
+		for _, k := range kinds {
+			all = append(all, object{"type": k, "status": "True", "reason": k + "Reason", "message": k + " message"})
+		}
+		return object{"conditions": all}
+	}
+	alice := newRequest("alice")
+	s.routes["GET "+csrPath] = paged("certificates.k8s.io/v1 CertificateSigningRequestList",
+		request("late", "2026-01-02T00:00:03Z", alice, object{}),
+		request("b", "2026-01-02T00:00:01Z", alice, condition("Approved")),
+		request("a", "2026-01-02T00:00:01Z", []byte("junk"), condition("Denied")),
+		request("issued", "2026-01-02T00:00:01Z", alice, object{"certificate": []byte("chain")}),
+		request("c", "2026-01-02T00:00:02Z", pemBlock("CERTIFICATE REQUEST", []byte("junk")), condition("Approved", "Failed")))
+	s.begin()
+	got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(second int) time.Time { return time.Date(2026, 1, 2, 0, 0, second, 0, time.UTC) }
+	want := []reconcile.Request{
+		{Name: "a", RequestedBy: "bob", CreatedAt: at(1), State: "denied", Reason: "DeniedReason", Message: "Denied message"},
+		{Name: "b", User: "alice", RequestedBy: "bob", CreatedAt: at(1), State: "approved", Reason: "ApprovedReason", Message: "Approved message"},
+		{Name: "c", RequestedBy: "bob", CreatedAt: at(2), State: "failed", Reason: "FailedReason", Message: "Failed message"},
+		{Name: "late", User: "alice", RequestedBy: "bob", CreatedAt: at(3), State: "pending"},
+	}
+	if diff := cmp.Diff(want, got.Requests); diff != "" {
+		t.Error(diff)
+	}
+	if q := s.called("GET " + csrPath)[0].query.Get("labelSelector"); q != "app.kubernetes.io/managed-by=certsync,certsync.dev/owner=prod-eu" {
+		t.Errorf("selected by %q", q)
+	}
+}
+
+func TestObserveClusterIsAllOrNothing(t *testing.T) {
+	many := slices.Repeat([]any{object{"metadata": object{"name": "one of many"}}}, 600)
+	forbidden := func(resource string) http.HandlerFunc {
+		return fails(apierrors.NewForbidden(csrResource, "", errors403("list", resource)))
+	}
+	cases := map[string]struct {
+		routes map[string]http.HandlerFunc
+		want   []string // parts of the error
+		hint   string
+	}{
+		"rights are missing: all are named": {map[string]http.HandlerFunc{
+			rbacPath + "/rolebindings": forbidden("rolebindings"), namespacesPath: forbidden("namespaces"),
+		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `}, "certsync manifests"},
+		"the identity is not accepted": {map[string]http.HandlerFunc{
+			namespacesPath: fails(apierrors.NewUnauthorized("Unauthorized")),
+		}, []string{"listing namespaces: the cluster does not accept this identity: "}, "kubectl auth whoami"},
+		"the second page fails": {map[string]http.HandlerFunc{
+			rbacPath + "/rolebindings": func(w http.ResponseWriter, r *http.Request) {
+				route := paged("rbac.authorization.k8s.io/v1 RoleBindingList", many...)
+				if r.URL.Query().Get("continue") != "" {
+					route = fails(apierrors.NewResourceExpired("the list is too old"))
+				}
+				route(w, r)
+			},
+		}, []string{"listing rolebindings: the list is too old"}, ""},
+		"an answer that is no list": {map[string]http.HandlerFunc{
+			rbacPath + "/clusterrolebindings": answers(http.StatusOK, object{}),
+		}, []string{"listing clusterrolebindings: ", errNoList.Error()}, ""},
+		"an answer that is cut off": {map[string]http.HandlerFunc{
+			rbacPath + "/clusterroles": func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				w.Header().Set("Content-Length", "1000")
+				_, _ = w.Write([]byte(`{"kind":"PartialObjectMetadataList","items":[`))
+			},
+		}, []string{"listing clusterroles: "}, ""},
+		"no kube-system": {map[string]http.HandlerFunc{
+			namespacesPath: paged("meta.k8s.io/v1 PartialObjectMetadataList", named("default", "u1")),
+		}, []string{`has no namespace "kube-system"`}, ""},
+	}
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			s := observable(t)
+			for path, route := range tc.routes {
+				s.routes["GET "+path] = route
+			}
+			s.begin()
+			got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
+			for _, want := range tc.want {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("error is %v, want %s", err, want)
+				}
+			}
+			if diff := cmp.Diff(reconcile.ClusterView{}, got); diff != "" || !strings.Contains(reconcile.Hint(err), tc.hint) {
+				t.Errorf("hint is %q; a view beside an error: %s", reconcile.Hint(err), diff)
+			}
+		})
+	}
+}
+
+func TestObserveClusterNamesAServerThatIsNotThere(t *testing.T) {
+	s := observable(t).begin()
+	c := s.cluster()
+	s.Close()
+	if _, err := c.ObserveCluster(t.Context(), "x"); err == nil || !strings.Contains(err.Error(), "reaching "+s.URL+": ") ||
+		!strings.Contains(err.Error(), "connection refused") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestObserveClusterRefusesAStranger(t *testing.T) {
+	s := observable(t).begin()
+	config := s.restConfig()
+	config.CAData = testCA
+	c, err := newCluster(config, s.URL, kubeconfigEntry{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = c.ObserveCluster(t.Context(), "x")
+	if err == nil || !strings.Contains(err.Error(), s.URL+" does not prove to be the API server") || reconcile.Hint(err) == "" {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestObserveClusterEndsWhenCancelled(t *testing.T) {
+	s := observable(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.routes["GET "+namespacesPath] = func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }
+	s.begin()
+	if _, err := s.cluster().ObserveCluster(ctx, "x"); !errors.Is(err, context.Canceled) {
+		t.Errorf("error is %v", err)
+	}
+}

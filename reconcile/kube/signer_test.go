@@ -1,0 +1,278 @@
+package kube
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+)
+
+const (
+	csrPath = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+	self    = "system:serviceaccount:certsync:certsync"
+)
+
+var csrResource = resource("certificates.k8s.io", "certificatesigningrequests")
+
+type csr = certificatesv1.CertificateSigningRequest
+
+// signer is the part of an API server that serves CertificateSigningRequests, with a controller that signs what is
+// approved. The functions are called with the lock held and make the world less friendly.
+type signer struct {
+	*apiServer
+	version  int
+	created  int
+	objects  map[string]*csr
+	history  []watchEvent
+	compact  int // events at or before this version are gone
+	changed  chan struct{}
+	closing  chan struct{} // closed: all watches end
+	noStream bool          // no initial events in watches, like before Kubernetes 1.34
+
+	onCreate  func(*csr) // what comes back from Create, and is stored
+	early     func(*csr) // after Create, before its answer is on its way
+	onApprove func(*csr) // before the approval is looked at
+	sign      func(*csr) // after the approval
+}
+
+type watchEvent struct {
+	version int
+	Type    watch.EventType `json:"type"`
+	Object  any             `json:"object"`
+}
+
+func newSigner(s *apiServer) *signer {
+	g := &signer{apiServer: s, version: 1000, objects: map[string]*csr{},
+		changed: make(chan struct{}), closing: make(chan struct{}),
+		sign: func(c *csr) { c.Status.Certificate = []byte("certificate of " + c.Name) }}
+	s.routes["POST "+csrPath] = g.create
+	s.routes["GET "+csrPath] = g.list
+	s.before = func(w http.ResponseWriter, r *http.Request, c call) bool {
+		name, ok := strings.CutPrefix(c.path, csrPath+"/")
+		switch {
+		case !ok:
+			return false
+		case c.method == "GET":
+			g.get(w, name)
+		case c.method == "DELETE":
+			g.delete(w, name, c.body)
+		case c.method == "PUT" && strings.HasSuffix(name, "/approval"):
+			g.approve(w, strings.TrimSuffix(name, "/approval"), c.body)
+		default:
+			return false
+		}
+		return true
+	}
+	return g
+}
+
+// store gives an object a new version and tells the watches. The caller holds the lock.
+func (g *signer) store(t watch.EventType, c *csr) {
+	g.version++
+	c.ResourceVersion = strconv.Itoa(g.version)
+	c.APIVersion, c.Kind = "certificates.k8s.io/v1", "CertificateSigningRequest"
+	if g.objects[c.Name] = c; t == watch.Deleted {
+		delete(g.objects, c.Name)
+	}
+	g.history = append(g.history, watchEvent{g.version, t, c.DeepCopy()})
+	close(g.changed)
+	g.changed = make(chan struct{})
+}
+
+func (g *signer) create(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	c, err := decode[*csr](string(body))
+	if err != nil {
+		g.t.Errorf("decoding a request: %v", err)
+	}
+	g.locked(func() {
+		g.created++
+		c.Name = c.GenerateName + strconv.Itoa(g.created)
+		c.UID = types.UID("uid-" + strconv.Itoa(g.created))
+		c.CreationTimestamp = metav1.Now()
+		c.Spec.Username = self
+		if g.onCreate != nil {
+			g.onCreate(c)
+		}
+		g.store(watch.Added, c)
+	})
+	if g.early != nil {
+		g.locked(func() { g.early(c.DeepCopy()) })
+		time.Sleep(200 * time.Millisecond) // the watch is faster
+	}
+	reply(w, http.StatusCreated, c)
+}
+
+func (g *signer) get(w http.ResponseWriter, name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.objects[name]; c != nil {
+		reply(w, http.StatusOK, c)
+		return
+	}
+	fail(w, apierrors.NewNotFound(csrResource, name))
+}
+
+func (g *signer) delete(w http.ResponseWriter, name, body string) {
+	o, err := decode[*metav1.DeleteOptions](body)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.objects[name]
+	switch {
+	case err != nil || o.Preconditions == nil || o.Preconditions.UID == nil:
+		g.t.Errorf("a delete without a precondition: %v", err)
+	case c == nil:
+		fail(w, apierrors.NewNotFound(csrResource, name))
+	case *o.Preconditions.UID != c.UID:
+		fail(w, apierrors.NewConflict(csrResource, name, fmt.Errorf("uid")))
+	default:
+		g.store(watch.Deleted, c.DeepCopy())
+		reply(w, http.StatusOK, metav1.Status{Status: metav1.StatusSuccess})
+	}
+}
+
+func (g *signer) approve(w http.ResponseWriter, name, body string) {
+	sent, err := decode[*csr](body)
+	if err != nil {
+		g.t.Errorf("decoding an approval: %v", err)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if c := g.objects[name]; g.onApprove != nil && c != nil {
+		g.onApprove(c.DeepCopy())
+	}
+	c := g.objects[name]
+	switch {
+	case c == nil:
+		fail(w, apierrors.NewNotFound(csrResource, name))
+		return
+	case sent.ResourceVersion != c.ResourceVersion || sent.UID != c.UID:
+		fail(w, apierrors.NewConflict(csrResource, name, fmt.Errorf("the object has been modified")))
+		return
+	}
+	c = c.DeepCopy()
+	c.Status.Conditions = sent.Status.Conditions
+	g.store(watch.Modified, c)
+	reply(w, http.StatusOK, c)
+	if g.sign != nil {
+		c = c.DeepCopy()
+		if g.sign(c); c.Name != "" {
+			g.store(watch.Modified, c)
+		}
+	}
+}
+
+func (g *signer) list(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	if q.Get("watch") != "" {
+		g.watch(w, r)
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	all := []*csr{}
+	for _, name := range slices.Sorted(maps.Keys(g.objects)) {
+		all = append(all, g.objects[name])
+	}
+	reply(w, http.StatusOK, map[string]any{
+		"apiVersion": "certificates.k8s.io/v1", "kind": "CertificateSigningRequestList", "items": all,
+		"metadata": map[string]any{"resourceVersion": strconv.Itoa(g.version)},
+	})
+}
+
+func (g *signer) watch(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	g.mu.Lock()
+	from, _ := strconv.Atoi(q.Get("resourceVersion"))
+	stream := q.Get("sendInitialEvents") == "true"
+	var first []watchEvent
+	switch {
+	case stream && g.noStream:
+		g.mu.Unlock()
+		fail(w, apierrors.NewInvalid(csrResourceKind, "", nil))
+		return
+	case stream:
+		for _, name := range slices.Sorted(maps.Keys(g.objects)) {
+			first = append(first, watchEvent{0, watch.Added, g.objects[name].DeepCopy()})
+		}
+		first = append(first, watchEvent{0, watch.Bookmark, bookmark(g.version)})
+		from = g.version
+	case from < g.compact:
+		g.mu.Unlock()
+		fail(w, apierrors.NewResourceExpired("too old resource version"))
+		return
+	}
+	closing := g.closing
+	g.mu.Unlock()
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusOK)
+	for {
+		g.mu.Lock()
+		for _, e := range g.history {
+			if e.version > from {
+				first, from = append(first, e), e.version
+			}
+		}
+		changed := g.changed
+		g.mu.Unlock()
+		for _, e := range first {
+			_ = json.NewEncoder(w).Encode(e)
+		}
+		first = nil
+		_ = http.NewResponseController(w).Flush()
+		select {
+		case <-changed:
+		case <-closing:
+			return
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// locked runs f while no request is served.
+func (g *signer) locked(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	f()
+}
+
+// left counts the requests that stand.
+func (g *signer) left() (n int) {
+	g.locked(func() { n = len(g.objects) })
+	return n
+}
+
+func (g *signer) object(name string) (c *csr) {
+	g.locked(func() { c = g.objects[name] })
+	return c
+}
+
+// closeWatches ends all watches that are open.
+func (g *signer) closeWatches() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.closing)
+	g.closing = make(chan struct{})
+}
+
+func bookmark(version int) *csr {
+	return &csr{
+		TypeMeta: metav1.TypeMeta{APIVersion: "certificates.k8s.io/v1", Kind: "CertificateSigningRequest"},
+		ObjectMeta: metav1.ObjectMeta{ResourceVersion: strconv.Itoa(version),
+			Annotations: map[string]string{metav1.InitialEventsAnnotationKey: "true"}},
+	}
+}
+
+var csrResourceKind = certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest").GroupKind()

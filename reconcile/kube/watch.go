@@ -1,0 +1,192 @@
+package kube
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+)
+
+var (
+	_ cache.ReflectorStore    = (*signerWatch)(nil)
+	_ cache.TransformingStore = (*signerWatch)(nil)
+)
+
+// signerWatch is one watch for all requests in flight. It selects by signer, since labels can be taken off by others.
+// client-go's reflector keeps it going: it resumes a closed watch where it ended, relists when that version is too
+// old, and waits when told to. As the reflector's store, signerWatch keeps nothing but who waits.
+type signerWatch struct {
+	cluster *Cluster
+
+	mu      sync.Mutex
+	waiting map[types.UID]*waiter
+	last    error // of the latest list or watch; nil after one that worked
+}
+
+// waiter waits for the outcome of one request.
+type waiter struct {
+	name            string
+	resourceVersion string // at which the request exists; a list at a later one without it means that it is gone
+	settled         chan outcome
+}
+
+func newSignerWatch(c *Cluster) *signerWatch {
+	return &signerWatch{cluster: c, waiting: map[types.UID]*waiter{}}
+}
+
+// start watches until ctx ends.
+func (s *signerWatch) start(ctx context.Context) {
+	selector := fields.OneTermEqualSelector("spec.signerName", certificatesv1.KubeAPIServerClientSignerName).String()
+	source := &cache.ListWatch{
+		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+			o.FieldSelector = selector
+			ctx, cancel := withTimeout(ctx)
+			defer cancel()
+			l, err := s.cluster.csrs().List(ctx, o)
+			if s.noted(err) != nil {
+				return nil, err
+			}
+			for i := range l.Items {
+				l.Items[i] = *s.slim(&l.Items[i])
+			}
+			return l, nil
+		},
+		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+			o.FieldSelector = selector
+			w, err := s.cluster.csrs().Watch(ctx, o)
+			return w, s.noted(err)
+		},
+	}
+	reflector := cache.NewReflectorWithOptions(source, &certificatesv1.CertificateSigningRequest{}, s, cache.ReflectorOptions{
+		Name: "certsync",
+		// By default waits grow to a minute for a server that keeps closing watches, and people wait behind this one.
+		Backoff: &wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.5, Steps: 10, Cap: 2 * time.Second},
+	})
+	// What goes wrong here is part of the error of whoever waits in vain.
+	go reflector.RunWithContext(quiet(ctx))
+}
+
+// register makes a waiter for csr, as Create returned it.
+func (s *signerWatch) register(csr *certificatesv1.CertificateSigningRequest) *waiter {
+	w := &waiter{name: csr.Name, resourceVersion: csr.ResourceVersion, settled: make(chan outcome, 1)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting[csr.UID] = w
+	return w
+}
+
+func (s *signerWatch) forget(uid types.UID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.waiting, uid)
+}
+
+func (s *signerWatch) lastError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
+}
+
+// noted keeps err for whoever waits in vain, and returns it. A 403 fails them at once: it does not pass.
+func (s *signerWatch) noted(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last = err
+	if apierrors.IsForbidden(err) {
+		err := s.cluster.failed("watching certificatesigningrequests", err)
+		for uid := range s.waiting {
+			s.settle(uid, &outcome{err: err})
+		}
+	}
+	return err
+}
+
+// settle gives a waiter its outcome. The caller holds the lock.
+func (s *signerWatch) settle(uid types.UID, o *outcome) {
+	if w := s.waiting[uid]; w != nil && o != nil {
+		delete(s.waiting, uid)
+		w.settled <- *o
+	}
+}
+
+// slim keeps of a request what settle needs, and nothing of one that nobody waits for: the cluster may hold the last
+// hour's requests in thousands. Nothing is lost if somebody waits for it later, as nobody registers after approving.
+func (s *signerWatch) slim(csr *certificatesv1.CertificateSigningRequest) *certificatesv1.CertificateSigningRequest {
+	small := &certificatesv1.CertificateSigningRequest{
+		ObjectMeta: metav1.ObjectMeta{Name: csr.Name, UID: csr.UID, ResourceVersion: csr.ResourceVersion},
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.waiting[csr.UID] != nil {
+		small.Status = csr.Status
+	}
+	return small
+}
+
+// Transformer implements cache.TransformingStore, for what the reflector collects before it calls Replace.
+func (s *signerWatch) Transformer() cache.TransformFunc {
+	return func(obj any) (any, error) {
+		if csr, ok := obj.(*certificatesv1.CertificateSigningRequest); ok {
+			return s.slim(csr), nil
+		}
+		return obj, nil
+	}
+}
+
+// Add implements cache.ReflectorStore. A request may be seen first when it is issued already.
+func (s *signerWatch) Add(obj any) error { return s.Update(obj) }
+
+// Update implements cache.ReflectorStore.
+func (s *signerWatch) Update(obj any) error {
+	if csr, ok := obj.(*certificatesv1.CertificateSigningRequest); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.settle(csr.UID, outcomeOf(csr))
+	}
+	return nil
+}
+
+// Delete implements cache.ReflectorStore. What comes with it is the last state, which may be an issued one.
+func (s *signerWatch) Delete(obj any) error {
+	if csr, ok := obj.(*certificatesv1.CertificateSigningRequest); ok {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.settle(csr.UID, outcomeOf(csr))
+		s.settle(csr.UID, &outcome{err: errDeleted(csr.Name)})
+	}
+	return nil
+}
+
+// Replace implements cache.ReflectorStore: objs is all there is at resourceVersion. Requests that should be among them
+// were deleted while the watch was down.
+func (s *signerWatch) Replace(objs []any, resourceVersion string) error {
+	there := make(map[types.UID]bool, len(objs))
+	for _, obj := range objs {
+		if csr, ok := obj.(*certificatesv1.CertificateSigningRequest); ok {
+			there[csr.UID] = true
+			_ = s.Update(csr)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for uid, w := range s.waiting {
+		order, err := resourceversion.CompareResourceVersion(w.resourceVersion, resourceVersion)
+		if !there[uid] && err == nil && order <= 0 {
+			s.settle(uid, &outcome{err: errDeleted(w.name)})
+		}
+	}
+	return nil
+}
+
+// Resync implements cache.ReflectorStore.
+func (s *signerWatch) Resync() error { return nil }

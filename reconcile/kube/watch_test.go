@@ -1,0 +1,192 @@
+package kube
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// waitFor polls for what another goroutine is about to do.
+func waitFor(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+func (g *signer) watches() (n int) {
+	for _, c := range g.called("GET " + csrPath) {
+		if c.query.Get("watch") != "" {
+			n++
+		}
+	}
+	return n
+}
+
+func TestCertificatesArriveThroughWatchesThatClose(t *testing.T) {
+	for name, noStream := range map[string]bool{"with initial events": false, "on a server without them": true} {
+		t.Run(name, func(t *testing.T) {
+			g, i := issuing(t, func(g *signer) { g.noStream = noStream }, nil)
+			stop, stopped := make(chan struct{}), make(chan struct{})
+			go func() {
+				defer close(stopped)
+				for {
+					select {
+					case <-stop:
+						return
+					case <-time.After(5 * time.Millisecond):
+						g.closeWatches()
+					}
+				}
+			}()
+			issueMany(t, i, 100)
+			close(stop)
+			<-stopped
+			if gets := g.called("GET " + csrPath + "/"); gets != nil {
+				t.Errorf("%d requests were read one by one", len(gets))
+			}
+		})
+	}
+}
+
+func TestAWatchThatEndsAtOnceIsResumedSoon(t *testing.T) {
+	var mu sync.Mutex
+	ended := 0
+	g, i := issuing(t, func(g *signer) {
+		serve := g.before
+		g.before = func(w http.ResponseWriter, r *http.Request, c call) bool {
+			mu.Lock()
+			defer mu.Unlock()
+			if c.query.Get("watch") == "" || ended == 8 {
+				return serve(w, r, c)
+			}
+			ended++
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusOK)
+			return true
+		}
+	}, nil)
+	began := time.Now()
+	if _, err := i.Issue(t.Context(), aliceRequest); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took > 12*time.Second {
+		t.Errorf("took %s", took)
+	}
+	if g.called("GET "+csrPath+"/") != nil {
+		t.Error("the watch never came back")
+	}
+}
+
+func TestAnExpiredWatchIsListedAnew(t *testing.T) {
+	g, i := issuing(t, func(g *signer) { g.noStream, g.sign = true, nil }, nil)
+	done := make(chan error, 1)
+	go func() {
+		_, err := i.Issue(t.Context(), aliceRequest)
+		done <- err
+	}()
+	waitFor(t, "the approval", func() bool { return len(g.called("PUT")) == 1 })
+	waitFor(t, "a watch", func() bool { return g.watches() > 1 })
+	g.locked(func() {
+		c := g.objects["certsync-1"].DeepCopy()
+		c.Status.Certificate = []byte("chain")
+		g.store(watch.Modified, c)
+		// The watch that resumes is told that what it missed is gone.
+		g.history, g.compact = nil, g.version+1
+	})
+	g.closeWatches()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestARequestThatVanishedWhileTheWatchWasDown(t *testing.T) {
+	for name, noStream := range map[string]bool{"with initial events": false, "on a server without them": true} {
+		t.Run(name, func(t *testing.T) {
+			g, i := issuing(t, func(g *signer) { g.noStream, g.sign = noStream, nil }, nil)
+			done := make(chan error, 1)
+			go func() {
+				_, err := i.Issue(t.Context(), aliceRequest)
+				done <- err
+			}()
+			waitFor(t, "the approval", func() bool { return len(g.called("PUT")) == 1 })
+			waitFor(t, "a watch", func() bool { return g.watches() > 0 })
+			time.Sleep(200 * time.Millisecond) // let the approval's event through
+			g.locked(func() {
+				g.store(watch.Deleted, g.objects["certsync-1"].DeepCopy())
+				g.history, g.compact = nil, g.version+1
+			})
+			g.closeWatches()
+			began := time.Now()
+			err := <-done
+			if err == nil || !strings.Contains(err.Error(), "certsync-1 was deleted") || time.Since(began) > 10*time.Second {
+				t.Errorf("after %s: %v", time.Since(began), err)
+			}
+		})
+	}
+}
+
+func TestAForbiddenWatchFailsAtOnceAndSaysSo(t *testing.T) {
+	g, i := issuing(t, func(g *signer) {
+		g.sign = nil
+		g.routes["GET "+csrPath] = fails(apierrors.NewForbidden(csrResource, "", errors403("watch", "certificatesigningrequests")))
+	}, nil)
+	began := time.Now()
+	_, err := i.Issue(t.Context(), aliceRequest)
+	if err == nil || !strings.Contains(err.Error(), "watching certificatesigningrequests: ") || reconcile.Hint(err) == "" {
+		t.Errorf("error is %v, hint %q", err, reconcile.Hint(err))
+	}
+	if time.Since(began) > 10*time.Second || g.left() > 0 {
+		t.Errorf("took %s, %d left", time.Since(began), g.left())
+	}
+}
+
+// The watch is broken in a way that nobody can tell from a signer that is slow. The deadline's own look finds the
+// certificate.
+func TestTheDeadlineLooksForItself(t *testing.T) {
+	_, i := issuing(t, func(g *signer) {
+		g.routes["GET "+csrPath] = fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
+	}, nil)
+	req := aliceRequest
+	req.Within = 300 * time.Millisecond
+	if got, err := i.Issue(t.Context(), req); err != nil || string(got.Chain) != "certificate of certsync-1" {
+		t.Errorf("issued %q, error %v", got.Chain, err)
+	}
+}
+
+func TestAWatchThatFailedIsPartOfTheDeadlinesError(t *testing.T) {
+	_, i := issuing(t, func(g *signer) {
+		g.sign = nil
+		g.routes["GET "+csrPath] = fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
+	}, nil)
+	req := aliceRequest
+	req.Within = 300 * time.Millisecond
+	if _, err := i.Issue(t.Context(), req); err == nil || !strings.Contains(err.Error(), "a proxy that cannot stream") {
+		t.Errorf("error is %v", err)
+	}
+}
+
+func TestTheWatchKeepsNothingOfOthersRequests(t *testing.T) {
+	s := newSignerWatch(&Cluster{})
+	others := &csr{}
+	others.Name, others.UID, others.Spec.Request, others.Status.Certificate = "other", "other", []byte("request"), []byte("chain")
+	var transform cache.TransformFunc = s.Transformer()
+	small, err := transform(others)
+	if c := small.(*csr); err != nil || c.Spec.Request != nil || c.Status.Certificate != nil || c.Name != "other" || c.UID != "other" {
+		t.Errorf("kept %+v, error %v", small, err)
+	}
+	s.register(others)
+	if small, _ := transform(others); string(small.(*csr).Status.Certificate) != "chain" {
+		t.Errorf("lost the certificate that somebody waits for: %+v", small)
+	}
+}

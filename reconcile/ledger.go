@@ -1,0 +1,195 @@
+package reconcile
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// FormatVersion is the version of ledger records, of the state and of plans.
+const FormatVersion = "1"
+
+// RecordState says how a user stands.
+type RecordState string
+
+// The states of a ledger record.
+const (
+	Active    RecordState = "active"
+	Denied    RecordState = "denied"
+	Suspended RecordState = "suspended"
+	Lapsed    RecordState = "lapsed"
+	Removing  RecordState = "removing"
+	Removed   RecordState = "removed"
+)
+
+var recordStates = []RecordState{Active, Denied, Suspended, Lapsed, Removing, Removed}
+
+// CertificateStatus says what a certificate in the ledger is.
+type CertificateStatus string
+
+// The statuses of a certificate in the ledger. Kubernetes cannot revoke: "revoked" means that certsync took the
+// holder's bindings, and accounts for the certificate until it expires.
+const (
+	Requested  CertificateStatus = "requested"
+	Current    CertificateStatus = "current"
+	Superseded CertificateStatus = "superseded"
+	Revoked    CertificateStatus = "revoked"
+)
+
+var certificateStatuses = []CertificateStatus{Requested, Current, Superseded, Revoked}
+
+// Record is a user's public record at ledger/<user>. It holds every certificate of the user that is still live, and
+// no key.
+type Record struct {
+	FormatVersion string             `json:"formatVersion"`
+	User          string             `json:"user"`
+	State         RecordState        `json:"state"`
+	Since         time.Time          `json:"since"` // when State began
+	Reason        string             `json:"reason"`
+	Kubeconfig    KubeconfigRef      `json:"kubeconfig"`
+	Certificates  []CertificateEntry `json:"certificates"`
+}
+
+// KubeconfigRef is what the stored kubeconfig was made for, so that a change of it is seen without reading the secret.
+type KubeconfigRef struct {
+	Cluster  string `json:"cluster"`
+	Server   string `json:"server"`
+	CASHA256 string `json:"caSHA256"` // hex, of the PEM bundle
+
+	ProxyURL      string `json:"proxyURL,omitempty"`
+	TLSServerName string `json:"tlsServerName,omitempty"`
+}
+
+// CertificateEntry is one certificate in a ledger record. Serial, SHA256, the times and the groups are written for
+// people; ParseRecord computes them anew from the PEM.
+type CertificateEntry struct {
+	Status            CertificateStatus `json:"status"`
+	Certificate       string            `json:"certificate"` // PEM, the leaf
+	Serial            string            `json:"serial"`      // hex
+	SHA256            string            `json:"sha256"`      // hex, of the DER; the API server's credential-id
+	NotBefore         time.Time         `json:"notBefore"`
+	NotAfter          time.Time         `json:"notAfter"`
+	IssuedAt          time.Time         `json:"issuedAt"` // by certsync's clock; notBefore lies minutes earlier
+	Groups            []string          `json:"groups"`   // O, sorted
+	KeyAlgorithm      string            `json:"keyAlgorithm"`
+	CredentialVersion int               `json:"credentialVersion"` // KV version of users/<user> that holds its key
+	CSR               CSRRef            `json:"csr"`
+}
+
+// CSRRef names the CertificateSigningRequest that a certificate came from.
+type CSRRef struct {
+	Name string `json:"name"`
+	UID  string `json:"uid"`
+}
+
+// ParseRecord reads what stands at ledger/<user>. Whoever may write there can write anything: what can be computed
+// from a certificate is computed, and a certificate of somebody else is an error.
+func ParseRecord(user string, data []byte) (*Record, error) {
+	var r Record
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&r); err != nil {
+		return nil, fmt.Errorf("reading the record: %w", err)
+	}
+	switch {
+	case r.FormatVersion != FormatVersion:
+		return nil, fmt.Errorf("its formatVersion is %q, not %q", r.FormatVersion, FormatVersion)
+	case r.User != user:
+		return nil, fmt.Errorf("it is the record of %q", r.User)
+	case !slices.Contains(recordStates, r.State):
+		return nil, fmt.Errorf("its state is %q", r.State)
+	}
+	current := 0
+	for i := range r.Certificates {
+		if err := r.Certificates[i].complete(user); err != nil {
+			return nil, fmt.Errorf("its certificates[%d]: %w", i, err)
+		}
+		if r.Certificates[i].Status == Current {
+			current++
+		}
+	}
+	if current > 1 {
+		return nil, fmt.Errorf("it has %d current certificates", current)
+	}
+	return &r, nil
+}
+
+// complete computes what the PEM says and checks what only the record says.
+func (e *CertificateEntry) complete(user string) error {
+	if !slices.Contains(certificateStatuses, e.Status) {
+		return fmt.Errorf("its status is %q", e.Status)
+	}
+	if e.CredentialVersion < 0 {
+		return errors.New("its credentialVersion is negative")
+	}
+	cert, err := parseLeaf([]byte(e.Certificate))
+	if err != nil {
+		return err
+	}
+	if cert.Subject.CommonName != user {
+		return fmt.Errorf("it is a certificate for %q", cert.Subject.CommonName)
+	}
+	e.describe(cert)
+	if e.IssuedAt.Before(e.NotBefore) || e.IssuedAt.After(e.NotAfter) {
+		e.IssuedAt = e.NotBefore
+	}
+	return nil
+}
+
+// describe fills in all that a certificate says of itself.
+func (e *CertificateEntry) describe(cert *x509.Certificate) {
+	sum := sha256.Sum256(cert.Raw)
+	e.Serial = cert.SerialNumber.Text(16)
+	e.SHA256 = hex.EncodeToString(sum[:])
+	e.NotBefore, e.NotAfter = cert.NotBefore.UTC(), cert.NotAfter.UTC()
+	e.Groups = sortedSet(cert.Subject.Organization)
+	e.KeyAlgorithm = algorithmOf(cert.PublicKey)
+}
+
+// current returns the certificate whose key stands in users/<user>, or nil.
+func (r *Record) current() *CertificateEntry {
+	for i := range r.Certificates {
+		if r.Certificates[i].Status == Current {
+			return &r.Certificates[i]
+		}
+	}
+	return nil
+}
+
+// liveUntil is when the record's last certificate expires, and false if none is live at now.
+func (r *Record) liveUntil(now time.Time) (time.Time, bool) {
+	var last time.Time
+	for _, c := range r.Certificates {
+		if c.NotAfter.After(last) {
+			last = c.NotAfter
+		}
+	}
+	return last, last.After(now)
+}
+
+// parseLeaf reads the first certificate of a PEM chain.
+func parseLeaf(chain []byte) (*x509.Certificate, error) {
+	block, _ := pem.Decode(chain)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, errors.New("it holds no PEM certificate")
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("parsing the certificate: %w", err)
+	}
+	return cert, nil
+}
+
+// sortedSet returns the distinct values of in, sorted.
+func sortedSet(in []string) []string {
+	out := slices.Clone(in)
+	slices.Sort(out)
+	return slices.Compact(out)
+}

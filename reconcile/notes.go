@@ -1,0 +1,127 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// maxRequestNotes bounds the notes on CertificateSigningRequests in flight: whoever may create one can put our labels
+// on a thousand of them.
+const maxRequestNotes = 20
+
+// notes adds what a reviewer should know and no step says.
+func (d *differ) notes() {
+	if d.plan.recordState && d.o.State != nil {
+		d.note(Note{Kind: InventoryChanged, Message: fmt.Sprintf(
+			"the last run (%s, by %q) had another inventory; apply records this one", d.o.State.StartedAt.UTC().Format(time.RFC3339), d.o.State.StartedBy)})
+	}
+	for _, s := range slices.Clone(d.plan.Steps) {
+		switch s.Action {
+		case Issue, Reissue, Bind:
+			d.existingAccess(s)
+		}
+	}
+	for _, name := range d.o.Strangers {
+		d.note(Note{Kind: Stranger, Object: name, Message: "no user can have this name; it is left alone"})
+	}
+	for _, u := range d.inv.Users {
+		d.comingEnd(u)
+		d.superseded(u)
+	}
+	d.requests()
+}
+
+// existingAccess notes what a name would inherit: each binding that is not ours and serves the CN, or an O, that a step
+// hands out.
+func (d *differ) existingAccess(s Step) {
+	var subjects []Subject
+	if s.User != "" {
+		subjects = append(subjects, UserSubject(s.User))
+		for _, g := range sortedSet(d.users[s.User].Groups) {
+			subjects = append(subjects, Subject{Kind: "Group", APIGroup: RBACGroup, Name: g})
+		}
+	} else {
+		subjects = append(subjects, Subject{Kind: "Group", APIGroup: RBACGroup, Name: s.Group})
+		if s.Detail != nil {
+			for _, u := range s.Detail.Add {
+				subjects = append(subjects, UserSubject(u))
+			}
+		}
+	}
+	for _, subject := range subjects {
+		for _, b := range d.serves[subject] {
+			n := Note{User: s.User, Group: s.Group, Kind: ExistingAccess, Object: b.Object(), Message: fmt.Sprintf(
+				"gives %s %q %s, and is not certsync's", subject.Kind, subject.Name, access(b))}
+			if subject.Kind == "User" {
+				n.User, n.Group = subject.Name, ""
+			}
+			d.note(n)
+		}
+	}
+}
+
+// access is what a binding grants, as a phrase.
+func access(b Binding) string {
+	where := "cluster-wide"
+	if b.Kind == RoleBinding {
+		where = fmt.Sprintf("in namespace %q", b.Namespace)
+	}
+	return fmt.Sprintf("%s %q %s", b.RoleRef.Kind, b.RoleRef.Name, where)
+}
+
+// comingEnd notes a week before that a user's access, or one of their grants, ends.
+func (d *differ) comingEnd(u inventory.User) {
+	soon := func(t time.Time) bool { return !t.IsZero() && !d.ended(t) && t.Sub(d.o.At) <= 7*24*time.Hour }
+	if soon(u.Until) {
+		d.note(Note{User: u.Name, Kind: UntilSoon, Until: &u.Until, Message: "access ends"})
+	}
+	say := func(roles []inventory.Grant, where string) {
+		for _, r := range roles {
+			if soon(r.Until) {
+				until := r.Until
+				d.note(Note{User: u.Name, Kind: UntilSoon, Until: &until, Message: fmt.Sprintf("ClusterRole %q %s ends", r.ClusterRole, where)})
+			}
+		}
+	}
+	say(u.ClusterRoles, "cluster-wide")
+	for ns, roles := range u.Namespaces {
+		say(roles, fmt.Sprintf("in namespace %q", ns))
+	}
+}
+
+// superseded notes live certificates of a user that carry groups which the user is no longer in: bindings that are not
+// ours may serve them.
+func (d *differ) superseded(u inventory.User) {
+	rec := d.o.Ledger[u.Name].Record
+	if rec == nil {
+		return
+	}
+	for _, c := range rec.Certificates {
+		for _, g := range c.Groups {
+			if c.NotAfter.After(d.o.At) && c.Status != Current && !slices.Contains(u.Groups, g) {
+				until := c.NotAfter
+				d.note(Note{User: u.Name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(
+					"an earlier certificate still carries group %q until %s", g, until.Format(time.RFC3339))})
+			}
+		}
+	}
+}
+
+// requests notes CertificateSigningRequests in flight.
+func (d *differ) requests() {
+	for i, r := range d.o.Requests {
+		if i == maxRequestNotes {
+			d.note(Note{Kind: RequestInFlight, Message: fmt.Sprintf(
+				"and %d more with certsync's labels", len(d.o.Requests)-i)})
+			return
+		}
+		message := fmt.Sprintf("%s, for CN %q, requested by %q at %s", r.State, r.User, r.RequestedBy, r.CreatedAt.UTC().Format(time.RFC3339))
+		if r.Reason != "" || r.Message != "" {
+			message += fmt.Sprintf(" (%q: %q)", r.Reason, r.Message)
+		}
+		d.note(Note{Kind: RequestInFlight, Object: "CertificateSigningRequest " + r.Name, Message: message})
+	}
+}

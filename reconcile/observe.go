@@ -1,0 +1,107 @@
+package reconcile
+
+import "time"
+
+// Observed is all that Diff looks at besides the inventory. It is complete or it does not exist: a failed list is not
+// an empty cluster (external-dns#2858), so a reader that misses one object returns an error and no view.
+type Observed struct {
+	At time.Time // when it was read; Diff's only clock
+	ClusterView
+	StoreView
+}
+
+// ClusterView is what a ClusterReader sees.
+type ClusterView struct {
+	UID          string          // of namespace kube-system; what tells clusters apart
+	Endpoint     Endpoint        // what certsync itself connects to
+	Bindings     []Binding       // all of them, whoever made them
+	ClusterRoles map[string]bool // that exist
+	Namespaces   map[string]bool // that exist; false for one that is terminating, which accepts no new objects
+	Requests     []Request       // CertificateSigningRequests that carry our labels and have no certificate
+}
+
+// Endpoint is what goes into a kubeconfig to reach the cluster.
+type Endpoint struct {
+	Name          string // of the cluster and the context
+	Server        string // https URL
+	CA            []byte // PEM; empty: the user's system roots
+	ProxyURL      string
+	TLSServerName string
+}
+
+// Request is a CertificateSigningRequest in flight. Anyone who may create one can put our labels on it: it is shown,
+// and nothing else is ever done with it.
+type Request struct {
+	Name        string
+	User        string // the CN that it asks for
+	RequestedBy string // set by the API server
+	CreatedAt   time.Time
+	State       string // "pending", "approved", "denied" or "failed"
+	Reason      string // of the condition
+	Message     string // of the condition
+}
+
+// StoreView is what a StoreReader sees of Vault. It holds no key: it is read from the ledger, the state and the
+// metadata of users/.
+type StoreView struct {
+	State        *State // nil: none yet
+	StateVersion int    // KV version of the state, for check-and-set; 0: none
+	Ledger       map[string]LedgerEntry
+	Credentials  map[string]CredentialMeta
+	Strangers    []string // entries whose names no user can have ("ledger/x y", "users/folder/"), sorted
+}
+
+// State is the record that one owner's runs share.
+type State struct {
+	FormatVersion   string    `json:"formatVersion"`
+	ClusterUID      string    `json:"clusterUID"`
+	InventoryDigest string    `json:"inventoryDigest"`
+	Generation      int64     `json:"generation"` // counts runs that changed something
+	RunID           string    `json:"runID"`
+	StartedAt       time.Time `json:"startedAt"`
+	StartedBy       string    `json:"startedBy"` // who Kubernetes says that we are
+}
+
+// LedgerEntry is what stands at ledger/<user>. Record is nil when the current version is deleted, and when Problem says
+// why it is not a record of that user.
+type LedgerEntry struct {
+	Version int // current KV version, for check-and-set
+	Record  *Record
+	Problem string
+}
+
+// CredentialMeta is the KV v2 metadata of users/<user>.
+type CredentialMeta struct {
+	CurrentVersion int // 0: metadata without any version
+	Versions       []CredentialVersion
+}
+
+// CredentialVersion is one version in the metadata of a secret.
+type CredentialVersion struct {
+	Version   int
+	Deleted   bool // soft-deleted: readable again after an undelete
+	Destroyed bool // gone
+}
+
+// Current returns the state of the current version.
+func (m CredentialMeta) Current() CredentialVersion {
+	for _, v := range m.Versions {
+		if v.Version == m.CurrentVersion {
+			return v
+		}
+	}
+	// Vault prunes old versions, never the current one; a version that it doesn't list cannot be read.
+	return CredentialVersion{Version: m.CurrentVersion, Destroyed: true}
+}
+
+// Older lists the versions before the current one that are not destroyed: each may hold a private key that somebody
+// can still read.
+func (m CredentialMeta) Older() []int {
+	var old []int
+	for _, v := range m.Versions {
+		if v.Version != m.CurrentVersion && !v.Destroyed {
+			old = append(old, v.Version)
+		}
+	}
+	return old
+}

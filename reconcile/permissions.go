@@ -1,0 +1,100 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// String names a permission as RBAC rules do.
+func (p Permission) String() string {
+	s := p.Verb + " " + p.Resource
+	if p.Subresource != "" {
+		s += "/" + p.Subresource
+	}
+	if p.Group != "" {
+		s += "." + p.Group
+	}
+	if p.Name != "" {
+		s += fmt.Sprintf(" %q", p.Name)
+	}
+	if p.Namespace != "" {
+		s += fmt.Sprintf(" in namespace %q", p.Namespace)
+	}
+	return s
+}
+
+// SignerName is the signer for certificates of people and programs.
+const SignerName = "kubernetes.io/kube-apiserver-client"
+
+const certificatesGroup = "certificates.k8s.io"
+
+// issuePermissions is what one certificate takes.
+var issuePermissions = []Permission{
+	{Verb: "create", Group: certificatesGroup, Resource: "certificatesigningrequests"},
+	{Verb: "get", Group: certificatesGroup, Resource: "certificatesigningrequests"},
+	{Verb: "list", Group: certificatesGroup, Resource: "certificatesigningrequests"},
+	{Verb: "watch", Group: certificatesGroup, Resource: "certificatesigningrequests"},
+	{Verb: "delete", Group: certificatesGroup, Resource: "certificatesigningrequests"},
+	{Verb: "update", Group: certificatesGroup, Resource: "certificatesigningrequests", Subresource: "approval"},
+	{Verb: "approve", Group: certificatesGroup, Resource: "signers", Name: SignerName},
+}
+
+// permissions lists what a plan's steps take in Kubernetes, each once, sorted. Verb bind is not among them: who holds
+// all rules of a role needs it not, and only the write itself can tell.
+func (p Plan) permissions() []Permission {
+	needed := map[Permission]bool{}
+	for _, s := range p.Steps {
+		if s.issue != nil {
+			for _, perm := range issuePermissions {
+				needed[perm] = true
+			}
+		}
+		if s.binding == nil {
+			continue
+		}
+		perm := Permission{Group: RBACGroup, Resource: "clusterrolebindings", Namespace: s.binding.object.Namespace}
+		if s.binding.object.Kind == RoleBinding {
+			perm.Resource = "rolebindings"
+		}
+		switch s.Action {
+		case Bind:
+			perm.Verb = "create"
+		case Update:
+			perm.Verb = "patch"
+		case Unbind:
+			perm.Verb = "delete"
+		}
+		needed[perm] = true
+	}
+	list := make([]Permission, 0, len(needed))
+	for perm := range needed {
+		list = append(list, perm)
+	}
+	slices.SortFunc(list, func(a, b Permission) int { return cmp.Compare(a.String(), b.String()) })
+	return list
+}
+
+// storeNeeds lists the users whose entries a plan writes in Vault.
+func (p Plan) storeNeeds() StoreNeeds {
+	var n StoreNeeds
+	for _, s := range p.Steps {
+		switch s.Action {
+		case Issue, Renew, Reissue:
+			n.Record = append(n.Record, s.User)
+			n.Credential = append(n.Credential, s.User)
+		case Remove:
+			n.Record = append(n.Record, s.User)
+			n.Delete = append(n.Delete, s.User)
+			n.Purge = append(n.Purge, s.User) // a record with nothing left to account for
+		case Purge:
+			if s.leave.record.State == Active {
+				n.Record = append(n.Record, s.User)
+				n.Credential = append(n.Credential, s.User)
+			} else {
+				n.Purge = append(n.Purge, s.User)
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,227 @@
+package reconcile
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Action is what a step does.
+type Action string
+
+// The actions. Issue, Renew and Reissue make a new key and certificate; Bind, Unbind and Update write one binding;
+// Remove ends a leaver's credential and ledger; Purge clears what has no use any more.
+const (
+	Issue   Action = "issue"
+	Renew   Action = "renew"
+	Reissue Action = "reissue"
+	Bind    Action = "bind"
+	Unbind  Action = "unbind"
+	Update  Action = "update"
+	Remove  Action = "remove"
+	Purge   Action = "purge"
+)
+
+// Reason says why a step is there.
+type Reason string
+
+// The reasons, those for a new certificate in the order in which a step lists them.
+const (
+	NewUser             Reason = "new-user"
+	LedgerUnreadable    Reason = "ledger-unreadable"
+	LedgerMissing       Reason = "ledger-missing"
+	ForeignCredential   Reason = "foreign-credential"
+	CredentialMissing   Reason = "credential-missing"
+	GroupsChanged       Reason = "groups-changed"
+	KeyAlgorithmChanged Reason = "key-algorithm-changed"
+	ClusterCAChanged    Reason = "cluster-ca-changed"
+	ServerChanged       Reason = "server-changed"
+	ClusterNameChanged  Reason = "cluster-name-changed"
+	Expiring            Reason = "expiring"
+	NotInInventory      Reason = "not-in-inventory"
+	UntilPassed         Reason = "until-passed"
+	RolesChanged        Reason = "roles-changed"
+	MembersChanged      Reason = "members-changed"
+	Drifted             Reason = "drifted"
+	LabelsMissing       Reason = "labels-missing"
+	CertificatesExpired Reason = "certificates-expired"
+	OldVersions         Reason = "old-versions"
+)
+
+// Step is one change. User or Group says for whom it is, Object which binding it writes.
+type Step struct {
+	User    string   `json:"user,omitempty"`
+	Group   string   `json:"group,omitempty"`
+	Action  Action   `json:"action"`
+	Reason  Reason   `json:"reason"` // Reasons[0]
+	Reasons []Reason `json:"reasons"`
+	Object  string   `json:"object,omitempty"`
+	Detail  *Detail  `json:"detail,omitempty"`
+	Held    string   `json:"held,omitempty"` // why a guard or conflict keeps the step from running
+
+	stage   stage
+	issue   *issuance
+	leave   *leaving
+	binding *bindingWrite
+}
+
+// Detail is what a reviewer wants to know of a step beyond its reasons.
+type Detail struct {
+	Groups     []string `json:"groups,omitempty"`     // O of the new certificate
+	Expiration string   `json:"expiration,omitempty"` // asked for, as a Go duration
+	Add        []string `json:"add,omitempty"`        // subjects added
+	Remove     []string `json:"remove,omitempty"`     // subjects taken out
+	Versions   []int    `json:"versions,omitempty"`   // of the credential, to be destroyed
+}
+
+// NoteKind says what a note is about.
+type NoteKind string
+
+// The kinds of note. A note changes nothing.
+const (
+	ExistingAccess     NoteKind = "existing-access"
+	LiveCertificate    NoteKind = "live-certificate"
+	UnknownCertificate NoteKind = "unknown-certificate"
+	ClusterRoleMissing NoteKind = "clusterrole-missing"
+	NamespaceMissing   NoteKind = "namespace-missing"
+	CopiedLabels       NoteKind = "copied-labels"
+	RequestInFlight    NoteKind = "request-in-flight"
+	InventoryChanged   NoteKind = "inventory-changed"
+	Stranger           NoteKind = "unknown-entry"
+	UntilSoon          NoteKind = "until-soon"
+	TooShort           NoteKind = "too-short"
+	RenewBeforeTooLong NoteKind = "renew-before-too-long"
+)
+
+// Note is something that a reader of the plan should know.
+type Note struct {
+	User    string     `json:"user,omitempty"`
+	Group   string     `json:"group,omitempty"`
+	Kind    NoteKind   `json:"kind"`
+	Object  string     `json:"object,omitempty"`
+	Message string     `json:"message"`
+	Until   *time.Time `json:"until,omitempty"`
+}
+
+// Plan is the difference between an inventory and what was observed. It holds no key and no certificate.
+type Plan struct {
+	Owner           string
+	ClusterUID      string
+	InventoryDigest string
+	Steps           []Step // in the order of the run
+	Notes           []Note
+	Unchanged       int // users of the inventory that no step names
+
+	stateVersion int
+	generation   int64 // of the state that was observed
+	recordState  bool  // the inventory is another one than the state says
+	endpoint     Endpoint
+}
+
+// Changes reports whether apply would write anything.
+func (p Plan) Changes() bool { return len(p.Steps) > 0 || p.recordState }
+
+// Held lists the steps that a conflict keeps from running.
+func (p Plan) Held() []Step {
+	var held []Step
+	for _, s := range p.Steps {
+		if s.Held != "" {
+			held = append(held, s)
+		}
+	}
+	return held
+}
+
+// Summary counts the steps by action, the held ones once more as "held", and the users without a step as "unchanged".
+func (p Plan) Summary() map[string]int {
+	sum := map[string]int{"unchanged": p.Unchanged}
+	for _, s := range p.Steps {
+		sum[string(s.Action)]++
+		if s.Held != "" {
+			sum["held"]++
+		}
+	}
+	return sum
+}
+
+// Digest identifies what a reviewer agreed to: "sha256:<hex>" over owner, cluster, inventory, the steps with their
+// reasons and the existing-access notes. Renewals and purges are left out: time alone decides on them, and a plan
+// reviewed in the morning still applies in the afternoon.
+func (p Plan) Digest() string {
+	reviewed := struct {
+		Owner, ClusterUID, InventoryDigest string
+		Steps                              []Step
+		Notes                              []Note
+	}{p.Owner, p.ClusterUID, p.InventoryDigest, nil, nil}
+	for _, s := range p.Steps {
+		if s.Action == Renew || s.Action == Purge {
+			continue
+		}
+		if s.issue != nil {
+			// Whether the old certificate is about to expire as well is time's decision too.
+			s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r Reason) bool { return r == Expiring })
+		}
+		reviewed.Steps = append(reviewed.Steps, s)
+	}
+	for _, n := range p.Notes {
+		if n.Kind == ExistingAccess {
+			reviewed.Notes = append(reviewed.Notes, n)
+		}
+	}
+	text, err := json.Marshal(reviewed)
+	if err != nil {
+		panic(err) // strings and ints only
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+// MarshalJSON gives the form of `plan -o json`. The same plan gives the same bytes.
+func (p Plan) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		FormatVersion   string         `json:"formatVersion"`
+		Owner           string         `json:"owner"`
+		ClusterUID      string         `json:"clusterUID"`
+		InventoryDigest string         `json:"inventoryDigest"`
+		Digest          string         `json:"digest"`
+		Changes         bool           `json:"changes"`
+		Summary         map[string]int `json:"summary"`
+		Steps           []Step         `json:"steps"`
+		Notes           []Note         `json:"notes"`
+	}{FormatVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.Changes(), p.Summary(),
+		orEmpty(p.Steps), orEmpty(p.Notes)})
+}
+
+// orEmpty makes a nil list [] in JSON, which consumers can loop over.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// sort puts steps and notes in the order that they are shown and run in, which no map order can disturb.
+func (p *Plan) sort() {
+	slices.SortFunc(p.Steps, func(a, b Step) int {
+		return cmp.Or(cmp.Compare(a.stage, b.stage), cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group),
+			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Action, b.Action))
+	})
+	slices.SortFunc(p.Notes, func(a, b Note) int {
+		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
+	})
+	p.Notes = slices.CompactFunc(p.Notes, func(a, b Note) bool {
+		return a.User == b.User && a.Group == b.Group && a.Kind == b.Kind && a.Object == b.Object && a.Message == b.Message
+	})
+}
+
+// Grant returns what the binding that a step writes grants, and false for a step that writes none.
+func (p Plan) Grant(s Step) (Grant, bool) {
+	if s.binding == nil {
+		return Grant{}, false
+	}
+	return ParseBindingName(p.Owner, s.binding.object.Namespace, s.binding.object.Name)
+}

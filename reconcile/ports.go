@@ -1,0 +1,122 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// ErrPrecondition is wrapped by every write that found the object at another version than the one observed. Nothing
+// was written; the next run sees what is there now.
+var ErrPrecondition = errors.New("it was changed by someone else meanwhile")
+
+// ErrDenied is wrapped by Issuer.Issue when somebody denied the CertificateSigningRequest.
+var ErrDenied = errors.New("the CertificateSigningRequest was denied")
+
+// ErrNotIssued is wrapped by Issuer.Issue when the signer did not issue in time. It is about the signer, not about the
+// user.
+var ErrNotIssued = errors.New("the signer did not issue the certificate in time")
+
+// ClusterReader reads the cluster. plan is given nothing else of it.
+type ClusterReader interface {
+	ObserveCluster(ctx context.Context, owner string) (ClusterView, error)
+}
+
+// StoreReader reads Vault: ledger, state and the metadata of users/. It never reads a key.
+type StoreReader interface {
+	ObserveStore(ctx context.Context) (StoreView, error)
+}
+
+// BindingWriter changes bindings. Create fails with ErrPrecondition if the name is taken, Update and Delete if the
+// object is not at b.UID and b.ResourceVersion any more. Update writes subjects only and leaves others' labels and
+// annotations alone. Create and Update return what the API server made of it.
+type BindingWriter interface {
+	CreateBinding(ctx context.Context, b Binding) (Binding, error)
+	UpdateBinding(ctx context.Context, b Binding) (Binding, error)
+	DeleteBinding(ctx context.Context, b Binding) error // a binding that is gone already is no error
+}
+
+// Issuer turns a PKCS#10 request into a certificate.
+type Issuer interface {
+	// Issue returns once the certificate is there, or with an error that names the CertificateSigningRequest and says
+	// what became of it. It approves nothing but the object that it created itself.
+	Issue(ctx context.Context, req CertificateRequest) (Issued, error)
+}
+
+// CertificateRequest is one certificate to be issued.
+type CertificateRequest struct {
+	User       string
+	CSR        []byte        // PKCS#10, PEM
+	Expiration time.Duration // asked for; the signer may shorten it
+	Within     time.Duration // how long to wait for the signer after the approval
+}
+
+// Issued is what came of a CertificateRequest.
+type Issued struct {
+	Chain []byte // PEM, leaf first
+	CSR   CSRRef
+}
+
+// Authenticator logs in to the cluster with a new credential over certsync's own connection, only the client
+// certificate swapped, and returns who the API server takes it for. When the API server only says "forbidden" to a
+// name, Groups is nil.
+type Authenticator interface {
+	Authenticate(ctx context.Context, chain []byte, key Secret) (Identity, error)
+}
+
+// Identity is who the API server takes somebody for.
+type Identity struct {
+	Name   string
+	Groups []string
+}
+
+// KubeconfigWriter renders a kubeconfig with cluster and context e.Name, user <user>@<e.Name>, and all data inline.
+type KubeconfigWriter interface {
+	Kubeconfig(e Endpoint, user string, chain []byte, key Secret) (Secret, error)
+}
+
+// StoreWriter changes Vault. cas is the KV version that was observed (0: none yet) and every data write is
+// check-and-set; a mismatch is ErrPrecondition.
+type StoreWriter interface {
+	WriteState(ctx context.Context, s State, cas int) error
+	WriteRecord(ctx context.Context, r Record, cas int) (version int, err error)
+	WriteCredential(ctx context.Context, user string, c Credential, cas int) (version int, err error)
+	// DestroyVersions erases the named versions for good.
+	DestroyVersions(ctx context.Context, user string, versions []int) error
+	// DeleteCredential writes an empty version with cas, then deletes the metadata with all versions: the metadata's
+	// delete takes no cas, and must not take a version with it that was written meanwhile.
+	DeleteCredential(ctx context.Context, user string, cas int) error
+	// DeleteRecord does the same for ledger/<user>.
+	DeleteRecord(ctx context.Context, user string, cas int) error
+}
+
+// AccessReviewer asks the API server what certsync itself may do (SelfSubjectAccessReview), before the first write.
+type AccessReviewer interface {
+	// Denied returns those of want that are not allowed.
+	Denied(ctx context.Context, want []Permission) ([]Permission, error)
+}
+
+// Permission is one thing to be allowed in Kubernetes.
+type Permission struct {
+	Verb        string
+	Group       string // API group; empty is the core group
+	Resource    string
+	Subresource string
+	Namespace   string // empty: cluster-wide
+	Name        string // empty: any
+}
+
+// StoreReviewer asks Vault what certsync's token may do (sys/capabilities-self), before the first write.
+type StoreReviewer interface {
+	// MissingCapabilities returns a sentence for each path where needs are not met, such as
+	// `"create" on secret/data/certsync/prod-eu/state`.
+	MissingCapabilities(ctx context.Context, needs StoreNeeds) ([]string, error)
+}
+
+// StoreNeeds lists the users whose entries a plan writes, beside the state.
+type StoreNeeds struct {
+	Record     []string // ledger/<user> is written
+	Credential []string // users/<user> is written, older versions destroyed
+	Delete     []string // users/<user> is deleted
+	Purge      []string // ledger/<user> is deleted
+}

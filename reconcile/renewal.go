@@ -1,0 +1,41 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// renewal says when a certificate is to be replaced.
+type renewal struct {
+	policy      inventory.RenewBefore
+	owner, user string
+}
+
+// due is the time from which cert is to be renewed. A share of renewBefore is of the certificate's actual life, from
+// issue to expiry: notBefore lies minutes before the issue. A duration over 90% of that life counts as a third, and
+// clamped says so: a signer that shortens lifetimes must not cause a renewal on every run.
+//
+// Up to a tenth of the life later, by owner and user, so that a company's certificates don't fall due together.
+func (r renewal) due(cert CertificateEntry) (at time.Time, clamped bool) {
+	life := cert.NotAfter.Sub(cert.IssuedAt)
+	before := r.policy.Duration
+	if before == 0 {
+		before = r.policy.Of(life)
+	}
+	if before > life/10*9 {
+		before, clamped = life/3, true
+	}
+	return cert.NotAfter.Add(-before).Add(r.jitter(life / 10)), clamped
+}
+
+// jitter is in [0, max), always the same for the same owner and user.
+func (r renewal) jitter(max time.Duration) time.Duration {
+	if max <= 0 {
+		return 0
+	}
+	sum := sha256.Sum256([]byte(r.owner + "\x00" + r.user))
+	return time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(max))
+}
