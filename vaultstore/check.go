@@ -1,0 +1,83 @@
+package vaultstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// check finds out what would make every request fail, before anything is written and with a hint each.
+func (s *Store) check(ctx context.Context) error {
+	tokenErr := s.checkToken(ctx)
+	if _, denied := refused(tokenErr, http.StatusForbidden); tokenErr != nil && !denied {
+		return tokenErr
+	}
+	mountErr := s.checkMount(ctx)
+	if _, denied := refused(mountErr, http.StatusForbidden); denied && tokenErr != nil {
+		return tokenErr
+	}
+	// A token without the default policy may not look itself up. If Vault answers it about the mount, it is good.
+	return mountErr
+}
+
+func (s *Store) checkToken(ctx context.Context) error {
+	// The answer holds the token itself: nothing of it is decoded.
+	_, _, err := fetch[struct{}](ctx, s, "auth/token/lookup-self", nil, "the token may be expired or revoked: "+loginHint)
+	switch {
+	case err == nil:
+		return nil
+	case s.client.Token() == "" && errors.As(err, new(*refusal)) && !isSealed(err):
+		return reconcile.WithHint(fmt.Errorf("logging in to Vault at %s: there is no token", s.address), loginHint)
+	case isSealed(err) && s.uninitialized(ctx):
+		return reconcile.WithHint(fmt.Errorf("logging in to Vault at %s: it is not initialized", s.address),
+			`initialize it with "vault operator init"`)
+	}
+	return fmt.Errorf("logging in to Vault at %s: %w", s.address, err)
+}
+
+func isSealed(err error) bool {
+	r, unavailable := refused(err, http.StatusServiceUnavailable)
+	return unavailable && r.says("Vault is sealed")
+}
+
+// uninitialized tells the two kinds of sealed Vault apart. Any error is taken for "no": sealed is what is known.
+func (s *Store) uninitialized(ctx context.Context) bool {
+	// Only the root namespace knows.
+	status, err := s.client.WithNamespace("").Sys().SealStatusWithContext(context.WithValue(ctx, courseKey{}, &course{}))
+	return err == nil && !status.Initialized
+}
+
+// mountInfo is Vault's answer to the vault CLI's own first question, which needs no right but one somewhere in the mount.
+type mountInfo struct {
+	Path    string            `json:"path"`
+	Type    string            `json:"type"`
+	Options map[string]string `json:"options"`
+}
+
+func (s *Store) checkMount(ctx context.Context) error {
+	mount := s.tree.mount
+	info, _, err := fetch[mountInfo](ctx, s, "sys/internal/ui/mounts/"+mount, nil, fmt.Sprintf(
+		"there is no such mount, or the token's policies allow nothing in it. "+
+			`Create it with "vault secrets enable -path=%s -version=2 kv", or name another with --vault-mount`, mount))
+	hint := "name a KV store of version 2 with --vault-mount"
+	switch {
+	case err != nil:
+		return fmt.Errorf("looking at Vault's mount %q: %w", mount, err)
+	case info == nil:
+		err = errors.New("this Vault cannot say what it is")
+	case info.Path != mount+"/":
+		err = fmt.Errorf("the mount there is %q", info.Path)
+		hint = "name the mount with --vault-mount, and folders in it with --vault-prefix"
+	case info.Type != "kv" && info.Type != "generic":
+		err = fmt.Errorf("it is a secrets engine of type %q, not a KV store", info.Type)
+	case info.Options["version"] != "2":
+		err = errors.New("it is a KV store of version 1, which keeps no versions")
+		hint = fmt.Sprintf(`upgrade it with "vault kv enable-versioning %s", or name another with --vault-mount`, mount)
+	default:
+		return nil
+	}
+	return reconcile.WithHint(fmt.Errorf("looking at Vault's mount %q: %w", mount, err), hint)
+}

@@ -1,0 +1,139 @@
+package vaultstore
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// refusal is an answer of Vault that is an error. api.ResponseError is not wrapped: it takes six lines to say the same,
+// with the password of the address.
+type refusal struct {
+	status int
+	errs   []string
+}
+
+func (r *refusal) Error() string {
+	text := fmt.Sprintf("Vault answered %d %s", r.status, http.StatusText(r.status))
+	var reasons []string
+	for _, e := range r.errs {
+		reasons = append(reasons, reasonsIn(e)...)
+	}
+	if len(reasons) > 0 {
+		text += ": " + strings.Join(reasons, ", ")
+	}
+	return text
+}
+
+// reasonsIn takes Vault's "2 errors occurred:", with each on a line of its own after a "*", apart.
+func reasonsIn(text string) []string {
+	head, list, found := strings.Cut(text, " occurred:\n")
+	if !found || !strings.HasSuffix(head, " error") && !strings.HasSuffix(head, " errors") {
+		list = text
+	}
+	var reasons []string
+	for line := range strings.Lines(list) {
+		if line = strings.TrimPrefix(strings.TrimSpace(line), "* "); line != "" {
+			reasons = append(reasons, line)
+		}
+	}
+	return reasons
+}
+
+// says reports whether Vault gave text as the reason. The texts looked for are those of Vault v1.21.
+func (r *refusal) says(text string) bool {
+	for _, e := range r.errs {
+		if strings.Contains(e, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// refused returns the refusal in err's tree if it has that status.
+func refused(err error, status int) (*refusal, bool) {
+	var r *refusal
+	ok := errors.As(err, &r) && r.status == status
+	return r, ok
+}
+
+// invalidToken is what Vault says of a token that it doesn't know, or no longer.
+const invalidToken = "invalid token"
+
+// explain says what went wrong between us and Vault, and what to do. hint is for the case that Vault denies the request.
+func (s *Store) explain(err error, c *course, hint string) error {
+	var answered *api.ResponseError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &answered):
+		return explainRefusal(answered, hint)
+	case errors.Is(err, errMalformed):
+		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, err),
+			"is VAULT_ADDR the address of a Vault?")
+	case errors.Is(err, context.DeadlineExceeded) && c.delayed != "":
+		return fmt.Errorf("waiting for Vault at %s: after %s it still %s", s.address, s.limits.patience, c.delayed)
+	case timedOut(err):
+		err = fmt.Errorf("waiting for Vault at %s to answer: nothing came in %s", s.address, s.limits.answer)
+		return reconcile.WithHint(err,
+			"is VAULT_ADDR right, and is the way to it open? VAULT_CLIENT_TIMEOUT sets how long to wait")
+	}
+	return s.explainConnection(err)
+}
+
+func explainRefusal(answered *api.ResponseError, hint string) error {
+	r := &refusal{status: answered.StatusCode, errs: answered.Errors}
+	plainHTTP := r.says("Client sent an HTTP request to an HTTPS server")
+	if answered.RawError {
+		r.errs = nil // whose page it is nobody knows, nor what it repeats of the request
+	}
+	switch {
+	case plainHTTP:
+		return reconcile.WithHint(r, "the server speaks TLS: VAULT_ADDR must begin with https://")
+	case r.says("check-and-set parameter did not match"):
+		return reconcile.ErrPrecondition
+	case r.says("Vault is sealed"):
+		return reconcile.WithHint(r, `unseal it with "vault operator unseal"`)
+	case r.status == http.StatusForbidden && r.says(invalidToken):
+		return reconcile.WithHint(r, "the token is unknown, expired or revoked: "+loginHint)
+	case r.status == http.StatusForbidden:
+		return reconcile.WithHint(r, hint)
+	case answered.RawError, answered.Errors == nil:
+		return reconcile.WithHint(r, "the answer did not come from Vault itself: is VAULT_ADDR its address?")
+	}
+	return r
+}
+
+// explainConnection is for what came before any answer.
+func (s *Store) explainConnection(err error) error {
+	// net/http names method and whole URL, which the path in front of the message says already.
+	var request *url.Error
+	if errors.As(err, &request) {
+		err = request.Err
+	}
+	var untrusted x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var verification *tls.CertificateVerificationError
+	var alert tls.AlertError
+	hint := "is VAULT_ADDR right, and is Vault running?"
+	switch {
+	case errors.As(err, &name):
+		hint = "VAULT_ADDR must name the server as its certificate does; VAULT_TLS_SERVER_NAME names it otherwise"
+	case errors.As(err, &untrusted), errors.As(err, &verification):
+		hint = "set VAULT_CACERT to the file with the CA certificate of Vault's server"
+	case errors.As(err, &alert):
+		hint = "Vault's server ended the TLS handshake: does it ask for VAULT_CLIENT_CERT and VAULT_CLIENT_KEY?"
+	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		hint = "the server speaks no TLS: VAULT_ADDR must begin with http://"
+	}
+	return reconcile.WithHint(fmt.Errorf("reaching Vault at %s: %w", s.address, err), hint)
+}

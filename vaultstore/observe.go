@@ -1,0 +1,214 @@
+package vaultstore
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// ObserveStore reads the state, every ledger record and the metadata of every credential. What it cannot read is an
+// error for the whole: a failed list is not an empty ledger. Only a record that is there and makes no sense is the
+// Problem of that user alone.
+func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
+	view := reconcile.StoreView{}
+	var err error
+	if view.State, view.StateVersion, err = s.readState(ctx); err != nil {
+		return reconcile.StoreView{}, err
+	}
+	ledger, strangers, err := s.list(ctx, ledgerFolder)
+	if err != nil {
+		return reconcile.StoreView{}, err
+	}
+	users, more, err := s.list(ctx, usersFolder)
+	if err != nil {
+		return reconcile.StoreView{}, err
+	}
+	view.Strangers = append(strangers, more...)
+	slices.Sort(view.Strangers)
+
+	records := make([]*reconcile.LedgerEntry, len(ledger))
+	credentials := make([]*reconcile.CredentialMeta, len(users))
+	err = s.each(ctx, len(ledger)+len(users), func(ctx context.Context, i int) (err error) {
+		if i < len(ledger) {
+			records[i], err = s.readRecord(ctx, ledger[i])
+			return err
+		}
+		i -= len(ledger)
+		credentials[i], err = s.readMetadata(ctx, users[i])
+		return err
+	})
+	if err != nil {
+		return reconcile.StoreView{}, err
+	}
+	view.Ledger, view.Credentials = byName(ledger, records), byName(users, credentials)
+	return view, nil
+}
+
+// byName leaves out what was gone when it was read: it was deleted after the list.
+func byName[T any](names []string, found []*T) map[string]T {
+	all := make(map[string]T, len(names))
+	for i, f := range found {
+		if f != nil {
+			all[names[i]] = *f
+		}
+	}
+	return all
+}
+
+// list returns the names in ledger/ or users/ that users can have, and the paths of the others.
+func (s *Store) list(ctx context.Context, folder string) (names, strangers []string, err error) {
+	type keys struct {
+		Keys []string `json:"keys"`
+	}
+	path := s.tree.metadata(folder) + "/"
+	found, _, err := fetch[keys](ctx, s, path, url.Values{"list": {"true"}}, allow(path, "list"))
+	if err == nil && found != nil && len(found.Keys) == 0 {
+		err = errMalformed // an empty folder is a 404
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("listing %s/: %w", s.tree.name(folder), err)
+	}
+	if found == nil {
+		return nil, nil, nil
+	}
+	for _, name := range found.Keys {
+		if inventory.ValidName(name) {
+			names = append(names, name)
+		} else { // a folder, too: Vault lists it with a slash at its end
+			strangers = append(strangers, folder+"/"+name)
+		}
+	}
+	return names, strangers, nil
+}
+
+// kvData is a version of a secret.
+type kvData struct {
+	Data     json.RawMessage `json:"data"` // null: that version is deleted or destroyed
+	Metadata struct {
+		Version int `json:"version"`
+	} `json:"metadata"`
+}
+
+func (d *kvData) deleted() bool { return len(d.Data) == 0 || string(d.Data) == "null" }
+
+// readData reads the current version of an entry, nil if it has none.
+func (s *Store) readData(ctx context.Context, entry string) (*kvData, error) {
+	path := s.tree.data(entry)
+	d, _, err := fetch[kvData](ctx, s, path, nil, allow(path, "read"))
+	if err == nil && d != nil && d.Metadata.Version < 1 {
+		err = errMalformed
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", s.tree.name(entry), err)
+	}
+	return d, nil
+}
+
+func (s *Store) readState(ctx context.Context) (*reconcile.State, int, error) {
+	d, err := s.readData(ctx, stateEntry)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case d == nil:
+		return nil, 0, nil
+	case d.deleted():
+		return nil, d.Metadata.Version, nil
+	}
+	var state reconcile.State
+	err = json.Unmarshal(d.Data, &state)
+	if err == nil && state.FormatVersion != reconcile.FormatVersion {
+		err = fmt.Errorf("its formatVersion is %q, not %q", state.FormatVersion, reconcile.FormatVersion)
+	}
+	if err != nil {
+		name := s.tree.name(stateEntry)
+		return nil, 0, reconcile.WithHint(fmt.Errorf("reading %s: %w", name, err), fmt.Sprintf(
+			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, name))
+	}
+	return &state, d.Metadata.Version, nil
+}
+
+func (s *Store) readRecord(ctx context.Context, user string) (*reconcile.LedgerEntry, error) {
+	d, err := s.readData(ctx, ledgerFolder+"/"+user)
+	if err != nil || d == nil {
+		return nil, err
+	}
+	entry := &reconcile.LedgerEntry{Version: d.Metadata.Version}
+	// An empty version is what a DeleteRecord leaves that was cut short.
+	if d.deleted() || bytes.Equal(d.Data, emptyVersion) {
+		return entry, nil
+	}
+	if entry.Record, err = reconcile.ParseRecord(user, d.Data); err != nil {
+		entry.Record, entry.Problem = nil, err.Error()
+	}
+	return entry, nil
+}
+
+// kvMetadata is what Vault tells of a secret without telling the secret.
+type kvMetadata struct {
+	CurrentVersion int `json:"current_version"`
+	Versions       map[string]struct {
+		DeletionTime string `json:"deletion_time"`
+		Destroyed    bool   `json:"destroyed"`
+	} `json:"versions"`
+}
+
+func (s *Store) readMetadata(ctx context.Context, user string) (*reconcile.CredentialMeta, error) {
+	entry := usersFolder + "/" + user
+	path := s.tree.metadata(entry)
+	m, header, err := fetch[kvMetadata](ctx, s, path, nil, allow(path, "read"))
+	if err == nil && m != nil {
+		var meta reconcile.CredentialMeta
+		if meta, err = m.credential(header); err == nil {
+			return &meta, nil
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the metadata of %s: %w", s.tree.name(entry), err)
+	}
+	return nil, nil
+}
+
+func (m *kvMetadata) credential(header http.Header) (reconcile.CredentialMeta, error) {
+	meta := reconcile.CredentialMeta{CurrentVersion: m.CurrentVersion}
+	if m.Versions == nil {
+		return meta, errMalformed
+	}
+	for number, v := range m.Versions {
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return meta, errors.Join(errMalformed, err)
+		}
+		meta.Versions = append(meta.Versions, reconcile.CredentialVersion{
+			Version: n, Deleted: deleted(v.DeletionTime, header), Destroyed: v.Destroyed,
+		})
+	}
+	slices.SortFunc(meta.Versions, func(a, b reconcile.CredentialVersion) int { return a.Version - b.Version })
+	return meta, nil
+}
+
+// deleted judges a deletion time by the time of the answer. It may lie ahead: with delete_version_after, Vault sets it
+// when the version is written.
+func deleted(deletion string, header http.Header) bool {
+	if strings.TrimSpace(deletion) == "" {
+		return false
+	}
+	at, err := time.Parse(time.RFC3339Nano, deletion)
+	now, dateErr := http.ParseTime(header.Get("Date"))
+	if err != nil || dateErr != nil {
+		return true
+	}
+	// Date is in whole seconds, and is a standby's when that forwarded the request.
+	const tolerance = 10 * time.Second
+	return at.Before(now.Add(tolerance))
+}

@@ -1,0 +1,127 @@
+package vaultstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// limits is how long a request may take.
+type limits struct {
+	answer    time.Duration // until Vault has answered; VAULT_CLIENT_TIMEOUT is used instead when it is set
+	patience  time.Duration // for a request that Vault puts off again and again, all attempts together
+	retryWait time.Duration // before the second attempt; 0: vault/api's
+}
+
+// With a rate limit quota a run takes as long as the quota lets it, so long as every request gets its turn.
+var usualLimits = limits{answer: 30 * time.Second, patience: 2 * time.Minute}
+
+// apply makes config's client work by l, and returns l with what the environment says.
+func (l limits) apply(config *api.Config) limits {
+	if os.Getenv(api.EnvVaultClientTimeout) != "" {
+		l.answer = config.Timeout
+	}
+	// vault/api's own timeout spans all attempts and would cut the patience short; http.Client's is for one attempt.
+	config.Timeout, config.HttpClient.Timeout = 0, l.answer
+	if l.retryWait > 0 {
+		config.MinRetryWait, config.MaxRetryWait = l.retryWait, l.retryWait
+	}
+	policy := retryPolicy{failures: config.MaxRetries, backoff: config.Backoff}
+	config.CheckRetry, config.Backoff = policy.check, policy.wait
+	config.MaxRetries = math.MaxInt32 // policy counts
+	return l
+}
+
+// retryPolicy is vault/api's for what fails (5xx, 412, connections: VAULT_MAX_RETRIES times, 2 by default), but
+// repeats what Vault only puts off for as long as the call's context lasts.
+type retryPolicy struct {
+	failures int
+	backoff  func(low, high time.Duration, attempt int, resp *http.Response) time.Duration
+}
+
+// course is what one call has been through. It travels in the call's context: a retry policy is told nothing else.
+type course struct {
+	failures int
+	delayed  string // what Vault does while it puts requests off, if it put the last attempt off
+}
+
+type courseKey struct{}
+
+func (p retryPolicy) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
+	c, ok := ctx.Value(courseKey{}).(*course)
+	if !ok || ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	c.delayed = delay(resp)
+	switch {
+	case c.delayed != "":
+		return true, nil
+	case timedOut(err), says(resp, http.StatusServiceUnavailable, "Vault is sealed"):
+		return false, nil // the next attempt would find the same
+	}
+	retry, err := api.DefaultRetryPolicy(ctx, resp, err)
+	if retry {
+		c.failures++
+	}
+	return retry && c.failures <= p.failures, err
+}
+
+func (p retryPolicy) wait(low, high time.Duration, attempt int, resp *http.Response) time.Duration {
+	switch {
+	case resp != nil && resp.StatusCode == http.StatusBadRequest:
+		return low / 4 // an upgrade, which takes an empty mount less than a second
+	case resp != nil && resp.StatusCode == http.StatusTooManyRequests:
+		// Retry-After is in whole seconds, the same for all that were turned away, and may be 0.
+		return p.backoff(low, high, attempt, resp) + p.backoff(low/10, high/10, 0, nil)
+	}
+	return p.backoff(low, high, attempt, resp)
+}
+
+// delay says what Vault does while it puts a request off, or nothing. Nothing was read or written then.
+func delay(resp *http.Response) string {
+	switch {
+	case resp == nil:
+		return ""
+	case resp.StatusCode == http.StatusTooManyRequests:
+		return "turns requests away by a rate limit quota"
+	case says(resp, http.StatusBadRequest, "Upgrading from non-versioned"),
+		says(resp, http.StatusBadRequest, "Waiting for the primary to upgrade from non-versioned"):
+		return "upgrades the mount to KV version 2"
+	}
+	return ""
+}
+
+// says looks for text in an answer with that status, and leaves the body to be read again.
+func says(resp *http.Response, status int, text string) bool {
+	if resp == nil || resp.StatusCode != status {
+		return false
+	}
+	const enough = 64 << 10
+	start, err := io.ReadAll(io.LimitReader(resp.Body, enough))
+	rest := io.Reader(resp.Body)
+	if err != nil {
+		rest = failing{err}
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), rest), resp.Body}
+	return strings.Contains(string(start), text)
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.As(err, &t) && t.Timeout()
+}

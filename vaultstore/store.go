@@ -1,0 +1,133 @@
+// Package vaultstore keeps credentials, ledger and state in HashiCorp Vault, in a KV version 2 secrets engine:
+//
+//	<mount>/<prefix>/<owner>/users/<user>   the credential, for that user alone to read
+//	<mount>/<prefix>/<owner>/ledger/<user>  the public record
+//	<mount>/<prefix>/<owner>/state          what one owner's runs share
+//
+// It reads the ledger, the state and the metadata of users/, and never the data of users/: to observe needs no right
+// to read a key.
+package vaultstore
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+var (
+	_ reconcile.StoreReader   = (*Store)(nil)
+	_ reconcile.StoreWriter   = (*Store)(nil)
+	_ reconcile.StoreReviewer = (*Store)(nil)
+)
+
+// Options says which part of Vault is ours. Address, namespace, certificates, proxy and timeouts come from the
+// environment, as with the vault CLI: VAULT_ADDR, VAULT_NAMESPACE, VAULT_CACERT and so on.
+type Options struct {
+	Owner       string           // required
+	Mount       string           // default "secret"
+	Prefix      string           // default "certsync"
+	Concurrency int              // how many requests may be under way at once; default 50
+	UserAgent   string           // default "certsync"
+	Token       reconcile.Secret // default: VAULT_TOKEN, then the vault CLI's token helper, which reads ~/.vault-token
+}
+
+const (
+	defaultMount       = "secret"
+	defaultPrefix      = "certsync"
+	defaultConcurrency = 50
+)
+
+// Store is one owner's folder in Vault. It is safe for concurrent use.
+type Store struct {
+	client  *api.Client
+	tree    tree
+	limits  limits
+	slots   chan struct{} // one for each request that may be under way
+	address string        // for messages, without a password
+}
+
+// Format implements fmt.Formatter: %q would otherwise print the client with its token.
+func (s Store) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "Vault at %s, %s/%s", s.address, s.tree.mount, s.tree.folder)
+}
+
+// Open connects to Vault and checks, without writing, that it answers, is unsealed and knows the token, and that the
+// mount is a KV version 2 secrets engine. Errors carry a hint.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	return open(ctx, o, usualLimits)
+}
+
+func open(ctx context.Context, o Options, l limits) (*Store, error) {
+	s, err := newStore(o, l)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.check(ctx); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+func newStore(o Options, l limits) (*Store, error) {
+	t, err := newTree(o)
+	if err != nil {
+		return nil, err
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = defaultConcurrency
+	}
+	client, l, err := newClient(o, l)
+	if err != nil {
+		return nil, err
+	}
+	token, err := findToken(o.Token)
+	if err != nil {
+		return nil, err
+	}
+	client.SetToken(token)
+	return &Store{
+		client: client, tree: t, limits: l,
+		slots:   make(chan struct{}, o.Concurrency),
+		address: withoutPassword(client.Address()),
+	}, nil
+}
+
+// newClient builds vault/api's client, and returns the limits as the environment has them.
+func newClient(o Options, l limits) (*api.Client, limits, error) {
+	config := api.DefaultConfig()
+	if config.Error != nil {
+		return nil, l, reconcile.WithHint(fmt.Errorf("reading the VAULT_ variables: %w", config.Error),
+			"check VAULT_CACERT, VAULT_CLIENT_CERT and the other VAULT_ variables in the environment")
+	}
+	l = l.apply(config)
+	transport := config.HttpClient.Transport.(*http.Transport) // api.DefaultConfig makes no other
+	// By default GOMAXPROCS+1 connections are kept, and each further request would pay a TLS handshake.
+	transport.MaxIdleConnsPerHost = o.Concurrency
+	transport.MaxIdleConns = max(transport.MaxIdleConns, o.Concurrency)
+
+	client, err := api.NewClient(config)
+	if err != nil {
+		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: %w", err),
+			"check VAULT_ADDR and VAULT_HEADERS in the environment")
+	}
+	// VAULT_WRAP_TTL, in the environment for somebody else's use, would wrap every answer.
+	client.SetWrappingLookupFunc(func(string, string) string { return "" })
+	if o.UserAgent == "" {
+		o.UserAgent = "certsync"
+	}
+	client.AddHeader("User-Agent", o.UserAgent)
+	return client, l, nil
+}
+
+func withoutPassword(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "its address"
+	}
+	return u.Redacted()
+}

@@ -1,0 +1,113 @@
+package vaultstore
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// emptyVersion is the data of an entry that is about to be deleted.
+var emptyVersion = json.RawMessage("{}")
+
+// WriteState implements reconcile.StoreWriter.
+func (s *Store) WriteState(ctx context.Context, state reconcile.State, cas int) error {
+	_, err := s.writeData(ctx, stateEntry, state, cas)
+	return err
+}
+
+// WriteRecord implements reconcile.StoreWriter.
+func (s *Store) WriteRecord(ctx context.Context, r reconcile.Record, cas int) (int, error) {
+	entry, err := of(ledgerFolder, r.User)
+	if err != nil {
+		return 0, err
+	}
+	return s.writeData(ctx, entry, r, cas)
+}
+
+// WriteCredential implements reconcile.StoreWriter.
+func (s *Store) WriteCredential(ctx context.Context, user string, c reconcile.Credential, cas int) (int, error) {
+	entry, err := of(usersFolder, user)
+	if err != nil {
+		return 0, err
+	}
+	return s.writeData(ctx, entry, map[string]string{
+		"kubeconfig": string(c.Kubeconfig.Reveal()),
+		"tls.crt":    string(c.Certificate),
+		"tls.key":    string(c.Key.Reveal()),
+		"ca.crt":     string(c.CA),
+	}, cas)
+}
+
+// DestroyVersions implements reconcile.StoreWriter.
+func (s *Store) DestroyVersions(ctx context.Context, user string, versions []int) error {
+	entry, err := of(usersFolder, user)
+	if err != nil || len(versions) == 0 {
+		return err
+	}
+	path := s.tree.destroy(entry)
+	if _, err := s.write(ctx, path, map[string]any{"versions": versions}, allow(path, "update")); err != nil {
+		return fmt.Errorf("destroying versions %v of %s: %w", versions, s.tree.name(entry), err)
+	}
+	return nil
+}
+
+// DeleteCredential implements reconcile.StoreWriter. With cas 0 there is no version and nothing to do.
+func (s *Store) DeleteCredential(ctx context.Context, user string, cas int) error {
+	return s.remove(ctx, usersFolder, user, cas)
+}
+
+// DeleteRecord implements reconcile.StoreWriter. With cas 0 there is no version and nothing to do.
+func (s *Store) DeleteRecord(ctx context.Context, user string, cas int) error {
+	return s.remove(ctx, ledgerFolder, user, cas)
+}
+
+func (s *Store) remove(ctx context.Context, folder, user string, cas int) error {
+	entry, err := of(folder, user)
+	if err != nil || cas == 0 {
+		return err
+	}
+	// Deleting metadata takes no check-and-set. The empty version stands where somebody else's new version would, and
+	// theirs is found instead of deleted.
+	_, err = s.put(ctx, entry, emptyVersion, cas)
+	if err == nil {
+		path := s.tree.metadata(entry)
+		err = s.call(ctx, allow(path, "delete"), func(ctx context.Context) error {
+			_, err := s.client.Logical().DeleteWithContext(ctx, path)
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("deleting %s: %w", s.tree.name(entry), err)
+	}
+	return nil
+}
+
+func (s *Store) writeData(ctx context.Context, entry string, data any, cas int) (version int, err error) {
+	if version, err = s.put(ctx, entry, data, cas); err != nil {
+		return 0, fmt.Errorf("writing %s: %w", s.tree.name(entry), err)
+	}
+	return version, nil
+}
+
+// put writes a new version if cas is the current one, and returns the new one. When an attempt is repeated whose answer
+// got lost, its own first write is in the way: that is ErrPrecondition too, and the next run sees the write.
+func (s *Store) put(ctx context.Context, entry string, data any, cas int) (version int, err error) {
+	path := s.tree.data(entry)
+	secret, err := s.write(ctx, path, map[string]any{
+		"options": map[string]int{"cas": cas},
+		"data":    data,
+	}, allow(path, "create", "update"))
+	if err != nil {
+		return 0, err
+	}
+	if secret != nil {
+		if number, ok := secret.Data["version"].(json.Number); ok {
+			if n, err := number.Int64(); err == nil {
+				return int(n), nil
+			}
+		}
+	}
+	return 0, errMalformed
+}
