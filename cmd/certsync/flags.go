@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/vaultstore"
+)
+
+// inventoryFlags are the flags of every command that reads an inventory.
+type inventoryFlags struct {
+	File string `short:"f" default:"users.yaml" placeholder:"FILE" help:"The inventory (default: ${default})."`
+}
+
+func (f inventoryFlags) load() (*inventory.Inventory, error) {
+	inv, err := inventory.Load(f.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = reconcile.WithHint(err, "name the inventory with -f FILE")
+	}
+	return inv, err
+}
+
+// serverFlags say which cluster and which part of Vault.
+type serverFlags struct {
+	Kubeconfig  string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
+	Context     string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
+	VaultMount  string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
+	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+}
+
+// cluster connects to Kubernetes.
+func (f serverFlags) cluster() (*kube.Cluster, error) {
+	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
+}
+
+// vault connects to Vault.
+func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (*vaultstore.Store, error) {
+	return vaultstore.Open(ctx, vaultstore.Options{
+		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, Concurrency: concurrency, UserAgent: userAgent(),
+	})
+}
+
+// newExecutor wires what writes: here, and nowhere else, certsync reads the clock and randomness.
+func newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
+	return &reconcile.Executor{
+		Bindings: cluster.Bindings(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kube.KubeconfigWriter{},
+		Random: rand.Reader, Now: time.Now, Workers: workers, RunID: runID,
+	}
+}
+
+func newRunID() string {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the process instead
+	return hex.EncodeToString(id[:])
+}
+
+// version is set by the linker in releases.
+var version = ""
+
+// versionName is the release, or what the go command knows of the source.
+func versionName() string {
+	if version != "" {
+		return version
+	}
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
+}
+
+func userAgent() string { return "certsync/" + versionName() }
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(p program) error {
+	return writeAll(p.stdout, fmt.Appendf(nil, "certsync %s\n", versionName()))
+}
+
+// noColor follows https://no-color.org.
+func noColor() bool { return os.Getenv("NO_COLOR") != "" }

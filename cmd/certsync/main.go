@@ -1,0 +1,17 @@
+// Command certsync gives people access to a Kubernetes cluster by client certificates, from a users.yaml in git.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends the run in good order; the second, which finds no handler any more, ends it at once.
+	context.AfterFunc(ctx, stop)
+	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	os.Exit(p.Run(ctx, os.Args[1:]))
+}

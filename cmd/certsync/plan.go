@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+type planCmd struct {
+	inventoryFlags
+	serverFlags
+	Output           string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
+	DetailedExitcode bool   `help:"Exit 2 if there are changes."`
+}
+
+// Help is shown below the flags.
+func (planCmd) Help() string {
+	return `Needs the right to read the cluster, and in Vault "list" and "read" on ledger/, state and the metadata of users/: never the right to read a key.
+
+  certsync plan -f users.yaml
+  certsync plan -o json | jq -r .digest     # for apply --expect`
+}
+
+// Run shows the plan. It is given readers only.
+func (c planCmd) Run(ctx context.Context, p program) error {
+	inv, err := c.load()
+	if err != nil {
+		return err
+	}
+	cluster, err := c.cluster()
+	if err != nil {
+		return err
+	}
+	store, err := c.vault(ctx, inv.Owner, 0)
+	if err != nil {
+		return err
+	}
+	plan, err := reconcile.MakePlan(ctx, inv, cluster, store, time.Now)
+	if err != nil {
+		return err
+	}
+	if err := p.show(plan, c.Output); err != nil {
+		return err
+	}
+	if c.DetailedExitcode && plan.Changes() {
+		return status(exitChanges)
+	}
+	return nil
+}
+
+// show prints a plan on stdout.
+func (p program) show(plan reconcile.Plan, output string) error {
+	if output == "json" {
+		text, err := json.Marshal(plan)
+		if err != nil {
+			return err
+		}
+		return writeAll(p.stdout, append(text, '\n'))
+	}
+	return writeAll(p.stdout, planText(plan, paletteFor(p.stdout)))
+}
