@@ -1,0 +1,35 @@
+# certsync: build, demo, tests. `make help` lists the targets.
+
+GO ?= go
+# The race detector needs cgo and a C compiler.
+RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
+
+.PHONY: help build demo test soak bench lint
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## compile certsync into .build/bin
+	$(GO) build -trimpath -o .build/bin/ ./cmd/certsync
+
+demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves them up
+	@echo "demo: compiling; the first time the servers take about eight minutes, later seconds"
+	@KEEP=$(KEEP) $(GO) run ./e2e/demo
+
+test: ## everything, against real servers too
+	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
+	$(GO) test $(RACE) -timeout 60m ./...
+
+soak: ## the tests once more, many times over
+	$(GO) test $(RACE) -timeout 3h -count 5 ./e2e/... ./reconcile/...
+
+bench: ## users a second against a bare program, requests a user, a plan over 5,000 users
+	$(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./e2e
+
+lint: ## what CI checks before the tests
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	cd e2e/servers && CGO_ENABLED=0 $(GO) vet -trimpath ./... # the flags of the build, so that one compilation serves both
+	$(GO) mod tidy -diff
+	cd e2e/servers && $(GO) mod tidy -diff
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...

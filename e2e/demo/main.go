@@ -1,0 +1,134 @@
+// Command demo shows certsync's main job on real servers, which it starts on loopback for that: access for the users
+// of examples/users.yaml, and the end of it for one of them. `make demo` runs it. With KEEP=1 the servers stay until
+// Ctrl-C.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/certsync/certsync/e2e/harness"
+	"github.com/certsync/certsync/inventory"
+)
+
+// example is the demo's inventory, in the repository.
+const example = "examples/users.yaml"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the demo at once, and with it the servers
+	err := run(ctx)
+	switch {
+	case err == nil: // also after KEEP, which a Ctrl-C is to end
+	case ctx.Err() != nil:
+		fmt.Fprintln(os.Stderr, "demo: interrupted")
+		os.Exit(130)
+	default:
+		fmt.Fprintf(os.Stderr, "demo: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	root, err := harness.Root()
+	if err != nil {
+		return err
+	}
+	if err := os.Chdir(root); err != nil { // the commands that it shows begin there
+		return err
+	}
+	inv, err := inventory.Load(example)
+	if err != nil {
+		return err
+	}
+	cast, err := castFrom(inv)
+	if err != nil {
+		return fmt.Errorf("choosing a user from %q: %w", example, err)
+	}
+	servers, err := start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, servers.Stop()) }()
+	t, err := newTerminal(servers)
+	if err != nil {
+		return err
+	}
+	if err := play(ctx, t, inv, cast); err != nil {
+		return err
+	}
+	if keep := os.Getenv("KEEP"); keep == "" || keep == "0" {
+		return nil
+	}
+	t.say("The servers stay. In another terminal, in this folder:")
+	for _, export := range t.exports() {
+		fmt.Println("export " + export)
+	}
+	t.say("Press Ctrl-C to stop.")
+	<-ctx.Done()
+	return nil
+}
+
+func start(ctx context.Context) (*harness.Servers, error) {
+	fmt.Println("# Building certsync, kubectl, etcd, kube-apiserver, kube-controller-manager and Vault.")
+	binary, err := harness.Build(ctx, os.Stdout)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := harness.BuildCertsync(ctx, os.Stdout, false); err != nil {
+		return nil, err
+	}
+	began := time.Now()
+	servers, err := harness.Start(ctx, binary, harness.Options{})
+	if err != nil {
+		return nil, err
+	}
+	fmt.Printf("# A cluster and a Vault are up on loopback after %s.\n", time.Since(began).Round(100*time.Millisecond))
+	return servers, nil
+}
+
+// play is the session that the demo shows. It ends at the first command that does something else than it should.
+func play(ctx context.Context, t *terminal, inv *inventory.Inventory, cast cast) error {
+	t.say("A cluster has its namespaces already; this one is new.")
+	for _, namespace := range namespaces(inv) {
+		if err := t.run(ctx, "kubectl create namespace "+namespace, want{}); err != nil {
+			return err
+		}
+	}
+	t.say("%s says who may use it.", example)
+	if err := t.certsync(ctx, example); err != nil {
+		return err
+	}
+	t.say("%s gets a kubeconfig from Vault. Nothing else is needed.", cast.user)
+	if err := t.fetch(ctx, inv.Owner, cast); err != nil {
+		return err
+	}
+	kubectl := "kubectl --kubeconfig=" + cast.kubeconfig + " "
+	if err := t.all(ctx, []command{
+		{kubectl + "auth whoami", want{says: cast.user}},
+		{kubectl + "get namespaces", want{says: cast.namespace}},
+		{kubectl + "-n " + cast.namespace + " create configmap hello --from-literal=from=me", want{says: "created"}},
+		{kubectl + "-n kube-system get secrets", want{code: 1, says: "Forbidden"}},
+	}); err != nil {
+		return err
+	}
+	t.say("%s leaves: $DEMO/users.yaml is the same file without these lines.", cast.user)
+	if err := takeOut(example, filepath.Join(t.folder, "users.yaml"), cast.user); err != nil {
+		return fmt.Errorf("taking %q out of a copy of %q: %w", cast.user, example, err)
+	}
+	if err := t.certsync(ctx, "$DEMO/users.yaml"); err != nil {
+		return err
+	}
+	t.say("The same kubeconfig, its certificate not expired:")
+	if err := t.run(ctx, kubectl+"get namespaces", want{code: 1, says: "Forbidden"}); err != nil {
+		return err
+	}
+	t.say("And in Vault:")
+	return t.fetchNothing(ctx, inv.Owner, cast)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/e2e/harness"
+)
+
+// terminal shows commands and what they print, as a session in a shell would.
+type terminal struct {
+	servers *harness.Servers
+	folder  string // $DEMO
+	bin     string
+}
+
+func newTerminal(servers *harness.Servers) (*terminal, error) {
+	t := &terminal{servers: servers, folder: filepath.Join(servers.Dir, "demo"), bin: filepath.Dir(servers.KubectlPath)}
+	if err := os.Mkdir(t.folder, 0o700); err != nil {
+		return nil, err
+	}
+	t.say("KUBECONFIG, VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT name them. $DEMO is a folder that goes with them.")
+	return t, nil
+}
+
+// exports is what a shell needs for the commands of the session.
+func (t *terminal) exports() []string {
+	return append(t.servers.Env(), "DEMO="+t.folder, `PATH="`+t.bin+`:$PATH"`)
+}
+
+func (t *terminal) say(format string, args ...any) {
+	fmt.Printf("\n# "+format+"\n", args...)
+}
+
+// want is what a command should do; the zero value: succeed.
+type want struct {
+	code int
+	says string
+}
+
+type command struct {
+	line string
+	want want
+}
+
+func (t *terminal) all(ctx context.Context, commands []command) error {
+	for _, c := range commands {
+		if err := t.run(ctx, c.line, c.want); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// certsync checks, plans and applies an inventory, and shows that nothing is left to do then.
+func (t *terminal) certsync(ctx context.Context, file string) error {
+	return t.all(ctx, []command{
+		{line: "certsync validate -f " + file},
+		{line: "certsync plan -f " + file},
+		{line: "certsync apply --yes -f " + file},
+		{line: "certsync plan --detailed-exitcode -f " + file}, // it exits with 2 if there are changes
+		{line: "certsync apply --yes -f " + file},
+	})
+}
+
+// run runs a line of words and variables; it has no quotes, pipes and the like.
+func (t *terminal) run(ctx context.Context, line string, want want) error {
+	fmt.Printf("\n$ %s\n", line)
+	words := strings.Fields(t.expand(line))
+	cmd := exec.CommandContext(ctx, filepath.Join(t.bin, words[0]), words[1:]...)
+	// The servers last, so that they win. HOME: kubectl's cache and kuberc are not to be the developer's.
+	cmd.Env = append(os.Environ(), append(t.servers.Env(), "HOME="+t.servers.Dir)...)
+	// certsync ends a run in good order at a signal; what stays then is killed.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // as they are, since certsync has colours for a terminal
+	if want.says != "" {
+		cmd.Stdout = io.MultiWriter(os.Stdout, &output)
+		cmd.Stderr = cmd.Stdout
+	}
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return fmt.Errorf("running %q: %w", line, err)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != want.code {
+		return fmt.Errorf("running %q: exit code %d, expected %d", line, code, want.code)
+	}
+	if !strings.Contains(output.String(), want.says) {
+		return fmt.Errorf("running %q: expected it to say %q", line, want.says)
+	}
+	return nil
+}
+
+func (t *terminal) expand(text string) string {
+	return strings.ReplaceAll(text, "$DEMO", t.folder)
+}

@@ -1,0 +1,188 @@
+package harness
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const module = "module github.com/certsync/certsync\n"
+
+// Build compiles the servers and kubectl into .build/bin of the repository, and returns the path of the
+// binary for Start. The first time takes minutes, and log is told so; when nothing has changed it takes
+// seconds. Builds at the same time, as of several packages' tests, wait for each other.
+func Build(ctx context.Context, log io.Writer) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, "e2e", "servers")
+	flags, err := versionFlags(ctx, dir)
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(root, ".build", "bin", "servers")
+	err = build(ctx, log, target{
+		name:   "etcd, kube-apiserver, kube-controller-manager, kubectl and vault",
+		output: binary,
+		dir:    dir,
+		// Without cgo the result does not depend on a C compiler, nor on whether there is one.
+		env:  []string{"CGO_ENABLED=0", "GOWORK=off"},
+		args: []string{"-trimpath", "-ldflags=-s -w " + flags, "."},
+	})
+	if err != nil {
+		return "", err
+	}
+	return binary, link(binary)
+}
+
+// BuildCertsync compiles cmd/certsync into .build/bin of the repository, with the race detector if race
+// is set, and returns the path.
+func BuildCertsync(ctx context.Context, log io.Writer, race bool) (string, error) {
+	root, err := Root()
+	if err != nil {
+		return "", err
+	}
+	t := target{
+		name:   "certsync",
+		output: filepath.Join(root, ".build", "bin", "certsync"),
+		dir:    root,
+		args:   []string{"-trimpath", "./cmd/certsync"}, // as in `make build`, to share its cache
+	}
+	if race {
+		t.output += "-race"
+		t.args = []string{"-trimpath", "-race", "./cmd/certsync"}
+		t.env = []string{"CGO_ENABLED=1"}
+	}
+	return t.output, build(ctx, log, t)
+}
+
+type target struct {
+	name, output, dir string
+	env, args         []string
+}
+
+func build(ctx context.Context, log io.Writer, t target) error {
+	if err := os.MkdirAll(filepath.Dir(t.output), 0o755); err != nil {
+		return err
+	}
+	unlock, err := lock(ctx, t.output+".lock")
+	if err != nil {
+		return fmt.Errorf("waiting for another build of %s: %w", t.name, err)
+	}
+	defer unlock()
+
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", t.output}, t.args...)...)
+	cmd.Dir = t.dir
+	cmd.Env = append(os.Environ(), t.env...)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	start := time.Now()
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("compiling %s: %w", t.name, err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- cmd.Wait() }()
+	// Silence means that all was compiled before.
+	for pause := 5 * time.Second; ; pause = time.Minute {
+		select {
+		case err := <-done:
+			if err != nil {
+				return fmt.Errorf("compiling %s: %w\n%s", t.name, err, output.Bytes())
+			}
+			return nil
+		case <-time.After(pause):
+			fmt.Fprintf(log, "compiling %s; the servers take about 8 minutes the first time (%s so far)\n",
+				t.name, time.Since(start).Round(time.Second))
+		}
+	}
+}
+
+// lock waits for the lock on a file, which the kernel drops with the process that holds it.
+func lock(ctx context.Context, path string) (unlock func(), err error) {
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return func() { _ = file.Close() }, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err, file.Close())
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+// versionFlags sets the version that kube-apiserver and kubectl show. Without, it is one that kubectl
+// cannot parse. It is read from go.mod, so that it is written down once.
+func versionFlags(ctx context.Context, dir string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off")
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("reading the version of kubernetes in %q: %w", dir, err)
+	}
+	version := strings.TrimSpace(string(out))
+	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
+	if len(parts) < 3 {
+		return "", fmt.Errorf("reading the version of kubernetes: %q is none", version)
+	}
+	var flags strings.Builder
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		fmt.Fprintf(&flags, " -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s",
+			pkg, version, parts[0], parts[1])
+	}
+	return flags.String(), nil
+}
+
+// link gives the binary the name kubectl, for the harness and for use by hand. The servers are called by their
+// names without one; a "vault" among the programs would stand in the way of the vault command line.
+func link(binary string) error {
+	err := os.Symlink(filepath.Base(binary), filepath.Join(filepath.Dir(binary), "kubectl"))
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
+}
+
+func kubectlBeside(binary string) (string, error) {
+	path, err := filepath.Abs(filepath.Join(filepath.Dir(binary), "kubectl"))
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("looking for kubectl beside %q, where Build puts it: %w", binary, err)
+	}
+	return path, nil
+}
+
+// Root finds the root of the repository above the current folder.
+func Root() (string, error) {
+	start, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		content, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(content, []byte(module)) {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("looking for the repository: no go.mod of certsync in or above %q", start)
+		}
+	}
+}

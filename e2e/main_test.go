@@ -1,0 +1,67 @@
+// Package e2e runs the built certsync against real servers, and the real kubectl with what came out of it.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/certsync/certsync/e2e/harness"
+)
+
+// The servers that tests share, each under an owner of its own. Tests that stop or seal something start their own.
+var (
+	shared        *harness.Servers
+	serversBinary string
+	certsync      string // the binary under test
+)
+
+func TestMain(m *testing.M) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	code, err := run(ctx, m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(ctx context.Context, m *testing.M) (code int, err error) {
+	if serversBinary, err = harness.Build(ctx, os.Stderr); err != nil {
+		return 1, err
+	}
+	if certsync, err = harness.BuildCertsync(ctx, os.Stderr, raceDetector()); err != nil {
+		return 1, err
+	}
+	began := time.Now()
+	if shared, err = harness.Start(ctx, serversBinary, harness.Options{}); err != nil {
+		return 1, err
+	}
+	fmt.Fprintf(os.Stderr, "servers up in %s\n", time.Since(began).Round(time.Millisecond))
+	// A signal ends the servers and with them the tests, which then fail for want of a server.
+	context.AfterFunc(ctx, func() { _ = shared.Stop(); os.Exit(130) })
+	defer func() {
+		if stopErr := shared.Stop(); err == nil {
+			err = stopErr
+		}
+	}()
+	return m.Run(), nil
+}
+
+// raceDetector reports whether the binary under test can be built with -race: that takes cgo and a C compiler.
+func raceDetector() bool {
+	out, err := exec.Command("go", "env", "CGO_ENABLED", "CC").Output()
+	if err != nil {
+		return false
+	}
+	var enabled, compiler string
+	_, _ = fmt.Sscan(string(out), &enabled, &compiler)
+	_, err = exec.LookPath(compiler)
+	return enabled == "1" && err == nil
+}
