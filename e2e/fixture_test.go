@@ -24,7 +24,7 @@ const commandTimeout = 3 * time.Minute
 
 // fixture is one owner on a set of servers: its inventory, and the identity that runs certsync for it.
 type fixture struct {
-	*testing.T
+	testing.TB
 	servers    *harness.Servers
 	owner      string
 	dir        string
@@ -38,13 +38,13 @@ var notInNames = regexp.MustCompile(`[^a-z0-9]+`)
 
 // newFixture makes an owner after the test's name, and a cluster-admin identity of its own, so that its requests can
 // be told apart in the audit log.
-func newFixture(t *testing.T, servers *harness.Servers) *fixture {
+func newFixture(t testing.TB, servers *harness.Servers) *fixture {
 	t.Helper()
 	owner := strings.Trim(notInNames.ReplaceAllString(strings.ToLower(strings.TrimPrefix(t.Name(), "Test")), "-"), "-")
 	if len(owner) > 40 {
 		owner = strings.Trim(owner[len(owner)-40:], "-")
 	}
-	f := &fixture{T: t, servers: servers, owner: owner, dir: t.TempDir(), seen: &bytes.Buffer{}}
+	f := &fixture{TB: t, servers: servers, owner: owner, dir: t.TempDir(), seen: &bytes.Buffer{}}
 	var err error
 	if f.kubeconfig, err = servers.UserKubeconfig("certsync-"+owner, []string{"system:masters"}); err != nil {
 		t.Fatal(err)

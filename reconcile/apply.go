@@ -44,7 +44,7 @@ func Observe(ctx context.Context, owner string, cluster ClusterReader, store Sto
 }
 
 // MakePlan observes and compares. It is all that `plan` does, and how `apply` begins; it is given readers only.
-func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterReader, store StoreReader, now func() time.Time) (Plan, error) {
+func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterReader, store StoreReader, l Lifts, now func() time.Time) (Plan, error) {
 	o, err := Observe(ctx, inv.Owner, cluster, store, now)
 	if err != nil {
 		return Plan{}, err
@@ -53,7 +53,10 @@ func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterRead
 		return Plan{}, WithHint(errors.New("users' kubeconfigs need a name for the cluster, and the connection has none"),
 			"set cluster.name in the inventory")
 	}
-	return Diff(inv, o), nil
+	if unknown := l.unknown(inv, o); unknown != nil {
+		return Plan{}, unknown
+	}
+	return Diff(inv, o, l), nil
 }
 
 // Apply makes a cluster and Vault agree with an inventory.
@@ -65,7 +68,8 @@ type Apply struct {
 	Executor    *Executor
 	Self        Identity // who certsync is to the API server
 
-	// AllowEmpty lets an inventory without users take everybody's access.
+	// Lifts lift conflicts of the plan; AllowEmpty lets an inventory without users take everybody's access.
+	Lifts      Lifts
 	AllowEmpty bool
 	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --yes, --expect
 	// and the question on a terminal.
@@ -125,7 +129,7 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 }
 
 func (a *Apply) plan(ctx context.Context, inv *inventory.Inventory) (Plan, error) {
-	return MakePlan(ctx, inv, a.Cluster, a.Store, a.Executor.Now)
+	return MakePlan(ctx, inv, a.Cluster, a.Store, a.Lifts, a.Executor.Now)
 }
 
 // begin writes the state before the first step, check-and-set: of two runs that saw the same state, one fails here.

@@ -16,8 +16,9 @@ import (
 //
 // Per user, credential says what a user in the inventory needs and leaver what is left of one who is not; per binding,
 // bindingDiff compares subjects. Steps that a conflict forbids are in the plan with Held set.
-func Diff(inv *inventory.Inventory, o Observed) Plan {
+func Diff(inv *inventory.Inventory, o Observed, l Lifts) Plan {
 	d := newDiffer(inv, o)
+	d.lifts = l
 	for _, u := range inv.Users {
 		d.credential(u)
 	}
@@ -36,9 +37,10 @@ func Diff(inv *inventory.Inventory, o Observed) Plan {
 // differ is the state of one Diff. What the observed world says by name is indexed once: a look-up a user must not
 // walk all bindings.
 type differ struct {
-	inv  *inventory.Inventory
-	o    Observed
-	plan Plan
+	inv   *inventory.Inventory
+	o     Observed
+	lifts Lifts
+	plan  Plan
 
 	active map[string]bool // users in the inventory whose access has not ended
 	lapsed map[string]bool // users in the inventory whose `until` has passed

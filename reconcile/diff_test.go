@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -322,6 +323,15 @@ func TestQuarantine(t *testing.T) {
 	if diff := cmp.Diff([]string{"issue bob [new-user] held"}, lines(w.plan(parse(t, team)))); diff != "" {
 		t.Errorf("while the certificate lives: %s", diff)
 	}
+	w.lifts.Reinstate = []string{"bob"}
+	if got := lines(w.plan(parse(t, team))); !slices.Contains(got, "reissue bob [reinstated]") {
+		t.Errorf("reinstated: %q", got)
+	}
+	w.lifts.Reinstate = []string{"bobby"}
+	if _, err := w.apply(parse(t, team)); !errors.As(err, new(UnknownName)) {
+		t.Errorf("a name that stands nowhere: %v", err)
+	}
+	w.lifts = Lifts{}
 	w.now = w.now.Add(169 * time.Hour)
 	if got := lines(w.plan(parse(t, team))); !slices.Contains(got, "issue bob [new-user]") {
 		t.Errorf("after it has expired: %q", got)
@@ -332,6 +342,40 @@ func TestQuarantine(t *testing.T) {
 	w.mustApply(without)
 	if w.ledger["bob"] != nil {
 		t.Error("a record with nothing to account for is still there")
+	}
+}
+
+// TestReinstate: the same person comes back, also after a removal that was cut off; what they hold is accounted for.
+func TestReinstate(t *testing.T) {
+	without := strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1)
+	for _, fault := range []string{"nothing", "erase bob", "record bob removed", "update ClusterRoleBinding"} {
+		t.Run(fault, func(t *testing.T) {
+			w := newWorld(t)
+			w.mustApply(parse(t, team))
+			w.fail = func(call string) error {
+				if strings.HasPrefix(call, fault) {
+					return errBoom
+				}
+				return nil
+			}
+			if _, err := w.apply(parse(t, without)); err != nil {
+				t.Fatal(err)
+			}
+			w.fail = nil
+			if _, err := w.apply(parse(t, team)); !isRefused(err) {
+				t.Errorf("without --reinstate: %v", err)
+			}
+			w.lifts.Reinstate = []string{"bob", "alice"} // alice needs nothing: ignored
+			w.mustApply(parse(t, team))
+			w.lifts = Lifts{}
+			if p := w.plan(parse(t, team)); p.Changes() {
+				t.Errorf("left: %q", lines(p))
+			}
+			rec := w.ledger["bob"].versions[w.ledger["bob"].current].record
+			if rec.State != Active || rec.Certificates[0].Status != Superseded || rec.Certificates[1].Status != Current {
+				t.Errorf("record: %+v", rec)
+			}
+		})
 	}
 }
 
@@ -415,11 +459,11 @@ func TestSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, _ := json.Marshal(Diff(inv, o))
+	first, _ := json.Marshal(Diff(inv, o, Lifts{}))
 	for range 20 {
 		rand.Shuffle(len(o.Bindings), func(i, j int) { o.Bindings[i], o.Bindings[j] = o.Bindings[j], o.Bindings[i] })
 		rand.Shuffle(len(inv.Users), func(i, j int) { inv.Users[i], inv.Users[j] = inv.Users[j], inv.Users[i] })
-		again, _ := json.Marshal(Diff(inv, o))
+		again, _ := json.Marshal(Diff(inv, o, Lifts{}))
 		if diff := cmp.Diff(string(first), string(again)); diff != "" {
 			t.Fatal(diff)
 		}

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -17,7 +18,9 @@ const minLifetime = 10 * time.Minute
 //	none                | nothing, no binding of ours  | issue: new-user
 //	none                | any, and a binding of ours   | reissue: ledger-missing (needs the state: it is our Vault)
 //	none                | something else's             | conflict
-//	removed, removing   | any, a certificate lives     | conflict: quarantined
+//	removing, removed   | any, a certificate lives     | conflict: quarantined
+//	removing, reinstated| any                          | reissue: reinstated
+//	removed, reinstated | nothing                      | reissue: reinstated
 //	removed             | nothing, all expired         | issue: new-user
 //	removed             | something                    | conflict
 //	denied, suspended   | any                          | conflict: written by a later certsync
@@ -75,16 +78,28 @@ func (d *differ) verdict(u inventory.User, entry LedgerEntry, meta CredentialMet
 	case rec == nil, rec.State == Lapsed:
 		return []Reason{NewUser}, d.foreign(u.Name, meta)
 	case rec.State == Removed || rec.State == Removing:
-		if until, live := rec.liveUntil(d.o.At); live {
-			return []Reason{NewUser}, fmt.Sprintf(
-				"the name is quarantined: its user was removed on %s (%s), and whoever holds that certificate would get this access until %s (wait, or give the new user another name)",
-				rec.Since.Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339))
-		}
-		return []Reason{NewUser}, d.foreign(u.Name, meta)
+		return d.returning(u.Name, rec, meta)
 	case rec.State != Active:
 		return []Reason{LedgerUnreadable}, fmt.Sprintf("ledger/%s has state %q, which this version of certsync does not set", u.Name, rec.State)
 	}
 	return d.activeVerdict(u, rec, meta, spec)
+}
+
+// returning decides on a user whose name was removed, or is being removed. Whoever holds the old certificate would get
+// what the name gets now, so the name waits until that has expired, unless somebody says that it is the same person.
+func (d *differ) returning(name string, rec *Record, meta CredentialMeta) ([]Reason, string) {
+	until, live := rec.liveUntil(d.o.At)
+	switch {
+	case live && !slices.Contains(d.lifts.Reinstate, name):
+		return []Reason{NewUser}, fmt.Sprintf(
+			"the name is quarantined: its user was removed on %s (%s), and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
+			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), name)
+	case live && rec.State == Removing:
+		return []Reason{Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
+	case live:
+		return []Reason{Reinstated}, d.foreign(name, meta)
+	}
+	return []Reason{NewUser}, d.foreign(name, meta)
 }
 
 // activeVerdict compares an active record with the credential's metadata and the inventory.

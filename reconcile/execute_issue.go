@@ -42,7 +42,7 @@ func (r *run) issueAll(ctx context.Context) {
 			r.end(s, "", heldBack{*cause})
 		} else if err := r.attempt(ctx, s, r.issueTo(issueWait, nil)); errors.Is(err, ErrNotIssued) {
 			// Everybody else would wait in vain as long.
-			err = fmt.Errorf("the signer has stopped issuing: %w", err)
+			err = fmt.Errorf("the signer has stopped issuing, see %s", s.User)
 			stopped.CompareAndSwap(nil, &err)
 		}
 		r.grantOwn(ctx, s.User)
@@ -60,7 +60,7 @@ func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error
 		case err == nil:
 			return steps[i+1:], nil
 		case errors.Is(err, ErrNotIssued), errors.As(err, new(notTrusted)), i+1 == maxCanaries, ctx.Err() != nil:
-			return steps[i+1:], fmt.Errorf("the first certificate, for %s, failed: %w", s.User, err)
+			return steps[i+1:], fmt.Errorf("the first certificate of the run, for %s, failed", s.User)
 		}
 	}
 	return nil, nil
@@ -159,8 +159,8 @@ func (is *issuance) next(issued Issued, leaf *x509.Certificate, now time.Time) R
 			if !c.NotAfter.After(now) {
 				continue
 			}
-			if c.Status == Current {
-				c.Status = Superseded
+			if c.Status != Requested {
+				c.Status = Superseded // a reinstated user's too: it is the same person's
 			}
 			rec.Certificates = append(rec.Certificates, c)
 		}
@@ -188,8 +188,8 @@ func (is *issuance) replaced() []int {
 func (r *run) grantOwn(ctx context.Context, user string) {
 	for _, s := range r.ownGrants[user] {
 		_ = r.attempt(ctx, s, func(ctx context.Context, s Step) (string, error) {
-			if err := r.failure(user); err != nil {
-				return "", heldBack{fmt.Errorf("no binding without a credential: %w", err)}
+			if r.failure(user) != nil {
+				return "", heldBack{errors.New("no binding without a credential")}
 			}
 			return r.bind(ctx, s)
 		})

@@ -2,9 +2,35 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/certsync/certsync/inventory"
 )
+
+// Lifts are the names for which somebody lifts a conflict. The zero value lifts none.
+type Lifts struct {
+	// Reinstate has users who were removed and come back: each is said to be the same person, so that the certificates
+	// which they still hold do no harm.
+	Reinstate []string
+}
+
+// UnknownName is a lift for a name that stands nowhere: a typing error, which would else lift nothing in silence.
+type UnknownName struct{ Flag, Name string }
+
+func (u UnknownName) Error() string {
+	return fmt.Sprintf("%s %q: neither inventory, ledger nor cluster knows that name", u.Flag, u.Name)
+}
+
+// unknown returns an UnknownName for the first lift that is one, or nil.
+func (l Lifts) unknown(inv *inventory.Inventory, o Observed) error {
+	for _, name := range l.Reinstate {
+		_, recorded := o.Ledger[name]
+		if !recorded && !slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name }) {
+			return UnknownName{"--reinstate", name}
+		}
+	}
+	return nil
+}
 
 // guard looks at the whole plan before the first write and reports everything that forbids it at once.
 func (a *Apply) guard(inv *inventory.Inventory, p Plan) error {

@@ -33,6 +33,7 @@ const (
 	NewUser             Reason = "new-user"
 	LedgerUnreadable    Reason = "ledger-unreadable"
 	LedgerMissing       Reason = "ledger-missing"
+	Reinstated          Reason = "reinstated"
 	ForeignCredential   Reason = "foreign-credential"
 	CredentialMissing   Reason = "credential-missing"
 	GroupsChanged       Reason = "groups-changed"

@@ -49,6 +49,8 @@ type world struct {
 	sign func(*x509.Certificate)
 	// login changes who the API server takes a new certificate for.
 	login func(Identity) (Identity, error)
+	// lifts are the flags of the next run.
+	lifts Lifts
 	// lacks is what the reviewers say.
 	lacks      []Permission
 	storeLacks []string
@@ -356,7 +358,7 @@ func (w *world) apply(inv *inventory.Inventory) (Outcome, error) {
 func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
 	w.calls = nil
 	a := Apply{
-		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Self: Identity{Name: "certsync"},
+		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Self: Identity{Name: "certsync"}, Lifts: w.lifts,
 		Executor: &Executor{
 			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Random: rand.Reader,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
@@ -382,7 +384,7 @@ func (w *world) mustApply(inv *inventory.Inventory) Outcome {
 
 func (w *world) plan(inv *inventory.Inventory) Plan {
 	w.t.Helper()
-	p, err := MakePlan(context.Background(), inv, w, w, func() time.Time { return w.now })
+	p, err := MakePlan(context.Background(), inv, w, w, w.lifts, func() time.Time { return w.now })
 	if err != nil {
 		w.t.Fatal(err)
 	}

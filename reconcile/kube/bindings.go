@@ -122,7 +122,7 @@ func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
 		// The lines after the first are the rules of the role, some sixty for "view".
 		message, _, _ := strings.Cut(err.Error(), ":\n")
 		return reconcile.WithHint(fmt.Errorf("%s: %s", doing, message),
-			fmt.Sprintf("grant certsync the verb bind on clusterroles/%s: certsync manifests prints it", b.RoleRef.Name))
+			fmt.Sprintf("grant certsync the verb bind on clusterroles/%s", b.RoleRef.Name))
 	}
 	return w.cluster.failed(doing, err)
 }

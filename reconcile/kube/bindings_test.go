@@ -144,7 +144,7 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 		"delete: it was changed": {"delete", apierrors.NewConflict(crb, wideName, modified), true,
 			"deleting ClusterRoleBinding " + wideName, ""},
 		"create: certsync may not": {"create", apierrors.NewForbidden(crb, wideName, mayNot), false,
-			`cannot create resource "clusterrolebindings"`, "certsync manifests"},
+			`cannot create resource "clusterrolebindings"`, "the README lists the rights"},
 		"create: more than it holds": {"create", apierrors.NewForbidden(crb, wideName, escalation), false,
 			"not currently held", "grant certsync the verb bind on clusterroles/view"},
 		"update: more than it holds": {"update", apierrors.NewForbidden(crb, wideName, escalation), false,

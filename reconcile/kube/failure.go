@@ -26,16 +26,18 @@ func (c *Cluster) failed(doing string, err error) error {
 			"check the user of the kubeconfig, or the service account's token: kubectl auth whoami")
 	case apierrors.IsForbidden(err):
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err),
-			"certsync manifests prints the roles that certsync needs")
+			"grant it to the identity that runs certsync; the README lists the rights that plan and apply need")
 	case errors.As(err, &untrusted):
 		return reconcile.WithHint(
 			fmt.Errorf("%s: %s does not prove to be the API server: %w", doing, c.server, untrusted.Err),
 			"check certificate-authority and tls-server-name in the kubeconfig")
 	case errors.As(err, &transport):
 		// The URL with its query says less than the server's name.
-		return fmt.Errorf("%s: reaching %s: %w", doing, c.server, transport.Err)
+		return reconcile.WithHint(fmt.Errorf("%s: reaching %s: %w", doing, c.server, transport.Err),
+			"is the API server up, and the one that you mean (--kubeconfig, --context)?")
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s: no answer from %s: %w", doing, c.server, err)
+		return reconcile.WithHint(fmt.Errorf("%s: no answer from %s: %w", doing, c.server, err),
+			"is the API server overloaded, or something between swallowing packets? The next run finishes what this one left")
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

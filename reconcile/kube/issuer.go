@@ -142,7 +142,7 @@ func (i *Issuer) wait(
 	if o := outcomeOf(current); o != nil {
 		return o.chain, o.err
 	}
-	err = fmt.Errorf("%s was approved, but no certificate was issued within %s", csrName(csr), within)
+	err = fmt.Errorf("%s was approved, and %w: it had %s", csrName(csr), reconcile.ErrNotIssued, within)
 	if last := i.watch.lastError(); last != nil {
 		err = fmt.Errorf("%w (%v)", err, i.cluster.failed("watching certificatesigningrequests", last))
 	}

@@ -80,7 +80,7 @@ func TestAuthenticateReadsRefusals(t *testing.T) {
 	}{
 		"a 403 that names the user": {forbidden(`"alice@example.com"`), key, reconcile.Identity{Name: "alice@example.com"}, "", ""},
 		"a name with quotes in it":  {forbidden(`"a\"b"`), key, reconcile.Identity{Name: `a"b`}, "", ""},
-		"a 403 that names nobody":   {forbidden(`somebody`), key, reconcile.Identity{}, "logging in with the new certificate: ", "certsync manifests"},
+		"a 403 that names nobody":   {forbidden(`somebody`), key, reconcile.Identity{}, "logging in with the new certificate: ", "the README lists the rights"},
 		"nobody looked at the certificate": {forbidden(`"system:anonymous"`), key, reconcile.Identity{},
 			"the API server saw no client certificate", "ends TLS"},
 		"the CA is not trusted": {fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},

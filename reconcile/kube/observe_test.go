@@ -156,7 +156,7 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 	}{
 		"rights are missing: all are named": {map[string]http.HandlerFunc{
 			rbacPath + "/rolebindings": forbidden("rolebindings"), namespacesPath: forbidden("namespaces"),
-		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `}, "certsync manifests"},
+		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `}, "the README lists the rights"},
 		"the identity is not accepted": {map[string]http.HandlerFunc{
 			namespacesPath: fails(apierrors.NewUnauthorized("Unauthorized")),
 		}, []string{"listing namespaces: the cluster does not accept this identity: "}, "kubectl auth whoami"},

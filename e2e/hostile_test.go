@@ -1,0 +1,165 @@
+package e2e
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	certificatesv1 "k8s.io/api/certificates/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+// TestPlantedRequests: somebody who may create and update CertificateSigningRequests plants them for certsync's users,
+// under its labels and names like its own, before and during a run, and changes the labels of certsync's own. None of
+// theirs is approved, and nobody is held up.
+func TestPlantedRequests(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	o := f.owner
+	var users strings.Builder
+	for n := range 40 {
+		fmt.Fprintf(&users, "  - {name: user%02d@OWNER}\n", n)
+	}
+	f.write("users:\n" + users.String())
+	f.kubectl("create", "clusterrole", "planter-"+o, "--verb=create,get,list,watch,update,patch", "--resource=certificatesigningrequests.certificates.k8s.io")
+	f.kubectl("create", "clusterrolebinding", "planter-"+o, "--clusterrole=planter-"+o, "--user=planter-"+o)
+	p := newPlanter(f)
+	for _, name := range []string{"user00@" + o, "certsync-" + o, "certsync-user00", "certsync-abcde"} {
+		p.plant(f.Context(), metav1.ObjectMeta{Name: strings.ReplaceAll(name, "@", "-") + "-" + o}, "user00@"+o)
+	}
+
+	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	var group sync.WaitGroup
+	group.Go(func() { p.plantMore(ctx) })
+	group.Go(func() { p.relabel(ctx) })
+	r := f.certsync("apply", "--yes")
+	cancel()
+	group.Wait()
+	if r.code != 0 {
+		t.Errorf("apply: exit %d\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if p.relabelled == 0 || len(p.planted) < 10 {
+		t.Errorf("the attack was weak: %d relabelled, %d planted", p.relabelled, len(p.planted))
+	}
+	for _, uid := range p.planted {
+		if p.approved(uid) {
+			t.Errorf("the planted request %s was approved", uid)
+		}
+	}
+	// Plan shows them, and says that they change nothing.
+	if plan := f.plan(); plan.Changes || !plan.note("request-in-flight", "") {
+		t.Errorf("plan: %q, %d notes", plan.steps(), len(plan.Notes))
+	}
+}
+
+// planter is somebody who may create and update CertificateSigningRequests, and nothing else.
+type planter struct {
+	testing.TB
+	client     *kubernetes.Clientset
+	owner      string
+	labels     map[string]string
+	csr        []byte
+	planted    []types.UID
+	relabelled int
+}
+
+func newPlanter(f *fixture) *planter {
+	f.Helper()
+	path, err := f.servers.UserKubeconfig("planter-"+f.owner, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	if err != nil {
+		f.Fatal(err)
+	}
+	config.QPS = -1
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return &planter{TB: f.TB, client: client, owner: f.owner,
+		labels: map[string]string{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": f.owner}}
+}
+
+// plant creates a request for user with the planter's own key.
+func (p *planter) plant(ctx context.Context, meta metav1.ObjectMeta, user string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		p.Error(err)
+		return
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: user}}, key)
+	if err != nil {
+		p.Error(err)
+		return
+	}
+	meta.Labels = p.labels
+	made, err := p.client.CertificatesV1().CertificateSigningRequests().Create(ctx, &certificatesv1.CertificateSigningRequest{
+		ObjectMeta: meta,
+		Spec: certificatesv1.CertificateSigningRequestSpec{
+			Request:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}),
+			SignerName: certificatesv1.KubeAPIServerClientSignerName, Usages: []certificatesv1.KeyUsage{certificatesv1.UsageClientAuth, certificatesv1.UsageDigitalSignature},
+		},
+	}, metav1.CreateOptions{})
+	if err == nil {
+		p.planted = append(p.planted, made.UID)
+	} else if ctx.Err() == nil {
+		p.Error(err)
+	}
+}
+
+// plantMore plants requests while certsync runs, at most 200.
+func (p *planter) plantMore(ctx context.Context) {
+	for n := 0; n < 200 && ctx.Err() == nil; n++ {
+		p.plant(ctx, metav1.ObjectMeta{GenerateName: "certsync-"}, fmt.Sprintf("user%02d@%s", n%40, p.owner))
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// relabel strips and changes the labels of every request that somebody else makes, as soon as it is there.
+func (p *planter) relabel(ctx context.Context) {
+	watch, err := p.client.CertificatesV1().CertificateSigningRequests().Watch(ctx, metav1.ListOptions{LabelSelector: "certsync.dev/owner=" + p.owner})
+	if err != nil {
+		p.Error(err)
+		return
+	}
+	defer watch.Stop()
+	patch := []byte(`{"metadata":{"labels":{"certsync.dev/owner":null,"planted":"yes"}}}`)
+	for event := range watch.ResultChan() {
+		csr, ok := event.Object.(*certificatesv1.CertificateSigningRequest)
+		if !ok || csr.Spec.Username == "planter-"+p.owner {
+			continue
+		}
+		if _, err := p.client.CertificatesV1().CertificateSigningRequests().Patch(ctx, csr.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err == nil {
+			p.relabelled++
+		}
+	}
+}
+
+// approved reports whether a planted request has any condition or certificate.
+func (p *planter) approved(uid types.UID) bool {
+	list, err := p.client.CertificatesV1().CertificateSigningRequests().List(p.Context(), metav1.ListOptions{})
+	if err != nil {
+		p.Fatal(err)
+	}
+	for _, csr := range list.Items {
+		if csr.UID == uid {
+			return len(csr.Status.Conditions) > 0 || len(csr.Status.Certificate) > 0
+		}
+	}
+	p.Errorf("the planted request %s is gone", uid)
+	return false
+}

@@ -1,0 +1,208 @@
+package e2e
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+var updateReadme = flag.Bool("update-readme", false, "write the README's session from a real run")
+
+const readmePath = "../README.md"
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(readmePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// blocks returns the fenced blocks of the README in one language.
+func blocks(t *testing.T, language string) []string {
+	t.Helper()
+	var found []string
+	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
+		found = append(found, m[1])
+	}
+	return found
+}
+
+// TestReadmeInventory: the inventory in the README is one.
+func TestReadmeInventory(t *testing.T) {
+	for _, text := range blocks(t, "yaml") {
+		if strings.Contains(text, "kind: Inventory") {
+			if _, err := inventory.Parse("README.md", []byte(text), nil); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+	}
+	t.Error("the README shows no inventory")
+}
+
+// TestReadmeFlags: the README names every flag that there is, and none that there isn't.
+func TestReadmeFlags(t *testing.T) {
+	flags := regexp.MustCompile(`--[a-z][a-z-]+[a-z]`)
+	var there []string
+	for _, command := range []string{"validate", "plan", "apply"} {
+		out, err := exec.Command(certsync, command, "--help").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range strings.Split(string(out), "\n") {
+			if m := regexp.MustCompile(`^  (-[a-z], |    )(--[a-z-]+)`).FindStringSubmatch(line); m != nil && m[2] != "--help" {
+				there = append(there, m[2])
+			}
+		}
+	}
+	_, table, _ := strings.Cut(readme(t), "### Flags")
+	table, _, _ = strings.Cut(table, "Every flag")
+	want := slices.Compact(sorted(there))
+	if diff := cmp.Diff(want, slices.Compact(sorted(flags.FindAllString(table, -1)))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestReadmeRights: apply needs no more than the README says, for people who come, change and leave; and plan no more
+// than it says for plan.
+func TestReadmeRights(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	f.namespace("staging")
+	f.namespace("payments")
+	admin := f.kubeconfig
+	var roles []string
+	for _, text := range blocks(t, "yaml") {
+		if strings.Contains(text, "kind: ClusterRole\n") {
+			roles = append(roles, text)
+		}
+	}
+	policies := blocks(t, "hcl")
+	if len(roles) != 2 || len(policies) != 2 {
+		t.Fatalf("%d roles and %d policies in the README", len(roles), len(policies))
+	}
+	as := func(name string, n int) {
+		f.kubeconfig = admin
+		f.apply(strings.ReplaceAll(roles[n], "name: certsync-"+name, "name: certsync-"+name+"-OWNER"))
+		user := name + "-" + f.owner
+		f.kubectl("create", "clusterrolebinding", user, "--clusterrole=certsync-"+name+"-"+f.owner, "--user="+user)
+		path, err := shared.UserKubeconfig(user, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.kubeconfig = path
+		f.env = []string{"VAULT_TOKEN=" + f.token(strings.ReplaceAll(policies[n], "prod-eu", f.owner))}
+	}
+	as("apply", 1)
+	f.write(team)
+	f.must(0, "apply", "--yes")
+	f.write(strings.NewReplacer("name: alice@OWNER", "name: dan@OWNER", "[admin]", "[edit]", "bob@OWNER, groups: [devs-OWNER]", "bob@OWNER").Replace(team))
+	f.must(0, "apply", "--yes")
+	as("plan", 0)
+	if p := f.plan(); p.Changes || !p.note("live-certificate", "alice@"+f.owner) {
+		t.Errorf("plan: %q %v", p.steps(), p.Notes)
+	}
+}
+
+// TestReadmeSession runs the commands of the README's session, and compares what they print. -update-readme writes it.
+func TestReadmeSession(t *testing.T) {
+	f := newFixture(t, shared)
+	f.kubeconfig = shared.AdminKubeconfig
+	for _, namespace := range []string{"staging", "payments"} {
+		f.kubectl("create", "namespace", namespace)
+		t.Cleanup(func() { f.kubectl("delete", "namespace", namespace) })
+	}
+	f.owner = "demo" // the example's
+	example, err := os.ReadFile("../examples/users.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "users.yaml"), example, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	for name, path := range map[string]string{"certsync": certsync, "kubectl": shared.KubectlPath, "vault": testBinary(t)} {
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got strings.Builder
+	for _, command := range []string{
+		"certsync plan",
+		"certsync apply --yes > /dev/null",
+		"vault kv get -field=kubeconfig secret/certsync/demo/users/alice@example.com > alice.kubeconfig",
+		"kubectl --kubeconfig alice.kubeconfig auth whoami",
+	} {
+		cmd := f.command(t.Context(), "-c", command)
+		cmd.Path, cmd.Args[0] = "/bin/sh", "sh"
+		cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"))
+		r := f.wait(cmd)
+		if r.code != 0 {
+			t.Fatalf("%s: exit %d\n%s", command, r.code, r.stderr)
+		}
+		fmt.Fprintf(&got, "$ %s\n%s", command, sameEveryTime(r.stdout))
+	}
+	const before = "<!-- session -->\n```console\n"
+	head, rest, ok := strings.Cut(readme(t), before)
+	shown, tail, ok2 := strings.Cut(rest, "```\n")
+	if !ok || !ok2 {
+		t.Fatal("the README has no session")
+	}
+	if *updateReadme {
+		if err := os.WriteFile(readmePath, []byte(head+before+got.String()+"```\n"+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(shown, got.String()); diff != "" {
+		t.Errorf("the README shows something else (-update-readme): %s", diff)
+	}
+}
+
+// sameEveryTime replaces what differs from run to run, and trims what kubectl pads.
+func sameEveryTime(text string) string {
+	text = regexp.MustCompile(`[0-9a-f]{64}`).ReplaceAllString(text, "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce")
+	return regexp.MustCompile(` +\n`).ReplaceAllString(text, "\n")
+}
+
+// testBinary is this test's own executable, which is a vault CLI under the name vault: see vaultCLI.
+func testBinary(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// vaultCLI is `vault kv get -field=NAME PATH`, for machines without the vault CLI.
+func vaultCLI(args []string) error {
+	if len(args) != 4 || args[0] != "kv" || args[1] != "get" {
+		return fmt.Errorf("usage: vault kv get -field=NAME PATH")
+	}
+	client, err := api.NewClient(nil) // from the environment
+	if err != nil {
+		return err
+	}
+	mount, path, _ := strings.Cut(args[3], "/")
+	secret, err := client.KVv2(mount).Get(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Println(secret.Data[strings.TrimPrefix(args[2], "-field=")])
+	return err
+}
