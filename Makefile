@@ -18,7 +18,7 @@ demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves
 
 test: ## everything, against real servers too
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
-	$(GO) test $(RACE) -timeout 60m ./...
+	$(GO) test $(RACE) -count=1 -timeout 60m ./... # nothing tells go test of a changed server
 
 soak: ## the tests once more, many times over
 	$(GO) test $(RACE) -timeout 3h -count 5 ./e2e/... ./reconcile/...

@@ -60,6 +60,7 @@ func newFixture(t testing.TB, servers *harness.Servers) *fixture {
 	f.vault.SetToken(servers.VaultToken)
 	f.vault.ClearNamespace()
 	t.Cleanup(f.noSecrets)
+	t.Cleanup(f.nothingOnDisk)
 	return f
 }
 
@@ -81,7 +82,7 @@ func (f *fixture) certsync(args ...string) result {
 func (f *fixture) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, certsync, args...)
 	cmd.Dir = f.dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + f.dir, "CERTSYNC_FILE=users.yaml"}, f.servers.Env()...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + f.dir, "TMPDIR=" + f.dir, "CERTSYNC_FILE=users.yaml"}, f.servers.Env()...)
 	cmd.Env = append(append(cmd.Env, "KUBECONFIG="+f.kubeconfig), f.env...)
 	return cmd
 }

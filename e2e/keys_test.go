@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestKeyAlgorithms: every algorithm that an inventory may name gives a certificate that logs in, and a change from one
+// to the other is seen.
+func TestKeyAlgorithms(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	for _, algorithm := range []string{"ECDSA-P256", "ECDSA-P384", "RSA-2048", "RSA-3072", "RSA-4096"} {
+		f.write("defaults: {keyAlgorithm: " + algorithm + "}\nusers: [{name: alice@OWNER}]")
+		if steps := f.plan().steps(); algorithm != "ECDSA-P256" && strings.Join(steps, ",") != "reissue alice@"+f.owner+" key-algorithm-changed" {
+			t.Errorf("%s: %q", algorithm, steps)
+		}
+		f.must(0, "apply", "--yes")
+		who, err := f.tryKubectl(f.userKubeconfig("alice@"+f.owner), "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+		if err != nil || who != "alice@"+f.owner {
+			t.Errorf("%s: %q, %v", algorithm, who, err)
+		}
+		ledger := f.kv("ledger/alice@" + f.owner)["certificates"].([]any)
+		if current := ledger[len(ledger)-1].(map[string]any); current["keyAlgorithm"] != algorithm || current["status"] != "current" {
+			t.Errorf("%s: the ledger says %v, %v", algorithm, current["keyAlgorithm"], current["status"])
+		}
+	}
+	// Five keys were made, and the four that were replaced can be read by nobody.
+	meta, err := f.vault.KVv2("secret").GetMetadata(t.Context(), "certsync/"+f.owner+"/users/alice@"+f.owner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range meta.Versions {
+		if v.Destroyed == (v.Version == meta.CurrentVersion) {
+			t.Errorf("version %d of %d: destroyed %v", v.Version, meta.CurrentVersion, v.Destroyed)
+		}
+	}
+}
+
+// TestSharedReads: reads and watches serve all users; only writes are a user's own.
+func TestSharedReads(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	f.write(crowd(30))
+	kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
+	f.must(0, "apply", "--yes")
+	f.writesAtMost(kube, vault, 30)
+	reads, watches := 0, 0
+	for _, r := range f.kubeRequests(kube) {
+		switch r.Verb {
+		case "get", "list":
+			reads++
+		case "watch":
+			watches++
+		}
+	}
+	if reads > 15 || watches < 1 || watches > 3 {
+		t.Errorf("%d reads and %d watches for 30 users", reads, watches)
+	}
+}
+
+// nothingOnDisk looks for key material in the only folder that certsync could write to: its working folder, home and
+// temporary folder are all in the fixture's.
+func (f *fixture) nothingOnDisk() {
+	err := filepath.WalkDir(f.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || d.Name() == "ca.crt" { // the file of a test that plants a key
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if strings.Contains(string(text), "PRIVATE KEY") || strings.Contains(string(text), "client-key-data") {
+			f.Errorf("certsync wrote a key to %s", d.Name())
+		}
+		return err
+	})
+	if err != nil {
+		f.Error(err)
+	}
+}

@@ -1,0 +1,82 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// TestParseRecord: whoever may write a ledger record can write anything. What a certificate says wins, and what is not
+// this user's record is an error.
+func TestParseRecord(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	good := *w.ledger["bob"].versions[1].record
+	tests := map[string]struct {
+		change func(*Record)
+		want   string // part of the error; empty: no error
+	}{
+		"as it was written": {func(*Record) {}, ""},
+		"another format":    {func(r *Record) { r.FormatVersion = "2" }, `formatVersion is "2"`},
+		"another user":      {func(r *Record) { r.User = "alice" }, `the record of "alice"`},
+		"an unknown state":  {func(r *Record) { r.State = "gone" }, `state is "gone"`},
+		"an unknown status": {func(r *Record) { r.Certificates[0].Status = "gone" }, `status is "gone"`},
+		"no certificate":    {func(r *Record) { r.Certificates[0].Certificate = "x" }, "no PEM certificate"},
+		"a broken certificate": {func(r *Record) {
+			r.Certificates[0].Certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+		}, "parsing the certificate"},
+		"a certificate of alice": {func(r *Record) { r.Certificates[0] = w.ledger["alice"].versions[1].record.Certificates[0] }, `a certificate for "alice"`},
+		"two current ones":       {func(r *Record) { r.Certificates = append(r.Certificates, r.Certificates[0]) }, "2 current certificates"},
+		"a negative version":     {func(r *Record) { r.Certificates[0].CredentialVersion = -1 }, "negative"},
+		"lies about times and groups": {func(r *Record) {
+			c := &r.Certificates[0]
+			c.NotAfter, c.IssuedAt = c.NotAfter.AddDate(9, 0, 0), c.IssuedAt.AddDate(9, 0, 0)
+			c.Serial, c.SHA256, c.Groups, c.KeyAlgorithm = "x", "x", []string{"admins"}, "x"
+		}, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := good
+			r.Certificates = append([]CertificateEntry{}, good.Certificates...)
+			tt.change(&r)
+			text, err := json.Marshal(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := ParseRecord("bob", text)
+			if tt.want != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("error %v, want %q", err, tt.want)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, is := got.Certificates[0], good.Certificates[0]
+			if !c.NotAfter.Equal(is.NotAfter) || c.SHA256 != is.SHA256 || c.Serial != is.Serial || c.KeyAlgorithm != is.KeyAlgorithm ||
+				len(c.Groups) != 1 || c.Groups[0] != "devs" || c.IssuedAt.After(c.NotAfter) {
+				t.Errorf("parsed %+v", c)
+			}
+		})
+	}
+	for name, text := range map[string]string{
+		"an unknown field": `{"formatVersion":"1","user":"bob","state":"active","key":"x"}`,
+		"no object":        `[]`, "nothing": ``, "a string for a list": `{"certificates":"x"}`,
+	} {
+		if _, err := ParseRecord("bob", []byte(text)); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// FuzzParseRecord: no bytes make it panic, and what it takes is a record of the user who was asked for.
+func FuzzParseRecord(f *testing.F) {
+	f.Add([]byte(`{"formatVersion":"1","user":"bob","state":"active","certificates":[{"status":"current","certificate":"-----BEGIN CERTIFICATE-----\n"}]}`))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		r, err := ParseRecord("bob", text)
+		if err == nil && r.User != "bob" {
+			t.Errorf("a record of %q", r.User)
+		}
+	})
+}
