@@ -1,35 +1,12 @@
 package reconcile
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-func TestFirstPlan(t *testing.T) {
-	w := newWorld(t)
-	p := w.plan(parse(t, team))
-	want := []string{
-		"issue alice [new-user]", "issue bob [new-user]", "issue carol [new-user]",
-		"bind devs ClusterRoleBinding group:devs:view [roles-changed] +alice +bob",
-		"bind devs RoleBinding staging/group:devs:edit [roles-changed] +alice +bob",
-		"bind alice ClusterRoleBinding user:alice:admin [new-user]",
-		"bind carol RoleBinding payments/user:carol:edit [new-user]",
-	}
-	if diff := cmp.Diff(want, lines(p)); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(map[string]int{"issue": 3, "bind": 4, "unchanged": 0}, p.Summary()); diff != "" {
-		t.Error(diff)
-	}
-}
 
 // TestDifferences starts from a settled world, changes one thing in the world or in the inventory, and looks at the
 // plan; then applies it, and expects nothing to be left, unless the plan says "held".
@@ -189,6 +166,11 @@ func TestDifferences(t *testing.T) {
 			},
 			notes: []string{"inventory-changed"},
 		},
+		"a grant that has ended": {
+			inventory: strings.Replace(team, "[admin]}", "[{name: admin, until: 2026-02-01}]}", 1),
+			want:      []string{"unbind alice ClusterRoleBinding user:alice:admin [until-passed]"},
+			notes:     []string{"inventory-changed"},
+		},
 		"a user who leaves": {
 			inventory: strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1),
 			want: []string{
@@ -305,183 +287,4 @@ func TestDifferences(t *testing.T) {
 func isRefused(err error) bool {
 	_, ok := err.(Refused)
 	return ok
-}
-
-// TestQuarantine: a removed name must not hand its access to the old certificate.
-func TestQuarantine(t *testing.T) {
-	w := newWorld(t)
-	w.mustApply(parse(t, team))
-	without := parse(t, strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1))
-	w.mustApply(without)
-	rec := w.ledger["bob"].versions[w.ledger["bob"].current].record
-	if rec.State != Removed || rec.Certificates[0].Status != Revoked {
-		t.Errorf("the record of a leaver says %s, %s", rec.State, rec.Certificates[0].Status)
-	}
-	if w.users["bob"] != nil {
-		t.Error("the credential of a leaver is still there")
-	}
-	if diff := cmp.Diff([]string{"issue bob [new-user] held"}, lines(w.plan(parse(t, team)))); diff != "" {
-		t.Errorf("while the certificate lives: %s", diff)
-	}
-	w.lifts.Reinstate = []string{"bob"}
-	if got := lines(w.plan(parse(t, team))); !slices.Contains(got, "reissue bob [reinstated]") {
-		t.Errorf("reinstated: %q", got)
-	}
-	w.lifts.Reinstate = []string{"bobby"}
-	if _, err := w.apply(parse(t, team)); !errors.As(err, new(UnknownName)) {
-		t.Errorf("a name that stands nowhere: %v", err)
-	}
-	w.lifts = Lifts{}
-	w.now = w.now.Add(169 * time.Hour)
-	if got := lines(w.plan(parse(t, team))); !slices.Contains(got, "issue bob [new-user]") {
-		t.Errorf("after it has expired: %q", got)
-	}
-	if got := lines(w.plan(without)); !slices.Contains(got, "purge bob [certificates-expired]") {
-		t.Errorf("after it has expired, without the user: %q", got)
-	}
-	w.mustApply(without)
-	if w.ledger["bob"] != nil {
-		t.Error("a record with nothing to account for is still there")
-	}
-}
-
-// TestReinstate: the same person comes back, also after a removal that was cut off; what they hold is accounted for.
-func TestReinstate(t *testing.T) {
-	without := strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1)
-	for _, fault := range []string{"nothing", "erase bob", "record bob removed", "update ClusterRoleBinding"} {
-		t.Run(fault, func(t *testing.T) {
-			w := newWorld(t)
-			w.mustApply(parse(t, team))
-			w.fail = func(call string) error {
-				if strings.HasPrefix(call, fault) {
-					return errBoom
-				}
-				return nil
-			}
-			if _, err := w.apply(parse(t, without)); err != nil {
-				t.Fatal(err)
-			}
-			w.fail = nil
-			if _, err := w.apply(parse(t, team)); !isRefused(err) {
-				t.Errorf("without --reinstate: %v", err)
-			}
-			w.lifts.Reinstate = []string{"bob", "alice"} // alice needs nothing: ignored
-			w.mustApply(parse(t, team))
-			w.lifts = Lifts{}
-			if p := w.plan(parse(t, team)); p.Changes() {
-				t.Errorf("left: %q", lines(p))
-			}
-			rec := w.ledger["bob"].versions[w.ledger["bob"].current].record
-			if rec.State != Active || rec.Certificates[0].Status != Superseded || rec.Certificates[1].Status != Current {
-				t.Errorf("record: %+v", rec)
-			}
-		})
-	}
-}
-
-// TestUntil: access ends with its day, and the name is not quarantined while it stays in the file.
-func TestUntil(t *testing.T) {
-	w := newWorld(t)
-	until := func(day string) string {
-		return strings.Replace(team, "name: bob,", "name: bob, until: "+day+",", 1)
-	}
-	w.mustApply(parse(t, until("2026-03-03")))
-	cur := w.ledger["bob"].versions[1].record.Certificates[0]
-	if want := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC); !cur.NotAfter.Equal(want) {
-		t.Errorf("the certificate ends %s, not with the access", cur.NotAfter)
-	}
-	if got := kinds(w.plan(parse(t, until("2026-03-03")))); !slices.Contains(got, "until-soon bob") {
-		t.Errorf("notes: %q", got)
-	}
-	w.now = time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
-	ended := parse(t, until("2026-03-03"))
-	if got := lines(w.plan(ended)); !slices.Contains(got, "remove bob [until-passed]") {
-		t.Errorf("at the end: %q", got)
-	}
-	w.mustApply(ended)
-	if got := lines(w.plan(ended)); len(got) > 0 {
-		t.Errorf("after the end: %q", got)
-	}
-	if got := lines(w.plan(parse(t, until("2026-04-03")))); !slices.Contains(got, "issue bob [new-user]") {
-		t.Errorf("extended: %q", got)
-	}
-	w.now = time.Date(2026, 4, 3, 23, 55, 0, 0, time.UTC)
-	late := w.plan(parse(t, until("2026-04-03")))
-	if got := kinds(late); !slices.Contains(got, "too-short bob") {
-		t.Errorf("notes 5 minutes before the end: %q", got)
-	}
-	for _, l := range lines(late) {
-		if strings.Contains(l, "+bob") || strings.Contains(l, "issue bob") {
-			t.Errorf("5 minutes before the end: %q", l)
-		}
-	}
-}
-
-// TestParts: members stay in their part, new ones go to the first with room, and no part passes MaxSubjects.
-func TestParts(t *testing.T) {
-	w := newWorld(t)
-	members := func(numbers ...int) string {
-		text := "defaults: {renewBefore: 10%}\ngroups: [{name: devs, clusterRoles: [view]}]\nusers:\n"
-		for _, n := range numbers {
-			text += fmt.Sprintf("  - {name: u%04d, groups: [devs]}\n", n)
-		}
-		return text
-	}
-	var all []int
-	for n := range 2100 {
-		all = append(all, n)
-	}
-	w.mustApply(parse(t, members(all...)))
-	size := func(suffix string) int {
-		return len(w.bindings["ClusterRoleBinding certsync:test:group:devs:view"+suffix].Subjects)
-	}
-	if size("") != 1000 || size("#2") != 1000 || size("#3") != 100 {
-		t.Fatalf("parts of %d, %d and %d", size(""), size("#2"), size("#3"))
-	}
-	got := lines(w.plan(parse(t, members(append(slices.Delete(slices.Clone(all), 1500, 1501), 3000)...))))
-	want := []string{
-		"remove u1500 [not-in-inventory]",
-		"update devs ClusterRoleBinding group:devs:view#2 [members-changed] -u1500",
-		"issue u3000 [new-user]",
-		"update devs ClusterRoleBinding group:devs:view#2 [members-changed] +u3000",
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestSameBytes: the order of what was observed and of the inventory changes nothing.
-func TestSameBytes(t *testing.T) {
-	w := newWorld(t)
-	w.mustApply(parse(t, team))
-	inv := parse(t, strings.Replace(team, "name: bob,", "name: dan,", 1))
-	o, err := Observe(t.Context(), "test", w, w, func() time.Time { return w.now })
-	if err != nil {
-		t.Fatal(err)
-	}
-	first, _ := json.Marshal(Diff(inv, o, Lifts{}))
-	for range 20 {
-		rand.Shuffle(len(o.Bindings), func(i, j int) { o.Bindings[i], o.Bindings[j] = o.Bindings[j], o.Bindings[i] })
-		rand.Shuffle(len(inv.Users), func(i, j int) { inv.Users[i], inv.Users[j] = inv.Users[j], inv.Users[i] })
-		again, _ := json.Marshal(Diff(inv, o, Lifts{}))
-		if diff := cmp.Diff(string(first), string(again)); diff != "" {
-			t.Fatal(diff)
-		}
-	}
-}
-
-// TestDigest: what time alone decides is not in it, what a reviewer agreed to is.
-func TestDigest(t *testing.T) {
-	w := newWorld(t)
-	w.mustApply(parse(t, team))
-	dan := parse(t, team+"  - {name: dan}\n")
-	before := w.plan(dan)
-	w.now = w.now.Add(167 * time.Hour)
-	if after := w.plan(dan); after.Digest() != before.Digest() || len(after.Steps) == len(before.Steps) {
-		t.Errorf("renewals changed the digest:\n%q\n%q", lines(before), lines(after))
-	}
-	w.bindings["ClusterRoleBinding y"] = Binding{Kind: ClusterRoleBinding, Name: "y", RoleRef: RoleRef{Kind: "ClusterRole", Name: "admin"}, Subjects: []Subject{UserSubject("dan")}}
-	if w.plan(dan).Digest() == before.Digest() {
-		t.Error("access that dan inherits is not in the digest")
-	}
 }

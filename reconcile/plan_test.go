@@ -1,0 +1,100 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFirstPlan(t *testing.T) {
+	w := newWorld(t)
+	p := w.plan(parse(t, team))
+	want := []string{
+		"issue alice [new-user]", "issue bob [new-user]", "issue carol [new-user]",
+		"bind devs ClusterRoleBinding group:devs:view [roles-changed] +alice +bob",
+		"bind devs RoleBinding staging/group:devs:edit [roles-changed] +alice +bob",
+		"bind alice ClusterRoleBinding user:alice:admin [new-user]",
+		"bind carol RoleBinding payments/user:carol:edit [new-user]",
+	}
+	if diff := cmp.Diff(want, lines(p)); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(map[string]int{"issue": 3, "bind": 4, "unchanged": 0}, p.Summary()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestParts: members stay in their part, new ones go to the first with room, and no part passes MaxSubjects.
+func TestParts(t *testing.T) {
+	w := newWorld(t)
+	members := func(numbers ...int) string {
+		text := "defaults: {renewBefore: 10%}\ngroups: [{name: devs, clusterRoles: [view]}]\nusers:\n"
+		for _, n := range numbers {
+			text += fmt.Sprintf("  - {name: u%04d, groups: [devs]}\n", n)
+		}
+		return text
+	}
+	var all []int
+	for n := range 2100 {
+		all = append(all, n)
+	}
+	w.mustApply(parse(t, members(all...)))
+	size := func(suffix string) int {
+		return len(w.bindings["ClusterRoleBinding certsync:test:group:devs:view"+suffix].Subjects)
+	}
+	if size("") != 1000 || size("#2") != 1000 || size("#3") != 100 {
+		t.Fatalf("parts of %d, %d and %d", size(""), size("#2"), size("#3"))
+	}
+	got := lines(w.plan(parse(t, members(append(slices.Delete(slices.Clone(all), 1500, 1501), 3000)...))))
+	want := []string{
+		"remove u1500 [not-in-inventory]",
+		"update devs ClusterRoleBinding group:devs:view#2 [members-changed] -u1500",
+		"issue u3000 [new-user]",
+		"update devs ClusterRoleBinding group:devs:view#2 [members-changed] +u3000",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSameBytes: the order of what was observed and of the inventory changes nothing.
+func TestSameBytes(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	inv := parse(t, strings.Replace(team, "name: bob,", "name: dan,", 1))
+	o, err := Observe(t.Context(), "test", w, w, func() time.Time { return w.now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _ := json.Marshal(Diff(inv, o, Lifts{}))
+	for range 20 {
+		rand.Shuffle(len(o.Bindings), func(i, j int) { o.Bindings[i], o.Bindings[j] = o.Bindings[j], o.Bindings[i] })
+		rand.Shuffle(len(inv.Users), func(i, j int) { inv.Users[i], inv.Users[j] = inv.Users[j], inv.Users[i] })
+		again, _ := json.Marshal(Diff(inv, o, Lifts{}))
+		if diff := cmp.Diff(string(first), string(again)); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// TestDigest: what time alone decides is not in it, what a reviewer agreed to is.
+func TestDigest(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	dan := parse(t, team+"  - {name: dan}\n")
+	before := w.plan(dan)
+	w.now = w.now.Add(167 * time.Hour)
+	if after := w.plan(dan); after.Digest() != before.Digest() || len(after.Steps) == len(before.Steps) {
+		t.Errorf("renewals changed the digest:\n%q\n%q", lines(before), lines(after))
+	}
+	w.bindings["ClusterRoleBinding y"] = Binding{Kind: ClusterRoleBinding, Name: "y", RoleRef: RoleRef{Kind: "ClusterRole", Name: "admin"}, Subjects: []Subject{UserSubject("dan")}}
+	if w.plan(dan).Digest() == before.Digest() {
+		t.Error("access that dan inherits is not in the digest")
+	}
+}

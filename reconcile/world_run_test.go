@@ -1,0 +1,112 @@
+package reconcile
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// apply is one run of certsync with the world as everything around it.
+func (w *world) apply(inv *inventory.Inventory) (Outcome, error) {
+	return w.applyWith(inv, 1, func(Plan) error { return nil })
+}
+
+func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
+	w.calls = nil
+	a := Apply{
+		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Self: Identity{Name: "certsync"}, Lifts: w.lifts,
+		Executor: &Executor{
+			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Random: rand.Reader,
+			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
+		},
+	}
+	return a.Do(context.Background(), inv)
+}
+
+// mustApply fails the test unless everything was done.
+func (w *world) mustApply(inv *inventory.Inventory) Outcome {
+	w.t.Helper()
+	o, err := w.apply(inv)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, e := range o.Events {
+		if e.Result != Done {
+			w.t.Fatalf("%s %s %s: %s", e.Action, e.User, e.Object, e.Error)
+		}
+	}
+	return o
+}
+
+func (w *world) plan(inv *inventory.Inventory) Plan {
+	w.t.Helper()
+	p, err := MakePlan(context.Background(), inv, w, w, w.lifts, func() time.Time { return w.now })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return p
+}
+
+// lines is a plan in a form that a test can spell out: "action who object (reasons) +added -removed !held".
+func lines(p Plan) []string {
+	out := []string{}
+	for _, s := range p.Steps {
+		l := string(s.Action) + " " + s.User + s.Group
+		if s.Object != "" {
+			l += " " + strings.ReplaceAll(s.Object, "certsync:"+p.Owner+":", "")
+		}
+		l += fmt.Sprint(" ", s.Reasons)
+		if d := s.Detail; d != nil {
+			for _, a := range d.Add {
+				l += " +" + a
+			}
+			for _, r := range d.Remove {
+				l += " -" + r
+			}
+			if d.Versions != nil {
+				l += fmt.Sprint(" versions ", d.Versions)
+			}
+		}
+		if s.Held != "" {
+			l += " held"
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// kinds lists the notes as "kind who object".
+func kinds(p Plan) []string {
+	out := []string{}
+	for _, n := range p.Notes {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s%s %s", n.Kind, n.User, n.Group, n.Object)))
+	}
+	return out
+}
+
+func parse(t *testing.T, text string) *inventory.Inventory {
+	t.Helper()
+	inv, err := inventory.Parse("users.yaml", []byte("apiVersion: certsync.dev/v1\nkind: Inventory\nowner: test\n"+text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inv
+}
+
+var errBoom = errors.New("boom")
+
+// team is the inventory that most tests start from.
+const team = `
+groups:
+  - {name: devs, clusterRoles: [view], namespaces: {staging: [edit]}}
+users:
+  - {name: alice, groups: [devs], clusterRoles: [admin]}
+  - {name: bob, groups: [devs]}
+  - {name: carol, namespaces: {payments: [edit]}}
+`
