@@ -154,6 +154,8 @@ func TestReadmeSession(t *testing.T) {
 		if r.code != 0 {
 			t.Fatalf("%s: exit %d\n%s", command, r.code, r.stderr)
 		}
+		// The user's own file: nothingOnDisk looks for certsync's.
+		defer os.Remove(filepath.Join(f.dir, "alice.kubeconfig"))
 		fmt.Fprintf(&got, "$ %s\n%s", command, sameEveryTime(r.stdout))
 	}
 	const before = "<!-- session -->\n```console\n"

@@ -10,18 +10,19 @@ const redacted = "[redacted]"
 // Secret holds key material. It prints as "[redacted]" under every verb and encoder, so that a key cannot reach a log,
 // an error or a plan by being part of something that is printed. Reveal is the one way to its bytes.
 //
-// The bytes stand behind a pointer: fmt calls no method of a value in an unexported field, but follows no pointer there.
-type Secret struct{ bytes *[]byte }
+// The bytes stand behind a closure: fmt calls no method of a value in an unexported field, and under a verb that does
+// not fit it follows even pointers there.
+type Secret struct{ reveal func() []byte }
 
 // NewSecret takes over b; the caller must not change it afterwards.
-func NewSecret(b []byte) Secret { return Secret{bytes: &b} }
+func NewSecret(b []byte) Secret { return Secret{func() []byte { return b }} }
 
-// Reveal returns the secret itself. Every call is a place where a key leaves certsync's hands.
+// Reveal returns the secret itself, nil for the zero Secret. Every call is a place where a key leaves certsync's hands.
 func (s Secret) Reveal() []byte {
-	if s.bytes == nil {
+	if s.reveal == nil {
 		return nil
 	}
-	return *s.bytes
+	return s.reveal()
 }
 
 // Format implements fmt.Formatter, which comes before every other way that fmt knows.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"runtime/debug"
 	"time"
 
@@ -29,6 +28,13 @@ func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	}
 	return inv, err
 }
+
+// liftFlags lift conflicts, each for the name that it is given.
+type liftFlags struct {
+	Reinstate []string `placeholder:"NAME" help:"Who was removed and comes back is the same person, who may still hold certificates from before. Repeatable."`
+}
+
+func (f liftFlags) lifts() reconcile.Lifts { return reconcile.Lifts{Reinstate: f.Reinstate} }
 
 // serverFlags say which cluster and which part of Vault.
 type serverFlags struct {
@@ -86,6 +92,3 @@ type versionCmd struct{}
 func (versionCmd) Run(p program) error {
 	return writeAll(p.stdout, fmt.Appendf(nil, "certsync %s\n", versionName()))
 }
-
-// noColor follows https://no-color.org.
-func noColor() bool { return os.Getenv("NO_COLOR") != "" }

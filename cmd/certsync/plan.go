@@ -11,8 +11,9 @@ import (
 type planCmd struct {
 	inventoryFlags
 	serverFlags
-	Output           string `short:"o" enum:"text,json" default:"text" help:"text or json (default: ${default})."`
-	DetailedExitcode bool   `help:"Exit 2 if there are changes."`
+	liftFlags
+	Output           string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
+	DetailedExitcode bool   `help:"Exit 2 if there is something to do."`
 }
 
 // Help is shown below the flags.
@@ -20,7 +21,9 @@ func (planCmd) Help() string {
 	return `Needs the right to read the cluster, and in Vault "list" and "read" on ledger/, state and the metadata of users/: never the right to read a key.
 
   certsync plan -f users.yaml
-  certsync plan -o json | jq -r .digest     # for apply --expect`
+  certsync plan -o json | jq -r .digest     # for apply --expect
+
+Exit codes: 0 done; 1 an error; 2 changes are pending (with --detailed-exitcode); 80 usage; 130 interrupted.`
 }
 
 // Run shows the plan. It is given readers only.
@@ -37,7 +40,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	plan, err := reconcile.MakePlan(ctx, inv, cluster, store, time.Now)
+	plan, err := reconcile.MakePlan(ctx, inv, cluster, store, c.lifts(), time.Now)
 	if err != nil {
 		return err
 	}

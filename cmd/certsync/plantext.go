@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -14,19 +15,13 @@ import (
 func planText(plan reconcile.Plan, c palette) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s\n", c.bold("Plan for "+plan.Owner+":"), counts(plan))
-	held := plan.Held()
-	section(&b, c, plan, "People", func(s reconcile.Step) (string, bool) { return s.User, s.Held == "" && s.User != "" })
-	section(&b, c, plan, "Groups", func(s reconcile.Step) (string, bool) { return s.Group, s.Held == "" && s.User == "" })
-	if len(held) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", c.bold(c.red("Held: apply refuses until these are settled")))
-		for _, s := range held {
-			fmt.Fprintf(&b, "  %s %s  %s\n      %s\n", c.red("!"), clean(cmp.Or(s.User, s.Group)), what(plan, s), clean(s.Held))
-		}
-	}
+	section(&b, c, plan, "People", func(s reconcile.Step) string { return s.User })
+	section(&b, c, plan, "Groups", func(s reconcile.Step) string { return s.Group })
+	heldText(&b, c, plan)
 	if len(plan.Notes) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
 		for _, n := range plan.Notes {
-			fmt.Fprintf(&b, "  %s %s\n", c.yellow("*"), noteText(n))
+			b.WriteString(fill("  * ", noteText(n)))
 		}
 	}
 	if plan.Changes() {
@@ -66,93 +61,81 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// section prints the steps that pick picks, under the name that it returns for them.
-func section(b *bytes.Buffer, c palette, plan reconcile.Plan, title string, pick func(reconcile.Step) (string, bool)) {
-	steps := map[string][]reconcile.Step{}
-	var names []string
-	for _, s := range plan.Steps {
-		name, ok := pick(s)
-		if !ok {
-			continue
-		}
-		if steps[name] == nil {
-			names = append(names, name)
-		}
-		steps[name] = append(steps[name], s)
-	}
-	if len(names) == 0 {
+// section prints the steps that will run, under the name that nameOf gives them. Names to which the same happens stand
+// together: a thousand renewals are one entry.
+func section(b *bytes.Buffer, c palette, plan reconcile.Plan, title string, nameOf func(reconcile.Step) string) {
+	run := slices.DeleteFunc(slices.Clone(plan.Steps), func(s reconcile.Step) bool { return s.Held != "" || nameOf(s) == "" })
+	if len(run) == 0 {
 		return
 	}
-	slices.Sort(names)
+	type entry struct{ name, text string }
+	var entries []entry
+	for _, steps := range together(run, nameOf) {
+		e := entry{name: name(nameOf(steps[0]))}
+		for _, s := range steps {
+			e.text += stepText(c, plan, s)
+		}
+		entries = append(entries, e)
+	}
+	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
 	fmt.Fprintf(b, "\n%s\n", c.bold(title))
-	for _, name := range names {
-		fmt.Fprintf(b, "  %s\n", clean(name))
-		for _, s := range steps[name] {
-			fmt.Fprintf(b, "    %s %s\n", sign(c, s), what(plan, s))
+	for _, same := range together(entries, func(e entry) string { return e.text }) {
+		names := make([]string, len(same))
+		for i, e := range same {
+			names[i] = e.name
 		}
+		text := strings.Join(names, ", ")
+		if len(names) > listed {
+			text += fmt.Sprintf(" (%d)", len(names))
+		}
+		b.WriteString(fill("  ", clean(text)) + same[0].text)
 	}
 }
 
-// sign says at a glance whether a step gives, changes or takes.
-func sign(c palette, s reconcile.Step) string {
-	switch s.Action {
-	case reconcile.Issue, reconcile.Bind:
-		return c.green("+")
-	case reconcile.Unbind, reconcile.Remove, reconcile.Purge:
-		return c.red("-")
+// together groups items by key, in the order of the groups' first items.
+func together[T any](items []T, key func(T) string) [][]T {
+	var groups [][]T
+	index := map[string]int{}
+	for _, item := range items {
+		i, ok := index[key(item)]
+		if !ok {
+			i = len(groups)
+			index[key(item)] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], item)
 	}
-	return c.yellow("~")
+	return groups
 }
 
-// what is a step in a line: what it does, to what, and why.
-func what(plan reconcile.Plan, s reconcile.Step) string {
-	text := fmt.Sprintf("%-7s", s.Action)
-	if g, ok := plan.Grant(s); ok {
-		text += " " + clean(g.String())
-		if g.Part > 1 {
-			text += fmt.Sprintf(", part %d", g.Part)
+// heldText prints the steps that a conflict forbids, and how to settle it.
+func heldText(b *bytes.Buffer, c palette, plan reconcile.Plan) {
+	held := plan.Held()
+	if len(held) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", c.bold(c.red("Held: apply refuses until these are settled")))
+	for _, same := range together(held, func(s reconcile.Step) string { return s.Held }) {
+		for _, s := range same {
+			fmt.Fprintf(b, "  %s %s: %s %s\n", c.red("!"), name(cmp.Or(s.User, s.Group)), s.Action, what(plan, s))
 		}
+		b.WriteString(fill("    ", clean(same[0].Held)))
 	}
-	if d := s.Detail; d != nil {
-		if s.Action == reconcile.Issue || s.Action == reconcile.Reissue || s.Action == reconcile.Renew {
-			text += fmt.Sprintf(" certificate for %s", d.Expiration)
-			if len(d.Groups) > 0 {
-				text += " in " + strings.Join(d.Groups, ", ")
-			}
-		}
-		text += list(" + ", d.Add) + list(" - ", d.Remove)
-		if len(d.Versions) > 0 {
-			text += fmt.Sprintf(" versions %v", d.Versions)
-		}
-	}
-	reasons := make([]string, len(s.Reasons))
-	for i, r := range s.Reasons {
-		reasons[i] = string(r)
-	}
-	return text + " (" + strings.Join(reasons, ", ") + ")"
-}
-
-// listed is how many names a line shows; -o json has them all.
-const listed = 5
-
-func list(before string, names []string) string {
-	if len(names) == 0 {
-		return ""
-	}
-	text := clean(strings.Join(names[:min(len(names), listed)], ", "))
-	if more := len(names) - listed; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return before + text
 }
 
 func noteText(n reconcile.Note) string {
 	text := string(n.Kind) + ": "
 	if who := cmp.Or(n.User, n.Group); who != "" {
-		text += clean(who) + ": "
+		text += name(who) + ": "
 	}
 	if n.Object != "" {
-		text += clean(n.Object) + " "
+		text += n.Object + " "
 	}
-	return text + clean(n.Message)
+	text += n.Message
+	if n.Until != nil {
+		if until := n.Until.UTC().Format(time.RFC3339); !strings.Contains(text, until) {
+			text += " (" + until + ")"
+		}
+	}
+	return clean(text)
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -41,50 +43,80 @@ const description = `certsync gives people access to a Kubernetes cluster by cli
 
 Every flag can also be set in the environment: --vault-mount is CERTSYNC_VAULT_MOUNT. Vault is found as the vault CLI finds it (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, ~/.vault-token).`
 
+// envPrefix begins the variables that set flags.
+const envPrefix = "CERTSYNC"
+
 // status is an exit code that is no error to be printed.
 type status int
 
 func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // Run carries out one command line and returns the exit code.
-func (p program) Run(ctx context.Context, args []string) (code int) {
+func (p program) Run(ctx context.Context, args []string) int {
+	var help bytes.Buffer
 	parser, err := kong.New(&cli{}, kong.Name("certsync"), kong.Description(description),
-		kong.DefaultEnvars("CERTSYNC"), kong.Writers(p.stdout, p.stderr),
+		kong.DefaultEnvars(envPrefix), kong.Writers(&help, p.stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		// kong ends the process after --help; here the caller does.
-		kong.Exit(func(code int) { panic(status(code)) }))
+		// The description says how a variable is called after its flag; 20 times more make the flags hard to read.
+		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
+		// kong would end the process after --help; instead it goes on, and all that counts is that help was asked for.
+		kong.Exit(func(int) {}))
 	if err != nil {
 		return p.fail(ctx, err)
 	}
-	defer func() {
-		if s, ok := recover().(status); ok {
-			code = int(s)
-		}
-	}()
 	command, err := parser.Parse(args)
-	if err != nil {
-		fmt.Fprintf(p.stderr, "certsync: %s\nhint: certsync %s--help lists the flags\n", clean(err.Error()), commandOf(err))
-		return exitUsage
+	switch {
+	case help.Len() > 0:
+		return p.fail(ctx, writeAll(p.stdout, help.Bytes()))
+	case err != nil:
+		return p.misused(err)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return p.fail(ctx, command.Run(p))
 }
 
-// commandOf names the command of a command line that did not parse, as far as it is known.
-func commandOf(err error) string {
-	var parse *kong.ParseError
-	if errors.As(err, &parse) && parse.Context != nil {
-		if node := parse.Context.Selected(); node != nil {
-			return node.Name + " "
-		}
+// misused says what is wrong with a command line.
+func (p program) misused(err error) int {
+	// What kong calls the end of the line is its own affair.
+	text, missing := strings.CutSuffix(err.Error(), ` but got "EOL" (<EOL>)`)
+	if flag, _, ok := strings.Cut(text, ": expected "); ok && missing {
+		text = flag + ": a value is missing"
 	}
-	return ""
+	hint := "certsync --help lists the commands"
+	var parse *kong.ParseError
+	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
+		name := parse.Context.Selected().Name
+		text = strings.TrimPrefix(text, name+": ")
+		hint = fmt.Sprintf("certsync %s --help lists the flags", name)
+	}
+	if variable := variableFor(text); variable != "" {
+		hint = variable + " is set in the environment; " + hint
+	}
+	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", clean(text), hint)
+	return exitUsage
+}
+
+var flagName = regexp.MustCompile(`^--([a-z-]+)`)
+
+// variableFor is the variable that sets the flag with which a complaint begins, if it is set: not everybody who reads
+// the complaint knows what stands in a CronJob's environment.
+func variableFor(complaint string) string {
+	flag := flagName.FindStringSubmatch(complaint)
+	if flag == nil {
+		return ""
+	}
+	name := envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(flag[1], "-", "_"))
+	if _, set := os.LookupEnv(name); !set {
+		return ""
+	}
+	return name
 }
 
 // fail prints an error with its hint, and returns the exit code for it.
 func (p program) fail(ctx context.Context, err error) int {
 	var code status
 	var refused reconcile.Refused
+	var unknown reconcile.UnknownName
 	var problems inventory.Problems
 	switch {
 	case err == nil:
@@ -92,7 +124,7 @@ func (p program) fail(ctx context.Context, err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case ctx.Err() != nil:
-		fmt.Fprintln(p.stderr, "certsync: interrupted; nothing was left half done that the next run does not finish")
+		fmt.Fprintln(p.stderr, "certsync: interrupted")
 		return exitInterrupted
 	case errors.As(err, &refused):
 		fmt.Fprintln(p.stderr, "certsync: refused, nothing was written:")
@@ -100,6 +132,9 @@ func (p program) fail(ctx context.Context, err error) int {
 			fmt.Fprintf(p.stderr, "  - %s\n", clean(v))
 		}
 		return exitRefused
+	case errors.As(err, &unknown):
+		fmt.Fprintf(p.stderr, "certsync: %s\n", clean(err.Error()))
+		return exitUsage
 	case errors.As(err, &problems):
 		for _, problem := range problems {
 			fmt.Fprintln(p.stderr, clean(problem.String()))
@@ -111,23 +146,6 @@ func (p program) fail(ctx context.Context, err error) int {
 		fmt.Fprintf(p.stderr, "hint: %s\n", clean(hint))
 	}
 	return exitError
-}
-
-// clean makes text from elsewhere (names in the cluster, messages of servers) safe for a terminal: control characters
-// are shown, not obeyed.
-func clean(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case r == '\n' || r == '\t':
-			b.WriteRune(' ')
-		case !printable(r):
-			fmt.Fprintf(&b, `\u%04x`, r)
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }
 
 // writeAll writes the product to stdout. A full disk or a closed pipe is an error: a plan cut off must not exit 0.

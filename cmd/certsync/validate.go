@@ -17,6 +17,6 @@ func (c validateCmd) Run(p program) error {
 	if err != nil {
 		return err
 	}
-	return writeAll(p.stdout, fmt.Appendf(nil, "%s: owner %s, %d users, %d groups, %s\n",
-		clean(c.File), inv.Owner, len(inv.Users), len(inv.Groups), inv.Digest()))
+	return writeAll(p.stdout, fmt.Appendf(nil, "%s: owner %s, %s, %s, %s\n",
+		clean(c.File), inv.Owner, plural(len(inv.Users), "user"), plural(len(inv.Groups), "group"), inv.Digest()))
 }

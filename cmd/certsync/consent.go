@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// planDigest is the value of --expect.
+type planDigest string
+
+// UnmarshalText refuses all that is no digest. An empty one is what a failed `certsync plan` leaves of $(…), and must
+// not pass for no --expect at all.
+func (d *planDigest) UnmarshalText(text []byte) error {
+	digits, ok := strings.CutPrefix(string(text), "sha256:")
+	if sum, err := hex.DecodeString(digits); !ok || err != nil || len(sum) != 32 {
+		return errors.New("a plan's digest is wanted, sha256: and 64 hexadecimal digits")
+	}
+	*d = planDigest(text)
+	return nil
+}
+
+// consent shows the plan and gets leave to carry it out: from --expect, from --yes, or from a person.
+func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) error {
+	out := p.stdout
+	if c.Output == "json" {
+		out = p.stderr // stdout carries events
+	}
+	if err := writeAll(out, planText(plan, paletteFor(out))); err != nil {
+		return err
+	}
+	digest := plan.Digest()
+	switch {
+	case c.Expect != "" && string(c.Expect) != digest:
+		return refuse("the plan's digest is %s, not the expected %s (--expect)", digest, c.Expect)
+	case c.Expect != "", c.Yes:
+		return nil
+	case !isTerminal(p.stdin) || !isTerminal(p.stderr):
+		return refuse("there is no terminal to ask on (--yes, or --expect %s)", digest)
+	}
+	fmt.Fprint(p.stderr, "\nApply this plan? Only \"yes\" is taken as consent: ")
+	answer, err := readLine(ctx, p.stdin)
+	if !strings.HasSuffix(answer, "\n") {
+		fmt.Fprintln(p.stderr) // the cursor still stands behind the question
+	}
+	if err == nil && strings.TrimSpace(answer) != "yes" {
+		err = refuse("no consent was given")
+	}
+	return err
+}
+
+func refuse(format string, args ...any) error {
+	return reconcile.Refused{Violations: []string{fmt.Sprintf(format, args...)}}
+}
+
+// readLine returns what somebody types, with the newline unless the input ends before. A read from a terminal cannot
+// be called off: after an interruption it is left behind for the process to end with.
+func readLine(ctx context.Context, in *os.File) (string, error) {
+	typed := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(in).ReadString('\n')
+		typed <- line
+	}()
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case line := <-typed:
+		return line, nil
+	}
+}

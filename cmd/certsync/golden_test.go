@@ -1,0 +1,112 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestCommandLine runs the command line in each folder of testdata: args has one argument a line, env one variable.
+// stdout, stderr and code are what must come of it; an empty one is left out. $CLUSTER and $VAULT are servers that
+// answer, $CA the cluster's, $CLOSED an address where nothing listens.
+func TestCommandLine(t *testing.T) {
+	folders, err := filepath.Glob("testdata/*/args")
+	if err != nil || len(folders) == 0 {
+		t.Fatalf("no golden folders (%v)", err)
+	}
+	cluster, ca := newCluster(t)
+	places := map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t), "$CLOSED": closed(t)}
+	for _, folder := range folders {
+		folder = filepath.Dir(folder)
+		t.Run(filepath.Base(folder), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			copyFolder(t, folder, dir, places)
+			got := run(t, process(t, dir, linesOf(t, dir, "env"), linesOf(t, dir, "args")))
+			golden(t, filepath.Join(folder, "stdout"), sameEveryTime(got.stdout, dir, places))
+			golden(t, filepath.Join(folder, "stderr"), sameEveryTime(got.stderr, dir, places))
+			golden(t, filepath.Join(folder, "code"), fmt.Sprintln(got.code))
+		})
+	}
+}
+
+// copyFolder copies a golden folder, with the places filled in.
+func copyFolder(t *testing.T, from, to string, places map[string]string) {
+	t.Helper()
+	files, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(filepath.Join(from, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		filled := string(text)
+		for place, value := range places {
+			filled = strings.ReplaceAll(filled, place+"\n", value+"\n")
+		}
+		if err := os.WriteFile(filepath.Join(to, f.Name()), []byte(filled), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func linesOf(t *testing.T, dir, name string) []string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if len(text) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+var varying = []struct {
+	found *regexp.Regexp
+	shown string
+}{
+	{regexp.MustCompile(`"run":"[0-9a-f]{16}"`), `"run":"$$RUN"`},
+	{regexp.MustCompile(`"time":"[^"]+"`), `"time":"$$TIME"`},
+	{regexp.MustCompile(`listing [a-z]+: reaching`), `listing $$SOMETHING: reaching`}, // which comes first
+}
+
+// sameEveryTime takes out what differs from run to run.
+func sameEveryTime(text, dir string, places map[string]string) string {
+	for place, value := range places {
+		text = strings.ReplaceAll(text, value, place)
+	}
+	text = strings.ReplaceAll(text, dir, "$DIR")
+	text = strings.ReplaceAll(text, versionName(), "$VERSION")
+	for _, v := range varying {
+		text = v.found.ReplaceAllString(text, v.shown)
+	}
+	return text
+}
+
+// closed is an address that refuses connections: it is taken, so that nobody else can listen there, and not listened on.
+func closed(t *testing.T) string {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	syscall.CloseOnExec(fd)
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
+}

@@ -1,0 +1,126 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestInterrupted: Ctrl-C, and the SIGTERM of a pod that is moved, end a run in good order: nothing more is begun, and
+// the result says of every step what became of it.
+func TestInterrupted(t *testing.T) {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			asked := make(chan struct{})
+			cluster, ca := newClusterThat(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.Method == http.MethodPost && r.URL.Path == csrPath {
+					_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the client go
+					close(asked)
+					<-r.Context().Done()
+					return
+				}
+				answerAsCluster(w, r)
+			})
+			dir := t.TempDir()
+			copyFolder(t, "testdata/apply-failing", dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t)})
+			cmd := process(t, dir, linesOf(t, dir, "env"), []string{"apply", "--yes"})
+			wait := start(t, cmd)
+			<-asked
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			r := wait()
+			if r.code != exitInterrupted || !strings.Contains(r.stderr, "certsync: interrupted; the next apply does what is left\n") {
+				t.Errorf("exit %d: %s", r.code, r.stderr)
+			}
+			for _, want := range []string{"0 steps done, 2 not done", "issue alice@example.com: failed", "bind alice@example.com"} {
+				if !strings.Contains(r.stdout, want) {
+					t.Errorf("%q is not in: %s", want, r.stdout)
+				}
+			}
+		})
+	}
+}
+
+// TestInterruptedTwice: the first signal asks certsync to end, the second ends it, whatever it is doing: here it writes
+// to somebody who doesn't read.
+func TestInterruptedTwice(t *testing.T) {
+	cluster, ca := newCluster(t)
+	dir := t.TempDir()
+	copyFolder(t, "testdata/plan", dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t)})
+	inventory := "apiVersion: certsync.dev/v1\nkind: Inventory\nowner: prod-eu\nusers:\n"
+	for n := range 5000 { // more than a pipe holds
+		inventory += fmt.Sprintf("  - {name: somebody%04d@example.com}\n", n)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "users.yaml"), []byte(inventory), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	cmd := process(t, dir, linesOf(t, dir, "env"), []string{"plan"})
+	cmd.Stdout = in
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = cmd.Wait()
+		close(ended)
+	}()
+	interrupt := func() {
+		t.Helper()
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+	}
+	interrupt()
+	select {
+	case <-ended:
+		t.Fatalf("the first signal ended it: %s", cmd.ProcessState)
+	case <-time.After(500 * time.Millisecond):
+	}
+	interrupt()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatal("the second signal did not end it")
+	}
+	if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGINT {
+		t.Errorf("it ended with %s", cmd.ProcessState)
+	}
+}
+
+// TestReaderGone: somebody who reads only the first events (`| head`) does not stop the run, and is told at its end.
+func TestReaderGone(t *testing.T) {
+	cluster, ca := newCluster(t)
+	dir := t.TempDir()
+	copyFolder(t, "testdata/apply-failing-json", dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t)})
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out.Close()
+	cmd := process(t, dir, linesOf(t, dir, "env"), []string{"apply", "--yes", "-o", "json"})
+	cmd.Stdout = in
+	r := run(t, cmd)
+	in.Close()
+	if r.code != exitError || !strings.Contains(r.stderr, "[2/2] bind") || !strings.Contains(r.stderr, "writing the output: ") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write what certsync prints into the golden files")
+
+// TestMain makes this test binary certsync itself when a test starts it under that variable, so that what the tests run
+// is the real main, in a process of its own.
+func TestMain(m *testing.M) {
+	if os.Getenv("TEST_BINARY_IS_CERTSYNC") != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// result is how a command ended.
+type result struct {
+	stdout, stderr string
+	code           int
+}
+
+// process prepares certsync as a process that knows nothing of the machine that the test runs on.
+func process(t *testing.T, dir string, env, args []string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, self, args...)
+	cmd.Dir = dir
+	cmd.Env = append([]string{"TEST_BINARY_IS_CERTSYNC=1", "HOME=" + dir, "VAULT_MAX_RETRIES=0", "GORACE=atexit_sleep_ms=0"}, env...)
+	return cmd
+}
+
+// run starts a command and waits for it.
+func run(t *testing.T, cmd *exec.Cmd) result {
+	t.Helper()
+	return start(t, cmd)()
+}
+
+func start(t *testing.T, cmd *exec.Cmd) (wait func() result) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if cmd.Stdout == nil {
+		cmd.Stdout = &stdout
+	}
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() result {
+		t.Helper()
+		if err := cmd.Wait(); err != nil && !errors.As(err, new(*exec.ExitError)) {
+			t.Fatal(err)
+		}
+		return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	}
+}
+
+// golden compares with a file, or writes it.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if got == "" {
+			_ = os.Remove(path)
+		} else if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (go test -update writes it): %s", path, diff)
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// resultText is what apply leaves on stdout: how much was done, then each step that was not, and why. What has one
+// cause stands together, with the cause once.
+func resultText(o reconcile.Outcome, c palette) []byte {
+	var b bytes.Buffer
+	switch {
+	case len(o.Events) == 0 && !o.Plan.Changes():
+		return planText(o.Plan, c)
+	case len(o.Events) == 0:
+		fmt.Fprintf(&b, "\n%s the inventory is recorded; nothing else was to do.\n", c.bold("Applied to "+o.Plan.Owner+":"))
+		return b.Bytes()
+	}
+	fmt.Fprintf(&b, "\n%s %s done", c.bold("Applied to "+o.Plan.Owner+":"), plural(len(o.Events)-o.Failed(), "step"))
+	if o.Failed() > 0 {
+		fmt.Fprintf(&b, ", %s", c.red(fmt.Sprintf("%d not done", o.Failed())))
+	}
+	b.WriteString(".\n")
+	told := slices.DeleteFunc(slices.Clone(o.Events), func(e reconcile.Event) bool { return e.Result == reconcile.Done && e.Note == "" })
+	for _, same := range together(told, reason) {
+		if len(same) == 1 {
+			fmt.Fprintf(&b, "  %s: %s\n", eventText(same[0]), clean(reason(same[0])))
+		} else {
+			for _, e := range same {
+				fmt.Fprintf(&b, "  %s\n", eventText(e))
+			}
+			fmt.Fprintf(&b, "    %s\n", clean(reason(same[0])))
+		}
+		if hint := same[0].Hint; hint != "" {
+			fmt.Fprintf(&b, "    hint: %s\n", clean(hint))
+		}
+	}
+	return b.Bytes()
+}
+
+// reason is what is to be said of a step besides how it ended.
+func reason(e reconcile.Event) string { return cmp.Or(e.Error, e.Note) }
+
+// eventText is who, what and how it ended.
+func eventText(e reconcile.Event) string {
+	text := fmt.Sprintf("%s %s", e.Action, name(cmp.Or(e.User, e.Group)))
+	if e.Object != "" {
+		text += " " + clean(e.Object)
+	}
+	return text + ": " + string(e.Result)
+}
+
+// eventLine is all of an event in one line.
+func eventLine(e reconcile.Event) string {
+	text := eventText(e)
+	if reason(e) != "" {
+		text += ": " + clean(reason(e))
+	}
+	if e.Hint != "" {
+		text += " (" + clean(e.Hint) + ")"
+	}
+	return text
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// The servers here are a cluster without bindings, whose requests for certificates are forbidden, and a Vault without
+// an entry that forgets what is written: enough for a plan and for the beginning and the end of an apply. What happens
+// between is tested on the real servers.
+
+// newCluster starts the cluster, and returns its address and the CA as kubeconfigs want it.
+func newCluster(t *testing.T) (address, ca string) {
+	t.Helper()
+	return newClusterThat(t, answerAsCluster)
+}
+
+// newClusterThat is a cluster that answers otherwise.
+func newClusterThat(t *testing.T, answers http.HandlerFunc) (address, ca string) {
+	t.Helper()
+	s := httptest.NewUnstartedServer(answers)
+	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that clients end
+	s.StartTLS()
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+	return s.URL, base64.StdEncoding.EncodeToString(text)
+}
+
+const rbacPath, csrPath = "/apis/rbac.authorization.k8s.io/v1/", "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+
+func answerAsCluster(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case r.URL.Query().Get("watch") != "":
+		w.Header().Set("Content-Type", "application/json")
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	case r.Method == http.MethodGet && r.URL.Path == rbacPath+"clusterrolebindings":
+		list(w, "rbac.authorization.k8s.io/v1", "ClusterRoleBindingList")
+	case r.Method == http.MethodGet && r.URL.Path == rbacPath+"rolebindings":
+		list(w, "rbac.authorization.k8s.io/v1", "RoleBindingList")
+	case r.Method == http.MethodGet && r.URL.Path == rbacPath+"clusterroles":
+		list(w, "meta.k8s.io/v1", "PartialObjectMetadataList", "view", "edit", "admin")
+	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/namespaces":
+		list(w, "meta.k8s.io/v1", "PartialObjectMetadataList", "kube-system", "staging")
+	case r.Method == http.MethodGet && r.URL.Path == csrPath:
+		list(w, "certificates.k8s.io/v1", "CertificateSigningRequestList")
+	case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):
+		answer(w, http.StatusCreated, `{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"certsync"}}}`)
+	case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
+		answer(w, http.StatusCreated, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":true}}`)
+	default:
+		answer(w, http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"forbidden here"}`)
+	}
+}
+
+func list(w http.ResponseWriter, version, kind string, names ...string) {
+	items := []any{}
+	for _, name := range names {
+		items = append(items, map[string]any{"metadata": map[string]string{"name": name, "uid": "uid-of-" + name}})
+	}
+	text, err := json.Marshal(map[string]any{
+		"kind": kind, "apiVersion": version, "metadata": map[string]string{"resourceVersion": "1"}, "items": items,
+	})
+	if err != nil {
+		panic(err)
+	}
+	answer(w, http.StatusOK, string(text))
+}
+
+func answer(w http.ResponseWriter, code int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
+	fmt.Fprint(w, text)
+}
+
+// newVault starts the Vault, and returns its address. It knows one token, "token".
+func newVault(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(answerAsVault))
+	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
+	return s.URL
+}
+
+func answerAsVault(w http.ResponseWriter, r *http.Request) {
+	path := strings.TrimPrefix(r.URL.Path, "/v1/")
+	switch {
+	case r.Header.Get("X-Vault-Token") != "token":
+		answer(w, http.StatusForbidden, `{"errors":["permission denied","invalid token"]}`)
+	case path == "auth/token/lookup-self":
+		answer(w, http.StatusOK, `{"data":{}}`)
+	case path == "sys/internal/ui/mounts/secret":
+		answer(w, http.StatusOK, `{"data":{"path":"secret/","type":"kv","options":{"version":"2"}}}`)
+	case path == "sys/capabilities-self":
+		var asked struct{ Paths []string }
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			panic(err)
+		}
+		all := map[string][]string{}
+		for _, p := range asked.Paths {
+			all[p] = []string{"root"}
+		}
+		text, err := json.Marshal(map[string]any{"data": all})
+		if err != nil {
+			panic(err)
+		}
+		answer(w, http.StatusOK, string(text))
+	case r.Method == http.MethodPut && strings.HasPrefix(path, "secret/data/"):
+		answer(w, http.StatusOK, `{"data":{"version":1}}`)
+	default:
+		answer(w, http.StatusNotFound, `{"errors":[]}`)
+	}
+}

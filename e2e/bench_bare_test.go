@@ -1,0 +1,238 @@
+package e2e
+
+import (
+	"cmp"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/vault/api"
+	certificatesv1 "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+)
+
+const (
+	bareUsersEnv = "CERTSYNC_BARE_USERS"
+	bareOwnerEnv = "CERTSYNC_BARE_OWNER"
+	ownerLabel   = "certsync.dev/owner"
+	bareInFlight = 50
+)
+
+// The yardstick is a process of its own, as certsync is: this test binary, started again with bareUsersEnv.
+func init() {
+	if os.Getenv(bareUsersEnv) == "" {
+		return
+	}
+	if err := runBare(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// bareProgram sends what it takes to give users access and nothing else: it looks at nothing before, checks no answer
+// but for errors, and writes without preconditions.
+type bareProgram struct {
+	kube   *kubernetes.Clientset
+	config *rest.Config
+	vault  *api.KVv2
+	labels map[string]string
+	folder string
+
+	mu     sync.Mutex
+	issued map[string]chan []byte // by the name of the request
+}
+
+func runBare(ctx context.Context) error {
+	users, err := strconv.Atoi(os.Getenv(bareUsersEnv))
+	if err != nil {
+		return err
+	}
+	p, err := newBareProgram(os.Getenv(bareOwnerEnv))
+	if err != nil {
+		return err
+	}
+	go p.watch(ctx)
+	next, failed := make(chan int), make(chan error, users)
+	var group sync.WaitGroup
+	for range bareInFlight {
+		group.Go(func() {
+			for i := range next {
+				if err := p.user(ctx, person(i)); err != nil {
+					failed <- err
+				}
+			}
+		})
+	}
+	for i := range users {
+		next <- i
+	}
+	close(next)
+	group.Wait()
+	close(failed)
+	return <-failed
+}
+
+func newBareProgram(owner string) (*bareProgram, error) {
+	p := &bareProgram{
+		folder: "certsync/" + owner, issued: map[string]chan []byte{},
+		labels: map[string]string{"app.kubernetes.io/managed-by": "certsync", ownerLabel: owner},
+	}
+	var err error
+	if p.config, err = clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG")); err != nil {
+		return nil, err
+	}
+	p.config.QPS = -1
+	p.config.ContentType, p.config.AcceptContentTypes = runtime.ContentTypeProtobuf, runtime.ContentTypeProtobuf
+	if p.kube, err = kubernetes.NewForConfig(p.config); err != nil {
+		return nil, err
+	}
+	config := api.DefaultConfig()
+	config.HttpClient.Transport.(*http.Transport).MaxIdleConnsPerHost = bareInFlight
+	client, err := api.NewClient(config)
+	if err != nil {
+		return nil, err
+	}
+	p.vault = client.KVv2("secret")
+	return p, nil
+}
+
+// watch hands out certificates as they come. The API server closes watches as it likes.
+func (p *bareProgram) watch(ctx context.Context) {
+	version := ""
+	for {
+		w, err := p.kube.CertificatesV1().CertificateSigningRequests().Watch(ctx, metav1.ListOptions{ResourceVersion: version})
+		if err != nil {
+			time.Sleep(100 * time.Millisecond)
+			continue
+		}
+		for e := range w.ResultChan() {
+			csr, ok := e.Object.(*certificatesv1.CertificateSigningRequest)
+			if !ok {
+				version = ""
+				break
+			}
+			version = csr.ResourceVersion
+			if len(csr.Status.Certificate) > 0 {
+				p.settle(csr)
+			}
+		}
+		w.Stop()
+	}
+}
+
+func (p *bareProgram) settle(csr *certificatesv1.CertificateSigningRequest) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if c := p.issued[csr.Name]; c != nil {
+		c <- csr.Status.Certificate
+		delete(p.issued, csr.Name)
+	}
+}
+
+// user sends what one user takes: three writes to Kubernetes and two to Vault.
+func (p *bareProgram) user(ctx context.Context, name string) error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	csr, chain, err := p.certificate(ctx, name, key)
+	if err != nil {
+		return err
+	}
+	if err := p.store(ctx, name, csr, chain, key); err != nil {
+		return err
+	}
+	_, err = p.kube.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: p.labels[ownerLabel] + ":" + name, Labels: p.labels},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: name}},
+	}, metav1.CreateOptions{})
+	return err
+}
+
+func (p *bareProgram) certificate(ctx context.Context, name string, key *ecdsa.PrivateKey) (*certificatesv1.CertificateSigningRequest, []byte, error) {
+	request, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: name, Organization: []string{"developers"}},
+	}, key)
+	if err != nil {
+		return nil, nil, err
+	}
+	seconds := int32((7 * 24 * time.Hour).Seconds())
+	requests := p.kube.CertificatesV1().CertificateSigningRequests()
+	csr, err := requests.Create(ctx, &certificatesv1.CertificateSigningRequest{
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "bare-", Labels: p.labels},
+		Spec: certificatesv1.CertificateSigningRequestSpec{
+			Request:           pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}),
+			SignerName:        certificatesv1.KubeAPIServerClientSignerName,
+			ExpirationSeconds: &seconds,
+			Usages:            []certificatesv1.KeyUsage{certificatesv1.UsageDigitalSignature, certificatesv1.UsageClientAuth},
+		},
+	}, metav1.CreateOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	issued := make(chan []byte, 1)
+	p.mu.Lock()
+	p.issued[csr.Name] = issued
+	p.mu.Unlock()
+	csr.Status.Conditions = []certificatesv1.CertificateSigningRequestCondition{{
+		Type: certificatesv1.CertificateApproved, Status: corev1.ConditionTrue, Reason: "Bare", Message: "for " + name,
+	}}
+	if _, err := requests.UpdateApproval(ctx, csr.Name, csr, metav1.UpdateOptions{}); err != nil {
+		return nil, nil, err
+	}
+	select {
+	case chain := <-issued:
+		return csr, chain, nil
+	case <-time.After(time.Minute):
+		return nil, nil, errors.New("no certificate within a minute")
+	}
+}
+
+// store writes entries of the size that certsync's have.
+func (p *bareProgram) store(ctx context.Context, name string, csr *certificatesv1.CertificateSigningRequest, chain []byte, key *ecdsa.PrivateKey) error {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return err
+	}
+	keyPEM := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	encoded := base64.StdEncoding.EncodeToString
+	kubeconfig := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: e2e\nclusters: [{name: e2e, cluster: "+
+		"{server: %q, certificate-authority-data: %s}}]\ncontexts: [{name: e2e, context: {cluster: e2e, user: %q}}]\n"+
+		"users: [{name: %q, user: {client-certificate-data: %s, client-key-data: %s}}]\n",
+		p.config.Host, encoded(p.config.CAData), name, name, encoded(chain), encoded(keyPEM))
+	digest, now := fmt.Sprintf("%x", sha256.Sum256(chain)), time.Now().UTC().Format(time.RFC3339Nano)
+	_, recordErr := p.vault.Put(ctx, p.folder+"/ledger/"+name, map[string]any{
+		"formatVersion": "1", "user": name, "state": "active", "since": now, "reason": "issued",
+		"kubeconfig": map[string]any{"cluster": "e2e", "server": p.config.Host, "caSHA256": digest},
+		"certificates": []any{map[string]any{
+			"status": "current", "certificate": string(chain), "serial": digest[:32], "sha256": digest,
+			"notBefore": now, "notAfter": now, "issuedAt": now, "groups": []string{"developers"},
+			"keyAlgorithm": "ECDSA-P256", "credentialVersion": 1, "csr": map[string]any{"name": csr.Name, "uid": string(csr.UID)},
+		}},
+	})
+	_, credentialErr := p.vault.Put(ctx, p.folder+"/users/"+name, map[string]any{
+		"kubeconfig": kubeconfig, "tls.crt": string(chain), "tls.key": string(keyPEM), "ca.crt": string(p.config.CAData),
+	})
+	return cmp.Or(recordErr, credentialErr)
+}

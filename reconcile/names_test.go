@@ -1,0 +1,200 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// words lists all words of an alphabet up to a length, without the empty one.
+func words(alphabet string, length int) []string {
+	all := []string{}
+	last := []string{""}
+	for range length {
+		var next []string
+		for _, w := range last {
+			for _, r := range alphabet {
+				next = append(next, w+string(r))
+			}
+		}
+		all = append(all, next...)
+		last = next
+	}
+	return all
+}
+
+// TestBindingNamesAreInjective goes through every grant of a small world, for all owners of it at once: no two have
+// one object, every name says its grant again, and no owner takes another's for its own.
+func TestBindingNamesAreInjective(t *testing.T) {
+	owners := []string{"a", "a-1", "user", "group", "certsync"}
+	subjects := append(words("a1-", 2), "user", "group", "a.b@c", "certsync")
+	roles := append(words("a1:-", 2), "system:node", "user:a:a", "group:a:a")
+	type key struct{ namespace, name string }
+	seen := map[key]string{}
+	for _, owner := range owners {
+		for _, namespace := range []string{"", "a", "a-1"} {
+			for _, subject := range subjects {
+				for _, role := range roles {
+					for part := range 13 { // 0 is the user's own
+						g := Grant{For: ForGroup, Subject: subject, Namespace: namespace, Role: role, Part: part}
+						if part == 0 {
+							g.For, g.Part = ForUser, 1
+						}
+						k, who := key{namespace, BindingName(owner, g)}, fmt.Sprintf("%s %+v", owner, g)
+						if other, taken := seen[k]; taken {
+							t.Fatalf("%+v is %s, and %s", k, who, other)
+						}
+						seen[k] = who
+						if again, ok := ParseBindingName(owner, namespace, k.name); !ok || again != g {
+							t.Fatalf("%q is %+v, and read as %+v, %t", k.name, g, again, ok)
+						}
+					}
+				}
+			}
+		}
+	}
+	for k, who := range seen {
+		for _, owner := range owners {
+			if _, ok := ParseBindingName(owner, k.namespace, k.name); ok && !strings.HasPrefix(who, owner+" ") {
+				t.Fatalf("%s takes the object of %s for its own", owner, who)
+			}
+		}
+	}
+}
+
+// TestParseBindingNameIsInverse goes through all short names that begin like ours, and some that don't: what is read as
+// a grant is that grant's own name, and nobody else's.
+func TestParseBindingNameIsInverse(t *testing.T) {
+	read := map[Grant]string{}
+	for _, start := range []string{"certsync:o:user:", "certsync:o:group:", "certsync:o:", "certsync:", "certsync:p:user:", ""} {
+		for _, rest := range append(words("a:#12", 6), "") {
+			name := start + rest
+			g, ok := ParseBindingName("o", "n", name)
+			if !ok {
+				continue
+			}
+			if again := BindingName("o", g); again != name {
+				t.Fatalf("%q is read as %+v, whose name is %q", name, g, again)
+			}
+			if other, taken := read[g]; taken {
+				t.Fatalf("%q and %q are both read as %+v", name, other, g)
+			}
+			read[g] = name
+		}
+	}
+	if len(read) < 1000 {
+		t.Errorf("only %d names were read", len(read))
+	}
+}
+
+func TestParseBindingName(t *testing.T) {
+	tests := map[string]struct {
+		name string
+		want Grant
+		ok   bool
+	}{
+		"a user's role":              {"certsync:prod-eu:user:alice@example.com:view", Grant{ForUser, "alice@example.com", "", "view", 1}, true},
+		"a role with colons":         {"certsync:prod-eu:user:alice:system:node", Grant{ForUser, "alice", "", "system:node", 1}, true},
+		"a group's role":             {"certsync:prod-eu:group:devs:view", Grant{ForGroup, "devs", "", "view", 1}, true},
+		"its second part":            {"certsync:prod-eu:group:devs:view#2", Grant{ForGroup, "devs", "", "view", 2}, true},
+		"its twelfth part":           {"certsync:prod-eu:group:devs:view#12", Grant{ForGroup, "devs", "", "view", 12}, true},
+		"a first part with a number": {"certsync:prod-eu:group:devs:view#1", Grant{}, false},
+		"part 0":                     {"certsync:prod-eu:group:devs:view#0", Grant{}, false},
+		"a negative part":            {"certsync:prod-eu:group:devs:view#-2", Grant{}, false},
+		"a part with a sign":         {"certsync:prod-eu:group:devs:view#+2", Grant{}, false},
+		"a part with a zero":         {"certsync:prod-eu:group:devs:view#02", Grant{}, false},
+		"a part with a blank":        {"certsync:prod-eu:group:devs:view# 2", Grant{}, false},
+		"a part without a number":    {"certsync:prod-eu:group:devs:view#", Grant{}, false},
+		"a part of a part":           {"certsync:prod-eu:group:devs:view#2#3", Grant{}, false},
+		"a part beyond all integers": {"certsync:prod-eu:group:devs:view#99999999999999999999", Grant{}, false},
+		"other digits":               {"certsync:prod-eu:group:devs:view#２", Grant{}, false},
+		"a user's part":              {"certsync:prod-eu:user:alice:view#2", Grant{}, false},
+		"another kind":               {"certsync:prod-eu:robot:r2d2:view", Grant{}, false},
+		"another owner":              {"certsync:prod-us:user:alice:view", Grant{}, false},
+		"an owner who begins alike":  {"certsync:prod-eu-2:user:alice:view", Grant{}, false},
+		"no owner":                   {"certsync:user:alice:view", Grant{}, false},
+		"no subject":                 {"certsync:prod-eu:user::view", Grant{}, false},
+		"no role":                    {"certsync:prod-eu:user:alice:", Grant{}, false},
+		"no role but a part":         {"certsync:prod-eu:group:devs:#2", Grant{}, false},
+		"too short":                  {"certsync:prod-eu:user:alice", Grant{}, false},
+		"something before":           {"x-certsync:prod-eu:user:alice:view", Grant{}, false},
+		"nothing":                    {"", Grant{}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got, ok := ParseBindingName("prod-eu", "", tt.name); got != tt.want && tt.ok || ok != tt.ok {
+				t.Errorf("%+v, %t", got, ok)
+			}
+		})
+	}
+}
+
+func TestClassify(t *testing.T) {
+	ours := newBinding("prod-eu", Grant{For: ForGroup, Subject: "devs", Namespace: "staging", Role: "edit", Part: 2}, []string{"alice"})
+	tests := map[string]struct {
+		change func(*Binding)
+		want   Ownership
+	}{
+		"name and labels":                        {func(*Binding) {}, Ours},
+		"no labels":                              {func(b *Binding) { b.ManagedBy, b.Owner = "", "" }, Planted},
+		"managed by somebody else":               {func(b *Binding) { b.ManagedBy = "helm" }, Planted},
+		"managed by nobody":                      {func(b *Binding) { b.ManagedBy = "" }, Planted},
+		"without owner":                          {func(b *Binding) { b.Owner = "" }, Planted},
+		"another owner's label":                  {func(b *Binding) { b.Owner = "prod-us" }, Planted},
+		"another name, our labels":               {func(b *Binding) { b.Name = "edit" }, Copied},
+		"a name that is almost ours":             {func(b *Binding) { b.Name += "#3" }, Copied},
+		"another owner's name, our labels":       {func(b *Binding) { b.Name = strings.Replace(b.Name, "prod-eu", "prod-us", 1) }, Copied},
+		"another owner's name and labels":        {func(b *Binding) { b.Name, b.Owner = strings.Replace(b.Name, "prod-eu", "prod-us", 1), "prod-us" }, Foreign},
+		"another name, one label of ours":        {func(b *Binding) { b.Name, b.ManagedBy = "edit", "" }, Foreign},
+		"another name, managed by certsync":      {func(b *Binding) { b.Name, b.Owner = "edit", "prod-us" }, Foreign},
+		"nothing of ours":                        {func(b *Binding) { b.Name, b.ManagedBy, b.Owner = "edit", "", "" }, Foreign},
+		"another roleRef, which is drift":        {func(b *Binding) { b.RoleRef = RoleRef{"Role", "admin"} }, Ours},
+		"other subjects, which are drift":        {func(b *Binding) { b.Subjects = []Subject{{Kind: "Group", Name: "x"}} }, Ours},
+		"no subjects, which is drift":            {func(b *Binding) { b.Subjects = nil }, Ours},
+		"in another namespace, a grant of there": {func(b *Binding) { b.Namespace = "payments" }, Ours},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			b := ours
+			tt.change(&b)
+			got, g := Classify("prod-eu", b)
+			if got != tt.want {
+				t.Errorf("ownership %d, want %d", got, tt.want)
+			}
+			want := Grant{}
+			if got == Ours || got == Planted {
+				want = Grant{For: ForGroup, Subject: "devs", Namespace: b.Namespace, Role: "edit", Part: 2}
+			}
+			if g != want {
+				t.Errorf("grant %+v, want %+v", g, want)
+			}
+		})
+	}
+}
+
+// FuzzParseBindingName: whatever stands in a cluster, what is read as a grant has that very name, for one owner only.
+func FuzzParseBindingName(f *testing.F) {
+	for _, name := range []string{
+		"certsync:prod-eu:user:alice@example.com:view", "certsync:prod-eu:group:devs:system:node#12", "certsync:prod-eu:group:devs:view#02",
+		"certsync:prod-eu:group:devs:view#+2", "certsync:prod-eu:group:a:b#2#3", "certsync:prod-eu:user::", "certsync:", "cluster-admin", "",
+		"certsync:prod-eu:user:\x1b[2J\u202e:view", "certsync:prod-eu:user:\xff:\xfe",
+	} {
+		f.Add("prod-eu", "", name)
+		f.Add("prod", "staging", name)
+	}
+	f.Fuzz(func(t *testing.T, owner, namespace, name string) {
+		g, ok := ParseBindingName(owner, namespace, name)
+		if !ok {
+			return
+		}
+		if again := BindingName(owner, g); again != name {
+			t.Errorf("%q is read as %+v, whose name is %q", name, g, again)
+		}
+		if g.Namespace != namespace || g.Subject == "" || g.Role == "" || g.Part < 1 || g.For == ForUser && g.Part > 1 || strings.Contains(g.Subject, ":") || strings.Contains(g.Role, "#") {
+			t.Errorf("%q is read as %+v", name, g)
+		}
+		if _, ok := ParseBindingName(owner+"-2", namespace, name); ok {
+			t.Errorf("%q belongs to %q, and to %q", name, owner, owner+"-2")
+		}
+	})
+}
