@@ -20,7 +20,7 @@ import (
 )
 
 // commandTimeout bounds every certsync and kubectl that a test runs.
-const commandTimeout = 3 * time.Minute
+const commandTimeout = 5 * time.Minute
 
 // fixture is one owner on a set of servers: its inventory, and the identity that runs certsync for it.
 type fixture struct {

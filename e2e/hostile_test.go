@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -162,4 +163,72 @@ func (p *planter) approved(uid types.UID) bool {
 	}
 	p.Errorf("the planted request %s is gone", uid)
 	return false
+}
+
+// TestFinalizers: somebody who may patch bindings, or anything else in a namespace, keeps objects from being deleted by
+// finalizers. A leaver loses access all the same.
+func TestFinalizers(t *testing.T) {
+	t.Parallel()
+	f := settled(t)
+	o := f.owner
+	alice, carol := f.userKubeconfig("alice@"+o), f.userKubeconfig("carol@"+o)
+	keep := `{"metadata":{"finalizers":["example.com/keep"]}}`
+	// carol, who has admin there, keeps her own binding; something keeps a whole namespace terminating.
+	if _, err := f.tryKubectl(carol, "patch", "rolebinding", "-n", "payments-"+o, "certsync:"+o+":user:carol@"+o+":admin", "--type=merge", "-p", keep); err != nil {
+		t.Fatal(err)
+	}
+	f.kubectl("create", "configmap", "x", "-n", "staging-"+o)
+	f.kubectl("patch", "configmap", "x", "-n", "staging-"+o, "--type=merge", "-p", keep)
+	f.kubectl("delete", "namespace", "staging-"+o, "--wait=false")
+	t.Cleanup(func() {
+		let := `{"metadata":{"finalizers":null}}`
+		f.kubectl("patch", "configmap", "x", "-n", "staging-"+o, "--type=merge", "-p", let)
+		f.kubectl("patch", "rolebinding", "-n", "payments-"+o, "certsync:"+o+":user:carol@"+o+":admin", "--type=merge", "-p", let)
+	})
+	f.write("users: [{name: bob@OWNER}]")
+	f.must(0, "apply", "--yes")
+	f.forbidden(carol, "get", "secrets", "-n", "payments-"+o)
+	f.forbidden(alice, "get", "configmaps", "-n", "staging-"+o)
+	if p := f.plan(); p.Changes || !p.note("terminating", "") {
+		t.Errorf("plan: %q, %v", p.steps(), p.Notes)
+	}
+}
+
+// TestTouching: a leaver touches their own binding all the time, so that no observed resourceVersion stays true.
+func TestTouching(t *testing.T) {
+	t.Parallel()
+	f := settled(t)
+	o := f.owner
+	carol := f.userKubeconfig("carol@" + o)
+	config, err := clientcmd.BuildConfigFromFlags("", carol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.QPS = -1
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	var group sync.WaitGroup
+	var touches atomic.Int32 // each takes long: the API server checks that she holds all of the role
+	touch := func() {
+		for n := 0; n < 1000 && ctx.Err() == nil; n++ {
+			patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"touched":"%d"}}}`, time.Now().UnixNano())
+			if _, err := client.RbacV1().RoleBindings("payments-"+o).Patch(ctx, "certsync:"+o+":user:carol@"+o+":admin", types.MergePatchType, patch, metav1.PatchOptions{}); err == nil {
+				touches.Add(1)
+			}
+		}
+	}
+	for range 4 {
+		group.Go(touch)
+	}
+	f.write("users: [{name: alice@OWNER}, {name: bob@OWNER}]")
+	r := f.certsync("apply", "--yes")
+	cancel()
+	group.Wait()
+	if r.code != 0 || touches.Load() < 3 {
+		t.Errorf("exit %d after %d touches\n%s%s", r.code, touches.Load(), r.stdout, r.stderr)
+	}
+	f.forbidden(carol, "get", "secrets", "-n", "payments-"+o)
 }

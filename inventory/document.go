@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
@@ -57,7 +58,10 @@ func (d *decoder) characters(data []byte) bool {
 			return false
 		case r == '\n':
 			line, column = line+1, 0
-		case r < ' ' && r != '\t' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85:
+		case r < ' ' && r != '\t' && (r != '\r' || len(rest) == 0 || rest[0] != '\n'), r >= 0x7f && r < 0xa0,
+			r == '\u2028', r == '\u2029', unicode.Is(unicode.Bidi_Control, r):
+			// YAML breaks lines at some of these where git and editors don't: what a reviewer sees as part of a comment
+			// would be a user.
 			d.note(line, column, "", "the control character "+strconv.QuoteRune(r)+" is not allowed")
 			return false
 		}

@@ -39,8 +39,11 @@ func Observe(ctx context.Context, owner string, cluster ClusterReader, store Sto
 	if storeErr := <-failed; storeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
 		err = storeErr
 	}
+	if err != nil {
+		return Observed{}, err
+	}
 	o.At = now().UTC()
-	return o, err
+	return o, nil
 }
 
 // MakePlan observes and compares. It is all that `plan` does, and how `apply` begins; it is given readers only.
@@ -71,6 +74,8 @@ type Apply struct {
 	// Lifts lift conflicts of the plan; AllowEmpty lets an inventory without users take everybody's access.
 	Lifts      Lifts
 	AllowEmpty bool
+	// MoveToThisCluster lets an owner whose state is about another cluster be applied to this one.
+	MoveToThisCluster bool
 	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --yes, --expect
 	// and the question on a terminal.
 	Consent func(Plan) error
@@ -108,6 +113,9 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 	}
 	if err := a.permitted(ctx, plan); err != nil {
 		return Outcome{Plan: plan}, err
+	}
+	if a.Consent == nil {
+		return Outcome{Plan: plan}, Refused{[]string{"nobody was asked for consent"}}
 	}
 	if err := a.Consent(plan); err != nil {
 		return Outcome{Plan: plan}, err

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -70,6 +71,8 @@ type Binding struct {
 	Owner           string // value of OwnerLabel
 	RoleRef         RoleRef
 	Subjects        []Subject
+	// Terminating: deleted, but a finalizer keeps it. It goes on granting what it grants.
+	Terminating bool
 }
 
 // Object is how plans, events and errors name a binding.
@@ -190,6 +193,20 @@ func newBinding(owner string, g Grant, users []string) Binding {
 		b.Subjects = append(b.Subjects, UserSubject(u))
 	}
 	return b
+}
+
+// Rebase works out what a binding's subjects become when it should change from observed to target, and is at current
+// meanwhile: what was to go goes, what was to come comes, and what somebody else added stays for the next plan.
+func Rebase(observed, target, current []Subject) []Subject {
+	out := slices.DeleteFunc(slices.Clone(current), func(s Subject) bool {
+		return slices.Contains(observed, s) && !slices.Contains(target, s)
+	})
+	for _, s := range target {
+		if !slices.Contains(out, s) && !slices.Contains(observed, s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // String is how a grant reads in a sentence.

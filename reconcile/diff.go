@@ -60,6 +60,8 @@ type differ struct {
 	issues  map[string]Reason
 	stays   map[string]bool
 	blocked map[string]bool
+	// noted has the notes that are there already: many steps lead to the same one.
+	noted map[Note]bool
 	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
 	sameInventory bool
 }
@@ -79,13 +81,13 @@ func newDiffer(inv *inventory.Inventory, o Observed) *differ {
 		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
 		ours: map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
 		serves: map[Subject][]Binding{},
-		issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
+		noted:  map[Note]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
 	}
 	if o.State != nil {
-		d.plan.generation = o.State.Generation
+		d.plan.generation, d.plan.stateCluster = o.State.Generation, o.State.ClusterUID
 		d.sameInventory = o.State.InventoryDigest == d.plan.InventoryDigest
 	}
-	d.plan.recordState = !d.sameInventory
+	d.plan.recordState = !d.sameInventory || o.State.ClusterUID != o.ClusterView.UID
 	for _, u := range inv.Users {
 		d.users[u.Name] = u
 		if d.ended(u.Until) {
@@ -114,7 +116,7 @@ func (d *differ) index() {
 		case Ours:
 			d.ours[b.Object()] = ourBinding{b, grant}
 			for _, s := range b.Subjects {
-				if s == UserSubject(s.Name) {
+				if authorized(s) == UserSubject(s.Name) {
 					d.names[s.Name] = true
 				}
 			}
@@ -126,7 +128,7 @@ func (d *differ) index() {
 				Message: "carries certsync's labels for this owner under a name that certsync does not give; it is left alone"})
 		}
 		for _, s := range b.Subjects {
-			if s.APIGroup == RBACGroup {
+			if s = authorized(s); s.APIGroup == RBACGroup && !slices.ContainsFunc(d.serves[s], b.same) {
 				d.serves[s] = append(d.serves[s], b)
 			}
 		}
@@ -135,6 +137,17 @@ func (d *differ) index() {
 		slices.Sort(numbers)
 	}
 }
+
+// authorized is a subject as the API server's authorizer sees it, which ignores the namespace of Users and Groups.
+func authorized(s Subject) Subject {
+	if s.Kind == "User" || s.Kind == "Group" {
+		s.Namespace = ""
+	}
+	return s
+}
+
+// same reports whether two bindings are one object.
+func (b Binding) same(other Binding) bool { return b.Object() == other.Object() }
 
 // known lists all users that the ledger, the credentials or a binding of ours name, and those whose time has passed.
 func (d *differ) known() []string {
@@ -154,7 +167,14 @@ func (d *differ) known() []string {
 // ended reports whether access that lasts until t is over.
 func (d *differ) ended(t time.Time) bool { return !t.IsZero() && !t.After(d.o.At) }
 
-func (d *differ) note(n Note) { d.plan.Notes = append(d.plan.Notes, n) }
+func (d *differ) note(n Note) {
+	key := n
+	key.Until = nil
+	if !d.noted[key] {
+		d.noted[key] = true
+		d.plan.Notes = append(d.plan.Notes, n)
+	}
+}
 
 func (d *differ) step(s Step) {
 	s.Reason = s.Reasons[0]

@@ -17,12 +17,9 @@ func (d *differ) bindings() {
 		d.grant(g, sortedSet(wanted[g]), kept)
 	}
 	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
-		b := d.ours[object]
-		_, granted := d.granted(b.grant)
-		if kept[object] || granted && b.Namespace != "" && !d.o.Namespaces[b.Namespace] {
-			continue // what stands in a namespace that is being deleted goes with it
+		if b := d.ours[object]; !kept[object] {
+			d.unbind(b, d.unwanted(b.grant))
 		}
-		d.unbind(b, d.unwanted(b.grant))
 	}
 	for _, object := range slices.Sorted(maps.Keys(d.planted)) {
 		if !kept[object] {
@@ -43,7 +40,8 @@ func (d *differ) grants() map[Grant][]string {
 	add := func(g Grant, roles []inventory.Grant, users ...string) {
 		for _, r := range roles {
 			g.Role = r.ClusterRole
-			if !d.ended(r.Until) && len(users) > 0 && d.canBind(g) {
+			if !d.ended(r.Until) && len(users) > 0 {
+				d.missing(g)
 				wanted[g] = append(wanted[g], users...)
 			}
 		}
@@ -73,28 +71,31 @@ func (d *differ) grants() map[Grant][]string {
 	return wanted
 }
 
-// canBind notes roles and namespaces that don't exist. A binding to a role that is missing is made: it grants nothing
-// until the role is there. In a namespace that is missing or terminating none can be made.
-func (d *differ) canBind(g Grant) bool {
+// missing notes roles and namespaces that don't exist. A binding to a role that is missing is made: it grants nothing
+// until the role is there. In a namespace that is missing or terminating none can be made, see closed.
+func (d *differ) missing(g Grant) {
 	n := Note{}
 	if g.For == ForUser {
 		n.User = g.Subject
 	} else {
 		n.Group = g.Subject
 	}
-	if g.Namespace != "" && !d.o.Namespaces[g.Namespace] {
+	if d.closed(g) {
 		n.Kind, n.Object = NamespaceMissing, "Namespace "+g.Namespace
 		n.Message = "does not exist or is being deleted: what is granted there is bound once it is there"
 		d.note(n)
-		return false
+		return
 	}
 	if !d.o.ClusterRoles[g.Role] {
 		n.Kind, n.Object = ClusterRoleMissing, "ClusterRole "+g.Role
 		n.Message = "does not exist: the binding grants nothing until it does"
 		d.note(n)
 	}
-	return true
 }
+
+// closed reports whether nobody can be added to a grant: its namespace is missing or terminating. People are taken out
+// there all the same, since a finalizer can keep a namespace terminating, and what is bound in it granted, for good.
+func (d *differ) closed(g Grant) bool { return g.Namespace != "" && !d.o.Namespaces[g.Namespace] }
 
 // grant compares one grant with its bindings: one for a user, parts of at most MaxSubjects for a group. Members stay in
 // their part; new ones go, sorted, to the first with room.
@@ -117,7 +118,7 @@ func (d *differ) grant(g Grant, users []string, kept map[string]bool) {
 	}
 	for _, u := range users {
 		// A blocked user's own step says why they get nothing new.
-		if missing[u] && !planted && !d.blocked[u] {
+		if missing[u] && !planted && !d.blocked[u] && !d.closed(g) {
 			parts = d.place(g, u, parts)
 		}
 	}
@@ -155,7 +156,7 @@ func (d *differ) part(g Grant, kept map[string]bool) *part {
 		p.planted = true
 	}
 	if b, ok := d.ours[object]; ok {
-		if b.RoleRef == (RoleRef{Kind: "ClusterRole", Name: g.Role}) {
+		if b.RoleRef == (RoleRef{Kind: "ClusterRole", Name: g.Role}) && !b.Terminating {
 			p.observed = &b
 		} else {
 			d.unbind(b, Drifted)

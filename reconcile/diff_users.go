@@ -19,11 +19,12 @@ const minLifetime = 10 * time.Minute
 //	none                | any, and a binding of ours   | reissue: ledger-missing (needs the state: it is our Vault)
 //	none                | something else's             | conflict
 //	removing, removed   | any, a certificate lives     | conflict: quarantined
-//	removing, reinstated| any                          | reissue: reinstated
+//	removing, reinstated| any                          | reissue: reinstated; so with a lapse that was cut off
 //	removed, reinstated | nothing                      | reissue: reinstated
 //	removed             | nothing, all expired         | issue: new-user
 //	removed             | something                    | conflict
 //	denied, suspended   | any                          | conflict: written by a later certsync
+//	active, none current| any                          | reissue: credential-missing
 //	active              | newer than the ledger says   | conflict
 //	active              | gone, older, unreadable      | reissue: credential-missing
 //	active              | as the ledger says           | good; compare the certificate
@@ -48,7 +49,7 @@ func (d *differ) credential(u inventory.User) {
 	}
 	s := Step{
 		User: u.Name, Action: Reissue, Reasons: reasons, Held: held, stage: stageIssue,
-		Detail: &Detail{Groups: spec.groups, Expiration: u.Expiration.String()},
+		Detail: &Detail{Groups: spec.groups, Expiration: u.Expiration.String(), Kubeconfig: &spec.kubeconfig},
 		issue:  &issuance{spec: spec, record: entry.Record, recordVersion: entry.Version, credential: meta},
 	}
 	switch reasons[0] {
@@ -57,7 +58,7 @@ func (d *differ) credential(u inventory.User) {
 	case Expiring:
 		s.Action = Renew
 	}
-	if reasons[0] == LedgerMissing {
+	if entry.Record == nil && entry.Problem == "" && d.names[u.Name] {
 		d.note(Note{User: u.Name, Kind: UnknownCertificate,
 			Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"})
 	}
@@ -77,6 +78,8 @@ func (d *differ) verdict(u inventory.User, entry LedgerEntry, meta CredentialMet
 		return []Reason{LedgerMissing}, ""
 	case rec == nil, rec.State == Lapsed:
 		return []Reason{NewUser}, d.foreign(u.Name, meta)
+	case rec.State == Removing && rec.Reason == string(UntilPassed):
+		return []Reason{Reinstated}, "" // a lapse that was cut off: within the file, it is the same person
 	case rec.State == Removed || rec.State == Removing:
 		return d.returning(u.Name, rec, meta)
 	case rec.State != Active:
@@ -94,7 +97,7 @@ func (d *differ) returning(name string, rec *Record, meta CredentialMeta) ([]Rea
 		return []Reason{NewUser}, fmt.Sprintf(
 			"the name is quarantined: its user was removed on %s (%s), and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
 			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), name)
-	case live && rec.State == Removing:
+	case rec.State == Removing:
 		return []Reason{Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
 	case live:
 		return []Reason{Reinstated}, d.foreign(name, meta)
@@ -106,7 +109,8 @@ func (d *differ) returning(name string, rec *Record, meta CredentialMeta) ([]Rea
 func (d *differ) activeVerdict(u inventory.User, rec *Record, meta CredentialMeta, spec certificateSpec) ([]Reason, string) {
 	cur := rec.current()
 	if cur == nil {
-		return []Reason{CredentialMissing}, d.foreign(u.Name, meta)
+		// Two runs at once: one's record, the other's credential. Both are certsync's.
+		return []Reason{CredentialMissing}, ""
 	}
 	if meta.CurrentVersion > cur.CredentialVersion {
 		return []Reason{ForeignCredential}, fmt.Sprintf(
@@ -170,7 +174,8 @@ func (d *differ) spec(u inventory.User) certificateSpec {
 //	lapsed                         | remove (not within the file: it has lapsed already)
 //	removing                       | remove: the last run was cut off
 //	none, but a binding of ours    | remove, if there is a credential: the record is lost (needs the state)
-//	none otherwise                 | a note, if there is a credential
+//	none otherwise                 | conflict, if there is a credential
+//	removed, a credential          | remove: another run, which did not know, stored it
 //	removed, a certificate lives   | a note until when
 //	removed, all expired           | purge
 func (d *differ) leaver(name string) {
@@ -190,10 +195,14 @@ func (d *differ) leaver(name string) {
 		d.note(Note{User: name, Kind: UnknownCertificate,
 			Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"})
 		d.step(s)
+	case rec == nil && meta.CurrentVersion > 0:
+		// It may hold the key of somebody who left and whose record was lost: nothing to pass over in silence.
+		s.Reasons = append([]Reason{ForeignCredential}, s.Reasons...)
+		s.Held = d.foreign(name, meta)
+		d.step(s)
 	case rec == nil:
-		d.stranger(name, meta, "a secret that certsync did not write; it is left alone")
-	case rec.State == Removed || rec.State == Lapsed && d.lapsed[name]:
-		d.remains(name, entry, meta)
+	case meta.CurrentVersion == 0 && (rec.State == Removed || rec.State == Lapsed && d.lapsed[name]):
+		d.remains(name, entry)
 	default:
 		d.liveCertificate(name, rec)
 		d.step(s)
@@ -201,21 +210,14 @@ func (d *differ) leaver(name string) {
 }
 
 // remains accounts for one who has left already.
-func (d *differ) remains(name string, entry LedgerEntry, meta CredentialMeta) {
-	d.stranger(name, meta, "a secret that somebody wrote after the user was removed; it is left alone")
-	if _, live := entry.Record.liveUntil(d.o.At); live {
+func (d *differ) remains(name string, entry LedgerEntry) {
+	_, live := entry.Record.liveUntil(d.o.At)
+	if live {
 		d.liveCertificate(name, entry.Record)
 		return
 	}
 	d.step(Step{User: name, Action: Purge, Reasons: []Reason{CertificatesExpired}, stage: stageCleanup,
 		leave: &leaving{record: entry.Record, recordVersion: entry.Version}})
-}
-
-// stranger notes a secret that is not certsync's.
-func (d *differ) stranger(name string, meta CredentialMeta, message string) {
-	if meta.CurrentVersion > 0 {
-		d.note(Note{User: name, Kind: Stranger, Object: "users/" + name, Message: message})
-	}
 }
 
 // liveCertificate notes until when a leaver's last certificate lives.

@@ -90,8 +90,12 @@ func (d *differ) comings(p *part) bool {
 	return len(p.now) == 0 && len(p.extra) == 0 && len(p.later) > 0
 }
 
-// unbind ends a binding of ours.
+// unbind ends a binding of ours. One that a finalizer keeps after its subjects were taken out is only noted.
 func (d *differ) unbind(b ourBinding, reason Reason) {
+	if b.Terminating && len(b.Subjects) == 0 {
+		d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it grants nothing"})
+		return
+	}
 	s := Step{
 		Action: Unbind, Object: b.Object(), Reasons: []Reason{reason}, stage: stageRetire,
 		binding: &bindingWrite{object: b.Binding},

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
@@ -19,8 +18,7 @@ type Executor struct {
 	Login       Authenticator
 	Kubeconfigs KubeconfigWriter
 
-	Random io.Reader        // crypto/rand.Reader outside of tests
-	Now    func() time.Time // time.Now outside of tests
+	Now func() time.Time // time.Now outside of tests
 	// Workers bounds how many users, and how many bindings, are worked on at once. At least 1.
 	Workers int
 	// RunID is on every event, in the state and on our approvals.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,9 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 		return "", heldBack{fmt.Errorf("an earlier write of it failed: %w", earlier)}
 	}
 	w.object = object
+	if s.Action == Unbind && s.stage == stageRetire && s.Reasons[0] == RolesChanged && r.changeFailed(s) {
+		return "", heldBack{errors.New("the binding that replaces it could not be made")}
+	}
 	if s.Action == Unbind {
 		return "", r.wrote(w.object, Binding{}, r.Bindings.DeleteBinding(ctx, w.object))
 	}
@@ -25,13 +29,25 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 	if len(left) == len(w.waitsFor) && len(left) > 0 {
 		return "", heldBack{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
 	}
-	w.object.Subjects = subjects
-	write := r.Bindings.UpdateBinding
+	var made Binding
 	if s.Action == Bind {
-		write = r.Bindings.CreateBinding
+		w.object.Subjects = subjects
+		made, err = r.Bindings.CreateBinding(ctx, w.object)
+	} else {
+		made, err = r.Bindings.UpdateBinding(ctx, w.object, subjects)
 	}
-	made, err := write(ctx, w.object)
 	return note, r.wrote(w.object, made, err)
+}
+
+// changeFailed reports whether a binding that the same user or group was to get in the same namespace was not made: a
+// changed role is create-new, then delete-old.
+func (r *run) changeFailed(old Step) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.ContainsFunc(r.at(stageChange), func(s Step) bool {
+		return s.Action == Bind && s.User == old.User && s.Group == old.Group &&
+			s.binding.object.Namespace == old.binding.object.Namespace && r.broken[s.Object] != nil
+	})
 }
 
 // arrived returns the subjects to write, without the users whose credential did not come, and who these are.
@@ -56,7 +72,7 @@ func (r *run) written(b Binding) (Binding, error) {
 		return b, err
 	}
 	if left, ok := r.objects[b.Object()]; ok && left.UID != "" {
-		b.UID, b.ResourceVersion = left.UID, left.ResourceVersion
+		b.UID, b.ResourceVersion, b.Subjects = left.UID, left.ResourceVersion, left.Subjects
 	}
 	return b, nil
 }

@@ -32,10 +32,10 @@ func (r *run) issueAll(ctx context.Context) {
 		}
 		steps = append(steps, s)
 	}
-	rest, silent := r.canary(ctx, steps)
+	rest, stop := r.canary(ctx, steps)
 	var stopped atomic.Pointer[error]
-	if silent != nil {
-		stopped.Store(&silent)
+	if stop != nil {
+		stopped.Store(&stop)
 	}
 	each(r.Workers, rest, func(s Step) {
 		if cause := stopped.Load(); cause != nil {
@@ -51,7 +51,7 @@ func (r *run) issueAll(ctx context.Context) {
 
 // canary serves users one at a time until a certificate has proved that it works. It returns the users who are left,
 // and why no more certificates should be requested (nil: they work). A user who fails for a reason of their own, such
-// as a denied request, says nothing about the signer, so the next one is tried.
+// as a denied request or a connection that was cut, says nothing about the signer, so the next one is tried.
 func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error) {
 	for i, s := range steps {
 		err := r.attempt(ctx, s, r.issueTo(canaryWait, r.prove))
@@ -59,31 +59,26 @@ func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error
 		switch {
 		case err == nil:
 			return steps[i+1:], nil
-		case errors.Is(err, ErrNotIssued), errors.As(err, new(notTrusted)), i+1 == maxCanaries, ctx.Err() != nil:
-			return steps[i+1:], fmt.Errorf("the first certificate of the run, for %s, failed", s.User)
+		case errors.Is(err, ErrNotIssued), errors.Is(err, ErrNotTrusted), i+1 == maxCanaries, ctx.Err() != nil:
+			return steps[i+1:], fmt.Errorf("none of the first certificates of the run came to be, see %s", s.User)
 		}
 	}
 	return nil, nil
 }
-
-// notTrusted is a certificate that the signer issued and the API server does not take.
-type notTrusted struct{ error }
-
-func (n notTrusted) Unwrap() error { return n.error }
 
 // prove logs in with a new certificate. It runs before anything is stored: on a cluster whose API server does not trust
 // its own signer for clients, all that apply could do is fill Vault with credentials that nobody can use.
 func (r *run) prove(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error {
 	id, err := r.Login.Authenticate(ctx, chain, key)
 	if err != nil {
-		return notTrusted{fmt.Errorf("logging in with the new certificate: %w", err)}
+		return err
 	}
 	if id.Name != spec.user {
-		return notTrusted{fmt.Errorf("the API server takes the new certificate for %q", id.Name)}
+		return fmt.Errorf("%w: the API server takes it for %q", ErrNotTrusted, id.Name)
 	}
 	for _, g := range spec.groups {
 		if id.Groups != nil && !slices.Contains(id.Groups, g) {
-			return notTrusted{fmt.Errorf("the API server does not see group %q in the new certificate", g)}
+			return fmt.Errorf("%w: the API server does not see group %q in it", ErrNotTrusted, g)
 		}
 	}
 	return nil
@@ -96,11 +91,11 @@ type proof func(ctx context.Context, spec certificateSpec, chain []byte, key Sec
 func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, Step) (string, error) {
 	return func(ctx context.Context, s Step) (string, error) {
 		is := s.issue
-		key, err := newKeyPair(r.Random, is.spec.algorithm)
+		key, err := newKeyPair(is.spec.algorithm)
 		if err != nil {
 			return "", err
 		}
-		csr, err := key.request(r.Random, s.User, is.spec.groups)
+		csr, err := key.request(s.User, is.spec.groups)
 		if err != nil {
 			return "", err
 		}
@@ -130,12 +125,20 @@ func (r *run) store(ctx context.Context, s Step, issued Issued, leaf *x509.Certi
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	rec := is.next(issued, leaf, r.Now().UTC())
-	if _, err := r.Store.WriteRecord(ctx, rec, is.recordVersion); err != nil {
+	version, err := r.Store.WriteRecord(ctx, rec, is.recordVersion)
+	if err != nil {
 		return fmt.Errorf("recording the certificate: %w", err)
 	}
 	_, err = r.Store.WriteCredential(ctx, s.User, Credential{
 		Kubeconfig: kubeconfig, Certificate: issued.Chain, Key: key, CA: r.plan.endpoint.CA,
 	}, is.credential.CurrentVersion)
+	if errors.Is(err, ErrPrecondition) {
+		// Another run has stored another key there. The record must not call ours the current one: the next run sees
+		// that none is, and issues anew.
+		rec.Certificates[len(rec.Certificates)-1].Status = Superseded
+		_, again := r.Store.WriteRecord(ctx, rec, version)
+		err = errors.Join(err, again)
+	}
 	if err != nil {
 		return fmt.Errorf("storing the credential: %w", err)
 	}

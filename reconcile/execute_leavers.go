@@ -93,7 +93,7 @@ func (r *run) stillBound(user string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.plan.Steps {
-		if s.Detail != nil && slices.Contains(s.Detail.Remove, user) {
+		if s.binding != nil && slices.Contains(s.binding.object.Subjects, UserSubject(user)) {
 			if err := r.broken[s.Object]; err != nil {
 				return err
 			}

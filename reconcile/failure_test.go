@@ -60,10 +60,15 @@ func TestFailures(t *testing.T) {
 			writes: []string{"issue bob", "issue carol", "record", "store"},
 		},
 		"the certificate does not log in": {
-			call: "login", err: errBoom,
+			call: "login", err: ErrNotTrusted,
 			want: []string{"issue alice: failed", "bind alice: held", "issue bob: held", "issue carol: held",
 				"bind carol: held", "bind devs: held", "bind devs: held"},
 			writes: []string{"issue bob", "issue carol", "record", "store"},
+		},
+		"the connection is cut at the first login": {
+			call: "login alice", err: errBoom,
+			want:   []string{"issue alice: failed", "bind alice: held"},
+			writes: []string{"record alice", "store alice"},
 		},
 		"the signer falls silent": {
 			call: "issue bob", err: ErrNotIssued,
@@ -123,6 +128,54 @@ func TestGroupWithoutTheOneWhoFailed(t *testing.T) {
 	}
 	if last := o.Events[len(o.Events)-1]; last.Result != Done || last.Note != "without bob, who got no credential" {
 		t.Errorf("event: %+v", last)
+	}
+}
+
+// TestTwoRunsStoreOneUser: another run's credential comes between our record and our credential. The record must not
+// call ours the current one.
+func TestTwoRunsStoreOneUser(t *testing.T) {
+	w := newWorld(t)
+	w.fail = func(call string) error {
+		if call == "store bob" && w.users["bob"] == nil {
+			_, err := w.put(w.users, "bob", kvVersion{credential: &Credential{}}, 0)
+			return err
+		}
+		return nil
+	}
+	o, err := w.apply(parse(t, team))
+	if err != nil || o.Failed() == 0 {
+		t.Fatal(err, results(o))
+	}
+	if got := lines(w.plan(parse(t, team))); !slices.Contains(got, "reissue bob [credential-missing]") {
+		t.Errorf("plan: %q", got)
+	}
+	w.mustApply(parse(t, team))
+	if p := w.plan(parse(t, team)); p.Changes() {
+		t.Errorf("left: %q", lines(p))
+	}
+}
+
+// TestTouchedMeanwhile: who may patch a binding cannot keep it by touching it, and what others added stays for the next
+// plan.
+func TestTouchedMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	without := parse(t, strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1))
+	const view = "ClusterRoleBinding certsync:test:group:devs:view"
+	w.fail = func(call string) error {
+		if strings.HasPrefix(call, "record bob removing") {
+			b := w.bindings[view]
+			b.Subjects, b.ResourceVersion = append(slices.Clone(b.Subjects), UserSubject("eve")), w.next()
+			w.bindings[view] = b
+		}
+		return nil
+	}
+	w.mustApply(without)
+	if got := names(w.bindings[view].Subjects); !slices.Equal(got, []string{"alice", "eve"}) {
+		t.Errorf("subjects: %q", got)
+	}
+	if got := lines(w.plan(without)); !slices.Equal(got, []string{"update devs ClusterRoleBinding group:devs:view [drifted] -eve"}) {
+		t.Errorf("plan: %q", got)
 	}
 }
 

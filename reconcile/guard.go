@@ -18,7 +18,7 @@ type Lifts struct {
 type UnknownName struct{ Flag, Name string }
 
 func (u UnknownName) Error() string {
-	return fmt.Sprintf("%s %q: neither inventory, ledger nor cluster knows that name", u.Flag, u.Name)
+	return fmt.Sprintf("%s %q: neither inventory nor ledger knows that name", u.Flag, u.Name)
 }
 
 // unknown returns an UnknownName for the first lift that is one, or nil.
@@ -37,6 +37,11 @@ func (a *Apply) guard(inv *inventory.Inventory, p Plan) error {
 	var violations []string
 	if len(inv.Users) == 0 && !a.AllowEmpty {
 		violations = append(violations, "the inventory has no users: everybody would lose access (--allow-empty)")
+	}
+	if p.stateCluster != "" && p.stateCluster != p.ClusterUID && !a.MoveToThisCluster {
+		violations = append(violations, fmt.Sprintf(
+			"owner %s belongs to another cluster (its kube-system has UID %s, this one's %s): every credential would be replaced (--move-to-this-cluster)",
+			p.Owner, p.stateCluster, p.ClusterUID))
 	}
 	for _, s := range p.Held() {
 		violations = append(violations, fmt.Sprintf("%s: %s", s.subject(), s.Held))

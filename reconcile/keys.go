@@ -4,12 +4,12 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
-	"io"
 
 	"github.com/certsync/certsync/inventory"
 )
@@ -21,8 +21,8 @@ type keyPair struct {
 }
 
 // newKeyPair makes a key. RSA-4096 takes about a second of one core, ECDSA-P256 microseconds.
-func newKeyPair(random io.Reader, algorithm inventory.KeyAlgorithm) (keyPair, error) {
-	signer, err := generate(random, algorithm)
+func newKeyPair(algorithm inventory.KeyAlgorithm) (keyPair, error) {
+	signer, err := generate(algorithm)
 	if err != nil {
 		return keyPair{}, fmt.Errorf("generating a key: %w", err)
 	}
@@ -33,18 +33,18 @@ func newKeyPair(random io.Reader, algorithm inventory.KeyAlgorithm) (keyPair, er
 	return keyPair{signer, NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, nil
 }
 
-func generate(random io.Reader, algorithm inventory.KeyAlgorithm) (crypto.Signer, error) {
+func generate(algorithm inventory.KeyAlgorithm) (crypto.Signer, error) {
 	switch algorithm {
 	case inventory.ECDSAP256:
-		return ecdsa.GenerateKey(elliptic.P256(), random)
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case inventory.ECDSAP384:
-		return ecdsa.GenerateKey(elliptic.P384(), random)
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	case inventory.RSA2048:
-		return rsa.GenerateKey(random, 2048)
+		return rsa.GenerateKey(rand.Reader, 2048)
 	case inventory.RSA3072:
-		return rsa.GenerateKey(random, 3072)
+		return rsa.GenerateKey(rand.Reader, 3072)
 	case inventory.RSA4096:
-		return rsa.GenerateKey(random, 4096)
+		return rsa.GenerateKey(rand.Reader, 4096)
 	}
 	return nil, fmt.Errorf("key algorithm %q is unknown", algorithm)
 }
@@ -73,8 +73,8 @@ func algorithmOf(pub crypto.PublicKey) string {
 }
 
 // request makes the PKCS#10 request for a user and their groups, as PEM.
-func (k keyPair) request(random io.Reader, user string, groups []string) ([]byte, error) {
-	der, err := x509.CreateCertificateRequest(random, &x509.CertificateRequest{
+func (k keyPair) request(user string, groups []string) ([]byte, error) {
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
 		Subject: pkix.Name{CommonName: user, Organization: groups},
 	}, k.signer)
 	if err != nil {

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
 	"testing"
@@ -13,7 +12,7 @@ import (
 func TestKeyPairs(t *testing.T) {
 	for _, algorithm := range []inventory.KeyAlgorithm{inventory.ECDSAP256, inventory.ECDSAP384, inventory.RSA2048, inventory.RSA3072, inventory.RSA4096} {
 		t.Run(string(algorithm), func(t *testing.T) {
-			key, err := newKeyPair(rand.Reader, algorithm)
+			key, err := newKeyPair(algorithm)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -24,7 +23,7 @@ func TestKeyPairs(t *testing.T) {
 			if _, err := x509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
 				t.Error(err)
 			}
-			text, err := key.request(rand.Reader, "alice", []string{"devs", "ops"})
+			text, err := key.request("alice", []string{"devs", "ops"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -41,7 +40,7 @@ func TestKeyPairs(t *testing.T) {
 			}
 		})
 	}
-	if _, err := newKeyPair(rand.Reader, "DSA"); err == nil {
+	if _, err := newKeyPair("DSA"); err == nil {
 		t.Error("DSA is an algorithm")
 	}
 }

@@ -48,6 +48,52 @@ func TestQuarantine(t *testing.T) {
 	}
 }
 
+// TestStoredByAnotherRun: a run that did not know of the removal stored the leaver's credential after it.
+func TestStoredByAnotherRun(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	without := parse(t, strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1))
+	w.mustApply(without)
+	if _, err := w.put(w.users, "bob", kvVersion{credential: &Credential{}}, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.mustApply(without)
+	if w.users["bob"] != nil {
+		t.Error("a leaver's credential can still be read")
+	}
+	if p := w.plan(without); p.Changes() {
+		t.Errorf("left: %q", lines(p))
+	}
+}
+
+// TestLapseCutOff: a lapse that was cut off anywhere does not quarantine the name while it stays in the file.
+func TestLapseCutOff(t *testing.T) {
+	until := func(day string) string {
+		return strings.Replace(team, "name: bob,", "name: bob, until: "+day+",", 1)
+	}
+	for _, fault := range []string{"record bob removing", "update ClusterRoleBinding", "erase bob", "record bob lapsed"} {
+		t.Run(fault, func(t *testing.T) {
+			w := newWorld(t)
+			w.mustApply(parse(t, team))
+			w.now = time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
+			w.fail = func(call string) error {
+				if strings.HasPrefix(call, fault) {
+					return errBoom
+				}
+				return nil
+			}
+			if o, err := w.apply(parse(t, until("2026-03-03"))); err != nil || o.Failed() == 0 {
+				t.Fatal(err, results(o))
+			}
+			w.fail = nil
+			w.mustApply(parse(t, until("2026-12-31")))
+			if p := w.plan(parse(t, until("2026-12-31"))); p.Changes() || w.users["bob"] == nil {
+				t.Errorf("extended: %q", lines(p))
+			}
+		})
+	}
+}
+
 // TestReinstate: the same person comes back, also after a removal that was cut off; what they hold is accounted for.
 func TestReinstate(t *testing.T) {
 	without := strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1)

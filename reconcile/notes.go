@@ -24,12 +24,21 @@ func (d *differ) notes() {
 			d.existingAccess(s)
 		}
 	}
+	for _, name := range d.known() {
+		d.remainingAccess(name)
+	}
 	for _, name := range d.o.Strangers {
 		d.note(Note{Kind: Stranger, Object: name, Message: "no user can have this name; it is left alone"})
 	}
 	for _, u := range d.inv.Users {
-		d.comingEnd(u)
+		if d.soon(u.Until) {
+			d.note(Note{User: u.Name, Kind: UntilSoon, Until: &u.Until, Message: "access ends"})
+		}
+		d.grantsEnd(Note{User: u.Name}, u.ClusterRoles, u.Namespaces)
 		d.superseded(u)
+	}
+	for _, g := range d.inv.Groups {
+		d.grantsEnd(Note{Group: g.Name}, g.ClusterRoles, g.Namespaces)
 	}
 	d.requests()
 }
@@ -52,19 +61,46 @@ func (d *differ) existingAccess(s Step) {
 		}
 	}
 	for _, subject := range subjects {
-		for _, b := range d.serves[subject] {
-			n := Note{User: s.User, Group: s.Group, Kind: ExistingAccess, Object: b.Object(), Message: fmt.Sprintf(
-				"gives %s %q %s, and is not certsync's", subject.Kind, subject.Name, access(b))}
-			if subject.Kind == "User" {
-				n.User, n.Group = subject.Name, ""
+		d.access(subject)
+	}
+}
+
+// remainingAccess notes what a leaver's certificates go on giving: bindings that are not ours for their CN, and for
+// the O's of those that still live.
+func (d *differ) remainingAccess(name string) {
+	rec := d.o.Ledger[name].Record
+	if rec == nil || d.active[name] {
+		return
+	}
+	if _, live := rec.liveUntil(d.o.At); !live {
+		return
+	}
+	d.access(UserSubject(name))
+	for _, c := range rec.Certificates {
+		for _, g := range c.Groups {
+			if c.NotAfter.After(d.o.At) {
+				d.access(Subject{Kind: "Group", APIGroup: RBACGroup, Name: g})
 			}
-			d.note(n)
 		}
 	}
 }
 
-// access is what a binding grants, as a phrase.
-func access(b Binding) string {
+// access notes the bindings that are not ours and serve a subject. A group's are noted once, not for each member.
+func (d *differ) access(subject Subject) {
+	for _, b := range d.serves[subject] {
+		n := Note{Kind: ExistingAccess, Object: b.Object(), Message: fmt.Sprintf(
+			"gives %s %q %s, and is not certsync's", subject.Kind, subject.Name, granted(b))}
+		if subject.Kind == "User" {
+			n.User = subject.Name
+		} else {
+			n.Group = subject.Name
+		}
+		d.note(n)
+	}
+}
+
+// granted is what a binding grants, as a phrase.
+func granted(b Binding) string {
 	where := "cluster-wide"
 	if b.Kind == RoleBinding {
 		where = fmt.Sprintf("in namespace %q", b.Namespace)
@@ -72,22 +108,23 @@ func access(b Binding) string {
 	return fmt.Sprintf("%s %q %s", b.RoleRef.Kind, b.RoleRef.Name, where)
 }
 
-// comingEnd notes a week before that a user's access, or one of their grants, ends.
-func (d *differ) comingEnd(u inventory.User) {
-	soon := func(t time.Time) bool { return !t.IsZero() && !d.ended(t) && t.Sub(d.o.At) <= 7*24*time.Hour }
-	if soon(u.Until) {
-		d.note(Note{User: u.Name, Kind: UntilSoon, Until: &u.Until, Message: "access ends"})
-	}
+// soon reports whether t is an end that comes within a week.
+func (d *differ) soon(t time.Time) bool {
+	return !t.IsZero() && !d.ended(t) && t.Sub(d.o.At) <= 7*24*time.Hour
+}
+
+// grantsEnd notes a week before that grants of n's user or group end.
+func (d *differ) grantsEnd(n Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
 	say := func(roles []inventory.Grant, where string) {
 		for _, r := range roles {
-			if soon(r.Until) {
-				until := r.Until
-				d.note(Note{User: u.Name, Kind: UntilSoon, Until: &until, Message: fmt.Sprintf("ClusterRole %q %s ends", r.ClusterRole, where)})
+			if d.soon(r.Until) {
+				n.Kind, n.Until, n.Message = UntilSoon, &r.Until, fmt.Sprintf("ClusterRole %q %s ends", r.ClusterRole, where)
+				d.note(n)
 			}
 		}
 	}
-	say(u.ClusterRoles, "cluster-wide")
-	for ns, roles := range u.Namespaces {
+	say(cluster, "cluster-wide")
+	for ns, roles := range namespaces {
 		say(roles, fmt.Sprintf("in namespace %q", ns))
 	}
 }
@@ -115,7 +152,7 @@ func (d *differ) requests() {
 	for i, r := range d.o.Requests {
 		if i == maxRequestNotes {
 			d.note(Note{Kind: RequestInFlight, Message: fmt.Sprintf(
-				"and %d more with certsync's labels", len(d.o.Requests)-i)})
+				"and %d more with certsync's labels", len(d.o.Requests)-i+d.o.MoreRequests)})
 			return
 		}
 		message := fmt.Sprintf("%s, for CN %q, requested by %q at %s", r.State, r.User, r.RequestedBy, r.CreatedAt.UTC().Format(time.RFC3339))

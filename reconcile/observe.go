@@ -17,7 +17,8 @@ type ClusterView struct {
 	Bindings     []Binding       // all of them, whoever made them
 	ClusterRoles map[string]bool // that exist
 	Namespaces   map[string]bool // that exist; false for one that is terminating, which accepts no new objects
-	Requests     []Request       // CertificateSigningRequests that carry our labels and have no certificate
+	Requests     []Request       // CertificateSigningRequests that carry our labels and have no certificate, the first of them
+	MoreRequests int             // how many there are beside Requests
 }
 
 // Endpoint is what goes into a kubeconfig to reach the cluster.

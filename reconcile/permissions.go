@@ -9,11 +9,11 @@ import (
 // String names a permission as RBAC rules do.
 func (p Permission) String() string {
 	s := p.Verb + " " + p.Resource
-	if p.Subresource != "" {
-		s += "/" + p.Subresource
-	}
 	if p.Group != "" {
 		s += "." + p.Group
+	}
+	if p.Subresource != "" {
+		s += "/" + p.Subresource
 	}
 	if p.Name != "" {
 		s += fmt.Sprintf(" %q", p.Name)
@@ -88,11 +88,13 @@ func (p Plan) storeNeeds() StoreNeeds {
 			n.Delete = append(n.Delete, s.User)
 			n.Purge = append(n.Purge, s.User) // a record with nothing left to account for
 		case Purge:
-			if s.leave.record.State == Active {
-				n.Record = append(n.Record, s.User)
-				n.Credential = append(n.Credential, s.User)
-			} else {
+			if s.leave.record.State != Active {
 				n.Purge = append(n.Purge, s.User)
+				continue
+			}
+			n.Record = append(n.Record, s.User)
+			if slices.Contains(s.Reasons, OldVersions) {
+				n.Credential = append(n.Credential, s.User)
 			}
 		}
 	}

@@ -76,6 +76,9 @@ type Detail struct {
 	Add        []string `json:"add,omitempty"`        // subjects added
 	Remove     []string `json:"remove,omitempty"`     // subjects taken out
 	Versions   []int    `json:"versions,omitempty"`   // of the credential, to be destroyed
+
+	// Kubeconfig is what the new kubeconfig leads to: where a user is sent is part of what is reviewed.
+	Kubeconfig *KubeconfigRef `json:"kubeconfig,omitempty"`
 }
 
 // NoteKind says what a note is about.
@@ -89,6 +92,7 @@ const (
 	ClusterRoleMissing NoteKind = "clusterrole-missing"
 	NamespaceMissing   NoteKind = "namespace-missing"
 	CopiedLabels       NoteKind = "copied-labels"
+	Terminating        NoteKind = "terminating"
 	RequestInFlight    NoteKind = "request-in-flight"
 	InventoryChanged   NoteKind = "inventory-changed"
 	Stranger           NoteKind = "unknown-entry"
@@ -117,8 +121,9 @@ type Plan struct {
 	Unchanged       int // users of the inventory that no step names
 
 	stateVersion int
-	generation   int64 // of the state that was observed
-	recordState  bool  // the inventory is another one than the state says
+	stateCluster string // UID of the cluster that the state is about; "": no state
+	generation   int64  // of the state that was observed
+	recordState  bool   // the inventory is another one than the state says
 	endpoint     Endpoint
 }
 
@@ -213,9 +218,6 @@ func (p *Plan) sort() {
 	slices.SortFunc(p.Notes, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind),
 			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
-	})
-	p.Notes = slices.CompactFunc(p.Notes, func(a, b Note) bool {
-		return a.User == b.User && a.Group == b.Group && a.Kind == b.Kind && a.Object == b.Object && a.Message == b.Message
 	})
 }
 

@@ -17,6 +17,10 @@ var ErrDenied = errors.New("the CertificateSigningRequest was denied")
 // user.
 var ErrNotIssued = errors.New("the signer did not issue the certificate in time")
 
+// ErrNotTrusted is wrapped by Authenticator.Authenticate when the API server does not take a certificate of its own
+// signer for whom it names.
+var ErrNotTrusted = errors.New("the API server does not trust the new certificate")
+
 // ClusterReader reads the cluster. plan is given nothing else of it.
 type ClusterReader interface {
 	ObserveCluster(ctx context.Context, owner string) (ClusterView, error)
@@ -28,11 +32,17 @@ type StoreReader interface {
 }
 
 // BindingWriter changes bindings. Create fails with ErrPrecondition if the name is taken, Update and Delete if the
-// object is not at b.UID and b.ResourceVersion any more. Update writes subjects only and leaves others' labels and
-// annotations alone. Create and Update return what the API server made of it.
+// object is not b.UID any more.
+//
+// Update changes b.Subjects, as they were observed, into subjects, and leaves others' labels and annotations alone. Who
+// may patch a binding must not be able to keep it by touching it, so when it has changed since b.ResourceVersion, what
+// is to go and to come is worked out anew from what is there then. Delete asks for the UID alone for the same reason,
+// and takes the subjects out of a binding that a finalizer keeps.
+//
+// Create and Update return what the API server made of it.
 type BindingWriter interface {
 	CreateBinding(ctx context.Context, b Binding) (Binding, error)
-	UpdateBinding(ctx context.Context, b Binding) (Binding, error)
+	UpdateBinding(ctx context.Context, b Binding, subjects []Subject) (Binding, error)
 	DeleteBinding(ctx context.Context, b Binding) error // a binding that is gone already is no error
 }
 

@@ -18,17 +18,15 @@ type renewal struct {
 // issue to expiry: notBefore lies minutes before the issue. A duration over 90% of that life counts as a third, and
 // clamped says so: a signer that shortens lifetimes must not cause a renewal on every run.
 //
-// Up to a tenth of the life later, by owner and user, so that a company's certificates don't fall due together.
+// Up to a tenth of the life later, by owner and user, so that a company's certificates don't fall due together; but never
+// by more than half of what is left then, so that a renewal has time to fail and be tried again.
 func (r renewal) due(cert CertificateEntry) (at time.Time, clamped bool) {
 	life := cert.NotAfter.Sub(cert.IssuedAt)
-	before := r.policy.Duration
-	if before == 0 {
-		before = r.policy.Of(life)
-	}
-	if before > life/10*9 {
+	before := r.policy.Of(life)
+	if r.policy.Duration > life/10*9 {
 		before, clamped = life/3, true
 	}
-	return cert.NotAfter.Add(-before).Add(r.jitter(life / 10)), clamped
+	return cert.NotAfter.Add(-before).Add(r.jitter(min(life/10, before/2))), clamped
 }
 
 // jitter is in [0, max), always the same for the same owner and user.

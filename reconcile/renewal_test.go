@@ -19,6 +19,7 @@ func TestDue(t *testing.T) {
 	}{
 		"a share":                               {inventory.RenewBefore{Share: 33}, 33 * time.Hour, false},
 		"a duration":                            {inventory.RenewBefore{Duration: 24 * time.Hour}, 24 * time.Hour, false},
+		"less than the jitter":                  {inventory.RenewBefore{Share: 3}, 3 * time.Hour, false},
 		"a duration over 90%: a third":          {inventory.RenewBefore{Duration: 91 * time.Hour}, 100 * time.Hour / 3, true},
 		"a duration longer than the whole life": {inventory.RenewBefore{Duration: 1000 * time.Hour}, 100 * time.Hour / 3, true},
 	}
@@ -28,6 +29,9 @@ func TestDue(t *testing.T) {
 			for i := range 100 {
 				at, clamped := renewal{policy: tt.policy, owner: "o", user: fmt.Sprint(i)}.due(cert)
 				jitter := at.Sub(cert.NotAfter.Add(-tt.before))
+				if !at.Before(cert.NotAfter.Add(-tt.before / 2)) {
+					t.Fatalf("due at %s, which leaves no time to try again", at)
+				}
 				if clamped != tt.clamped || jitter < 0 || jitter >= 10*time.Hour {
 					t.Fatalf("due at %s, jitter %s, clamped %v", at, jitter, clamped)
 				}

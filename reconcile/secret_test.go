@@ -3,7 +3,6 @@ package reconcile
 import (
 	"bytes"
 	"crypto/ecdsa"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/gob"
 	"encoding/hex"
@@ -173,7 +172,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	record := *w.ledger["alice"].versions[1].record
-	x := &Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Random: rand.Reader, Now: time.Now, Report: func(Event) {}}
+	x := &Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: time.Now, Report: func(Event) {}}
 	exported := []any{
 		Secret{}, *w.users["alice"].versions[1].credential, before, before.Steps[0], *before.Steps[0].Detail, Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.state, observed, observed.ClusterView, observed.StoreView,
@@ -194,7 +193,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 			t.Errorf("%s is not looked at", name)
 		}
 	}
-	k, err := newKeyPair(rand.Reader, inventory.ECDSAP256)
+	k, err := newKeyPair(inventory.ECDSAP256)
 	if err != nil {
 		t.Fatal(err)
 	}

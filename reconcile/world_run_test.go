@@ -2,7 +2,6 @@ package reconcile
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"strings"
@@ -22,7 +21,7 @@ func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Pl
 	a := Apply{
 		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Self: Identity{Name: "certsync"}, Lifts: w.lifts,
 		Executor: &Executor{
-			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Random: rand.Reader,
+			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
 		},
 	}

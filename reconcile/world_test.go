@@ -130,17 +130,20 @@ func (w *world) CreateBinding(_ context.Context, b Binding) (Binding, error) {
 	return b, nil
 }
 
-func (w *world) UpdateBinding(_ context.Context, b Binding) (Binding, error) {
+func (w *world) UpdateBinding(_ context.Context, b Binding, subjects []Subject) (Binding, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := w.call("update %s%s", b.Object(), names(b.Subjects)); err != nil {
+	if err := w.call("update %s%s", b.Object(), names(subjects)); err != nil {
 		return Binding{}, err
 	}
 	has, ok := w.bindings[b.Object()]
-	if !ok || has.UID != b.UID || has.ResourceVersion != b.ResourceVersion {
+	if !ok || has.UID != b.UID {
 		return Binding{}, fmt.Errorf("updating %s: %w", b.Object(), ErrPrecondition)
 	}
-	has.Subjects, has.ResourceVersion = slices.Clone(b.Subjects), w.next()
+	if has.ResourceVersion != b.ResourceVersion {
+		subjects = Rebase(b.Subjects, subjects, has.Subjects)
+	}
+	has.Subjects, has.ResourceVersion = slices.Clone(subjects), w.next()
 	w.bindings[b.Object()] = has
 	return has, nil
 }
@@ -154,6 +157,11 @@ func (w *world) DeleteBinding(_ context.Context, b Binding) error {
 	has, ok := w.bindings[b.Object()]
 	if ok && has.UID != b.UID {
 		return fmt.Errorf("deleting %s: %w", b.Object(), ErrPrecondition)
+	}
+	if has.Terminating {
+		has.Subjects = nil // a finalizer keeps it
+		w.bindings[b.Object()] = has
+		return nil
 	}
 	delete(w.bindings, b.Object())
 	return nil

@@ -56,11 +56,11 @@ func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (
 	})
 }
 
-// newExecutor wires what writes: here, and nowhere else, certsync reads the clock and randomness.
+// newExecutor wires what writes.
 func newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
 	return &reconcile.Executor{
 		Bindings: cluster.Bindings(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kube.KubeconfigWriter{},
-		Random: rand.Reader, Now: time.Now, Workers: workers, RunID: runID,
+		Now: time.Now, Workers: workers, RunID: runID,
 	}
 }
 

@@ -76,6 +76,9 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`"run":"[0-9a-f]{16}"`), `"run":"$$RUN"`},
 	{regexp.MustCompile(`"time":"[^"]+"`), `"time":"$$TIME"`},
+	// The plan's digest covers the server's address and CA; the inventory's is the same every time.
+	{regexp.MustCompile(`(Digest: |--expect |digest is |"digest":")sha256:[0-9a-f]{64}`), `${1}sha256:$$DIGEST`},
+	{regexp.MustCompile(`"caSHA256":"[0-9a-f]{64}"`), `"caSHA256":"$$DIGEST"`},
 	{regexp.MustCompile(`listing [a-z]+: reaching`), `listing $$SOMETHING: reaching`}, // which comes first
 }
 

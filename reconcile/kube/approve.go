@@ -49,11 +49,10 @@ func (i *Issuer) approve(ctx context.Context, csr *certificatesv1.CertificateSig
 func (i *Issuer) sendApproval(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) error {
 	approved := csr.DeepCopy()
 	approved.Status.Conditions = append(approved.Status.Conditions, certificatesv1.CertificateSigningRequestCondition{
-		Type:           certificatesv1.CertificateApproved,
-		Status:         corev1.ConditionTrue,
-		Reason:         ApprovalReason,
-		Message:        fmt.Sprintf("owner %s, run %s", i.options.Owner, i.options.RunID),
-		LastUpdateTime: metav1.Now(),
+		Type:    certificatesv1.CertificateApproved,
+		Status:  corev1.ConditionTrue,
+		Reason:  ApprovalReason,
+		Message: fmt.Sprintf("owner %s, run %s", i.options.Owner, i.options.RunID),
 	})
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()

@@ -26,6 +26,7 @@ func fromBinding(kind reconcile.BindingKind, m metav1.ObjectMeta, role rbacv1.Ro
 		ManagedBy:       m.Labels[reconcile.ManagedByLabel],
 		Owner:           m.Labels[reconcile.OwnerLabel],
 		RoleRef:         reconcile.RoleRef{Kind: role.Kind, Name: role.Name},
+		Terminating:     m.DeletionTimestamp != nil,
 	}
 	if len(subjects) > 0 {
 		b.Subjects = make([]reconcile.Subject, len(subjects))
@@ -37,11 +38,11 @@ func fromBinding(kind reconcile.BindingKind, m metav1.ObjectMeta, role rbacv1.Ro
 }
 
 func toClusterRoleBinding(b reconcile.Binding) *rbacv1.ClusterRoleBinding {
-	return &rbacv1.ClusterRoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b)}
+	return &rbacv1.ClusterRoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b.Subjects)}
 }
 
 func toRoleBinding(b reconcile.Binding) *rbacv1.RoleBinding {
-	return &rbacv1.RoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b)}
+	return &rbacv1.RoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b.Subjects)}
 }
 
 func newMeta(b reconcile.Binding) metav1.ObjectMeta {
@@ -56,9 +57,9 @@ func toRoleRef(b reconcile.Binding) rbacv1.RoleRef {
 	return rbacv1.RoleRef{APIGroup: reconcile.RBACGroup, Kind: b.RoleRef.Kind, Name: b.RoleRef.Name}
 }
 
-func toSubjects(b reconcile.Binding) []rbacv1.Subject {
-	subjects := make([]rbacv1.Subject, len(b.Subjects))
-	for i, s := range b.Subjects {
+func toSubjects(list []reconcile.Subject) []rbacv1.Subject {
+	subjects := make([]rbacv1.Subject, len(list))
+	for i, s := range list {
 		subjects[i] = rbacv1.Subject{Kind: s.Kind, APIGroup: s.APIGroup, Namespace: s.Namespace, Name: s.Name}
 	}
 	return subjects

@@ -10,7 +10,9 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -25,21 +27,46 @@ func (c *Cluster) Bindings() *Bindings { return &Bindings{c} }
 
 // CreateBinding creates b with its labels. A name that is taken is ErrPrecondition.
 func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
-	doing := "creating " + b.Object()
+	var o runtime.Object = toClusterRoleBinding(b)
 	if b.Kind == reconcile.RoleBinding {
-		made, err := w.cluster.client.RbacV1().RoleBindings(b.Namespace).Create(ctx, toRoleBinding(b), metav1.CreateOptions{})
-		if err != nil {
+		o = toRoleBinding(b)
+	}
+	made, err := w.send(ctx, w.request("POST", b).Body(o))
+	if err != nil {
+		return reconcile.Binding{}, w.failed("creating "+b.Object(), b, err)
+	}
+	return *made, nil
+}
+
+// updateTries bounds how often somebody who keeps touching a binding can make certsync start over.
+const updateTries = 10
+
+// UpdateBinding turns b.Subjects into subjects and changes nothing else. When the binding was touched meanwhile, what is
+// to go and to come is worked out from what is there now, if it is still the same object with the same labels. One that
+// is gone is ErrPrecondition.
+func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) (reconcile.Binding, error) {
+	doing := "updating " + b.Object()
+	if err := observed(b); err != nil {
+		return reconcile.Binding{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	version, target := b.ResourceVersion, subjects
+	for try := 1; ; try++ {
+		made, err := w.patch(ctx, b, version, target)
+		if err == nil {
+			return *made, nil
+		}
+		if !apierrors.IsConflict(err) || try == updateTries {
 			return reconcile.Binding{}, w.failed(doing, b, err)
 		}
-		return fromRoleBinding(made), nil
+		current, getErr := w.send(ctx, w.request("GET", b).Name(b.Name))
+		switch {
+		case getErr != nil:
+			return reconcile.Binding{}, w.failed(doing, b, getErr)
+		case current.UID != b.UID || current.ManagedBy != b.ManagedBy || current.Owner != b.Owner:
+			return reconcile.Binding{}, w.failed(doing, b, err)
+		}
+		version, target = current.ResourceVersion, reconcile.Rebase(b.Subjects, subjects, current.Subjects)
 	}
-	made, err := w.cluster.client.RbacV1().ClusterRoleBindings().Create(ctx, toClusterRoleBinding(b), metav1.CreateOptions{})
-	if err != nil {
-		return reconcile.Binding{}, w.failed(doing, b, err)
-	}
-	return fromClusterRoleBinding(made), nil
 }
 
 // subjectsPatch is a JSON merge patch. The API server refuses it when the object is not at that resourceVersion; an
@@ -52,55 +79,68 @@ type subjectsPatch struct {
 	Subjects []rbacv1.Subject `json:"subjects"`
 }
 
-// UpdateBinding replaces the subjects and nothing else of the binding, if it is still as observed. One that is gone is
-// ErrPrecondition.
-func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
-	doing := "updating " + b.Object()
-	if err := observed(b); err != nil {
-		return reconcile.Binding{}, fmt.Errorf("%s: %w", doing, err)
-	}
-	p := subjectsPatch{Subjects: toSubjects(b)}
-	p.Metadata.UID, p.Metadata.ResourceVersion = b.UID, b.ResourceVersion
-	patch, err := json.Marshal(p)
+func (w *Bindings) patch(ctx context.Context, b reconcile.Binding, version string, subjects []reconcile.Subject) (*reconcile.Binding, error) {
+	p := subjectsPatch{Subjects: toSubjects(subjects)}
+	p.Metadata.UID, p.Metadata.ResourceVersion = b.UID, version
+	body, err := json.Marshal(p)
 	if err != nil {
-		return reconcile.Binding{}, fmt.Errorf("%s: %w", doing, err)
+		return nil, err
 	}
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
-	if b.Kind == reconcile.RoleBinding {
-		made, err := w.cluster.client.RbacV1().RoleBindings(b.Namespace).Patch(ctx, b.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-		if err != nil {
-			return reconcile.Binding{}, w.failed(doing, b, err)
-		}
-		return fromRoleBinding(made), nil
-	}
-	made, err := w.cluster.client.RbacV1().ClusterRoleBindings().Patch(ctx, b.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	if err != nil {
-		return reconcile.Binding{}, w.failed(doing, b, err)
-	}
-	return fromClusterRoleBinding(made), nil
+	return w.send(ctx, w.request("PATCH", b).SetHeader("Content-Type", string(types.MergePatchType)).Name(b.Name).Body(body))
 }
 
-// DeleteBinding deletes the binding if it is still as observed. One that is gone is as it should be.
+// DeleteBinding deletes the object with that UID, whatever was done to it since: who may patch a binding must not be able
+// to keep it. One that a finalizer keeps goes on granting, so its subjects are taken out. One that is gone is as it
+// should be.
 func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error {
 	doing := "deleting " + b.Object()
 	if err := observed(b); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	uid := types.UID(b.UID)
-	o := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &b.ResourceVersion}}
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
-	var err error
-	if b.Kind == reconcile.RoleBinding {
-		err = w.cluster.client.RbacV1().RoleBindings(b.Namespace).Delete(ctx, b.Name, o)
-	} else {
-		err = w.cluster.client.RbacV1().ClusterRoleBindings().Delete(ctx, b.Name, o)
+	left, err := w.send(ctx, w.request("DELETE", b).Name(b.Name).Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}))
+	for try := 1; err == nil && left != nil && len(left.Subjects) > 0 && left.UID == b.UID; try++ {
+		version := left.ResourceVersion
+		if left, err = w.patch(ctx, b, version, nil); !apierrors.IsConflict(err) || try == updateTries {
+			break
+		}
+		left, err = w.send(ctx, w.request("GET", b).Name(b.Name))
 	}
 	if err == nil || apierrors.IsNotFound(err) {
 		return nil
 	}
 	return w.failed(doing, b, err)
+}
+
+// request begins a request for bindings of b's kind.
+func (w *Bindings) request(verb string, b reconcile.Binding) *rest.Request {
+	r := w.cluster.client.RbacV1().RESTClient().Verb(verb)
+	if b.Kind == reconcile.RoleBinding {
+		return r.Resource("rolebindings").Namespace(b.Namespace)
+	}
+	return r.Resource("clusterrolebindings")
+}
+
+// send returns the binding in the answer, or nil if there is none in it: a DELETE that is done answers with a Status.
+func (w *Bindings) send(ctx context.Context, r *rest.Request) (*reconcile.Binding, error) {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	obj, err := r.Do(ctx).Get()
+	if err != nil {
+		return nil, err
+	}
+	var b reconcile.Binding
+	switch o := obj.(type) {
+	case *rbacv1.ClusterRoleBinding:
+		b = fromClusterRoleBinding(o)
+	case *rbacv1.RoleBinding:
+		b = fromRoleBinding(o)
+	case *metav1.Status:
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("the answer is a %T", obj)
+	}
+	return &b, nil
 }
 
 // observed refuses a write without preconditions: the API server takes an empty one for none.

@@ -82,7 +82,7 @@ func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 				reply(w, http.StatusOK, stored(b))
 			}
 			s.begin()
-			got, err := s.cluster().Bindings().UpdateBinding(t.Context(), b)
+			got, err := s.cluster().Bindings().UpdateBinding(t.Context(), b, b.Subjects)
 			if err != nil || got.ResourceVersion != "42" {
 				t.Errorf("got %+v, error %v", got, err)
 			}
@@ -104,7 +104,7 @@ func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 func TestDeleteBindingHasPreconditions(t *testing.T) {
 	gone := apierrors.NewNotFound(resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName)
 	for name, route := range map[string]http.HandlerFunc{
-		"there":        answers(http.StatusOK, metav1.Status{Status: metav1.StatusSuccess}),
+		"there":        answers(http.StatusOK, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess}),
 		"gone already": fails(gone),
 	} {
 		for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
@@ -116,7 +116,7 @@ func TestDeleteBindingHasPreconditions(t *testing.T) {
 					t.Fatal(err)
 				}
 				o, err := decode[*metav1.DeleteOptions](s.called("DELETE")[0].body)
-				if err != nil || *o.Preconditions.UID != "u1" || *o.Preconditions.ResourceVersion != "41" {
+				if err != nil || *o.Preconditions.UID != "u1" || o.Preconditions.ResourceVersion != nil {
 					t.Errorf("sent %+v, error %v", o, err)
 				}
 			})
@@ -158,6 +158,9 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 			for _, route := range []string{"POST " + widePath, "PATCH " + widePath + "/" + wideName, "DELETE " + widePath + "/" + wideName} {
 				s.routes[route] = fails(tc.err)
 			}
+			remade := wide()
+			remade.UID = "u2"
+			s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, stored(remade))
 			s.begin()
 			w := s.cluster().Bindings()
 			var err error
@@ -165,7 +168,7 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 			case "create":
 				_, err = w.CreateBinding(t.Context(), wide())
 			case "update":
-				_, err = w.UpdateBinding(t.Context(), wide())
+				_, err = w.UpdateBinding(t.Context(), wide(), wide().Subjects)
 			case "delete":
 				err = w.DeleteBinding(t.Context(), wide())
 			}
@@ -191,7 +194,7 @@ func TestNoWriteOfWhatWasNeverObserved(t *testing.T) {
 	} {
 		b := wide()
 		forget(&b)
-		if _, err := w.UpdateBinding(t.Context(), b); err == nil {
+		if _, err := w.UpdateBinding(t.Context(), b, b.Subjects); err == nil {
 			t.Error("updated")
 		}
 		if err := w.DeleteBinding(t.Context(), b); err == nil {
@@ -200,5 +203,47 @@ func TestNoWriteOfWhatWasNeverObserved(t *testing.T) {
 	}
 	if calls := s.called(""); calls != nil {
 		t.Errorf("sent %v", calls)
+	}
+}
+
+// TestTouchedBindings: who may patch a binding cannot keep it by touching it. What was to go goes; what others put there
+// meanwhile stays for the next plan.
+func TestTouchedBindings(t *testing.T) {
+	s := newServer(t)
+	touched := wide()
+	touched.Subjects = append(touched.Subjects, reconcile.UserSubject("eve"))
+	touched.ResourceVersion = "57"
+	tries := 0
+	s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, stored(touched))
+	s.routes["PATCH "+widePath+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
+		if tries++; tries < 3 {
+			fails(apierrors.NewConflict(resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName, errors.New("modified")))(w, r)
+			return
+		}
+		reply(w, http.StatusOK, stored(touched))
+	}
+	s.begin()
+	if _, err := s.cluster().Bindings().UpdateBinding(t.Context(), wide(), nil); err != nil {
+		t.Fatal(err)
+	}
+	sent := s.called("PATCH")[2].body
+	if strings.Contains(sent, "alice@example.com") || !strings.Contains(sent, "eve") {
+		t.Errorf("sent %s", sent)
+	}
+}
+
+// TestDeleteTakesSubjectsOut: a binding that a finalizer keeps goes on granting, so it is emptied.
+func TestDeleteTakesSubjectsOut(t *testing.T) {
+	s := newServer(t)
+	empty := wide()
+	empty.Subjects = nil
+	s.routes["DELETE "+widePath+"/"+wideName] = answers(http.StatusOK, stored(wide()))
+	s.routes["PATCH "+widePath+"/"+wideName] = answers(http.StatusOK, stored(empty))
+	s.begin()
+	if err := s.cluster().Bindings().DeleteBinding(t.Context(), wide()); err != nil {
+		t.Fatal(err)
+	}
+	if sent := s.called("PATCH"); len(sent) != 1 || !strings.Contains(sent[0].body, `"subjects":[]`) {
+		t.Errorf("sent %+v", sent)
 	}
 }

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"context"
+	"encoding/pem"
 	"fmt"
 	"net/url"
 	"os"
@@ -73,10 +74,26 @@ func (c *Cluster) endpoint() (reconcile.Endpoint, error) {
 	return reconcile.Endpoint{
 		Name:          c.entry.name,
 		Server:        c.server,
-		CA:            ca,
+		CA:            certificates(ca),
 		ProxyURL:      withoutUser(c.entry.proxyURL),
 		TLSServerName: c.config.ServerName,
 	}, nil
+}
+
+// certificates keeps the certificates of a PEM file, each in the one form that there is: the CA's file may hold text, or
+// a key, that is not meant for users, and another line break at its end must not look like another CA.
+func certificates(data []byte) []byte {
+	var bundle []byte
+	for {
+		block, rest := pem.Decode(data)
+		if block == nil {
+			return bundle
+		}
+		if block.Type == "CERTIFICATE" {
+			bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+		}
+		data = rest
+	}
 }
 
 // withoutUser takes the password out of a proxy's URL: it is certsync's, and endpoints go into users' kubeconfigs.

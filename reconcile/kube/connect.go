@@ -127,6 +127,9 @@ func secureServer(config *rest.Config) (string, error) {
 	case u.Scheme != "https":
 		return "", reconcile.WithHint(fmt.Errorf("refusing to talk to %s without TLS", u.Redacted()),
 			"certificates authenticate over TLS only; connect to the API server itself, not through kubectl proxy")
+	case u.User != nil:
+		return "", reconcile.WithHint(fmt.Errorf("refusing a server's address with a user in it: %s", u.Redacted()),
+			"the address goes into users' kubeconfigs; put the credentials into the kubeconfig's user")
 	case config.Insecure:
 		return "", reconcile.WithHint(fmt.Errorf("refusing insecure-skip-tls-verify for %s", u.Redacted()),
 			"give the kubeconfig the cluster's CA (certificate-authority or certificate-authority-data)")

@@ -48,7 +48,7 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 		who = identity(review)
 	case apierrors.IsUnauthorized(err):
 		return reconcile.Identity{}, reconcile.WithHint(
-			fmt.Errorf("%s: the API server does not accept a certificate that the cluster's own signer issued: %w", doing, err),
+			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", doing, reconcile.ErrNotTrusted, err),
 			"the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server "+
 				"trusts for clients (kube-apiserver --client-ca-file)")
 	case apierrors.IsForbidden(err) && forbiddenName(err) != "":
@@ -58,7 +58,7 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 	}
 	if who.Name == anonymous {
 		return reconcile.Identity{}, reconcile.WithHint(
-			fmt.Errorf("%s: the API server saw no client certificate and answered %q", doing, anonymous),
+			fmt.Errorf("%s: %w: it saw no client certificate and answered %q", doing, reconcile.ErrNotTrusted, anonymous),
 			"something in front of the API server ends TLS, or the API server runs without --client-ca-file")
 	}
 	return who, nil

@@ -82,9 +82,9 @@ func TestAuthenticateReadsRefusals(t *testing.T) {
 		"a name with quotes in it":  {forbidden(`"a\"b"`), key, reconcile.Identity{Name: `a"b`}, "", ""},
 		"a 403 that names nobody":   {forbidden(`somebody`), key, reconcile.Identity{}, "logging in with the new certificate: ", "the README lists the rights"},
 		"nobody looked at the certificate": {forbidden(`"system:anonymous"`), key, reconcile.Identity{},
-			"the API server saw no client certificate", "ends TLS"},
+			"it saw no client certificate", "ends TLS"},
 		"the CA is not trusted": {fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},
-			"does not accept a certificate that the cluster's own signer issued", "--client-ca-file"},
+			"the API server does not trust the new certificate, which the cluster's own signer issued", "--client-ca-file"},
 		"the key is another's": {nil, other, reconcile.Identity{}, "private key does not match public key", ""},
 	}
 	for name, tc := range cases {

@@ -33,7 +33,10 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
 		func(ctx context.Context) (err error) { v.ClusterRoles, err = c.clusterRoles(ctx); return err },
 		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.namespaces(ctx); return err },
-		func(ctx context.Context) (err error) { v.Requests, err = c.requests(ctx, owner); return err },
+		func(ctx context.Context) (err error) {
+			v.Requests, v.MoreRequests, err = c.requests(ctx, owner)
+			return err
+		},
 	)
 	if err != nil {
 		return reconcile.ClusterView{}, err

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"slices"
+	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -14,22 +15,41 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// requests lists what is in flight, or was turned down, under the owner's labels.
-func (c *Cluster) requests(ctx context.Context, owner string) ([]reconcile.Request, error) {
-	var all []reconcile.Request
-	o := metav1.ListOptions{LabelSelector: labels.Set(ourLabels(owner)).String()}
-	err := list(ctx, c.csrs().List, o, func(csr *certificatesv1.CertificateSigningRequest) {
-		if len(csr.Status.Certificate) == 0 {
+// maxRequests and maxText bound what is kept of requests, and requestPage how many are read at once: whoever may create
+// them can put our labels on thousands of the largest that the API server takes.
+const (
+	maxRequests = 100
+	maxText     = 253
+	requestPage = 50
+)
+
+// requests lists what is in flight, or was turned down, under the owner's labels, and counts what it leaves out.
+func (c *Cluster) requests(ctx context.Context, owner string) (all []reconcile.Request, more int, err error) {
+	o := metav1.ListOptions{LabelSelector: labels.Set(ourLabels(owner)).String(), Limit: requestPage}
+	err = list(ctx, c.csrs().List, o, func(csr *certificatesv1.CertificateSigningRequest) {
+		switch {
+		case len(csr.Status.Certificate) > 0:
+		case len(all) == maxRequests:
+			more++
+		default:
 			all = append(all, fromCSR(csr))
 		}
 	})
 	if err != nil {
-		return nil, c.failed("listing certificatesigningrequests", err)
+		return nil, 0, c.failed("listing certificatesigningrequests", err)
 	}
 	slices.SortFunc(all, func(a, b reconcile.Request) int {
 		return cmp.Or(a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.Name, b.Name))
 	})
-	return all, nil
+	return all, more, nil
+}
+
+// short keeps the beginning of somebody else's text.
+func short(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(strings.Clone(s[:maxText]), "") + "…"
 }
 
 // ourLabels are on every object that certsync makes.
@@ -43,13 +63,13 @@ func ourLabels(owner string) map[string]string {
 func fromCSR(csr *certificatesv1.CertificateSigningRequest) reconcile.Request {
 	r := reconcile.Request{
 		Name:        csr.Name,
-		User:        commonName(csr.Spec.Request),
+		User:        short(commonName(csr.Spec.Request)),
 		RequestedBy: csr.Spec.Username,
 		CreatedAt:   csr.CreationTimestamp.UTC(),
 		State:       "pending",
 	}
 	if c := verdict(csr); c != nil {
-		r.Reason, r.Message = c.Reason, c.Message
+		r.Reason, r.Message = short(c.Reason), short(c.Message)
 		switch c.Type {
 		case certificatesv1.CertificateApproved:
 			r.State = "approved"
