@@ -205,9 +205,6 @@ func (f *fixture) namespace(name string) string {
 	return name
 }
 
-// path is where this owner's secrets are, as the vault CLI says it.
-func (f *fixture) path(rest string) string { return "secret/certsync/" + f.owner + "/" + rest }
-
 // userKubeconfig saves the kubeconfig out of Vault as a file, as `vault kv get -field=kubeconfig` would.
 func (f *fixture) userKubeconfig(user string) string {
 	f.Helper()

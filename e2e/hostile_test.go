@@ -71,7 +71,6 @@ type planter struct {
 	client     *kubernetes.Clientset
 	owner      string
 	labels     map[string]string
-	csr        []byte
 	planted    []types.UID
 	relabelled int
 }

@@ -21,6 +21,16 @@ func TestRefusals(t *testing.T) {
 			inventory: "users: []",
 			want:      "refused: the inventory has no users: everybody would lose access (--allow-empty)",
 		},
+		"another cluster than the last run's": {
+			inventory: team,
+			world:     func(w *world) { w.state, w.stateVersion = &State{ClusterUID: "cluster-0"}, 1 },
+			want:      "refused: owner test belongs to another cluster (its kube-system has UID cluster-0, this one's cluster-1): every credential would be replaced (--move-to-this-cluster)",
+		},
+		"nobody is asked": {
+			inventory: team,
+			consent:   func(*world, *inventory.Inventory) func(Plan) error { return nil },
+			want:      "refused: nobody was asked for consent",
+		},
 		"all conflicts at once": {
 			inventory: team,
 			world: func(w *world) {

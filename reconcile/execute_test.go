@@ -66,6 +66,28 @@ func TestOrderOfRoleChange(t *testing.T) {
 	}
 }
 
+// TestRoleChangeFails: who cannot get the new role keeps the old one until they can, and the run says so.
+func TestRoleChangeFails(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	w.fail = func(call string) error {
+		if strings.HasPrefix(call, "create") {
+			return errBoom
+		}
+		return nil
+	}
+	changed := parse(t, strings.Replace(team, "[admin]}", "[edit]}", 1))
+	o, err := w.apply(changed)
+	if err != nil || !slices.Equal(results(o), []string{"bind alice: failed", "unbind alice: held"}) {
+		t.Errorf("%v, %q", err, results(o))
+	}
+	// Without a new role there is nothing to wait for.
+	o, err = w.apply(parse(t, strings.Replace(team, ", clusterRoles: [admin]}", "}", 1)))
+	if err != nil || !slices.Equal(results(o), []string{"unbind alice: done"}) {
+		t.Errorf("%v, %q", err, results(o))
+	}
+}
+
 // TestReissueDestroys: older versions of a credential do not outlive the new one.
 func TestReissueDestroys(t *testing.T) {
 	w := newWorld(t)

@@ -66,6 +66,30 @@ func TestStoredByAnotherRun(t *testing.T) {
 	}
 }
 
+// TestLapsed: an end that was moved forward leaves a live certificate behind, which is accounted for.
+func TestLapsed(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	ended := parse(t, strings.Replace(team, "name: bob,", "name: bob, until: 2026-02-01,", 1))
+	w.mustApply(ended)
+	rec := w.ledger["bob"].versions[w.ledger["bob"].current].record
+	if rec.State != Lapsed || rec.Certificates[0].Status != Revoked || w.users["bob"] != nil {
+		t.Errorf("record %+v", rec)
+	}
+	p := w.plan(ended)
+	if got := kinds(p); p.Changes() || !slices.Equal(got, []string{"live-certificate bob"}) {
+		t.Errorf("plan %q, notes %q", lines(p), got)
+	}
+	gone := parse(t, strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1))
+	if diff := cmp.Diff([]string{"remove bob [not-in-inventory]"}, lines(w.plan(gone))); diff != "" {
+		t.Errorf("out of the file, where the quarantine begins: %s", diff)
+	}
+	w.mustApply(gone)
+	if got := lines(w.plan(parse(t, team))); !slices.Equal(got, []string{"issue bob [new-user] held"}) {
+		t.Errorf("back in the file: %q", got)
+	}
+}
+
 // TestLapseCutOff: a lapse that was cut off anywhere does not quarantine the name while it stays in the file.
 func TestLapseCutOff(t *testing.T) {
 	until := func(day string) string {

@@ -100,8 +100,7 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 	uid := types.UID(b.UID)
 	left, err := w.send(ctx, w.request("DELETE", b).Name(b.Name).Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}))
 	for try := 1; err == nil && left != nil && len(left.Subjects) > 0 && left.UID == b.UID; try++ {
-		version := left.ResourceVersion
-		if left, err = w.patch(ctx, b, version, nil); !apierrors.IsConflict(err) || try == updateTries {
+		if _, err = w.patch(ctx, b, left.ResourceVersion, nil); !apierrors.IsConflict(err) || try == updateTries {
 			break
 		}
 		left, err = w.send(ctx, w.request("GET", b).Name(b.Name))

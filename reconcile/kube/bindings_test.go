@@ -47,6 +47,13 @@ func stored(b reconcile.Binding) any {
 	return o
 }
 
+// kept is a ClusterRoleBinding that is still the same object.
+func kept(b reconcile.Binding) any {
+	o := toClusterRoleBinding(b)
+	o.APIVersion, o.Kind, o.UID, o.ResourceVersion = rbacv1.SchemeGroupVersion.String(), "ClusterRoleBinding", "u1", "57"
+	return o
+}
+
 func TestCreateBinding(t *testing.T) {
 	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
 		t.Run(string(b.Kind), func(t *testing.T) {
@@ -158,9 +165,7 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 			for _, route := range []string{"POST " + widePath, "PATCH " + widePath + "/" + wideName, "DELETE " + widePath + "/" + wideName} {
 				s.routes[route] = fails(tc.err)
 			}
-			remade := wide()
-			remade.UID = "u2"
-			s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, stored(remade))
+			s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, stored(wide())) // made anew: another UID
 			s.begin()
 			w := s.cluster().Bindings()
 			var err error
@@ -212,15 +217,14 @@ func TestTouchedBindings(t *testing.T) {
 	s := newServer(t)
 	touched := wide()
 	touched.Subjects = append(touched.Subjects, reconcile.UserSubject("eve"))
-	touched.ResourceVersion = "57"
 	tries := 0
-	s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, stored(touched))
+	s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, kept(touched))
 	s.routes["PATCH "+widePath+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
 		if tries++; tries < 3 {
 			fails(apierrors.NewConflict(resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName, errors.New("modified")))(w, r)
 			return
 		}
-		reply(w, http.StatusOK, stored(touched))
+		reply(w, http.StatusOK, kept(touched))
 	}
 	s.begin()
 	if _, err := s.cluster().Bindings().UpdateBinding(t.Context(), wide(), nil); err != nil {
@@ -237,8 +241,8 @@ func TestDeleteTakesSubjectsOut(t *testing.T) {
 	s := newServer(t)
 	empty := wide()
 	empty.Subjects = nil
-	s.routes["DELETE "+widePath+"/"+wideName] = answers(http.StatusOK, stored(wide()))
-	s.routes["PATCH "+widePath+"/"+wideName] = answers(http.StatusOK, stored(empty))
+	s.routes["DELETE "+widePath+"/"+wideName] = answers(http.StatusOK, kept(wide()))
+	s.routes["PATCH "+widePath+"/"+wideName] = answers(http.StatusOK, kept(empty))
 	s.begin()
 	if err := s.cluster().Bindings().DeleteBinding(t.Context(), wide()); err != nil {
 		t.Fatal(err)
