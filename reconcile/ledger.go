@@ -137,7 +137,9 @@ func (e *CertificateEntry) complete(user string) error {
 		return fmt.Errorf("it is a certificate for %q", cert.Subject.CommonName)
 	}
 	e.describe(cert)
-	if e.IssuedAt.Before(e.NotBefore) || e.IssuedAt.After(e.NotAfter) {
+	// Only the record says when it was issued. Signers set notBefore some minutes back; another time would move the
+	// renewal.
+	if e.IssuedAt.Before(e.NotBefore) || e.IssuedAt.After(e.NotBefore.Add(time.Hour)) {
 		e.IssuedAt = e.NotBefore
 	}
 	return nil

@@ -51,11 +51,7 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := c.cluster()
-	if err != nil {
-		return err
-	}
-	store, err := c.vault(ctx, inv.Owner, c.MaxInFlight)
+	cluster, store, err := c.connect(ctx, inv.Owner, c.MaxInFlight)
 	if err != nil {
 		return err
 	}

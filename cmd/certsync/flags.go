@@ -44,16 +44,16 @@ type serverFlags struct {
 	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
 }
 
-// cluster connects to Kubernetes.
-func (f serverFlags) cluster() (*kube.Cluster, error) {
-	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
-}
-
-// vault connects to Vault.
-func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (*vaultstore.Store, error) {
-	return vaultstore.Open(ctx, vaultstore.Options{
+// connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
+func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
+	cluster, err := kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := vaultstore.Open(ctx, vaultstore.Options{
 		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, Concurrency: concurrency, UserAgent: userAgent(),
 	})
+	return cluster, store, err
 }
 
 // newExecutor wires what writes.

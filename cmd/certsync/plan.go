@@ -32,11 +32,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	cluster, err := c.cluster()
-	if err != nil {
-		return err
-	}
-	store, err := c.vault(ctx, inv.Owner, 0)
+	cluster, store, err := c.connect(ctx, inv.Owner, 0)
 	if err != nil {
 		return err
 	}

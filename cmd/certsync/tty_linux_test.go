@@ -218,7 +218,7 @@ func TestFullDisk(t *testing.T) {
 			t.Parallel()
 			full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 			if err != nil {
-				t.Skip(err)
+				t.Fatal(err)
 			}
 			defer full.Close()
 			dir := t.TempDir()

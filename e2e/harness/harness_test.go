@@ -195,6 +195,7 @@ func testBeside(t *testing.T, first *harness.Servers) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = second.Stop() }) // if the test ends before it does so itself
 	t.Logf("up after %s", time.Since(began))
 	if kubectl(t, second, second.AdminKubeconfig, "get", "namespaces") == kubectl(t, first, first.AdminKubeconfig, "get", "namespaces") {
 		t.Error("both sets show the same cluster")

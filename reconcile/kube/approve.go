@@ -17,7 +17,7 @@ import (
 const ApprovalReason = "CertsyncApproved"
 
 // approvalTries bounds how often somebody who keeps changing a request's labels can make certsync start over.
-const approvalTries = 5
+const approvalTries = 20
 
 // approve approves the object that Create returned: its resourceVersion and uid are the preconditions. When others
 // changed it since (they can change labels, and decide about it), what stands there now must be the same request. What

@@ -69,7 +69,7 @@ func TestApprovalOfARequestThatChangesMeanwhile(t *testing.T) {
 	t.Run("others never stop: given up and deleted", func(t *testing.T) {
 		g, i := issuing(t, func(g *signer) { g.onApprove = relabel(g, 100) }, nil)
 		_, err := i.Issue(t.Context(), aliceRequest)
-		if err == nil || !strings.Contains(err.Error(), "it changed 5 times meanwhile") || g.left() != 0 {
+		if err == nil || !strings.Contains(err.Error(), "it changed 20 times meanwhile") || g.left() != 0 {
 			t.Errorf("error is %v, %d left", err, g.left())
 		}
 	})
