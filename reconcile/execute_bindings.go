@@ -16,8 +16,8 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 		return "", heldBack{fmt.Errorf("an earlier write of it failed: %w", earlier)}
 	}
 	w.object = object
-	if s.Action == Unbind && s.stage == stageRetire && s.Reasons[0] == RolesChanged && r.changeFailed(s) {
-		return "", heldBack{errors.New("the binding that replaces it could not be made")}
+	if keep := r.withoutReplacement(s); len(keep) > 0 {
+		return "", r.keep(ctx, w.object, keep)
 	}
 	if s.Action == Unbind {
 		return "", r.wrote(w.object, Binding{}, r.Bindings.DeleteBinding(ctx, w.object))
@@ -39,15 +39,33 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 	return note, r.wrote(w.object, made, err)
 }
 
-// changeFailed reports whether a binding that the same user or group was to get in the same namespace was not made: a
-// changed role is create-new, then delete-old.
-func (r *run) changeFailed(old Step) bool {
+// withoutReplacement lists the subjects of a binding that is to go for whom the binding in its place could not be made: a
+// changed role is create-new, then delete-old. Who was to get no other role, or leaves, is not among them.
+func (r *run) withoutReplacement(old Step) []Subject {
+	if old.Action != Unbind || old.stage != stageRetire {
+		return nil
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.ContainsFunc(r.at(stageChange), func(s Step) bool {
-		return s.Action == Bind && s.User == old.User && s.Group == old.Group &&
-			s.binding.object.Namespace == old.binding.object.Namespace && r.broken[s.Object] != nil
-	})
+	var keep []Subject
+	for _, s := range r.at(stageChange) {
+		if s.Action == Bind && s.User == old.User && s.Group == old.Group && r.broken[s.Object] != nil &&
+			s.binding.object.Namespace == old.binding.object.Namespace {
+			keep = append(keep, s.binding.subjects...)
+		}
+	}
+	return slices.DeleteFunc(keep, func(s Subject) bool { return !slices.Contains(old.binding.object.Subjects, s) })
+}
+
+// keep leaves a binding that was to go to some of its subjects.
+func (r *run) keep(ctx context.Context, b Binding, subjects []Subject) error {
+	if len(subjects) < len(b.Subjects) {
+		made, err := r.Bindings.UpdateBinding(ctx, b, subjects)
+		if err := r.wrote(b, made, err); err != nil {
+			return err
+		}
+	}
+	return heldBack{errors.New("the binding that replaces it could not be made")}
 }
 
 // arrived returns the subjects to write, without the users whose credential did not come, and who these are.

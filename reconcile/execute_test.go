@@ -88,6 +88,34 @@ func TestRoleChangeFails(t *testing.T) {
 	}
 }
 
+// TestGroupRoleChangeFails: the members wait for their new role in the old one; whoever leaves, or leaves the group, does
+// not.
+func TestGroupRoleChangeFails(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team+"  - {name: dan, groups: [devs]}\n"))
+	w.fail = func(call string) error {
+		if strings.HasPrefix(call, "create") {
+			return errBoom
+		}
+		return nil
+	}
+	changed := strings.NewReplacer("clusterRoles: [view]", "clusterRoles: [edit]", "name: bob, groups: [devs]", "name: bob").Replace(team)
+	if _, err := w.apply(parse(t, changed)); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(w.bindings["ClusterRoleBinding certsync:test:group:devs:view"].Subjects); !slices.Equal(got, []string{"alice"}) {
+		t.Errorf("in the old role: %q", got)
+	}
+	if rec := w.ledger["dan"].versions[w.ledger["dan"].current].record; rec.State != Removed {
+		t.Errorf("the leaver's record says %s", rec.State)
+	}
+	w.fail = nil
+	w.mustApply(parse(t, changed))
+	if p := w.plan(parse(t, changed)); p.Changes() {
+		t.Errorf("left: %q", lines(p))
+	}
+}
+
 // TestReissueDestroys: older versions of a credential do not outlive the new one.
 func TestReissueDestroys(t *testing.T) {
 	w := newWorld(t)
