@@ -130,8 +130,8 @@ type plan struct {
 		Reasons                           []string
 	}
 	Notes []struct {
-		User, Kind, Object, Message string
-		Until                       time.Time
+		User, Group, Kind, Object, Message string
+		Until                              time.Time
 	}
 }
 

@@ -86,12 +86,12 @@ func TestNotes(t *testing.T) {
 	p := f.plan()
 	got := []string{}
 	for _, n := range p.Notes {
-		got = append(got, fmt.Sprintf("%s %s %s", n.Kind, n.User, n.Object))
+		got = append(got, fmt.Sprintf("%s %s%s %s", n.Kind, n.User, n.Group, n.Object))
 	}
 	want := []string{
+		"existing-access devs-OWNER RoleBinding team-OWNER/old",
 		"clusterrole-missing alice@OWNER ClusterRole no-such-OWNER",
 		"existing-access alice@OWNER ClusterRoleBinding old-OWNER",
-		"existing-access alice@OWNER RoleBinding team-OWNER/old",
 		"namespace-missing alice@OWNER Namespace nowhere-OWNER",
 	}
 	if strings.Join(got, "\n") != strings.ReplaceAll(strings.Join(want, "\n"), "OWNER", f.owner) {
