@@ -77,7 +77,7 @@ func (d *differ) verdict(u inventory.User, entry LedgerEntry, meta CredentialMet
 	case rec == nil && d.o.State != nil && d.names[u.Name]:
 		return []Reason{LedgerMissing}, ""
 	case rec == nil, rec.State == Lapsed:
-		return []Reason{NewUser}, d.foreign(u.Name, meta)
+		return []Reason{NewUser}, foreign(u.Name, meta)
 	case rec.State == Removing && rec.Reason == string(UntilPassed):
 		return []Reason{Reinstated}, "" // a lapse that was cut off: within the file, it is the same person
 	case rec.State == Removed || rec.State == Removing:
@@ -100,9 +100,9 @@ func (d *differ) returning(name string, rec *Record, meta CredentialMeta) ([]Rea
 	case rec.State == Removing:
 		return []Reason{Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
 	case live:
-		return []Reason{Reinstated}, d.foreign(name, meta)
+		return []Reason{Reinstated}, foreign(name, meta)
 	}
-	return []Reason{NewUser}, d.foreign(name, meta)
+	return []Reason{NewUser}, foreign(name, meta)
 }
 
 // activeVerdict compares an active record with the credential's metadata and the inventory.
@@ -136,7 +136,7 @@ func (d *differ) activeVerdict(u inventory.User, rec *Record, meta CredentialMet
 }
 
 // foreign says that something stands in users/<user> that the ledger knows nothing of, or "".
-func (d *differ) foreign(user string, meta CredentialMeta) string {
+func foreign(user string, meta CredentialMeta) string {
 	if meta.CurrentVersion == 0 {
 		return ""
 	}
@@ -198,7 +198,7 @@ func (d *differ) leaver(name string) {
 	case rec == nil && meta.CurrentVersion > 0:
 		// It may hold the key of somebody who left and whose record was lost: nothing to pass over in silence.
 		s.Reasons = append([]Reason{ForeignCredential}, s.Reasons...)
-		s.Held = d.foreign(name, meta)
+		s.Held = foreign(name, meta)
 		d.step(s)
 	case rec == nil:
 	case meta.CurrentVersion == 0 && (rec.State == Removed || rec.State == Lapsed && d.lapsed[name]):

@@ -72,7 +72,7 @@ func (d *differ) changeReason(p *part, extra []Subject) Reason {
 			return Drifted
 		}
 	}
-	if !d.sameInventory || p.grant.For == ForGroup && d.comings(p) {
+	if !d.sameInventory || p.grant.For == ForGroup && p.waits() {
 		return changed
 	}
 	return Drifted
@@ -84,9 +84,9 @@ func (d *differ) knows(user string) bool {
 	return recorded || d.active[user] || d.lapsed[user]
 }
 
-// comings reports whether all that a part lacks are users whose certificate comes in this run, or whose issue was cut
+// waits reports whether all that a part lacks are users whose certificate comes in this run, or whose issue was cut
 // off before their bindings.
-func (d *differ) comings(p *part) bool {
+func (p *part) waits() bool {
 	return len(p.now) == 0 && len(p.extra) == 0 && len(p.later) > 0
 }
 

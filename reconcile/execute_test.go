@@ -70,12 +70,7 @@ func TestOrderOfRoleChange(t *testing.T) {
 func TestRoleChangeFails(t *testing.T) {
 	w := newWorld(t)
 	w.mustApply(parse(t, team))
-	w.fail = func(call string) error {
-		if strings.HasPrefix(call, "create") {
-			return errBoom
-		}
-		return nil
-	}
+	w.fail = failing("create", errBoom)
 	changed := parse(t, strings.Replace(team, "[admin]}", "[edit]}", 1))
 	o, err := w.apply(changed)
 	if err != nil || !slices.Equal(results(o), []string{"bind alice: failed", "unbind alice: held"}) {
@@ -93,12 +88,7 @@ func TestRoleChangeFails(t *testing.T) {
 func TestGroupRoleChangeFails(t *testing.T) {
 	w := newWorld(t)
 	w.mustApply(parse(t, team+"  - {name: dan, groups: [devs]}\n"))
-	w.fail = func(call string) error {
-		if strings.HasPrefix(call, "create") {
-			return errBoom
-		}
-		return nil
-	}
+	w.fail = failing("create", errBoom)
 	changed := strings.NewReplacer("clusterRoles: [view]", "clusterRoles: [edit]", "name: bob, groups: [devs]", "name: bob").Replace(team)
 	if _, err := w.apply(parse(t, changed)); err != nil {
 		t.Fatal(err)

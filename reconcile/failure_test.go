@@ -79,12 +79,7 @@ func TestFailures(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.fail = func(call string) error {
-				if strings.HasPrefix(call, tt.call) {
-					return tt.err
-				}
-				return nil
-			}
+			w.fail = failing(tt.call, tt.err)
 			o, err := w.apply(parse(t, team))
 			if err != nil {
 				t.Fatal(err)
@@ -113,12 +108,7 @@ func TestFailures(t *testing.T) {
 // TestGroupWithoutTheOneWhoFailed: the group's binding is made for the members who got a credential.
 func TestGroupWithoutTheOneWhoFailed(t *testing.T) {
 	w := newWorld(t)
-	w.fail = func(call string) error {
-		if strings.HasPrefix(call, "issue bob") {
-			return ErrDenied
-		}
-		return nil
-	}
+	w.fail = failing("issue bob", ErrDenied)
 	o, err := w.apply(parse(t, team))
 	if err != nil {
 		t.Fatal(err)
@@ -187,12 +177,7 @@ func TestRemovalFailures(t *testing.T) {
 		t.Run(call, func(t *testing.T) {
 			w := newWorld(t)
 			w.mustApply(parse(t, team))
-			w.fail = func(c string) error {
-				if strings.HasPrefix(c, call) {
-					return errBoom
-				}
-				return nil
-			}
+			w.fail = failing(call, errBoom)
 			o, err := w.apply(inv)
 			if err != nil || o.Failed() == 0 {
 				t.Fatalf("%v, %q", err, results(o))

@@ -100,12 +100,7 @@ func TestLapseCutOff(t *testing.T) {
 			w := newWorld(t)
 			w.mustApply(parse(t, team))
 			w.now = time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
-			w.fail = func(call string) error {
-				if strings.HasPrefix(call, fault) {
-					return errBoom
-				}
-				return nil
-			}
+			w.fail = failing(fault, errBoom)
 			if o, err := w.apply(parse(t, until("2026-03-03"))); err != nil || o.Failed() == 0 {
 				t.Fatal(err, results(o))
 			}
@@ -125,12 +120,7 @@ func TestReinstate(t *testing.T) {
 		t.Run(fault, func(t *testing.T) {
 			w := newWorld(t)
 			w.mustApply(parse(t, team))
-			w.fail = func(call string) error {
-				if strings.HasPrefix(call, fault) {
-					return errBoom
-				}
-				return nil
-			}
+			w.fail = failing(fault, errBoom)
 			if _, err := w.apply(parse(t, without)); err != nil {
 				t.Fatal(err)
 			}

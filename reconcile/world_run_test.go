@@ -11,6 +11,16 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
+// failing answers every call that begins like this with err.
+func failing(prefix string, err error) func(call string) error {
+	return func(call string) error {
+		if strings.HasPrefix(call, prefix) {
+			return err
+		}
+		return nil
+	}
+}
+
 // apply is one run of certsync with the world as everything around it.
 func (w *world) apply(inv *inventory.Inventory) (Outcome, error) {
 	return w.applyWith(inv, 1, func(Plan) error { return nil })

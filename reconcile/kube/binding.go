@@ -49,7 +49,7 @@ func newMeta(b reconcile.Binding) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name:      b.Name,
 		Namespace: b.Namespace,
-		Labels:    map[string]string{reconcile.ManagedByLabel: b.ManagedBy, reconcile.OwnerLabel: b.Owner},
+		Labels:    ourLabels(b.Owner),
 	}
 }
 
