@@ -51,6 +51,7 @@ type Group struct {
 // User is a person with one certificate. Name is its CN, Groups are its O's, all of which are declared.
 type User struct {
 	Name         string
+	Previously   []string // names that the same person had before, none of which is in use
 	Groups       []string
 	ClusterRoles []Grant            // cluster-wide
 	Namespaces   map[string][]Grant // in one namespace, by its name

@@ -19,6 +19,9 @@ type ClusterView struct {
 	Namespaces   map[string]bool // that exist; false for one that is terminating, which accepts no new objects
 	Requests     []Request       // CertificateSigningRequests that carry our labels and have no certificate, the first of them
 	MoreRequests int             // how many there are beside Requests
+
+	Clock      time.Time // the API server's, when it answered; zero: it did not tell
+	Generation int64     // of the state that a run last wrote to the lock; 0: none
 }
 
 // Endpoint is what goes into a kubeconfig to reach the cluster.

@@ -3,6 +3,7 @@ package reconcile
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 )
 
@@ -10,8 +11,28 @@ import (
 // was written; the next run sees what is there now.
 var ErrPrecondition = errors.New("it was changed by someone else meanwhile")
 
-// ErrDenied is wrapped by Issuer.Issue when somebody denied the CertificateSigningRequest.
+// ErrDenied is wrapped by Issuer.Issue when somebody denied the CertificateSigningRequest, and is what a Denial is.
 var ErrDenied = errors.New("the CertificateSigningRequest was denied")
+
+// Denial is wrapped by Issuer.Issue beside ErrDenied: what Kubernetes records of a denial, which does not include by whom.
+type Denial struct {
+	Request string // name of the CertificateSigningRequest
+	Reason  string // of the condition
+	Message string // of the condition
+	At      time.Time
+}
+
+func (d Denial) Error() string {
+	return fmt.Sprintf("CertificateSigningRequest %s was denied at %s: %q (reason %q)",
+		d.Request, d.At.UTC().Format(time.RFC3339), d.Message, d.Reason)
+}
+
+// Is makes a Denial an ErrDenied.
+func (d Denial) Is(target error) bool { return target == ErrDenied }
+
+// ErrNotApproved is wrapped by Issuer.Issue when people were to approve the request and nobody did in time. The request is
+// deleted, and its key is gone with the process.
+var ErrNotApproved = errors.New("nobody approved the CertificateSigningRequest in time")
 
 // ErrNotIssued is wrapped by Issuer.Issue when the signer did not issue in time. It is about the signer, not about the
 // user.

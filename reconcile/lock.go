@@ -1,0 +1,41 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Locker lets one run of an owner write at a time.
+type Locker interface {
+	// Acquire takes the lock. While another run holds it, the error is a Locked.
+	Acquire(ctx context.Context) (Lock, error)
+}
+
+// Lock is held from Acquire to Release, and renewed meanwhile.
+type Lock interface {
+	// Held returns a context that ends with ctx, and with ErrLockLost as its cause when the lock can be relied on no
+	// longer: another took it, or it could not be renewed for 40 s (of the 60 after which others may take it).
+	Held(ctx context.Context) (context.Context, context.CancelFunc)
+	// Record writes the generation of the state to the lock, where the next run finds it (ClusterView.Generation).
+	Record(ctx context.Context, generation int64) error
+	// Release gives the lock up and ends its renewal. One that was lost is left to who has it.
+	Release(ctx context.Context) error
+}
+
+// ErrLockLost is why a context of Lock.Held has ended.
+var ErrLockLost = errors.New("the lock was lost: another run may have begun")
+
+// Locked is why apply did not begin: another run has the lock. Nothing was written.
+type Locked struct {
+	Name    string // of the Lease, as namespace/name
+	Holder  string
+	Held    time.Duration // since that run took it
+	Renewed time.Duration // since that run renewed it last
+}
+
+func (l Locked) Error() string {
+	return fmt.Sprintf("another run holds the lock %s: %q, for %s, renewed %s ago",
+		l.Name, l.Holder, l.Held.Round(time.Second), l.Renewed.Round(time.Second))
+}
