@@ -47,7 +47,7 @@ func Observe(ctx context.Context, owner string, cluster ClusterReader, store Sto
 }
 
 // MakePlan observes and compares. It is all that `plan` does, and how `apply` begins; it is given readers only.
-func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterReader, store StoreReader, l Lifts, now func() time.Time) (Plan, error) {
+func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterReader, store StoreReader, r Rules, now func() time.Time) (Plan, error) {
 	o, err := Observe(ctx, inv.Owner, cluster, store, now)
 	if err != nil {
 		return Plan{}, err
@@ -56,10 +56,10 @@ func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterRead
 		return Plan{}, WithHint(errors.New("users' kubeconfigs need a name for the cluster, and the connection has none"),
 			"set cluster.name in the inventory")
 	}
-	if unknown := l.unknown(inv, o); unknown != nil {
+	if unknown := r.unknown(inv, o); unknown != nil {
 		return Plan{}, unknown
 	}
-	return Diff(inv, o, l), nil
+	return Diff(inv, o, r), nil
 }
 
 // Apply makes a cluster and Vault agree with an inventory.
@@ -69,13 +69,14 @@ type Apply struct {
 	Access      AccessReviewer
 	StoreAccess StoreReviewer
 	Executor    *Executor
-	Self        Identity // who certsync is to the API server
+	Rules       Rules
+	// Hold holds back what guards and conflicts refuse, for those whom it is about, and does the rest.
+	Hold bool
+	// Lock is taken before the first write; nil is for tests of what check-and-set alone holds together.
+	Lock Locker
+	// LockPermissions is what Lock takes in Kubernetes.
+	LockPermissions []Permission
 
-	// Lifts lift conflicts of the plan; AllowEmpty lets an inventory without users take everybody's access.
-	Lifts      Lifts
-	AllowEmpty bool
-	// MoveToThisCluster lets an owner whose state is about another cluster be applied to this one.
-	MoveToThisCluster bool
 	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --yes, --expect
 	// and the question on a terminal.
 	Consent func(Plan) error
@@ -89,27 +90,30 @@ type Outcome struct {
 	Events []Event // empty if there was nothing to do
 }
 
-// Failed counts the steps that did not end well.
+// Failed counts the steps that did not end well. Those that the policy holds do as asked.
 func (o Outcome) Failed() int {
 	n := 0
 	for _, e := range o.Events {
-		if e.Result != Done {
+		if e.Result != Done && !e.byPolicy {
 			n++
 		}
 	}
 	return n
 }
 
-// Do observes, plans, asks, observes and plans again, and carries the plan out. It returns Refused if nothing may be
-// written, and any other error if nothing was written for another reason. Steps that failed are no error: they are in
-// the Outcome, and the other users' steps were done.
+// Do observes, plans, asks, takes the lock, observes and plans again, and carries the plan out. It returns Refused if
+// nothing may be written, Locked while another run writes, and any other error if nothing was written for another reason.
+// Steps that failed are no error: they are in the Outcome, and the other users' steps were done.
 func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, error) {
 	plan, err := a.plan(ctx, inv)
-	if err != nil || !plan.Changes() {
+	if err != nil {
 		return Outcome{Plan: plan}, err
 	}
-	if err := a.guard(inv, plan); err != nil {
-		return Outcome{Plan: plan}, err
+	if refused := a.refusals(plan); len(refused) > 0 {
+		return Outcome{Plan: plan}, Refused{refused}
+	}
+	if !plan.runs() {
+		return Outcome{Plan: plan, Events: a.Executor.holdAll(plan)}, nil
 	}
 	if err := a.permitted(ctx, plan); err != nil {
 		return Outcome{Plan: plan}, err
@@ -120,31 +124,61 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 	if err := a.Consent(plan); err != nil {
 		return Outcome{Plan: plan}, err
 	}
-	again, err := a.plan(ctx, inv)
+	if a.Lock == nil {
+		return a.locked(ctx, ctx, inv, plan, nil)
+	}
+	lock, err := a.Lock.Acquire(ctx)
 	if err != nil {
 		return Outcome{Plan: plan}, err
 	}
-	if again.Digest() != plan.Digest() {
+	defer func() { _ = lock.Release(ctx) }() // if it fails, the lock ends by itself
+	lost, cancel := lock.Held(context.WithoutCancel(ctx))
+	defer cancel()
+	return a.locked(ctx, lost, inv, plan, lock)
+}
+
+// locked is what happens while nobody else writes.
+func (a *Apply) locked(ctx, lost context.Context, inv *inventory.Inventory, shown Plan, lock Lock) (Outcome, error) {
+	both, cancel := afterwards(ctx, lost, 0)
+	defer cancel()
+	again, err := a.plan(both, inv)
+	if err != nil {
+		return Outcome{Plan: shown}, err
+	}
+	if again.Digest() != shown.Digest() {
 		return Outcome{Plan: again}, Refused{[]string{"the cluster or Vault changed since the plan was shown; plan again"}}
 	}
-	if err := a.begin(ctx, again); err != nil {
+	if refused := a.refusals(again); len(refused) > 0 {
+		return Outcome{Plan: again}, Refused{refused}
+	}
+	if err := a.begin(both, again, lock); err != nil {
 		return Outcome{Plan: again}, err
 	}
 	if a.Begin != nil {
 		a.Begin(again)
 	}
-	return Outcome{Plan: again, Events: a.Executor.execute(ctx, again)}, nil
+	return Outcome{Plan: again, Events: a.Executor.execute(ctx, lost, again)}, nil
+}
+
+// refusals is why this plan must not be carried out.
+func (a *Apply) refusals(p Plan) []string {
+	if a.Hold {
+		return p.Forbidden()
+	}
+	return p.Refusals()
 }
 
 func (a *Apply) plan(ctx context.Context, inv *inventory.Inventory) (Plan, error) {
-	return MakePlan(ctx, inv, a.Cluster, a.Store, a.Lifts, a.Executor.Now)
+	return MakePlan(ctx, inv, a.Cluster, a.Store, a.Rules, a.Executor.Now)
 }
 
-// begin writes the state before the first step, check-and-set: of two runs that saw the same state, one fails here.
-func (a *Apply) begin(ctx context.Context, p Plan) error {
+// begin writes the state before the first step, check-and-set: of two runs that saw the same state, one fails here. The
+// lock gets its generation after it, so that it is never ahead of the state of a run that was cut off.
+func (a *Apply) begin(ctx context.Context, p Plan, lock Lock) error {
+	generation := p.generation + 1
 	err := a.Executor.Store.WriteState(ctx, State{
 		FormatVersion: FormatVersion, ClusterUID: p.ClusterUID, InventoryDigest: p.InventoryDigest,
-		Generation: p.generation + 1, RunID: a.Executor.RunID, StartedAt: a.Executor.Now().UTC(), StartedBy: a.Self.Name,
+		Generation: generation, RunID: a.Executor.RunID, StartedAt: a.Executor.Now().UTC(), StartedBy: a.Rules.Self,
 	}, p.stateVersion)
 	if errors.Is(err, ErrPrecondition) {
 		return Refused{[]string{"another run has begun meanwhile; wait for it, then plan again"}}
@@ -152,22 +186,28 @@ func (a *Apply) begin(ctx context.Context, p Plan) error {
 	if err != nil {
 		return fmt.Errorf("recording the start of the run: %w", err)
 	}
+	if lock == nil {
+		return nil
+	}
+	if err := lock.Record(ctx, generation); err != nil {
+		return fmt.Errorf("recording the start of the run at the lock: %w", err)
+	}
 	return nil
 }
 
 // permitted asks Kubernetes and Vault whether everything that the plan needs is allowed, so that a run that cannot end
 // well does not begin.
 func (a *Apply) permitted(ctx context.Context, p Plan) error {
-	denied, err := a.Access.Denied(ctx, p.permissions())
+	denied, err := a.Access.Denied(ctx, append(p.permissions(), a.LockPermissions...))
 	if err != nil {
-		return fmt.Errorf("asking what %q may do: %w", a.Self.Name, err)
+		return fmt.Errorf("asking what %q may do: %w", a.Rules.Self, err)
 	}
 	var lacks []string
 	for _, d := range denied {
 		lacks = append(lacks, d.String())
 	}
 	if len(lacks) > 0 {
-		return WithHint(fmt.Errorf("%q may not: %s", a.Self.Name, strings.Join(lacks, "; ")),
+		return WithHint(fmt.Errorf("%q may not: %s", a.Rules.Self, strings.Join(lacks, "; ")),
 			"grant it in Kubernetes RBAC to the identity that runs apply; nothing was written")
 	}
 	lacks, err = a.StoreAccess.MissingCapabilities(ctx, p.storeNeeds())

@@ -37,8 +37,8 @@ func TestRefusals(t *testing.T) {
 				_, _ = w.put(w.users, "alice", kvVersion{}, 0)
 				_, _ = w.put(w.users, "bob", kvVersion{}, 0)
 			},
-			want: "refused: user alice: users/alice holds version 1 of a secret that the ledger does not know (look at whose it is; delete it, or name the user otherwise); " +
-				"user bob: users/bob holds version 1 of a secret that the ledger does not know (look at whose it is; delete it, or name the user otherwise)",
+			want: "refused: user alice: users/alice holds version 1 of a secret that the ledger does not know (look at who wrote it; then delete it, or take it over and overwrite it: --adopt users/alice); " +
+				"user bob: users/bob holds version 1 of a secret that the ledger does not know (look at who wrote it; then delete it, or take it over and overwrite it: --adopt users/bob)",
 		},
 		"a permission is missing": {
 			inventory: team,

@@ -15,11 +15,26 @@ import (
 // comes with what was observed, and the same inputs give the same bytes.
 //
 // Per user, credential says what a user in the inventory needs and leaver what is left of one who is not; per binding,
-// bindingDiff compares subjects. Steps that a conflict forbids are in the plan with Held set.
-func Diff(inv *inventory.Inventory, o Observed, l Lifts) Plan {
-	d := newDiffer(inv, o)
-	d.lifts = l
-	for _, u := range inv.Users {
+// grant compares subjects. Steps that a conflict, a guard or the policy forbids are in the plan with Held set, and the
+// others are as they run while those are held: what a guard forbids is found in a first plan, and held in a second.
+func Diff(inv *inventory.Inventory, o Observed, r Rules) Plan {
+	d := newDiffer(inv, o, r)
+	d.compare()
+	if held, guards := d.guard(); held != nil {
+		d = newDiffer(inv, o, r)
+		d.holds = held
+		d.compare()
+		d.plan.guards = guards
+	}
+	d.notes()
+	d.plan.refusals = d.refusals()
+	d.plan.Unchanged = d.unchanged()
+	d.plan.sort()
+	return d.plan
+}
+
+func (d *differ) compare() {
+	for _, u := range d.inv.Users {
 		d.credential(u)
 	}
 	for _, name := range d.known() {
@@ -28,10 +43,7 @@ func Diff(inv *inventory.Inventory, o Observed, l Lifts) Plan {
 		}
 	}
 	d.bindings()
-	d.notes()
-	d.plan.Unchanged = d.unchanged()
 	d.plan.sort()
-	return d.plan
 }
 
 // differ is the state of one Diff. What the observed world says by name is indexed once: a look-up a user must not
@@ -39,13 +51,16 @@ func Diff(inv *inventory.Inventory, o Observed, l Lifts) Plan {
 type differ struct {
 	inv   *inventory.Inventory
 	o     Observed
-	lifts Lifts
+	rules Rules
+	holds *holds // nil: nothing is held yet
 	plan  Plan
 
 	active map[string]bool // users in the inventory whose access has not ended
 	lapsed map[string]bool // users in the inventory whose `until` has passed
 	users  map[string]inventory.User
 	groups map[string]inventory.Group
+	// successor has the name that somebody has now, by the one that they had before.
+	successor map[string]string
 
 	ours    map[string]ourBinding // by Object()
 	planted map[string]Binding    // our name without our labels, by Object()
@@ -69,24 +84,32 @@ type differ struct {
 type ourBinding struct {
 	Binding
 	grant Grant
+	adopt bool // it was planted, and somebody says that it is to be ours
 }
 
-func newDiffer(inv *inventory.Inventory, o Observed) *differ {
+// rightRole reports whether a binding grants what its name says.
+func (b ourBinding) rightRole() bool {
+	return b.RoleRef == RoleRef{Kind: "ClusterRole", Name: b.grant.Role}
+}
+
+func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 	d := &differ{
-		inv: inv, o: o,
+		inv: inv, o: o, rules: r,
 		plan: Plan{
 			Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
 			stateVersion: o.StateVersion, endpoint: endpoint(inv.Cluster, o.Endpoint),
 		},
 		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
-		ours: map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
+		successor: map[string]string{},
+		ours:      map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
 		serves: map[Subject][]Binding{},
 		noted:  map[Note]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
 	}
 	if o.State != nil {
-		d.plan.generation, d.plan.stateCluster = o.State.Generation, o.State.ClusterUID
+		d.plan.generation = o.State.Generation
 		d.sameInventory = o.State.InventoryDigest == d.plan.InventoryDigest
 	}
+	d.plan.generation = max(d.plan.generation, o.Generation) // it only ever rises
 	d.plan.recordState = !d.sameInventory || o.State.ClusterUID != o.ClusterView.UID
 	for _, u := range inv.Users {
 		d.users[u.Name] = u
@@ -94,6 +117,9 @@ func newDiffer(inv *inventory.Inventory, o Observed) *differ {
 			d.lapsed[u.Name] = true
 		} else {
 			d.active[u.Name] = true
+			for _, old := range u.Previously {
+				d.successor[old] = u.Name
+			}
 		}
 	}
 	for _, g := range inv.Groups {
@@ -107,6 +133,10 @@ func newDiffer(inv *inventory.Inventory, o Observed) *differ {
 func (d *differ) index() {
 	for _, b := range d.o.Bindings {
 		ownership, grant := Classify(d.inv.Owner, b)
+		adopt := ownership == Planted && d.rules.adopts(b.adoptName())
+		if adopt {
+			ownership = Ours
+		}
 		if ownership == Ours || ownership == Planted {
 			first := grant
 			first.Part = 1
@@ -114,7 +144,7 @@ func (d *differ) index() {
 		}
 		switch ownership {
 		case Ours:
-			d.ours[b.Object()] = ourBinding{b, grant}
+			d.ours[b.Object()] = ourBinding{b, grant, adopt}
 			for _, s := range b.Subjects {
 				if authorized(s) == UserSubject(s.Name) {
 					d.names[s.Name] = true
@@ -178,6 +208,11 @@ func (d *differ) note(n Note) {
 
 func (d *differ) step(s Step) {
 	s.Reason = s.Reasons[0]
+	if s.Held == "" {
+		if why := d.rules.Policy.holds(s.Action); why != "" {
+			s.Held, s.heldBy = why, byPolicy
+		}
+	}
 	d.plan.Steps = append(d.plan.Steps, s)
 }
 

@@ -113,7 +113,7 @@ func (d *differ) grant(g Grant, users []string, kept map[string]bool) {
 	}
 	planted := false
 	for _, p := range parts {
-		p.keep(missing)
+		d.keep(p, missing)
 		planted = planted || p.planted
 	}
 	for _, u := range users {
@@ -139,13 +139,16 @@ type part struct {
 	planted  bool
 	stay     []Subject // observed subjects that are right
 	extra    []Subject // observed subjects that are not
+	stuck    []Subject // observed subjects that are not, and must not be taken out
 	now      []string  // users to add who hold a credential
 	later    []string  // users to add once theirs is stored
+	// occupied: what is there under another role must not be taken away, so nothing can be made in its place.
+	occupied Step
 }
 
 func (p *part) object() string { return newBinding(p.owner, p.grant, nil).Object() }
 
-func (p *part) size() int { return len(p.stay) + len(p.now) + len(p.later) }
+func (p *part) size() int { return len(p.stay) + len(p.stuck) + len(p.now) + len(p.later) }
 
 // part looks up the binding for g. One of ours with another roleRef than its name says is ended first.
 func (d *differ) part(g Grant, kept map[string]bool) *part {
@@ -156,10 +159,10 @@ func (d *differ) part(g Grant, kept map[string]bool) *part {
 		p.planted = true
 	}
 	if b, ok := d.ours[object]; ok {
-		if b.RoleRef == (RoleRef{Kind: "ClusterRole", Name: g.Role}) && !b.Terminating {
+		if b.rightRole() && !b.Terminating {
 			p.observed = &b
 		} else {
-			d.unbind(b, Drifted)
+			p.occupied = d.unbind(b, Drifted)
 		}
 	}
 	return p
@@ -167,18 +170,71 @@ func (d *differ) part(g Grant, kept map[string]bool) *part {
 
 // keep splits the observed subjects into those that are right and those that are not, and takes the right ones out of
 // missing: a member who is in two parts already is extra in the second.
-func (p *part) keep(missing map[string]bool) {
+func (d *differ) keep(p *part, missing map[string]bool) {
 	if p.observed == nil {
 		return
 	}
+	object := p.observed.Object()
 	for _, s := range p.observed.Subjects {
 		if s == UserSubject(s.Name) && missing[s.Name] {
 			p.stay = append(p.stay, s)
 			delete(missing, s.Name)
+		} else if why, by := d.stuckIn(object, s); why != "" {
+			p.stuck = append(p.stuck, s)
+			d.holdSubject(p.observed, s, why, by)
 		} else {
 			p.extra = append(p.extra, s)
 		}
 	}
+}
+
+// stuckIn says why a subject must not be taken out of a binding, or "".
+func (d *differ) stuckIn(object string, s Subject) (why string, by hold) {
+	if why := d.holds.subject(object, s); why != "" && d.rules.Policy.takes() {
+		return why, byGuard
+	}
+	if s != UserSubject(s.Name) {
+		s.Name = "" // nobody's name
+	}
+	return d.stuck(s.Name)
+}
+
+// holdSubject shows that somebody stays in a binding who should not.
+func (d *differ) holdSubject(b *ourBinding, s Subject, why string, by hold) {
+	step := Step{
+		Action: Update, Object: b.Object(), Reasons: []Reason{d.lossReason(b.grant, s)}, stage: stageChange,
+		Detail: &Detail{Remove: names([]Subject{s})}, binding: &bindingWrite{object: b.Binding, subjects: b.Subjects},
+	}
+	step.hold(why, by)
+	d.step(step.of(b.grant))
+}
+
+// of says for whom a step on a binding is.
+func (s Step) of(g Grant) Step {
+	if g.For == ForGroup {
+		s.Group = g.Subject
+	} else {
+		s.User = g.Subject
+	}
+	return s
+}
+
+// lossReason says why a subject is to be taken out of a binding.
+func (d *differ) lossReason(g Grant, s Subject) Reason {
+	switch {
+	case s != UserSubject(s.Name) || !d.knows(s.Name):
+		return Drifted
+	case d.successor[s.Name] != "":
+		return Renamed
+	case g.For == ForGroup:
+		return MembersChanged
+	}
+	return RolesChanged
+}
+
+// leaves reports whether one of names is to be taken out of a part.
+func (p *part) leaves(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(p.extra, UserSubject(name)) })
 }
 
 // place puts a user into the first part with room, or into a new one with the lowest free number.
@@ -186,7 +242,8 @@ func (d *differ) place(g Grant, user string, parts []*part) []*part {
 	var into *part
 	free := 1
 	for _, p := range parts {
-		if into == nil && p.size() < MaxSubjects {
+		// Who has another name now stays in the part that had the old one, so that one write exchanges the two.
+		if p.size() < MaxSubjects && (into == nil || p.leaves(d.users[user].Previously)) {
 			into = p
 		}
 		if p.grant.Part == free {

@@ -20,6 +20,7 @@ func TestDifferences(t *testing.T) {
 	}
 	tests := map[string]struct {
 		inventory string // default: team
+		rules     Rules
 		world     func(w *world)
 		want      []string
 		notes     []string
@@ -178,6 +179,7 @@ func TestDifferences(t *testing.T) {
 			notes: []string{"inventory-changed", "live-certificate bob"},
 		},
 		"all members of a group leave": {
+			rules:     Rules{MaxRemovals: limit(t, "100%")},
 			inventory: "groups: [{name: devs, clusterRoles: [view], namespaces: {staging: [edit]}}]\nusers: [{name: carol, namespaces: {payments: [edit]}}]",
 			want: []string{
 				"remove alice [not-in-inventory]", "remove bob [not-in-inventory]",
@@ -301,6 +303,7 @@ func TestDifferences(t *testing.T) {
 				tt.inventory = team
 			}
 			inv := parse(t, tt.inventory)
+			w.rules = tt.rules
 			p := w.plan(inv)
 			if diff := cmp.Diff(orEmpty(tt.want), lines(p)); diff != "" {
 				t.Errorf("plan: %s", diff)
@@ -323,6 +326,16 @@ func TestDifferences(t *testing.T) {
 			}
 		})
 	}
+}
+
+// limit is --max-removals.
+func limit(t *testing.T, text string) Limit {
+	t.Helper()
+	var l Limit
+	if err := l.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 func isRefused(err error) bool {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/certsync/certsync/inventory"
@@ -9,53 +10,82 @@ import (
 
 // write turns a part into steps: at most one before the certificates are issued and one after.
 func (d *differ) write(p *part) {
-	subjects := slices.Clone(p.stay)
-	for _, u := range p.now {
-		subjects = append(subjects, UserSubject(u))
-	}
 	exists := p.observed != nil
-	if len(p.extra)+len(p.now) > 0 {
-		switch {
-		case len(subjects) > 0:
-			d.change(p, exists, subjects, stageChange, Detail{Add: p.now, Remove: names(p.extra)}, nil)
-			exists = true
-		case exists:
-			// No binding is kept without subjects: those who come later find none and make it anew.
-			d.unbind(*p.observed, d.changeReason(p, p.extra))
-			exists = false
+	swaps := d.swaps(p)
+	first := slices.Concat(p.stay, p.stuck, users(p.now), users(swapped(swaps)))
+	switch {
+	case len(p.extra)+len(p.now) == 0 && !(exists && p.observed.adopt && len(first) > 0):
+		if exists && len(first)+len(p.later) == 0 {
+			// Somebody emptied it, and whom it was for is blocked.
+			d.unbind(*p.observed, Drifted)
 		}
-	} else if exists && len(subjects) == 0 && len(p.later) == 0 {
-		// Somebody emptied it, and whom it was for is blocked.
-		d.unbind(*p.observed, Drifted)
+	case len(first) > 0:
+		d.change(p, exists, first, stageChange, Detail{Add: p.now, Remove: names(p.extra)}, nil)
+		exists = true
+	case exists:
+		// No binding is kept without subjects: those who come later find none and make it anew.
+		d.unbind(*p.observed, d.changeReason(p, p.extra))
+		exists = false
 	}
 	if len(p.later) > 0 {
-		for _, u := range p.later {
-			subjects = append(subjects, UserSubject(u))
-		}
-		d.change(p, exists, subjects, stageGrant, Detail{Add: p.later}, p.later)
+		last := slices.Concat(p.stay, p.stuck, users(p.now), users(p.later))
+		d.change(p, exists, last, stageGrant, Detail{Add: p.later, Remove: swapped(swaps)}, swaps)
 	}
 }
 
-// change plans one write of a binding: bind if it doesn't exist by then, else update.
-func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, detail Detail, waitsFor []string) {
+// users makes subjects of names.
+func users(names []string) []Subject {
+	var subjects []Subject
+	for _, name := range names {
+		subjects = append(subjects, UserSubject(name))
+	}
+	return subjects
+}
+
+// swaps takes those subjects out of p.extra whose person comes later under another name: one write exchanges the names,
+// and leaves the old one where it is if the new one has no credential by then.
+func (d *differ) swaps(p *part) map[string]string {
+	swaps := map[string]string{}
+	p.extra = slices.DeleteFunc(p.extra, func(s Subject) bool {
+		now := d.successor[s.Name]
+		if s != UserSubject(s.Name) || now == "" || !slices.Contains(p.later, now) {
+			return false
+		}
+		swaps[now] = s.Name
+		return true
+	})
+	return swaps
+}
+
+// swapped lists the old names, sorted.
+func swapped(swaps map[string]string) []string {
+	return slices.Sorted(maps.Values(swaps))
+}
+
+// change plans one write of a binding: bind if it doesn't exist by then, else update. One in the last of the two waits
+// for the users that it adds.
+func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, detail Detail, swaps map[string]string) {
 	s := Step{Action: Update, Object: p.object(), Reasons: []Reason{d.changeReason(p, p.extra)}, stage: at}
 	// For a binding that this run makes first, the executor knows what came of that.
-	s.binding = &bindingWrite{object: newBinding(p.owner, p.grant, nil), subjects: subjects, waitsFor: waitsFor}
+	s.binding = &bindingWrite{object: newBinding(p.owner, p.grant, nil), subjects: subjects, swaps: swaps}
+	if at == stageGrant {
+		s.binding.waitsFor = p.later
+	}
 	if !exists {
 		s.Action = Bind
 	} else if p.observed != nil {
-		s.binding.object = p.observed.Binding
-	}
-	if p.grant.For == ForGroup {
-		s.Group = p.grant.Subject
-		s.Detail = &detail
-	} else {
-		s.User = p.grant.Subject
-		if s.Action == Update {
-			s.Detail = &detail
+		s.binding.object, s.binding.adopt = p.observed.Binding, p.observed.adopt
+		if p.observed.adopt {
+			s.Reasons = []Reason{Adopted}
 		}
 	}
-	d.step(s)
+	if p.grant.For == ForGroup || s.Action == Update {
+		s.Detail = &detail
+	}
+	if !exists {
+		s.hold(p.occupied.Held, p.occupied.heldBy)
+	}
+	d.step(s.of(p.grant))
 }
 
 // changeReason says why a wanted binding is not as it should be. Under the inventory of the last run, and for subjects
@@ -90,37 +120,69 @@ func (p *part) waits() bool {
 	return len(p.now) == 0 && len(p.extra) == 0 && len(p.later) > 0
 }
 
-// unbind ends a binding of ours. One that a finalizer keeps after its subjects were taken out is only noted.
-func (d *differ) unbind(b ourBinding, reason Reason) {
+// unbind ends a binding of ours, and returns the step: when somebody in it must not lose it, that is held. One that a
+// finalizer keeps after its subjects were taken out is only noted.
+func (d *differ) unbind(b ourBinding, reason Reason) Step {
 	if b.Terminating && len(b.Subjects) == 0 {
 		d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it grants nothing"})
-		return
+		return Step{}
 	}
 	s := Step{
 		Action: Unbind, Object: b.Object(), Reasons: []Reason{reason}, stage: stageRetire,
 		binding: &bindingWrite{object: b.Binding},
-	}
-	if b.grant.For == ForGroup {
-		s.Group = b.grant.Subject
-		if len(b.Subjects) > 0 {
-			s.Detail = &Detail{Remove: names(b.Subjects)}
-		}
-	} else {
-		s.User = b.grant.Subject
-		if !d.active[s.User] {
-			s.stage = stageUnbind
-		}
+	}.of(b.grant)
+	if b.grant.For == ForGroup && len(b.Subjects) > 0 {
+		s.Detail = &Detail{Remove: names(b.Subjects)}
+	} else if b.grant.For == ForUser && !d.active[s.User] {
+		s.stage = stageUnbind
 	}
 	if reason == Drifted {
 		s.stage = stageUnbind
 	}
+	if now := d.successor[s.User]; now != "" {
+		s.stage, s.binding.successor = stageRename, now
+	}
+	s.hold(d.holds.binding(b.Object()), byGuard)
+	if stay, why, by := d.mustStay(b); len(stay) == len(b.Subjects) {
+		s.hold(why, by)
+	} else if len(stay) > 0 {
+		d.narrow(b, stay, s)
+		return Step{Held: why, heldBy: by}
+	}
 	d.step(s)
+	return s
+}
+
+// mustStay lists the subjects that must not be taken out of a binding, and why the first of them must not.
+func (d *differ) mustStay(b ourBinding) (stay []Subject, why string, by hold) {
+	for _, s := range b.Subjects {
+		if because, holder := d.stuckIn(b.Object(), s); because != "" {
+			if stay = append(stay, s); why == "" {
+				why, by = because, holder
+			}
+		}
+	}
+	return stay, why, by
+}
+
+// narrow takes the place of an unbind that some of the binding's subjects must not lose: the others do.
+func (d *differ) narrow(b ourBinding, stay []Subject, unbind Step) {
+	for _, s := range stay {
+		why, by := d.stuckIn(b.Object(), s)
+		d.holdSubject(&b, s, why, by)
+	}
+	gone := slices.DeleteFunc(slices.Clone(b.Subjects), func(s Subject) bool { return slices.Contains(stay, s) })
+	unbind.Action, unbind.Detail = Update, &Detail{Remove: names(gone)}
+	unbind.binding.subjects = stay
+	d.step(unbind)
 }
 
 // unwanted says why no grant wants a binding of ours.
 func (d *differ) unwanted(g Grant) Reason {
 	grant, granted := d.granted(g)
 	switch {
+	case g.For == ForUser && d.successor[g.Subject] != "":
+		return Renamed
 	case g.For == ForUser && d.lapsed[g.Subject], granted && d.ended(grant.Until):
 		return UntilPassed
 	case g.For == ForUser && !d.active[g.Subject], g.For == ForGroup && d.groups[g.Subject].Name == "":
@@ -152,18 +214,10 @@ func (d *differ) granted(g Grant) (inventory.Grant, bool) {
 // conflict holds a step on a binding that has our name and not our labels.
 func (d *differ) conflict(b Binding, action Action) {
 	_, g := Classify(d.inv.Owner, b)
-	s := Step{
-		Action: action, Object: b.Object(), Reasons: []Reason{LabelsMissing}, stage: stageChange,
-		Held: fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or label it %s=%s and %s=%s)",
-			ManagedByLabel, ManagedByValue, OwnerLabel, d.inv.Owner),
-		binding: &bindingWrite{object: b},
-	}
-	if g.For == ForGroup {
-		s.Group = g.Subject
-	} else {
-		s.User = g.Subject
-	}
-	d.step(s)
+	s := Step{Action: action, Object: b.Object(), Reasons: []Reason{LabelsMissing}, stage: stageChange, binding: &bindingWrite{object: b}}
+	s.hold(fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or take it over: --adopt %s)",
+		b.adoptName()), byConflict)
+	d.step(s.of(g))
 }
 
 // names is how subjects appear in a plan.

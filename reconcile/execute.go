@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -49,16 +50,20 @@ type Event struct {
 	Error  string    `json:"error,omitempty"`
 	Hint   string    `json:"hint,omitempty"`
 	Note   string    `json:"note,omitempty"` // done, but not quite as asked
+
+	byPolicy bool // held, as was asked for
 }
 
 // run is one execution of one plan.
 type run struct {
 	*Executor
 	plan Plan
+	over func() error // why no step may begin any more, or nil
 
 	mu      sync.Mutex
 	events  []Event
 	failed  map[string]error    // users with a step that did not end well, and why
+	without map[string]error    // users whose credential did not come, and why
 	objects map[string]Binding  // bindings as the last write left them, by Object()
 	broken  map[string]error    // bindings whose last write failed
 	begun   map[string]*leaving // removals whose record says "removing"; nil: that could not be written
@@ -67,13 +72,20 @@ type run struct {
 	ownGrants map[string][]Step
 }
 
-// execute carries out all steps and returns how each ended, in the order in which they did.
-func (x *Executor) execute(ctx context.Context, p Plan) []Event {
+// lastStep is how long the steps that are under way when a run is interrupted may take to end.
+const lastStep = 20 * time.Second
+
+// execute carries out all steps and returns how each ended, in the order in which they did. Once ctx has ended no step
+// begins; those under way have lastStep, unless lost ends, which ends every write at once.
+func (x *Executor) execute(ctx, lost context.Context, p Plan) []Event {
 	r := &run{
 		Executor: x, plan: p,
-		failed: map[string]error{}, objects: map[string]Binding{}, broken: map[string]error{},
+		failed: map[string]error{}, without: map[string]error{}, objects: map[string]Binding{}, broken: map[string]error{},
 		begun: map[string]*leaving{}, ownGrants: map[string][]Step{},
 	}
+	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
+	work, cancel := afterwards(ctx, lost, lastStep)
+	defer cancel()
 	for _, s := range r.at(stageIssue) {
 		r.ownGrants[s.User] = nil
 	}
@@ -82,15 +94,35 @@ func (x *Executor) execute(ctx context.Context, p Plan) []Event {
 			r.ownGrants[s.User] = append(r.ownGrants[s.User], s)
 		}
 	}
-	each(r.Workers, r.at(stageLeave), func(s Step) { r.beginRemoval(ctx, s) })
-	r.stage(ctx, stageUnbind)
-	r.stage(ctx, stageChange)
-	r.stage(ctx, stageRetire)
-	each(r.Workers, r.at(stageLeave), func(s Step) { r.finishRemoval(ctx, s) })
-	r.issueAll(ctx)
-	r.stage(ctx, stageGrant)
-	each(r.Workers, r.at(stageCleanup), func(s Step) { _ = r.attempt(ctx, s, r.purge) })
+	each(r.Workers, r.at(stageLeave), func(s Step) { r.beginRemoval(work, s) })
+	r.stage(work, stageUnbind)
+	r.stage(work, stageChange)
+	r.stage(work, stageRetire)
+	each(r.Workers, r.at(stageLeave), func(s Step) { r.finishRemoval(work, s) })
+	r.issueAll(work)
+	r.stage(work, stageGrant)
+	r.renames(work)
+	each(r.Workers, r.at(stageCleanup), func(s Step) { _ = r.attempt(work, s, r.purge) })
 	return r.events
+}
+
+// holdAll is the end of each step of a plan in which everything is held, without a write.
+func (x *Executor) holdAll(p Plan) []Event {
+	r := &run{Executor: x, plan: p, failed: map[string]error{}, without: map[string]error{}}
+	for _, s := range p.Steps {
+		r.end(s, "", heldBack{errors.New(s.Held)})
+	}
+	return r.events
+}
+
+// afterwards returns a context that ends with lost, and when ctx has ended for as long as grace.
+func afterwards(ctx, lost context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancelCause(lost)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() { stop(); cancel(nil) }
 }
 
 // at lists the steps of a stage.
@@ -119,8 +151,8 @@ func (r *run) attempt(ctx context.Context, s Step, do func(context.Context, Step
 	switch {
 	case s.Held != "":
 		err = heldBack{errors.New(s.Held)}
-	case ctx.Err() != nil:
-		err = heldBack{fmt.Errorf("the run ended before: %w", context.Cause(ctx))}
+	case r.over() != nil:
+		err = heldBack{fmt.Errorf("the run ended before: %w", r.over())}
 	default:
 		note, err = do(ctx, s)
 	}
@@ -137,7 +169,7 @@ func (h heldBack) Unwrap() error { return h.error }
 func (r *run) end(s Step, note string, err error) {
 	e := Event{
 		Time: r.Now().UTC(), Run: r.RunID, User: s.User, Group: s.Group, Action: s.Action, Object: s.Object,
-		Result: Done, Note: note,
+		Result: Done, Note: note, byPolicy: s.heldBy == byPolicy,
 	}
 	if err != nil {
 		e.Result, e.Error, e.Hint = Failed, err.Error(), Hint(err)
@@ -147,7 +179,11 @@ func (r *run) end(s Step, note string, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil && s.User != "" {
+	switch {
+	case err == nil || s.User == "":
+	case s.issue != nil:
+		r.without[s.User] = err
+	case s.heldBy == notHeld || s.heldBy == byConflict:
 		r.failed[s.User] = err
 	}
 	r.events = append(r.events, e)
@@ -156,11 +192,18 @@ func (r *run) end(s Step, note string, err error) {
 	}
 }
 
-// failure returns why a user's earlier step did not end well, or nil.
+// failure returns why an earlier binding or removal of a user's did not end well, or nil.
 func (r *run) failure(user string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.failed[user]
+}
+
+// withoutCredential returns why a user's credential did not come, or nil.
+func (r *run) withoutCredential(user string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.without[user]
 }
 
 // each runs do for all items, at most workers at once, and returns when all have ended.

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,9 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 		return "", heldBack{fmt.Errorf("an earlier write of it failed: %w", earlier)}
 	}
 	w.object = object
+	if err := r.successorFailed(w.successor); err != nil {
+		return "", err
+	}
 	if keep := r.withoutReplacement(s); len(keep) > 0 {
 		return "", r.keep(ctx, w.object, keep)
 	}
@@ -28,6 +32,15 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 	}
 	if len(left) == len(w.waitsFor) && len(left) > 0 {
 		return "", heldBack{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
+	}
+	if w.adopt && (w.object.ManagedBy != ManagedByValue || w.object.Owner != r.plan.Owner) {
+		adopted, err := r.Bindings.AdoptBinding(ctx, w.object, r.plan.Owner)
+		if err := r.wrote(w.object, adopted, err); err != nil {
+			return "", err
+		}
+		if w.object = adopted; slices.Equal(adopted.Subjects, subjects) {
+			return note, nil
+		}
 	}
 	var made Binding
 	if s.Action == Bind {
@@ -71,14 +84,30 @@ func (r *run) keep(ctx context.Context, b Binding, subjects []Subject) error {
 // arrived returns the subjects to write, without the users whose credential did not come, and who these are.
 func (r *run) arrived(w bindingWrite) (subjects []Subject, left []string) {
 	for _, u := range w.waitsFor {
-		if r.failure(u) != nil {
+		if r.withoutCredential(u) != nil {
 			left = append(left, u)
 		}
 	}
 	subjects = slices.DeleteFunc(slices.Clone(w.subjects), func(s Subject) bool {
 		return s == UserSubject(s.Name) && slices.Contains(left, s.Name)
 	})
+	for _, u := range left {
+		if old := w.swaps[u]; old != "" {
+			subjects = append(subjects, UserSubject(old))
+		}
+	}
 	return subjects, left
+}
+
+// successorFailed holds back what the old name of somebody should lose who has no access under the new one yet.
+func (r *run) successorFailed(now string) error {
+	if now == "" {
+		return nil
+	}
+	if err := cmp.Or(r.withoutCredential(now), r.failure(now)); err != nil {
+		return heldBack{fmt.Errorf("%s, who had this name before, has not all of the access yet", now)}
+	}
+	return nil
 }
 
 // written returns a binding as an earlier step of this run left it, so that its resourceVersion is the right
@@ -90,7 +119,7 @@ func (r *run) written(b Binding) (Binding, error) {
 		return b, err
 	}
 	if left, ok := r.objects[b.Object()]; ok && left.UID != "" {
-		b.UID, b.ResourceVersion, b.Subjects = left.UID, left.ResourceVersion, left.Subjects
+		b.UID, b.ResourceVersion, b.Subjects, b.ManagedBy, b.Owner = left.UID, left.ResourceVersion, left.Subjects, left.ManagedBy, left.Owner
 	}
 	return b, nil
 }

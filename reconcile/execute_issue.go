@@ -59,7 +59,7 @@ func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error
 		switch {
 		case err == nil:
 			return steps[i+1:], nil
-		case errors.Is(err, ErrNotIssued), errors.Is(err, ErrNotTrusted), i+1 == maxCanaries, ctx.Err() != nil:
+		case errors.Is(err, ErrNotIssued), errors.Is(err, ErrNotTrusted), i+1 == maxCanaries, r.over() != nil:
 			return steps[i+1:], fmt.Errorf("none of the first certificates of the run came to be, see %s", s.User)
 		}
 	}
@@ -100,6 +100,9 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 			return "", err
 		}
 		issued, err := r.Issuer.Issue(ctx, CertificateRequest{User: s.User, CSR: csr, Expiration: is.spec.expiration, Within: within})
+		if errors.Is(err, ErrDenied) {
+			err = errors.Join(err, r.recordDenial(ctx, s, err))
+		}
 		if err != nil {
 			return "", fmt.Errorf("issuing a certificate: %w", err)
 		}
@@ -115,6 +118,22 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 		}
 		return is.spec.shortened(leaf, now), r.store(ctx, s, issued, leaf, key.pem)
 	}
+}
+
+// recordDenial keeps the next runs from asking again. What the user holds from before goes on living, and being known.
+func (r *run) recordDenial(ctx context.Context, s Step, denied error) error {
+	rec := Record{FormatVersion: FormatVersion, User: s.User, Kubeconfig: s.issue.spec.kubeconfig}
+	if s.issue.record != nil {
+		rec = *s.issue.record
+	}
+	rec.State, rec.Since, rec.Reason = Denied, r.Now().UTC(), denied.Error()
+	if d := (Denial{}); errors.As(denied, &d) {
+		rec.Reason = d.Error()
+	}
+	if _, err := r.Store.WriteRecord(ctx, rec, s.issue.recordVersion); err != nil {
+		return fmt.Errorf("recording the denial: %w", err)
+	}
+	return nil
 }
 
 // store writes the ledger, then the credential, then destroys what the credential replaces.
@@ -191,7 +210,7 @@ func (is *issuance) replaced() []int {
 func (r *run) grantOwn(ctx context.Context, user string) {
 	for _, s := range r.ownGrants[user] {
 		_ = r.attempt(ctx, s, func(ctx context.Context, s Step) (string, error) {
-			if r.failure(user) != nil {
+			if r.withoutCredential(user) != nil {
 				return "", heldBack{errors.New("no binding without a credential")}
 			}
 			return r.bind(ctx, s)

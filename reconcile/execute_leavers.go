@@ -10,7 +10,7 @@ import (
 // of their own: a crash leaves a record that says "removing", and the next run goes on. If the record cannot be written,
 // the bindings go all the same: it still says "active", and the next run removes the rest.
 func (r *run) beginRemoval(ctx context.Context, s Step) {
-	if s.Held != "" || ctx.Err() != nil {
+	if s.Held != "" || r.over() != nil || r.successorFailed(s.leave.successor) != nil {
 		return // finishRemoval reports it
 	}
 	l := *s.leave
@@ -45,6 +45,19 @@ func (r *run) hasBegun(user string) (l *leaving, tried bool) {
 	return l, tried
 }
 
+// renames ends the old names of those who have their access under a new one.
+func (r *run) renames(ctx context.Context) {
+	all := r.at(stageRename)
+	leave := slices.DeleteFunc(slices.Clone(all), func(s Step) bool { return s.leave == nil })
+	each(r.Workers, leave, func(s Step) { r.beginRemoval(ctx, s) })
+	each(r.Workers, all, func(s Step) {
+		if s.leave == nil {
+			_ = r.attempt(ctx, s, r.bind)
+		}
+	})
+	each(r.Workers, leave, func(s Step) { r.finishRemoval(ctx, s) })
+}
+
 // finishRemoval deletes the credential and closes the record: with no certificate left to account for, by deleting it.
 // The credential goes even if a binding could not be deleted; the record then stays at "removing".
 func (r *run) finishRemoval(ctx context.Context, s Step) {
@@ -55,6 +68,9 @@ func (r *run) finishRemoval(ctx context.Context, s Step) {
 }
 
 func (r *run) remove(ctx context.Context, s Step) (string, error) {
+	if err := r.successorFailed(s.leave.successor); err != nil {
+		return "", err
+	}
 	l, _ := r.hasBegun(s.User)
 	if l.credential.CurrentVersion > 0 {
 		if err := r.Store.DeleteCredential(ctx, s.User, l.credential.CurrentVersion); err != nil {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,9 @@ func TestFailures(t *testing.T) {
 				}
 			}
 			w.fail = nil
+			if errors.Is(tt.err, ErrDenied) {
+				w.rules.Retry = []string{"alice", "bob", "carol"}
+			}
 			w.mustApply(parse(t, team))
 			sameBindings(t, settled, w)
 			if p := w.plan(parse(t, team)); p.Changes() {
@@ -213,7 +217,7 @@ func TestInterrupted(t *testing.T) {
 	x := Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: func() time.Time { return w.now }, Workers: 1}
 	p := w.plan(parse(t, team))
 	w.calls = nil
-	o := Outcome{Plan: p, Events: x.execute(ctx, p)}
+	o := Outcome{Plan: p, Events: x.execute(ctx, context.Background(), p)}
 	if len(o.Events) != len(p.Steps) {
 		t.Errorf("%d events for %d steps", len(o.Events), len(p.Steps))
 	}

@@ -3,62 +3,163 @@ package reconcile
 import (
 	"fmt"
 	"slices"
-
-	"github.com/certsync/certsync/inventory"
+	"time"
 )
 
-// Lifts are the names for which somebody lifts a conflict. The zero value lifts none.
-type Lifts struct {
-	// Reinstate has users who were removed and come back: each is said to be the same person, so that the certificates
-	// which they still hold do no harm.
-	Reinstate []string
+// maxClockSkew is how far the local clock may be from the API server's: `until`, renewals and quarantines hang on it.
+const maxClockSkew = 2 * time.Minute
+
+// hold is why a step is kept from running.
+type hold int
+
+const (
+	notHeld    hold = iota
+	byConflict      // something stands in its way that is not certsync's
+	byGuard         // it would take away what must not be taken away; Plan.guards says so too
+	byPolicy        // --policy; neither refuses a run nor fails it
+	byRename        // the name that somebody has now is held; what refuses that is said there
+)
+
+// holds is what a guard keeps from being taken away, and why.
+type holds struct {
+	everybody string
+	users     map[string]string             // nothing of theirs goes
+	bindings  map[string]string             // by Object(): stay as they are bound
+	subjects  map[string]map[Subject]string // by Object(): stay subjects
 }
 
-// UnknownName is a lift for a name that stands nowhere: a typing error, which would else lift nothing in silence.
-type UnknownName struct{ Flag, Name string }
-
-func (u UnknownName) Error() string {
-	return fmt.Sprintf("%s %q: neither inventory nor ledger knows that name", u.Flag, u.Name)
+// user says why nothing may be taken from a user, or "".
+func (h *holds) user(name string) string {
+	switch {
+	case h == nil:
+		return ""
+	case h.everybody != "":
+		return h.everybody
+	}
+	return h.users[name]
 }
 
-// unknown returns an UnknownName for the first lift that is one, or nil.
-func (l Lifts) unknown(inv *inventory.Inventory, o Observed) error {
-	for _, name := range l.Reinstate {
-		_, recorded := o.Ledger[name]
-		if !recorded && !slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name }) {
-			return UnknownName{"--reinstate", name}
+// binding says why a binding must stay, or "".
+func (h *holds) binding(object string) string {
+	switch {
+	case h == nil:
+		return ""
+	case h.everybody != "":
+		return h.everybody
+	}
+	return h.bindings[object]
+}
+
+// subject says why a subject must stay in a binding, or "".
+func (h *holds) subject(object string, s Subject) string {
+	if why := h.binding(object); why != "" || h == nil {
+		return why
+	}
+	if why := h.subjects[object][s]; why != "" {
+		return why
+	}
+	if s == UserSubject(s.Name) {
+		return h.user(s.Name)
+	}
+	return ""
+}
+
+// refusals are what forbids every write, whatever --hold says: the plan was made from the wrong world.
+func (d *differ) refusals() []string {
+	var r []string
+	add := func(format string, args ...any) { r = append(r, fmt.Sprintf(format, args...)) }
+	state, bound := d.o.State, len(d.ours)+len(d.planted)
+	if d.o.Clock.IsZero() {
+		add("the API server does not say what time it is, and ends and renewals hang on the time (is there a proxy that takes the Date header out?)")
+	} else if skew := d.o.At.Sub(d.o.Clock); skew.Abs() > maxClockSkew {
+		add("the clock here and the API server's are %s apart, and ends and renewals hang on the time (set the clock)", skew.Abs().Round(time.Second))
+	}
+	switch {
+	case state == nil && d.rules.NewLedger:
+	case state == nil && bound > 0:
+		add("the cluster has %d bindings of owner %s, and Vault no state: is it the right Vault, mount and prefix? (--new-ledger)", bound, d.inv.Owner)
+	case state == nil && d.o.Generation > 0:
+		add("owner %s has been applied to this cluster (generation %d), and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)",
+			d.inv.Owner, d.o.Generation)
+	case state == nil:
+	case state.ClusterUID != d.o.ClusterView.UID && !d.rules.MoveToThisCluster:
+		add("owner %s belongs to another cluster (its kube-system has UID %s, this one's %s): every credential would be replaced (--move-to-this-cluster)",
+			d.inv.Owner, state.ClusterUID, d.o.ClusterView.UID)
+	case state.ClusterUID == d.o.ClusterView.UID && state.Generation < d.o.Generation && !d.rules.AcceptRollback:
+		add("Vault's state is of generation %d, and the last run wrote %d: was Vault restored from a backup? (--accept-rollback)",
+			state.Generation, d.o.Generation)
+	}
+	if d.rules.Drift && !d.sameInventory {
+		add("this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
+	}
+	return r
+}
+
+// guard looks at a plan that nothing was held in and returns what must be held, with a message for each guard, or nil.
+func (d *differ) guard() (*holds, []string) {
+	h := &holds{users: map[string]string{}, bindings: map[string]string{}, subjects: map[string]map[Subject]string{}}
+	var messages []string
+	if !d.rules.Policy.takes() {
+		return nil, nil
+	}
+	if len(d.inv.Users) == 0 && !d.rules.AllowEmpty {
+		h.everybody = "the inventory has no users: everybody would lose access (--allow-empty)"
+		return h, []string{h.everybody}
+	}
+	t := d.takings()
+	for _, name := range sortedSet(append(slices.Clone(d.rules.Protect), d.rules.Self)) {
+		if loss := t.loss(name); loss != "" {
+			why := fmt.Sprintf("would %s %q, who is protected (--protect)", loss, name)
+			if name == d.rules.Self {
+				why = fmt.Sprintf("would %s %q, who runs this apply (have somebody else apply it; --protect does the same for others)", loss, name)
+			}
+			h.users[name] = why
+			messages = append(messages, why)
 		}
 	}
-	return nil
+	if len(d.inv.Users) > 0 {
+		messages = append(messages, d.tooMany(t, h)...)
+	}
+	if len(messages) == 0 {
+		return nil, nil
+	}
+	return h, messages
 }
 
-// guard looks at the whole plan before the first write and reports everything that forbids it at once.
-func (a *Apply) guard(inv *inventory.Inventory, p Plan) error {
-	var violations []string
-	if len(inv.Users) == 0 && !a.AllowEmpty {
-		violations = append(violations, "the inventory has no users: everybody would lose access (--allow-empty)")
+// tooMany holds what goes over --max-removals.
+func (d *differ) tooMany(t takings, h *holds) []string {
+	var messages []string
+	limit := d.rules.MaxRemovals
+	over := func(doing, of string, taken, total int) string {
+		if taken <= limit.allowed(total) {
+			return ""
+		}
+		why := fmt.Sprintf("would %s %d of %d %s, more than %s (--max-removals)", doing, taken, total, of, limit)
+		messages = append(messages, why)
+		return why
 	}
-	if p.stateCluster != "" && p.stateCluster != p.ClusterUID && !a.MoveToThisCluster {
-		violations = append(violations, fmt.Sprintf(
-			"owner %s belongs to another cluster (its kube-system has UID %s, this one's %s): every credential would be replaced (--move-to-this-cluster)",
-			p.Owner, p.stateCluster, p.ClusterUID))
+	if why := over("remove", "users", len(t.users), t.activeUsers); why != "" {
+		for _, u := range t.users {
+			h.users[u] = why
+		}
 	}
-	for _, s := range p.Held() {
-		violations = append(violations, fmt.Sprintf("%s: %s", s.subject(), s.Held))
+	// What one person loses is not what this guard is for, however many bindings it is: "at least 1" is about people.
+	onePerson := len(t.people) <= 1 && limit.allowed(1) >= 1
+	if onePerson {
+		return messages
 	}
-	if len(violations) > 0 {
-		return Refused{violations}
+	if why := over("delete", "bindings", len(t.bindings), t.allBindings); why != "" {
+		for _, object := range t.bindings {
+			h.bindings[object] = why
+		}
 	}
-	return nil
-}
-
-// subject is what a step is about, for a message.
-func (s Step) subject() string {
-	switch {
-	case s.Object != "":
-		return s.Object
-	case s.User != "":
-		return "user " + s.User
+	if why := over("take", "subjects out of their bindings", len(t.subjects), t.allSubjects); why != "" {
+		for _, s := range t.subjects {
+			if h.subjects[s.object] == nil {
+				h.subjects[s.object] = map[Subject]string{}
+			}
+			h.subjects[s.object][s.subject] = why
+		}
 	}
-	return "group " + s.Group
+	return messages
 }

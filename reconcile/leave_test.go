@@ -26,15 +26,15 @@ func TestQuarantine(t *testing.T) {
 	if diff := cmp.Diff([]string{"issue bob [new-user] held"}, lines(w.plan(parse(t, team)))); diff != "" {
 		t.Errorf("while the certificate lives: %s", diff)
 	}
-	w.lifts.Reinstate = []string{"bob"}
+	w.rules.Reinstate = []string{"bob"}
 	if got := lines(w.plan(parse(t, team))); !slices.Contains(got, "reissue bob [reinstated]") {
 		t.Errorf("reinstated: %q", got)
 	}
-	w.lifts.Reinstate = []string{"bobby"}
+	w.rules.Reinstate = []string{"bobby"}
 	if _, err := w.apply(parse(t, team)); !errors.As(err, new(UnknownName)) {
 		t.Errorf("a name that stands nowhere: %v", err)
 	}
-	w.lifts = Lifts{}
+	w.rules = Rules{}
 	w.now = w.now.Add(169 * time.Hour)
 	if got := lines(w.plan(parse(t, team))); !slices.Contains(got, "issue bob [new-user]") {
 		t.Errorf("after it has expired: %q", got)
@@ -128,9 +128,9 @@ func TestReinstate(t *testing.T) {
 			if _, err := w.apply(parse(t, team)); !isRefused(err) {
 				t.Errorf("without --reinstate: %v", err)
 			}
-			w.lifts.Reinstate = []string{"bob", "alice"} // alice needs nothing: ignored
+			w.rules.Reinstate = []string{"bob", "alice"} // alice needs nothing: ignored
 			w.mustApply(parse(t, team))
-			w.lifts = Lifts{}
+			w.rules = Rules{}
 			if p := w.plan(parse(t, team)); p.Changes() {
 				t.Errorf("left: %q", lines(p))
 			}

@@ -45,6 +45,9 @@ var issuePermissions = []Permission{
 func (p Plan) permissions() []Permission {
 	needed := map[Permission]bool{}
 	for _, s := range p.Steps {
+		if s.Held != "" {
+			continue
+		}
 		if s.issue != nil {
 			for _, perm := range issuePermissions {
 				needed[perm] = true
@@ -79,6 +82,9 @@ func (p Plan) permissions() []Permission {
 func (p Plan) storeNeeds() StoreNeeds {
 	var n StoreNeeds
 	for _, s := range p.Steps {
+		if s.Held != "" {
+			continue
+		}
 		switch s.Action {
 		case Issue, Renew, Reissue:
 			n.Record = append(n.Record, s.User)

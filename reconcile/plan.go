@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -34,6 +35,8 @@ const (
 	LedgerUnreadable    Reason = "ledger-unreadable"
 	LedgerMissing       Reason = "ledger-missing"
 	Reinstated          Reason = "reinstated"
+	Renamed             Reason = "renamed"
+	Retried             Reason = "retried"
 	ForeignCredential   Reason = "foreign-credential"
 	CredentialMissing   Reason = "credential-missing"
 	GroupsChanged       Reason = "groups-changed"
@@ -48,6 +51,7 @@ const (
 	MembersChanged      Reason = "members-changed"
 	Drifted             Reason = "drifted"
 	LabelsMissing       Reason = "labels-missing"
+	Adopted             Reason = "adopted"
 	CertificatesExpired Reason = "certificates-expired"
 	OldVersions         Reason = "old-versions"
 )
@@ -61,8 +65,9 @@ type Step struct {
 	Reasons []Reason `json:"reasons"`
 	Object  string   `json:"object,omitempty"`
 	Detail  *Detail  `json:"detail,omitempty"`
-	Held    string   `json:"held,omitempty"` // why a guard or conflict keeps the step from running
+	Held    string   `json:"held,omitempty"` // why a guard, a conflict or the policy keeps the step from running
 
+	heldBy  hold
 	stage   stage
 	issue   *issuance
 	leave   *leaving
@@ -99,6 +104,7 @@ const (
 	UntilSoon          NoteKind = "until-soon"
 	TooShort           NoteKind = "too-short"
 	RenewBeforeTooLong NoteKind = "renew-before-too-long"
+	RequestDenied      NoteKind = "request-denied"
 )
 
 // Note is something that a reader of the plan should know.
@@ -121,24 +127,59 @@ type Plan struct {
 	Unchanged       int // users of the inventory that no step names
 
 	stateVersion int
-	stateCluster string // UID of the cluster that the state is about; "": no state
-	generation   int64  // of the state that was observed
-	recordState  bool   // the inventory is another one than the state says
+	generation   int64    // of the state or the lock that was observed, whichever is higher
+	recordState  bool     // the inventory is another one than the state says
+	refusals     []string // what forbids every write
+	guards       []string // why steps are held by a guard
 	endpoint     Endpoint
 }
 
 // Changes reports whether apply would write anything.
 func (p Plan) Changes() bool { return len(p.Steps) > 0 || p.recordState }
 
-// Held lists the steps that a conflict keeps from running.
+// Held lists the steps that are kept from running, but for those that the policy holds, see HeldByPolicy.
 func (p Plan) Held() []Step {
-	var held []Step
+	return p.which(func(s Step) bool { return s.Held != "" && s.heldBy != byPolicy })
+}
+
+// HeldByPolicy lists the steps that --policy keeps from running.
+func (p Plan) HeldByPolicy() []Step {
+	return p.which(func(s Step) bool { return s.heldBy == byPolicy })
+}
+
+func (p Plan) which(is func(Step) bool) []Step {
+	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !is(s) })
+}
+
+// runs reports whether any step is not held, or the state is to be written.
+func (p Plan) runs() bool {
+	return p.recordState || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == "" })
+}
+
+// Forbidden lists what forbids every write, whatever the run may hold back.
+func (p Plan) Forbidden() []string { return p.refusals }
+
+// Refusals lists why apply refuses this plan, each with what lifts it: what forbids every write, what guards found, and
+// each step that a conflict holds. With --hold only the first kind counts.
+func (p Plan) Refusals() []string {
+	all := slices.Concat(p.refusals, p.guards)
 	for _, s := range p.Steps {
-		if s.Held != "" {
-			held = append(held, s)
+		if s.Held != "" && s.heldBy == byConflict {
+			all = append(all, fmt.Sprintf("%s: %s", s.subject(), s.Held))
 		}
 	}
-	return held
+	return all
+}
+
+// subject is what a step is about, for a message.
+func (s Step) subject() string {
+	switch {
+	case s.Object != "":
+		return s.Object
+	case s.User != "":
+		return "user " + s.User
+	}
+	return "group " + s.Group
 }
 
 // Summary counts the steps by action, the held ones once more as "held", and the users without a step as "unchanged".
@@ -195,9 +236,10 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Digest          string         `json:"digest"`
 		Changes         bool           `json:"changes"`
 		Summary         map[string]int `json:"summary"`
+		Refusals        []string       `json:"refusals,omitempty"` // why apply would refuse it
 		Steps           []Step         `json:"steps"`
 		Notes           []Note         `json:"notes"`
-	}{FormatVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.Changes(), p.Summary(),
+	}{FormatVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.Changes(), p.Summary(), p.Refusals(),
 		orEmpty(p.Steps), orEmpty(p.Notes)})
 }
 

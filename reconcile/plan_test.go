@@ -72,11 +72,11 @@ func TestSameBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, _ := json.Marshal(Diff(inv, o, Lifts{}))
+	first, _ := json.Marshal(Diff(inv, o, Rules{}))
 	for range 20 {
 		rand.Shuffle(len(o.Bindings), func(i, j int) { o.Bindings[i], o.Bindings[j] = o.Bindings[j], o.Bindings[i] })
 		rand.Shuffle(len(inv.Users), func(i, j int) { inv.Users[i], inv.Users[j] = inv.Users[j], inv.Users[i] })
-		again, _ := json.Marshal(Diff(inv, o, Lifts{}))
+		again, _ := json.Marshal(Diff(inv, o, Rules{}))
 		if diff := cmp.Diff(string(first), string(again)); diff != "" {
 			t.Fatal(diff)
 		}

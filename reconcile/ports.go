@@ -60,11 +60,14 @@ type StoreReader interface {
 // is to go and to come is worked out anew from what is there then. Delete asks for the UID alone for the same reason,
 // and takes the subjects out of a binding that a finalizer keeps.
 //
-// Create and Update return what the API server made of it.
+// Create, Update and Adopt return what the API server made of it.
 type BindingWriter interface {
 	CreateBinding(ctx context.Context, b Binding) (Binding, error)
 	UpdateBinding(ctx context.Context, b Binding, subjects []Subject) (Binding, error)
 	DeleteBinding(ctx context.Context, b Binding) error // a binding that is gone already is no error
+	// AdoptBinding gives a binding the labels of an owner, if it is at b.UID and b.ResourceVersion: what was looked at is
+	// what is adopted. Otherwise it fails with ErrPrecondition.
+	AdoptBinding(ctx context.Context, b Binding, owner string) (Binding, error)
 }
 
 // Issuer turns a PKCS#10 request into a certificate.

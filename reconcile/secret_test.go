@@ -179,7 +179,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, Grant{}, Request{},
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
 		Identity{}, Permission{}, StoreNeeds{}, CertificateRequest{User: "alice"}, Issued{Chain: []byte(record.Certificates[0].Certificate)},
-		Refused{}, Lifts{}, UnknownName{}, Denial{}, Locked{}, *x, Apply{Cluster: w, Store: w, Access: w, StoreAccess: w, Executor: x},
+		Refused{}, Rules{}, UnknownName{}, Denial{}, Locked{}, Limit{}, *x, Apply{Cluster: w, Store: w, Access: w, StoreAccess: w, Executor: x},
 	}
 	names := map[string]bool{}
 	for _, v := range exported {

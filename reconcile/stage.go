@@ -14,6 +14,7 @@ const (
 	stageRetire               // what those replaced
 	stageIssue                // canary, issue, renew, reissue
 	stageGrant                // bindings and subjects for those whose credential is now stored
+	stageRename               // the old names of people who have their access under a new one
 	stageCleanup              // purge
 )
 
@@ -32,6 +33,7 @@ type leaving struct {
 	credential    CredentialMeta
 	final         RecordState // Removed, or Lapsed
 	reason        Reason
+	successor     string // the name that the same person has now; "": nobody's
 }
 
 // bindingWrite is what the executor needs for bind, unbind and update: the object as it was observed (or as it will be
@@ -42,4 +44,11 @@ type bindingWrite struct {
 	// waitsFor are the users among the added subjects who get their credential in this run: who does not get one is
 	// left out.
 	waitsFor []string
+	// swaps has the old names that make room for new ones in waitsFor, by these. Who does not get a credential under the
+	// new name stays under the old one.
+	swaps map[string]string
+	// successor is the name under which a subject has its access now, and without which it keeps this binding; "": nobody.
+	successor string
+	// adopt: the binding gets our labels first.
+	adopt bool
 }

@@ -28,8 +28,10 @@ func (w *world) apply(inv *inventory.Inventory) (Outcome, error) {
 
 func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
 	w.calls = nil
+	rules := w.rules
+	rules.Self = "certsync"
 	a := Apply{
-		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Self: Identity{Name: "certsync"}, Lifts: w.lifts,
+		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.hold,
 		Executor: &Executor{
 			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
@@ -55,7 +57,7 @@ func (w *world) mustApply(inv *inventory.Inventory) Outcome {
 
 func (w *world) plan(inv *inventory.Inventory) Plan {
 	w.t.Helper()
-	p, err := MakePlan(context.Background(), inv, w, w, w.lifts, func() time.Time { return w.now })
+	p, err := MakePlan(context.Background(), inv, w, w, w.rules, func() time.Time { return w.now })
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -34,6 +34,7 @@ type world struct {
 	caKey    crypto.Signer
 	ca       *x509.Certificate
 
+	generation   int64 // what the lock says
 	state        *State
 	stateVersion int
 	ledger       map[string]*secret
@@ -46,8 +47,9 @@ type world struct {
 	sign func(*x509.Certificate)
 	// login changes who the API server takes a new certificate for.
 	login func(Identity) (Identity, error)
-	// lifts are the flags of the next run.
-	lifts Lifts
+	// rules are the flags of the next run.
+	rules Rules
+	hold  bool
 	// lacks is what the reviewers say.
 	lacks      []Permission
 	storeLacks []string
@@ -108,7 +110,8 @@ func (w *world) ObserveCluster(_ context.Context, _ string) (ClusterView, error)
 	if err := w.call("observe cluster"); err != nil {
 		return ClusterView{}, err
 	}
-	v := ClusterView{UID: "cluster-1", Endpoint: w.endpoint, ClusterRoles: w.roles, Namespaces: w.spaces, Requests: w.requests}
+	v := ClusterView{UID: "cluster-1", Endpoint: w.endpoint, ClusterRoles: w.roles, Namespaces: w.spaces, Requests: w.requests,
+		Clock: w.now, Generation: w.generation}
 	for _, b := range w.bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)
 		v.Bindings = append(v.Bindings, b)
@@ -144,6 +147,21 @@ func (w *world) UpdateBinding(_ context.Context, b Binding, subjects []Subject) 
 		subjects = Rebase(b.Subjects, subjects, has.Subjects)
 	}
 	has.Subjects, has.ResourceVersion = slices.Clone(subjects), w.next()
+	w.bindings[b.Object()] = has
+	return has, nil
+}
+
+func (w *world) AdoptBinding(_ context.Context, b Binding, owner string) (Binding, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.call("adopt %s", b.Object()); err != nil {
+		return Binding{}, err
+	}
+	has, ok := w.bindings[b.Object()]
+	if !ok || has.UID != b.UID || has.ResourceVersion != b.ResourceVersion {
+		return Binding{}, fmt.Errorf("adopting %s: %w", b.Object(), ErrPrecondition)
+	}
+	has.ManagedBy, has.Owner, has.ResourceVersion = ManagedByValue, owner, w.next()
 	w.bindings[b.Object()] = has
 	return has, nil
 }

@@ -18,13 +18,12 @@ import (
 type applyCmd struct {
 	inventoryFlags
 	serverFlags
-	liftFlags
-	Yes               bool       `short:"y" help:"Do not ask."`
-	Expect            planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
-	Output            string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
-	MaxInFlight       int        `default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
-	MoveToThisCluster bool       `help:"Let an owner whose last run was on another cluster be applied to this one; every credential is made anew."`
-	AllowEmpty        bool       `help:"Let an inventory without users take everybody's access."`
+	ruleFlags
+	Yes         bool       `short:"y" help:"Do not ask."`
+	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
+	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
+	MaxInFlight int        `default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
+	Hold        bool       `help:"Hold back what a guard or a conflict refuses, for those whom it is about, and do everything else."`
 }
 
 // Help is shown below the flags.
@@ -72,8 +71,8 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 		}
 	}
 	apply := &reconcile.Apply{
-		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor, Self: self,
-		Lifts: c.lifts(), AllowEmpty: c.AllowEmpty, MoveToThisCluster: c.MoveToThisCluster,
+		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor,
+		Rules: c.rules(self), Hold: c.Hold,
 		Consent: func(plan reconcile.Plan) error { return c.consent(ctx, p, plan) },
 		Begin:   func(plan reconcile.Plan) { progress.begin(len(plan.Steps)) },
 	}

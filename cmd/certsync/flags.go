@@ -29,13 +29,6 @@ func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	return inv, err
 }
 
-// liftFlags lift conflicts, each for the name that it is given.
-type liftFlags struct {
-	Reinstate []string `placeholder:"NAME" help:"Who was removed and comes back is the same person, who may still hold certificates from before. Repeatable."`
-}
-
-func (f liftFlags) lifts() reconcile.Lifts { return reconcile.Lifts{Reinstate: f.Reinstate} }
-
 // serverFlags say which cluster and which part of Vault.
 type serverFlags struct {
 	Kubeconfig  string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`

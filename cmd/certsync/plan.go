@@ -11,7 +11,7 @@ import (
 type planCmd struct {
 	inventoryFlags
 	serverFlags
-	liftFlags
+	ruleFlags
 	Output           string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
 	DetailedExitcode bool   `help:"Exit 2 if there is something to do."`
 }
@@ -36,7 +36,11 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	plan, err := reconcile.MakePlan(ctx, inv, cluster, store, c.lifts(), time.Now)
+	self, err := cluster.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	plan, err := reconcile.MakePlan(ctx, inv, cluster, store, c.rules(self), time.Now)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,9 @@ func planText(plan reconcile.Plan, c palette) []byte {
 	fmt.Fprintf(&b, "%s %s\n", c.bold("Plan for "+plan.Owner+":"), counts(plan))
 	section(&b, c, plan, "People", func(s reconcile.Step) string { return s.User })
 	section(&b, c, plan, "Groups", func(s reconcile.Step) string { return s.Group })
-	heldText(&b, c, plan)
+	refusedText(&b, c, plan)
+	heldText(&b, c, "Held: apply refuses until these are settled; --hold does the rest", plan.Held(), plan)
+	heldText(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
 	if len(plan.Notes) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
 		for _, n := range plan.Notes {
@@ -108,16 +110,29 @@ func together[T any](items []T, key func(T) string) [][]T {
 	return groups
 }
 
-// heldText prints the steps that a conflict forbids, and how to settle it.
-func heldText(b *bytes.Buffer, c palette, plan reconcile.Plan) {
-	held := plan.Held()
+// refusedText prints what forbids the whole plan, and how to lift it.
+func refusedText(b *bytes.Buffer, c palette, plan reconcile.Plan) {
+	if len(plan.Forbidden()) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", c.bold(c.red("Refused: apply writes nothing")))
+	for _, why := range plan.Forbidden() {
+		b.WriteString(fill("  ! ", clean(why)))
+	}
+}
+
+// heldText prints the steps that are kept from running, with the reason once for all that have the same.
+func heldText(b *bytes.Buffer, c palette, title string, held []reconcile.Step, plan reconcile.Plan) {
 	if len(held) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s\n", c.bold(c.red("Held: apply refuses until these are settled")))
+	fmt.Fprintf(b, "\n%s\n", c.bold(c.red(title)))
 	for _, same := range together(held, func(s reconcile.Step) string { return s.Held }) {
 		for _, s := range same {
 			fmt.Fprintf(b, "  %s %s: %s %s\n", c.red("!"), name(cmp.Or(s.User, s.Group)), s.Action, what(plan, s))
+			if s.Group != "" && s.Detail != nil {
+				b.WriteString(members(c.green("+"), s.Detail.Add) + members(c.red("-"), s.Detail.Remove))
+			}
 		}
 		b.WriteString(fill("    ", clean(same[0].Held)))
 	}

@@ -137,7 +137,7 @@ const hostile = "eve\x1b[2J\x1b[31m\u202e\u009b1m\r\nPlan for prod-eu: nothing t
 func plans(t *testing.T) map[string]reconcile.Plan {
 	inv := parse(t, team)
 	diff := func(text string, o reconcile.Observed) reconcile.Plan {
-		return reconcile.Diff(parse(t, text), o, reconcile.Lifts{})
+		return reconcile.Diff(parse(t, text), o, reconcile.Rules{})
 	}
 	many := "defaults: {renewBefore: 33%}\ngroups: [{name: developers, clusterRoles: [view]}]\nusers:\n"
 	for n := range 45 {

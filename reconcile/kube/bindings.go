@@ -69,6 +69,30 @@ func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subje
 	}
 }
 
+// AdoptBinding puts our labels on a binding that is as it was observed, and changes nothing else.
+func (w *Bindings) AdoptBinding(ctx context.Context, b reconcile.Binding, owner string) (reconcile.Binding, error) {
+	doing := "adopting " + b.Object()
+	if err := observed(b); err != nil {
+		return reconcile.Binding{}, fmt.Errorf("%s: %w", doing, err)
+	}
+	var p labelsPatch
+	p.Metadata.UID, p.Metadata.ResourceVersion, p.Metadata.Labels = b.UID, b.ResourceVersion, ourLabels(owner)
+	made, err := w.send(ctx, w.mergePatch(b, p))
+	if err != nil {
+		return reconcile.Binding{}, w.failed(doing, b, err)
+	}
+	return *made, nil
+}
+
+// labelsPatch is a JSON merge patch with the same preconditions as a subjectsPatch.
+type labelsPatch struct {
+	Metadata struct {
+		UID             string            `json:"uid"`
+		ResourceVersion string            `json:"resourceVersion"`
+		Labels          map[string]string `json:"labels"`
+	} `json:"metadata"`
+}
+
 // subjectsPatch is a JSON merge patch. The API server refuses it when the object is not at that resourceVersion; an
 // object made anew under the same name never is, and has another uid besides.
 type subjectsPatch struct {
@@ -82,11 +106,15 @@ type subjectsPatch struct {
 func (w *Bindings) patch(ctx context.Context, b reconcile.Binding, version string, subjects []reconcile.Subject) (*reconcile.Binding, error) {
 	p := subjectsPatch{Subjects: toSubjects(subjects)}
 	p.Metadata.UID, p.Metadata.ResourceVersion = b.UID, version
-	body, err := json.Marshal(p)
+	return w.send(ctx, w.mergePatch(b, p))
+}
+
+func (w *Bindings) mergePatch(b reconcile.Binding, patch any) *rest.Request {
+	body, err := json.Marshal(patch)
 	if err != nil {
-		return nil, err
+		panic(err) // strings only
 	}
-	return w.send(ctx, w.request("PATCH", b).SetHeader("Content-Type", string(types.MergePatchType)).Name(b.Name).Body(body))
+	return w.request("PATCH", b).SetHeader("Content-Type", string(types.MergePatchType)).Name(b.Name).Body(body)
 }
 
 // DeleteBinding deletes the object with that UID, whatever was done to it since: who may patch a binding must not be able

@@ -251,3 +251,39 @@ func TestDeleteTakesSubjectsOut(t *testing.T) {
 		t.Errorf("sent %+v", sent)
 	}
 }
+
+func TestAdoptBinding(t *testing.T) {
+	planted := wide()
+	planted.ManagedBy, planted.Owner = "", ""
+	t.Run("the labels are all that is sent, at the version that was looked at", func(t *testing.T) {
+		s := newServer(t)
+		s.routes["PATCH "+widePath+"/"+wideName] = answers(http.StatusOK, kept(wide()))
+		s.begin()
+		got, err := s.cluster().Bindings().AdoptBinding(t.Context(), planted, "prod-eu")
+		if err != nil || got.Owner != "prod-eu" || got.ManagedBy != "certsync" || got.ResourceVersion != "57" {
+			t.Errorf("%+v, %v", got, err)
+		}
+		var sent map[string]any
+		if err := json.Unmarshal([]byte(s.called("PATCH")[0].body), &sent); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]any{"metadata": map[string]any{"uid": "u1", "resourceVersion": "41",
+			"labels": map[string]any{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}}}
+		if diff := cmp.Diff(want, sent); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("one that was changed since is another one", func(t *testing.T) {
+		s := newServer(t)
+		s.routes["PATCH "+widePath+"/"+wideName] = answers(http.StatusConflict, &apierrors.NewConflict(rbacv1.Resource("clusterrolebindings"), wideName, errors.New("changed")).ErrStatus)
+		s.begin()
+		if _, err := s.cluster().Bindings().AdoptBinding(t.Context(), planted, "prod-eu"); !errors.Is(err, reconcile.ErrPrecondition) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("one that was never observed is not written", func(t *testing.T) {
+		if _, err := (&Bindings{}).AdoptBinding(t.Context(), reconcile.Binding{Name: "x"}, "prod-eu"); err == nil {
+			t.Error("it was")
+		}
+	})
+}

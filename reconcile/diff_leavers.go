@@ -1,0 +1,108 @@
+package reconcile
+
+import (
+	"fmt"
+	"time"
+)
+
+// leaver decides what is left to do for a user who is not in the inventory, or whose time has passed:
+//
+//	ledger record                  | verdict
+//	unreadable                     | conflict
+//	active, denied, suspended      | remove
+//	lapsed                         | remove (not within the file: it has lapsed already)
+//	removing                       | remove: the last run was cut off
+//	none, but a binding of ours    | remove, if there is a credential: the record is lost (needs the state)
+//	none otherwise                 | conflict, if there is a credential
+//	removed, a credential          | remove: another run, which did not know, stored it
+//	removed, a certificate lives   | a note until when
+//	removed, all expired           | purge
+//
+// --adopt users/NAME lifts the conflicts. Somebody who has another name now leaves when that has its access.
+func (d *differ) leaver(name string) {
+	entry, meta := d.o.Ledger[name], d.o.Credentials[name]
+	l := &leaving{record: entry.Record, recordVersion: entry.Version, credential: meta, final: Removed, reason: NotInInventory}
+	if d.lapsed[name] {
+		l.final, l.reason = Lapsed, UntilPassed
+	}
+	s := Step{User: name, Action: Remove, stage: stageLeave, leave: l}
+	if now := d.successor[name]; now != "" {
+		l.reason, l.successor, s.stage = Renamed, now, stageRename
+	}
+	s.Reasons = []Reason{l.reason}
+	why, by := d.stuck(name)
+	s.hold(why, by)
+	rec := entry.Record
+	switch {
+	case entry.Problem != "":
+		s.Reasons = append([]Reason{LedgerUnreadable}, s.Reasons...)
+		s.hold(d.conflicting(name, fmt.Sprintf("ledger/%s is no record of this user: %s", name, entry.Problem)), byConflict)
+		d.step(s)
+	case rec == nil && meta.CurrentVersion > 0 && d.names[name] && d.o.State != nil:
+		d.note(Note{User: name, Kind: UnknownCertificate,
+			Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"})
+		d.step(s)
+	case rec == nil && meta.CurrentVersion > 0:
+		// It may hold the key of somebody who left and whose record was lost: nothing to pass over in silence.
+		s.Reasons = append([]Reason{ForeignCredential}, s.Reasons...)
+		s.hold(d.foreign(name, meta), byConflict)
+		d.step(s)
+	case rec == nil:
+	case meta.CurrentVersion == 0 && (rec.State == Removed || rec.State == Lapsed && d.lapsed[name]):
+		d.remains(name, entry)
+	default:
+		d.liveCertificate(name, rec)
+		d.step(s)
+	}
+}
+
+// stuck says why nothing may be taken from a user, or "".
+func (d *differ) stuck(user string) (why string, by hold) {
+	now := d.successor[user]
+	switch guarded := d.holds.user(user); {
+	case !d.rules.Policy.takes():
+		return d.rules.Policy.holds(Unbind), byPolicy
+	case guarded != "":
+		return guarded, byGuard
+	case now != "" && !d.stays[now] && (d.blocked[now] || d.issues[now] == ""):
+		return fmt.Sprintf("%s keeps the access until %s has it, which is the same person's name now", user, now), byRename
+	}
+	return "", notHeld
+}
+
+// remains accounts for one who has left already.
+func (d *differ) remains(name string, entry LedgerEntry) {
+	_, live := entry.Record.liveUntil(d.o.At)
+	if live {
+		d.liveCertificate(name, entry.Record)
+		return
+	}
+	d.step(Step{User: name, Action: Purge, Reasons: []Reason{CertificatesExpired}, stage: stageCleanup,
+		leave: &leaving{record: entry.Record, recordVersion: entry.Version}})
+}
+
+// liveCertificate notes until when a leaver's last certificate lives.
+func (d *differ) liveCertificate(name string, rec *Record) {
+	if until, live := rec.liveUntil(d.o.At); live {
+		d.note(Note{User: name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(
+			"without bindings of certsync's, but a certificate that the API server accepts until %s", until.Format(time.RFC3339))})
+	}
+}
+
+// purgeActive clears what an active user's good credential has left behind.
+func (d *differ) purgeActive(user string, entry LedgerEntry, meta CredentialMeta) {
+	s := Step{User: user, Action: Purge, stage: stageCleanup,
+		leave: &leaving{record: entry.Record, recordVersion: entry.Version, credential: meta}}
+	for _, c := range entry.Record.Certificates {
+		if c.Status != Current && !c.NotAfter.After(d.o.At) {
+			s.Reasons = []Reason{CertificatesExpired}
+		}
+	}
+	if old := meta.Older(); len(old) > 0 {
+		s.Reasons = append(s.Reasons, OldVersions)
+		s.Detail = &Detail{Versions: old}
+	}
+	if len(s.Reasons) > 0 {
+		d.step(s)
+	}
+}

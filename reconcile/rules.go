@@ -1,0 +1,154 @@
+package reconcile
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// Rules are what is asked of a run beyond the inventory: what it must not do, and which refusals somebody lifts, each for
+// one thing. The zero value lifts nothing.
+type Rules struct {
+	// Reinstate has users who were removed and come back: each is said to be the same person, so that the certificates
+	// which they still hold do no harm.
+	Reinstate []string
+	// Retry has users whose CertificateSigningRequest was denied, and who are to get another.
+	Retry []string
+	// Adopt has what stands at certsync's names and is not certsync's, to be taken over: "users/NAME",
+	// "ClusterRoleBinding/NAME" or "RoleBinding/NAMESPACE/NAME".
+	Adopt []string
+	// AllowEmpty lets an inventory without users take everybody's access.
+	AllowEmpty bool
+	// MoveToThisCluster lets an owner whose state is about another cluster be applied to this one.
+	MoveToThisCluster bool
+	// NewLedger lets an owner begin without a state although the cluster has bindings or a generation of theirs.
+	NewLedger bool
+	// AcceptRollback takes a state that is older than the one that a run last wrote.
+	AcceptRollback bool
+
+	// MaxRemovals is how much may be taken away at once; the zero Limit is 25%.
+	MaxRemovals Limit
+	// Protect has users from whom nothing is taken, beside Self, who runs certsync.
+	Protect []string
+	Self    string
+	// Drift refuses an inventory that is not the one of the last run.
+	Drift bool
+	// Policy keeps kinds of steps from running.
+	Policy Policy
+}
+
+// Policy says what a run may do. Steps that it may not are held, and neither refuse a run nor fail it.
+type Policy string
+
+// The policies. The empty one is Sync.
+const (
+	Sync       Policy = "sync"        // everything
+	UpsertOnly Policy = "upsert-only" // issue, renew, reissue, bind, and add subjects
+	CreateOnly Policy = "create-only" // issue and bind
+)
+
+// holds says why the policy keeps an action that takes nothing away from running, or "".
+func (p Policy) holds(a Action) string {
+	creates := a == Issue || a == Bind
+	upserts := creates || a == Renew || a == Reissue || a == Update
+	if p == CreateOnly && !creates || p == UpsertOnly && !upserts {
+		return "not with --policy=" + string(p)
+	}
+	return ""
+}
+
+// takes reports whether the policy lets anything be taken away.
+func (p Policy) takes() bool { return p != UpsertOnly && p != CreateOnly }
+
+// Limit is how much may be taken away at once: a number, or a share of what there is, which is at least one unless it is
+// 0%. The zero value is 25%.
+type Limit struct {
+	n       int
+	percent bool
+	given   bool
+}
+
+const defaultPercent = 25
+
+var limitForm = regexp.MustCompile(`^[0-9]{1,9}%?$`)
+
+// UnmarshalText reads "5" or "25%".
+func (l *Limit) UnmarshalText(text []byte) error {
+	digits, percent := strings.CutSuffix(string(text), "%")
+	n, err := strconv.Atoi(digits)
+	if err != nil || !limitForm.Match(text) || percent && n > 100 {
+		return errors.New("a number such as 5, or a share up to 100% such as 25%, is wanted")
+	}
+	*l = Limit{n: n, percent: percent, given: true}
+	return nil
+}
+
+// String is the limit as it is written: 5, or 25%.
+func (l Limit) String() string {
+	switch {
+	case !l.given:
+		return strconv.Itoa(defaultPercent) + "%"
+	case l.percent:
+		return strconv.Itoa(l.n) + "%"
+	}
+	return strconv.Itoa(l.n)
+}
+
+// allowed is how many of total may be taken away.
+func (l Limit) allowed(total int) int {
+	switch {
+	case !l.given:
+		return max(1, total*defaultPercent/100)
+	case l.percent && l.n > 0:
+		return max(1, total*l.n/100)
+	}
+	return l.n // 0% too
+}
+
+// UnknownName is a name on the command line that stands nowhere: a typing error, which would else lift or protect nothing
+// in silence.
+type UnknownName struct{ Flag, Name string }
+
+func (u UnknownName) Error() string {
+	return fmt.Sprintf("%s %q: neither inventory, ledger nor cluster knows that name", u.Flag, u.Name)
+}
+
+// unknown returns an UnknownName for the first name that is one, or nil.
+func (r Rules) unknown(inv *inventory.Inventory, o Observed) error {
+	known := func(name string) bool {
+		_, recorded := o.Ledger[name]
+		_, stored := o.Credentials[name]
+		return recorded || stored ||
+			slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name || slices.Contains(u.Previously, name) }) ||
+			slices.ContainsFunc(o.Bindings, func(b Binding) bool { return slices.Contains(b.Subjects, UserSubject(name)) })
+	}
+	for _, flag := range []struct {
+		name  string
+		names []string
+	}{{"--reinstate", r.Reinstate}, {"--retry", r.Retry}, {"--protect", r.Protect}} {
+		for _, name := range flag.names {
+			if !known(name) {
+				return UnknownName{flag.name, name}
+			}
+		}
+	}
+	for _, name := range r.Adopt {
+		user, ok := strings.CutPrefix(name, "users/")
+		if ok && known(user) || !ok && slices.ContainsFunc(o.Bindings, func(b Binding) bool { return b.adoptName() == name }) {
+			continue
+		}
+		return UnknownName{"--adopt", name}
+	}
+	return nil
+}
+
+// adopts reports whether somebody takes responsibility for what stands there.
+func (r Rules) adopts(name string) bool { return slices.Contains(r.Adopt, name) }
+
+// adoptName is how --adopt names a binding.
+func (b Binding) adoptName() string { return strings.Replace(b.Object(), " ", "/", 1) }

@@ -1,0 +1,194 @@
+package reconcile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+)
+
+// takings is what a plan takes away, as far as --max-removals and --protect look at it. What was decided before does not
+// count: ends by `until`, the moves of a rename, a removal that was cut off. Nor does what comes back in the same plan: a
+// binding that another one replaces for the same subject in the same namespace. A removed user counts once, as a user,
+// and not again with their bindings.
+type takings struct {
+	users       []string // removed, who were active
+	activeUsers int
+
+	bindings    []string // deleted, by Object()
+	allBindings int
+
+	subjects    []entry // taken out of a binding
+	allSubjects int
+
+	// people has those who lose a binding or their place in one, and are not among users.
+	people map[string]bool
+
+	before, after map[string]map[place]bool // what bindings of ours give to each user
+	gone          map[string]bool           // users who are removed, whether that counts or not
+	narrowed      map[string]bool           // users whose next certificate lacks a group of this one's
+}
+
+// entry is a subject in a binding.
+type entry struct {
+	object  string
+	subject Subject
+}
+
+// place is a role in a namespace, or cluster-wide.
+type place struct{ namespace, role string }
+
+// takings works out what d.plan takes away.
+func (d *differ) takings() takings {
+	t := takings{people: map[string]bool{}, before: map[string]map[place]bool{}, after: map[string]map[place]bool{},
+		gone: map[string]bool{}, narrowed: map[string]bool{}}
+	for _, e := range d.o.Ledger {
+		if e.Record != nil && (e.Record.State == Active || e.Record.State == Denied) {
+			t.activeUsers++
+		}
+	}
+	removed := map[string]bool{}
+	for _, s := range d.plan.Steps {
+		switch {
+		case s.Held != "":
+		case s.Action == Remove:
+			t.gone[s.User] = true
+			if rec := s.leave.record; rec != nil && rec.State != Removing && s.Reason == NotInInventory {
+				removed[s.User] = true
+				t.users = append(t.users, s.User)
+			}
+		case s.Action == Reissue && slices.Contains(s.Reasons, GroupsChanged):
+			t.narrowed[s.User] = slices.ContainsFunc(s.issue.record.current().Groups, func(g string) bool {
+				return !slices.Contains(s.issue.spec.groups, g)
+			})
+		}
+	}
+	after := d.bindingsAfter()
+	d.taken(&t, after, func(name string) bool { return removed[name] || d.decided(name) })
+	for _, b := range after {
+		if g, ok := ParseBindingName(d.inv.Owner, b.Namespace, b.Name); ok {
+			for _, s := range b.Subjects {
+				give(t.after, s.Name, g)
+			}
+		}
+	}
+	return t
+}
+
+// decided reports whether a user's loss was decided before this plan.
+func (d *differ) decided(name string) bool {
+	rec := d.o.Ledger[name].Record
+	return d.lapsed[name] || d.successor[name] != "" || rec != nil && rec.State == Removing
+}
+
+// bindingsAfter is each binding of ours once the plan is carried out, by Object().
+func (d *differ) bindingsAfter() map[string]Binding {
+	after := map[string]Binding{}
+	for object, b := range d.ours {
+		after[object] = b.Binding
+	}
+	for _, s := range d.plan.Steps { // sorted: in the order of the run
+		switch {
+		case s.Held != "" || s.binding == nil:
+		case s.Action == Unbind:
+			delete(after, s.Object)
+		default:
+			b := s.binding.object
+			b.Subjects = s.binding.subjects
+			after[s.Object] = b
+		}
+	}
+	return after
+}
+
+// taken compares the bindings of ours before and after. One under another role than its name says is mended, not taken.
+func (d *differ) taken(t *takings, after map[string]Binding, excused func(name string) bool) {
+	replaced := d.replacements(after)
+	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
+		b := d.ours[object]
+		if b.Terminating || !b.rightRole() {
+			continue
+		}
+		t.allBindings++
+		left, stays := after[object]
+		counts := stays || d.unwanted(b.grant) != UntilPassed && !takeOne(replaced, b.grant)
+		lost, pardoned := false, false
+		for _, s := range b.Subjects {
+			known := s == UserSubject(s.Name) && d.accountable(s.Name)
+			if known {
+				t.allSubjects++
+				give(t.before, s.Name, b.grant)
+			}
+			switch {
+			case stays && slices.Contains(left.Subjects, s), !counts:
+			case known && excused(s.Name):
+				pardoned = true
+			case known:
+				lost = true
+				t.people[s.Name] = true
+				t.subjects = append(t.subjects, entry{object, s})
+			case !stays:
+				t.people[s.String()] = true
+			}
+		}
+		if !stays && counts && (lost || !pardoned) {
+			t.bindings = append(t.bindings, object)
+		}
+	}
+}
+
+// replacements counts the bindings that come to be, by whom they are for and where.
+func (d *differ) replacements(after map[string]Binding) map[Grant]int {
+	n := map[Grant]int{}
+	for object, b := range after {
+		_, ours := d.ours[object]
+		if g, ok := ParseBindingName(d.inv.Owner, b.Namespace, b.Name); ok && !ours {
+			n[whose(g)]++
+		}
+	}
+	return n
+}
+
+// takeOne takes one of the bindings that come to be for one that goes.
+func takeOne(replaced map[Grant]int, g Grant) bool {
+	if replaced[whose(g)] == 0 {
+		return false
+	}
+	replaced[whose(g)]--
+	return true
+}
+
+// whose is a grant without the role: for whom, and where.
+func whose(g Grant) Grant { return Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace} }
+
+// accountable reports whether somebody is, or was, a user of this owner's. Whom certsync never served it takes out of
+// its bindings as drift, and no number of them keeps it from doing so.
+func (d *differ) accountable(user string) bool {
+	_, stored := d.o.Credentials[user]
+	return stored || d.knows(user)
+}
+
+// loss says what a plan takes from a user, as a verb with its preposition, or "".
+func (t takings) loss(name string) string {
+	if t.gone[name] {
+		return "remove"
+	}
+	lost := slices.SortedFunc(maps.Keys(t.before[name]), func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.role, b.role))
+	})
+	for _, p := range lost {
+		if !t.after[name][p] && !t.after[name][place{role: p.role}] {
+			return "take " + Grant{Namespace: p.namespace, Role: p.role}.String() + " from"
+		}
+	}
+	if t.narrowed[name] {
+		return "take a group from"
+	}
+	return ""
+}
+
+func give(to map[string]map[place]bool, user string, g Grant) {
+	if to[user] == nil {
+		to[user] = map[place]bool{}
+	}
+	to[user][place{g.Namespace, g.Role}] = true
+}
