@@ -94,8 +94,8 @@ func (d *differ) changeReason(p *part, extra []Subject) Reason {
 	changed := RolesChanged
 	if p.grant.For == ForGroup && p.observed != nil {
 		changed = MembersChanged
-	} else if r, ok := d.issues[p.grant.Subject]; ok && r == NewUser && p.grant.For == ForUser {
-		return NewUser
+	} else if r, ok := d.issues[p.grant.Subject]; ok && (r == NewUser || r == Renamed) && p.grant.For == ForUser {
+		return r
 	}
 	for _, s := range extra {
 		if s != UserSubject(s.Name) || !d.knows(s.Name) {

@@ -31,7 +31,7 @@ func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Pl
 	rules := w.rules
 	rules.Self = "certsync"
 	a := Apply{
-		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.hold,
+		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.hold, Lock: w,
 		Executor: &Executor{
 			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",

@@ -35,6 +35,7 @@ type world struct {
 	ca       *x509.Certificate
 
 	generation   int64 // what the lock says
+	skew         time.Duration
 	state        *State
 	stateVersion int
 	ledger       map[string]*secret
@@ -100,7 +101,7 @@ func (w *world) next() string {
 // writes lists the calls that changed something.
 func (w *world) writes() []string {
 	return slices.DeleteFunc(slices.Clone(w.calls), func(c string) bool {
-		return strings.HasPrefix(c, "observe") || strings.HasPrefix(c, "review")
+		return strings.HasPrefix(c, "observe") || strings.HasPrefix(c, "review") || c == "lock"
 	})
 }
 
@@ -111,7 +112,7 @@ func (w *world) ObserveCluster(_ context.Context, _ string) (ClusterView, error)
 		return ClusterView{}, err
 	}
 	v := ClusterView{UID: "cluster-1", Endpoint: w.endpoint, ClusterRoles: w.roles, Namespaces: w.spaces, Requests: w.requests,
-		Clock: w.now, Generation: w.generation}
+		Clock: w.now.Add(w.skew), Generation: w.generation}
 	for _, b := range w.bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)
 		v.Bindings = append(v.Bindings, b)
@@ -236,6 +237,26 @@ func (w *world) Authenticate(_ context.Context, chain []byte, _ Secret) (Identit
 func (w *world) Kubeconfig(e Endpoint, user string, _ []byte, _ Secret) (Secret, error) {
 	return NewSecret([]byte(e.Server + " " + user)), nil
 }
+
+// Acquire makes the world the lock as well: nobody else runs.
+func (w *world) Acquire(context.Context) (Lock, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w, w.call("lock")
+}
+
+func (w *world) Held(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+
+func (w *world) Record(_ context.Context, generation int64) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.generation = generation
+	return nil
+}
+
+func (w *world) Release(context.Context) error { return nil }
 
 func (w *world) Denied(context.Context, []Permission) ([]Permission, error) {
 	w.mu.Lock()
