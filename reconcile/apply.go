@@ -125,7 +125,7 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 		return Outcome{Plan: plan}, err
 	}
 	if a.Lock == nil {
-		return a.locked(ctx, ctx, inv, plan, nil)
+		return a.locked(ctx, context.WithoutCancel(ctx), inv, plan, nil)
 	}
 	lock, err := a.Lock.Acquire(ctx)
 	if err != nil {

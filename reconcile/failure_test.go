@@ -1,13 +1,11 @@
 package reconcile
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -202,30 +200,6 @@ func TestRemovalFailures(t *testing.T) {
 			}
 		})
 	}
-}
-
-// TestInterrupted: a run whose context has ended starts nothing more and says so for every step.
-func TestInterrupted(t *testing.T) {
-	w := newWorld(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	w.fail = func(call string) error {
-		if strings.HasPrefix(call, "store alice") {
-			cancel()
-		}
-		return nil
-	}
-	x := Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: func() time.Time { return w.now }, Workers: 1}
-	p := w.plan(parse(t, team))
-	w.calls = nil
-	o := Outcome{Plan: p, Events: x.execute(ctx, context.Background(), p)}
-	if len(o.Events) != len(p.Steps) {
-		t.Errorf("%d events for %d steps", len(o.Events), len(p.Steps))
-	}
-	if last := w.calls[len(w.calls)-1]; last != "store alice" {
-		t.Errorf("after the interruption: %q", w.calls)
-	}
-	w.fail = nil
-	w.mustApply(parse(t, team))
 }
 
 // sameBindings compares all but what the server numbers and the order in which people came.

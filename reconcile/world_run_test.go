@@ -27,6 +27,10 @@ func (w *world) apply(inv *inventory.Inventory) (Outcome, error) {
 }
 
 func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
+	return w.applyIn(context.Background(), inv, workers, consent)
+}
+
+func (w *world) applyIn(ctx context.Context, inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
 	w.calls = nil
 	rules := w.rules
 	rules.Self = "certsync"
@@ -37,7 +41,7 @@ func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Pl
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
 		},
 	}
-	return a.Do(context.Background(), inv)
+	return a.Do(ctx, inv)
 }
 
 // mustApply fails the test unless everything was done.

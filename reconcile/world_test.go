@@ -36,6 +36,7 @@ type world struct {
 
 	generation   int64 // what the lock says
 	skew         time.Duration
+	lose         context.CancelCauseFunc // takes the lock away
 	state        *State
 	stateVersion int
 	ledger       map[string]*secret
@@ -101,7 +102,7 @@ func (w *world) next() string {
 // writes lists the calls that changed something.
 func (w *world) writes() []string {
 	return slices.DeleteFunc(slices.Clone(w.calls), func(c string) bool {
-		return strings.HasPrefix(c, "observe") || strings.HasPrefix(c, "review") || c == "lock"
+		return strings.HasPrefix(c, "observe") || strings.HasPrefix(c, "review") || strings.HasSuffix(c, "lock")
 	})
 }
 
@@ -246,7 +247,9 @@ func (w *world) Acquire(context.Context) (Lock, error) {
 }
 
 func (w *world) Held(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithCancel(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	w.lose = cancel
+	return ctx, func() { cancel(nil) }
 }
 
 func (w *world) Record(_ context.Context, generation int64) error {
@@ -256,7 +259,11 @@ func (w *world) Record(_ context.Context, generation int64) error {
 	return nil
 }
 
-func (w *world) Release(context.Context) error { return nil }
+func (w *world) Release(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.call("unlock")
+}
 
 func (w *world) Denied(context.Context, []Permission) ([]Permission, error) {
 	w.mu.Lock()
