@@ -22,6 +22,7 @@ const (
 	exitError       = 1
 	exitChanges     = 2
 	exitRefused     = 3
+	exitLocked      = 4
 	exitUsage       = 80
 	exitInterrupted = 130
 )
@@ -116,6 +117,7 @@ func variableFor(complaint string) string {
 func (p program) fail(ctx context.Context, err error) int {
 	var code status
 	var refused reconcile.Refused
+	var locked reconcile.Locked
 	var unknown reconcile.UnknownName
 	var problems inventory.Problems
 	switch {
@@ -132,6 +134,9 @@ func (p program) fail(ctx context.Context, err error) int {
 			fmt.Fprintf(p.stderr, "  - %s\n", clean(v))
 		}
 		return exitRefused
+	case errors.As(err, &locked):
+		p.complain(err)
+		return exitLocked
 	case errors.As(err, &unknown):
 		fmt.Fprintf(p.stderr, "certsync: %s\n", clean(err.Error()))
 		return exitUsage
@@ -141,11 +146,16 @@ func (p program) fail(ctx context.Context, err error) int {
 		}
 		return exitError
 	}
+	p.complain(err)
+	return exitError
+}
+
+// complain prints an error, and its hint on a line of its own.
+func (p program) complain(err error) {
 	fmt.Fprintf(p.stderr, "certsync: %s\n", clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
 		fmt.Fprintf(p.stderr, "hint: %s\n", clean(hint))
 	}
-	return exitError
 }
 
 // writeAll writes the product to stdout. A full disk or a closed pipe is an error: a plan cut off must not exit 0.
