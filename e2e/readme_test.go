@@ -97,9 +97,10 @@ func TestReadmeRights(t *testing.T) {
 	}
 	as := func(name string, n int) {
 		f.kubeconfig = admin
-		f.apply(strings.ReplaceAll(roles[n], "name: certsync-"+name, "name: certsync-"+name+"-OWNER"))
+		f.apply(strings.NewReplacer("name: certsync-"+name, "name: certsync-"+name+"-OWNER", "prod-eu", "OWNER").Replace(roles[n]))
 		user := name + "-" + f.owner
 		f.kubectl("create", "clusterrolebinding", user, "--clusterrole=certsync-"+name+"-"+f.owner, "--user="+user)
+		f.kubectl("create", "rolebinding", user, "-n", "kube-system", "--role=certsync-"+name+"-"+f.owner, "--user="+user)
 		path, err := shared.UserKubeconfig(user, nil)
 		if err != nil {
 			t.Fatal(err)

@@ -33,6 +33,7 @@ func Observe(ctx context.Context, owner string, cluster ClusterReader, store Sto
 	}()
 	var err error
 	o.ClusterView, err = cluster.ObserveCluster(ctx, owner)
+	answered := now()
 	if err != nil {
 		cancel(err)
 	}
@@ -43,6 +44,9 @@ func Observe(ctx context.Context, owner string, cluster ClusterReader, store Sto
 		return Observed{}, err
 	}
 	o.At = now().UTC()
+	if !o.Clock.IsZero() {
+		o.Clock = o.Clock.Add(o.At.Sub(answered)) // Vault's answer may have taken longer
+	}
 	return o, nil
 }
 

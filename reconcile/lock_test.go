@@ -9,6 +9,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func agreed(Plan) error { return nil }
@@ -143,4 +145,19 @@ func TestLastStep(t *testing.T) {
 			t.Errorf("%v", context.Cause(work))
 		}
 	})
+}
+
+func TestLockPermissions(t *testing.T) {
+	var got []string
+	for _, p := range LockPermissions("prod-eu", "kube-system") {
+		got = append(got, p.String())
+	}
+	want := []string{
+		`get leases.coordination.k8s.io "certsync-prod-eu" in namespace "kube-system"`,
+		`create leases.coordination.k8s.io in namespace "kube-system"`,
+		`update leases.coordination.k8s.io "certsync-prod-eu" in namespace "kube-system"`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
 }

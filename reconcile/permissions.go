@@ -106,3 +106,16 @@ func (p Plan) storeNeeds() StoreNeeds {
 	}
 	return n
 }
+
+// LockName is the name of an owner's Lease, the lock that lets one run at a time write.
+func LockName(owner string) string { return "certsync-" + owner }
+
+// LockPermissions is what taking an owner's lock takes, in the namespace of its Lease.
+func LockPermissions(owner, namespace string) []Permission {
+	lease := Permission{Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace}
+	get, create, update := lease, lease, lease
+	get.Verb, get.Name = "get", LockName(owner)
+	create.Verb = "create" // RBAC cannot limit it by name: the name is not known yet when it is asked
+	update.Verb, update.Name = "update", LockName(owner)
+	return []Permission{get, create, update}
+}

@@ -19,6 +19,7 @@ type applyCmd struct {
 	inventoryFlags
 	serverFlags
 	ruleFlags
+	lockFlags
 	Yes         bool       `short:"y" help:"Do not ask."`
 	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
@@ -33,7 +34,7 @@ func (applyCmd) Help() string {
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
 
-Exit codes: 0 done; 1 an error, or some users failed and the others were done; 3 refused, nothing was written; 80 usage; 130 interrupted.`
+Exit codes: 0 done; 1 an error, or some users failed and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
 }
 
 // Validate is called by kong after parsing.
@@ -73,6 +74,7 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	apply := &reconcile.Apply{
 		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor,
 		Rules: c.rules(self), Hold: c.Hold,
+		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockPermissions: reconcile.LockPermissions(inv.Owner, c.LockNamespace),
 		Consent: func(plan reconcile.Plan) error { return c.consent(ctx, p, plan) },
 		Begin:   func(plan reconcile.Plan) { progress.begin(len(plan.Steps)) },
 	}
@@ -83,6 +85,11 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	return c.report(ctx, p, outcome, events)
+}
+
+// waiting says what apply waits for.
+func (p program) waiting(l reconcile.Locked) {
+	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", clean(l.Error()))
 }
 
 // outliveReaders keeps a reader who went away (`certsync apply --yes 2>&1 | head`) from ending the run by SIGPIPE in

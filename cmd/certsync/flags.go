@@ -29,17 +29,20 @@ func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	return inv, err
 }
 
-// serverFlags say which cluster and which part of Vault.
+// serverFlags say which cluster, where in it the lock is, and which part of Vault.
 type serverFlags struct {
-	Kubeconfig  string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
-	Context     string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
-	VaultMount  string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
-	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+	Kubeconfig    string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
+	Context       string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
+	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
+	VaultMount    string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
+	VaultPrefix   string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
 }
 
 // connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
 func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
-	cluster, err := kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
+	cluster, err := kube.Connect(kube.Options{
+		Kubeconfig: f.Kubeconfig, Context: f.Context, LockNamespace: f.LockNamespace, UserAgent: userAgent(),
+	})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -79,7 +79,7 @@ var varying = []struct {
 	// The plan's digest covers the server's address and CA; the inventory's is the same every time.
 	{regexp.MustCompile(`(Digest: |--expect |digest is |"digest":")sha256:[0-9a-f]{64}`), `${1}sha256:$$DIGEST`},
 	{regexp.MustCompile(`"caSHA256":"[0-9a-f]{64}"`), `"caSHA256":"$$DIGEST"`},
-	{regexp.MustCompile(`listing [a-z]+: reaching`), `listing $$SOMETHING: reaching`}, // which comes first
+	{regexp.MustCompile(`(listing [a-z]+|reading Lease [a-z/-]+): reaching`), `listing $$SOMETHING: reaching`}, // which comes first
 }
 
 // sameEveryTime takes out what differs from run to run.

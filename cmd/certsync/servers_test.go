@@ -11,6 +11,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
 // The servers here are a cluster without bindings, whose requests for certificates are forbidden, and a Vault without
@@ -34,7 +37,11 @@ func newClusterThat(t *testing.T, answers http.HandlerFunc) (address, ca string)
 	return s.URL, base64.StdEncoding.EncodeToString(text)
 }
 
-const rbacPath, csrPath = "/apis/rbac.authorization.k8s.io/v1/", "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+const (
+	rbacPath   = "/apis/rbac.authorization.k8s.io/v1/"
+	csrPath    = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+	leasesPath = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
+)
 
 func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 	switch {
@@ -52,6 +59,10 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 		list(w, "meta.k8s.io/v1", "PartialObjectMetadataList", "kube-system", "staging")
 	case r.Method == http.MethodGet && r.URL.Path == csrPath:
 		list(w, "certificates.k8s.io/v1", "CertificateSigningRequestList")
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, leasesPath+"/"):
+		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such lease"}`)
+	case strings.HasPrefix(r.URL.Path, leasesPath):
+		storeLease(w, r)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):
 		answer(w, http.StatusCreated, `{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"certsync"}}}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
@@ -59,6 +70,24 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(w, http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"forbidden here"}`)
 	}
+}
+
+// storeLease says that it did what it was asked.
+func storeLease(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(err)
+	}
+	var lease coordinationv1.Lease
+	if _, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, &lease); err != nil {
+		panic(err)
+	}
+	lease.APIVersion, lease.Kind, lease.UID, lease.ResourceVersion = "coordination.k8s.io/v1", "Lease", "uid-of-the-lease", "1"
+	text, err := json.Marshal(lease)
+	if err != nil {
+		panic(err)
+	}
+	answer(w, http.StatusOK, string(text))
 }
 
 func list(w http.ResponseWriter, version, kind string, names ...string) {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/pem"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	certificatesv1 "k8s.io/client-go/kubernetes/typed/certificates/v1"
 	"k8s.io/client-go/metadata"
@@ -38,9 +40,15 @@ type Cluster struct {
 	entry  kubeconfigEntry
 	client kubernetes.Interface
 	meta   metadata.Interface // for what only the name counts of
+	clock  *serverClock
+
+	lockNamespace string
 }
 
 func newCluster(config *rest.Config, server string, entry kubeconfigEntry) (*Cluster, error) {
+	clock := &serverClock{}
+	config = rest.CopyConfig(config)
+	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return clockReader{next, clock} })
 	connection, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
@@ -53,7 +61,10 @@ func newCluster(config *rest.Config, server string, entry kubeconfigEntry) (*Clu
 	if err != nil {
 		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
 	}
-	return &Cluster{config: config, server: server, entry: entry, client: client, meta: meta}, nil
+	return &Cluster{
+		config: config, server: server, entry: entry, client: client, meta: meta, clock: clock,
+		lockNamespace: metav1.NamespaceSystem,
+	}, nil
 }
 
 // csrs is the client for CertificateSigningRequests.

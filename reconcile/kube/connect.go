@@ -26,6 +26,8 @@ type Options struct {
 	Kubeconfig string // path; $KUBECONFIG and ~/.kube/config are then not looked at
 	Context    string // by default the kubeconfig's current-context
 	UserAgent  string // by default "certsync"
+	// LockNamespace is where the owners' Leases are, by default kube-system.
+	LockNamespace string
 }
 
 // Connect reads the configuration; it sends nothing to the cluster yet.
@@ -46,7 +48,12 @@ func Connect(o Options) (*Cluster, error) {
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.WarningHandler = rest.NoWarnings{}
 	config.Timeout = 0 // it would end watches too; requests have deadlines of their own
-	return newCluster(config, server, entry)
+	cluster, err := newCluster(config, server, entry)
+	if err != nil {
+		return nil, err
+	}
+	cluster.lockNamespace = cmp.Or(o.LockNamespace, cluster.lockNamespace)
+	return cluster, nil
 }
 
 // kubeconfigEntry is what a kubeconfig says of the cluster and a rest.Config does not keep.

@@ -74,6 +74,9 @@ func TestConnectFollowsTheKubeconfig(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
 				t.Errorf("endpoint: error %v, diff %s", err, diff)
 			}
+			if got := c.leaseName("prod-eu"); got != "kube-system/certsync-prod-eu" {
+				t.Errorf("the Lease is %s", got)
+			}
 			if c.config.QPS != -1 || c.config.Timeout != 0 || c.config.UserAgent != "certsync" {
 				t.Errorf("config is %+v", c.config)
 			}
@@ -149,5 +152,16 @@ func TestConnectInAPod(t *testing.T) {
 	}
 	if _, err := Connect(Options{Kubeconfig: empty}); err == nil || !strings.Contains(err.Error(), "holds no context") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+func TestConnectWithALockNamespace(t *testing.T) {
+	home(t, map[string]string{"config": kubeconfigYAML, "ca.crt": string(testCA)})
+	c, err := Connect(Options{LockNamespace: "locks"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.leaseName("prod-eu"); got != "locks/certsync-prod-eu" {
+		t.Errorf("the Lease is %s", got)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,13 +22,15 @@ var (
 )
 
 // ObserveCluster reads all of the cluster that certsync looks at, in one request for each 500 objects of a kind. It
-// returns everything or an error. Bindings are sorted by kind, namespace and name, requests by age and name.
+// returns everything or an error. Bindings are sorted by kind, namespace and name, requests by age and name. Clock is the
+// API server's as of the return, behind by a second and an answer's way, and zero if no answer within 10 s told it.
 func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.ClusterView, error) {
 	var (
 		v             reconcile.ClusterView
 		wide, limited []reconcile.Binding
 	)
-	err := inParallel(ctx, 6,
+	start := time.Now()
+	err := inParallel(ctx, 7,
 		func(context.Context) (err error) { v.Endpoint, err = c.endpoint(); return err },
 		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
 		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
@@ -37,10 +40,12 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 			v.Requests, v.MoreRequests, err = c.requests(ctx, owner)
 			return err
 		},
+		func(ctx context.Context) (err error) { v.Generation, err = c.generation(ctx, owner); return err },
 	)
 	if err != nil {
 		return reconcile.ClusterView{}, err
 	}
+	v.Clock, _ = c.clock.since(start)
 	v.Bindings = append(wide, limited...)
 	slices.SortFunc(v.Bindings, func(a, b reconcile.Binding) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))

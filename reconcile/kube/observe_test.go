@@ -38,6 +38,7 @@ func observable(t *testing.T) *apiServer {
 	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList")
 	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList")
 	s.routes["GET "+csrPath] = paged("certificates.k8s.io/v1 CertificateSigningRequestList")
+	s.routes["GET "+leasesPath+"/certsync-prod-eu"] = fails(apierrors.NewNotFound(leaseResource, "certsync-prod-eu"))
 	return s
 }
 
@@ -75,6 +76,7 @@ func TestObserveCluster(t *testing.T) {
 		},
 		ClusterRoles: map[string]bool{"view": true, "edit": true},
 		Namespaces:   map[string]bool{"default": true, "kube-system": true, "going": false},
+		Clock:        got.Clock, // TestObserveClusterTellsTheServersTime
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -97,7 +99,7 @@ func TestObserveClusterReadsPages(t *testing.T) {
 	if len(pages) != 3 || pages[0].query.Get("limit") != "500" || pages[2].query.Get("continue") != "1000" {
 		t.Errorf("pages were %v", pages)
 	}
-	if n := len(s.called("")); n != 7 {
+	if n := len(s.called("")); n != 8 {
 		t.Errorf("%d requests in all", n)
 	}
 }
@@ -156,7 +158,9 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 	}{
 		"rights are missing: all are named": {map[string]http.HandlerFunc{
 			rbacPath + "/rolebindings": forbidden("rolebindings"), namespacesPath: forbidden("namespaces"),
-		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `}, "the README lists the rights"},
+			leasesPath + "/certsync-prod-eu": forbidden("leases"),
+		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `,
+			`reading Lease kube-system/certsync-prod-eu: `}, "the README lists the rights"},
 		"the identity is not accepted": {map[string]http.HandlerFunc{
 			namespacesPath: fails(apierrors.NewUnauthorized("Unauthorized")),
 		}, []string{"listing namespaces: the cluster does not accept this identity: "}, "kubectl auth whoami"},
@@ -232,7 +236,7 @@ func TestObserveClusterEndsWhenCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.routes["GET "+namespacesPath] = func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }
 	s.begin()
-	if _, err := s.cluster().ObserveCluster(ctx, "x"); !errors.Is(err, context.Canceled) {
+	if _, err := s.cluster().ObserveCluster(ctx, "prod-eu"); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 }
