@@ -72,11 +72,11 @@ type run struct {
 	ownGrants map[string][]Step
 }
 
-// lastStep is how long the steps that are under way when a run is interrupted may take to end.
-const lastStep = 20 * time.Second
+// LastStep is how long the steps that are under way when a run is interrupted may take to end.
+const LastStep = 20 * time.Second
 
 // execute carries out all steps and returns how each ended, in the order in which they did. Once ctx has ended no step
-// begins; those under way have lastStep, unless lost ends, which ends every write at once.
+// begins; those under way have LastStep, unless lost ends, which ends every write at once.
 func (x *Executor) execute(ctx, lost context.Context, p Plan) []Event {
 	r := &run{
 		Executor: x, plan: p,
@@ -84,7 +84,7 @@ func (x *Executor) execute(ctx, lost context.Context, p Plan) []Event {
 		begun: map[string]*leaving{}, ownGrants: map[string][]Step{},
 	}
 	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
-	work, cancel := afterwards(ctx, lost, lastStep)
+	work, cancel := afterwards(ctx, lost, LastStep)
 	defer cancel()
 	for _, s := range r.at(stageIssue) {
 		r.ownGrants[s.User] = nil

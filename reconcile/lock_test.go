@@ -124,7 +124,7 @@ func TestLastStep(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		lost, lose := context.WithCancelCause(context.Background())
 		defer lose(nil)
-		work, cancel := afterwards(ctx, lost, lastStep)
+		work, cancel := afterwards(ctx, lost, LastStep)
 		defer cancel()
 		time.Sleep(time.Hour)
 		if work.Err() != nil {
@@ -132,13 +132,13 @@ func TestLastStep(t *testing.T) {
 		}
 		interrupt()
 		<-work.Done()
-		if took := time.Since(began) - time.Hour; took != lastStep || !errors.Is(context.Cause(work), context.Canceled) {
+		if took := time.Since(began) - time.Hour; took != LastStep || !errors.Is(context.Cause(work), context.Canceled) {
 			t.Errorf("after %s: %v", took, context.Cause(work))
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		lost, lose := context.WithCancelCause(context.Background())
-		work, cancel := afterwards(t.Context(), lost, lastStep)
+		work, cancel := afterwards(t.Context(), lost, LastStep)
 		defer cancel()
 		lose(ErrLockLost)
 		if work.Err() == nil || context.Cause(work) != ErrLockLost {

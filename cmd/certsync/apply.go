@@ -76,7 +76,10 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 		Rules: c.rules(self), Hold: c.Hold,
 		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockPermissions: reconcile.LockPermissions(inv.Owner, c.LockNamespace),
 		Consent: func(plan reconcile.Plan) error { return c.consent(ctx, p, plan) },
-		Begin:   func(plan reconcile.Plan) { progress.begin(len(plan.Steps)) },
+		Begin: func(plan reconcile.Plan) {
+			progress.begin(len(plan.Steps))
+			context.AfterFunc(ctx, p.ending)
+		},
 	}
 	defer outliveReaders()()
 	outcome, err := apply.Do(ctx, inv)
@@ -85,6 +88,11 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	return c.report(ctx, p, outcome, events)
+}
+
+// ending says what the first signal sets off.
+func (p program) ending() {
+	fmt.Fprintf(p.stderr, "certsync: interrupted: what is under way has %s to end; interrupt again to leave at once\n", reconcile.LastStep)
 }
 
 // waiting says what apply waits for.

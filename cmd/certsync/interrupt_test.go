@@ -3,46 +3,67 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 )
 
-// TestInterrupted: Ctrl-C, and the SIGTERM of a pod that is moved, end a run in good order: nothing more is begun, and
-// the result says of every step what became of it.
+// TestInterrupted: Ctrl-C, and the SIGTERM of a pod that is moved, end a run in good order: the step that is under way
+// ends, nothing more is begun, and the result says of every step what became of it.
 func TestInterrupted(t *testing.T) {
 	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
-			asked := make(chan struct{})
+			asked, interrupted := make(chan struct{}), make(chan struct{})
 			cluster, ca := newClusterThat(t, func(w http.ResponseWriter, r *http.Request) {
 				if r.Method == http.MethodPost && r.URL.Path == csrPath {
 					_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the client go
 					close(asked)
-					<-r.Context().Done()
-					return
+					select {
+					case <-interrupted:
+					case <-r.Context().Done():
+					}
 				}
 				answerAsCluster(w, r)
 			})
 			dir := t.TempDir()
 			copyFolder(t, "testdata/apply-failing", dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t)})
 			cmd := process(t, dir, linesOf(t, dir, "env"), []string{"apply", "--yes"})
+			talk, stderr := io.Pipe()
+			cmd.Stderr = stderr
 			wait := start(t, cmd)
 			<-asked
 			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
+			lines := make(chan string, 100)
+			go func() {
+				for scanner := bufio.NewScanner(talk); scanner.Scan(); {
+					if lines <- scanner.Text(); strings.Contains(scanner.Text(), "interrupted: what is under way has 20s to end") {
+						close(interrupted)
+					}
+				}
+				close(lines)
+			}()
 			r := wait()
-			if r.code != exitInterrupted || !strings.Contains(r.stderr, "certsync: interrupted; the next apply does what is left\n") {
-				t.Errorf("exit %d: %s", r.code, r.stderr)
+			stderr.Close()
+			said := slices.Collect(func(yield func(string) bool) {
+				for line := range lines {
+					yield(line)
+				}
+			})
+			if r.code != exitInterrupted || !slices.Contains(said, "certsync: interrupted; the next apply does what is left") {
+				t.Errorf("exit %d: %q", r.code, said)
 			}
-			for _, want := range []string{"0 steps done, 2 not done", "issue alice@example.com: failed", "bind alice@example.com"} {
+			for _, want := range []string{"0 steps done, 2 not done", "issue alice@example.com: failed: issuing a certificate: creating a CertificateSigningRequest: forbidden here", "bind alice@example.com"} {
 				if !strings.Contains(r.stdout, want) {
 					t.Errorf("%q is not in: %s", want, r.stdout)
 				}

@@ -57,7 +57,9 @@ func start(t *testing.T, cmd *exec.Cmd) (wait func() result) {
 	if cmd.Stdout == nil {
 		cmd.Stdout = &stdout
 	}
-	cmd.Stderr = &stderr
+	if cmd.Stderr == nil {
+		cmd.Stderr = &stderr
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func nobody() reconcile.Observed {
 	return reconcile.Observed{
 		At: noon,
 		ClusterView: reconcile.ClusterView{
-			UID: "7d5a", Endpoint: reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443"},
+			UID: "7d5a", Clock: noon, Endpoint: reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443"},
 			ClusterRoles: map[string]bool{"view": true, "edit": true, "admin": true},
 			Namespaces:   map[string]bool{"staging": true, "payments": true},
 		},
@@ -145,6 +145,7 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 	}
 	expiring := settled(parse(t, many))
 	expiring.At = noon.Add(6 * 24 * time.Hour)
+	expiring.Clock = expiring.At
 
 	changed := settled(inv)
 	changed.Bindings = append(changed.Bindings, reconcile.Binding{
