@@ -198,6 +198,11 @@ func (w *world) Issue(_ context.Context, req CertificateRequest) (Issued, error)
 	return Issued{Chain: []byte(leafPEM(leaf)), CSR: CSRRef{Name: "certsync-" + w.next(), UID: w.next()}}, nil
 }
 
+// Permissions: the adapters know theirs; the world's signer wants one.
+func (w *world) Permissions() []Permission {
+	return []Permission{{Verb: "create", Group: "certificates.k8s.io", Resource: "certificatesigningrequests"}}
+}
+
 func (w *world) Authenticate(_ context.Context, chain []byte, _ Secret) (Identity, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
