@@ -106,7 +106,7 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 		now := r.Now()
 		leaf, err := is.spec.check(issued.Chain, key.signer.Public(), now)
 		if err != nil {
-			return "", fmt.Errorf("verifying the certificate of CertificateSigningRequest %q: %w", issued.CSR.Name, err)
+			return "", fmt.Errorf("verifying %s: %w", issued.name(), err)
 		}
 		if prove != nil {
 			if err := prove(ctx, is.spec, issued.Chain, key.pem); err != nil {
@@ -115,6 +115,14 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 		}
 		return is.spec.shortened(leaf, now), r.store(ctx, s, issued, leaf, key.pem)
 	}
+}
+
+// name is how errors name what was issued.
+func (i Issued) name() string {
+	if i.CSR.Name == "" {
+		return "the new certificate"
+	}
+	return fmt.Sprintf("the certificate of CertificateSigningRequest %q", i.CSR.Name)
 }
 
 // store writes the ledger, then the credential, then destroys what the credential replaces.

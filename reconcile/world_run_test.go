@@ -28,10 +28,14 @@ func (w *world) apply(inv *inventory.Inventory) (Outcome, error) {
 
 func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
 	w.calls = nil
+	issuer := w.issuer
+	if issuer == nil {
+		issuer = w
+	}
 	a := Apply{
 		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Self: Identity{Name: "certsync"}, Lifts: w.lifts,
 		Executor: &Executor{
-			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w,
+			Bindings: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
 		},
 	}

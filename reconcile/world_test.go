@@ -44,6 +44,8 @@ type world struct {
 	fail func(call string) error
 	// sign changes what the signer issues.
 	sign func(*x509.Certificate)
+	// issuer takes the place of the cluster's signer; nil: the world is it.
+	issuer Issuer
 	// login changes who the API server takes a new certificate for.
 	login func(Identity) (Identity, error)
 	// lifts are the flags of the next run.
