@@ -21,7 +21,7 @@ const (
 )
 
 // issueAll issues the certificates of a plan: one user's first, whose certificate has to work on this very cluster, then
-// the others at once.
+// the others at once; or all at once, without a canary.
 func (r *run) issueAll(ctx context.Context) {
 	var steps []Step
 	for _, s := range r.at(stageIssue) {
@@ -32,7 +32,10 @@ func (r *run) issueAll(ctx context.Context) {
 		}
 		steps = append(steps, s)
 	}
-	rest, stop := r.canary(ctx, steps)
+	rest, stop := steps, error(nil)
+	if !r.WithoutCanary {
+		rest, stop = r.canary(ctx, steps)
+	}
 	var stopped atomic.Pointer[error]
 	if stop != nil {
 		stopped.Store(&stop)
@@ -101,7 +104,11 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 		}
 		issued, err := r.Issuer.Issue(ctx, CertificateRequest{User: s.User, CSR: csr, Expiration: is.spec.expiration, Within: within})
 		if err != nil {
-			return "", fmt.Errorf("issuing a certificate: %w", err)
+			err = fmt.Errorf("issuing a certificate: %w", err)
+			if errors.Is(err, ErrNotApproved) {
+				err = heldBack{err}
+			}
+			return "", err
 		}
 		now := r.Now()
 		leaf, err := is.spec.check(issued.Chain, key.signer.Public(), now)

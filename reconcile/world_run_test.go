@@ -37,6 +37,7 @@ func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Pl
 		Executor: &Executor{
 			Bindings: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
+			WithoutCanary: w.withoutCanary,
 		},
 	}
 	return a.Do(context.Background(), inv)

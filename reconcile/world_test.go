@@ -46,6 +46,8 @@ type world struct {
 	sign func(*x509.Certificate)
 	// issuer takes the place of the cluster's signer; nil: the world is it.
 	issuer Issuer
+	// withoutCanary is the executor's.
+	withoutCanary bool
 	// login changes who the API server takes a new certificate for.
 	login func(Identity) (Identity, error)
 	// lifts are the flags of the next run.
