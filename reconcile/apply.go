@@ -202,7 +202,7 @@ func (a *Apply) begin(ctx context.Context, p Plan, lock Lock) error {
 // permitted asks Kubernetes and Vault whether everything that the plan needs is allowed, so that a run that cannot end
 // well does not begin.
 func (a *Apply) permitted(ctx context.Context, p Plan) error {
-	denied, err := a.Access.Denied(ctx, append(p.permissions(), a.LockPermissions...))
+	denied, err := a.Access.Denied(ctx, append(p.permissions(a.Executor.Issuer.Permissions()), a.LockPermissions...))
 	if err != nil {
 		return fmt.Errorf("asking what %q may do: %w", a.Rules.Self, err)
 	}

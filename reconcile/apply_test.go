@@ -43,7 +43,7 @@ func TestRefusals(t *testing.T) {
 		"a permission is missing": {
 			inventory: team,
 			world: func(w *world) {
-				w.lacks = []Permission{{Verb: "approve", Group: certificatesGroup, Resource: "signers", Name: SignerName}}
+				w.lacks = []Permission{{Verb: "approve", Group: "certificates.k8s.io", Resource: "signers", Name: "kubernetes.io/kube-apiserver-client"}}
 			},
 			want: `"certsync" may not: approve signers.certificates.k8s.io "kubernetes.io/kube-apiserver-client"`,
 		},

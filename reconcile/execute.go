@@ -22,6 +22,9 @@ type Executor struct {
 	Now func() time.Time // time.Now outside of tests
 	// Workers bounds how many users, and how many bindings, are worked on at once. At least 1.
 	Workers int
+	// WithoutCanary asks for all certificates at once, without waiting for the first to prove itself. It is for people who
+	// approve: they would be asked for one, and for the rest some time after they have left.
+	WithoutCanary bool
 	// RunID is on every event, in the state and on our approvals.
 	RunID string
 	// Report is called for every step as it ends, by one goroutine at a time.
@@ -31,7 +34,8 @@ type Executor struct {
 // Result says how a step ended.
 type Result string
 
-// How a step ends. Held: it was not tried, since something that it needs was not there.
+// How a step ends. Held: it was not tried, since something that it needs was not there; an approval by people may be what
+// was missing.
 const (
 	Done   Result = "done"
 	Failed Result = "failed"

@@ -21,7 +21,7 @@ const (
 )
 
 // issueAll issues the certificates of a plan: one user's first, whose certificate has to work on this very cluster, then
-// the others at once.
+// the others at once; or all at once, without a canary.
 func (r *run) issueAll(ctx context.Context) {
 	var steps []Step
 	for _, s := range r.at(stageIssue) {
@@ -32,7 +32,10 @@ func (r *run) issueAll(ctx context.Context) {
 		}
 		steps = append(steps, s)
 	}
-	rest, stop := r.canary(ctx, steps)
+	rest, stop := steps, error(nil)
+	if !r.WithoutCanary {
+		rest, stop = r.canary(ctx, steps)
+	}
 	var stopped atomic.Pointer[error]
 	if stop != nil {
 		stopped.Store(&stop)
@@ -104,12 +107,16 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 			err = errors.Join(err, r.recordDenial(ctx, s, err))
 		}
 		if err != nil {
-			return "", fmt.Errorf("issuing a certificate: %w", err)
+			err = fmt.Errorf("issuing a certificate: %w", err)
+			if errors.Is(err, ErrNotApproved) {
+				err = heldBack{err}
+			}
+			return "", err
 		}
 		now := r.Now()
 		leaf, err := is.spec.check(issued.Chain, key.signer.Public(), now)
 		if err != nil {
-			return "", fmt.Errorf("verifying the certificate of CertificateSigningRequest %q: %w", issued.CSR.Name, err)
+			return "", fmt.Errorf("verifying %s: %w", issued.name(), err)
 		}
 		if prove != nil {
 			if err := prove(ctx, is.spec, issued.Chain, key.pem); err != nil {
@@ -134,6 +141,14 @@ func (r *run) recordDenial(ctx context.Context, s Step, denied error) error {
 		return fmt.Errorf("recording the denial: %w", err)
 	}
 	return nil
+}
+
+// name is how errors name what was issued.
+func (i Issued) name() string {
+	if i.CSR.Name == "" {
+		return "the new certificate"
+	}
+	return fmt.Sprintf("the certificate of CertificateSigningRequest %q", i.CSR.Name)
 }
 
 // store writes the ledger, then the credential, then destroys what the credential replaces.

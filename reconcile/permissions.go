@@ -24,32 +24,16 @@ func (p Permission) String() string {
 	return s
 }
 
-// SignerName is the signer for certificates of people and programs.
-const SignerName = "kubernetes.io/kube-apiserver-client"
-
-const certificatesGroup = "certificates.k8s.io"
-
-// issuePermissions is what one certificate takes.
-var issuePermissions = []Permission{
-	{Verb: "create", Group: certificatesGroup, Resource: "certificatesigningrequests"},
-	{Verb: "get", Group: certificatesGroup, Resource: "certificatesigningrequests"},
-	{Verb: "list", Group: certificatesGroup, Resource: "certificatesigningrequests"},
-	{Verb: "watch", Group: certificatesGroup, Resource: "certificatesigningrequests"},
-	{Verb: "delete", Group: certificatesGroup, Resource: "certificatesigningrequests"},
-	{Verb: "update", Group: certificatesGroup, Resource: "certificatesigningrequests", Subresource: "approval"},
-	{Verb: "approve", Group: certificatesGroup, Resource: "signers", Name: SignerName},
-}
-
-// permissions lists what a plan's steps take in Kubernetes, each once, sorted. Verb bind is not among them: who holds
-// all rules of a role needs it not, and only the write itself can tell.
-func (p Plan) permissions() []Permission {
+// permissions lists what a plan's steps take in Kubernetes, each once, sorted; issuing is what a certificate takes. Verb
+// bind is not among them: who holds all rules of a role needs it not, and only the write itself can tell.
+func (p Plan) permissions(issuing []Permission) []Permission {
 	needed := map[Permission]bool{}
 	for _, s := range p.Steps {
 		if s.Held != "" {
 			continue
 		}
 		if s.issue != nil {
-			for _, perm := range issuePermissions {
+			for _, perm := range issuing {
 				needed[perm] = true
 			}
 		}

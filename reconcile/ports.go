@@ -75,6 +75,8 @@ type Issuer interface {
 	// Issue returns once the certificate is there, or with an error that names the CertificateSigningRequest and says
 	// what became of it. It approves nothing but the object that it created itself.
 	Issue(ctx context.Context, req CertificateRequest) (Issued, error)
+	// Permissions lists what Issue needs to be allowed in Kubernetes.
+	Permissions() []Permission
 }
 
 // CertificateRequest is one certificate to be issued.

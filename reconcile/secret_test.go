@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ecdsa"
 	"encoding/base64"
 	"encoding/gob"
@@ -181,6 +182,9 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		Identity{}, Permission{}, StoreNeeds{}, CertificateRequest{User: "alice"}, Issued{Chain: []byte(record.Certificates[0].Certificate)},
 		Refused{}, Rules{}, UnknownName{}, Denial{}, Locked{}, Limit{}, *x, Apply{Cluster: w, Store: w, Access: w, StoreAccess: w, Executor: x},
 	}
+	ca := authority{w.ca, w.caKey, w.now}
+	keys = append(keys, ca.pkcs8(t), number(t, w.caKey))
+	exported = append(exported, *ca.issuer(t))
 	names := map[string]bool{}
 	for _, v := range exported {
 		name := reflect.TypeOf(v).Name()
@@ -197,13 +201,19 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	number, err := k.signer.(*ecdsa.PrivateKey).Bytes()
+	for what, v := range map[string]any{"keyPair": k, "*keyPair": &k, "a struct": struct{ k keyPair }{k}, "a list": []keyPair{k}} {
+		noLeak(t, what, v, number(t, k.signer), k.pem.Reveal())
+	}
+}
+
+// number is the secret of an ECDSA key itself.
+func number(t *testing.T, key crypto.Signer) []byte {
+	t.Helper()
+	n, err := key.(*ecdsa.PrivateKey).Bytes()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, v := range map[string]any{"keyPair": k, "*keyPair": &k, "a struct": struct{ k keyPair }{k}, "a list": []keyPair{k}} {
-		noLeak(t, what, v, number, k.pem.Reveal())
-	}
+	return n
 }
 
 // exportedStructs lists the structs of this package that others can name.

@@ -34,11 +34,16 @@ func (w *world) applyIn(ctx context.Context, inv *inventory.Inventory, workers i
 	w.calls = nil
 	rules := w.rules
 	rules.Self = "certsync"
+	issuer := w.issuer
+	if issuer == nil {
+		issuer = w
+	}
 	a := Apply{
 		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.hold, Lock: w,
 		Executor: &Executor{
-			Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w,
+			Bindings: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",
+			WithoutCanary: w.withoutCanary,
 		},
 	}
 	return a.Do(ctx, inv)

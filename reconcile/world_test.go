@@ -47,6 +47,10 @@ type world struct {
 	fail func(call string) error
 	// sign changes what the signer issues.
 	sign func(*x509.Certificate)
+	// issuer takes the place of the cluster's signer; nil: the world is it.
+	issuer Issuer
+	// withoutCanary is the executor's.
+	withoutCanary bool
 	// login changes who the API server takes a new certificate for.
 	login func(Identity) (Identity, error)
 	// rules are the flags of the next run.
@@ -216,6 +220,11 @@ func (w *world) Issue(_ context.Context, req CertificateRequest) (Issued, error)
 		return Issued{}, err
 	}
 	return Issued{Chain: []byte(leafPEM(leaf)), CSR: CSRRef{Name: "certsync-" + w.next(), UID: w.next()}}, nil
+}
+
+// Permissions: the adapters know theirs; the world's signer wants one.
+func (w *world) Permissions() []Permission {
+	return []Permission{{Verb: "create", Group: "certificates.k8s.io", Resource: "certificatesigningrequests"}}
 }
 
 func (w *world) Authenticate(_ context.Context, chain []byte, _ Secret) (Identity, error) {

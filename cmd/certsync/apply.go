@@ -20,6 +20,7 @@ type applyCmd struct {
 	serverFlags
 	ruleFlags
 	lockFlags
+	issuerFlags
 	Yes         bool       `short:"y" help:"Do not ask."`
 	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
@@ -42,7 +43,7 @@ func (c applyCmd) Validate() error {
 	if c.MaxInFlight < 1 {
 		return errors.New("--max-in-flight: at least 1 is wanted")
 	}
-	return nil
+	return c.issuerFlags.validate()
 }
 
 // Run applies the inventory.
@@ -60,11 +61,17 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	runID := newRunID()
-	issuer := cluster.Issuer(kube.IssuerOptions{Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight})
-	defer issuer.Close()
 	progress := &progress{out: p.stderr, terminal: draws(p.stderr), colours: paletteFor(p.stderr), now: time.Now}
+	issuer, stop, err := c.openIssuer(cluster, kube.IssuerOptions{
+		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: progress.askFor,
+	})
+	if err != nil {
+		return err
+	}
+	defer stop()
 	events := &eventStream{out: p.stdout}
 	executor := newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
+	executor.WithoutCanary = c.manual()
 	executor.Report = func(e reconcile.Event) {
 		progress.step(e)
 		if c.Output == "json" {

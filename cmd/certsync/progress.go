@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
@@ -16,14 +17,35 @@ type progress struct {
 	colours  palette
 	now      func() time.Time
 
+	mu                  sync.Mutex
 	total, done, failed int
 	began, drawn        time.Time
+	asked               bool
 }
 
 func (g *progress) begin(total int) { g.total, g.began = total, g.now() }
 
+// askFor prints the command that approves a request. People paste it, so it stands on a line of its own.
+func (g *progress) askFor(user, request string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.terminal {
+		fmt.Fprint(g.out, "\r\x1b[K")
+	}
+	if !g.asked {
+		g.asked = true
+		fmt.Fprintln(g.out, "Waiting for somebody to approve (or kubectl certificate deny):")
+	}
+	fmt.Fprintf(g.out, "kubectl certificate approve %s   # %s\n", request, name(user))
+	if g.terminal {
+		fmt.Fprint(g.out, g.bar())
+	}
+}
+
 // step counts a step that has ended.
 func (g *progress) step(e reconcile.Event) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	g.done++
 	if e.Result != reconcile.Done {
 		g.failed++

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -86,6 +88,27 @@ func TestProgress(t *testing.T) {
 			harmless(t, drawn)
 			golden(t, filepath.Join("testdata/text", name+".txt"), drawn+"\n")
 		})
+	}
+}
+
+// TestAskFor: each command that approves stands on a line that can be pasted, below what is said once.
+func TestAskFor(t *testing.T) {
+	const first = "Waiting for somebody to approve (or kubectl certificate deny):\n"
+	const alice = "kubectl certificate approve certsync-abcde   # alice@example.com\n"
+	const bob = "kubectl certificate approve certsync-fghij   # bob\n"
+	bar := "[" + strings.Repeat(".", barWidth) + "] 0/2, 0s left"
+	for terminal, want := range map[bool]string{
+		false: first + alice + bob,
+		true:  "\r\x1b[K" + first + alice + bar + "\r\x1b[K" + bob + bar,
+	} {
+		var b strings.Builder
+		g := &progress{out: &b, terminal: terminal, now: time.Now}
+		g.begin(2)
+		g.askFor("alice@example.com", "certsync-abcde")
+		g.askFor("bob", "certsync-fghij")
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("terminal %t: %s", terminal, diff)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ func TestIssueApprovesNothingThatItDidNotSend(t *testing.T) {
 		"spec.username":          func(c *csr) { c.Spec.Username = "mallory" },
 		"uid":                    func(c *csr) { c.UID = "" },
 		"status":                 withCondition(certificatesv1.CertificateApproved, "Planted"),
+		"name":                   func(c *csr) { c.Name = "certsync-$(id)" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			g, i := issuing(t, func(g *signer) { g.onCreate = change }, nil)

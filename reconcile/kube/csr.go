@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -20,6 +21,9 @@ const RunLabel = "certsync.dev/run"
 // generateName leaves the rest of a request's name to the API server: under a name that can be guessed, whoever may
 // create requests could plant one first. EKS ignores names that begin with "csr-".
 const generateName = "certsync-"
+
+// ourRequestName is what the API server makes of generateName. People are told to paste it into a shell.
+var ourRequestName = regexp.MustCompile(`^` + generateName + `[a-z0-9]+$`)
 
 // newCSR is the object to be created for req.
 func newCSR(o IssuerOptions, req reconcile.CertificateRequest) (*certificatesv1.CertificateSigningRequest, error) {
@@ -51,7 +55,7 @@ func sameRequest(want, got *certificatesv1.CertificateSigningRequest, self strin
 		}
 	}
 	differs("uid", got.UID == "")
-	differs("name", got.Name == "")
+	differs("name", !ourRequestName.MatchString(got.Name))
 	differs("spec.request", !bytes.Equal(got.Spec.Request, want.Spec.Request))
 	differs("spec.signerName", got.Spec.SignerName != want.Spec.SignerName)
 	differs("spec.usages", !slices.Equal(got.Spec.Usages, want.Spec.Usages))
@@ -92,14 +96,24 @@ func outcomeOf(csr *certificatesv1.CertificateSigningRequest) *outcome {
 	}
 	switch c.Type {
 	case certificatesv1.CertificateDenied:
-		return &outcome{err: decided{fmt.Errorf("%s: %w: %s", csr.Name, reconcile.ErrDenied, because(c))}}
+		return &outcome{err: decided{denial(csr.Name, c)}}
 	case certificatesv1.CertificateFailed:
 		return &outcome{err: decided{fmt.Errorf("%s: the signer refused it: %s", csrName(csr), because(c))}}
 	}
 	return nil
 }
 
-// because quotes a condition: whoever wrote it may have put control characters there.
+// denial is what is known of a denial. Of its times, the transition's is the API server's own; the other is whatever the
+// one who denied sent.
+func denial(name string, c *certificatesv1.CertificateSigningRequestCondition) reconcile.Denial {
+	at := c.LastTransitionTime
+	if at.IsZero() {
+		at = c.LastUpdateTime
+	}
+	return reconcile.Denial{Request: name, Reason: short(c.Reason), Message: short(c.Message), At: at.UTC()}
+}
+
+// because quotes the beginning of a condition: whoever wrote it may have put control characters there, and a lot of them.
 func because(c *certificatesv1.CertificateSigningRequestCondition) string {
-	return fmt.Sprintf("%q (reason %q)", c.Message, c.Reason)
+	return fmt.Sprintf("%q (reason %q)", short(c.Message), short(c.Reason))
 }

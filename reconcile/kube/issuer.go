@@ -19,6 +19,9 @@ var _ reconcile.Issuer = (*Issuer)(nil)
 // kubelets' renewals go through the same signer.
 const DefaultMaxInFlight = 50
 
+// DefaultApprovalTimeout is how long people have to approve a request unless told otherwise.
+const DefaultApprovalTimeout = 10 * time.Minute
+
 // discardTimeout is what a request that came to nothing gets to be deleted, on top of a run that may be over.
 const discardTimeout = 5 * time.Second
 
@@ -35,6 +38,14 @@ type IssuerOptions struct {
 	RunID       string
 	Identity    reconcile.Identity // certsync's own, as WhoAmI tells it: only its requests are approved
 	MaxInFlight int                // by default DefaultMaxInFlight
+
+	// Manual leaves approving to people, who have ApprovalTimeout for each request (by default DefaultApprovalTimeout).
+	// certsync then approves nothing.
+	Manual          bool
+	ApprovalTimeout time.Duration
+	// Announce is told of each request that waits for people: for whom it is, and its name, which is safe in a shell. It
+	// is called by several goroutines at once.
+	Announce func(user, request string)
 }
 
 // Issuer has certificates issued by the cluster's signer for API clients.
@@ -54,6 +65,9 @@ func (c *Cluster) Issuer(o IssuerOptions) *Issuer {
 	if o.MaxInFlight < 1 {
 		o.MaxInFlight = DefaultMaxInFlight
 	}
+	if o.ApprovalTimeout <= 0 {
+		o.ApprovalTimeout = DefaultApprovalTimeout
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Issuer{
 		cluster: c,
@@ -68,8 +82,9 @@ func (c *Cluster) Issuer(o IssuerOptions) *Issuer {
 // Close ends the watch. Every Issue still waiting fails.
 func (i *Issuer) Close() { i.cancel() }
 
-// Issue creates a CertificateSigningRequest, approves it, and waits for its certificate. It never looks for a request
-// by name or label: it approves nothing but the object that its own Create returned.
+// Issue creates a CertificateSigningRequest, approves it or has people do so, and waits for its certificate. It never
+// looks for a request by name or label: it approves, or asks people to approve, nothing but the object that its own
+// Create returned.
 func (i *Issuer) Issue(ctx context.Context, req reconcile.CertificateRequest) (reconcile.Issued, error) {
 	select {
 	case i.slots <- struct{}{}:
@@ -90,7 +105,12 @@ func (i *Issuer) Issue(ctx context.Context, req reconcile.CertificateRequest) (r
 	// Registered before the approval: a certificate that is there before anybody waits for it would be missed.
 	waiter := i.watch.register(csr)
 	defer i.watch.forget(csr.UID)
-	if err = i.approve(ctx, csr); err == nil {
+	if i.options.Manual {
+		err = i.ask(ctx, csr, waiter, req.User)
+	} else {
+		err = i.approve(ctx, csr)
+	}
+	if err == nil {
 		var chain []byte
 		if chain, err = i.wait(ctx, csr, waiter, req.Within); err == nil {
 			return reconcile.Issued{Chain: chain, CSR: reconcile.CSRRef{Name: csr.Name, UID: string(csr.UID)}}, nil
@@ -143,10 +163,15 @@ func (i *Issuer) wait(
 		return o.chain, o.err
 	}
 	err = fmt.Errorf("%s was approved, and %w: it had %s", csrName(csr), reconcile.ErrNotIssued, within)
+	return nil, reconcile.WithHint(i.watched(err), signerHint)
+}
+
+// watched adds to the end of a wait in vain that the watch did not work either.
+func (i *Issuer) watched(err error) error {
 	if last := i.watch.lastError(); last != nil {
-		err = fmt.Errorf("%w (%v)", err, i.cluster.failed("watching certificatesigningrequests", last))
+		return fmt.Errorf("%w (%v)", err, i.cluster.failed("watching certificatesigningrequests", last))
 	}
-	return nil, reconcile.WithHint(err, signerHint)
+	return err
 }
 
 // discard deletes a request that came to nothing, so that nobody approves or signs it later. What was denied or failed

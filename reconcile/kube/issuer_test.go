@@ -104,8 +104,8 @@ func TestIssueSaysWhatBecameOfTheRequest(t *testing.T) {
 	}{
 		"denied before the approval": {func(g *signer) {
 			g.onApprove = func(c *csr) { denied(c); g.store(watch.Modified, c) }
-		}, `certsync-1: the CertificateSigningRequest was denied: "because\x1b[31m" (reason "PolicyViolation")`, true, 1},
-		"denied after the approval": {func(g *signer) { g.sign = denied }, `denied: "because`, true, 1},
+		}, `: "because\x1b[31m" (reason "PolicyViolation")`, true, 1},
+		"denied after the approval": {func(g *signer) { g.sign = denied }, `certsync-1 was denied at `, true, 1},
 		"failed at the signer": {func(g *signer) {
 			g.sign = withCondition(certificatesv1.CertificateFailed, "SignerValidationFailure")
 		}, `the signer refused it: "because\x1b[31m" (reason "SignerValidationFailure")`, false, 1},

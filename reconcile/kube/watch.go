@@ -37,6 +37,7 @@ type signerWatch struct {
 type waiter struct {
 	name            string
 	resourceVersion string // at which the request exists; a list at a later one without it means that it is gone
+	approved        chan struct{}
 	settled         chan outcome
 }
 
@@ -78,7 +79,10 @@ func (s *signerWatch) start(ctx context.Context) {
 
 // register makes a waiter for csr, as Create returned it.
 func (s *signerWatch) register(csr *certificatesv1.CertificateSigningRequest) *waiter {
-	w := &waiter{name: csr.Name, resourceVersion: csr.ResourceVersion, settled: make(chan outcome, 1)}
+	w := &waiter{
+		name: csr.Name, resourceVersion: csr.ResourceVersion,
+		approved: make(chan struct{}, 1), settled: make(chan outcome, 1),
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.waiting[csr.UID] = w
@@ -119,8 +123,21 @@ func (s *signerWatch) settle(uid types.UID, o *outcome) {
 	}
 }
 
+// tell gives a waiter what its request has come to. The caller holds the lock.
+func (s *signerWatch) tell(csr *certificatesv1.CertificateSigningRequest) {
+	w, c := s.waiting[csr.UID], verdict(csr)
+	if w != nil && c != nil && c.Type == certificatesv1.CertificateApproved {
+		select {
+		case w.approved <- struct{}{}:
+		default: // it was told before
+		}
+	}
+	s.settle(csr.UID, outcomeOf(csr))
+}
+
 // slim keeps of a request what settle needs, and nothing of one that nobody waits for: the cluster may hold the last
-// hour's requests in thousands. Nothing is lost if somebody waits for it later, as nobody registers after approving.
+// hour's requests in thousands. Nothing is lost if somebody waits for it later: nobody registers after approving, and who
+// leaves that to others looks for itself once it is registered.
 func (s *signerWatch) slim(csr *certificatesv1.CertificateSigningRequest) *certificatesv1.CertificateSigningRequest {
 	small := &certificatesv1.CertificateSigningRequest{
 		ObjectMeta: metav1.ObjectMeta{Name: csr.Name, UID: csr.UID, ResourceVersion: csr.ResourceVersion},
@@ -151,7 +168,7 @@ func (s *signerWatch) Update(obj any) error {
 	if csr, ok := obj.(*certificatesv1.CertificateSigningRequest); ok {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.settle(csr.UID, outcomeOf(csr))
+		s.tell(csr)
 	}
 	return nil
 }

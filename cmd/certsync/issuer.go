@@ -1,0 +1,55 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
+)
+
+// issuerFlags say who signs certificates, and who approves that.
+type issuerFlags struct {
+	Issuer          string        `enum:"csr,ca" default:"csr" placeholder:"csr|ca" help:"Who signs: the cluster, by CertificateSigningRequests, or certsync itself with the CA's key (default: ${default})."`
+	CACert          string        `name:"ca-cert" placeholder:"FILE" help:"With --issuer=ca: the certificate of a CA that the API server trusts for clients."`
+	CAKey           string        `name:"ca-key" placeholder:"FILE" help:"With --issuer=ca: its key, in a file that nobody else can read."`
+	Approval        string        `enum:"auto,manual" default:"auto" placeholder:"auto|manual" help:"Who approves CertificateSigningRequests: certsync, or people with the kubectl commands that it prints (default: ${default})."`
+	ApprovalTimeout time.Duration `default:"10m" placeholder:"TIME" help:"With --approval=manual: how long each request waits for people (default: ${default})."`
+}
+
+// validate refuses flags that do not go together.
+func (f issuerFlags) validate() error {
+	switch ca := f.Issuer == "ca"; {
+	case ca && f.CACert == "":
+		return errors.New("--issuer=ca wants the CA's certificate: --ca-cert FILE")
+	case ca && f.CAKey == "":
+		return errors.New("--issuer=ca wants the CA's key: --ca-key FILE")
+	case ca && f.manual():
+		return errors.New("--approval=manual: with --issuer=ca there are no requests to approve")
+	case !ca && f.CACert != "":
+		return errors.New("--ca-cert: without --issuer=ca it does nothing")
+	case !ca && f.CAKey != "":
+		return errors.New("--ca-key: without --issuer=ca it does nothing")
+	case f.ApprovalTimeout <= 0:
+		return fmt.Errorf("--approval-timeout: %s is no time to approve anything", f.ApprovalTimeout)
+	}
+	return nil
+}
+
+func (f issuerFlags) manual() bool { return f.Approval == "manual" }
+
+// openIssuer makes the issuer that the flags ask for; stop ends what it has under way. What o says of approvals is set
+// here.
+func (f issuerFlags) openIssuer(cluster *kube.Cluster, o kube.IssuerOptions) (issuer reconcile.Issuer, stop func(), err error) {
+	if f.Issuer == "ca" {
+		ca, err := newCAIssuer(f.CACert, f.CAKey)
+		if err != nil {
+			return nil, nil, err
+		}
+		return ca, func() {}, nil
+	}
+	o.Manual, o.ApprovalTimeout = f.manual(), f.ApprovalTimeout
+	csrs := cluster.Issuer(o)
+	return csrs, csrs.Close, nil
+}
