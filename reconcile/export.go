@@ -42,7 +42,7 @@ const (
 // What an inventory cannot say, in the order in which it is looked for and reported.
 const (
 	ofKubernetes     = "named system:…, which is Kubernetes' own"
-	serviceAccounts  = "ServiceAccounts, which need no certificate"
+	serviceAccounts  = "of kind ServiceAccount, which needs no certificate"
 	unknownSubjects  = "of a kind or API group that RBAC does not know"
 	beingDeleted     = "of bindings that are being deleted"
 	boundToRoles     = "bound to a Role: certsync grants ClusterRoles only"
@@ -64,7 +64,7 @@ func ExportBindings(owner string, bindings []Binding) Export {
 	for _, b := range bindings {
 		all = append(all, x.expressible(b)...)
 	}
-	kept := firstOfCase(all)
+	kept := oneOfCase(all)
 	for _, s := range all {
 		if kept[s.fold()] != s.Name || s.group != "" && kept[s.member().fold()] != s.group {
 			x.leave(differInCaseOnly, s.binding, s.Subject)
@@ -149,18 +149,22 @@ func inexpressible(b Binding, s Subject) string {
 	return ""
 }
 
-// firstOfCase picks one of the names that differ in letter case only.
-func firstOfCase(all []exportedSubject) map[Subject]string {
-	kept := map[Subject]string{}
-	keep := func(s Subject) {
-		if first, ok := kept[s.fold()]; !ok || s.Name < first {
-			kept[s.fold()] = s.Name
+// oneOfCase picks one of the names that differ in letter case only: the one that is bound most often, so that nobody
+// displaces a user by a binding for another spelling of theirs.
+func oneOfCase(all []exportedSubject) map[Subject]string {
+	times := map[Subject]int{}
+	for _, s := range all {
+		times[Subject{Kind: s.Kind, Name: s.Name}]++
+		if s.group != "" {
+			times[s.member()]++
 		}
 	}
-	for _, s := range all {
-		keep(s.Subject)
-		if s.group != "" {
-			keep(s.member())
+	kept := map[Subject]string{}
+	for s, n := range times {
+		first, ok := kept[s.fold()]
+		most := times[Subject{Kind: s.Kind, Name: first}]
+		if !ok || n > most || n == most && s.Name < first {
+			kept[s.fold()] = s.Name
 		}
 	}
 	return kept

@@ -110,6 +110,11 @@ func TestExportBindings(t *testing.T) {
 			want:     "group Alice view\nAlice [] view", asGroup: []string{"Alice"},
 			left: []LeftOut{{differInCaseOnly, 2, []string{`User "alice": ClusterRole "view" cluster-wide`, `Group "alice": ClusterRole "view" cluster-wide`}}},
 		},
+		"names that differ in case only, one of them bound more often": {
+			bindings: []Binding{elsewhere("", "view", UserSubject("alice"), UserSubject("Alice")), elsewhere("", "edit", UserSubject("alice"))},
+			want:     "alice [] edit view",
+			left:     []LeftOut{{differInCaseOnly, 1, []string{`User "Alice": ClusterRole "view" cluster-wide`}}},
+		},
 		"a group of certsync's that differs from another in case only": {
 			bindings: []Binding{ours("a", Grant{For: ForGroup, Subject: "devs", Role: "view", Part: 1}, "alice"), elsewhere("", "edit", groupSubject("Devs"))},
 			want:     "group Devs edit", asGroup: []string{"Devs"},

@@ -36,17 +36,26 @@ type liftFlags struct {
 
 func (f liftFlags) lifts() reconcile.Lifts { return reconcile.Lifts{Reinstate: f.Reinstate} }
 
+// clusterFlags say which cluster.
+type clusterFlags struct {
+	Kubeconfig string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
+	Context    string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
+}
+
+func (f clusterFlags) cluster() (*kube.Cluster, error) {
+	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
+}
+
 // serverFlags say which cluster and which part of Vault.
 type serverFlags struct {
-	Kubeconfig  string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
-	Context     string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
+	clusterFlags
 	VaultMount  string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
 	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
 }
 
 // connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
 func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
-	cluster, err := kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
+	cluster, err := f.cluster()
 	if err != nil {
 		return nil, nil, err
 	}

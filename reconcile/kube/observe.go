@@ -1,10 +1,8 @@
 package kube
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,9 +40,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		return reconcile.ClusterView{}, err
 	}
 	v.Bindings = append(wide, limited...)
-	slices.SortFunc(v.Bindings, func(a, b reconcile.Binding) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+	sortBindings(v.Bindings)
 	return v, nil
 }
 
