@@ -174,7 +174,10 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	}
 	record := *w.ledger["alice"].versions[1].record
 	x := &Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: time.Now, Report: func(Event) {}}
+	observed.At = w.now
+	report, export := Status(inv, observed), ExportBindings("test", observed.Bindings)
 	exported := []any{
+		report, report.Users[0], report.Users[0].Grants[0], report.Users[0].Certificates[0], export, LeftOut{},
 		Secret{}, *w.users["alice"].versions[1].credential, before, before.Steps[0], *before.Steps[0].Detail, Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.state, observed, observed.ClusterView, observed.StoreView,
 		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, Grant{}, Request{},

@@ -29,10 +29,19 @@ func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	return inv, err
 }
 
+// clusterFlags say which cluster.
+type clusterFlags struct {
+	Kubeconfig string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
+	Context    string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
+}
+
+func (f clusterFlags) cluster() (*kube.Cluster, error) {
+	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
+}
+
 // serverFlags say which cluster, where in it the lock is, and which part of Vault.
 type serverFlags struct {
-	Kubeconfig    string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
-	Context       string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
+	clusterFlags
 	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
 	VaultMount    string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
 	VaultPrefix   string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`

@@ -1,10 +1,8 @@
 package kube
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -47,9 +45,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 	}
 	v.Clock, _ = c.clock.since(start)
 	v.Bindings = append(wide, limited...)
-	slices.SortFunc(v.Bindings, func(a, b reconcile.Binding) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
-	})
+	sortBindings(v.Bindings)
 	return v, nil
 }
 

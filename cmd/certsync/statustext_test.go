@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// statuses has what golden files in testdata/text show.
+func statuses(t *testing.T) map[string]reconcile.StatusReport {
+	inv := parse(t, team)
+	mixed := settled(inv)
+	for user, state := range map[string]reconcile.RecordState{"dan@example.com": reconcile.Removed, "erin@example.com": reconcile.Active, "fay@example.com": reconcile.Denied, "gus@example.com": reconcile.Lapsed} {
+		issue(mixed, user, []string{"developers"}, noon.Add(-time.Hour))
+		rec := mixed.Ledger[user].Record
+		rec.State, rec.Reason = state, "not-in-inventory"
+		rec.Certificates[0].Serial, rec.Certificates[0].SHA256 = "4e074085", strings.Repeat("62bedb8b", 8)
+		if state != reconcile.Active {
+			delete(mixed.Credentials, user)
+		}
+	}
+	mixed.Ledger["fay@example.com"].Record.Reason = `CertificateSigningRequest certsync-x was denied at 2026-02-28T10:00:00Z: "not before Monday" (reason "Office")`
+	mixed.Ledger["fay@example.com"].Record.Certificates = nil
+	mixed.Ledger["dan@example.com"].Record.Certificates[0].Status = reconcile.Revoked
+	mixed.Credentials["carol@example.com"] = reconcile.CredentialMeta{CurrentVersion: 4}
+	at(&mixed, devsView, func(b *reconcile.Binding) {
+		b.Subjects = append(b.Subjects[1:], reconcile.UserSubject("erin@example.com"))
+	})
+	at(&mixed, aliceAdmin, func(b *reconcile.Binding) { b.Owner = "" })
+	more := team + `
+  - {name: fay@example.com, clusterRoles: [{name: view, until: 2026-02-01}, {name: edit, until: 2026-12-31}]}
+  - {name: gus@example.com, groups: [developers], until: 2026-02-01}
+  - {name: hal@example.com, groups: [developers], until: 2026-12-31}
+  - {name: somebody.with.a.very.long.name+and.a.tag@department.example.com, groups: [developers]}
+`
+	many := "groups:\n  - {name: developers, clusterRoles: [view]}\n  - {name: on-call, namespaces: {payments: [admin]}}\n  - {name: all-the-others}\nusers:\n"
+	for n := range 300 {
+		many += fmt.Sprintf("  - {name: user%03d@example.com, groups: [developers, on-call, all-the-others], clusterRoles: [view, edit]}\n", n)
+	}
+	return map[string]reconcile.StatusReport{
+		"status-nobody":  reconcile.Status(parse(t, "users: []"), nobody()),
+		"status-first":   reconcile.Status(inv, nobody()),
+		"status-settled": reconcile.Status(inv, settled(inv)),
+		"status-mixed":   reconcile.Status(parse(t, more), mixed),
+		"status-hostile": reconcile.Status(inv, hostilities(inv)),
+		"status-300":     reconcile.Status(parse(t, many), settled(parse(t, many))),
+	}
+}
+
+// TestStatusText compares reports as text, as text in colour, and as JSON.
+func TestStatusText(t *testing.T) {
+	for name, report := range statuses(t) {
+		t.Run(name, func(t *testing.T) {
+			for suffix, render := range map[string]func(reconcile.StatusReport, palette) []byte{".txt": statusText, "-user.txt": userText} {
+				text := string(render(report, false))
+				harmless(t, text)
+				if plain := colours.ReplaceAllString(string(render(report, true)), ""); plain != text {
+					t.Errorf("colour changes more than the colour:\n%s", plain)
+				}
+				if name == "status-300" && suffix == "-user.txt" {
+					continue // 3,000 lines that tell nothing new
+				}
+				golden(t, filepath.Join("testdata/text", name+suffix), text)
+			}
+			for _, line := range strings.Split(string(statusText(report, false)), "\n") {
+				if name != "status-hostile" && utf8.RuneCountInString(line) > lineWidth {
+					t.Errorf("too wide: %q", line)
+				}
+			}
+			if name != "status-mixed" {
+				return
+			}
+			golden(t, filepath.Join("testdata/text", name+".colour"), string(statusText(report, true)))
+			asJSON, err := json.MarshalIndent(report, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, filepath.Join("testdata/text", name+".json"), string(asJSON)+"\n")
+		})
+	}
+}
+
+// TestStatusInOneLine: what there is no room for is counted.
+func TestStatusInOneLine(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		items []string
+		room  int
+		want  string
+	}{
+		"nothing":                  {nil, 16, ""},
+		"all":                      {[]string{"1 missing", "a", "b"}, 15, "1 missing, a, b"},
+		"the last one is too much": {[]string{"1 missing", "a", "bcd"}, 16, "1 missing, a +1"},
+		"room for the count too":   {[]string{"1 missing", "a", "bcd"}, 14, "1 missing +2"},
+		"no room for any":          {[]string{strings.Repeat("a", 17), "b"}, 16, "+2"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := inOneLine(false, c.items, 1, c.room); got != c.want || utf8.RuneCountInString(got) > c.room {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// exports has what golden files in testdata/text show.
+func exports(t *testing.T) map[string]reconcile.Export {
+	subject := func(kind, name string) reconcile.Subject {
+		return reconcile.Subject{Kind: kind, APIGroup: reconcile.RBACGroup, Name: name}
+	}
+	mixed := settled(parse(t, team)).Bindings
+	for n := range 8 {
+		mixed = append(mixed, reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "payments", Name: fmt.Sprint("legacy-", n),
+			RoleRef: reconcile.RoleRef{Kind: "Role", Name: "payer"}, Subjects: []reconcile.Subject{subject("User", fmt.Sprintf("u%d@example.com", n))}})
+	}
+	mixed[0].Subjects = append(mixed[0].Subjects, subject("Group", "system:masters"), subject("Group", "auditors"), subject("User", "oidc:bob"), subject("User", "Bob@example.com"),
+		reconcile.Subject{Kind: "ServiceAccount", Namespace: "ci", Name: "bot"})
+	for i := range mixed {
+		if mixed[i].Object() == devsView {
+			mixed[i].Subjects = mixed[i].Subjects[1:]
+		}
+	}
+	return map[string]reconcile.Export{
+		"export-nothing": reconcile.ExportBindings("prod-eu", nil),
+		"export-mixed":   reconcile.ExportBindings("prod-eu", mixed),
+		"export-hostile": reconcile.ExportBindings("prod-eu", hostilities(parse(t, team)).Bindings),
+	}
+}
+
+// TestExportText: what is exported can be read as an inventory, by people and by certsync.
+func TestExportText(t *testing.T) {
+	for name, export := range exports(t) {
+		t.Run(name, func(t *testing.T) {
+			for _, cluster := range []string{hostile, "prod-eu"} {
+				text := string(exportText(export, cluster))
+				harmless(t, text)
+				inv, err := inventory.Parse("users.yaml", []byte(text), nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(inv.Users) != len(export.Inventory.Users) || len(inv.Groups) != len(export.Inventory.Groups) {
+					t.Errorf("%d users, %d groups", len(inv.Users), len(inv.Groups))
+				}
+				if cluster != hostile {
+					golden(t, filepath.Join("testdata/text", name+".txt"), text)
+				}
+			}
+		})
+	}
+}
+
+func TestLegalOwner(t *testing.T) {
+	for cluster, want := range map[string]string{
+		"prod-eu": "prod-eu", "": "", "Prod_EU.example.com": "prod-eu-example-com", "arn:aws:eks:eu-west-1:1234:cluster/prod": "prod", "gke_project_zone_name": "gke-project-zone-name",
+		"--": "", "日本": "", "x/": "", strings.Repeat("a", 50): strings.Repeat("a", 40), strings.Repeat("a", 39) + "-b": strings.Repeat("a", 39), "kubernetes-admin@kubernetes": "kubernetes-admin-kubernetes",
+	} {
+		if got := legalOwner(cluster); got != want {
+			t.Errorf("%q became %q, want %q", cluster, got, want)
+		}
+	}
+}

@@ -1,0 +1,34 @@
+package kube
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// EveryBinding lists all bindings, whoever made them, sorted by kind, namespace and name. It needs no other right than to
+// list them.
+func (c *Cluster) EveryBinding(ctx context.Context) ([]reconcile.Binding, error) {
+	var wide, limited []reconcile.Binding
+	err := inParallel(ctx, 2,
+		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
+		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
+	)
+	if err != nil {
+		return nil, err
+	}
+	all := append(wide, limited...)
+	sortBindings(all)
+	return all, nil
+}
+
+func sortBindings(all []reconcile.Binding) {
+	slices.SortFunc(all, func(a, b reconcile.Binding) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+// Name is what the kubeconfig calls the cluster; empty in a pod.
+func (c *Cluster) Name() string { return c.entry.name }

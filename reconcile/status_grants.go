@@ -1,0 +1,108 @@
+package reconcile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// servedByOurs has the bindings of ours that serve each user, in order.
+func (d *differ) servedByOurs() map[string][]ourBinding {
+	serves := map[string][]ourBinding{}
+	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
+		b := d.ours[object]
+		for _, s := range b.Subjects {
+			has := serves[s.Name]
+			twice := len(has) > 0 && has[len(has)-1].same(b.Binding)
+			if authorized(s) == UserSubject(s.Name) && !twice {
+				serves[s.Name] = append(has, b)
+			}
+		}
+	}
+	return serves
+}
+
+// promise is a grant of the inventory to one user, of their own or as a member.
+type promise struct {
+	Grant
+	until time.Time
+}
+
+// promises lists what the inventory grants a user, whether or not it has ended.
+func (d *differ) promises(user string) []promise {
+	var all []promise
+	add := func(g Grant, roles []inventory.Grant) {
+		for _, r := range roles {
+			g.Role, g.Part = r.ClusterRole, 1
+			all = append(all, promise{g, r.Until})
+		}
+	}
+	each := func(g Grant, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
+		add(g, cluster)
+		for g.Namespace = range namespaces {
+			add(g, namespaces[g.Namespace])
+		}
+	}
+	u := d.users[user]
+	each(Grant{For: ForUser, Subject: user}, u.ClusterRoles, u.Namespaces)
+	for _, name := range sortedSet(u.Groups) {
+		each(Grant{For: ForGroup, Subject: name}, d.groups[name].ClusterRoles, d.groups[name].Namespaces)
+	}
+	return all
+}
+
+// grantStatuses is what the inventory grants a user, and what else bindings of ours give them.
+func (d *differ) grantStatuses(user string, serves []ourBinding) []GrantStatus {
+	out := []GrantStatus{}
+	for _, p := range d.promises(user) {
+		s := grantStatus(p.Grant, newBinding(d.inv.Owner, p.Grant, nil))
+		s.Until, s.Binding = moment(p.until), IsMissing
+		ended := d.lapsed[user] || d.ended(p.until)
+		i := slices.IndexFunc(serves, p.madeTrue)
+		_, taken := d.planted[s.Object]
+		switch {
+		case i >= 0 && ended:
+			continue // told below, as what should not be
+		case i >= 0:
+			s.Binding, s.Object = IsBound, serves[i].Object()
+			serves = slices.Delete(slices.Clone(serves), i, i+1)
+		case ended:
+			s.Binding = HasEnded
+		case taken:
+			s.Binding = IsBlocked
+		}
+		out = append(out, s)
+	}
+	for _, b := range serves {
+		s := grantStatus(b.grant, b.Binding)
+		s.Binding = IsUnwanted
+		if r, ok := d.granted(b.grant); ok {
+			s.Until = moment(r.Until)
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b GrantStatus) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Role, b.Role), cmp.Compare(a.Object, b.Object))
+	})
+	return out
+}
+
+// madeTrue reports whether b makes a promise true to those whom it serves.
+func (p promise) madeTrue(b ourBinding) bool {
+	g := b.grant
+	g.Part = p.Part
+	return g == p.Grant && b.RoleRef == RoleRef{Kind: "ClusterRole", Name: g.Role}
+}
+
+// grantStatus is what binding b for g gives.
+func grantStatus(g Grant, b Binding) GrantStatus {
+	s := GrantStatus{Kind: b.RoleRef.Kind, Role: b.RoleRef.Name, Namespace: b.Namespace, Object: b.Object()}
+	if g.For == ForGroup {
+		s.Group = g.Subject
+	}
+	return s
+}
