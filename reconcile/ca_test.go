@@ -213,3 +213,25 @@ func TestApplyWithACA(t *testing.T) {
 		t.Errorf("renewed in the CA's last hour: %+v", rec)
 	}
 }
+
+// TestCAOfTheUsersName: a user who is called like the CA itself gets a certificate like anybody else's.
+func TestCAOfTheUsersName(t *testing.T) {
+	a := newAuthority(t, newECKey(t), func(c *x509.Certificate) {
+		c.Subject = pkix.Name{CommonName: "bob", Organization: []string{"devs", "ops"}}
+	})
+	req, _ := asks(t)
+	issued, err := a.issuer(t).Issue(t.Context(), req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := parseLeaf(issued.Chain)
+	if err != nil || !slices.Equal(leaf.AuthorityKeyId, a.cert.SubjectKeyId) {
+		t.Errorf("authority %x, %v", leaf.AuthorityKeyId, err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(a.cert)
+	usage := []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	if _, err := leaf.Verify(x509.VerifyOptions{Roots: roots, CurrentTime: a.now, KeyUsages: usage}); err != nil {
+		t.Error(err)
+	}
+}
