@@ -104,7 +104,8 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 		}
 		issued, err := r.Issuer.Issue(ctx, CertificateRequest{User: s.User, CSR: csr, Expiration: is.spec.expiration, Within: within})
 		if errors.Is(err, ErrDenied) {
-			err = errors.Join(err, r.recordDenial(ctx, s, err))
+			err = WithHint(errors.Join(err, r.recordDenial(ctx, s, err)),
+				fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", s.User))
 		}
 		if err != nil {
 			err = fmt.Errorf("issuing a certificate: %w", err)

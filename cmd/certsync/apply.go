@@ -69,6 +69,9 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	defer stop()
+	if c.manual() {
+		defer context.AfterFunc(ctx, stop)() // after an interruption nobody waits for people
+	}
 	events := &eventStream{out: p.stdout}
 	executor := newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
 	executor.WithoutCanary = c.manual()
