@@ -122,3 +122,13 @@ func TestObserveIsAllOrNothing(t *testing.T) {
 		}
 	}
 }
+
+// TestSlowVaultIsNoSkew: the API server's clock is compared with the time at which the API server answered.
+func TestSlowVaultIsNoSkew(t *testing.T) {
+	w := newWorld(t)
+	times := []time.Time{w.now, w.now.Add(10 * time.Minute)} // the cluster's answer, then Vault's
+	o, err := Observe(t.Context(), "test", w, w, func() time.Time { now := times[0]; times = times[1:]; return now })
+	if err != nil || !o.Clock.Equal(o.At) || !o.At.Equal(w.now.Add(10*time.Minute)) {
+		t.Errorf("at %s, the API server's clock %s, %v", o.At, o.Clock, err)
+	}
+}
