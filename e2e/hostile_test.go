@@ -185,7 +185,7 @@ func TestFinalizers(t *testing.T) {
 		f.kubectl("patch", "rolebinding", "-n", "payments-"+o, "certsync:"+o+":user:carol@"+o+":admin", "--type=merge", "-p", let)
 	})
 	f.write("users: [{name: bob@OWNER}]")
-	f.must(0, "apply", "--yes")
+	f.must(0, "apply", "--yes", "--max-removals=100%")
 	f.forbidden(carol, "get", "secrets", "-n", "payments-"+o)
 	f.forbidden(alice, "get", "configmaps", "-n", "staging-"+o)
 	if p := f.plan(); p.Changes || !p.note("terminating", "") {
@@ -223,7 +223,7 @@ func TestTouching(t *testing.T) {
 		group.Go(touch)
 	}
 	f.write("users: [{name: alice@OWNER}, {name: bob@OWNER}]")
-	r := f.certsync("apply", "--yes")
+	r := f.certsync("apply", "--yes", "--max-removals=100%")
 	cancel()
 	group.Wait()
 	if r.code != 0 || touches.Load() < 3 {

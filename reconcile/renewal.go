@@ -3,6 +3,7 @@ package reconcile
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"math/bits"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -29,11 +30,12 @@ func (r renewal) due(cert CertificateEntry) (at time.Time, clamped bool) {
 	return cert.NotAfter.Add(-before).Add(r.jitter(min(life/10, before/2))), clamped
 }
 
-// jitter is in [0, max), always the same for the same owner and user.
+// jitter is in [0, max), always the same share of it for the same owner and user.
 func (r renewal) jitter(max time.Duration) time.Duration {
 	if max <= 0 {
 		return 0
 	}
 	sum := sha256.Sum256([]byte(r.owner + "\x00" + r.user))
-	return time.Duration(binary.BigEndian.Uint64(sum[:8]) % uint64(max))
+	share, _ := bits.Mul64(binary.BigEndian.Uint64(sum[:8]), uint64(max)) // of 2^64
+	return time.Duration(share)
 }
