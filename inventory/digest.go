@@ -37,6 +37,7 @@ type canonicalUser struct {
 	Groups     []string
 	Expiration time.Duration
 	Until      string
+	Previously []string `json:",omitempty"` // digests from before there was this field stay what they are
 }
 
 type canonicalGrant struct{ ClusterRole, Until string }
@@ -67,6 +68,7 @@ func (inv *Inventory) Digest() string {
 			Groups:         slices.Compact(slices.Sorted(slices.Values(u.Groups))),
 			Expiration:     u.Expiration,
 			Until:          end(u.Until),
+			Previously:     slices.Sorted(slices.Values(u.Previously)),
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })

@@ -44,6 +44,7 @@ func TestDigestDoesNotDependOn(t *testing.T) {
 		"the order of memberships":      {"[dev, ops]", "[ops, dev]"},
 		"the order of namespaces":       {"{a: [admin], b: [edit]}", "{b: [edit], a: [admin]}"},
 		"a built-in that is spelled":    {"# defaults", "defaults: {expiration: 168h, renewBefore: 33%, keyAlgorithm: ECDSA-P256}"},
+		"no old name":                   {"{name: bob,", "{name: bob, previously: [],"},
 		"a default that is repeated":    {"{name: alice,", "{name: alice, expiration: 7h,", "# defaults", "defaults: {expiration: 7h}", "168h", "7h"},
 		"the form of a duration":        {"24h", "1440m"},
 		"a grant's form":                {"[view, edit]", "[{name: view}, edit]"},
@@ -75,6 +76,14 @@ func TestDigestDoesNotDependOnARoleThatIsThereTwice(t *testing.T) {
 	}
 }
 
+func TestDigestDoesNotDependOnTheOrderOfOldNames(t *testing.T) {
+	one := &Inventory{Users: []User{{Name: "a", Previously: []string{"b", "c"}}}}
+	other := &Inventory{Users: []User{{Name: "a", Previously: []string{"c", "b"}}}}
+	if one.Digest() != other.Digest() {
+		t.Error("the digests differ")
+	}
+}
+
 func TestDigestDependsOn(t *testing.T) {
 	seen := map[string]string{digest(t, digestBase): "the original"}
 	for sentence, edit := range map[string][]string{
@@ -99,6 +108,9 @@ func TestDigestDependsOn(t *testing.T) {
 		"a user's role":                {"clusterRoles: [view, {", "clusterRoles: [edit, {"},
 		"the end of a grant":           {"2027-01-31", "2027-02-01"},
 		"the end of all grants":        {"2027-06-30", "2027-06-29"},
+		"an old name":                  {"{name: bob,", "{name: bob, previously: [rob],"},
+		"another old name":             {"{name: bob,", "{name: bob, previously: [robert],"},
+		"whose old name it is":         {"{name: alice,", "{name: alice, previously: [rob],"},
 		"a user's expiration":          {"24h", "25h"},
 		"a grant cluster-wide instead": {"namespaces: {a: [admin], b: [edit]}", "namespaces: {b: [edit]}", "[view, edit]", "[view, edit, admin]"},
 	} {

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"testing/fstest"
 )
@@ -54,8 +55,17 @@ func obeys(t *testing.T, inv *Inventory) {
 		groups[g.Name] = true
 		obeyGrants(t, g.ClusterRoles, g.Namespaces)
 	}
-	users := map[string]bool{}
+	users, people := map[string]bool{}, map[string]bool{}
 	for _, u := range inv.Users {
+		people[strings.ToLower(u.Name)] = true
+	}
+	for _, u := range inv.Users {
+		for _, old := range u.Previously {
+			if !ValidName(old) || people[strings.ToLower(old)] {
+				t.Fatalf("old name %q", old)
+			}
+			people[strings.ToLower(old)] = true
+		}
 		if !ValidName(u.Name) || users[u.Name] {
 			t.Fatalf("user %q", u.Name)
 		}

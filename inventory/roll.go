@@ -35,13 +35,19 @@ func (r *roll) declare(v value, name string) {
 
 // candidates are the names to suggest in place of an undeclared one.
 func (r *roll) candidates(name string) []string {
-	if d, ok := r.first[strings.ToLower(name)]; ok {
+	if d, ok := r.find(name); ok {
 		return []string{d.name}
 	}
 	return r.names
 }
 
 func (r *roll) has(name string) bool {
-	d, ok := r.first[strings.ToLower(name)]
+	d, ok := r.find(name)
 	return ok && d.name == name
+}
+
+// find returns what has been declared under a name in any letter case.
+func (r *roll) find(name string) (declaration, bool) {
+	d, ok := r.first[strings.ToLower(name)]
+	return d, ok
 }

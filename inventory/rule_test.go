@@ -7,6 +7,8 @@ import (
 
 const notDeclared = `users.yaml:4:28: users[0].groups[0]: group `
 
+const oldName = `users.yaml:4:32: users[0].previously[0]: `
+
 func TestParseRefusesNames(t *testing.T) { refused(t, nameRefusals) }
 
 var nameRefusals = map[string]refusal{
@@ -40,6 +42,17 @@ var nameRefusals = map[string]refusal{
 	"a group in another case":       {header + "users: [{name: a, groups: [OPS]}]\ngroups: [{name: ops}]", notDeclared + `"OPS" is not declared (did you mean "ops"?)`},
 	"letters swapped in a group":    {header + "users: [{name: a, groups: [developres]}]\ngroups: [{name: dev}, {name: developers}]", notDeclared + `"developres" is not declared (did you mean "developers"?)`},
 	"a group named twice":           {header + "groups: [{name: g}]\nusers: [{name: a, groups: [g, g]}]", `users.yaml:5:31: users[0].groups[1]: group "g" is named twice`},
+	"an old name that is none":      {header + "users: [{name: a, previously: [b/c]}]", oldName + `"b/c" is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit`},
+	"an old name of the system":     {header + "users: [{name: a, previously: ['system:admin']}]", oldName + `"system:admin" is reserved: names that begin with system: belong to Kubernetes`},
+	"a user's own name as old":      {header + "users: [{name: a, previously: [a]}]", oldName + `"a" is the user's own name: a rename has another one`},
+	"a name that changed its case":  {header + "users: [{name: a, previously: [A]}]", oldName + `old name "A" differs from user "a" in line 4 in letter case only`},
+	"an old name of a user before":  {header + "users:\n- name: b\n- {name: a, previously: [b]}\n", `users.yaml:6:26: users[1].previously[0]: "b" is a user of this inventory: a rename gives up the old name`},
+	"an old name of a user after":   {header + "users: [{name: a, previously: [b]}, {name: b}]", oldName + `"b" is a user of this inventory: a rename gives up the old name`},
+	"two who exchange their names":  {header + "users: [{name: a, previously: [b]}, {name: b, previously: [a]}]", oldName + `"b" is a user of this inventory: a rename gives up the old name` + "\n" + `users.yaml:4:60: users[1].previously[0]: "a" is a user of this inventory: a rename gives up the old name`},
+	"an old name in another case":   {header + "users: [{name: a, previously: [B]},\n {name: b}]", oldName + `old name "B" differs from user "b" in line 5 in letter case only`},
+	"an old name twice":             {header + "users: [{name: a, previously: [b, b]}]", `users.yaml:4:35: users[0].previously[1]: old name "b" is declared twice, first in line 4`},
+	"an old name of two users":      {header + "users:\n- {name: a, previously: [x]}\n- {name: b, previously: [x]}\n", `users.yaml:6:26: users[1].previously[0]: old name "x" is declared twice, first in line 5`},
+	"old names that differ in case": {header + "users:\n- {name: a, previously: [x]}\n- {name: b, previously: [X]}\n", `users.yaml:6:26: users[1].previously[0]: old name "X" differs from "x" in line 5 in letter case only`},
 	"an empty owner":                {"apiVersion: certsync.dev/v1\nkind: Inventory\nowner: ''\nusers: []", `users.yaml:3:8: owner: is empty`},
 	"an owner with a dot":           {"apiVersion: certsync.dev/v1\nkind: Inventory\nowner: a.b\nusers: []", `users.yaml:3:8: owner: "a.b" is no valid owner: a-z, 0-9 and - are allowed, the first and the last not a -`},
 	"an owner that is too long":     {"apiVersion: certsync.dev/v1\nkind: Inventory\nowner: " + strings.Repeat("a", 41) + "\nusers: []", `users.yaml:3:8: owner: "` + strings.Repeat("a", 41) + `" is longer than 40 characters`},

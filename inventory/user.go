@@ -3,25 +3,35 @@ package inventory
 // users decodes the users, whose groups must be declared.
 func (v value) users(groups *roll, defaults Defaults) []User {
 	var users []User
+	var former [][]value
 	declared := newRoll("user")
 	for _, item := range v.items() {
-		if u, ok := item.user(declared, groups, defaults); ok {
-			users = append(users, u)
+		if u, old, ok := item.user(declared, groups, defaults); ok {
+			users, former = append(users, u), append(former, old)
 		}
+	}
+	// An old name must not be that of a user further down, so they are read when all users are known.
+	given := newRoll("old name")
+	for i := range users {
+		users[i].Previously = previously(former[i], users[i].Name, declared, given)
 	}
 	return users
 }
 
-func (v value) user(declared, groups *roll, defaults Defaults) (User, bool) {
-	fields, ok := v.fields("name", "groups", "clusterRoles", "namespaces", "expiration", "until")
+// user decodes one user, but for the old names.
+func (v value) user(declared, groups *roll, defaults Defaults) (u User, former []value, ok bool) {
+	fields, ok := v.fields("name", "previously", "groups", "clusterRoles", "namespaces", "expiration", "until")
 	if !ok {
-		return User{}, false
+		return User{}, nil, false
 	}
-	u := User{
+	u = User{
 		Name:         v.name(fields, declared),
 		ClusterRoles: clusterRoles(fields),
 		Namespaces:   namespaces(fields),
 		Expiration:   defaults.Expiration,
+	}
+	if field, ok := fields["previously"]; ok {
+		former = field.items()
 	}
 	if field, ok := fields["groups"]; ok {
 		u.Groups = field.memberships(groups)
@@ -33,7 +43,35 @@ func (v value) user(declared, groups *roll, defaults Defaults) (User, bool) {
 	if field, ok := fields["until"]; ok {
 		u.Until = field.until()
 	}
-	return u, true
+	return u, former, true
+}
+
+// previously returns the names that a user had before. None may be in use, or in two lists: its access moves to one user, and
+// the name itself ends.
+func previously(former []value, user string, users, given *roll) []string {
+	var names []string
+	for _, item := range former {
+		name, ok := item.text()
+		if !ok {
+			continue
+		}
+		fault := nameFault(name)
+		inUse, taken := users.find(name)
+		switch {
+		case fault != "":
+			item.problem("%s", fault)
+		case taken && name != inUse.name:
+			item.problem("old name %s differs from user %s in line %d in letter case only", show(name), show(inUse.name), inUse.line)
+		case taken && name == user:
+			item.problem("%s is the user's own name: a rename has another one", show(name))
+		case taken:
+			item.problem("%s is a user of this inventory: a rename gives up the old name", show(name))
+		default:
+			given.declare(item, name)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // memberships returns the groups that a user is in.
