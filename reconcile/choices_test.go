@@ -38,7 +38,7 @@ func (c *choices) some(of ...string) []string {
 // Few names, so that grants meet: in two groups, in a group and by themselves, in this inventory and in the one before.
 // Role system:node does not exist, and of namespace staging there may be none.
 var (
-	people     = []string{"alice", "bob", "carol", "dave"}
+	persons    = []string{"alice", "bob", "carol", "dave"}
 	teams      = []string{"devs", "ops"}
 	rolesToUse = []string{"view", "edit", "system:node"}
 	spaces     = []string{"staging", "payments"}
@@ -56,8 +56,8 @@ func (c *choices) inventory(now time.Time) string {
 	for _, g := range groups {
 		fmt.Fprintf(&b, "  - {name: %s, %s}\n", g, c.grants(now))
 	}
-	users := c.some(people...)
-	former := slices.DeleteFunc(slices.Clone(people), func(n string) bool { return slices.Contains(users, n) })
+	users := c.some(persons...)
+	former := slices.DeleteFunc(slices.Clone(persons), func(n string) bool { return slices.Contains(users, n) })
 	b.WriteString("users:" + none(users) + "\n")
 	for _, u := range users {
 		fmt.Fprintf(&b, "  - {name: %s, groups: [%s], %s", u, strings.Join(c.some(groups...), ", "), c.grants(now))

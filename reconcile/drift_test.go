@@ -38,7 +38,10 @@ var drifts = []drift{
 	}},
 	{"a binding comes back with another role", func(w *world, c *choices) {
 		w.touch(c, func(b *Binding) {
-			b.RoleRef = choose(c, RoleRef{"ClusterRole", "admin"}, RoleRef{"Role", b.RoleRef.Name})
+			b.RoleRef.Name = "admin"
+			if b.Namespace != "" {
+				b.RoleRef = choose(c, b.RoleRef, RoleRef{"Role", "view"})
+			}
 		})
 	}},
 	{"a binding is planted", func(w *world, c *choices) {
@@ -52,14 +55,14 @@ var drifts = []drift{
 		b.ManagedBy, b.Owner = choose(c, b.ManagedBy, ""), choose(c, b.Owner, "test", "")
 		w.plant(b)
 	}},
-	{"a secret is deleted", func(w *world, c *choices) { delete(w.users, choose(c, people...)) }},
+	{"a secret is deleted", func(w *world, c *choices) { delete(w.users, choose(c, persons...)) }},
 	{"a secret is deleted softly", func(w *world, c *choices) {
-		if s := w.users[choose(c, people...)]; s != nil {
+		if s := w.users[choose(c, persons...)]; s != nil {
 			w.markCurrent(s, kvVersion{deleted: true})
 		}
 	}},
 	{"a secret is destroyed", func(w *world, c *choices) {
-		if s := w.users[choose(c, people...)]; s != nil {
+		if s := w.users[choose(c, persons...)]; s != nil {
 			w.markCurrent(s, kvVersion{destroyed: true})
 		}
 	}},
@@ -72,23 +75,23 @@ var drifts = []drift{
 		_, _ = w.put(w.users, user, kvVersion{}, w.users[user].current)
 	}},
 	{"a run was cut off before it destroyed the version before", func(w *world, c *choices) {
-		if s := w.users[choose(c, people...)]; s != nil && s.current > 1 {
+		if s := w.users[choose(c, persons...)]; s != nil && s.current > 1 {
 			s.versions[s.current-1] = &kvVersion{}
 		}
 	}},
-	{"a record is deleted", func(w *world, c *choices) { delete(w.ledger, choose(c, people...)) }},
+	{"a record is deleted", func(w *world, c *choices) { delete(w.ledger, choose(c, persons...)) }},
 	{"a record is deleted softly", func(w *world, c *choices) {
-		if s := w.ledger[choose(c, people...)]; s != nil {
+		if s := w.ledger[choose(c, persons...)]; s != nil {
 			w.markCurrent(s, kvVersion{deleted: true})
 		}
 	}},
 	{"a record becomes somebody else's", func(w *world, c *choices) {
-		if s := w.ledger[choose(c, people...)]; s != nil {
+		if s := w.ledger[choose(c, persons...)]; s != nil {
 			w.markCurrent(s, kvVersion{record: &Record{FormatVersion: FormatVersion, User: "zoe", State: Active}})
 		}
 	}},
 	{"a run was cut off in a removal", func(w *world, c *choices) {
-		if s := w.ledger[choose(c, people...)]; s != nil && s.versions[s.current].record != nil {
+		if s := w.ledger[choose(c, persons...)]; s != nil && s.versions[s.current].record != nil {
 			rec := *s.versions[s.current].record
 			rec.State, rec.Reason = Removing, choose(c, string(NotInInventory), string(UntilPassed))
 			w.markCurrent(s, kvVersion{record: &rec})
@@ -102,7 +105,7 @@ var drifts = []drift{
 		}
 	}},
 	{"a request with our labels is planted", func(w *world, c *choices) {
-		w.requests = append(w.requests, Request{Name: fmt.Sprint("csr-", len(w.requests)), User: choose(c, people...), State: "pending"})
+		w.requests = append(w.requests, Request{Name: fmt.Sprint("csr-", len(w.requests)), User: choose(c, persons...), State: "pending"})
 	}},
 }
 
