@@ -4,7 +4,12 @@ GO ?= go
 # The race detector needs cgo and a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
-.PHONY: help build demo test soak bench lint
+# What is fuzzed, and how often: for some seconds each. By number and not by time, at the end of which Go before 1.27 may
+# take its own deadline for a failure (golang/go#75804). Less minimizing, which would take all of that time.
+FUZZ := inventory:FuzzParse:15000 inventory:FuzzEncode:10000 reconcile:FuzzParseRecord:20000 reconcile:FuzzParseBindingName:40000 \
+	reconcile:FuzzBindingName:25000 reconcile:FuzzPlan:1000
+
+.PHONY: help build demo test fuzz soak bench lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,6 +24,14 @@ demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves
 test: ## everything, against real servers too
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
 	$(GO) test $(RACE) -count=1 -timeout 60m ./... # nothing tells go test of a changed server
+	@$(MAKE) --no-print-directory fuzz
+
+fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how long each
+	@for target in $(FUZZ); do \
+		set -- $$(echo $$target | tr : ' '); \
+		echo "fuzz: $$2"; \
+		$(GO) test -run '^$$' -fuzz "^$$2\$$" -fuzztime $(or $(FUZZTIME),$${3}x) -fuzzminimizetime 100x ./$$1 || exit 1; \
+	done
 
 soak: ## the tests once more, many times over; ROUNDS says how many (5)
 	for round in $$(seq $(or $(ROUNDS),5)); do $(GO) test $(RACE) -count=1 -timeout 60m ./... || exit 1; done

@@ -2,9 +2,11 @@ package inventory
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 )
 
 func FuzzParse(f *testing.F) {
@@ -14,6 +16,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Add(full)
 	f.Add([]byte(digestBase))
+	f.Add([]byte(header + "groups: [{name: g, namespaces: {n: [{name: r, until: 2027-01-31}]}}]\nusers: [{name: a, previously: [b, c], groups: [g]}]"))
 	for _, table := range []map[string]refusal{documentRefusals, fieldRefusals, nameRefusals, timeRefusals, clusterRefusals} {
 		for _, c := range table {
 			f.Add([]byte(c.text))
@@ -38,6 +41,11 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("two parses of the same bytes differ")
 		}
 		obeys(t, inv)
+		slices.Reverse(again.Groups)
+		slices.Reverse(again.Users)
+		if inv.Digest() != again.Digest() {
+			t.Fatal("the digest depends on the order of groups or users")
+		}
 	})
 }
 
@@ -47,16 +55,22 @@ func obeys(t *testing.T, inv *Inventory) {
 	if !ValidOwner(inv.Owner) {
 		t.Fatalf("owner %q", inv.Owner)
 	}
-	groups := map[string]bool{}
+	if !slices.Contains(keyAlgorithms, string(inv.Defaults.KeyAlgorithm)) {
+		t.Fatalf("key algorithm %q", inv.Defaults.KeyAlgorithm)
+	}
+	groups, folded := map[string]bool{}, map[string]bool{}
 	for _, g := range inv.Groups {
-		if !ValidName(g.Name) || groups[g.Name] {
+		if !ValidName(g.Name) || folded[strings.ToLower(g.Name)] {
 			t.Fatalf("group %q", g.Name)
 		}
-		groups[g.Name] = true
+		groups[g.Name], folded[strings.ToLower(g.Name)] = true, true
 		obeyGrants(t, g.ClusterRoles, g.Namespaces)
 	}
-	users, people := map[string]bool{}, map[string]bool{}
+	people := map[string]bool{} // by their names in lower case, old ones too
 	for _, u := range inv.Users {
+		if !ValidName(u.Name) || people[strings.ToLower(u.Name)] {
+			t.Fatalf("user %q", u.Name)
+		}
 		people[strings.ToLower(u.Name)] = true
 	}
 	for _, u := range inv.Users {
@@ -66,18 +80,15 @@ func obeys(t *testing.T, inv *Inventory) {
 			}
 			people[strings.ToLower(old)] = true
 		}
-		if !ValidName(u.Name) || users[u.Name] {
-			t.Fatalf("user %q", u.Name)
-		}
-		users[u.Name] = true
+		obeyEnd(t, u.Until)
 		if u.Expiration < minExpiration || u.Expiration > maxExpiration {
 			t.Fatalf("expiration %s", u.Expiration)
 		}
 		if before := inv.Defaults.RenewBefore.Of(u.Expiration); before <= 0 || before >= u.Expiration {
 			t.Fatalf("renewed %s before the end of %s", before, u.Expiration)
 		}
-		for _, g := range u.Groups {
-			if !groups[g] {
+		for i, g := range u.Groups {
+			if !groups[g] || slices.Contains(u.Groups[:i], g) {
 				t.Fatalf("group %q", g)
 			}
 		}
@@ -87,16 +98,28 @@ func obeys(t *testing.T, inv *Inventory) {
 
 func obeyGrants(t *testing.T, clusterRoles []Grant, namespaces map[string][]Grant) {
 	t.Helper()
-	all := clusterRoles
+	lists := [][]Grant{clusterRoles}
 	for namespace, grants := range namespaces {
 		if !ValidNamespace(namespace) || len(grants) == 0 {
 			t.Fatalf("namespace %q", namespace)
 		}
-		all = append(all[:len(all):len(all)], grants...)
+		lists = append(lists, grants)
 	}
-	for _, g := range all {
-		if !ValidClusterRole(g.ClusterRole) {
-			t.Fatalf("role %q", g.ClusterRole)
+	for _, grants := range lists {
+		granted := map[string]bool{}
+		for _, g := range grants {
+			if !ValidClusterRole(g.ClusterRole) || granted[g.ClusterRole] {
+				t.Fatalf("role %q", g.ClusterRole)
+			}
+			granted[g.ClusterRole] = true
+			obeyEnd(t, g.Until)
 		}
+	}
+}
+
+func obeyEnd(t *testing.T, until time.Time) {
+	t.Helper()
+	if !until.IsZero() && (until.Year() < 2000 || until.Year() > 9999 || until.Location() != time.UTC) {
+		t.Fatalf("until %s", until)
 	}
 }

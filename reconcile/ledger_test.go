@@ -69,14 +69,3 @@ func TestParseRecord(t *testing.T) {
 		}
 	}
 }
-
-// FuzzParseRecord: no bytes make it panic, and what it takes is a record of the user who was asked for.
-func FuzzParseRecord(f *testing.F) {
-	f.Add([]byte(`{"formatVersion":"1","user":"bob","state":"active","certificates":[{"status":"current","certificate":"-----BEGIN CERTIFICATE-----\n"}]}`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := ParseRecord("bob", text)
-		if err == nil && r.User != "bob" {
-			t.Errorf("a record of %q", r.User)
-		}
-	})
-}

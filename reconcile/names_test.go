@@ -171,30 +171,3 @@ func TestClassify(t *testing.T) {
 		})
 	}
 }
-
-// FuzzParseBindingName: whatever stands in a cluster, what is read as a grant has that very name, for one owner only.
-func FuzzParseBindingName(f *testing.F) {
-	for _, name := range []string{
-		"certsync:prod-eu:user:alice@example.com:view", "certsync:prod-eu:group:devs:system:node#12", "certsync:prod-eu:group:devs:view#02",
-		"certsync:prod-eu:group:devs:view#+2", "certsync:prod-eu:group:a:b#2#3", "certsync:prod-eu:user::", "certsync:", "cluster-admin", "",
-		"certsync:prod-eu:user:\x1b[2J\u202e:view", "certsync:prod-eu:user:\xff:\xfe",
-	} {
-		f.Add("prod-eu", "", name)
-		f.Add("prod", "staging", name)
-	}
-	f.Fuzz(func(t *testing.T, owner, namespace, name string) {
-		g, ok := ParseBindingName(owner, namespace, name)
-		if !ok {
-			return
-		}
-		if again := BindingName(owner, g); again != name {
-			t.Errorf("%q is read as %+v, whose name is %q", name, g, again)
-		}
-		if g.Namespace != namespace || g.Subject == "" || g.Role == "" || g.Part < 1 || g.For == ForUser && g.Part > 1 || strings.Contains(g.Subject, ":") || strings.Contains(g.Role, "#") {
-			t.Errorf("%q is read as %+v", name, g)
-		}
-		if _, ok := ParseBindingName(owner+"-2", namespace, name); ok {
-			t.Errorf("%q belongs to %q, and to %q", name, owner, owner+"-2")
-		}
-	})
-}

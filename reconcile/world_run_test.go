@@ -110,7 +110,7 @@ func kinds(p Plan) []string {
 	return out
 }
 
-func parse(t *testing.T, text string) *inventory.Inventory {
+func parse(t testing.TB, text string) *inventory.Inventory {
 	t.Helper()
 	inv, err := inventory.Parse("users.yaml", []byte("apiVersion: certsync.dev/v1\nkind: Inventory\nowner: test\n"+text), nil)
 	if err != nil {

@@ -21,7 +21,7 @@ import (
 // world is a cluster and a Vault in memory that keep the servers' semantics: UIDs and resourceVersions as
 // preconditions, check-and-set, soft delete, destroyed versions. It logs every call and can fail any of them.
 type world struct {
-	t   *testing.T
+	t   testing.TB
 	mu  sync.Mutex
 	now time.Time
 
@@ -61,7 +61,7 @@ type world struct {
 	storeLacks []string
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)

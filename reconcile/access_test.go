@@ -1,0 +1,184 @@
+package reconcile
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// access is what one person may do somewhere, by one grant. It is worked out here from the inventory and from the
+// bindings apart from Diff, to hold the one against the other.
+type access struct {
+	grant   Grant // of part 0
+	subject Subject
+}
+
+// grantsExactly: after a run, bindings of ours give what the inventory grants and nothing else, but for what is held, and
+// for new access of those who are held back.
+func (s *scenario) grantsExactly(inv *inventory.Inventory, p Plan) {
+	s.t.Helper()
+	back, held := without(inv, p), map[Grant]bool{}
+	for _, step := range p.Held() {
+		if g, ok := p.Grant(step); ok {
+			g.Part = 0
+			held[g] = true
+		}
+	}
+	wanted, given := s.wanted(inv), s.given(held)
+	for a, times := range given {
+		if !wanted[a] || times > 1 {
+			s.fail("%+v is given %d times, and granted: %t", a, times, wanted[a])
+		}
+	}
+	for a := range wanted {
+		closed := a.grant.Namespace != "" && !s.spaces[a.grant.Namespace]
+		if given[a] == 0 && !closed && !back[a.subject.Name] && !held[a.grant] {
+			s.fail("%+v is granted, and not given", a)
+		}
+	}
+}
+
+// given counts how often each access is given by bindings of ours, but for those that are held.
+func (s *scenario) given(held map[Grant]bool) map[access]int {
+	all := map[access]int{}
+	for _, b := range s.bindings {
+		_, g := Classify("test", b)
+		if g.Part = 0; !ours(b) || held[g] {
+			continue
+		}
+		if len(b.Subjects) == 0 || b.RoleRef != (RoleRef{"ClusterRole", g.Role}) {
+			s.fail("after the run there is %+v", b)
+		}
+		for _, subject := range b.Subjects {
+			all[access{g, subject}]++
+		}
+	}
+	return all
+}
+
+// wanted is all access that an inventory grants now.
+func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
+	all := map[access]bool{}
+	add := func(g Grant, user string, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
+		everywhere := maps.Clone(namespaces)
+		if everywhere == nil {
+			everywhere = map[string][]inventory.Grant{}
+		}
+		everywhere[""] = cluster
+		for g.Namespace = range everywhere {
+			for _, r := range everywhere[g.Namespace] {
+				if g.Role = r.ClusterRole; lasts(r.Until, s.now) {
+					all[access{g, UserSubject(user)}] = true
+				}
+			}
+		}
+	}
+	for _, u := range inv.Users {
+		if !lasts(u.Until, s.now) {
+			continue
+		}
+		add(Grant{For: ForUser, Subject: u.Name}, u.Name, u.ClusterRoles, u.Namespaces)
+		for _, g := range inv.Groups {
+			if slices.Contains(u.Groups, g.Name) {
+				add(Grant{For: ForGroup, Subject: g.Name}, u.Name, g.ClusterRoles, g.Namespaces)
+			}
+		}
+	}
+	return all
+}
+
+func lasts(until, now time.Time) bool { return until.IsZero() || until.After(now) }
+
+// without lists the users who a plan keeps from something: those held back, those whose access ends too soon for a
+// certificate, and whom they were before.
+func without(inv *inventory.Inventory, p Plan) map[string]bool {
+	names := map[string]bool{}
+	for _, step := range p.Held() {
+		if step.User != "" {
+			names[step.User] = true
+		}
+	}
+	for _, n := range p.Notes {
+		if n.Kind == TooShort {
+			names[n.User] = true
+		}
+	}
+	for _, u := range inv.Users {
+		for _, old := range u.Previously {
+			names[old] = names[old] || names[u.Name]
+		}
+	}
+	return names
+}
+
+// storesExactly: after a run, Vault holds one readable credential for everybody who has access and for nobody else, the
+// ledger accounts for it, and every record reads as it was written.
+func (s *scenario) storesExactly(inv *inventory.Inventory, p Plan) {
+	s.t.Helper()
+	back, active := without(inv, p), map[string]bool{}
+	for _, u := range inv.Users {
+		active[u.Name] = lasts(u.Until, s.now)
+		if active[u.Name] && !back[u.Name] {
+			s.holdsGoodCredential(u, p)
+		}
+	}
+	for name := range s.users {
+		if !active[name] && !back[name] {
+			s.fail("users/%s is still there", name)
+		}
+	}
+	for name, entry := range s.ledger {
+		rec := entry.versions[entry.current].record
+		if back[name] || rec == nil {
+			continue
+		}
+		if !active[name] && (rec.current() != nil || rec.State != Removed && rec.State != Lapsed) {
+			s.fail("%s left, and ledger/%s is %+v", name, name, rec)
+		}
+		text, err := json.Marshal(rec)
+		if err != nil {
+			s.fail("%v", err)
+		}
+		again, err := ParseRecord(name, text)
+		if err != nil {
+			s.fail("ledger/%s: %v", name, err)
+		}
+		if diff := cmp.Diff(rec, again); diff != "" {
+			s.fail("ledger/%s reads as something else: %s", name, diff)
+		}
+	}
+}
+
+func (s *scenario) holdsGoodCredential(u inventory.User, p Plan) {
+	s.t.Helper()
+	stored, entry := s.users[u.Name], s.ledger[u.Name]
+	if stored == nil || entry == nil {
+		s.fail("%s has no credential or no record", u.Name)
+	}
+	for n, v := range stored.versions {
+		if n != stored.current && !v.destroyed {
+			s.fail("version %d of users/%s can still be read", n, u.Name)
+		}
+	}
+	credential, rec := stored.versions[stored.current].credential, entry.versions[entry.current].record
+	if credential == nil || rec == nil || rec.State != Active {
+		s.fail("users/%s is %+v, ledger/%s is %+v", u.Name, credential, u.Name, rec)
+	}
+	current := rec.current()
+	switch {
+	case current == nil || current.CredentialVersion != stored.current || !bytes.Equal([]byte(current.Certificate), credential.Certificate):
+		s.fail("the ledger does not say that users/%s holds the current certificate: %+v", u.Name, rec)
+	case !slices.Equal(current.Groups, sortedSet(u.Groups)):
+		s.fail("the certificate of %s carries groups %q", u.Name, current.Groups)
+	case !lasts(current.NotAfter, s.now) && lasts(u.Until, s.now.Add(minLifetime)):
+		s.fail("the certificate of %s has expired at %s", u.Name, current.NotAfter)
+	case !u.Until.IsZero() && current.NotAfter.After(u.Until) && slices.ContainsFunc(p.Steps, func(step Step) bool { return step.issue != nil && step.User == u.Name }):
+		s.fail("the certificate of %s outlives the access, until %s", u.Name, current.NotAfter)
+	}
+}

@@ -1,0 +1,93 @@
+package reconcile
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// FuzzParseRecord: no bytes make it panic. What it takes is a record of the user who was asked for, with certificates of
+// that user alone; it says of them what they say; and it is the same record when it is written and read again.
+func FuzzParseRecord(f *testing.F) {
+	for _, record := range realRecords(f) {
+		f.Add(record.User, encode(f, record))
+		f.Add("eve", encode(f, record))
+	}
+	f.Add("bob", []byte(`{"formatVersion":"1","user":"bob","state":"active","certificates":[{"status":"current","certificate":"-----BEGIN CERTIFICATE-----\n"}]}`))
+	f.Add("bob", []byte(`{"formatVersion":"1","user":"bob","state":"lapsed","since":"2026-03-01T12:00:00+23:59","certificates":null}`))
+	f.Fuzz(func(t *testing.T, user string, text []byte) {
+		record, err := ParseRecord(user, text)
+		if err != nil {
+			return
+		}
+		if record.User != user {
+			t.Errorf("a record of %q", record.User)
+		}
+		current := 0
+		for _, entry := range record.Certificates {
+			saysItself(t, user, entry)
+			if entry.Status == Current {
+				current++
+			}
+		}
+		if current > 1 {
+			t.Errorf("%d current certificates", current)
+		}
+		again, err := ParseRecord(user, encode(t, *record))
+		if err != nil {
+			t.Fatalf("written again, it is not read: %v", err)
+		}
+		if diff := cmp.Diff(record, again); diff != "" {
+			t.Errorf("written again, it is another: %s", diff)
+		}
+	})
+}
+
+// saysItself compares an entry with its certificate.
+func saysItself(t *testing.T, user string, entry CertificateEntry) {
+	t.Helper()
+	cert, err := parseLeaf([]byte(entry.Certificate))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := CertificateEntry{
+		Status: entry.Status, Certificate: entry.Certificate, IssuedAt: entry.IssuedAt, CredentialVersion: entry.CredentialVersion, CSR: entry.CSR,
+	}
+	want.describe(cert)
+	if diff := cmp.Diff(want, entry); diff != "" {
+		t.Errorf("it says something else than its certificate: %s", diff)
+	}
+	if cert.Subject.CommonName != user || !cert.NotAfter.Equal(entry.NotAfter) || !cert.NotBefore.Equal(entry.NotBefore) {
+		t.Errorf("%+v is for %q, from %s until %s", entry, cert.Subject.CommonName, cert.NotBefore, cert.NotAfter)
+	}
+	if early := entry.IssuedAt.Sub(cert.NotBefore); early < 0 || early > time.Hour {
+		t.Errorf("issued %s after %s", early, cert.NotBefore)
+	}
+}
+
+// realRecords are records of people who came, changed and left.
+func realRecords(f *testing.F) []Record {
+	w := newWorld(f)
+	w.mustApply(parse(f, team))
+	w.now = w.now.Add(time.Hour)
+	w.mustApply(parse(f, "groups: [{name: devs}, {name: ops}]\nusers: [{name: alice, groups: [devs, ops]}, {name: bob, groups: [ops], until: 2026-03-01T12:30:00Z}]"))
+	var records []Record
+	for _, user := range slices.Sorted(maps.Keys(w.ledger)) {
+		for _, version := range slices.Sorted(maps.Keys(w.ledger[user].versions)) {
+			records = append(records, *w.ledger[user].versions[version].record)
+		}
+	}
+	return records
+}
+
+func encode(t testing.TB, record Record) []byte {
+	text, err := json.Marshal(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}

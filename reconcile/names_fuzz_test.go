@@ -1,0 +1,95 @@
+package reconcile
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// FuzzParseBindingName: whatever stands in a cluster, what is read as a grant has that very name, for one owner only.
+func FuzzParseBindingName(f *testing.F) {
+	for _, name := range []string{
+		"certsync:prod-eu:user:alice@example.com:view", "certsync:prod-eu:group:devs:system:node#12", "certsync:prod-eu:group:devs:view#02",
+		"certsync:prod-eu:group:devs:view#+2", "certsync:prod-eu:group:a:b#2#3", "certsync:prod-eu:user::", "certsync:", "cluster-admin", "",
+		"certsync:prod-eu:user:\x1b[2J\u202e:view", "certsync:prod-eu:user:\xff:\xfe",
+	} {
+		f.Add("prod-eu", "", name)
+		f.Add("prod", "staging", name)
+	}
+	f.Fuzz(func(t *testing.T, owner, namespace, name string) {
+		g, ok := ParseBindingName(owner, namespace, name)
+		if !ok {
+			return
+		}
+		if again := BindingName(owner, g); again != name {
+			t.Errorf("%q is read as %+v, whose name is %q", name, g, again)
+		}
+		if g.Namespace != namespace || g.Subject == "" || g.Role == "" || g.Part < 1 || g.For == ForUser && g.Part > 1 || strings.Contains(g.Subject, ":") || strings.Contains(g.Role, "#") {
+			t.Errorf("%q is read as %+v", name, g)
+		}
+		if _, ok := ParseBindingName(owner+"-2", namespace, name); ok {
+			t.Errorf("%q belongs to %q, and to %q", name, owner, owner+"-2")
+		}
+	})
+}
+
+// FuzzBindingName: two grants have one object only if they are one grant of one owner, every name says its grant again, and
+// what has that name is its owner's with the labels, a conflict without them, and nobody else's.
+func FuzzBindingName(f *testing.F) {
+	for _, s := range []struct{ owner, subject, namespace, role string }{
+		{"prod-eu", "alice@example.com", "", "view"}, {"prod", "devs", "staging", "system:node"}, {"user", "user", "", "user:user:user"},
+		{"a", "group", "a", "a:group:a:a"}, {"a-2", "a.b+c_d", "a", "-:"}, {"certsync", "certsync", "", ":"},
+	} {
+		f.Add(s.owner, true, s.subject, s.namespace, s.role, 1, "prod-eu", false, "alice", "", "view", 2)
+		f.Add(s.owner, false, s.subject, s.namespace, s.role, 12, s.owner, false, s.subject, s.namespace, s.role+"1", 2)
+	}
+	f.Fuzz(func(t *testing.T, owner string, user bool, subject, namespace, role string, part int,
+		owner2 string, user2 bool, subject2, namespace2, role2 string, part2 int) {
+		g, ok := legalGrant(owner, user, subject, namespace, role, part)
+		if !ok {
+			return
+		}
+		hasOwnName(t, owner, g)
+		h, ok := legalGrant(owner2, user2, subject2, namespace2, role2, part2)
+		if !ok {
+			return
+		}
+		a, b := newBinding(owner, g, nil), newBinding(owner2, h, nil)
+		if one := owner == owner2 && g == h; (a.Object() == b.Object()) != one {
+			t.Errorf("%q is %+v of %q, %q is %+v of %q", a.Object(), g, owner, b.Object(), h, owner2)
+		}
+		if ownership, _ := Classify(owner2, a); owner2 != owner && ownership != Foreign {
+			t.Errorf("%q is of %q, and %d to %q", a.Object(), owner, ownership, owner2)
+		}
+	})
+}
+
+// legalGrant is a grant as an inventory can give it.
+func legalGrant(owner string, user bool, subject, namespace, role string, part int) (Grant, bool) {
+	g := Grant{For: ForGroup, Subject: subject, Namespace: namespace, Role: role, Part: max(part, 1)}
+	if user {
+		g.For, g.Part = ForUser, 1
+	}
+	return g, inventory.ValidOwner(owner) && inventory.ValidName(subject) && inventory.ValidClusterRole(role) &&
+		(namespace == "" || inventory.ValidNamespace(namespace))
+}
+
+func hasOwnName(t *testing.T, owner string, g Grant) {
+	t.Helper()
+	b := newBinding(owner, g, []string{"alice"})
+	if ownership, again := Classify(owner, b); ownership != Ours || again != g {
+		t.Errorf("%+v has the name %q, which is %d and says %+v", g, b.Name, ownership, again)
+	}
+	stripped, renamed := b, b
+	stripped.Owner = ""
+	if ownership, again := Classify(owner, stripped); ownership != Planted || again != g {
+		t.Errorf("%q without a label is %d and says %+v", b.Name, ownership, again)
+	}
+	for _, name := range []string{strings.ToUpper(b.Name), "x" + b.Name, b.Name + "#2#2"} {
+		renamed.Name = name
+		if ownership, _ := Classify(owner, renamed); ownership != Copied {
+			t.Errorf("%q with the labels is %d", name, ownership)
+		}
+	}
+}
