@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -193,17 +194,23 @@ func (f *fixture) bindings() []string {
 // list names the entries of a folder of the owner's.
 func (f *fixture) list(folder string) []string {
 	f.Helper()
-	secret, err := f.vault.Logical().ListWithContext(f.Context(), "secret/metadata/certsync/"+f.owner+"/"+folder)
+	names, err := f.entries(f.Context(), folder)
 	if err != nil {
 		f.Fatal(err)
 	}
-	out := []string{}
-	if secret != nil {
-		for _, key := range secret.Data["keys"].([]any) {
-			out = append(out, key.(string))
-		}
+	return names
+}
+
+func (f *fixture) entries(ctx context.Context, folder string) ([]string, error) {
+	secret, err := f.onlooker.Logical().ListWithContext(ctx, "secret/metadata/certsync/"+f.owner+"/"+folder)
+	if err != nil || secret == nil {
+		return nil, err
 	}
-	return out
+	var names []string
+	for _, key := range secret.Data["keys"].([]any) {
+		names = append(names, key.(string))
+	}
+	return names, nil
 }
 
 // certificates are those of a user's ledger record.
@@ -233,7 +240,11 @@ func (f *fixture) accounted() {
 		}
 	}
 	for _, user := range f.list("users") {
-		for _, stored := range f.versions(f.Context(), user) {
+		versions, err := f.readable(f.Context(), user, func(time.Time) bool { return false })
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, stored := range versions {
 			fingerprint, err := stored.fingerprint()
 			if err != nil {
 				f.Errorf("version %d of users/%s: %v", stored.number, user, err)
@@ -250,43 +261,47 @@ func (f *fixture) accounted() {
 
 // version is one of a user's secret that can be read.
 type version struct {
-	number int
-	data   map[string]any
+	number  int
+	created time.Time
+	data    map[string]any
 }
 
-// versions are all of a user's secret that can be read.
-func (f *fixture) versions(ctx context.Context, user string) []version {
-	f.Helper()
-	kv, path := f.vault.KVv2("secret"), "certsync/"+f.owner+"/users/"+user
+// readable are all versions of a user's secret that can be read, but for those that known has.
+func (f *fixture) readable(ctx context.Context, user string, known func(created time.Time) bool) ([]version, error) {
+	kv, path := f.onlooker.KVv2("secret"), "certsync/"+f.owner+"/users/"+user
 	meta, err := kv.GetMetadata(ctx, path)
 	if errors.Is(err, api.ErrSecretNotFound) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		f.Fatal(err)
+		return nil, err
 	}
 	var out []version
 	for _, v := range meta.Versions {
-		if v.Destroyed || !v.DeletionTime.IsZero() {
+		if v.Destroyed || !v.DeletionTime.IsZero() || known(v.CreatedTime) {
 			continue
 		}
 		secret, err := kv.GetVersion(ctx, path, v.Version)
 		if err != nil {
-			f.Fatal(err)
+			return nil, err
 		}
-		out = append(out, version{v.Version, secret.Data})
+		out = append(out, version{v.Version, v.CreatedTime, secret.Data})
 	}
-	return out
+	return out, nil
+}
+
+// text is a field's.
+func (v version) text(field string) []byte {
+	text, _ := v.data[field].(string)
+	return []byte(text)
 }
 
 // fingerprint is the certificate's, if the key is its own.
 func (v version) fingerprint() (string, error) {
-	certificate, _ := v.data["tls.crt"].(string)
-	key, _ := v.data["tls.key"].(string)
-	if _, err := tls.X509KeyPair([]byte(certificate), []byte(key)); err != nil {
+	if _, err := tls.X509KeyPair(v.text("tls.crt"), v.text("tls.key")); err != nil {
 		return "", err
 	}
-	block, _ := pem.Decode([]byte(certificate))
+	block, _ := pem.Decode(v.text("tls.crt"))
 	sum := sha256.Sum256(block.Bytes)
 	return hex.EncodeToString(sum[:]), nil
 }
