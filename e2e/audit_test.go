@@ -73,18 +73,21 @@ func (f *fixture) size(path string) int64 {
 
 // vaultRequest is what Vault's audit log says of a request.
 type vaultRequest struct {
-	Type    string
+	Type string
+	Auth struct {
+		DisplayName string `json:"display_name"`
+	}
 	Request struct{ Operation, Path string }
 }
 
-// vaultRequests returns the requests to this owner's folder since the byte offset from. Vault answers only after it
-// has written its log.
+// vaultRequests returns the requests to this owner's folder since the byte offset from, but for the test's looks for
+// secrets. Vault answers only after it has written its log.
 func (f *fixture) vaultRequests(from int64) []vaultRequest {
 	f.Helper()
 	var seen []vaultRequest
 	for _, line := range f.log(f.servers.VaultAuditLog, from) {
 		var r vaultRequest
-		if json.Unmarshal([]byte(line), &r) == nil && r.Type == "request" && strings.Contains(r.Request.Path, "/certsync/"+f.owner+"/") {
+		if json.Unmarshal([]byte(line), &r) == nil && r.Type == "request" && r.Auth.DisplayName != "token-"+onlooker && strings.Contains(r.Request.Path, "/certsync/"+f.owner+"/") {
 			seen = append(seen, r)
 		}
 	}

@@ -1,9 +1,6 @@
 package e2e
 
 import (
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -59,23 +56,5 @@ func TestSharedReads(t *testing.T) {
 	}
 	if reads > 15 || watches < 1 || watches > 10 {
 		t.Errorf("%d reads and %d watches for 30 users", reads, watches)
-	}
-}
-
-// nothingOnDisk looks for key material in the only folder that certsync could write to: its working folder, home and
-// temporary folder are all in the fixture's.
-func (f *fixture) nothingOnDisk() {
-	err := filepath.WalkDir(f.dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || d.Name() == "ca.crt" { // the file of a test that plants a key
-			return err
-		}
-		text, err := os.ReadFile(path)
-		if strings.Contains(string(text), "PRIVATE KEY") || strings.Contains(string(text), "client-key-data") {
-			f.Errorf("certsync wrote a key to %s", d.Name())
-		}
-		return err
-	})
-	if err != nil {
-		f.Error(err)
 	}
 }

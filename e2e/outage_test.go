@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"os/exec"
@@ -83,11 +84,26 @@ func crowd(n int) string {
 	return b.String()
 }
 
-// TestOutages breaks each part in the middle of an apply. Every time the run says what broke, and the next one ends
-// where an undisturbed one would.
+// quickSigner has the controller manager issue as fast as it can, not 20 a second.
+var quickSigner = []string{"--kube-api-qps=2000", "--kube-api-burst=4000"}
+
+// TestOutages breaks each part in the middle of an apply of 200 users, for good or for a moment. Every time the run
+// ends with success or says what broke, and the next one ends where an undisturbed one would.
 func TestOutages(t *testing.T) {
 	t.Parallel()
-	servers := ownServers(t, harness.Options{})
+	servers := ownServers(t, harness.Options{ControllerManagerArgs: quickSigner})
+	kill := func(process string) func(*testing.T, *exec.Cmd) {
+		return func(t *testing.T, _ *exec.Cmd) { check(t, servers.KillProcess(process)) }
+	}
+	restart := func(process string) func(*testing.T, *exec.Cmd) {
+		return func(t *testing.T, _ *exec.Cmd) {
+			check(t, servers.StopProcess(process))
+			check(t, servers.StartProcess(t.Context(), process))
+		}
+	}
+	revive := func(process string) func(context.Context) error {
+		return func(ctx context.Context) error { return servers.StartProcess(ctx, process) }
+	}
 	tests := []struct {
 		name  string
 		harm  func(t *testing.T, run *exec.Cmd)
@@ -96,18 +112,17 @@ func TestOutages(t *testing.T) {
 	}{
 		{"certsync is killed", func(_ *testing.T, run *exec.Cmd) { _ = run.Process.Kill() }, nil, []int{-1}},
 		{"certsync is interrupted", func(_ *testing.T, run *exec.Cmd) { _ = run.Process.Signal(syscall.SIGINT) }, nil, []int{130}},
-		{"the API server dies", func(t *testing.T, _ *exec.Cmd) { check(t, servers.KillProcess(harness.APIServer)) },
-			func(ctx context.Context) error { return servers.StartProcess(ctx, harness.APIServer) }, []int{1}},
-		{"Vault dies", func(t *testing.T, _ *exec.Cmd) { check(t, servers.KillProcess(harness.Vault)) },
-			func(ctx context.Context) error { return servers.StartProcess(ctx, harness.Vault) }, []int{1}},
+		{"the API server dies", kill(harness.APIServer), revive(harness.APIServer), []int{1}},
+		{"the API server is restarted", restart(harness.APIServer), nil, []int{0, 1}},
+		{"Vault dies", kill(harness.Vault), revive(harness.Vault), []int{1}},
+		{"Vault is restarted", restart(harness.Vault), nil, []int{0, 1}},
 		{"Vault is sealed", func(t *testing.T, _ *exec.Cmd) { check(t, servers.SealVault(t.Context())) }, servers.UnsealVault, []int{1}},
-		{"the controller manager dies", func(t *testing.T, _ *exec.Cmd) { check(t, servers.KillProcess(harness.ControllerManager)) },
-			func(ctx context.Context) error { return servers.StartProcess(ctx, harness.ControllerManager) }, []int{1}},
+		{"the controller manager is restarted", restart(harness.ControllerManager), nil, []int{0, 1}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, servers)
-			f.write(crowd(60))
+			f.write(crowd(200))
 			code, output := f.disturbed(func(run *exec.Cmd) { tt.harm(t, run) })
 			if tt.mend != nil {
 				check(t, tt.mend(t.Context()))
@@ -116,13 +131,35 @@ func TestOutages(t *testing.T) {
 			if !slices.Contains(tt.codes, code) {
 				t.Errorf("exit %d\n%s", code, output)
 			}
-			f.must(0, "apply", "--yes")
-			if p := f.plan(); p.Changes {
-				t.Errorf("left: %q", p.steps())
-			}
-			f.allowed(f.userKubeconfig("user059@"+f.owner), "get", "pods", "-A")
+			f.converges()
+			f.allowed(f.userKubeconfig("user199@"+f.owner), "get", "pods", "-A")
 		})
 	}
+}
+
+// TestSignerDies is an outage, too, that takes as long as certsync waits for a certificate.
+func TestSignerDies(t *testing.T) {
+	t.Parallel()
+	servers := ownServers(t, harness.Options{ControllerManagerArgs: quickSigner})
+	f := newFixture(t, servers)
+	f.write(crowd(60))
+	code, output := f.disturbed(func(*exec.Cmd) { check(t, servers.KillProcess(harness.ControllerManager)) })
+	if code != 1 || !strings.Contains(output, "in time: ") {
+		t.Errorf("exit %d\n%s", code, output)
+	}
+	check(t, servers.StartProcess(t.Context(), harness.ControllerManager))
+	f.converges()
+}
+
+// converges checks that one apply does all that is left.
+func (f *fixture) converges() {
+	f.Helper()
+	f.breakLock()
+	f.must(0, "apply", "--yes")
+	if p := f.plan(); p.Changes {
+		f.Errorf("left: %q", p.steps())
+	}
+	f.accounted()
 }
 
 func check(t *testing.T, err error) {
@@ -137,7 +174,9 @@ func (f *fixture) disturbed(harm func(run *exec.Cmd)) (code int, output string) 
 	f.Helper()
 	ctx, cancel := context.WithTimeout(f.Context(), commandTimeout)
 	defer cancel()
-	run := f.command(ctx, "apply", "--yes", "--max-in-flight=4")
+	run := f.command(ctx, "apply", "--yes", "--max-in-flight=25")
+	var stdout bytes.Buffer
+	run.Stdout = &stdout
 	stderr, err := run.StderrPipe()
 	if err != nil {
 		f.Fatal(err)
@@ -159,6 +198,7 @@ func (f *fixture) disturbed(harm func(run *exec.Cmd)) (code int, output string) 
 		}
 	}
 	_ = run.Wait()
+	f.seen.Write(stdout.Bytes())
 	return run.ProcessState.ExitCode(), all.String()
 }
 

@@ -55,6 +55,7 @@ func (f *fixture) token(policy string) string {
 	if err != nil {
 		f.Fatal(err)
 	}
+	f.secrets.add("the token of "+name, secret.Auth.ClientToken)
 	return secret.Auth.ClientToken
 }
 

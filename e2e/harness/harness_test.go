@@ -123,6 +123,7 @@ func TestServersCanBeUsed(t *testing.T) {
 		checkLog(t, s.KubeAuditLog, `"requestURI":"/api/v1/namespaces/default/secrets`, `"requestObject"`)
 	})
 	t.Run("the rest of vault's auth methods", func(t *testing.T) { testAuthMethods(t, s) })
+	t.Run("through a proxy", func(t *testing.T) { testProxy(t, s) })
 	t.Run("sealing and unsealing vault", func(t *testing.T) { testSeal(t, s) })
 	t.Run("restarts", func(t *testing.T) { testRestarts(t, s) })
 	t.Run("another set beside it", func(t *testing.T) { testBeside(t, s) })

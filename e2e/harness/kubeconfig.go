@@ -45,14 +45,14 @@ func (s *Servers) writeKubeconfigs() error {
 	}
 	s.admin = newClient(s.KubeURL, s.CACert, certificate)
 	s.AdminKubeconfig = s.path("admin.kubeconfig")
-	if err := s.writeKubeconfig(s.AdminKubeconfig, admin, certPEM, keyPEM); err != nil {
+	if err := s.writeKubeconfig(s.AdminKubeconfig, s.KubeURL, admin, certPEM, keyPEM); err != nil {
 		return err
 	}
 	const manager = "system:kube-controller-manager"
 	if certPEM, keyPEM, err = s.pki.cluster.issue(subject(manager, nil)); err != nil {
 		return err
 	}
-	return s.writeKubeconfig(s.path("controller-manager.kubeconfig"), manager, certPEM, keyPEM)
+	return s.writeKubeconfig(s.path("controller-manager.kubeconfig"), s.KubeURL, manager, certPEM, keyPEM)
 }
 
 // UserKubeconfig signs a client certificate by the cluster's CA, past any request, and returns the path
@@ -63,19 +63,19 @@ func (s *Servers) UserKubeconfig(name string, groups []string) (string, error) {
 		return "", fmt.Errorf("issuing a certificate for %q: %w", name, err)
 	}
 	path := s.path("users", fileName(name)+".kubeconfig")
-	return path, s.writeKubeconfig(path, name, certPEM, keyPEM)
+	return path, s.writeKubeconfig(path, s.KubeURL, name, certPEM, keyPEM)
 }
 
 func subject(name string, groups []string) pkix.Name {
 	return pkix.Name{CommonName: name, Organization: groups}
 }
 
-func (s *Servers) writeKubeconfig(path, user string, certPEM, keyPEM []byte) error {
+func (s *Servers) writeKubeconfig(path, server, user string, certPEM, keyPEM []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
 	base64 := base64.StdEncoding.EncodeToString
-	content := fmt.Sprintf(kubeconfigFormat, s.KubeURL, base64(s.CACert), user, user, base64(certPEM), base64(keyPEM))
+	content := fmt.Sprintf(kubeconfigFormat, server, base64(s.CACert), user, user, base64(certPEM), base64(keyPEM))
 	return os.WriteFile(path, []byte(content), 0o600)
 }
 

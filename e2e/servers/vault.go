@@ -16,9 +16,6 @@ import (
 	"github.com/hashicorp/vault/audit"
 	vaulthttp "github.com/hashicorp/vault/http"
 	"github.com/hashicorp/vault/internalshared/configutil"
-	"github.com/hashicorp/vault/sdk/physical"
-	"github.com/hashicorp/vault/sdk/physical/file"
-	"github.com/hashicorp/vault/sdk/physical/inmem"
 	"github.com/hashicorp/vault/vault"
 )
 
@@ -97,15 +94,6 @@ func newCore(flags vaultFlags, logger hclog.Logger) (*vault.Core, error) {
 		return nil, fmt.Errorf("creating the core: %w", err)
 	}
 	return core, nil
-}
-
-func newStorage(dir string, logger hclog.Logger) (physical.Backend, string, error) {
-	if dir == "" {
-		storage, err := inmem.NewInmem(nil, logger)
-		return storage, "inmem", err
-	}
-	storage, err := file.NewFileBackend(map[string]string{"path": dir}, logger)
-	return storage, "file", err
 }
 
 func newServer(core *vault.Core, listener net.Listener, logger hclog.Logger) *http.Server {
