@@ -17,14 +17,14 @@ func (d *differ) write(p *part) {
 	case len(p.extra)+len(p.now) == 0 && !(exists && p.observed.adopt && len(first) > 0):
 		if exists && len(first)+len(p.later) == 0 {
 			// Somebody emptied it, and whom it was for is blocked.
-			d.unbind(*p.observed, Drifted)
+			d.unbind(*p.observed, Drifted, stageRetire)
 		}
 	case len(first) > 0:
 		d.change(p, exists, first, stageChange, Detail{Add: p.now, Remove: names(p.extra)}, nil)
 		exists = true
 	case exists:
 		// No binding is kept without subjects: those who come later find none and make it anew.
-		d.unbind(*p.observed, d.changeReason(p, p.extra))
+		d.unbind(*p.observed, d.changeReason(p, p.extra), stageRetire)
 		exists = false
 	}
 	if len(p.later) > 0 {
@@ -120,23 +120,21 @@ func (p *part) waits() bool {
 	return len(p.now) == 0 && len(p.extra) == 0 && len(p.later) > 0
 }
 
-// unbind ends a binding of ours, and returns the step: when somebody in it must not lose it, that is held. One that a
-// finalizer keeps after its subjects were taken out is only noted.
-func (d *differ) unbind(b ourBinding, reason Reason) Step {
+// unbind ends a binding of ours at a stage (those of people who left go first in any case), and returns the step: when
+// somebody in it must not lose it, that is held. One that a finalizer keeps after its subjects were taken out is only
+// noted.
+func (d *differ) unbind(b ourBinding, reason Reason, at stage) Step {
 	if b.Terminating && len(b.Subjects) == 0 {
 		d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it grants nothing"})
 		return Step{}
 	}
 	s := Step{
-		Action: Unbind, Object: b.Object(), Reasons: []Reason{reason}, stage: stageRetire,
+		Action: Unbind, Object: b.Object(), Reasons: []Reason{reason}, stage: at,
 		binding: &bindingWrite{object: b.Binding},
 	}.of(b.grant)
 	if b.grant.For == ForGroup && len(b.Subjects) > 0 {
 		s.Detail = &Detail{Remove: names(b.Subjects)}
 	} else if b.grant.For == ForUser && !d.active[s.User] {
-		s.stage = stageUnbind
-	}
-	if reason == Drifted {
 		s.stage = stageUnbind
 	}
 	if now := d.successor[s.User]; now != "" {
