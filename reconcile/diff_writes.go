@@ -137,10 +137,12 @@ func (d *differ) unbind(b ourBinding, reason Reason, at stage) Step {
 	} else if b.grant.For == ForUser && !d.active[s.User] {
 		s.stage = stageUnbind
 	}
-	if now := d.successor[s.User]; now != "" {
+	if now := d.successor[s.User]; now != "" && b.rightRole() {
 		s.stage, s.binding.successor = stageRename, now
 	}
-	s.hold(d.holds.binding(b.Object()), byGuard)
+	if b.rightRole() {
+		s.hold(d.holds.binding(b.Object()), byGuard)
+	}
 	if stay, why, by := d.mustStay(b); len(stay) == len(b.Subjects) {
 		s.hold(why, by)
 	} else if len(stay) > 0 {
@@ -151,10 +153,11 @@ func (d *differ) unbind(b ourBinding, reason Reason, at stage) Step {
 	return s
 }
 
-// mustStay lists the subjects that must not be taken out of a binding, and why the first of them must not.
+// mustStay lists the subjects that must not be taken out of a binding, and why the first of them must not. Nobody must
+// keep what they have by a binding to another role than its name says.
 func (d *differ) mustStay(b ourBinding) (stay []Subject, why string, by hold) {
 	for _, s := range b.Subjects {
-		if because, holder := d.stuckIn(b.Object(), s); because != "" {
+		if because, holder := d.stuckIn(b.Object(), s); because != "" && (b.rightRole() || holder == byPolicy) {
 			if stay = append(stay, s); why == "" {
 				why, by = because, holder
 			}

@@ -68,6 +68,7 @@ type run struct {
 	events  []Event
 	failed  map[string]error    // users with a step that did not end well, and why
 	without map[string]error    // users whose credential did not come, and why
+	lacking map[string]error    // users who did not get a binding that they should have, and why
 	objects map[string]Binding  // bindings as the last write left them, by Object()
 	broken  map[string]error    // bindings whose last write failed
 	begun   map[string]*leaving // removals whose record says "removing"; nil: that could not be written
@@ -76,17 +77,21 @@ type run struct {
 	ownGrants map[string][]Step
 }
 
+func (x *Executor) run(p Plan) *run {
+	return &run{
+		Executor: x, plan: p,
+		failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
+		objects: map[string]Binding{}, broken: map[string]error{}, begun: map[string]*leaving{}, ownGrants: map[string][]Step{},
+	}
+}
+
 // LastStep is how long the steps that are under way when a run is interrupted may take to end.
 const LastStep = 20 * time.Second
 
 // execute carries out all steps and returns how each ended, in the order in which they did. Once ctx has ended no step
 // begins; those under way have LastStep, unless lost ends, which ends every write at once.
 func (x *Executor) execute(ctx, lost context.Context, p Plan) []Event {
-	r := &run{
-		Executor: x, plan: p,
-		failed: map[string]error{}, without: map[string]error{}, objects: map[string]Binding{}, broken: map[string]error{},
-		begun: map[string]*leaving{}, ownGrants: map[string][]Step{},
-	}
+	r := x.run(p)
 	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
 	work, cancel := afterwards(ctx, lost, LastStep)
 	defer cancel()
@@ -112,7 +117,7 @@ func (x *Executor) execute(ctx, lost context.Context, p Plan) []Event {
 
 // holdAll is the end of each step of a plan in which everything is held, without a write.
 func (x *Executor) holdAll(p Plan) []Event {
-	r := &run{Executor: x, plan: p, failed: map[string]error{}, without: map[string]error{}}
+	r := x.run(p)
 	for _, s := range p.Steps {
 		r.end(s, "", heldBack{errors.New(s.Held)})
 	}
@@ -187,6 +192,9 @@ func (r *run) end(s Step, note string, err error) {
 	case err == nil || s.User == "":
 	case s.issue != nil:
 		r.without[s.User] = err
+	case s.Action == Bind || s.Action == Update:
+		r.lacking[s.User] = err
+		r.failed[s.User] = err
 	case s.heldBy == notHeld || s.heldBy == byConflict:
 		r.failed[s.User] = err
 	}

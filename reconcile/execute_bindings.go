@@ -104,7 +104,9 @@ func (r *run) successorFailed(now string) error {
 	if now == "" {
 		return nil
 	}
-	if err := cmp.Or(r.withoutCredential(now), r.failure(now)); err != nil {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := cmp.Or(r.without[now], r.lacking[now]); err != nil {
 		return heldBack{fmt.Errorf("%s, who had this name before, has not all of the access yet", now)}
 	}
 	return nil

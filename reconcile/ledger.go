@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -97,6 +98,9 @@ func ParseRecord(user string, data []byte) (*Record, error) {
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&r); err != nil {
 		return nil, fmt.Errorf("reading the record: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, errors.New("reading the record: something follows it")
 	}
 	switch {
 	case r.FormatVersion != FormatVersion:

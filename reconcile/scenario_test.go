@@ -73,7 +73,11 @@ func (s *scenario) observe() Observed {
 
 // diff, refusals, reinstate and carryOut are where stories meet flags and guards.
 
-func (s *scenario) diff(inv *inventory.Inventory, o Observed) Plan { return Diff(inv, o, s.rules) }
+func (s *scenario) diff(inv *inventory.Inventory, o Observed) Plan {
+	r := s.rules
+	r.Self = "certsync"
+	return Diff(inv, o, r)
+}
 
 // refusals are why apply refuses a plan.
 func refusals(p Plan) []string { return p.Refusals() }
@@ -81,15 +85,12 @@ func refusals(p Plan) []string { return p.Refusals() }
 func (s *scenario) reinstate(names []string) { s.rules.Reinstate = names }
 
 // carryOut carries a plan out, but for what is held.
-func (s *scenario) carryOut(_ *inventory.Inventory, p Plan) []Event {
-	a := Apply{Executor: &Executor{
-		Bindings: s, Store: s, Issuer: s, Login: s, Kubeconfigs: s, Now: func() time.Time { return s.now }, Workers: 1, RunID: "run-1",
-	}}
-	if !p.Changes() {
-		return nil
+func (s *scenario) carryOut(inv *inventory.Inventory, _ Plan) []Event {
+	s.hold = true
+	defer func() { s.hold = false }()
+	o, err := s.apply(inv)
+	if err != nil {
+		s.fail("applying: %v", err)
 	}
-	if err := a.begin(context.Background(), p, nil); err != nil {
-		s.fail("beginning: %v", err)
-	}
-	return a.Executor.execute(context.Background(), context.Background(), p)
+	return o.Events
 }
