@@ -173,7 +173,10 @@ func TestGuardsOnServers(t *testing.T) {
 	f.allowed(bob, "get", "pods", "-A")
 	f.forbidden(carol, "get", "secrets", "-n", "payments-"+o)
 	f.allowed(f.userKubeconfig("dan@"+o), "get", "pods", "-A")
-	f.must(0, "apply", "--yes", "--policy=upsert-only")
+	r := f.must(0, "apply", "--yes", "--policy=upsert-only")
+	if !strings.Contains(r.stdout, "0 steps done, 3 held by the policy.") || !strings.Contains(r.stderr, "[3/3]") {
+		t.Errorf("%s%s", r.stdout, r.stderr)
+	}
 	f.allowed(bob, "get", "pods", "-A")
 	f.must(0, "apply", "--yes", "--max-removals=1")
 	f.forbidden(bob, "get", "pods", "-A")

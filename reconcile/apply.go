@@ -84,7 +84,7 @@ type Apply struct {
 	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --yes, --expect
 	// and the question on a terminal.
 	Consent func(Plan) error
-	// Begin is told the plan that is about to be carried out.
+	// Begin is told the plan that is about to be carried out, or held as a whole.
 	Begin func(Plan)
 }
 
@@ -105,6 +105,17 @@ func (o Outcome) Failed() int {
 	return n
 }
 
+// HeldByPolicy counts the steps that --policy kept from running.
+func (o Outcome) HeldByPolicy() int {
+	n := 0
+	for _, e := range o.Events {
+		if e.byPolicy {
+			n++
+		}
+	}
+	return n
+}
+
 // Do observes, plans, asks, takes the lock, observes and plans again, and carries the plan out. It returns Refused if
 // nothing may be written, Locked while another run writes, and any other error if nothing was written for another reason.
 // Steps that failed are no error: they are in the Outcome, and the other users' steps were done.
@@ -117,6 +128,9 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 		return Outcome{Plan: plan}, Refused{refused}
 	}
 	if !plan.runs() {
+		if a.Begin != nil && plan.Changes() {
+			a.Begin(plan)
+		}
 		return Outcome{Plan: plan, Events: a.Executor.holdAll(plan)}, nil
 	}
 	if err := a.permitted(ctx, plan); err != nil {

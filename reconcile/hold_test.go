@@ -209,8 +209,8 @@ func TestPolicy(t *testing.T) {
 			if diff := cmp.Diff(sortedSetOf(tt.done), sortedSetOf(done)); diff != "" {
 				t.Errorf("done: %s", diff)
 			}
-			if diff := cmp.Diff(sortedSetOf(tt.held), sortedSetOf(held)); diff != "" || o.Failed() > 0 {
-				t.Errorf("held: %s, %d failed", diff, o.Failed())
+			if diff := cmp.Diff(sortedSetOf(tt.held), sortedSetOf(held)); diff != "" || o.Failed() > 0 || o.HeldByPolicy() != len(held) {
+				t.Errorf("held: %s, %d failed, %d by the policy", diff, o.Failed(), o.HeldByPolicy())
 			}
 			if policy != Sync && (!slices.Contains(w.subjects(groupView), "user00") || w.users["user00"] == nil) {
 				t.Error("somebody lost something")

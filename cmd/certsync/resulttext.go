@@ -20,9 +20,12 @@ func resultText(o reconcile.Outcome, c palette) []byte {
 		fmt.Fprintf(&b, "\n%s the inventory is recorded; nothing else was to do.\n", c.bold("Applied to "+o.Plan.Owner+":"))
 		return b.Bytes()
 	}
-	fmt.Fprintf(&b, "\n%s %s done", c.bold("Applied to "+o.Plan.Owner+":"), plural(len(o.Events)-o.Failed(), "step"))
+	fmt.Fprintf(&b, "\n%s %s done", c.bold("Applied to "+o.Plan.Owner+":"), plural(len(o.Events)-o.Failed()-o.HeldByPolicy(), "step"))
 	if o.Failed() > 0 {
 		fmt.Fprintf(&b, ", %s", c.red(fmt.Sprintf("%d not done", o.Failed())))
+	}
+	if n := o.HeldByPolicy(); n > 0 {
+		fmt.Fprintf(&b, ", %d held by the policy", n)
 	}
 	b.WriteString(".\n")
 	told := slices.DeleteFunc(slices.Clone(o.Events), func(e reconcile.Event) bool { return e.Result == reconcile.Done && e.Note == "" })
