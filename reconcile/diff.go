@@ -61,6 +61,9 @@ type differ struct {
 	groups map[string]inventory.Group
 	// successor has the name that somebody has now, by the one that they had before.
 	successor map[string]string
+	former    map[string]bool // names that people had before whose time has passed
+	// wanted has who should be a subject of what: each grant (Part 0 stands for all its parts) and its users, sorted.
+	wanted map[Grant][]string
 
 	ours    map[string]ourBinding // by Object()
 	planted map[string]Binding    // our name without our labels, by Object()
@@ -100,8 +103,8 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 			stateVersion: o.StateVersion, endpoint: endpoint(inv.Cluster, o.Endpoint),
 		},
 		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
-		successor: map[string]string{},
-		ours:      map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
+		successor: map[string]string{}, former: map[string]bool{},
+		ours: map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
 		serves: map[Subject][]Binding{},
 		noted:  map[Note]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
 	}
@@ -115,6 +118,9 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 		d.users[u.Name] = u
 		if d.ended(u.Until) {
 			d.lapsed[u.Name] = true
+			for _, old := range u.Previously {
+				d.former[old] = true
+			}
 		} else {
 			d.active[u.Name] = true
 			for _, old := range u.Previously {
@@ -125,6 +131,7 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 	for _, g := range inv.Groups {
 		d.groups[g.Name] = g
 	}
+	d.wanted = d.grants()
 	d.index()
 	return d
 }
@@ -208,10 +215,9 @@ func (d *differ) note(n Note) {
 
 func (d *differ) step(s Step) {
 	s.Reason = s.Reasons[0]
-	if s.Held == "" {
-		if why := d.rules.Policy.holds(s.Action); why != "" {
-			s.Held, s.heldBy = why, byPolicy
-		}
+	s.hold(d.rules.Policy.holds(s.Action), byPolicy)
+	if s.heldBy == byDenial {
+		return // the denial is noted, and nothing to do about until somebody retries
 	}
 	d.plan.Steps = append(d.plan.Steps, s)
 }

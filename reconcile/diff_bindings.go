@@ -11,10 +11,9 @@ import (
 // bindings compares every grant of the inventory with the bindings that make it true, and ends the bindings of ours
 // that no grant wants.
 func (d *differ) bindings() {
-	wanted := d.grants()
 	kept := map[string]bool{}
-	for _, g := range slices.SortedFunc(maps.Keys(wanted), compareGrants) {
-		d.grant(g, sortedSet(wanted[g]), kept)
+	for _, g := range slices.SortedFunc(maps.Keys(d.wanted), compareGrants) {
+		d.grant(g, d.wanted[g], kept)
 	}
 	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
 		if b := d.ours[object]; !kept[object] {
@@ -24,7 +23,7 @@ func (d *differ) bindings() {
 	}
 	for _, object := range slices.Sorted(maps.Keys(d.planted)) {
 		if !kept[object] {
-			d.conflict(d.planted[object], Unbind)
+			d.conflict(d.planted[object], Unbind, nil)
 		}
 	}
 }
@@ -34,7 +33,7 @@ func compareGrants(a, b Grant) int {
 		cmp.Compare(a.Role, b.Role))
 }
 
-// grants collects who should be a subject of what: each grant (Part 0 stands for all its parts) and its users.
+// grants collects who should be a subject of what.
 func (d *differ) grants() map[Grant][]string {
 	wanted := map[Grant][]string{}
 	members := map[string][]string{}
@@ -42,7 +41,6 @@ func (d *differ) grants() map[Grant][]string {
 		for _, r := range roles {
 			g.Role = r.ClusterRole
 			if !d.ended(r.Until) && len(users) > 0 {
-				d.missing(g)
 				wanted[g] = append(wanted[g], users...)
 			}
 		}
@@ -68,6 +66,9 @@ func (d *differ) grants() map[Grant][]string {
 			g.Namespace = ns
 			add(g, roles, members[grp.Name]...)
 		}
+	}
+	for g := range wanted {
+		wanted[g] = sortedSet(wanted[g])
 	}
 	return wanted
 }
@@ -101,6 +102,7 @@ func (d *differ) closed(g Grant) bool { return g.Namespace != "" && !d.o.Namespa
 // grant compares one grant with its bindings: one for a user, parts of at most MaxSubjects for a group. Members stay in
 // their part; new ones go, sorted, to the first with room.
 func (d *differ) grant(g Grant, users []string, kept map[string]bool) {
+	d.missing(g)
 	g.Part = 1
 	var parts []*part
 	for _, n := range d.parts[g] {
@@ -125,7 +127,7 @@ func (d *differ) grant(g Grant, users []string, kept map[string]bool) {
 	}
 	for _, p := range parts {
 		if p.planted {
-			d.conflict(d.planted[p.object()], Bind)
+			d.conflict(d.planted[p.object()], Bind, users)
 		} else {
 			d.write(p)
 		}
@@ -160,9 +162,16 @@ func (d *differ) part(g Grant, kept map[string]bool) *part {
 		p.planted = true
 	}
 	if b, ok := d.ours[object]; ok {
-		if b.rightRole() && !b.Terminating {
+		switch {
+		case b.rightRole():
 			p.observed = &b
-		} else {
+			if b.Terminating {
+				d.note(Note{Kind: Terminating, Object: object, Message: "was deleted, and a finalizer keeps it; it is made anew when it is gone"})
+			}
+		case b.Terminating:
+			d.unbind(b, Drifted, stageUnbind)
+			p.occupied.hold("a binding that was deleted has its name, and a finalizer keeps it", byWait)
+		default:
 			p.occupied = d.unbind(b, Drifted, stageUnbind) // its name is needed
 		}
 	}
@@ -197,7 +206,22 @@ func (d *differ) stuckIn(object string, s Subject) (why string, by hold) {
 	if s != UserSubject(s.Name) {
 		s.Name = "" // nobody's name
 	}
-	return d.stuck(s.Name)
+	why, by = d.stuck(s.Name)
+	if (by == byWait || by == byDenial) && !d.inherits(s.Name, d.ours[object].grant) {
+		return "", notHeld
+	}
+	return why, by
+}
+
+// inherits reports whether somebody should have under the name that they have now what g gave to their old one. If not,
+// it is a role that was taken away, for which no rename waits.
+func (d *differ) inherits(old string, g Grant) bool {
+	g.Part = 0
+	if now := d.successor[old]; g.For == ForUser {
+		g.Subject = now
+	}
+	_, found := slices.BinarySearch(d.wanted[g], d.successor[old])
+	return found
 }
 
 // holdSubject shows that somebody stays in a binding who should not.

@@ -22,25 +22,32 @@ import (
 func (d *differ) leaver(name string) {
 	entry, meta := d.o.Ledger[name], d.o.Credentials[name]
 	l := &leaving{record: entry.Record, recordVersion: entry.Version, credential: meta, final: Removed, reason: NotInInventory}
-	if d.lapsed[name] {
-		l.final, l.reason = Lapsed, UntilPassed
-	}
+	rec := entry.Record
 	s := Step{User: name, Action: Remove, stage: stageLeave, leave: l}
-	if now := d.successor[name]; now != "" {
+	switch now := d.successor[name]; {
+	case now != "":
 		l.reason, l.successor, s.stage = Renamed, now, stageRename
+		s.Reasons = []Reason{Renamed}
+	case d.lapsed[name] && rec.mayLapse():
+		l.final, l.reason = Lapsed, UntilPassed
+		s.Reasons = []Reason{UntilPassed}
+	case d.lapsed[name], d.former[name]:
+		s.Reasons = []Reason{UntilPassed}
+	default:
+		s.Reasons = []Reason{NotInInventory}
 	}
-	s.Reasons = []Reason{l.reason}
 	why, by := d.stuck(name)
 	s.hold(why, by)
-	rec := entry.Record
 	switch {
 	case entry.Problem != "":
 		s.Reasons = append([]Reason{LedgerUnreadable}, s.Reasons...)
 		s.hold(d.conflicting(name, fmt.Sprintf("ledger/%s is no record of this user: %s", name, entry.Problem)), byConflict)
+		if s.Held == "" {
+			d.lostRecord(name)
+		}
 		d.step(s)
 	case rec == nil && meta.CurrentVersion > 0 && d.names[name] && d.o.State != nil:
-		d.note(Note{User: name, Kind: UnknownCertificate,
-			Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"})
+		d.lostRecord(name)
 		d.step(s)
 	case rec == nil && meta.CurrentVersion > 0:
 		// It may hold the key of somebody who left and whose record was lost: nothing to pass over in silence.
@@ -65,9 +72,25 @@ func (d *differ) stuck(user string) (why string, by hold) {
 	case guarded != "":
 		return guarded, byGuard
 	case now != "" && !d.stays[now] && (d.blocked[now] || d.issues[now] == ""):
-		return fmt.Sprintf("%s keeps the access until %s has it, which is the same person's name now", user, now), byRename
+		by = byWait
+		if rec := d.o.Ledger[now].Record; rec != nil && rec.State == Denied {
+			by = byDenial
+		}
+		return fmt.Sprintf("%s keeps the access until %s has it, which is the same person's name now", user, now), by
 	}
 	return "", notHeld
+}
+
+// mayLapse reports whether a user's end by `until` leaves no quarantine within the file. Who was removed before, or is
+// being removed for another reason, may be somebody else than the file means now.
+func (r *Record) mayLapse() bool {
+	return r == nil || r.State != Removed && (r.State != Removing || r.Reason == string(UntilPassed))
+}
+
+// lostRecord notes that a certificate may live of which the ledger knows nothing.
+func (d *differ) lostRecord(user string) {
+	d.note(Note{User: user, Kind: UnknownCertificate,
+		Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"})
 }
 
 // remains accounts for one who has left already.

@@ -72,8 +72,7 @@ func (d *differ) credential(u inventory.User) {
 	}
 	s.hold(d.rules.Policy.holds(s.Action), byPolicy)
 	if entry.Record == nil && (entry.Problem != "" && held == "" || entry.Problem == "" && d.names[u.Name]) {
-		d.note(Note{User: u.Name, Kind: UnknownCertificate,
-			Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"})
+		d.lostRecord(u.Name)
 	}
 	d.issues[u.Name] = reasons[0]
 	d.blocked[u.Name] = s.Held != "" && !d.stays[u.Name] || held != ""

@@ -44,27 +44,27 @@ func users(names []string) []Subject {
 
 // swaps takes those subjects out of p.extra whose person comes later under another name: one write exchanges the names,
 // and leaves the old one where it is if the new one has no credential by then.
-func (d *differ) swaps(p *part) map[string]string {
-	swaps := map[string]string{}
+func (d *differ) swaps(p *part) map[string][]string {
+	swaps := map[string][]string{}
 	p.extra = slices.DeleteFunc(p.extra, func(s Subject) bool {
 		now := d.successor[s.Name]
 		if s != UserSubject(s.Name) || now == "" || !slices.Contains(p.later, now) {
 			return false
 		}
-		swaps[now] = s.Name
+		swaps[now] = append(swaps[now], s.Name)
 		return true
 	})
 	return swaps
 }
 
 // swapped lists the old names, sorted.
-func swapped(swaps map[string]string) []string {
-	return slices.Sorted(maps.Values(swaps))
+func swapped(swaps map[string][]string) []string {
+	return sortedSet(slices.Concat(slices.Collect(maps.Values(swaps))...))
 }
 
 // change plans one write of a binding: bind if it doesn't exist by then, else update. One in the last of the two waits
 // for the users that it adds.
-func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, detail Detail, swaps map[string]string) {
+func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, detail Detail, swaps map[string][]string) {
 	s := Step{Action: Update, Object: p.object(), Reasons: []Reason{d.changeReason(p, p.extra)}, stage: at}
 	// For a binding that this run makes first, the executor knows what came of that.
 	s.binding = &bindingWrite{object: newBinding(p.owner, p.grant, nil), subjects: subjects, swaps: swaps}
@@ -137,12 +137,10 @@ func (d *differ) unbind(b ourBinding, reason Reason, at stage) Step {
 	} else if b.grant.For == ForUser && !d.active[s.User] {
 		s.stage = stageUnbind
 	}
-	if now := d.successor[s.User]; now != "" && b.rightRole() {
+	if now := d.successor[s.User]; now != "" && b.rightRole() && d.inherits(s.User, b.grant) {
 		s.stage, s.binding.successor = stageRename, now
 	}
-	if b.rightRole() {
-		s.hold(d.holds.binding(b.Object()), byGuard)
-	}
+	s.hold(d.rules.Policy.holds(Unbind), byPolicy)
 	if stay, why, by := d.mustStay(b); len(stay) == len(b.Subjects) {
 		s.hold(why, by)
 	} else if len(stay) > 0 {
@@ -212,10 +210,13 @@ func (d *differ) granted(g Grant) (inventory.Grant, bool) {
 	return cluster[i], true
 }
 
-// conflict holds a step on a binding that has our name and not our labels.
-func (d *differ) conflict(b Binding, action Action) {
+// conflict holds a step on a binding that has our name and not our labels, and that should serve users.
+func (d *differ) conflict(b Binding, action Action, wanted []string) {
 	_, g := Classify(d.inv.Owner, b)
-	s := Step{Action: action, Object: b.Object(), Reasons: []Reason{LabelsMissing}, stage: stageChange, binding: &bindingWrite{object: b}}
+	s := Step{
+		Action: action, Object: b.Object(), Reasons: []Reason{LabelsMissing}, stage: stageChange,
+		binding: &bindingWrite{object: b, subjects: users(wanted)},
+	}
 	s.hold(fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or take it over: --adopt %s)",
 		b.adoptName()), byConflict)
 	d.step(s.of(g))

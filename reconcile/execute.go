@@ -188,19 +188,31 @@ func (r *run) end(s Step, note string, err error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	switch {
-	case err == nil || s.User == "":
-	case s.issue != nil:
-		r.without[s.User] = err
-	case s.Action == Bind || s.Action == Update:
-		r.lacking[s.User] = err
-		r.failed[s.User] = err
-	case s.heldBy == notHeld || s.heldBy == byConflict:
-		r.failed[s.User] = err
+	if err != nil {
+		r.remember(s, err)
 	}
 	r.events = append(r.events, e)
 	if r.Report != nil {
 		r.Report(e)
+	}
+}
+
+// remember notes for whom a step that did not end well was. The caller holds the lock.
+func (r *run) remember(s Step, err error) {
+	switch {
+	case s.issue != nil:
+		r.without[s.User] = err
+		return
+	case s.Action == Bind || s.Action == Update:
+		for _, u := range s.binding.subjects {
+			if s.heldBy == byConflict || !slices.Contains(s.binding.object.Subjects, u) {
+				r.lacking[u.Name] = err
+			}
+		}
+	}
+	// What is held is not what a leaver waits for: a binding that is not ours is noted, and their record closed.
+	if s.User != "" && s.Held == "" {
+		r.failed[s.User] = err
 	}
 }
 

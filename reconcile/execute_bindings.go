@@ -62,7 +62,7 @@ func (r *run) withoutReplacement(old Step) []Subject {
 	defer r.mu.Unlock()
 	var keep []Subject
 	for _, s := range r.at(stageChange) {
-		if s.Action == Bind && s.User == old.User && s.Group == old.Group && r.broken[s.Object] != nil &&
+		if s.Action == Bind && s.User == old.User && s.Group == old.Group && (s.Held != "" || r.broken[s.Object] != nil) &&
 			s.binding.object.Namespace == old.binding.object.Namespace {
 			keep = append(keep, s.binding.subjects...)
 		}
@@ -92,9 +92,7 @@ func (r *run) arrived(w bindingWrite) (subjects []Subject, left []string) {
 		return s == UserSubject(s.Name) && slices.Contains(left, s.Name)
 	})
 	for _, u := range left {
-		if old := w.swaps[u]; old != "" {
-			subjects = append(subjects, UserSubject(old))
-		}
+		subjects = append(subjects, users(w.swaps[u])...)
 	}
 	return subjects, left
 }

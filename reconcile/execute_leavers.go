@@ -18,7 +18,9 @@ func (r *run) beginRemoval(ctx context.Context, s Step) {
 	if l.record != nil {
 		rec = *l.record
 	}
-	if rec.State != Removing {
+	// Another reason than the one that is recorded counts, but an `until` that has passed does not: who was being removed
+	// stays quarantined.
+	if rec.State != Removing || rec.Reason != string(l.reason) {
 		rec.State, rec.Since, rec.Reason = Removing, r.Now().UTC(), string(l.reason)
 		version, err := r.Store.WriteRecord(ctx, rec, l.recordVersion)
 		if err != nil {
@@ -109,10 +111,11 @@ func (r *run) stillBound(user string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.plan.Steps {
-		if s.binding != nil && slices.Contains(s.binding.object.Subjects, UserSubject(user)) {
-			if err := r.broken[s.Object]; err != nil {
-				return err
-			}
+		if s.binding == nil || !slices.Contains(s.binding.object.Subjects, UserSubject(user)) {
+			continue
+		}
+		if err := r.broken[s.Object]; err != nil {
+			return err
 		}
 	}
 	return nil

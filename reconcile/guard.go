@@ -17,14 +17,14 @@ const (
 	byConflict      // something stands in its way that is not certsync's
 	byGuard         // it would take away what must not be taken away; Plan.guards says so too
 	byPolicy        // --policy; neither refuses a run nor fails it
-	byRename        // the name that somebody has now is held; what refuses that is said there
+	byWait          // something has to happen first, and what refuses that is said there
+	byDenial        // the same, but it was denied: a note and no step
 )
 
 // holds is what a guard keeps from being taken away, and why.
 type holds struct {
 	everybody string
 	users     map[string]string             // nothing of theirs goes
-	bindings  map[string]string             // by Object(): stay as they are bound
 	subjects  map[string]map[Subject]string // by Object(): stay subjects
 }
 
@@ -39,29 +39,27 @@ func (h *holds) user(name string) string {
 	return h.users[name]
 }
 
-// binding says why a binding must stay, or "".
-func (h *holds) binding(object string) string {
+// subject says why a subject must stay in a binding, or "".
+func (h *holds) subject(object string, s Subject) string {
 	switch {
 	case h == nil:
 		return ""
 	case h.everybody != "":
 		return h.everybody
-	}
-	return h.bindings[object]
-}
-
-// subject says why a subject must stay in a binding, or "".
-func (h *holds) subject(object string, s Subject) string {
-	if why := h.binding(object); why != "" || h == nil {
-		return why
-	}
-	if why := h.subjects[object][s]; why != "" {
-		return why
-	}
-	if s == UserSubject(s.Name) {
-		return h.user(s.Name)
+	case h.subjects[object][s] != "":
+		return h.subjects[object][s]
+	case s == UserSubject(s.Name):
+		return h.users[s.Name]
 	}
 	return ""
+}
+
+// keep holds a subject in a binding.
+func (h *holds) keep(e entry, why string) {
+	if h.subjects[e.object] == nil {
+		h.subjects[e.object] = map[Subject]string{}
+	}
+	h.subjects[e.object][e.subject] = why
 }
 
 // refusals are what forbids every write, whatever --hold says: the plan was made from the wrong world.
@@ -97,12 +95,9 @@ func (d *differ) refusals() []string {
 
 // guard looks at a plan that nothing was held in and returns what must be held, with a message for each guard, or nil.
 func (d *differ) guard() (*holds, []string) {
-	h := &holds{users: map[string]string{}, bindings: map[string]string{}, subjects: map[string]map[Subject]string{}}
+	h := &holds{users: map[string]string{}, subjects: map[string]map[Subject]string{}}
 	var messages []string
-	if !d.rules.Policy.takes() {
-		return nil, nil
-	}
-	if len(d.inv.Users) == 0 && !d.rules.AllowEmpty {
+	if len(d.inv.Users) == 0 && !d.rules.AllowEmpty && d.rules.Policy.takes() {
 		h.everybody = "the inventory has no users: everybody would lose access (--allow-empty)"
 		return h, []string{h.everybody}
 	}
@@ -148,17 +143,14 @@ func (d *differ) tooMany(t takings, h *holds) []string {
 	if onePerson {
 		return messages
 	}
-	if why := over("delete", "bindings", len(t.bindings), t.allBindings); why != "" {
-		for _, object := range t.bindings {
-			h.bindings[object] = why
-		}
-	}
-	if why := over("take", "subjects out of their bindings", len(t.subjects), t.allSubjects); why != "" {
-		for _, s := range t.subjects {
-			if h.subjects[s.object] == nil {
-				h.subjects[s.object] = map[Subject]string{}
-			}
-			h.subjects[s.object][s.subject] = why
+	// Held is who counts, and nobody else in the same binding: who left or whose time is over goes all the same.
+	bindings := over("delete", "bindings", len(t.bindings), t.allBindings)
+	subjects := over("take", "subjects out of their bindings", len(t.subjects), t.allSubjects)
+	for _, s := range t.subjects {
+		if subjects != "" {
+			h.keep(s, subjects)
+		} else if bindings != "" && slices.Contains(t.bindings, s.object) {
+			h.keep(s, bindings)
 		}
 	}
 	return messages

@@ -46,7 +46,7 @@ type bindingWrite struct {
 	waitsFor []string
 	// swaps has the old names that make room for new ones in waitsFor, by these. Who does not get a credential under the
 	// new name stays under the old one.
-	swaps map[string]string
+	swaps map[string][]string
 	// successor is the name under which a subject has its access now, and without which it keeps this binding; "": nobody.
 	successor string
 	// adopt: the binding gets our labels first.

@@ -15,7 +15,7 @@ type takings struct {
 	activeUsers int
 
 	bindings    []string // deleted, by Object()
-	allBindings int
+	allBindings int      // that serve a user of this owner's
 
 	subjects    []entry // taken out of a binding
 	allSubjects int
@@ -42,7 +42,7 @@ func (d *differ) takings() takings {
 	t := takings{people: map[string]bool{}, before: map[string]map[place]bool{}, after: map[string]map[place]bool{},
 		gone: map[string]bool{}, narrowed: map[string]bool{}}
 	for _, e := range d.o.Ledger {
-		if e.Record != nil && (e.Record.State == Active || e.Record.State == Denied) {
+		if e.Record != nil && e.Record.counts() {
 			t.activeUsers++
 		}
 	}
@@ -52,7 +52,7 @@ func (d *differ) takings() takings {
 		case s.Held != "":
 		case s.Action == Remove:
 			t.gone[s.User] = true
-			if rec := s.leave.record; rec != nil && rec.State != Removing && s.Reason == NotInInventory {
+			if rec := s.leave.record; rec != nil && rec.counts() && s.Reason == NotInInventory {
 				removed[s.User] = true
 				t.users = append(t.users, s.User)
 			}
@@ -105,66 +105,70 @@ func (d *differ) taken(t *takings, after map[string]Binding, excused func(name s
 	replaced := d.replacements(after)
 	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
 		b := d.ours[object]
-		if b.Terminating || !b.rightRole() {
+		if !b.rightRole() {
 			continue
 		}
-		t.allBindings++
 		left, stays := after[object]
-		counts := stays || d.unwanted(b.grant) != UntilPassed && !takeOne(replaced, b.grant)
-		lost, pardoned := false, false
+		ended, whole := !stays && d.unwanted(b.grant) == UntilPassed, stays && slices.Equal(left.Subjects, b.Subjects)
+		served, lost := false, false
 		for _, s := range b.Subjects {
-			known := s == UserSubject(s.Name) && d.accountable(s.Name)
-			if known {
-				t.allSubjects++
-				give(t.before, s.Name, b.grant)
+			if s != UserSubject(s.Name) || !d.meant(b.grant, s.Name) {
+				continue
 			}
+			served = true
+			t.allSubjects++
+			give(t.before, s.Name, b.grant)
 			switch {
-			case stays && slices.Contains(left.Subjects, s), !counts:
-			case known && excused(s.Name):
-				pardoned = true
-			case known:
-				lost = true
-				t.people[s.Name] = true
-				t.subjects = append(t.subjects, entry{object, s})
-			case !stays:
-				t.people[s.String()] = true
+			case whole, ended, excused(s.Name), stays && slices.Contains(left.Subjects, s),
+				!stays && slices.Contains(replaced[whose(b.grant)], s):
+				continue
 			}
+			lost = true
+			t.people[s.Name] = true
+			t.subjects = append(t.subjects, entry{object, s})
 		}
-		if !stays && counts && (lost || !pardoned) {
+		if served {
+			t.allBindings++
+		}
+		if !stays && lost && len(replaced[whose(b.grant)]) == 0 {
 			t.bindings = append(t.bindings, object)
 		}
 	}
 }
 
-// replacements counts the bindings that come to be, by whom they are for and where.
-func (d *differ) replacements(after map[string]Binding) map[Grant]int {
-	n := map[Grant]int{}
+// replacements lists whom the bindings serve that come to be, by whom they are for and where.
+func (d *differ) replacements(after map[string]Binding) map[Grant][]Subject {
+	served := map[Grant][]Subject{}
 	for object, b := range after {
 		_, ours := d.ours[object]
 		if g, ok := ParseBindingName(d.inv.Owner, b.Namespace, b.Name); ok && !ours {
-			n[whose(g)]++
+			served[whose(g)] = append(served[whose(g)], b.Subjects...)
 		}
 	}
-	return n
-}
-
-// takeOne takes one of the bindings that come to be for one that goes.
-func takeOne(replaced map[Grant]int, g Grant) bool {
-	if replaced[whose(g)] == 0 {
-		return false
-	}
-	replaced[whose(g)]--
-	return true
+	return served
 }
 
 // whose is a grant without the role: for whom, and where.
 func whose(g Grant) Grant { return Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace} }
 
-// accountable reports whether somebody is, or was, a user of this owner's. Whom certsync never served it takes out of
-// its bindings as drift, and no number of them keeps it from doing so.
-func (d *differ) accountable(user string) bool {
+// counts reports whether a record's user is one that can be lost.
+func (r *Record) counts() bool { return r.State == Active || r.State == Denied }
+
+// meant reports whether certsync gave somebody a place in a binding, as far as can be seen: whose own role it is, and
+// whose certificate carries the group. Whom others put there it takes out as drift, and no number of them keeps it from
+// doing so, or from taking out anybody else.
+func (d *differ) meant(g Grant, user string) bool {
+	rec := d.o.Ledger[user].Record
 	_, stored := d.o.Credentials[user]
-	return stored || d.knows(user)
+	switch {
+	case g.For == ForUser:
+		return user == g.Subject && (stored || d.knows(user))
+	case rec == nil:
+		return stored || d.knows(user)
+	}
+	return slices.ContainsFunc(rec.Certificates, func(c CertificateEntry) bool {
+		return c.NotAfter.After(d.o.At) && slices.Contains(c.Groups, g.Subject)
+	})
 }
 
 // loss says what a plan takes from a user, as a verb with its preposition, or "".

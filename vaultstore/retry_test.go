@@ -56,17 +56,24 @@ func TestWhatIsTriedAgain(t *testing.T) {
 	}
 }
 
-// The answer to a write that was applied gets lost. The repetition meets its own version.
+// The answer to a write that was applied gets lost. The repetition meets its own version, or that of another run.
 func TestRepeatedWriteMeetsItself(t *testing.T) {
-	f := newFakeVault(t)
-	s := f.open(t)
-	f.fault[1] = func(_ http.ResponseWriter, r *http.Request) {
-		f.put("state", map[string]any{"formatVersion": "1"})
-		panic(http.ErrAbortHandler)
-	}
-	err := s.WriteState(t.Context(), reconcile.State{FormatVersion: "1"}, 0)
-	if want := "writing secret/certsync/prod-eu/state: " + reconcile.ErrPrecondition.Error(); err == nil || err.Error() != want {
-		t.Errorf("got %v, want %q", err, want)
+	for sentence, test := range map[string]struct{ run, want string }{
+		"its own":       {run: "run-1"},
+		"another run's": {run: "run-2", want: "writing secret/certsync/prod-eu/state: " + reconcile.ErrPrecondition.Error()},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			f := newFakeVault(t)
+			s := f.open(t)
+			f.fault[1] = func(_ http.ResponseWriter, r *http.Request) {
+				f.put("state", map[string]any{"formatVersion": "1", "runID": test.run})
+				panic(http.ErrAbortHandler)
+			}
+			err := s.WriteState(t.Context(), reconcile.State{FormatVersion: "1", RunID: "run-1"}, 0)
+			if test.want == "" && err != nil || test.want != "" && (err == nil || err.Error() != test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package vaultstore
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/certsync/certsync/reconcile"
@@ -11,9 +12,16 @@ import (
 // emptyVersion is the data of an entry that is about to be deleted.
 var emptyVersion = json.RawMessage("{}")
 
-// WriteState implements reconcile.StoreWriter.
+// WriteState implements reconcile.StoreWriter. When the answer to a write got lost, its repetition finds the state at
+// another version: if that is this run's own, it is as it should be.
 func (s *Store) WriteState(ctx context.Context, state reconcile.State, cas int) error {
 	_, err := s.writeData(ctx, stateEntry, state, cas)
+	if errors.Is(err, reconcile.ErrPrecondition) {
+		there, version, readErr := s.readState(ctx)
+		if readErr == nil && there != nil && there.RunID == state.RunID && state.RunID != "" && version == cas+1 {
+			return nil
+		}
+	}
 	return err
 }
 

@@ -65,8 +65,8 @@ func TestObserveClusterReadsTheGeneration(t *testing.T) {
 	}{
 		"no annotation":     {nil, 0, ""},
 		"a generation":      {map[string]string{GenerationAnnotation: "41"}, 41, ""},
-		"the largest":       {map[string]string{GenerationAnnotation: "9223372036854775807"}, 9223372036854775807, ""},
-		"one too large":     {map[string]string{GenerationAnnotation: "9223372036854775808"}, 0, `is "9223372036854775808"`},
+		"the largest":       {map[string]string{GenerationAnnotation: "4611686018427387903"}, 4611686018427387903, ""},
+		"one too large":     {map[string]string{GenerationAnnotation: "4611686018427387904"}, 0, `is "4611686018427387904"`},
 		"a negative number": {map[string]string{GenerationAnnotation: "-1"}, 0, `is "-1"`},
 		"no number":         {map[string]string{GenerationAnnotation: "\x1b[2J"}, 0, `is "\x1b[2J"`},
 		"an empty one":      {map[string]string{GenerationAnnotation: ""}, 0, `is ""`},

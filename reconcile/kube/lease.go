@@ -75,8 +75,8 @@ func (c *Cluster) generation(ctx context.Context, owner string) (int64, error) {
 	if !there {
 		return 0, nil
 	}
-	// 63 bits and no sign: int64 from 0 on.
-	n, err := strconv.ParseUint(text, 10, 63)
+	// No sign, and room for a long life: whoever may write to the Lease must not make it overflow.
+	n, err := strconv.ParseUint(text, 10, 62)
 	if err != nil {
 		return 0, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.leaseName(owner), GenerationAnnotation, short(text)),

@@ -209,5 +209,5 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 	}
 	return reconcile.WithHint(
 		reconcile.Locked{Name: l.cluster.leaseName(l.options.Owner), Holder: short(holder), Held: held, Renewed: now.Sub(last)},
-		when+"; if that run is known to be dead: kubectl delete lease "+l.arguments())
+		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+` --type=merge -p '{"spec":{"holderIdentity":""}}'`)
 }

@@ -61,7 +61,7 @@ func TestSecondRunIsLockedOut(t *testing.T) {
 			t.Error(diff)
 		}
 		if want := "it can be taken in 51s, unless that run renews it (--lock-timeout waits); " +
-			"if that run is known to be dead: kubectl delete lease -n kube-system certsync-prod-eu"; reconcile.Hint(err) != want {
+			"if that run is known to be dead, free it: kubectl patch lease -n kube-system certsync-prod-eu --type=merge -p '{\"spec\":{\"holderIdentity\":\"\"}}'"; reconcile.Hint(err) != want {
 			t.Errorf("hint is %q", reconcile.Hint(err))
 		}
 		s.release(first)
@@ -150,7 +150,7 @@ func TestHostileLease(t *testing.T) {
 					t.Errorf("locked is %+v, error %v", locked, err)
 				}
 				if hint := reconcile.Hint(err); !strings.HasPrefix(hint, tc.hint) ||
-					!strings.HasSuffix(hint, "kubectl delete lease -n kube-system certsync-prod-eu") {
+					!strings.HasSuffix(hint, "kubectl patch lease -n kube-system certsync-prod-eu --type=merge -p '{\"spec\":{\"holderIdentity\":\"\"}}'") {
 					t.Errorf("hint is %q", hint)
 				}
 				l, start := s.locker("run 1"), time.Now()
