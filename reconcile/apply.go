@@ -180,10 +180,15 @@ func (a *Apply) locked(ctx, lost context.Context, inv *inventory.Inventory, show
 
 // refusals is why this plan must not be carried out.
 func (a *Apply) refusals(p Plan) []string {
+	refused := p.Refusals()
 	if a.Hold {
-		return p.Forbidden()
+		refused = p.Forbidden()
 	}
-	return p.Refusals()
+	if digest := p.Digest(); a.Rules.Expect != "" && p.Changes() && digest != a.Rules.Expect {
+		refused = append(refused, fmt.Sprintf("the plan's digest is %s, not the expected %s: it was made from something else, or with other flags (--expect)",
+			digest, a.Rules.Expect))
+	}
+	return refused
 }
 
 func (a *Apply) plan(ctx context.Context, inv *inventory.Inventory) (Plan, error) {

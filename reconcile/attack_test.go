@@ -236,3 +236,50 @@ func TestFinalizerKeepsWanted(t *testing.T) {
 		t.Errorf("subjects %q, held %q", w.subjects(groupView), held)
 	}
 }
+
+// TestAdviceIsSafe: whoever may make bindings chooses what somebody is advised to paste into a shell.
+func TestAdviceIsSafe(t *testing.T) {
+	for name, want := range map[string]string{
+		"certsync:test:user:a:x":             "RoleBinding/staging/certsync:test:user:a:x",
+		"certsync:test:user:a:x$(curl evil)": "'RoleBinding/staging/certsync:test:user:a:x$(curl evil)'",
+		"certsync:test:user:a:it's":          `'RoleBinding/staging/certsync:test:user:a:it'\''s'`,
+	} {
+		w := newWorld(t)
+		w.bindings["RoleBinding staging/"+name] = Binding{Kind: RoleBinding, Namespace: "staging", Name: name, UID: "u", ResourceVersion: "1"}
+		if got := w.refused("users: [{name: b}]"); !strings.Contains(strings.Join(got, " "), "--adopt "+want+")") {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// TestDeniedIsLookedAt: a denial hides no conflict.
+func TestDeniedIsLookedAt(t *testing.T) {
+	w := newWorld(t)
+	w.fail = failing("issue bob", Denial{Request: "certsync-x", At: w.now})
+	if o, err := w.apply(parse(t, team)); err != nil || o.Failed() != 1 {
+		t.Fatal(err)
+	}
+	w.fail = nil
+	if _, err := w.put(w.users, "bob", kvVersion{}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.refused(team); len(got) != 1 || !strings.Contains(got[0], "--adopt users/bob") {
+		t.Errorf("refused %q", got)
+	}
+}
+
+// TestExpected: a plan that would change something is the expected one, or nothing is written; with guards, or under
+// --hold.
+func TestExpected(t *testing.T) {
+	w := newWorld(t)
+	w.rules.Expect = w.plan(parse(t, team)).Digest()
+	w.mustApply(parse(t, team))
+	w.mustApply(parse(t, team)) // nothing to do
+	if got := w.refused(crew(8)); len(got) < 2 || !strings.HasSuffix(got[len(got)-1], "(--expect)") {
+		t.Errorf("refused %q", got)
+	}
+	w.hold = true
+	if got := w.refused(crew(8)); len(got) != 1 || !strings.HasSuffix(got[0], "(--expect)") {
+		t.Errorf("with --hold: refused %q", got)
+	}
+}

@@ -40,11 +40,11 @@ func (d *differ) credential(u inventory.User) {
 	entry, meta := d.o.Ledger[u.Name], d.o.Credentials[u.Name]
 	spec := d.spec(u)
 	d.stays[u.Name] = holdsCredential(entry.Record, meta, d.o.At)
-	if rec := entry.Record; rec != nil && rec.State == Denied && !slices.Contains(d.rules.Retry, u.Name) {
+	reasons, held := d.verdict(u, entry, meta, spec)
+	if rec := entry.Record; held == "" && rec != nil && rec.State == Denied && !slices.Contains(d.rules.Retry, u.Name) {
 		d.denied(u.Name, rec)
 		return
 	}
-	reasons, held := d.verdict(u, entry, meta, spec)
 	if len(reasons) == 0 {
 		d.purgeActive(u.Name, entry, meta)
 		return
@@ -90,7 +90,7 @@ func (s *Step) hold(why string, by hold) {
 // they hold from before serves them until it expires.
 func (d *differ) denied(user string, rec *Record) {
 	d.blocked[user] = !d.stays[user]
-	d.note(Note{User: user, Kind: RequestDenied, Message: fmt.Sprintf("no certificate: %s (--retry %s asks again)", rec.Reason, user)})
+	d.note(Note{User: user, Kind: RequestDenied, Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, user)})
 }
 
 // verdict returns why a user needs a new certificate (none: they don't) and what forbids it.

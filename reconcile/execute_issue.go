@@ -40,7 +40,11 @@ func (r *run) issueAll(ctx context.Context) {
 	if stop != nil {
 		stopped.Store(&stop)
 	}
-	each(r.Workers, rest, func(s Step) {
+	workers := r.Workers
+	if r.WithoutCanary {
+		workers = len(rest) // who waits for people keeps nobody from being asked for
+	}
+	each(workers, rest, func(s Step) {
 		if cause := stopped.Load(); cause != nil {
 			r.end(s, "", heldBack{*cause})
 		} else if err := r.attempt(ctx, s, r.issueTo(issueWait, nil)); errors.Is(err, ErrNotIssued) {
@@ -104,8 +108,11 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 		}
 		issued, err := r.Issuer.Issue(ctx, CertificateRequest{User: s.User, CSR: csr, Expiration: is.spec.expiration, Within: within})
 		if errors.Is(err, ErrDenied) {
-			err = WithHint(errors.Join(err, r.recordDenial(ctx, s, err)),
-				fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", s.User))
+			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
+				err = errors.Join(err, unrecorded)
+			} else {
+				err = WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", s.User))
+			}
 		}
 		if err != nil {
 			err = fmt.Errorf("issuing a certificate: %w", err)

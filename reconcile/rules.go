@@ -36,6 +36,8 @@ type Rules struct {
 	// Protect has users from whom nothing is taken, beside Self, who runs certsync.
 	Protect []string
 	Self    string
+	// Expect refuses a plan that would change something and has another digest; "": any will do.
+	Expect string
 	// Drift refuses an inventory that is not the one of the last run.
 	Drift bool
 	// Policy keeps kinds of steps from running.
@@ -149,6 +151,16 @@ func (r Rules) unknown(inv *inventory.Inventory, o Observed) error {
 
 // adopts reports whether somebody takes responsibility for what stands there.
 func (r Rules) adopts(name string) bool { return slices.Contains(r.Adopt, name) }
+
+var plainArgument = regexp.MustCompile(`^[A-Za-z0-9._@:/#+-]+$`)
+
+// quoted is an argument as a shell takes it. Whoever may make bindings chooses what somebody is advised to paste.
+func quoted(argument string) string {
+	if plainArgument.MatchString(argument) {
+		return argument
+	}
+	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
+}
 
 // adoptName is how --adopt names a binding.
 func (b Binding) adoptName() string { return strings.Replace(b.Object(), " ", "/", 1) }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -35,7 +36,7 @@ func (applyCmd) Help() string {
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
 
-Exit codes: 0 done; 1 an error, or some users failed and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
+Exit codes: 0 done; 1 an error, or some users failed or were held back and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
 }
 
 // Validate is called by kong after parsing.
@@ -52,6 +53,10 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	ca, err := c.readCA()
+	if err != nil {
+		return err
+	}
 	cluster, store, err := c.connect(ctx, inv.Owner, c.MaxInFlight)
 	if err != nil {
 		return err
@@ -62,16 +67,11 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	}
 	runID := newRunID()
 	progress := &progress{out: p.stderr, terminal: draws(p.stderr), colours: paletteFor(p.stderr), now: time.Now}
-	issuer, stop, err := c.openIssuer(cluster, kube.IssuerOptions{
+	issuer, stop := c.openIssuer(ca, cluster, kube.IssuerOptions{
 		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: progress.askFor,
-	})
-	if err != nil {
-		return err
-	}
+		StopAsking: ctx.Done(), // after an interruption nobody waits for people
+	}, len(inv.Users))
 	defer stop()
-	if c.manual() {
-		defer context.AfterFunc(ctx, stop)() // after an interruption nobody waits for people
-	}
 	events := &eventStream{out: p.stdout}
 	executor := newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
 	executor.WithoutCanary = c.manual()
@@ -81,11 +81,14 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 			events.send(e)
 		}
 	}
+	rules := c.rules(self)
+	rules.Expect = string(c.Expect)
+	shown := false
 	apply := &reconcile.Apply{
 		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor,
-		Rules: c.rules(self), Hold: c.Hold,
+		Rules: rules, Hold: c.Hold,
 		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockPermissions: reconcile.LockPermissions(inv.Owner, c.LockNamespace),
-		Consent: func(plan reconcile.Plan) error { return c.consent(ctx, p, plan) },
+		Consent: func(plan reconcile.Plan) error { shown = true; return c.consent(ctx, p, plan) },
 		Begin: func(plan reconcile.Plan) {
 			progress.begin(len(plan.Steps))
 			context.AfterFunc(ctx, p.ending)
@@ -94,6 +97,9 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	defer outliveReaders()()
 	outcome, err := apply.Do(ctx, inv)
 	progress.end()
+	if errors.As(err, new(reconcile.Refused)) && !shown {
+		err = cmp.Or(c.show(p, outcome.Plan), err) // what is refused is in it
+	}
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
@@ -11,11 +10,11 @@ import (
 
 // issuerFlags say who signs certificates, and who approves that.
 type issuerFlags struct {
-	Issuer          string        `enum:"csr,ca" default:"csr" placeholder:"csr|ca" help:"Who signs: the cluster, by CertificateSigningRequests, or certsync itself with the CA's key (default: ${default})."`
-	CACert          string        `name:"ca-cert" placeholder:"FILE" help:"With --issuer=ca: the certificate of a CA that the API server trusts for clients."`
-	CAKey           string        `name:"ca-key" placeholder:"FILE" help:"With --issuer=ca: its key, in a file that nobody else can read."`
-	Approval        string        `enum:"auto,manual" default:"auto" placeholder:"auto|manual" help:"Who approves CertificateSigningRequests: certsync, or people with the kubectl commands that it prints (default: ${default})."`
-	ApprovalTimeout time.Duration `default:"10m" placeholder:"TIME" help:"With --approval=manual: how long each request waits for people (default: ${default})."`
+	Issuer          string      `enum:"csr,ca" default:"csr" placeholder:"csr|ca" help:"Who signs: the cluster, by CertificateSigningRequests, or certsync itself with the CA's key (default: ${default})."`
+	CACert          string      `name:"ca-cert" placeholder:"FILE" help:"With --issuer=ca: the certificate of a CA that the API server trusts for clients."`
+	CAKey           string      `name:"ca-key" placeholder:"FILE" help:"With --issuer=ca: its key, in a file that nobody else can read."`
+	Approval        string      `enum:"auto,manual" default:"auto" placeholder:"auto|manual" help:"Who approves CertificateSigningRequests: certsync, or people with the kubectl commands that it prints (default: ${default})."`
+	ApprovalTimeout waitingTime `default:"10m" placeholder:"DURATION" help:"With --approval=manual: how long each request waits for people (default: ${default})."`
 }
 
 // validate refuses flags that do not go together.
@@ -31,25 +30,31 @@ func (f issuerFlags) validate() error {
 		return errors.New("--ca-cert: without --issuer=ca it does nothing")
 	case !ca && f.CAKey != "":
 		return errors.New("--ca-key: without --issuer=ca it does nothing")
-	case f.ApprovalTimeout <= 0:
-		return fmt.Errorf("--approval-timeout: %s is no time to approve anything", f.ApprovalTimeout)
+	case f.ApprovalTimeout == 0:
+		return errors.New("--approval-timeout: 0s is no time to approve anything")
 	}
 	return nil
 }
 
 func (f issuerFlags) manual() bool { return f.Approval == "manual" }
 
-// openIssuer makes the issuer that the flags ask for; stop ends what it has under way. What o says of approvals is set
-// here.
-func (f issuerFlags) openIssuer(cluster *kube.Cluster, o kube.IssuerOptions) (issuer reconcile.Issuer, stop func(), err error) {
-	if f.Issuer == "ca" {
-		ca, err := newCAIssuer(f.CACert, f.CAKey)
-		if err != nil {
-			return nil, nil, err
-		}
-		return ca, func() {}, nil
+// readCA makes the issuer of --issuer=ca, and is nil without.
+func (f issuerFlags) readCA() (reconcile.Issuer, error) {
+	if f.Issuer != "ca" {
+		return nil, nil
 	}
-	o.Manual, o.ApprovalTimeout = f.manual(), f.ApprovalTimeout
+	return newCAIssuer(f.CACert, f.CAKey)
+}
+
+// openIssuer makes the issuer that the flags ask for; stop ends what it has under way. What o says of approvals is set
+// here: people are asked for all users at once, since what waits for them does not load the signer.
+func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o kube.IssuerOptions, users int) (issuer reconcile.Issuer, stop func()) {
+	if ca != nil {
+		return ca, func() {}
+	}
+	if f.manual() {
+		o.Manual, o.ApprovalTimeout, o.MaxInFlight = true, time.Duration(f.ApprovalTimeout), max(o.MaxInFlight, users)
+	}
 	csrs := cluster.Issuer(o)
-	return csrs, csrs.Close, nil
+	return csrs, csrs.Close
 }

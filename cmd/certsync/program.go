@@ -85,6 +85,9 @@ func (p program) misused(err error) int {
 	if flag, _, ok := strings.Cut(text, ": expected "); ok && missing {
 		text = flag + ": a value is missing"
 	}
+	if flag, _, ok := strings.Cut(text, `: missing value, expecting "`); ok {
+		text = flag + ": a value is missing"
+	}
 	hint := "certsync --help lists the commands"
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
@@ -140,7 +143,7 @@ func (p program) fail(ctx context.Context, err error) int {
 		p.complain(err)
 		return exitLocked
 	case errors.As(err, &unknown):
-		fmt.Fprintf(p.stderr, "certsync: %s\n", clean(err.Error()))
+		p.complain(reconcile.WithHint(err, "certsync status lists the users that there are"))
 		return exitUsage
 	case errors.As(err, &problems):
 		for _, problem := range problems {

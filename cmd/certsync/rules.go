@@ -10,12 +10,12 @@ import (
 // ruleFlags are what plan and apply may do, and which refusals are lifted, each for one thing.
 type ruleFlags struct {
 	MaxRemovals reconcile.Limit  `default:"25%" placeholder:"N|N%" help:"Refuse to remove more than this of the owner's users, or of its bindings, or of the subjects in them (default: ${default}, at least 1)."`
-	Protect     []string         `sep:"none" placeholder:"NAME" help:"Refuse to take anything from this user, as from the one who runs certsync. Repeatable."`
+	Protect     []string         `placeholder:"NAME" help:"Refuse to take anything from this user, as from the one who runs certsync. Repeatable."`
 	Policy      reconcile.Policy `enum:"sync,upsert-only,create-only" default:"sync" placeholder:"sync|upsert-only|create-only" help:"create-only issues and binds; upsert-only also renews, reissues and adds subjects; the rest is shown as held (default: ${default})."`
 	Drift       bool             `help:"Correct drift only: refuse an inventory other than the one that was applied last."`
 
-	Reinstate         []string   `sep:"none" placeholder:"NAME" help:"Who was removed and comes back is the same person, who may still hold certificates from before. Repeatable."`
-	Retry             []string   `sep:"none" placeholder:"NAME" help:"Ask again for this user's certificate, which was denied. Repeatable."`
+	Reinstate         []string   `placeholder:"NAME" help:"Who was removed and comes back is the same person, who may still hold certificates from before. Repeatable."`
+	Retry             []string   `placeholder:"NAME" help:"Ask again for this user's certificate, which was denied. Repeatable."`
 	Adopt             []adoption `sep:"none" placeholder:"WHAT" help:"Take over what is not certsync's: users/NAME, ClusterRoleBinding/NAME or RoleBinding/NAMESPACE/NAME. Repeatable."`
 	AllowEmpty        bool       `help:"Let an inventory without users take everybody's access."`
 	MoveToThisCluster bool       `help:"Let an owner whose last run was on another cluster be applied to this one; every credential is made anew."`

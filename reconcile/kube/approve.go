@@ -66,7 +66,7 @@ func (i *Issuer) approvalFailed(csr *certificatesv1.CertificateSigningRequest, e
 	if apierrors.IsForbidden(err) {
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err),
 			"grant certsync update on certificatesigningrequests/approval, and approve on signers/"+
-				certificatesv1.KubeAPIServerClientSignerName+"")
+				certificatesv1.KubeAPIServerClientSignerName)
 	}
 	return i.cluster.failed(doing, err)
 }

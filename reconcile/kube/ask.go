@@ -36,6 +36,8 @@ func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigning
 		return fmt.Errorf("waiting for somebody to approve %s: %w", csrName(csr), context.Cause(ctx))
 	case <-i.context.Done():
 		return fmt.Errorf("waiting for somebody to approve %s: %w", csrName(csr), errClosed)
+	case <-i.options.StopAsking:
+		return fmt.Errorf("waiting for somebody to approve %s: the run was interrupted", csrName(csr))
 	case <-deadline.C:
 	}
 	if decided, err := i.look(ctx, csr); decided || err != nil {

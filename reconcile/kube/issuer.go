@@ -46,6 +46,8 @@ type IssuerOptions struct {
 	// Announce is told of each request that waits for people: for whom it is, and its name, which is safe in a shell. It
 	// is called by several goroutines at once.
 	Announce func(user, request string)
+	// StopAsking ends the wait for people when it is closed, and no other; nil: never.
+	StopAsking <-chan struct{}
 }
 
 // Issuer has certificates issued by the cluster's signer for API clients.
