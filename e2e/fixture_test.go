@@ -28,6 +28,7 @@ type fixture struct {
 	servers    *harness.Servers
 	owner      string
 	dir        string
+	binary     string // of certsync
 	kubeconfig string
 	env        []string // added to certsync's, last wins
 	vault      *api.Client
@@ -48,7 +49,7 @@ func newFixture(t testing.TB, servers *harness.Servers) *fixture {
 	if len(owner) > 40 {
 		owner = strings.Trim(owner[len(owner)-40:], "-")
 	}
-	f := &fixture{TB: t, servers: servers, owner: owner, dir: t.TempDir(), seen: &bytes.Buffer{}}
+	f := &fixture{TB: t, servers: servers, owner: owner, binary: certsync, dir: t.TempDir(), seen: &bytes.Buffer{}}
 	var err error
 	if f.kubeconfig, err = servers.UserKubeconfig("certsync-"+owner, []string{"system:masters"}); err != nil {
 		t.Fatal(err)
@@ -86,7 +87,7 @@ func (f *fixture) certsync(args ...string) result {
 }
 
 func (f *fixture) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, certsync, args...)
+	cmd := exec.CommandContext(ctx, f.binary, args...)
 	cmd.Dir = f.dir
 	// At the end, a binary with the race detector would sleep for a second, and hundreds run.
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + f.dir, "TMPDIR=" + f.dir, "CERTSYNC_FILE=users.yaml", "GORACE=atexit_sleep_ms=0"}, f.servers.Env()...)
@@ -159,7 +160,12 @@ type plan struct {
 
 func (f *fixture) plan() plan {
 	f.Helper()
-	r := f.must(0, "plan", "-o", "json")
+	return f.planOf("users.yaml")
+}
+
+func (f *fixture) planOf(file string) plan {
+	f.Helper()
+	r := f.must(0, "plan", "-o", "json", "-f", file)
 	var p plan
 	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil {
 		f.Fatal(err)
