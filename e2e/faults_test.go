@@ -20,11 +20,10 @@ import (
 )
 
 // mixed is one of everything, from settled to changed: erin is issued, bob's groups and carol's role change, dan leaves.
-// alice and zoe have nothing to do with it. Users' kubeconfigs lead to the API server itself, however certsync gets
-// there.
+// alice and zoe have nothing to do with it.
 const (
 	mixedHead = `
-cluster: {server: "SERVER", certificateAuthorityData: CA}
+cluster: CLUSTER
 groups:
   - {name: devs-OWNER, clusterRoles: [view], namespaces: {NAMESPACE: [edit]}}
   - {name: ops-OWNER, clusterRoles: [edit]}

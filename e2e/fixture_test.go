@@ -3,8 +3,10 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,11 +135,13 @@ func (f *fixture) must(code int, args ...string) result {
 	return r
 }
 
-// write saves the inventory. OWNER stands for the fixture's owner, which keeps the users of different tests apart.
+// write saves the inventory. OWNER stands for the fixture's owner, which keeps the users of different tests apart, and
+// CLUSTER for the servers themselves, which users' kubeconfigs then lead to even if certsync goes through a proxy.
 func (f *fixture) write(text string) {
 	f.Helper()
 	text = "apiVersion: certsync.dev/v1\nkind: Inventory\nowner: OWNER\n" + text
-	text = strings.ReplaceAll(text, "OWNER", f.owner)
+	cluster := fmt.Sprintf("{server: %q, certificateAuthorityData: %s}", f.servers.KubeURL, base64.StdEncoding.EncodeToString(f.servers.CACert))
+	text = strings.NewReplacer("OWNER", f.owner, "CLUSTER", cluster).Replace(text)
 	if err := os.WriteFile(filepath.Join(f.dir, "users.yaml"), []byte(text), 0o600); err != nil {
 		f.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 // pair is two inventories of one owner that disagree in everything: who is there, their groups and their roles.
 func pair() [2]string {
 	inventories := [2]string{`
+cluster: CLUSTER
 groups: [{name: devs-OWNER, clusterRoles: [view]}, {name: ops-OWNER, clusterRoles: [edit]}]
 users:
   - {name: dan@OWNER, groups: [devs-OWNER]}
@@ -23,6 +24,7 @@ users:
   - {name: bob@OWNER, groups: [devs-OWNER, ops-OWNER]}
   - {name: carol@OWNER, clusterRoles: [edit]}
 `, `
+cluster: CLUSTER
 groups: [{name: devs-OWNER, clusterRoles: [edit]}, {name: ops-OWNER, clusterRoles: [edit]}]
 users:
   - {name: erin@OWNER, groups: [devs-OWNER]}
