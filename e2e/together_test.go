@@ -13,9 +13,17 @@ import (
 	"github.com/certsync/certsync/e2e/harness"
 )
 
-// pair is two inventories of one owner that disagree in everything: who is there, their groups and their roles.
-func pair() [2]string {
-	inventories := [2]string{`
+// before is what stands when two inventories of one owner are applied that disagree in everything: who is there, their
+// groups and their roles.
+func before() (inventory string, pair [2]string) {
+	inventory = `
+cluster: CLUSTER
+users:
+  - {name: alice@OWNER}
+  - {name: bob@OWNER}
+  - {name: carol@OWNER}
+`
+	pair = [2]string{`
 cluster: CLUSTER
 groups: [{name: devs-OWNER, clusterRoles: [view]}, {name: ops-OWNER, clusterRoles: [edit]}]
 users:
@@ -33,10 +41,11 @@ users:
   - {name: carol@OWNER, clusterRoles: [view]}
 `}
 	for n := range 8 {
-		inventories[0] += fmt.Sprintf("  - {name: user%d@OWNER, groups: [devs-OWNER]}\n", n)
-		inventories[1] += fmt.Sprintf("  - {name: user%d@OWNER, groups: [ops-OWNER]}\n", n)
+		inventory += fmt.Sprintf("  - {name: user%d@OWNER}\n", n)
+		pair[0] += fmt.Sprintf("  - {name: user%d@OWNER, groups: [devs-OWNER]}\n", n)
+		pair[1] += fmt.Sprintf("  - {name: user%d@OWNER, groups: [ops-OWNER]}\n", n)
 	}
-	return inventories
+	return inventory, pair
 }
 
 // TestTwoWithoutLock: two applies at once, of inventories that disagree, with nothing to keep them apart: one has a
@@ -77,14 +86,15 @@ func TestTwoWithoutLock(t *testing.T) {
 	}
 }
 
-// newPair is a fixture with pair in 0.yaml and 1.yaml, of which neither has been applied: dan and erin are new.
+// newPair is a fixture with the pair in 0.yaml and 1.yaml, of which neither has been applied.
 func newPair(t *testing.T) *fixture {
 	t.Helper()
 	f := newFixture(t, shared)
 	f.env = append(f.env, "CERTSYNC_MAX_REMOVALS=100%") // changes are many for so few users
-	f.write(strings.Replace(pair()[0], "  - {name: dan@OWNER, groups: [devs-OWNER]}\n", "", 1))
+	inventory, pair := before()
+	f.write(inventory)
 	f.must(0, "apply", "--yes")
-	for which, text := range pair() {
+	for which, text := range pair {
 		f.write(text)
 		if err := os.Rename(filepath.Join(f.dir, "users.yaml"), filepath.Join(f.dir, fmt.Sprintf("%d.yaml", which))); err != nil {
 			t.Fatal(err)
