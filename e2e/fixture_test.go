@@ -3,8 +3,10 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,6 +30,7 @@ type fixture struct {
 	servers    *harness.Servers
 	owner      string
 	dir        string
+	binary     string // of certsync
 	kubeconfig string
 	env        []string // added to certsync's, last wins
 	vault      *api.Client
@@ -48,7 +51,7 @@ func newFixture(t testing.TB, servers *harness.Servers) *fixture {
 	if len(owner) > 40 {
 		owner = strings.Trim(owner[len(owner)-40:], "-")
 	}
-	f := &fixture{TB: t, servers: servers, owner: owner, dir: t.TempDir(), seen: &bytes.Buffer{}}
+	f := &fixture{TB: t, servers: servers, owner: owner, binary: certsync, dir: t.TempDir(), seen: &bytes.Buffer{}}
 	var err error
 	if f.kubeconfig, err = servers.UserKubeconfig("certsync-"+owner, []string{"system:masters"}); err != nil {
 		t.Fatal(err)
@@ -86,7 +89,7 @@ func (f *fixture) certsync(args ...string) result {
 }
 
 func (f *fixture) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, certsync, args...)
+	cmd := exec.CommandContext(ctx, f.binary, args...)
 	cmd.Dir = f.dir
 	// At the end, a binary with the race detector would sleep for a second, and hundreds run.
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + f.dir, "TMPDIR=" + f.dir, "CERTSYNC_FILE=users.yaml", "GORACE=atexit_sleep_ms=0"}, f.servers.Env()...)
@@ -132,11 +135,13 @@ func (f *fixture) must(code int, args ...string) result {
 	return r
 }
 
-// write saves the inventory. OWNER stands for the fixture's owner, which keeps the users of different tests apart.
+// write saves the inventory. OWNER stands for the fixture's owner, which keeps the users of different tests apart, and
+// CLUSTER for the servers themselves, which users' kubeconfigs then lead to even if certsync goes through a proxy.
 func (f *fixture) write(text string) {
 	f.Helper()
 	text = "apiVersion: certsync.dev/v1\nkind: Inventory\nowner: OWNER\n" + text
-	text = strings.ReplaceAll(text, "OWNER", f.owner)
+	cluster := fmt.Sprintf("{server: %q, certificateAuthorityData: %s}", f.servers.KubeURL, base64.StdEncoding.EncodeToString(f.servers.CACert))
+	text = strings.NewReplacer("OWNER", f.owner, "CLUSTER", cluster).Replace(text)
 	if err := os.WriteFile(filepath.Join(f.dir, "users.yaml"), []byte(text), 0o600); err != nil {
 		f.Fatal(err)
 	}
@@ -159,7 +164,12 @@ type plan struct {
 
 func (f *fixture) plan() plan {
 	f.Helper()
-	r := f.must(0, "plan", "-o", "json")
+	return f.planOf("users.yaml")
+}
+
+func (f *fixture) planOf(file string) plan {
+	f.Helper()
+	r := f.must(0, "plan", "-o", "json", "-f", file)
 	var p plan
 	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil {
 		f.Fatal(err)

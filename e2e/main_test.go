@@ -3,11 +3,14 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -47,6 +50,9 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 	if certsync, err = harness.BuildCertsync(ctx, os.Stderr, raceDetector()); err != nil {
 		return 1, err
 	}
+	if err := manyAtOnce(); err != nil {
+		return 1, err
+	}
 	began := time.Now()
 	if shared, err = harness.Start(ctx, serversBinary, harness.Options{}); err != nil {
 		return 1, err
@@ -60,6 +66,18 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 		}
 	}()
 	return m.Run(), nil
+}
+
+// manyAtOnce has more tests run at once than there are processors, unless -parallel says how many: most of the time they
+// wait, some of them for minutes, for what certsync waits for.
+func manyAtOnce() error {
+	flag.Parse()
+	chosen := false
+	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" })
+	if chosen {
+		return nil
+	}
+	return flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0))))
 }
 
 // raceDetector reports whether the binary under test can be built with -race: that takes cgo and a C compiler.

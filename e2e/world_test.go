@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
 	"errors"
@@ -56,7 +55,7 @@ func newFaulty(t *testing.T, namespace string) *faulty {
 
 func (f *faulty) writeMixed(text string) {
 	f.Helper()
-	f.write(strings.NewReplacer("SERVER", f.servers.KubeURL, "CA}", base64.StdEncoding.EncodeToString(f.servers.CACert)+"}", "NAMESPACE", f.namespace).Replace(text))
+	f.write(strings.ReplaceAll(text, "NAMESPACE", f.namespace))
 }
 
 // neighbours are what is not the fixture's: somebody's binding, one that bears our labels, and another owner's user of

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -48,9 +49,28 @@ func Build(ctx context.Context, log io.Writer) (string, error) {
 // BuildCertsync compiles cmd/certsync into .build/bin of the repository, with the race detector if race
 // is set, and returns the path.
 func BuildCertsync(ctx context.Context, log io.Writer, race bool) (string, error) {
-	root, err := Root()
+	t, err := certsync(race)
 	if err != nil {
 		return "", err
+	}
+	return t.output, build(ctx, log, t)
+}
+
+// BuildCertsyncWithoutLock is BuildCertsync for a certsync whose applies do not wait for each other.
+func BuildCertsyncWithoutLock(ctx context.Context, log io.Writer, race bool) (string, error) {
+	t, err := certsync(race)
+	if err != nil {
+		return "", err
+	}
+	t.output += "-without-lock"
+	t.args = slices.Insert(t.args, 0, "-ldflags=-X main.withoutLock=yes")
+	return t.output, build(ctx, log, t)
+}
+
+func certsync(race bool) (target, error) {
+	root, err := Root()
+	if err != nil {
+		return target{}, err
 	}
 	t := target{
 		name:   "certsync",
@@ -63,7 +83,7 @@ func BuildCertsync(ctx context.Context, log io.Writer, race bool) (string, error
 		t.args = []string{"-trimpath", "-race", "./cmd/certsync"}
 		t.env = []string{"CGO_ENABLED=1"}
 	}
-	return t.output, build(ctx, log, t)
+	return t, nil
 }
 
 type target struct {
