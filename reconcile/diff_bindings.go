@@ -18,7 +18,8 @@ func (d *differ) bindings() {
 	}
 	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
 		if b := d.ours[object]; !kept[object] {
-			d.unbind(b, d.unwanted(b.grant))
+			// After what takes its place, even if it seems to have drifted: a role change that was cut off looks the same.
+			d.unbind(b, d.unwanted(b.grant), stageRetire)
 		}
 	}
 	for _, object := range slices.Sorted(maps.Keys(d.planted)) {
@@ -159,7 +160,7 @@ func (d *differ) part(g Grant, kept map[string]bool) *part {
 		if b.RoleRef == (RoleRef{Kind: "ClusterRole", Name: g.Role}) && !b.Terminating {
 			p.observed = &b
 		} else {
-			d.unbind(b, Drifted)
+			d.unbind(b, Drifted, stageUnbind) // its name is needed
 		}
 	}
 	return p

@@ -21,12 +21,12 @@ func (d *differ) write(p *part) {
 			exists = true
 		case exists:
 			// No binding is kept without subjects: those who come later find none and make it anew.
-			d.unbind(*p.observed, d.changeReason(p, p.extra))
+			d.unbind(*p.observed, d.changeReason(p, p.extra), stageRetire)
 			exists = false
 		}
 	} else if exists && len(subjects) == 0 && len(p.later) == 0 {
 		// Somebody emptied it, and whom it was for is blocked.
-		d.unbind(*p.observed, Drifted)
+		d.unbind(*p.observed, Drifted, stageRetire)
 	}
 	if len(p.later) > 0 {
 		for _, u := range p.later {
@@ -90,14 +90,14 @@ func (p *part) waits() bool {
 	return len(p.now) == 0 && len(p.extra) == 0 && len(p.later) > 0
 }
 
-// unbind ends a binding of ours. One that a finalizer keeps after its subjects were taken out is only noted.
-func (d *differ) unbind(b ourBinding, reason Reason) {
+// unbind ends a binding of ours at a stage; those of people who left go first in any case. One that a finalizer keeps after its subjects were taken out is only noted.
+func (d *differ) unbind(b ourBinding, reason Reason, at stage) {
 	if b.Terminating && len(b.Subjects) == 0 {
 		d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it grants nothing"})
 		return
 	}
 	s := Step{
-		Action: Unbind, Object: b.Object(), Reasons: []Reason{reason}, stage: stageRetire,
+		Action: Unbind, Object: b.Object(), Reasons: []Reason{reason}, stage: at,
 		binding: &bindingWrite{object: b.Binding},
 	}
 	if b.grant.For == ForGroup {
@@ -110,9 +110,6 @@ func (d *differ) unbind(b ourBinding, reason Reason) {
 		if !d.active[s.User] {
 			s.stage = stageUnbind
 		}
-	}
-	if reason == Drifted {
-		s.stage = stageUnbind
 	}
 	d.step(s)
 }

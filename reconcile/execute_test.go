@@ -66,6 +66,27 @@ func TestOrderOfRoleChange(t *testing.T) {
 	}
 }
 
+// TestOrderOfRoleChangeCutOff: the next run, for which the inventory is no new one, keeps that order.
+func TestOrderOfRoleChangeCutOff(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, team))
+	changed := parse(t, strings.Replace(team, "[admin]}", "[edit]}", 1))
+	w.fail = failing("create", errBoom)
+	if _, err := w.apply(changed); err != nil {
+		t.Fatal(err)
+	}
+	w.fail = nil
+	w.mustApply(changed)
+	want := []string{
+		"write state",
+		"create ClusterRoleBinding certsync:test:user:alice:edit[alice]",
+		"delete ClusterRoleBinding certsync:test:user:alice:admin",
+	}
+	if diff := cmp.Diff(want, w.writes()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestRoleChangeFails: who cannot get the new role keeps the old one until they can, and the run says so.
 func TestRoleChangeFails(t *testing.T) {
 	w := newWorld(t)
