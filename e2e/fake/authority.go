@@ -50,6 +50,15 @@ func (a *Authority) CertPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw})
 }
 
+// KeyPEM is the CA's key, PKCS#8.
+func (a *Authority) KeyPEM() ([]byte, error) {
+	der, err := x509.MarshalPKCS8PrivateKey(a.key)
+	if err != nil {
+		return nil, err
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), nil
+}
+
 // sign returns a client certificate, PEM, for a PKCS#10 request, as the cluster's own signer does: of the subject, CN and
 // O are kept.
 func (a *Authority) sign(r *x509.CertificateRequest, notBefore, notAfter time.Time) ([]byte, error) {

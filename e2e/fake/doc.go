@@ -5,5 +5,5 @@
 //
 // A World is the state of both. It is cheap to clone, so that a test can start a thousand runs from one state. Servers
 // serve many worlds at once behind one pair of listeners; a Front is one world as one run of certsync sees it, with a
-// log of its requests and at most one Fault.
+// log of its requests, and the Faults that it meets.
 package fake

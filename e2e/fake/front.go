@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -20,9 +21,9 @@ type Front struct {
 	handlers sync.WaitGroup
 	calls    []Call
 	seen     map[string]int
-	fault    *Fault
+	faults   map[Call]FaultKind
 	die      func()
-	hit      bool
+	met      []Fault
 	dead     bool
 	conns    map[net.Conn]bool // to Vault
 	atVault  chan struct{}     // closed by the first request to Vault
@@ -31,18 +32,21 @@ type Front struct {
 	end      context.CancelFunc
 }
 
-// Break has the run meet a fault. die is called, once, when a fault ends the run.
-func (f *Front) Break(fault Fault, die func()) {
+// Break has the run meet faults. die is called, once, when one of them ends the run.
+func (f *Front) Break(die func(), faults ...Fault) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.fault, f.die = &fault, die
+	f.die = die
+	for _, fault := range faults {
+		f.faults[fault.Call] = fault.Kind
+	}
 }
 
-// Met reports whether the run came to the call that Break named.
-func (f *Front) Met() bool {
+// Met lists the faults that the run came to.
+func (f *Front) Met() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.hit
+	return slices.Clone(f.met)
 }
 
 // Calls are the requests so far, in the order in which they came. Of those that a run sends at once, that can be
@@ -50,7 +54,7 @@ func (f *Front) Met() bool {
 func (f *Front) Calls() []Call {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return append([]Call(nil), f.calls...)
+	return slices.Clone(f.calls)
 }
 
 // Close ends the run: no request has an effect any more, and those under way are waited for.
@@ -77,20 +81,20 @@ func (f *Front) enter(name string) (k FaultKind, ok bool) {
 	f.seen[name]++
 	call := Call{name, f.seen[name]}
 	f.calls = append(f.calls, call)
-	if f.fault == nil || f.fault.Call != call {
-		return "", true
+	k = f.faults[call]
+	if k != "" {
+		f.met = append(f.met, Fault{call, k})
 	}
-	f.hit = true
-	if f.fault.Kind == DieBefore {
+	if k == DieBefore {
 		f.kill()
 	}
-	return f.fault.Kind, true
+	return k, true
 }
 
 // kill ends the run. The caller holds the lock.
 func (f *Front) kill() {
-	f.dead = true
-	if f.die != nil {
+	if !f.dead {
+		f.dead = true
 		f.die()
 	}
 }

@@ -40,7 +40,10 @@ func Start() (*Servers, error) {
 	s := &Servers{authority: authority, fronts: map[string]*Front{}}
 	quiet := log.New(io.Discard, "", 0) // of connections that clients end
 	s.kubernetes = httptest.NewUnstartedServer(http.HandlerFunc(s.serveKubernetes))
-	s.kubernetes.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert}
+	s.kubernetes.TLS = &tls.Config{
+		Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert,
+		CurvePreferences: []tls.CurveID{tls.X25519}, // the cheapest: tests make thousands of connections
+	}
 	s.kubernetes.Config.ErrorLog = quiet
 	s.kubernetes.StartTLS()
 	s.vault = httptest.NewUnstartedServer(http.HandlerFunc(s.serveVault))
@@ -68,7 +71,8 @@ func (s *Servers) Open(w *World) *Front {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.opened++
-	f := &Front{world: w, servers: s, name: fmt.Sprintf("w%d", s.opened), seen: map[string]int{}, conns: map[net.Conn]bool{}, atVault: make(chan struct{})}
+	f := &Front{world: w, servers: s, name: fmt.Sprintf("w%d", s.opened), seen: map[string]int{}, faults: map[Call]FaultKind{},
+		conns: map[net.Conn]bool{}, atVault: make(chan struct{})}
 	f.over, f.end = context.WithCancel(context.Background())
 	s.fronts[f.name] = f
 	return f

@@ -2,8 +2,12 @@ package fake
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // TestVault: statuses and bodies in a secret's life. Each line is a request, and what its answer is and holds.
@@ -63,6 +67,31 @@ func TestVersions(t *testing.T) {
 	_, body := vault(t, f, "GET", "secret/metadata/a", "")
 	if got := len(pick(t, body, "data", "versions").(map[string]any)); got != 10 {
 		t.Errorf("%d versions: %s", got, body)
+	}
+}
+
+// TestAdvance: what the servers say of the time follows their clock.
+func TestAdvance(t *testing.T) {
+	w, f := newFront(t)
+	w.Advance(time.Hour)
+	r, err := http.NewRequestWithContext(within(t), http.MethodGet, f.servers.VaultAddress()+"/v1/secret/data/a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Vault-Token", f.VaultToken())
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	c, _ := client(t, f, "application/json")
+	made, err := c.RbacV1().ClusterRoleBindings().Create(within(t), newBinding("b", "view"), metav1.CreateOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	if err != nil || time.Until(date) < 59*time.Minute || time.Until(made.CreationTimestamp.Time) < 59*time.Minute {
+		t.Errorf("Date %s, created at %s: %v", date, made.CreationTimestamp, err)
 	}
 }
 

@@ -30,14 +30,13 @@ type worldState struct {
 	secrets   map[string]*secret
 	writes    int
 	settings  Settings
+	advanced  time.Duration
 }
 
 // Settings say how a world behaves. The zero value is a cluster that signs what is approved, and allows everything.
 type Settings struct {
 	Signer Signer
 	People People
-	// Clock moves both servers' clocks against the local one.
-	Clock time.Duration
 	// Denied lists what nobody may do, as "verb resource", such as "patch rolebindings".
 	Denied []string
 	// Untrusted: the API server does not take the signer's certificates for anybody.
@@ -92,6 +91,13 @@ func (w *World) Set(s Settings) {
 	w.settings = s
 }
 
+// Advance moves both servers' clocks on against the local one.
+func (w *World) Advance(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.advanced += d
+}
+
 // OnWrite has f called after every write with what was written ("ClusterRoleBinding x", "secret/certsync/y") and the
 // world at that moment. No request is served while f runs.
 func (w *World) OnWrite(f func(target string, now *World)) {
@@ -108,7 +114,7 @@ func (w *World) Writes() int {
 }
 
 // now is the servers' time. The caller holds the lock.
-func (w *World) now() time.Time { return time.Now().Add(w.settings.Clock) }
+func (w *World) now() time.Time { return time.Now().Add(w.advanced) }
 
 // wrote counts a write and tells the hook. The caller holds the lock.
 func (w *World) wrote(target string) {
