@@ -1,0 +1,119 @@
+package main
+
+import (
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/e2e/fake"
+)
+
+// scenario is a run of certsync that has something to do.
+type scenario struct {
+	name   string
+	before []applied // in this order, each without a fault
+	// change is what happens in the world after that.
+	change func(*fake.World)
+	// settings of the world during the run that meets the fault, and those after it.
+	settings  fake.Settings
+	inventory string
+	args      []string // beside those that say where everything is; $CA_CERT and $CA_KEY are files of the cluster's CA
+	// exit is the code of the run without a fault.
+	exit int
+	// yields lists objects that are not certsync's at first and that this run may take over all the same.
+	yields []string
+}
+
+// applied is an earlier run.
+type applied struct {
+	inventory string
+	args      []string
+	settings  fake.Settings
+}
+
+// faultOwner is the owner of all scenarios, and ownFolder its folder in Vault.
+const faultOwner, ownFolder = "prod-eu", "certsync/prod-eu"
+
+// head begins every inventory. It names the server: every run finds its world at another address.
+const head = `apiVersion: certsync.dev/v1
+kind: Inventory
+owner: prod-eu
+cluster: {name: prod-eu, server: "https://prod-eu.example.com:6443"}
+defaults: {expiration: 24h}
+`
+
+// company has users with and without groups, roles cluster-wide and in a namespace.
+const company = head + `groups:
+  - {name: developers, clusterRoles: [view], namespaces: {staging: [edit]}}
+  - {name: operators, clusterRoles: [admin]}
+users:
+  - {name: alice, groups: [developers], clusterRoles: [node-reader]}
+  - {name: bob, groups: [developers, operators]}
+  - {name: carol, namespaces: {payments: [edit]}}
+`
+
+// withoutAlice is company before her, or after.
+var withoutAlice = strings.Replace(company, "  - {name: alice, groups: [developers], clusterRoles: [node-reader]}\n", "", 1)
+
+// changed is company with other text in place of some.
+func changed(oldNew ...string) string { return strings.NewReplacer(oldNew...).Replace(company) }
+
+var scenarios = []scenario{
+	{
+		name: "first issue", inventory: company,
+	},
+	{
+		// Alice holds a certificate in the last quarter of its life.
+		name: "renewal", inventory: company,
+		before: []applied{
+			{inventory: withoutAlice},
+			{inventory: company, settings: fake.Settings{Signer: fake.Signer{Age: 18 * time.Hour}}},
+		},
+	},
+	{
+		// Alice's credential was deleted, Bob's record is gone, and so is Carol's binding; somebody has bound Mallory.
+		name: "re-issue of what was lost, and drift", inventory: company,
+		before: []applied{{inventory: company}},
+		change: func(w *fake.World) {
+			w.DeleteSecret(ownFolder + "/users/alice")
+			w.DropSecret(ownFolder + "/ledger/bob")
+			w.Remove("RoleBinding payments/certsync:prod-eu:user:carol:edit")
+			w.Add(binding("", "certsync:prod-eu:group:developers:view", ourLabels(), "view", "alice", "mallory"))
+			w.Add(binding("", "certsync:prod-eu:user:mallory:admin", ourLabels(), "admin", "mallory"))
+		},
+	},
+	{
+		name: "re-issue for another server", before: []applied{{inventory: small("old.example.com")}},
+		inventory: small("new.example.com"),
+	},
+	{
+		name: "role change", before: []applied{{inventory: company}},
+		inventory: changed("[view]", "[edit]", "{staging: [edit]}", "{staging: [admin]}", "[node-reader]", "[secret-reader]"),
+	},
+	{
+		name: "group change", before: []applied{{inventory: company}},
+		inventory: changed("alice, groups: [developers]", "alice, groups: [operators]", "[developers, operators]", "[developers]"),
+	},
+	{
+		// Alice leaves, Carol's access ends, and so does a role of Bob's group.
+		name: "removal", before: []applied{{inventory: company}},
+		inventory: strings.NewReplacer("name: carol,", "name: carol, until: 2020-01-31,",
+			"clusterRoles: [admin]", "clusterRoles: [{name: admin, until: 2020-01-31}]").Replace(withoutAlice),
+	},
+	{
+		name: "back again", before: []applied{{inventory: company}, {inventory: withoutAlice}},
+		inventory: company, args: []string{"--reinstate", "alice"},
+	},
+}
+
+// small is an inventory of two users for that server.
+func small(server string) string {
+	return `apiVersion: certsync.dev/v1
+kind: Inventory
+owner: prod-eu
+cluster: {name: prod-eu, server: "https://` + server + `"}
+defaults: {expiration: 24h}
+users:
+  - {name: alice, clusterRoles: [view]}
+  - {name: bob, clusterRoles: [view]}
+`
+}
