@@ -16,21 +16,25 @@ import (
 
 // FuzzPlan applies an inventory, lets things happen, and applies another one, or the same. Whatever the inventories and
 // whatever happens: a plan is a function of its inputs and names nothing that isn't ours; carried out, it leaves nothing
-// but what it said is held, exactly the access that the inventory grants, and everything that isn't ours as it was.
+// but what it said is held, exactly the access that the inventory grants, and everything that isn't ours as it was. The
+// first bytes are for that. The others are for the flags of each run and for what goes wrong in it: without them, a run
+// takes away all that it should.
 func FuzzPlan(f *testing.F) {
 	for _, seed := range []string{"", "\x00\x00\x00\x03\x07\x00\x07\x00\x0f\x03\x07", strings.Repeat("\x01", 80), strings.Repeat("\x07\x03", 60)} {
-		f.Add([]byte(seed))
+		f.Add([]byte(seed), []byte{})
+		f.Add([]byte(seed), []byte(strings.Repeat("\x01\x03", 20)))
 	}
 	f.Fuzz(story)
 }
 
 // story is what the bytes make of it.
-func story(t *testing.T, bytes []byte) {
-	c := &choices{bytes}
+func story(t *testing.T, events, flags []byte) {
+	c, f := &choices{events}, &choices{flags}
 	s := newScenario(t)
 	text := c.inventory(s.now)
 	s.applies(text)
-	for range 1 + c.below(2) {
+	s.backUp()
+	for range 1 + c.below(2) + f.below(3) {
 		for range c.below(4) {
 			d := choose(c, drifts...)
 			s.tell("%s", d.what)
@@ -45,7 +49,19 @@ func story(t *testing.T, bytes []byte) {
 		if c.below(4) != 0 {
 			text = c.inventory(s.now)
 		}
+		text = f.renamed(text)
+		if m := choose(f, mishaps...); m.happens != nil {
+			s.tell("%s", m.what)
+			m.happens(s)
+		}
+		s.asks(f)
+		s.falters(f, text)
 		s.applies(text)
+		if s.rules.Policy != "" {
+			s.tell("the same again, with --policy=sync")
+			s.rules.Policy = ""
+			s.applies(text)
+		}
 	}
 }
 
@@ -57,9 +73,13 @@ func (s *scenario) isFunction(inv *inventory.Inventory, o Observed, p Plan) {
 		s.fail("%v", err)
 	}
 	r := rand.New(rand.NewPCG(1, 2))
+	rules := s.rules
+	defer func() { s.rules = rules }()
 	for range 2 {
 		inv, o = shuffled(r, inv), s.observe()
 		o.Bindings, o.Requests = shuffle(r, o.Bindings), shuffle(r, o.Requests)
+		s.rules.Protect, s.rules.Adopt = shuffle(r, rules.Protect), shuffle(r, rules.Adopt)
+		s.rules.Retry, s.rules.Reinstate = shuffle(r, rules.Retry), shuffle(r, rules.Reinstate)
 		again := s.diff(inv, o)
 		if again.InventoryDigest != p.InventoryDigest || again.Digest() != p.Digest() {
 			s.fail("shuffled, the digests are others:\n%s", cmp.Diff(lines(p), lines(again)))
@@ -133,7 +153,7 @@ func (s *scenario) isOurs(inv *inventory.Inventory, o Observed, p Plan) {
 			s.fail("%q has not our name", step.Object)
 		}
 		b, exists := there[step.Object]
-		if exists && !ours(b) && step.Held == "" {
+		if exists && !s.mine(b) && step.Held == "" {
 			s.fail("%q is not ours, and no step on it may run: %+v", step.Object, step)
 		}
 	}
@@ -145,25 +165,33 @@ func ours(b Binding) bool {
 	return named && b.ManagedBy == "certsync" && b.Owner == "test"
 }
 
+// mine also has what is adopted.
+func (s *scenario) mine(b Binding) bool {
+	_, named := ParseBindingName("test", b.Namespace, b.Name)
+	return ours(b) || named && s.rules.adopts(b.adoptName())
+}
+
 // notOurs lists the bindings that no run may touch.
 func (s *scenario) notOurs(o Observed) map[string]Binding {
 	out := map[string]Binding{}
 	for _, b := range o.Bindings {
-		if !ours(b) {
+		if !s.mine(b) {
 			out[b.Object()] = b
 		}
 	}
 	return out
 }
 
-// refusesHeld: without leave to hold anything back, apply refuses a plan in which something is held, and writes nothing.
-func (s *scenario) refusesHeld(inv *inventory.Inventory, p Plan) {
+// refuses: apply refuses a plan for which there is a reason to, and writes nothing.
+func (s *scenario) refuses(inv *inventory.Inventory, why []string, hold bool) {
 	s.t.Helper()
-	if len(refusals(p)) == 0 {
+	if len(why) == 0 {
 		return
 	}
+	s.hold = hold
+	defer func() { s.hold = false }()
 	if _, err := s.apply(inv); !errors.As(err, new(Refused)) || len(s.writes()) > 0 {
-		s.fail("refused for %q: %v, writes %q", refusals(p), err, s.writes())
+		s.fail("refused for %q: %v, writes %q", why, err, s.writes())
 	}
 }
 

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,7 +34,7 @@ func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Pl
 func (w *world) applyIn(ctx context.Context, inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
 	w.calls = nil
 	rules := w.rules
-	rules.Self = "certsync"
+	rules.Self = cmp.Or(rules.Self, "certsync")
 	issuer := w.issuer
 	if issuer == nil {
 		issuer = w

@@ -1,0 +1,262 @@
+package reconcile
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// snapshot is what people have at a time: what a run has taken is worked out from two of them, apart from takings.go.
+type snapshot struct {
+	bindings map[string]Binding
+	stored   map[string]int     // the version of the credential, for those that can be read
+	records  map[string]*Record // nil: unreadable
+}
+
+func (s *scenario) snapshot() snapshot {
+	n := snapshot{map[string]Binding{}, map[string]int{}, map[string]*Record{}}
+	for object, b := range s.bindings {
+		b.Subjects = slices.Clone(b.Subjects)
+		n.bindings[object] = b
+	}
+	for user, u := range s.users {
+		if v := u.versions[u.current]; !v.deleted && !v.destroyed {
+			n.stored[user] = u.current
+		}
+	}
+	for user, l := range s.ledger {
+		if rec := l.versions[l.current].record; rec != nil && rec.User == user {
+			n.records[user] = rec
+		}
+	}
+	return n
+}
+
+// entries lists who has what by bindings of ours that grant what their names say.
+func (s *scenario) entries(n snapshot) map[entry]Grant {
+	all := map[entry]Grant{}
+	for object, b := range n.bindings {
+		g, _ := ParseBindingName("test", b.Namespace, b.Name)
+		if !s.mine(b) || b.Terminating || b.RoleRef != (RoleRef{"ClusterRole", g.Role}) {
+			continue
+		}
+		for _, subject := range b.Subjects {
+			if subject == UserSubject(subject.Name) {
+				all[entry{object, subject}] = g
+			}
+		}
+	}
+	return all
+}
+
+// tookOnly: whatever becomes of a run, it took nothing that it should have left.
+func (s *scenario) tookOnly(before snapshot, inv *inventory.Inventory, o Observed, p Plan) {
+	s.t.Helper()
+	after := s.snapshot()
+	s.tookNothingForbidden(before, after)
+	s.tookNothingHeld(before, after, p)
+	s.tookNothingProtected(before, after, inv, o)
+	s.tookLittle(before, after, inv)
+}
+
+// tookNothingForbidden: a policy that takes nothing away takes nothing away.
+func (s *scenario) tookNothingForbidden(before, after snapshot) {
+	s.t.Helper()
+	if s.rules.Policy.takes() {
+		return
+	}
+	adds := s.rules.Policy == UpsertOnly
+	for object, b := range before.bindings {
+		now := after.bindings[object]
+		if now.UID != b.UID || !adds && !gocmp.Equal(b, now) {
+			s.fail("with --policy=%s, %+v became %+v", s.rules.Policy, b, now)
+		}
+		for _, subject := range b.Subjects {
+			if !slices.Contains(now.Subjects, subject) {
+				s.fail("with --policy=%s, %s lost %s", s.rules.Policy, object, subject)
+			}
+		}
+	}
+	for user, version := range before.stored {
+		now := after.stored[user]
+		if now < version || !adds && now > version && !s.rules.adopts("users/"+user) {
+			s.fail("with --policy=%s, the credential of %s went from version %d to %d", s.rules.Policy, user, version, now)
+		}
+	}
+	for user, rec := range before.records {
+		now := after.records[user]
+		if now == nil || now.State != rec.State && now.State != Active && now.State != Denied {
+			s.fail("with --policy=%s, the record of %s became %+v", s.rules.Policy, user, now)
+		}
+	}
+}
+
+// tookNothingHeld: what a plan says is held stays.
+func (s *scenario) tookNothingHeld(before, after snapshot, p Plan) {
+	s.t.Helper()
+	had, has := s.entries(before), s.entries(after)
+	for _, step := range p.Steps {
+		if step.Held == "" || step.heldBy == byPolicy {
+			continue
+		}
+		if step.Object == "" && after.stored[step.User] != before.stored[step.User] {
+			s.fail("%s of %s is held, and the credential went from version %d to %d", step.Action, step.User, before.stored[step.User], after.stored[step.User])
+		}
+		for e := range had {
+			mine := step.Action == Remove && step.heldBy != byConflict && step.User == e.subject.Name
+			its := step.Object == e.object && (step.Action == Unbind || step.Action == Update && slices.Contains(step.Detail.Remove, e.subject.String()))
+			user := e.subject.Name
+			if _, still := has[e]; (mine || its) && !still {
+				s.fail("%s of %s%s %s is held, and %s was taken out of %s", step.Action, step.User, step.Group, step.Object, user, e.object)
+			}
+			if its && step.heldBy == byGuard && after.stored[user] < before.stored[user] {
+				s.fail("%s of %s%s %s is held, and %s lost the credential", step.Action, step.User, step.Group, step.Object, user)
+			}
+		}
+	}
+}
+
+// tookNothingProtected: who is protected, and holds a certificate that works, can do everything that they could before.
+func (s *scenario) tookNothingProtected(before, after snapshot, inv *inventory.Inventory, o Observed) {
+	s.t.Helper()
+	for _, name := range append(slices.Clone(s.rules.Protect), cmp.Or(s.rules.Self, "certsync")) {
+		if !s.accountable(name, inv, o) {
+			continue
+		}
+		was, is := before.records[name], after.records[name]
+		could, can := s.places(before, name), s.places(after, name)
+		for p := range could {
+			expired := was != nil && was.current() != nil && !lasts(was.current().NotAfter, s.now)
+			if !expired && !can[p] && !can[place{role: p.role}] {
+				s.fail("%s is protected, and lost %+v", name, p)
+			}
+		}
+		if before.stored[name] > after.stored[name] {
+			s.fail("%s is protected, and lost the credential", name)
+		}
+		if was == nil || was.State != Active || was.current() == nil || before.stored[name] != was.current().CredentialVersion {
+			continue
+		}
+		if is == nil {
+			s.fail("%s is protected, and lost the record", name)
+		}
+		if is.current() == nil {
+			continue // somebody else stored a credential meanwhile
+		}
+		for _, g := range was.current().Groups {
+			if !slices.Contains(is.current().Groups, g) {
+				s.fail("%s is protected, and the certificate lost group %s", name, g)
+			}
+		}
+	}
+}
+
+func (s *scenario) accountable(name string, inv *inventory.Inventory, o Observed) bool {
+	_, recorded := o.Ledger[name]
+	_, stored := o.Credentials[name]
+	return recorded || stored || slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name })
+}
+
+// places lists what a user can do where.
+func (s *scenario) places(n snapshot, user string) map[place]bool {
+	all := map[place]bool{}
+	for e, g := range s.entries(n) {
+		if e.subject.Name == user {
+			all[place{g.Namespace, g.Role}] = true
+		}
+	}
+	return all
+}
+
+// tookLittle: a run takes no more than --max-removals, unless it is said that everybody is to lose access.
+func (s *scenario) tookLittle(before, after snapshot, inv *inventory.Inventory) {
+	s.t.Helper()
+	allowed := func(total int) int { return map[string]int{"": max(1, total/4), "1": 1, "0": 0}[s.limit] }
+	if s.limit == "100%" || len(inv.Users) == 0 {
+		return
+	}
+	stays, renamed := map[string]bool{}, map[string]bool{}
+	ended := map[string]bool{}
+	for _, u := range inv.Users {
+		stays[u.Name], ended[u.Name] = lasts(u.Until, s.now), !lasts(u.Until, s.now)
+		for _, old := range u.Previously {
+			renamed[old] = renamed[old] || stays[u.Name]
+		}
+	}
+	active, removed := 0, []string{}
+	for user, rec := range before.records {
+		if rec.State != Active && rec.State != Denied {
+			continue
+		}
+		active++
+		if now := after.records[user]; !ended[user] && !renamed[user] && (now == nil || now.State != Active && now.State != Denied) {
+			removed = append(removed, user)
+		}
+	}
+	if len(removed) > allowed(active) {
+		s.fail("with --max-removals=%s, of %d users these are removed: %q", s.limit, active, removed)
+	}
+	s.tookFewPlaces(before, after, inv, stays, allowed)
+}
+
+// tookFewPlaces counts what those lose who stay, and have not got the like of it in its place.
+func (s *scenario) tookFewPlaces(before, after snapshot, inv *inventory.Inventory, stays map[string]bool, allowed func(int) int) {
+	s.t.Helper()
+	had, has := s.entries(before), s.entries(after)
+	bindings, allBindings := map[string]bool{}, map[string]bool{}
+	people, lost := map[string]bool{}, []string{}
+	for e, g := range had {
+		allBindings[e.object] = true
+		_, still := has[e]
+		if rec := before.records[e.subject.Name]; rec != nil && rec.State == Removing {
+			continue // it was decided when the removal began
+		}
+		if still || !stays[e.subject.Name] || s.over(inv, g) || s.replaced(e, g, before, has) {
+			continue
+		}
+		people[e.subject.Name], lost = true, append(lost, e.subject.Name+" "+e.object)
+		if _, there := after.bindings[e.object]; !there {
+			bindings[e.object] = true
+		}
+	}
+	if len(people) > 1 || len(people) > 0 && s.limit == "0" {
+		slices.Sort(lost)
+		if len(lost) > allowed(len(had)) {
+			s.fail("with --max-removals=%s, of %d subjects these are taken out:\n  %s", s.limit, len(had), strings.Join(lost, "\n  "))
+		}
+		if len(bindings) > allowed(len(allBindings)) {
+			s.fail("with --max-removals=%s, of %d bindings these are deleted: %q", s.limit, len(allBindings), slices.Sorted(maps.Keys(bindings)))
+		}
+	}
+}
+
+// replaced reports whether somebody got another role, where and by whom they had the one that they lost.
+func (s *scenario) replaced(e entry, g Grant, before snapshot, has map[entry]Grant) bool {
+	for other, role := range has {
+		if _, old := before.bindings[other.object]; !old && other.subject == e.subject && whose(role) == whose(g) {
+			return true
+		}
+	}
+	return false
+}
+
+// over reports whether a grant has ended by `until`.
+func (s *scenario) over(inv *inventory.Inventory, g Grant) bool {
+	says := func(name string, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) bool {
+		if g.Namespace != "" {
+			cluster = namespaces[g.Namespace]
+		}
+		return name == g.Subject && slices.ContainsFunc(cluster, func(r inventory.Grant) bool {
+			return r.ClusterRole == g.Role && !lasts(r.Until, s.now)
+		})
+	}
+	if g.For == ForUser {
+		return slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return says(u.Name, u.ClusterRoles, u.Namespaces) })
+	}
+	return slices.ContainsFunc(inv.Groups, func(u inventory.Group) bool { return says(u.Name, u.ClusterRoles, u.Namespaces) })
+}
