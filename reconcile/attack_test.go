@@ -58,6 +58,7 @@ func TestLabelledFlood(t *testing.T) {
 	}
 	b.ResourceVersion = w.next()
 	w.bindings[ops] = b
+	w.mustApply(parse(t, before))
 	w.mustApply(parse(t, strings.Replace(before, "user07, groups: [devs]", "user07", 1)))
 	if got := w.subjects(ops); !slices.Equal(got, []string{"ops1"}) || w.served("mallory") != nil || slices.Contains(w.served("user07"), groupView) {
 		t.Errorf("ops: %q, mallory: %q, user07: %q", got, w.served("mallory"), w.served("user07"))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -43,7 +44,32 @@ func (d *differ) compare() {
 		}
 	}
 	d.bindings()
+	d.waits()
 	d.plan.sort()
+}
+
+// waits holds what the old name of somebody should lose who is held from a binding under the new one.
+func (d *differ) waits() {
+	lacking := map[string]bool{}
+	for _, s := range d.plan.Steps {
+		for _, u := range s.lacking() {
+			lacking[u.Name] = lacking[u.Name] || s.Held != ""
+		}
+	}
+	for i := range d.plan.Steps {
+		s := &d.plan.Steps[i]
+		var now string
+		switch {
+		case s.stage != stageRename:
+		case s.leave != nil:
+			now = s.leave.successor
+		case s.binding != nil:
+			now = s.binding.successor
+		}
+		if lacking[now] {
+			s.hold(fmt.Sprintf("%s, who had this name before, has not all of the access yet", now), byWait)
+		}
+	}
 }
 
 // differ is the state of one Diff. What the observed world says by name is indexed once: a look-up a user must not

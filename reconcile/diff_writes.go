@@ -82,7 +82,7 @@ func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, deta
 	if p.grant.For == ForGroup || s.Action == Update {
 		s.Detail = &detail
 	}
-	if !exists {
+	if p.observed == nil {
 		s.hold(p.occupied.Held, p.occupied.heldBy)
 	}
 	d.step(s.of(p.grant))
@@ -172,7 +172,7 @@ func (d *differ) narrow(b ourBinding, stay []Subject, unbind Step) {
 	}
 	gone := slices.DeleteFunc(slices.Clone(b.Subjects), func(s Subject) bool { return slices.Contains(stay, s) })
 	unbind.Action, unbind.Detail = Update, &Detail{Remove: names(gone)}
-	unbind.binding.subjects = stay
+	unbind.binding.subjects, unbind.binding.successor, unbind.stage = stay, "", stageChange
 	d.step(unbind)
 }
 
@@ -182,7 +182,7 @@ func (d *differ) unwanted(g Grant) Reason {
 	switch {
 	case g.For == ForUser && d.successor[g.Subject] != "":
 		return Renamed
-	case g.For == ForUser && d.lapsed[g.Subject], granted && d.ended(grant.Until):
+	case g.For == ForUser && (d.lapsed[g.Subject] || d.former[g.Subject]), granted && d.ended(grant.Until):
 		return UntilPassed
 	case g.For == ForUser && !d.active[g.Subject], g.For == ForGroup && d.groups[g.Subject].Name == "":
 		return NotInInventory

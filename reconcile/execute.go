@@ -203,17 +203,25 @@ func (r *run) remember(s Step, err error) {
 	case s.issue != nil:
 		r.without[s.User] = err
 		return
-	case s.Action == Bind || s.Action == Update:
-		for _, u := range s.binding.subjects {
-			if s.heldBy == byConflict || !slices.Contains(s.binding.object.Subjects, u) {
-				r.lacking[u.Name] = err
-			}
+	default:
+		for _, u := range s.lacking() {
+			r.lacking[u.Name] = err
 		}
 	}
 	// What is held is not what a leaver waits for: a binding that is not ours is noted, and their record closed.
 	if s.User != "" && s.Held == "" {
 		r.failed[s.User] = err
 	}
+}
+
+// lacking lists who does not get what they should have if a step is not carried out.
+func (s Step) lacking() []Subject {
+	if s.Action != Bind && s.Action != Update {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(s.binding.subjects), func(u Subject) bool {
+		return s.heldBy != byConflict && slices.Contains(s.binding.object.Subjects, u)
+	})
 }
 
 // failure returns why an earlier binding or removal of a user's did not end well, or nil.

@@ -55,7 +55,7 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 // withoutReplacement lists the subjects of a binding that is to go for whom the binding in its place could not be made: a
 // changed role is create-new, then delete-old. Who was to get no other role, or leaves, is not among them.
 func (r *run) withoutReplacement(old Step) []Subject {
-	if old.Action != Unbind || old.stage != stageRetire {
+	if old.Action != Unbind || old.stage != stageRetire || old.Reason == UntilPassed {
 		return nil
 	}
 	r.mu.Lock()

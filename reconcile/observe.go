@@ -64,6 +64,8 @@ type State struct {
 	RunID           string    `json:"runID"`
 	StartedAt       time.Time `json:"startedAt"`
 	StartedBy       string    `json:"startedBy"` // who Kubernetes says that we are
+	// HeldBack: the run held steps back, so that its inventory is not all accepted yet.
+	HeldBack bool `json:"heldBack,omitempty"`
 }
 
 // LedgerEntry is what stands at ledger/<user>. Record is nil when the current version is deleted, and when Problem says

@@ -86,6 +86,14 @@ type Detail struct {
 	Kubeconfig *KubeconfigRef `json:"kubeconfig,omitempty"`
 }
 
+// removed are the subjects that a step takes out.
+func (d *Detail) removed() []string {
+	if d == nil {
+		return nil
+	}
+	return d.Remove
+}
+
 // NoteKind says what a note is about.
 type NoteKind string
 
@@ -255,7 +263,8 @@ func orEmpty[T any](list []T) []T {
 func (p *Plan) sort() {
 	slices.SortFunc(p.Steps, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(a.stage, b.stage), cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group),
-			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Action, b.Action))
+			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Held, b.Held),
+			slices.Compare(a.Detail.removed(), b.Detail.removed()))
 	})
 	slices.SortFunc(p.Notes, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Kind, b.Kind),

@@ -41,8 +41,8 @@ type place struct{ namespace, role string }
 func (d *differ) takings() takings {
 	t := takings{people: map[string]bool{}, before: map[string]map[place]bool{}, after: map[string]map[place]bool{},
 		gone: map[string]bool{}, narrowed: map[string]bool{}}
-	for _, e := range d.o.Ledger {
-		if e.Record != nil && e.Record.counts() {
+	for _, name := range d.known() {
+		if d.isUser(name) {
 			t.activeUsers++
 		}
 	}
@@ -52,7 +52,7 @@ func (d *differ) takings() takings {
 		case s.Held != "":
 		case s.Action == Remove:
 			t.gone[s.User] = true
-			if rec := s.leave.record; rec != nil && rec.counts() && s.Reason == NotInInventory {
+			if d.isUser(s.User) && s.Reason == NotInInventory {
 				removed[s.User] = true
 				t.users = append(t.users, s.User)
 			}
@@ -77,7 +77,7 @@ func (d *differ) takings() takings {
 // decided reports whether a user's loss was decided before this plan.
 func (d *differ) decided(name string) bool {
 	rec := d.o.Ledger[name].Record
-	return d.lapsed[name] || d.successor[name] != "" || rec != nil && rec.State == Removing
+	return d.lapsed[name] || d.former[name] || d.successor[name] != "" || rec != nil && rec.State == Removing
 }
 
 // bindingsAfter is each binding of ours once the plan is carried out, by Object().
@@ -112,7 +112,7 @@ func (d *differ) taken(t *takings, after map[string]Binding, excused func(name s
 		ended, whole := !stays && d.unwanted(b.grant) == UntilPassed, stays && slices.Equal(left.Subjects, b.Subjects)
 		served, lost := false, false
 		for _, s := range b.Subjects {
-			if s != UserSubject(s.Name) || !d.meant(b.grant, s.Name) {
+			if s != UserSubject(s.Name) || !d.accountable(s.Name) {
 				continue
 			}
 			served = true
@@ -151,24 +151,21 @@ func (d *differ) replacements(after map[string]Binding) map[Grant][]Subject {
 // whose is a grant without the role: for whom, and where.
 func whose(g Grant) Grant { return Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace} }
 
-// counts reports whether a record's user is one that can be lost.
-func (r *Record) counts() bool { return r.State == Active || r.State == Denied }
-
-// meant reports whether certsync gave somebody a place in a binding, as far as can be seen: whose own role it is, and
-// whose certificate carries the group. Whom others put there it takes out as drift, and no number of them keeps it from
-// doing so, or from taking out anybody else.
-func (d *differ) meant(g Grant, user string) bool {
-	rec := d.o.Ledger[user].Record
+// accountable reports whether somebody is, or was, a user of this owner's. Whom certsync never served it takes out of
+// its bindings as drift, and no number of them keeps it from doing so.
+func (d *differ) accountable(user string) bool {
 	_, stored := d.o.Credentials[user]
-	switch {
-	case g.For == ForUser:
-		return user == g.Subject && (stored || d.knows(user))
-	case rec == nil:
-		return stored || d.knows(user)
+	return stored || d.knows(user)
+}
+
+// isUser reports whether somebody can be lost as a user: by their record, or, if that is lost, by a credential and a
+// binding.
+func (d *differ) isUser(name string) bool {
+	if rec := d.o.Ledger[name].Record; rec != nil {
+		return rec.State == Active || rec.State == Denied
 	}
-	return slices.ContainsFunc(rec.Certificates, func(c CertificateEntry) bool {
-		return c.NotAfter.After(d.o.At) && slices.Contains(c.Groups, g.Subject)
-	})
+	_, stored := d.o.Credentials[name]
+	return stored && d.names[name]
 }
 
 // loss says what a plan takes from a user, as a verb with its preposition, or "".

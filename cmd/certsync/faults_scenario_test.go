@@ -90,7 +90,7 @@ var scenarios = []scenario{
 		inventory: changed("[view]", "[edit]", "{staging: [edit]}", "{staging: [admin]}", "[node-reader]", "[secret-reader]"),
 	},
 	{
-		name: "group change", before: []applied{{inventory: company}},
+		name: "group change", before: []applied{{inventory: company}}, args: []string{"--max-removals=50%"},
 		inventory: changed("alice, groups: [developers]", "alice, groups: [operators]", "[developers, operators]", "[developers]"),
 	},
 	{
@@ -102,6 +102,37 @@ var scenarios = []scenario{
 	{
 		name: "back again", before: []applied{{inventory: company}, {inventory: withoutAlice}},
 		inventory: company, args: []string{"--reinstate", "alice"},
+	},
+	{
+		name: "rename", before: []applied{{inventory: company}},
+		inventory: changed("name: alice,", "name: alicia, previously: [alice],"),
+	},
+	{
+		// Somebody took the labels off a binding, and wrote a secret and a record of their own.
+		name: "adoption", inventory: company, before: []applied{{inventory: company}},
+		change: func(w *fake.World) {
+			w.Add(binding("", "certsync:prod-eu:group:developers:view", nil, "view", "alice", "mallory"))
+			w.WriteSecret(ownFolder+"/users/bob", map[string]string{"kubeconfig": "of somebody else"})
+			w.WriteSecret(ownFolder+"/ledger/carol", map[string]string{"state": "of somebody else"})
+		},
+		args:   []string{"--adopt=ClusterRoleBinding/certsync:prod-eu:group:developers:view", "--adopt=users/bob", "--adopt=users/carol"},
+		yields: []string{"ClusterRoleBinding certsync:prod-eu:group:developers:view"},
+	},
+	{
+		// What is not adopted is held for those whom it is about, and Alice leaves all the same.
+		name: "held", inventory: withoutAlice, before: []applied{{inventory: company}},
+		change: func(w *fake.World) {
+			w.WriteSecret(ownFolder+"/users/bob", map[string]string{"kubeconfig": "of somebody else"})
+		},
+		args: []string{"--hold"}, exit: exitError,
+	},
+	{
+		name: "people who approve", inventory: company, settings: fake.Settings{People: fake.Approve},
+		args: []string{"--approval=manual", "--approval-timeout=5s"},
+	},
+	{
+		name: "a CA's key", inventory: company,
+		args: []string{"--issuer=ca", "--ca-cert=$CA_CERT", "--ca-key=$CA_KEY"},
 	},
 }
 
