@@ -137,7 +137,7 @@ func heldPeople(p Plan) map[string]bool {
 	people := map[string]bool{}
 	for _, step := range p.Steps {
 		switch {
-		case step.heldBy != byGuard && step.heldBy != byWait:
+		case step.Held == "" || step.heldBy == byConflict || step.heldBy == byPolicy:
 		case step.Action == Unbind:
 			for _, name := range names(step.binding.object.Subjects) {
 				people[name] = true

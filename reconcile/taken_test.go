@@ -108,7 +108,7 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p Plan) {
 			s.fail("%s of %s is held, and the credential went from version %d to %d", step.Action, step.User, before.stored[step.User], after.stored[step.User])
 		}
 		for e := range had {
-			mine := step.Action == Remove && step.heldBy != byConflict && step.User == e.subject.Name
+			mine := step.Action == Remove && step.heldBy == byGuard && step.User == e.subject.Name
 			its := step.Object == e.object && (step.Action == Unbind || step.Action == Update && slices.Contains(step.Detail.Remove, e.subject.String()))
 			user := e.subject.Name
 			if _, still := has[e]; (mine || its) && !still {
