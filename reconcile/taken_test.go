@@ -16,10 +16,11 @@ type snapshot struct {
 	bindings map[string]Binding
 	stored   map[string]int     // the version of the credential, for those that can be read
 	records  map[string]*Record // nil: unreadable
+	state    *State
 }
 
 func (s *scenario) snapshot() snapshot {
-	n := snapshot{map[string]Binding{}, map[string]int{}, map[string]*Record{}}
+	n := snapshot{map[string]Binding{}, map[string]int{}, map[string]*Record{}, s.state}
 	for object, b := range s.bindings {
 		b.Subjects = slices.Clone(b.Subjects)
 		n.bindings[object] = b
@@ -180,12 +181,15 @@ func (s *scenario) tookLittle(before, after snapshot, inv *inventory.Inventory) 
 	if s.limit == "100%" || len(inv.Users) == 0 {
 		return
 	}
+	if was := before.state; was != nil && was.InventoryDigest == inv.Digest() && !was.HeldBack {
+		return // it was looked at when the inventory was new
+	}
 	stays, renamed := map[string]bool{}, map[string]bool{}
 	ended := map[string]bool{}
 	for _, u := range inv.Users {
 		stays[u.Name], ended[u.Name] = lasts(u.Until, s.now), !lasts(u.Until, s.now)
 		for _, old := range u.Previously {
-			renamed[old] = renamed[old] || stays[u.Name]
+			renamed[old] = true
 		}
 	}
 	active, removed := 0, []string{}

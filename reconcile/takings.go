@@ -46,14 +46,12 @@ func (d *differ) takings() takings {
 			t.activeUsers++
 		}
 	}
-	removed := map[string]bool{}
 	for _, s := range d.plan.Steps {
 		switch {
 		case s.Held != "":
 		case s.Action == Remove:
 			t.gone[s.User] = true
-			if d.isUser(s.User) && s.Reason == NotInInventory {
-				removed[s.User] = true
+			if d.isUser(s.User) && slices.Contains(s.Reasons, NotInInventory) {
 				t.users = append(t.users, s.User)
 			}
 		case s.Action == Reissue && slices.Contains(s.Reasons, GroupsChanged):
@@ -63,7 +61,7 @@ func (d *differ) takings() takings {
 		}
 	}
 	after := d.bindingsAfter()
-	d.taken(&t, after, func(name string) bool { return removed[name] || d.decided(name) })
+	d.taken(&t, after, func(name string) bool { return t.gone[name] || d.decided(name) })
 	for _, b := range after {
 		if g, ok := ParseBindingName(d.inv.Owner, b.Namespace, b.Name); ok {
 			for _, s := range b.Subjects {
@@ -158,14 +156,15 @@ func (d *differ) accountable(user string) bool {
 	return stored || d.knows(user)
 }
 
-// isUser reports whether somebody can be lost as a user: by their record, or, if that is lost, by a credential and a
-// binding.
+// isUser reports whether somebody can be lost as a user: by their record, or, if that is lost or unreadable, by what else
+// there is of them.
 func (d *differ) isUser(name string) bool {
-	if rec := d.o.Ledger[name].Record; rec != nil {
+	entry := d.o.Ledger[name]
+	if rec := entry.Record; rec != nil {
 		return rec.State == Active || rec.State == Denied
 	}
 	_, stored := d.o.Credentials[name]
-	return stored && d.names[name]
+	return d.names[name] && (stored || entry.Problem != "") || stored && entry.Problem != ""
 }
 
 // loss says what a plan takes from a user, as a verb with its preposition, or "".
