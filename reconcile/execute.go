@@ -27,6 +27,8 @@ type Executor struct {
 	WithoutCanary bool
 	// RunID is on every event, in the state and on our approvals.
 	RunID string
+	// LastStep is how long steps have to end after an interruption; 0: LastStep.
+	LastStep time.Duration
 	// Report is called for every step as it ends, by one goroutine at a time.
 	Report func(Event)
 }
@@ -85,7 +87,8 @@ func (x *Executor) run(p Plan) *run {
 	}
 }
 
-// LastStep is how long the steps that are under way when a run is interrupted may take to end.
+// LastStep is how long the steps that are under way when a run is interrupted may take to end, unless Executor.LastStep
+// says otherwise.
 const LastStep = 20 * time.Second
 
 // execute carries out all steps and returns how each ended, in the order in which they did. Once ctx has ended no step
@@ -93,7 +96,7 @@ const LastStep = 20 * time.Second
 func (x *Executor) execute(ctx, lost context.Context, p Plan) []Event {
 	r := x.run(p)
 	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
-	work, cancel := afterwards(ctx, lost, LastStep)
+	work, cancel := afterwards(ctx, lost, cmp.Or(x.LastStep, LastStep))
 	defer cancel()
 	for _, s := range r.at(stageIssue) {
 		r.ownGrants[s.User] = nil

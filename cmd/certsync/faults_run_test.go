@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/e2e/fake"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // lab is where certsync runs, many times at once, in this process.
@@ -38,6 +39,8 @@ type bench struct {
 func newLab(t *testing.T, benches int) *lab {
 	t.Helper()
 	cleanEnvironment(t)
+	lastStep = time.Millisecond
+	t.Cleanup(func() { lastStep = reconcile.LastStep })
 	collect := debug.SetGCPercent(400) // thousands of runs, none of which keeps anything
 	t.Cleanup(func() { debug.SetGCPercent(collect) })
 	l := &lab{dir: t.TempDir(), benches: make(chan *bench, benches)}
