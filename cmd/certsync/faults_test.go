@@ -54,8 +54,7 @@ func TestFaultAtEveryCall(t *testing.T) {
 	l := newLab(t, runsAtOnce)
 	var count tally
 	var group sync.WaitGroup
-	for n, s := range scenarios {
-		p := prepare(t, l, s, 1)
+	for n, p := range prepareAll(t, l, 1) {
 		for i, call := range p.calls {
 			if !*everyCall && !writing(call) && (i+n)%5 != 0 {
 				continue
@@ -83,8 +82,7 @@ func TestFaultsWithEightWorkers(t *testing.T) {
 	l := newLab(t, runsAtOnce)
 	var count tally
 	var group sync.WaitGroup
-	for _, s := range scenarios {
-		p := prepare(t, l, s, 8)
+	for _, p := range prepareAll(t, l, 8) {
 		for seed := range uint64(schedules) {
 			group.Go(func() { p.try(t, &count, 0, p.schedule(seed)...) })
 		}
@@ -134,6 +132,16 @@ type prepared struct {
 	want     standing
 	settled  bool // one more run writes nothing
 	calls    []fake.Call
+}
+
+// prepareAll prepares all scenarios before a case of one begins, which would outlive a test that gives up on another.
+func prepareAll(t *testing.T, l *lab, workers int) []*prepared {
+	t.Helper()
+	var all []*prepared
+	for _, s := range scenarios {
+		all = append(all, prepare(t, l, s, workers))
+	}
+	return all
 }
 
 // prepare brings a world to where a scenario begins, and runs it without a fault.
