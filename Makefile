@@ -24,6 +24,7 @@ demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves
 test: ## everything, against real servers too
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
 	$(GO) test $(RACE) -count=1 -timeout 60m ./... # nothing tells go test of a changed server
+	$(GO) test -count=1 -timeout 30m -v -run '^TestFaultAtEveryCall$$' ./cmd/certsync # all of it takes too long with -race
 	@$(MAKE) --no-print-directory fuzz
 
 fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how long each
