@@ -187,6 +187,17 @@ func (s *scenario) mine(b Binding) bool {
 	return ours(b) || named && s.rules.adopts(b.adoptName())
 }
 
+// notMine lists the bindings that no run may touch.
+func (s *scenario) notMine(o Observed) map[string]Binding {
+	out := map[string]Binding{}
+	for _, b := range o.Bindings {
+		if !s.mine(b) {
+			out[b.Object()] = b
+		}
+	}
+	return out
+}
+
 // refuses: apply refuses a plan for which there is a reason to, and writes nothing.
 func (s *scenario) refuses(inv *inventory.Inventory, why []string, hold bool) {
 	s.t.Helper()

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
+
 	"github.com/certsync/certsync/inventory"
 )
 
@@ -89,7 +91,11 @@ func (s *scenario) carriesOut(inv *inventory.Inventory, o Observed, p Plan) Plan
 	}
 	s.ended(inv, p, outcome.Events)
 	s.tookOnly(before, inv, o, p)
+	theirs := s.notMine(o)
 	o = s.observe()
+	if diff := gocmp.Diff(theirs, s.notMine(o)); diff != "" {
+		s.fail("what isn't ours was touched: %s", diff)
+	}
 	s.onlyKnown(inv, o)
 	return s.diff(inv, o)
 }
