@@ -88,7 +88,7 @@ func TestLockOfTheDead(t *testing.T) {
 	if r := finish(); r.code != -1 {
 		t.Fatalf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
-	if r := f.must(4, "apply", "--yes"); !strings.Contains(r.stderr, "kubectl delete lease -n kube-system certsync-"+f.owner) {
+	if r := f.must(4, "apply", "--yes"); !strings.Contains(r.stderr, "kubectl patch lease -n kube-system certsync-"+f.owner) {
 		t.Error(r.stderr)
 	}
 	began := time.Now()
