@@ -327,3 +327,29 @@ func copyFile(t *testing.T, from, to string) {
 		t.Fatal(err)
 	}
 }
+
+// TestStatusAndExport: status says how people stand on the real servers, and the export of what stands there is an
+// inventory that certsync reads.
+func TestStatusAndExport(t *testing.T) {
+	t.Parallel()
+	f := settled(t)
+	o := f.owner
+	for _, want := range []string{"Users of " + o + ": 3 active", "alice@" + o, "carol@" + o} {
+		if r := f.must(0, "status"); !strings.Contains(r.stdout, want) {
+			t.Errorf("%q is not in: %s", want, r.stdout)
+		}
+	}
+	if r := f.must(0, "status", "--user=carol@"+o); !strings.Contains(r.stdout, `bound, ClusterRole "admin" in namespace "payments-`+o+`", own`) {
+		t.Error(r.stdout)
+	}
+	found := f.must(0, "export", "--owner=found").stdout
+	if err := os.WriteFile(filepath.Join(f.dir, "found.yaml"), []byte(found), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.must(0, "validate", "-f", "found.yaml")
+	for _, want := range []string{"name: devs-" + o, "name: carol@" + o, "payments-" + o + ": [admin]"} {
+		if !strings.Contains(found, want) {
+			t.Errorf("%q is not in: %s", want, found)
+		}
+	}
+}
