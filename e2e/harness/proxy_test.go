@@ -106,8 +106,8 @@ func testFaults(t *testing.T, s *harness.Servers, p *harness.Proxy, kubeconfig s
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var calls atomic.Int32
-			did := false
-			tt.fault.Do = func() { did = true }
+			var did atomic.Bool
+			tt.fault.Do = func() { did.Store(true) }
 			p.Intercept(func(c harness.Call) harness.Fault {
 				calls.Add(1)
 				if want := (harness.Call{Server: harness.APIServer, Method: "POST", Path: "/api/v1/namespaces"}); c != want {
@@ -125,8 +125,8 @@ func testFaults(t *testing.T, s *harness.Servers, p *harness.Proxy, kubeconfig s
 			if status != tt.status || !strings.Contains(text, tt.text) || calls.Load() != 1 {
 				t.Errorf("after %d calls: %d: %s", calls.Load(), status, text)
 			}
-			if did != (tt.fault.Status != 0 || tt.fault.Drop != harness.Never) {
-				t.Errorf("Do was called: %v", did)
+			if did.Load() != (tt.fault.Status != 0 || tt.fault.Drop != harness.Never) {
+				t.Errorf("Do was called: %v", did.Load())
 			}
 			if _, _, err := s.Kubectl(t.Context(), s.AdminKubeconfig, "get", "namespace", name); (err == nil) != tt.done {
 				t.Errorf("the namespace: %v", err)
