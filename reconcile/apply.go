@@ -78,8 +78,8 @@ type Apply struct {
 	Hold bool
 	// Lock is taken before the first write; nil is for tests of what check-and-set alone holds together.
 	Lock Locker
-	// LockPermissions is what Lock takes in Kubernetes.
-	LockPermissions []Permission
+	// LockNamespace is where the owner's Lease is.
+	LockNamespace string
 
 	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --yes, --expect
 	// and the question on a terminal.
@@ -222,7 +222,11 @@ func (a *Apply) begin(ctx context.Context, p Plan, lock Lock) error {
 // permitted asks Kubernetes and Vault whether everything that the plan needs is allowed, so that a run that cannot end
 // well does not begin.
 func (a *Apply) permitted(ctx context.Context, p Plan) error {
-	denied, err := a.Access.Denied(ctx, append(p.permissions(a.Executor.Issuer.Permissions()), a.LockPermissions...))
+	wanted := p.permissions(a.Executor.Issuer.Permissions())
+	if a.Lock != nil {
+		wanted = append(wanted, LockPermissions(p.Owner, a.LockNamespace, p.leased)...)
+	}
+	denied, err := a.Access.Denied(ctx, wanted)
 	if err != nil {
 		return fmt.Errorf("asking what %q may do: %w", a.Rules.Self, err)
 	}

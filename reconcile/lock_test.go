@@ -148,16 +148,19 @@ func TestLastStep(t *testing.T) {
 }
 
 func TestLockPermissions(t *testing.T) {
-	var got []string
-	for _, p := range LockPermissions("prod-eu", "kube-system") {
-		got = append(got, p.String())
-	}
 	want := []string{
 		`get leases.coordination.k8s.io "certsync-prod-eu" in namespace "kube-system"`,
-		`create leases.coordination.k8s.io in namespace "kube-system"`,
 		`update leases.coordination.k8s.io "certsync-prod-eu" in namespace "kube-system"`,
+		`create leases.coordination.k8s.io in namespace "kube-system"`,
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
+	for _, exists := range []bool{false, true} {
+		var got []string
+		for _, p := range LockPermissions("prod-eu", "kube-system", exists) {
+			got = append(got, p.String())
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("exists: %v: %s", exists, diff)
+		}
+		want = want[:2] // an account that only ever gets and updates the Lease need not be able to create others
 	}
 }

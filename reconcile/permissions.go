@@ -94,12 +94,47 @@ func (p Plan) storeNeeds() StoreNeeds {
 // LockName is the name of an owner's Lease, the lock that lets one run at a time write.
 func LockName(owner string) string { return "certsync-" + owner }
 
-// LockPermissions is what taking an owner's lock takes, in the namespace of its Lease.
-func LockPermissions(owner, namespace string) []Permission {
-	lease := Permission{Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace}
-	get, create, update := lease, lease, lease
-	get.Verb, get.Name = "get", LockName(owner)
-	create.Verb = "create" // RBAC cannot limit it by name: the name is not known yet when it is asked
-	update.Verb, update.Name = "update", LockName(owner)
-	return []Permission{get, create, update}
+func leasePermission(owner, namespace, verb string) Permission {
+	p := Permission{Verb: verb, Group: "coordination.k8s.io", Resource: "leases", Namespace: namespace}
+	if verb != "create" { // which RBAC cannot limit by name: the name is not known yet when it is asked
+		p.Name = LockName(owner)
+	}
+	return p
+}
+
+// LockPermissions is what taking an owner's lock takes, in the namespace of its Lease, which exists already or not.
+func LockPermissions(owner, namespace string, exists bool) []Permission {
+	all := []Permission{leasePermission(owner, namespace, "get"), leasePermission(owner, namespace, "update")}
+	if !exists {
+		all = append(all, leasePermission(owner, namespace, "create"))
+	}
+	return all
+}
+
+// ReadPermissions is what observing a cluster takes, so all that plan and status take. The owner's Lease is in the
+// namespace lock.
+func ReadPermissions(owner, lock string) []Permission {
+	return []Permission{
+		{Verb: "list", Group: RBACGroup, Resource: "clusterrolebindings"},
+		{Verb: "list", Group: RBACGroup, Resource: "rolebindings"},
+		{Verb: "list", Group: RBACGroup, Resource: "clusterroles"},
+		{Verb: "list", Group: "certificates.k8s.io", Resource: "certificatesigningrequests"},
+		{Verb: "list", Resource: "namespaces"},
+		leasePermission(owner, lock, "get"),
+	}
+}
+
+// WritePermissions is what any apply of an owner may take beyond ReadPermissions, whose Lease exists, and whose inventory
+// names these ClusterRoles; issuing is what a certificate takes.
+func WritePermissions(owner, lock string, roles []string, issuing []Permission) []Permission {
+	var all []Permission
+	for _, resource := range []string{"clusterrolebindings", "rolebindings"} {
+		for _, verb := range []string{"get", "create", "patch", "delete"} {
+			all = append(all, Permission{Verb: verb, Group: RBACGroup, Resource: resource})
+		}
+	}
+	for _, role := range roles {
+		all = append(all, Permission{Verb: "bind", Group: RBACGroup, Resource: "clusterroles", Name: role})
+	}
+	return append(append(all, issuing...), leasePermission(owner, lock, "update"))
 }

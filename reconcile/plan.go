@@ -136,6 +136,7 @@ type Plan struct {
 
 	stateVersion int
 	generation   int64    // of the state or the lock that was observed, whichever is higher
+	leased       bool     // the lock's Lease exists
 	recordState  bool     // the inventory is another one than the state says
 	refusals     []string // what forbids every write
 	guards       []string // why steps are held by a guard

@@ -87,7 +87,7 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	apply := &reconcile.Apply{
 		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor,
 		Rules: rules, Hold: c.Hold,
-		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockPermissions: reconcile.LockPermissions(inv.Owner, c.LockNamespace),
+		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockNamespace: c.LockNamespace,
 		Consent: func(plan reconcile.Plan) error { shown = true; return c.consent(ctx, p, plan) },
 		Begin: func(plan reconcile.Plan) {
 			progress.begin(len(plan.Steps))

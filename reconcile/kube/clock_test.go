@@ -76,7 +76,7 @@ func TestObserveClusterReadsTheGeneration(t *testing.T) {
 				s.edit(func(l *coordinationv1.Lease) { l.Annotations = tc.annotations })
 				got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
 				if tc.err == "" {
-					if err != nil || got.Generation != tc.want {
+					if err != nil || got.Generation != tc.want || !got.Leased {
 						t.Errorf("generation %d, error %v", got.Generation, err)
 					}
 					return

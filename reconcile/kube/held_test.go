@@ -179,7 +179,7 @@ func TestRecordStays(t *testing.T) {
 		}
 		generation := func(want int64) {
 			t.Helper()
-			if got, err := s.cluster().generation(t.Context(), "prod-eu"); got != want || err != nil {
+			if got, _, err := s.cluster().generation(t.Context(), "prod-eu"); got != want || err != nil {
 				t.Errorf("generation %d, error %v; want %d", got, err, want)
 			}
 		}

@@ -64,26 +64,26 @@ func checkedLease(lease *coordinationv1.Lease, err error) (*coordinationv1.Lease
 }
 
 // generation is what the last run wrote to the owner's Lease; 0: there is no Lease, or no run wrote to it yet.
-func (c *Cluster) generation(ctx context.Context, owner string) (int64, error) {
+func (c *Cluster) generation(ctx context.Context, owner string) (n int64, leased bool, err error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
 	lease, err := c.lease(ctx, owner)
 	if err != nil || lease == nil {
-		return 0, err
+		return 0, false, err
 	}
 	text, there := lease.Annotations[GenerationAnnotation]
 	if !there {
-		return 0, nil
+		return 0, true, nil
 	}
 	// No sign, and room for a long life: whoever may write to the Lease must not make it overflow.
-	n, err := strconv.ParseUint(text, 10, 62)
+	parsed, err := strconv.ParseUint(text, 10, 62)
 	if err != nil {
-		return 0, reconcile.WithHint(
+		return 0, true, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.leaseName(owner), GenerationAnnotation, short(text)),
 			fmt.Sprintf("certsync did not write that; find out who did, then set it to the generation in the owner's state in Vault: "+
 				"kubectl annotate --overwrite lease -n %s %s %s=N", c.lockNamespace, reconcile.LockName(owner), GenerationAnnotation))
 	}
-	return int64(n), nil
+	return int64(parsed), true, nil
 }
 
 func holderOf(lease *coordinationv1.Lease) string {

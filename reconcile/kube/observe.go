@@ -38,7 +38,10 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 			v.Requests, v.MoreRequests, err = c.requests(ctx, owner)
 			return err
 		},
-		func(ctx context.Context) (err error) { v.Generation, err = c.generation(ctx, owner); return err },
+		func(ctx context.Context) (err error) {
+			v.Generation, v.Leased, err = c.generation(ctx, owner)
+			return err
+		},
 	)
 	if err != nil {
 		return reconcile.ClusterView{}, err
