@@ -72,6 +72,9 @@ func (d *differ) refusals() []string {
 	} else if skew := d.o.At.Sub(d.o.Clock); skew.Abs() > maxClockSkew {
 		add("the clock here and the API server's are %s apart, and ends and renewals hang on the time (set the clock)", skew.Abs().Round(time.Second))
 	}
+	if why := d.o.FrontProxy.open(); why != "" && !d.rules.AcceptSharedCA {
+		add("%s", why)
+	}
 	switch {
 	case state == nil && d.rules.NewLedger:
 	case state == nil && bound > 0:

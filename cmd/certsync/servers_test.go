@@ -61,6 +61,8 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 		list(w, "certificates.k8s.io/v1", "CertificateSigningRequestList")
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, leasesPath+"/"):
 		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such lease"}`)
+	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication":
+		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such configmap"}`)
 	case strings.HasPrefix(r.URL.Path, leasesPath):
 		storeLease(w, r)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):

@@ -43,8 +43,9 @@ var (
 	namespaces          = &kind{corev1.SchemeGroupVersion.WithKind("Namespace"), "namespaces", false}
 	csrs                = &kind{certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"), "certificatesigningrequests", false}
 	leases              = &kind{coordinationv1.SchemeGroupVersion.WithKind("Lease"), "leases", true}
+	configMaps          = &kind{corev1.SchemeGroupVersion.WithKind("ConfigMap"), "configmaps", true}
 
-	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, namespaces, csrs, leases}
+	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, namespaces, csrs, leases, configMaps}
 )
 
 type objectKey struct {

@@ -28,7 +28,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		wide, limited []reconcile.Binding
 	)
 	start := time.Now()
-	err := inParallel(ctx, 7,
+	err := inParallel(ctx, 8,
 		func(context.Context) (err error) { v.Endpoint, err = c.endpoint(); return err },
 		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
 		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
@@ -42,6 +42,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 			v.Generation, v.Leased, err = c.generation(ctx, owner)
 			return err
 		},
+		func(ctx context.Context) (err error) { v.FrontProxy, err = c.FrontProxy(ctx); return err },
 	)
 	if err != nil {
 		return reconcile.ClusterView{}, err
