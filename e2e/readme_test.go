@@ -58,7 +58,7 @@ func TestReadmeInventory(t *testing.T) {
 func TestReadmeFlags(t *testing.T) {
 	flags := regexp.MustCompile(`--[a-z][a-z-]+[a-z]`)
 	var there []string
-	for _, command := range []string{"validate", "plan", "apply", "status", "export"} {
+	for _, command := range []string{"validate", "plan", "apply", "status", "preflight", "export"} {
 		out, err := exec.Command(certsync, command, "--help").Output()
 		if err != nil {
 			t.Fatal(err)

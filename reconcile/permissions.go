@@ -139,7 +139,11 @@ func WritePermissions(owner, lock string, roles []string, issuing []Permission) 
 		}
 	}
 	for _, role := range roles {
-		all = append(all, Permission{Verb: "bind", Group: RBACGroup, Resource: "clusterroles", Name: role})
+		all = append(all, bindPermission(role))
 	}
 	return append(append(all, issuing...), leasePermission(owner, lock, "update"))
+}
+
+func bindPermission(role string) Permission {
+	return Permission{Verb: "bind", Group: RBACGroup, Resource: "clusterroles", Name: role}
 }

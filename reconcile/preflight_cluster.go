@@ -1,0 +1,303 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// cluster makes the checks of Kubernetes.
+func (l *look) cluster(ctx context.Context) []Check {
+	return all(ctx, l.ClusterErr, []step{
+		{"API server", l.server},
+		{"API versions", l.versions},
+		{"identity", l.identity},
+		{"lock", l.lease},
+		{"rights to read", l.mayRead},
+		{"rights to write", l.mayWrite},
+		{"rights to lock", l.mayLock},
+		{"ClusterRoles", l.rolesExist},
+		{"namespaces", l.namespacesExist},
+		{"rights to bind", l.mayBind},
+		{"clock", l.clock},
+		{"front proxy", l.proxy},
+		{"users' address", l.address},
+		{"signer", l.signer},
+	})
+}
+
+func (l *look) server(ctx context.Context) Check {
+	version, err := l.Cluster.Version(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	detail := "Kubernetes " + version
+	if e, err := l.Cluster.Endpoint(); err == nil {
+		detail += " at " + e.Server
+	}
+	return passed(detail)
+}
+
+// versions looks for the resources that certsync speaks of.
+func (l *look) versions(ctx context.Context) Check {
+	var missing []string
+	var errs []error
+	resources := []struct{ groupVersion, name string }{
+		{"certificates.k8s.io/v1", "certificatesigningrequests"},
+		{RBACGroup + "/v1", "clusterrolebindings"},
+		{"coordination.k8s.io/v1", "leases"},
+		{"authentication.k8s.io/v1", "selfsubjectreviews"},
+		{"authorization.k8s.io/v1", "selfsubjectaccessreviews"},
+	}
+	for _, r := range resources {
+		served, err := l.Cluster.Serves(ctx, r.groupVersion, r.name)
+		if err != nil {
+			errs = append(errs, err)
+		} else if !served {
+			missing = append(missing, r.name+" in "+r.groupVersion)
+		}
+	}
+	switch {
+	case len(missing) > 0:
+		return broken(WithHint(fmt.Errorf("the API server has no %s", strings.Join(missing, ", no ")),
+			"certsync needs Kubernetes 1.28 or newer, with its standard APIs"))
+	case len(errs) > 0:
+		return warning(errors.Join(errs...).Error(), "let certsync's identity read the API's description (ClusterRole system:discovery)")
+	}
+	return passed(fmt.Sprintf("all %d that certsync needs", len(resources)))
+}
+
+func (l *look) identity(ctx context.Context) Check {
+	self, err := l.Cluster.WhoAmI(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	l.self = &self
+	return passed(fmt.Sprintf("%q", self.Name))
+}
+
+// lease looks at the lock, which another run may hold.
+func (l *look) lease(ctx context.Context) Check {
+	view, err := l.Cluster.LookAtLock(ctx, l.Inventory.Owner)
+	if err != nil {
+		return broken(err)
+	}
+	l.lock = &view
+	name := l.LockNamespace + "/" + LockName(l.Inventory.Owner)
+	switch {
+	case view.Taken != nil:
+		return warning(view.Taken.Error(), Hint(view.Taken))
+	case !view.Leased:
+		return passed(fmt.Sprintf("there is no Lease %s yet; the first apply makes it", name))
+	}
+	return passed(fmt.Sprintf("Lease %s is free; generation %d", name, view.Generation))
+}
+
+func (l *look) mayRead(ctx context.Context) Check {
+	return l.may(ctx, ReadPermissions(l.Inventory.Owner, l.LockNamespace))
+}
+
+func (l *look) mayWrite(ctx context.Context) Check {
+	if l.CAErr != nil {
+		return notChecked("needs signer")
+	}
+	var self Identity
+	if l.self != nil {
+		self = *l.self
+	}
+	return l.may(ctx, WritePermissions(l.Inventory.Owner, l.LockNamespace, nil, l.OpenIssuer(self).Permissions()))
+}
+
+func (l *look) mayLock(ctx context.Context) Check {
+	// Where nobody knows whether the Lease exists, the right to read it is what is lacking.
+	exists := l.lock == nil || l.lock.Leased
+	return l.may(ctx, LockPermissions(l.Inventory.Owner, l.LockNamespace, exists))
+}
+
+// may asks for permissions.
+func (l *look) may(ctx context.Context, wanted []Permission) Check {
+	denied, err := l.Cluster.Denied(ctx, wanted)
+	if err != nil {
+		return broken(err)
+	}
+	if len(denied) > 0 {
+		return broken(WithHint(fmt.Errorf("may not: %s", sentence(denied)), l.grant()))
+	}
+	return passed(fmt.Sprintf("all %d", len(wanted)))
+}
+
+func sentence(permissions []Permission) string {
+	var list []string
+	for _, p := range permissions {
+		list = append(list, p.String())
+	}
+	return strings.Join(list, "; ")
+}
+
+// grant is how rights that are lacking are given.
+func (l *look) grant() string {
+	who := "the identity that runs certsync"
+	if l.self != nil {
+		who = fmt.Sprintf("%q", l.self.Name)
+	}
+	return "grant it to " + who + " in Kubernetes RBAC; the README lists the rights that plan and apply need"
+}
+
+func (l *look) rolesExist(ctx context.Context) Check {
+	var err error
+	if l.roles, err = l.Cluster.ClusterRoles(ctx); err != nil {
+		return broken(err)
+	}
+	var names, missing []string
+	for _, g := range l.wanted() {
+		names = append(names, g.Role)
+		if !l.roles[g.Role] {
+			missing = append(missing, fmt.Sprintf("%q", g.Role))
+		}
+	}
+	if len(missing) > 0 {
+		return warning("there is no "+strings.Join(slices.Compact(missing), ", no ")+": bindings to it grant nothing until there is",
+			"make the role, or take it out of the inventory")
+	}
+	return passed(fmt.Sprintf("all that the inventory names (%d)", len(slices.Compact(names))))
+}
+
+func (l *look) namespacesExist(ctx context.Context) Check {
+	var err error
+	if l.namespaces, l.uid, err = l.Cluster.Namespaces(ctx); err != nil {
+		return broken(err)
+	}
+	names := map[string]bool{}
+	for _, g := range l.wanted() {
+		if g.Namespace != "" {
+			names[g.Namespace] = true
+		}
+	}
+	var missing []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !l.namespaces[name] {
+			missing = append(missing, fmt.Sprintf("%q", name))
+		}
+	}
+	if len(missing) > 0 {
+		return warning(fmt.Sprintf("%s does not exist or is being deleted: what is granted there is bound once it is there", strings.Join(missing, ", ")),
+			"make the namespace, or take it out of the inventory")
+	}
+	return passed(fmt.Sprintf("all that the inventory names (%d)", len(names)))
+}
+
+// triesAtOnce bounds the bindings that are tried at once.
+const triesAtOnce = 10
+
+// mayBind asks for the verb bind on each role, and where that is denied goes through making each binding: who holds every
+// rule of a role needs no verb.
+func (l *look) mayBind(ctx context.Context) Check {
+	if l.roles == nil || l.namespaces == nil {
+		return notChecked("needs ClusterRoles and namespaces")
+	}
+	grants := slices.DeleteFunc(l.wanted(), func(g Grant) bool {
+		return !l.roles[g.Role] || g.Namespace != "" && !l.namespaces[g.Namespace]
+	})
+	asked := map[string]Permission{}
+	for _, g := range grants {
+		asked[g.Role] = bindPermission(g.Role)
+	}
+	var wanted []Permission
+	for _, role := range slices.Sorted(maps.Keys(asked)) {
+		wanted = append(wanted, asked[role])
+	}
+	denied, err := l.Cluster.Denied(ctx, wanted)
+	if err != nil {
+		return broken(err)
+	}
+	tried := slices.DeleteFunc(grants, func(g Grant) bool { return !slices.Contains(denied, bindPermission(g.Role)) })
+	whys, errs := l.try(ctx, tried)
+	switch {
+	case len(whys) > 0:
+		return broken(WithHint(errors.New(strings.Join(whys, "; ")),
+			"grant the verb bind on these ClusterRoles, or every rule of theirs, to the identity that runs apply"))
+	case len(errs) > 0:
+		return warning(errors.Join(errs...).Error(), "no verb bind, and only a binding can tell whether all rules of the role are held")
+	case len(tried) > 0:
+		return passed(fmt.Sprintf("every rule of what is to be bound, as a dry run of the bindings (%d) shows; else verb bind", len(tried)))
+	}
+	return passed(fmt.Sprintf("verb bind on each ClusterRole (%d)", len(wanted)))
+}
+
+// try has the API server go through making a binding of each grant, for nobody who exists.
+func (l *look) try(ctx context.Context, grants []Grant) (whys []string, errs []error) {
+	var mu sync.Mutex
+	each(triesAtOnce, grants, func(g Grant) {
+		g.Subject = throwAway
+		why, err := l.Cluster.MayBind(ctx, newBinding(l.Inventory.Owner, g, []string{throwAway}))
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			errs = append(errs, err)
+		} else if why != "" {
+			whys = append(whys, fmt.Sprintf("%s: %s", g, why))
+		}
+	})
+	slices.Sort(whys)
+	return whys, errs
+}
+
+func (l *look) clock(context.Context) Check {
+	here := l.Now()
+	there, told := l.Cluster.Clock()
+	if !told {
+		there = time.Time{}
+	}
+	if why := skewed(here, there); why != "" {
+		return broken(errors.New(why))
+	}
+	return passed(fmt.Sprintf("%s off the API server's", here.Sub(there).Abs().Round(time.Second)))
+}
+
+func (l *look) proxy(ctx context.Context) Check {
+	f, err := l.Cluster.FrontProxy(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	l.frontProxy = &f
+	if l.CA != nil {
+		f.SharedCA = f.SharedCA || NewFrontProxy(l.CA.certificate, f.CAs, f.AllowedNames, l.Now()).SharedCA
+	}
+	for _, u := range l.Inventory.Users {
+		if why := f.impersonates(u.Name); why != "" {
+			return broken(errors.New(why))
+		}
+	}
+	const mend = "give the front proxy a CA of its own (kube-apiserver --requestheader-client-ca-file)"
+	switch why := f.open(); {
+	case why != "" && l.AcceptSharedCA:
+		return warning(why, mend)
+	case why != "":
+		return broken(WithHint(errors.New(why), mend))
+	case f.SharedCA:
+		return warning(fmt.Sprintf("one CA signs for clients and for front proxies, which are told by their names: %q", f.AllowedNames), mend)
+	}
+	return passed("no certificate for a client is one for a front proxy")
+}
+
+// address is what people's kubeconfigs will lead to.
+func (l *look) address(context.Context) Check {
+	own, err := l.Cluster.Endpoint()
+	if err != nil {
+		return broken(err)
+	}
+	e := endpoint(l.Inventory.Cluster, own)
+	if err := e.named(); err != nil {
+		return broken(err)
+	}
+	from := "from the inventory"
+	if l.Inventory.Cluster.Server == "" {
+		from = "certsync's own"
+	}
+	return passed(fmt.Sprintf("%s (%s), as cluster %q", e.Server, from, e.Name))
+}
