@@ -52,27 +52,6 @@ func notWell(checks map[string]preflightCheck) []string {
 	return sorted(bad)
 }
 
-// readmeRights makes the fixture's identity one with the rights that the README gives apply, and no more.
-func (f *fixture) readmeRights(name string) {
-	f.Helper()
-	var roles []string
-	for _, text := range blocks(f.TB.(*testing.T), "yaml") {
-		if strings.Contains(text, "kind: ClusterRole\n") {
-			roles = append(roles, text)
-		}
-	}
-	f.apply(strings.NewReplacer("name: certsync-apply", "name: certsync-"+name+"-OWNER", "prod-eu", "OWNER").Replace(roles[1]))
-	user := name + "-" + f.owner
-	f.kubectl("create", "clusterrolebinding", user, "--clusterrole=certsync-"+user, "--user="+user)
-	f.kubectl("create", "rolebinding", user, "-n", "kube-system", "--role=certsync-"+user, "--user="+user)
-	path, err := f.servers.UserKubeconfig(user, nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.kubeconfig = path
-	f.env = append(f.env, "VAULT_TOKEN="+f.token(strings.ReplaceAll(blocks(f.TB.(*testing.T), "hcl")[1], "prod-eu", f.owner)))
-}
-
 // TestPreflight: with the README's rights all is well, before the first apply and after it. Without --issue nothing is
 // written, and --issue leaves nothing behind.
 func TestPreflight(t *testing.T) {
@@ -82,7 +61,7 @@ func TestPreflight(t *testing.T) {
 	f.namespace("payments")
 	f.write(team)
 	admin := f.kubeconfig
-	f.readmeRights("preflight")
+	f.readmeRights("apply")
 	kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
 	if diff := cmp.Diff([]string{"signer: not-checked"}, notWell(f.preflight(0))); diff != "" {
 		t.Error(diff)
@@ -90,7 +69,7 @@ func TestPreflight(t *testing.T) {
 	requests := 0
 	for _, line := range f.log(shared.KubeAuditLog, kube) {
 		var r kubeRequest
-		if json.Unmarshal([]byte(line), &r) != nil || r.User.Username != "preflight-"+f.owner {
+		if json.Unmarshal([]byte(line), &r) != nil || r.User.Username != "apply-"+f.owner {
 			continue
 		}
 		requests++
@@ -116,7 +95,7 @@ func TestPreflight(t *testing.T) {
 		t.Errorf("after an apply: %+v, %+v", checks["state"], checks["lock"])
 	}
 	f.kubeconfig = admin
-	if left := f.kubectl("get", "csr", "-o", "jsonpath={.items[*].spec.username}"); strings.Count(left, "preflight-"+f.owner) != 3 {
+	if left := f.kubectl("get", "csr", "-o", "jsonpath={.items[*].spec.username}"); strings.Count(left, "apply-"+f.owner) != 3 {
 		t.Errorf("3 users were issued a certificate, and left are requests by %s", left)
 	}
 }
@@ -223,7 +202,7 @@ func TestSharedCA(t *testing.T) {
 	f.nothingStored()
 	checks := f.preflight(1, "--issue")
 	if diff := cmp.Diff([]string{"front proxy: failed", "signer: failed"}, notWell(checks)); diff != "" ||
-		!strings.Contains(checks["signer"].Detail, "the certificate that was issued is of a CA for front proxies") {
+		!strings.Contains(checks["signer"].Detail, "and is of a CA for front proxies too: one CA signs") {
 		t.Errorf("%s%+v", diff, checks)
 	}
 	if diff := cmp.Diff([]string{"front proxy: warning", "signer: warning"}, notWell(f.preflight(0, "--issue", "--accept-shared-ca"))); diff != "" {
@@ -240,6 +219,18 @@ func TestSharedCA(t *testing.T) {
 	}
 	if status := f.getAs("alice@"+f.owner, secrets, http.Header{"X-Remote-User": {"anybody"}, "X-Remote-Group": {"system:masters"}}); status != http.StatusOK {
 		t.Errorf("alice as an administrator: %d", status)
+	}
+
+	// The API servers publish the union of what all of them were told, so what is added there stays.
+	f.kubectl("patch", "configmap", "extension-apiserver-authentication", "-n", "kube-system", "--type=merge",
+		"-p", `{"data":{"requestheader-allowed-names":"[\"bob@`+f.owner+`\"]"}}`)
+	f.write("users: [{name: bob@OWNER, clusterRoles: [view]}, {name: carol@OWNER}]")
+	if r := f.must(3, "apply", "--yes", "--accept-shared-ca"); !strings.Contains(r.stderr, `user bob@`+f.owner+`: with a certificate, "bob@`) {
+		t.Errorf("a user with a front proxy's name: %s", r.stderr)
+	}
+	f.must(1, "apply", "--yes", "--hold")
+	if f.kv("users/bob@"+f.owner) != nil || f.kv("users/carol@"+f.owner) == nil {
+		t.Error("with --hold, carol should have a credential and bob none")
 	}
 
 	check(t, servers.SealVault(t.Context()))

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -284,15 +283,6 @@ func endpoint(want inventory.Cluster, own Endpoint) Endpoint {
 		e.CA = want.CertificateAuthority
 	}
 	return e
-}
-
-// named refuses what makes no kubeconfig.
-func (e Endpoint) named() error {
-	if e.Name == "" {
-		return WithHint(errors.New("users' kubeconfigs need a name for the cluster, and the connection has none"),
-			"set cluster.name in the inventory")
-	}
-	return nil
 }
 
 // ref is what the ledger says about kubeconfigs made for e.

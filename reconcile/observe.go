@@ -1,6 +1,9 @@
 package reconcile
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // Observed is all that Diff looks at besides the inventory. It is complete or it does not exist: a failed list is not
 // an empty cluster (external-dns#2858), so a reader that misses one object returns an error and no view.
@@ -34,6 +37,15 @@ type Endpoint struct {
 	CA            []byte // PEM; empty: the user's system roots
 	ProxyURL      string
 	TLSServerName string
+}
+
+// named refuses what makes no kubeconfig.
+func (e Endpoint) named() error {
+	if e.Name == "" {
+		return WithHint(errors.New("users' kubeconfigs need a name for the cluster, and the connection has none"),
+			"set cluster.name in the inventory")
+	}
+	return nil
 }
 
 // Request is a CertificateSigningRequest in flight. Anyone who may create one can put our labels on it: it is shown,

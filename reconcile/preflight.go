@@ -159,8 +159,8 @@ type step struct {
 	look func(context.Context) Check
 }
 
-// all makes checks one after the other. If the first fails, the others would fail for the same reason.
-func all(ctx context.Context, without error, steps []step) []Check {
+// inOrder makes checks one after the other. If the first fails, the others would fail for the same reason.
+func inOrder(ctx context.Context, without error, steps []step) []Check {
 	var checks []Check
 	for i, s := range steps {
 		switch {

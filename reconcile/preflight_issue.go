@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -37,12 +38,8 @@ func (l *look) issueOne(ctx context.Context, issuer Issuer) Check {
 		return broken(err)
 	}
 	leaf, _, err := x.accept(ctx, spec, issued, key, x.prove)
-	deleted := l.deleteRequest(ctx, issuer, issued.CSR)
-	switch {
-	case err != nil:
+	if err := errors.Join(err, l.deleteRequest(ctx, issuer, issued.CSR)); err != nil {
 		return broken(err)
-	case deleted != nil:
-		return broken(deleted)
 	}
 	if c, bad := l.alsoProxy(issued.Chain); bad {
 		return c
@@ -64,10 +61,14 @@ func (l *look) alsoProxy(chain []byte) (c Check, bad bool) {
 	if l.frontProxy == nil || !l.frontProxy.Trusts(chain, l.Now()) {
 		return Check{}, false
 	}
+	const what = "the certificate that was issued works, and is of a CA for front proxies too"
 	shared := FrontProxy{SharedCA: true, AllowedNames: l.frontProxy.AllowedNames}
-	why := shared.open()
-	if why == "" || l.AcceptSharedCA {
-		return warning("the certificate that was issued is of a CA for front proxies", ""), true
+	switch why := shared.open(); {
+	case why == "":
+		return warning(fmt.Sprintf("%s, which are told by their names: %q", what, shared.AllowedNames), ownCA), true
+	case l.AcceptSharedCA:
+		return warning(what, ownCA), true
+	default:
+		return broken(WithHint(fmt.Errorf("%s: %s", what, why), ownCA)), true
 	}
-	return broken(fmt.Errorf("the certificate that was issued is of a CA for front proxies: %s", why)), true
 }

@@ -13,7 +13,7 @@ import (
 // vault makes the checks of Vault. That it is open, knows the token and has a KV v2 mount there is known since it was
 // connected to.
 func (l *look) vault(ctx context.Context) []Check {
-	return all(ctx, l.StoreErr, []step{
+	return inOrder(ctx, l.StoreErr, []step{
 		{"Vault", l.health},
 		{"Vault rights", l.storeRights},
 		{"Vault contents", l.contents},

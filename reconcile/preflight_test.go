@@ -180,11 +180,11 @@ func TestPreflight(t *testing.T) {
 		},
 			[]string{`front proxy failed: with a certificate, "alice" could be`}},
 		"a signer whose CA is a front proxy's, unpublished": {func(_ *Preflight, p *probe) { p.frontProxy.CAs = []byte(leafPEM(p.ca)) },
-			[]string{"signer failed: the certificate that was issued is of a CA for front proxies: one CA"}},
+			[]string{"signer failed: the certificate that was issued works, and is of a CA for front proxies too: one CA"}},
 		"the same, with names": {func(_ *Preflight, p *probe) {
 			p.frontProxy = FrontProxy{CAs: []byte(leafPEM(p.ca)), AllowedNames: []string{"x"}}
 		},
-			[]string{"signer warning: the certificate that was issued is of a CA for front proxies"}},
+			[]string{"signer warning: the certificate that was issued works, and is of a CA for front proxies too, which are told by their names: [\"x\"]"}},
 		"no name for the cluster": {func(_ *Preflight, p *probe) { p.endpoint.Name = "" }, []string{"users' address failed: users' kubeconfigs need a name"}},
 		"no certificate is tried": {func(f *Preflight, _ *probe) { f.Issue = false }, []string{"signer not-checked: whether it issues"}},
 		"a signer that does not sign": {func(_ *Preflight, p *probe) { p.fail = failing("issue", fmt.Errorf("%w: x", ErrNotIssued)) },
