@@ -18,10 +18,10 @@ func TestKubernetesMethod(t *testing.T) {
 		token string
 		ok    bool
 	}{
-		"the account's":               {f.serviceAccountToken(namespace, "certsync", audience), true},
-		"made for the API server":     {f.serviceAccountToken(namespace, "certsync"), false},
-		"another service account's":   {f.serviceAccountToken(namespace, "other", audience), false},
-		"made for somebody else": {f.serviceAccountToken(namespace, "certsync", "somebody"), false},
+		"the account's":             {f.serviceAccountToken(namespace, "certsync", audience), true},
+		"made for the API server":   {f.serviceAccountToken(namespace, "certsync"), false},
+		"another service account's": {f.serviceAccountToken(namespace, "other", audience), false},
+		"made for somebody else":    {f.serviceAccountToken(namespace, "certsync", "somebody"), false},
 	} {
 		_, err := f.vault.Logical().WriteWithContext(t.Context(), "auth/"+mount+"/login", map[string]any{"role": "certsync", "jwt": tt.token})
 		if (err == nil) != tt.ok {
