@@ -96,12 +96,17 @@ func newBuild(ctx context.Context, c compiler, src source, platform v1.Platform)
 	if err != nil {
 		return build{}, err
 	}
-	b := build{platform: platform}
-	if b.image, err = newImage(src, platform, content); err != nil {
-		return build{}, err
+	return assemble(src, platform, content)
+}
+
+// assemble makes of a binary all that goes into the layout for its platform.
+func assemble(src source, platform v1.Platform, binary []byte) (b build, err error) {
+	b.platform = platform
+	if b.image, err = newImage(src, platform, binary); err != nil {
+		return b, err
 	}
-	if b.sbom, err = newSBOM(src, platform, content); err != nil {
-		return build{}, err
+	if b.sbom, err = newSBOM(src, platform, binary); err != nil {
+		return b, err
 	}
 	b.artifact, err = newArtifact(src, b.image, b.sbom)
 	return b, err
