@@ -56,7 +56,7 @@ func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterRead
 	if err != nil {
 		return Plan{}, err
 	}
-	if err := endpoint(inv.Cluster, o.Endpoint).named(); err != nil {
+	if err := endpoint(inv.Cluster, o.Endpoint).complete(); err != nil {
 		return Plan{}, err
 	}
 	if unknown := r.unknown(inv, o); unknown != nil {

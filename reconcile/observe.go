@@ -1,9 +1,6 @@
 package reconcile
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // Observed is all that Diff looks at besides the inventory. It is complete or it does not exist: a failed list is not
 // an empty cluster (external-dns#2858), so a reader that misses one object returns an error and no view.
@@ -28,24 +25,6 @@ type ClusterView struct {
 	Leased     bool      // the owner's Lease exists, whoever holds it
 
 	FrontProxy FrontProxy // whom the API server lets speak for others
-}
-
-// Endpoint is what goes into a kubeconfig to reach the cluster.
-type Endpoint struct {
-	Name          string // of the cluster and the context
-	Server        string // https URL
-	CA            []byte // PEM; empty: the user's system roots
-	ProxyURL      string
-	TLSServerName string
-}
-
-// named refuses what makes no kubeconfig.
-func (e Endpoint) named() error {
-	if e.Name == "" {
-		return WithHint(errors.New("users' kubeconfigs need a name for the cluster, and the connection has none"),
-			"set cluster.name in the inventory")
-	}
-	return nil
 }
 
 // Request is a CertificateSigningRequest in flight. Anyone who may create one can put our labels on it: it is shown,

@@ -64,6 +64,7 @@ func (r PreflightReport) MarshalJSON() ([]byte, error) {
 type ClusterProbe interface {
 	AccessReviewer
 	Authenticator
+	Address() string // of the API server, for certsync itself
 	Version(ctx context.Context) (string, error)
 	// Serves reports whether a group and version has a resource.
 	Serves(ctx context.Context, groupVersion, resource string) (bool, error)

@@ -33,11 +33,7 @@ func (l *look) server(ctx context.Context) Check {
 	if err != nil {
 		return broken(err)
 	}
-	detail := "Kubernetes " + version
-	if e, err := l.Cluster.Endpoint(); err == nil {
-		detail += " at " + e.Server
-	}
-	return passed(detail)
+	return passed(fmt.Sprintf("Kubernetes %s at %s", version, l.Cluster.Address()))
 }
 
 // versions looks for the resources that certsync speaks of.
@@ -192,7 +188,7 @@ func (l *look) address(context.Context) Check {
 		return broken(err)
 	}
 	e := endpoint(l.Inventory.Cluster, own)
-	if err := e.named(); err != nil {
+	if err := e.complete(); err != nil {
 		return broken(err)
 	}
 	from := "from the inventory"

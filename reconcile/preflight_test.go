@@ -27,6 +27,8 @@ type probe struct {
 	deleted []CSRRef
 }
 
+func (p *probe) Address() string { return "https://cluster" }
+
 func (p *probe) Version(context.Context) (string, error) { return "v1.36.3", p.fails["version"] }
 
 func (p *probe) Serves(_ context.Context, _, resource string) (bool, error) {

@@ -20,6 +20,9 @@ var (
 	_ reconcile.RequestDeleter = (*Issuer)(nil)
 )
 
+// Address is where certsync itself finds the API server.
+func (c *Cluster) Address() string { return c.server }
+
 // Version is the API server's, such as v1.36.3.
 func (c *Cluster) Version(ctx context.Context) (string, error) {
 	const doing = "asking for the API server's version"
