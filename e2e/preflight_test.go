@@ -126,10 +126,11 @@ func TestPreflightOfWhatIsBroken(t *testing.T) {
 	says(checks, "identity", "ok", "nobody-"+f.owner, "")
 	says(checks, "rights to read", "failed", "list clusterroles.rbac.authorization.k8s.io; ", `grant it to "nobody-`)
 	says(checks, "rights to read", "failed", `get configmaps "extension-apiserver-authentication" in namespace "kube-system"`, "")
+	says(checks, "rights to write", "failed", "get, create, patch, delete clusterrolebindings.rbac.authorization.k8s.io; ", "RBAC")
 	says(checks, "rights to write", "failed", "approve signers.certificates.k8s.io", "RBAC")
 	says(checks, "rights to bind", "not-checked", "needs ClusterRoles and namespaces", "")
-	says(checks, "front proxy", "failed", "cannot get resource", "README")
-	says(checks, "signer", "failed", "cannot create resource", "README")
+	says(checks, "front proxy", "not-checked", "needs the right to get configmaps", "")
+	says(checks, "signer", "not-checked", "needs the right to create certificatesigningrequests", "")
 	says(checks, "Vault", "ok", "1.21", "")
 	says(checks, "Vault rights", "failed", `"list" on secret/metadata/certsync/`+f.owner+`/ledger/`, "policy")
 	says(checks, "Vault contents", "failed", "403", `"list" on`)
@@ -152,7 +153,7 @@ func TestPreflightOfWhatIsBroken(t *testing.T) {
 	says(f.preflight(1), "API server", "failed", "does not accept this identity", "kubectl auth whoami")
 
 	r := f.must(1, "preflight")
-	if !strings.Contains(r.stdout, "\n  failed       API server      ") || strings.Contains(r.stdout, "\x1b") {
+	if !strings.Contains(r.stdout, "\n  failed       API server\n      asking for ") || strings.Contains(r.stdout, "\x1b") {
 		t.Error(r.stdout)
 	}
 }

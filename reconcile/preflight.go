@@ -147,6 +147,7 @@ func (p *Preflight) Do(ctx context.Context) PreflightReport {
 type look struct {
 	*Preflight
 	self       *Identity
+	denied     []Permission
 	roles      map[string]bool
 	namespaces map[string]bool
 	uid        string // of the cluster

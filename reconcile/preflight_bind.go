@@ -11,6 +11,9 @@ import (
 )
 
 func (l *look) rolesExist(ctx context.Context) Check {
+	if c, lacks := l.without("list", "clusterroles"); lacks {
+		return c
+	}
 	var err error
 	if l.roles, err = l.Cluster.ClusterRoles(ctx); err != nil {
 		return broken(err)
@@ -30,6 +33,9 @@ func (l *look) rolesExist(ctx context.Context) Check {
 }
 
 func (l *look) namespacesExist(ctx context.Context) Check {
+	if c, lacks := l.without("list", "namespaces"); lacks {
+		return c
+	}
 	var err error
 	if l.namespaces, l.uid, err = l.Cluster.Namespaces(ctx); err != nil {
 		return broken(err)

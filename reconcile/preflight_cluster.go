@@ -14,8 +14,8 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"API server", l.server},
 		{"API versions", l.versions},
 		{"identity", l.identity},
-		{"lock", l.lease},
 		{"rights to read", l.mayRead},
+		{"lock", l.lease},
 		{"rights to write", l.mayWrite},
 		{"rights to lock", l.mayLock},
 		{"ClusterRoles", l.rolesExist},
@@ -76,6 +76,9 @@ func (l *look) identity(ctx context.Context) Check {
 
 // lease looks at the lock, which another run may hold.
 func (l *look) lease(ctx context.Context) Check {
+	if c, lacks := l.without("get", "leases"); lacks {
+		return c
+	}
 	view, err := l.Cluster.LookAtLock(ctx, l.Inventory.Owner)
 	if err != nil {
 		return broken(err)
@@ -118,16 +121,42 @@ func (l *look) may(ctx context.Context, wanted []Permission) Check {
 	if err != nil {
 		return broken(err)
 	}
+	l.denied = append(l.denied, denied...)
 	if len(denied) > 0 {
 		return broken(WithHint(fmt.Errorf("may not: %s", sentence(denied)), l.grant()))
 	}
 	return passed(fmt.Sprintf("all %d", len(wanted)))
 }
 
+// without is the check of what takes a right that was found to be lacking, and false if it is not.
+func (l *look) without(verb, resource string) (c Check, lacks bool) {
+	for _, p := range l.denied {
+		if p.Verb == verb && p.Resource == resource {
+			return notChecked("needs the right to " + p.String()), true
+		}
+	}
+	return Check{}, false
+}
+
+// sentence names permissions, those on one thing together.
 func sentence(permissions []Permission) string {
 	var list []string
-	for _, p := range permissions {
-		list = append(list, p.String())
+	for i, p := range permissions {
+		var verbs []string
+		for j, other := range permissions {
+			verb := other.Verb
+			if other.Verb = p.Verb; other != p {
+				continue
+			}
+			if j < i {
+				break // named already
+			}
+			verbs = append(verbs, verb)
+		}
+		if len(verbs) > 0 {
+			p.Verb = strings.Join(verbs, ", ")
+			list = append(list, p.String())
+		}
 	}
 	return strings.Join(list, "; ")
 }
@@ -157,6 +186,9 @@ func (l *look) clock(context.Context) Check {
 const ownCA = "give the front proxy a CA of its own (kube-apiserver --requestheader-client-ca-file)"
 
 func (l *look) proxy(ctx context.Context) Check {
+	if c, lacks := l.without("get", "configmaps"); lacks {
+		return c
+	}
 	f, err := l.Cluster.FrontProxy(ctx)
 	if err != nil {
 		return broken(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -27,8 +28,21 @@ func (l *look) signer(ctx context.Context) Check {
 	return notChecked("whether it issues certificates that the API server trusts is tried with --issue")
 }
 
+// mayIssue returns why no certificate can be tried, or "".
+func (l *look) mayIssue(issuer Issuer) string {
+	for _, p := range issuer.Permissions() {
+		if slices.Contains(l.denied, p) {
+			return "needs the right to " + p.String()
+		}
+	}
+	return ""
+}
+
 // issueOne does what apply does for the first certificate of a run, and stores nothing. Its key ends with this function.
 func (l *look) issueOne(ctx context.Context, issuer Issuer) Check {
+	if why := l.mayIssue(issuer); why != "" {
+		return notChecked(why)
+	}
 	spec := certificateSpec{
 		user: throwAway + "-" + l.RunID, expiration: minLifetime, algorithm: inventory.ECDSAP256,
 	}

@@ -25,7 +25,10 @@ type probe struct {
 	mute    bool // the token may not ask what it may do
 	clock   *time.Time
 	deleted []CSRRef
+	issuing []Permission
 }
+
+func (p *probe) Permissions() []Permission { return p.issuing }
 
 func (p *probe) Address() string { return "https://cluster" }
 
@@ -124,7 +127,7 @@ func TestPreflight(t *testing.T) {
 	}{
 		"all is well": {},
 		"no kubeconfig": {func(f *Preflight, _ *probe) { f.Cluster, f.ClusterErr = nil, boom }, append(
-			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "lock", "rights to read", "rights to write",
+			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "rights to read", "lock", "rights to write",
 				"rights to lock", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "users' address", "signer",
 				"state not-checked: needs Vault contents, namespaces and lock")...)},
 		"no Vault": {func(f *Preflight, _ *probe) { f.Store, f.StoreErr = nil, boom }, []string{
@@ -134,7 +137,20 @@ func TestPreflight(t *testing.T) {
 		"no description":          {func(_ *Preflight, p *probe) { p.fails["serves"] = boom }, []string{"API versions warning: boom"}},
 		"nobody knows who we are": {func(_ *Preflight, p *probe) { p.fails["whoami"] = boom }, []string{"identity failed: boom", "signer not-checked: needs identity"}},
 		"rights to read": {func(_ *Preflight, p *probe) { p.lacks = []Permission{no("list", "clusterroles", "")} },
-			[]string{"rights to read failed: may not: list clusterroles.rbac.authorization.k8s.io"}},
+			[]string{"rights to read failed: may not: list clusterroles.rbac.authorization.k8s.io",
+				"ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles"}},
+		"no rights at all": {func(f *Preflight, p *probe) {
+			p.lacks = append(ReadPermissions("test", "kube-system"), no("create", "rolebindings", ""), no("delete", "rolebindings", ""))
+		}, []string{
+			"rights to read failed: may not: list clusterrolebindings.rbac.authorization.k8s.io; list rolebindings", "lock not-checked: needs the right to get leases",
+			"rights to write failed: may not: create, delete rolebindings.rbac.authorization.k8s.io", "rights to lock failed: ",
+			"ClusterRoles not-checked: ", "namespaces not-checked: needs the right to list namespaces", "rights to bind not-checked: ",
+			`front proxy not-checked: needs the right to get configmaps "extension-apiserver-authentication" in namespace "kube-system"`,
+			"state not-checked: "}},
+		"no right to have a certificate issued": {func(f *Preflight, p *probe) {
+			p.issuing = []Permission{{Verb: "create", Resource: "csrs"}}
+			p.lacks = p.issuing
+		}, []string{"rights to write failed: may not: create csrs", "signer not-checked: needs the right to create csrs"}},
 		"rights to write": {func(_ *Preflight, p *probe) { p.lacks = []Permission{no("patch", "rolebindings", "")} },
 			[]string{"rights to write failed: may not: patch rolebindings.rbac.authorization.k8s.io"}},
 		"a lock that is held": {func(_ *Preflight, p *probe) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -32,12 +33,27 @@ Exit codes: 0 nothing failed; 1 something did; 80 usage; 130 interrupted.`
 // Validate is called by kong after parsing.
 func (c preflightCmd) Validate() error { return c.validate() }
 
-// Run makes the checks. What keeps one server from being asked does not keep the other.
+// Run makes the checks and shows them.
 func (c preflightCmd) Run(ctx context.Context, p program) error {
 	inv, err := c.load()
 	if err != nil {
 		return err
 	}
+	report := c.check(ctx, p, inv)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // what was not checked any more is nobody's fault
+	}
+	if err := c.print(p, report); err != nil {
+		return err
+	}
+	if !report.OK() {
+		return status(exitError)
+	}
+	return nil
+}
+
+// check makes the checks. What keeps one server from being asked does not keep the other.
+func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) reconcile.PreflightReport {
 	check := &reconcile.Preflight{
 		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
 		Issue: c.Issue, RunID: newRunID(), Now: time.Now,
@@ -63,17 +79,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 		}, 1)
 		return issuer
 	}
-	report := check.Do(ctx)
-	if err := ctx.Err(); err != nil {
-		return err // what was not checked any more is nobody's fault
-	}
-	if err := c.print(p, report); err != nil {
-		return err
-	}
-	if !report.OK() {
-		return status(exitError)
-	}
-	return nil
+	return check.Do(ctx)
 }
 
 func (c preflightCmd) print(p program, report reconcile.PreflightReport) error {

@@ -19,8 +19,12 @@ func preflightText(r reconcile.PreflightReport, c palette) []byte {
 	for _, check := range r.Checks {
 		result := fmt.Sprintf("%-*s", results, strings.ReplaceAll(string(check.Verdict), "-", " "))
 		text := fill(fmt.Sprintf("  %s  %-*s  ", result, names, check.Name), clean(check.Detail))
+		if bad := check.Verdict == reconcile.Broken || check.Verdict == reconcile.Warning; bad && strings.Count(text, "\n") > 1 {
+			// What is wrong can be long, and its column is narrow.
+			text = fmt.Sprintf("  %s  %s\n", result, check.Name) + fill("      ", clean(check.Detail))
+		}
 		if check.Mend != "" {
-			text += fill(strings.Repeat(" ", 2+results+2+names+2)+"-> ", clean(check.Mend))
+			text += fill("      -> ", clean(check.Mend))
 		}
 		b.WriteString(strings.Replace(text, result, verdictColour(c, check.Verdict)(result), 1)) // colours have no width
 	}

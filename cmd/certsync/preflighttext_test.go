@@ -21,12 +21,12 @@ func TestPreflightText(t *testing.T) {
 
   ok           API server  Kubernetes v1\u001b[31m failed: all
   warning      lock        held
-                           -> wait
-  failed       rights      may not may not may not may not may not may not may
-                           not may not may not may not may not may not
-                           -> grant it grant it grant it grant it grant it grant
-                              it grant it grant it grant it grant it grant it
-                              grant it
+      -> wait
+  failed       rights
+      may not may not may not may not may not may not may not may not may not
+      may not may not may not
+      -> grant it grant it grant it grant it grant it grant it grant it grant it
+         grant it grant it grant it grant it
   not checked  state       needs rights
 `
 	text := string(preflightText(report, false))
