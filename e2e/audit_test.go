@@ -81,8 +81,9 @@ func (f *fixture) size(path string) int64 {
 
 // vaultRequest is what Vault's audit log says of a request.
 type vaultRequest struct {
-	Type string
-	Auth struct {
+	Type  string
+	Error string
+	Auth  struct {
 		DisplayName string `json:"display_name"`
 	}
 	Request struct{ Operation, Path string }

@@ -16,27 +16,34 @@ func (s *Store) check(ctx context.Context) error {
 		return tokenErr
 	}
 	mountErr := s.checkMount(ctx)
-	if _, denied := refused(mountErr, http.StatusForbidden); denied && tokenErr != nil {
+	if _, denied := refused(mountErr, http.StatusForbidden); denied && tokenErr != nil && s.session == nil {
 		return tokenErr
 	}
 	// A token without the default policy may not look itself up. If Vault answers it about the mount, it is good.
 	return mountErr
 }
 
+// tokenInfo is what is decoded of Vault's answer, which also holds the token itself.
+type tokenInfo struct {
+	NumUses int `json:"num_uses"`
+}
+
 func (s *Store) checkToken(ctx context.Context) error {
-	// The answer holds the token itself: nothing of it is decoded.
-	_, _, err := fetch[struct{}](ctx, s, "auth/token/lookup-self", nil, "the token may be expired or revoked: "+loginHint)
+	info, _, err := fetch[tokenInfo](ctx, s, "auth/token/lookup-self", nil, "the token may be expired or revoked: "+loginHint)
 	switch {
+	case s.session != nil && info != nil && info.NumUses != 0:
+		return s.session.login.limited(s.address)
 	case err == nil:
 		return nil
 	case s.client.Token() == "" && errors.As(err, new(*refusal)) && !isSealed(err):
-		return reconcile.WithHint(fmt.Errorf("logging in to Vault at %s: there is no token", s.address), loginHint)
+		err = reconcile.WithHint(errors.New("there is no token"), loginHint)
 	case isSealed(err) && s.uninitialized(ctx):
-		return reconcile.WithHint(fmt.Errorf("logging in to Vault at %s: it is not initialized", s.address),
-			`initialize it with "vault operator init"`)
+		err = errUninitialized
 	}
 	return fmt.Errorf("logging in to Vault at %s: %w", s.address, err)
 }
+
+var errUninitialized = reconcile.WithHint(errors.New("it is not initialized"), `initialize it with "vault operator init"`)
 
 func isSealed(err error) bool {
 	r, unavailable := refused(err, http.StatusServiceUnavailable)
@@ -45,8 +52,12 @@ func isSealed(err error) bool {
 
 // uninitialized tells the two kinds of sealed Vault apart. Any error is taken for "no": sealed is what is known.
 func (s *Store) uninitialized(ctx context.Context) bool {
+	client := s.client
+	if s.session != nil {
+		client = s.session.client("")
+	}
 	// Only the root namespace knows.
-	status, err := s.client.WithNamespace("").Sys().SealStatusWithContext(context.WithValue(ctx, courseKey{}, &course{}))
+	status, err := client.WithNamespace("").Sys().SealStatusWithContext(context.WithValue(ctx, courseKey{}, &course{}))
 	return err == nil && !status.Initialized
 }
 

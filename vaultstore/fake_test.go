@@ -37,6 +37,7 @@ type fakeVault struct {
 	fault     map[int]http.HandlerFunc       // in place of the answer to call n, from 1
 	before    func(n int, method, path string)
 	granted   func(path string) []string
+	fakeLogins
 }
 
 func newFakeVault(t *testing.T) *fakeVault {
@@ -47,6 +48,10 @@ func newFakeVault(t *testing.T) *fakeVault {
 		denied:  func(string, string) bool { return false },
 		granted: func(string) []string { return []string{"root"} },
 		fault:   map[int]http.HandlerFunc{},
+		fakeLogins: fakeLogins{
+			lease: 3600, longest: 24 * time.Hour, tokens: map[string]*fakeToken{},
+			refuse: func(string, map[string]any) (int, string) { return 0, "" },
+		},
 	}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
@@ -54,7 +59,7 @@ func newFakeVault(t *testing.T) *fakeVault {
 }
 
 // quick limits keep retries from taking seconds.
-var quick = limits{answer: 5 * time.Second, patience: 10 * time.Second, retryWait: time.Millisecond}
+var quick = limits{answer: 5 * time.Second, patience: 10 * time.Second, retryWait: time.Millisecond, closing: 5 * time.Second}
 
 // environment leaves of the machine's settings nothing but the fake's address.
 func (f *fakeVault) environment(t *testing.T) {
@@ -128,14 +133,20 @@ func (f *fakeVault) answer(w http.ResponseWriter, r *http.Request, method, path 
 		reply(w, 200, map[string]any{"type": "shamir", "initialized": !f.fresh, "sealed": f.sealed || f.fresh})
 	case f.sealed || f.fresh:
 		fail(w, 503, "Vault is sealed")
+	case strings.HasPrefix(path, "auth/") && strings.HasSuffix(path, "/login"):
+		f.login(w, r, path)
 	case r.Header.Get("X-Vault-Token") == "":
 		fail(w, 403, "permission denied")
-	case r.Header.Get("X-Vault-Token") != f.token:
+	case !f.knows(r.Header.Get("X-Vault-Token")):
 		fail(w, 403, invalidBody)
 	case f.denied(method, path):
 		fail(w, 403, "1 error occurred:\n\t* permission denied\n\n")
 	case path == "auth/token/lookup-self":
-		reply(w, 200, map[string]any{"data": map[string]any{"id": f.token, "accessor": "the-accessor", "ttl": 3600}})
+		reply(w, 200, map[string]any{"data": map[string]any{"id": r.Header.Get("X-Vault-Token"), "accessor": "the-accessor", "ttl": 3600, "num_uses": f.uses}})
+	case path == "auth/token/renew-self":
+		f.renew(w, r.Header.Get("X-Vault-Token"))
+	case path == "auth/token/revoke-self":
+		f.revoke(w, r.Header.Get("X-Vault-Token"))
 	case path == "sys/capabilities-self":
 		f.capabilities(w, r)
 	case strings.HasPrefix(path, "sys/internal/ui/mounts/"):

@@ -10,16 +10,43 @@ import (
 	"sync"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/reconcile"
 )
 
-// call makes one request, with all its attempts, when a slot is free.
+// call makes one request, with all its attempts, when a slot is free. Vault does nothing for a token that has ended: a
+// Store that can log in does that, and asks again.
 func (s *Store) call(ctx context.Context, hint string, do func(ctx context.Context) error) error {
+	var token string
+	err := s.queue(ctx, hint, func(ctx context.Context) error {
+		token = s.client.Token()
+		return do(ctx)
+	})
+	if r, denied := refused(err, http.StatusForbidden); s.session == nil || !denied || !r.says(invalidToken) {
+		return err
+	}
+	if err := s.exchange(ctx, token); err != nil {
+		return err
+	}
+	err = s.queue(ctx, hint, do)
+	if r, denied := refused(err, http.StatusForbidden); denied && r.says(invalidToken) {
+		err = reconcile.WithHint(err, "Vault has just given this token: look at the role's token_ttl and token_bound_cidrs")
+	}
+	return err
+}
+
+func (s *Store) queue(ctx context.Context, hint string, do func(ctx context.Context) error) error {
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	return s.send(ctx, hint, do)
+}
+
+// send makes one request, with all its attempts.
+func (s *Store) send(ctx context.Context, hint string, do func(ctx context.Context) error) error {
 	c := &course{}
 	bounded, cancel := context.WithTimeout(context.WithValue(ctx, courseKey{}, c), s.limits.patience)
 	defer cancel()

@@ -19,10 +19,11 @@ type limits struct {
 	answer    time.Duration // until Vault has answered; VAULT_CLIENT_TIMEOUT is used instead when it is set
 	patience  time.Duration // for a request that Vault puts off again and again, all attempts together
 	retryWait time.Duration // before the second attempt; 0: vault/api's
+	closing   time.Duration // for giving up tokens: who interrupts a run waits for it
 }
 
 // With a rate limit quota a run takes as long as the quota lets it, so long as every request gets its turn.
-var usualLimits = limits{answer: 30 * time.Second, patience: 2 * time.Minute}
+var usualLimits = limits{answer: 30 * time.Second, patience: 2 * time.Minute, closing: 5 * time.Second}
 
 // apply makes config's client work by l, and returns l with what the environment says.
 func (l limits) apply(config *api.Config) limits {

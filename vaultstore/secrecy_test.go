@@ -13,8 +13,22 @@ import (
 
 // Whatever goes wrong, however it is printed: no token, no accessor, no key.
 func TestNothingSecretIsPrinted(t *testing.T) {
-	f := newFakeVault(t)
-	s := f.open(t)
+	t.Run("with a token", func(t *testing.T) {
+		f := newFakeVault(t)
+		f.nothingSecret(t, f.open(t), Options{Owner: "prod-eu", Token: reconcile.NewSecret([]byte(goodToken))})
+	})
+	for name, l := range map[string]Login{
+		"with a JWT":       asPod(t),
+		"with a secret ID": {Method: "approle", RoleID: "the-role", SecretID: reconcile.NewSecret([]byte(jwt))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeVault(t)
+			f.nothingSecret(t, f.openLogin(t, l), Options{Owner: "prod-eu", Login: l})
+		})
+	}
+}
+
+func (f *fakeVault) nothingSecret(t *testing.T, s *Store, o Options) {
 	f.put("users/alice", map[string]any{"tls.key": keyMarker})
 	f.put("ledger/alice", map[string]any{"tls.key": keyMarker}) // put in the wrong place by hand
 	s.limits.patience = time.Second
@@ -25,9 +39,15 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 			page(status, r.Header.Get("X-Vault-Token")+string(body[:n]))(w, r)
 		}
 	}
-	o := Options{Owner: "prod-eu", Token: reconcile.NewSecret([]byte(goodToken))}
 	printed := []any{o, &o, s, *s}
 	for _, fault := range []http.HandlerFunc{
+		func(w http.ResponseWriter, r *http.Request) { // Vault gives reasons for what it makes of a login
+			reason := "bad"
+			if strings.HasSuffix(r.URL.Path, "/login") {
+				reason = jwt
+			}
+			fail(w, 400, reason)
+		},
 		failsWith(403, "permission denied"), failsWith(403, invalidBody), failsWith(500, "oh"), failsWith(503, "Vault is sealed"),
 		failsWith(400, "check-and-set parameter did not match the current version"), repeats(200), repeats(400), repeats(403),
 		repeats(404), repeats(502), page(200, `{"data":{"data":{"formatVersion":1},"metadata":{"version":1}}}`),
@@ -47,7 +67,7 @@ func TestNothingSecretIsPrinted(t *testing.T) {
 	for _, p := range printed {
 		asJSON, _ := json.Marshal(p)
 		for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%+v", p), fmt.Sprintf("%#v", p), fmt.Sprintf("%q", p), string(asJSON)} {
-			for _, secret := range []string{goodToken, keyMarker, "the-accessor"} {
+			for _, secret := range []string{goodToken, jwt, keyMarker, "the-accessor"} {
 				if strings.Contains(text, secret) {
 					t.Errorf("%T prints %q: %s", p, secret, text)
 				}

@@ -34,6 +34,7 @@ type Options struct {
 	Concurrency int              // how many requests may be under way at once; default 50
 	UserAgent   string           // default "certsync"
 	Token       reconcile.Secret // default: VAULT_TOKEN, then the vault CLI's token helper, which reads ~/.vault-token
+	Login       Login            // instead of any of these tokens
 }
 
 const (
@@ -49,6 +50,7 @@ type Store struct {
 	limits  limits
 	slots   chan struct{} // one for each request that may be under way
 	address string        // for messages, without a password
+	session *session      // nil with a token that is given
 }
 
 // Format implements fmt.Formatter: %q would otherwise print the client with its token.
@@ -56,8 +58,9 @@ func (s Store) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "Vault at %s, %s/%s", s.address, s.tree.mount, s.tree.folder)
 }
 
-// Open connects to Vault and checks, without writing, that it answers, is unsealed and knows the token, and that the
-// mount is a KV version 2 secrets engine. Errors carry a hint.
+// Open connects to Vault, logs in if Options.Login says how, and checks, without writing, that Vault answers, is
+// unsealed and knows the token, and that the mount is a KV version 2 secrets engine. Errors carry a hint. Close gives the
+// token up again.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	return open(ctx, o, usualLimits)
 }
@@ -67,14 +70,27 @@ func open(ctx context.Context, o Options, l limits) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.check(ctx); err != nil {
-		return nil, err
+	if s.session != nil {
+		err = s.exchange(ctx, "")
 	}
-	return s, nil
+	if err == nil {
+		err = s.check(ctx)
+	}
+	if err == nil {
+		return s, nil
+	}
+	if left := s.Close(ctx); left != nil {
+		err = fmt.Errorf("%w; and %w", err, left)
+	}
+	return nil, err
 }
 
 func newStore(o Options, l limits) (*Store, error) {
 	t, err := newTree(o)
+	if err != nil {
+		return nil, err
+	}
+	login, err := o.Login.complete()
 	if err != nil {
 		return nil, err
 	}
@@ -85,16 +101,22 @@ func newStore(o Options, l limits) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s := &Store{
+		client: client, tree: t, limits: l,
+		slots:   make(chan struct{}, o.Concurrency),
+		address: withoutPassword(client.Address()),
+	}
+	if !login.given() {
+		client.ClearToken() // of the environment: vault/api has looked there
+		s.session = newSession(login, client)
+		return s, nil
+	}
 	token, err := findToken(o.Token)
 	if err != nil {
 		return nil, err
 	}
 	client.SetToken(token)
-	return &Store{
-		client: client, tree: t, limits: l,
-		slots:   make(chan struct{}, o.Concurrency),
-		address: withoutPassword(client.Address()),
-	}, nil
+	return s, nil
 }
 
 // newClient builds vault/api's client, and returns the limits as the environment has them.

@@ -3,6 +3,7 @@ package vaultstore
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"unicode"
@@ -27,9 +28,18 @@ func findToken(given reconcile.Secret) (string, error) {
 			return "", reconcile.WithHint(fmt.Errorf("asking the vault CLI's token helper: %w", err), loginHint)
 		}
 	}
-	token = strings.TrimSpace(token) // of the newline that a file or a command left at its end
+	token, err := oneLine(token)
+	if err != nil {
+		return "", reconcile.WithHint(fmt.Errorf("reading the Vault token: %w", err), loginHint)
+	}
+	return token, nil
+}
+
+// oneLine takes the newline away that a file or a command left at the end of a token.
+func oneLine(token string) (string, error) {
+	token = strings.TrimSpace(token)
 	if strings.ContainsFunc(token, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", reconcile.WithHint(errors.New("reading the Vault token: it holds characters that no token holds"), loginHint)
+		return "", errors.New("it holds characters that no token holds")
 	}
 	return token, nil
 }
@@ -46,4 +56,41 @@ func helperToken() (token string, err error) {
 		return "", err
 	}
 	return helper.Get()
+}
+
+// maxSecretFile is far more than any token has.
+const maxSecretFile = 64 << 10
+
+// readSecret returns the token in a file that a flag names. No error repeats any of it.
+func readSecret(flag, name string) (string, error) {
+	text, err := readRegular(name)
+	if err == nil {
+		text, err = oneLine(text)
+	}
+	if err == nil && text == "" {
+		err = fmt.Errorf("%q is empty", name)
+	}
+	if err != nil {
+		return "", reconcile.WithHint(fmt.Errorf("reading the file of %s: %w", flag, err), "name a file that holds it, and nothing else, with "+flag)
+	}
+	return text, nil
+}
+
+func readRegular(name string) (string, error) {
+	// Asked before it is opened: opening a pipe would wait for somebody to write.
+	if info, err := os.Stat(name); err != nil {
+		return "", err
+	} else if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%q is not a regular file", name)
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxSecretFile+1))
+	if err == nil && len(data) > maxSecretFile {
+		err = fmt.Errorf("%q is larger than 64 KiB", name)
+	}
+	return string(data), err
 }

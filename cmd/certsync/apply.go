@@ -44,7 +44,7 @@ func (c applyCmd) Validate() error {
 	if c.MaxInFlight < 1 {
 		return errors.New("--max-in-flight: at least 1 is wanted")
 	}
-	return c.issuerFlags.validate()
+	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate())
 }
 
 // Run applies the inventory.
@@ -61,6 +61,7 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	defer p.leave(ctx, store)
 	self, err := cluster.WhoAmI(ctx)
 	if err != nil {
 		return err

@@ -45,9 +45,11 @@ type serverFlags struct {
 	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
 	VaultMount    string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
 	VaultPrefix   string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+	vaultLoginFlags
 }
 
 // connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
+// program.leave is for when the store is not needed any more.
 func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
 	cluster, err := f.kubernetes()
 	if err != nil {
@@ -66,6 +68,7 @@ func (f serverFlags) kubernetes() (*kube.Cluster, error) {
 func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (*vaultstore.Store, error) {
 	return vaultstore.Open(ctx, vaultstore.Options{
 		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, Concurrency: concurrency, UserAgent: userAgent(),
+		Login: f.login(),
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,5 +144,33 @@ func TestReaderGone(t *testing.T) {
 	in.Close()
 	if r.code != exitError || !strings.Contains(r.stderr, "[2/2] bind") || !strings.Contains(r.stderr, "writing the output: ") {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+}
+
+// TestReaderGoneFromPlan: who closes a plan's stdout ends the process, and leaves no token in Vault.
+func TestReaderGoneFromPlan(t *testing.T) {
+	for _, command := range []string{"plan", "status", "preflight"} {
+		vault := &loginVault{}
+		server := httptest.NewServer(vault)
+		t.Cleanup(server.Close)
+		cluster, ca := newCluster(t)
+		dir := t.TempDir()
+		copyFolder(t, "testdata/plan-login-refused", dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": server.URL})
+		out, in, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out.Close()
+		args := append([]string{command}, linesOf(t, dir, "args")[1:]...)
+		cmd := process(t, dir, linesOf(t, dir, "env"), args)
+		cmd.Stdout = in
+		r := run(t, cmd)
+		in.Close()
+		if s := cmd.ProcessState.Sys().(syscall.WaitStatus); !s.Signaled() || s.Signal() != syscall.SIGPIPE {
+			t.Errorf("%s ended with %s: %s", command, cmd.ProcessState, r.stderr)
+		}
+		if vault.logins != 1 || vault.revoked != 1 {
+			t.Errorf("%s: %d logins, %d revocations", command, vault.logins, vault.revoked)
+		}
 	}
 }

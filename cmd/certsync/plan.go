@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -32,15 +33,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	cluster, store, err := c.connect(ctx, inv.Owner, 0)
-	if err != nil {
-		return err
-	}
-	self, err := cluster.WhoAmI(ctx)
-	if err != nil {
-		return err
-	}
-	plan, err := reconcile.MakePlan(ctx, inv, cluster, store, c.rules(self), time.Now)
+	plan, err := c.plan(ctx, p, inv)
 	if err != nil {
 		return err
 	}
@@ -51,6 +44,21 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 		return status(exitChanges)
 	}
 	return nil
+}
+
+// plan makes the plan. It has left Vault before anything is printed: who closes stdout (`certsync plan | head`) ends the
+// process, and a token would stay.
+func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) (reconcile.Plan, error) {
+	cluster, store, err := c.connect(ctx, inv.Owner, 0)
+	if err != nil {
+		return reconcile.Plan{}, err
+	}
+	defer p.leave(ctx, store)
+	self, err := cluster.WhoAmI(ctx)
+	if err != nil {
+		return reconcile.Plan{}, err
+	}
+	return reconcile.MakePlan(ctx, inv, cluster, store, c.rules(self), time.Now)
 }
 
 // show prints a plan on stdout.

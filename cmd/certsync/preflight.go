@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -31,7 +32,9 @@ Exit codes: 0 nothing failed; 1 something did; 80 usage; 130 interrupted.`
 }
 
 // Validate is called by kong after parsing.
-func (c preflightCmd) Validate() error { return c.validate() }
+func (c preflightCmd) Validate() error {
+	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate())
+}
 
 // Run makes the checks and shows them.
 func (c preflightCmd) Run(ctx context.Context, p program) error {
@@ -64,6 +67,7 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 	}
 	store, err := c.vault(ctx, inv.Owner, 0)
 	if check.StoreErr = err; err == nil {
+		defer p.leave(ctx, store)
 		check.Store = store
 	}
 	ca, err := c.readCA()

@@ -136,6 +136,8 @@ func newVault(t *testing.T) string {
 func answerAsVault(w http.ResponseWriter, r *http.Request) {
 	path := strings.TrimPrefix(r.URL.Path, "/v1/")
 	switch {
+	case path == "auth/kubernetes/login":
+		answer(w, http.StatusForbidden, `{"errors":["service account name not authorized"]}`)
 	case r.Header.Get("X-Vault-Token") != "token":
 		answer(w, http.StatusForbidden, `{"errors":["permission denied","invalid token"]}`)
 	case path == "auth/token/lookup-self":

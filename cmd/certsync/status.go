@@ -32,11 +32,7 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	cluster, store, err := c.connect(ctx, inv.Owner, 0)
-	if err != nil {
-		return err
-	}
-	observed, err := reconcile.Observe(ctx, inv.Owner, cluster, store, time.Now)
+	observed, err := c.observe(ctx, p, inv.Owner)
 	if err != nil {
 		return err
 	}
@@ -58,4 +54,14 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 		return writeAll(p.stdout, userText(report, colours))
 	}
 	return writeAll(p.stdout, statusText(report, colours))
+}
+
+// observe looks at the cluster and at Vault, and has left Vault before anything is printed, as plan has.
+func (c statusCmd) observe(ctx context.Context, p program, owner string) (reconcile.Observed, error) {
+	cluster, store, err := c.connect(ctx, owner, 0)
+	if err != nil {
+		return reconcile.Observed{}, err
+	}
+	defer p.leave(ctx, store)
+	return reconcile.Observe(ctx, owner, cluster, store, time.Now)
 }
