@@ -25,6 +25,7 @@ test: ## everything, against real servers too
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
 	$(GO) test $(RACE) -count=1 -timeout 60m ./... # nothing tells go test of a changed server
 	$(GO) test -count=1 -timeout 30m -v -run '^TestFaultAtEveryCall$$' ./cmd/certsync # all of it takes too long with -race
+	cd e2e/rules && $(GO) test -count=1 ./... # the alerts in examples, by Prometheus' own parser and engine
 	@$(MAKE) --no-print-directory fuzz
 
 fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how long each
@@ -44,6 +45,8 @@ lint: ## what CI checks before the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	cd e2e/servers && CGO_ENABLED=0 $(GO) vet -trimpath ./... # the flags of the build, so that one compilation serves both
+	cd e2e/rules && $(GO) vet ./...
 	$(GO) mod tidy -diff
 	cd e2e/servers && $(GO) mod tidy -diff
+	cd e2e/rules && $(GO) mod tidy -diff
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
