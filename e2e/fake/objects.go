@@ -42,9 +42,10 @@ var (
 	clusterRoles        = &kind{rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), "clusterroles", false}
 	namespaces          = &kind{corev1.SchemeGroupVersion.WithKind("Namespace"), "namespaces", false}
 	csrs                = &kind{certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"), "certificatesigningrequests", false}
+	events              = &kind{corev1.SchemeGroupVersion.WithKind("Event"), "events", true}
 	leases              = &kind{coordinationv1.SchemeGroupVersion.WithKind("Lease"), "leases", true}
 
-	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, namespaces, csrs, leases}
+	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, namespaces, csrs, leases, events}
 )
 
 type objectKey struct {
