@@ -20,6 +20,12 @@ type kubeRequest struct {
 // kubeRequests returns what this fixture's identity has asked of the API server since the byte offset from.
 func (f *fixture) kubeRequests(from int64) []kubeRequest {
 	f.Helper()
+	return f.kubeRequestsOf("certsync-"+f.owner, from)
+}
+
+// kubeRequestsOf is kubeRequests for another identity.
+func (f *fixture) kubeRequestsOf(username string, from int64) []kubeRequest {
+	f.Helper()
 	// The log may lag behind the answers: a request of our own marks the end.
 	marker := "/api/v1/namespaces/marker-" + f.owner + "-" + time.Now().Format("150405.000000")
 	_, _ = f.tryKubectl(f.kubeconfig, "get", "--raw", marker)
@@ -28,13 +34,15 @@ func (f *fixture) kubeRequests(from int64) []kubeRequest {
 		seen = nil
 		for _, line := range f.log(f.servers.KubeAuditLog, from) {
 			var r kubeRequest
-			if json.Unmarshal([]byte(line), &r) != nil || r.User.Username != "certsync-"+f.owner {
+			if json.Unmarshal([]byte(line), &r) != nil {
 				continue
 			}
 			if r.RequestURI == marker {
 				return seen
 			}
-			seen = append(seen, r)
+			if r.User.Username == username {
+				seen = append(seen, r)
+			}
 		}
 	}
 	f.Fatal("the audit log does not show the marker")
@@ -89,6 +97,20 @@ func (f *fixture) vaultRequests(from int64) []vaultRequest {
 	for _, line := range f.log(f.servers.VaultAuditLog, from) {
 		var r vaultRequest
 		if json.Unmarshal([]byte(line), &r) == nil && r.Type == "request" && r.Auth.DisplayName != "token-"+onlooker && strings.Contains(r.Request.Path, "/certsync/"+f.owner+"/") {
+			seen = append(seen, r)
+		}
+	}
+	return seen
+}
+
+// vaultRequestsOf returns what was asked of Vault since the byte offset from with tokens that were got by logging in at a
+// mount.
+func (f *fixture) vaultRequestsOf(mount string, from int64) []vaultRequest {
+	f.Helper()
+	var seen []vaultRequest
+	for _, line := range f.log(f.servers.VaultAuditLog, from) {
+		var r vaultRequest
+		if json.Unmarshal([]byte(line), &r) == nil && r.Type == "request" && strings.HasPrefix(r.Auth.DisplayName, mount+"-") {
 			seen = append(seen, r)
 		}
 	}

@@ -56,9 +56,8 @@ func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterRead
 	if err != nil {
 		return Plan{}, err
 	}
-	if endpoint(inv.Cluster, o.Endpoint).Name == "" {
-		return Plan{}, WithHint(errors.New("users' kubeconfigs need a name for the cluster, and the connection has none"),
-			"set cluster.name in the inventory")
+	if err := endpoint(inv.Cluster, o.Endpoint).complete(); err != nil {
+		return Plan{}, err
 	}
 	if unknown := r.unknown(inv, o); unknown != nil {
 		return Plan{}, unknown

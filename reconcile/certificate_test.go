@@ -13,8 +13,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/certsync/certsync/inventory"
 )
 
 // TestOtherKey: a certificate for somebody else's key is not stored, whatever else it says.
@@ -80,19 +78,6 @@ func TestKubeconfigChanges(t *testing.T) {
 				t.Error("where eve is sent is not in the digest")
 			}
 		})
-	}
-}
-
-// TestEndpoint: the inventory wins, field by field; a proxy and a TLS name of certsync's own connection mean nothing for
-// another server.
-func TestEndpoint(t *testing.T) {
-	own := Endpoint{Name: "a", Server: "https://a", CA: []byte("A"), ProxyURL: "http://p", TLSServerName: "t"}
-	if diff := cmp.Diff(own, endpoint(inventory.Cluster{}, own)); diff != "" {
-		t.Error(diff)
-	}
-	want := Endpoint{Name: "b", Server: "https://b", CA: []byte("B")}
-	if diff := cmp.Diff(want, endpoint(inventory.Cluster{Name: "b", Server: "https://b", CertificateAuthority: []byte("B")}, own)); diff != "" {
-		t.Error(diff)
 	}
 }
 

@@ -1,9 +1,6 @@
 package reconcile
 
 import (
-	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -266,30 +263,4 @@ func (d *differ) unchanged() int {
 		}
 	}
 	return n
-}
-
-// endpoint is what goes into users' kubeconfigs: what the inventory says, and otherwise what certsync itself uses. A
-// proxy or TLS name of certsync's own connection means nothing for another server.
-func endpoint(want inventory.Cluster, own Endpoint) Endpoint {
-	e := own
-	if want.Server != "" && want.Server != own.Server {
-		e.ProxyURL, e.TLSServerName = "", ""
-	}
-	e.Name = cmp.Or(want.Name, own.Name)
-	e.Server = cmp.Or(want.Server, own.Server)
-	e.ProxyURL = cmp.Or(want.ProxyURL, e.ProxyURL)
-	e.TLSServerName = cmp.Or(want.TLSServerName, e.TLSServerName)
-	if len(want.CertificateAuthority) > 0 {
-		e.CA = want.CertificateAuthority
-	}
-	return e
-}
-
-// ref is what the ledger says about kubeconfigs made for e.
-func (e Endpoint) ref() KubeconfigRef {
-	sum := sha256.Sum256(e.CA)
-	return KubeconfigRef{
-		Cluster: e.Name, Server: e.Server, CASHA256: hex.EncodeToString(sum[:]),
-		ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName,
-	}
 }

@@ -25,15 +25,6 @@ type ClusterView struct {
 	Leased     bool      // the owner's Lease exists, whoever holds it
 }
 
-// Endpoint is what goes into a kubeconfig to reach the cluster.
-type Endpoint struct {
-	Name          string // of the cluster and the context
-	Server        string // https URL
-	CA            []byte // PEM; empty: the user's system roots
-	ProxyURL      string
-	TLSServerName string
-}
-
 // Request is a CertificateSigningRequest in flight. Anyone who may create one can put our labels on it: it is shown,
 // and nothing else is ever done with it.
 type Request struct {

@@ -86,6 +86,28 @@ func certsync(race bool) (target, error) {
 	return t, nil
 }
 
+// BuildImage runs `make image` in the repository at root, or in a copy of it, and opens what it wrote: not in .build/image,
+// which somebody may be about to push. env is added to the environment, and before is run in the shell first.
+func BuildImage(ctx context.Context, root, before string, env ...string) (*Layout, error) {
+	dir := filepath.Join(root, ".build", "image-under-test")
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, err
+	}
+	unlock, err := lock(ctx, dir+".lock")
+	if err != nil {
+		return nil, fmt.Errorf("waiting for another build of the image: %w", err)
+	}
+	defer unlock()
+	// Nice to the servers, which tests that run meanwhile have deadlines for: the first time it compiles for minutes.
+	cmd := exec.CommandContext(ctx, "sh", "-c", before+"\nexec nice make --no-print-directory image IMAGE=.build/image-under-test")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("building the image: %w\n%s", err, out)
+	}
+	return OpenLayout(dir)
+}
+
 type target struct {
 	name, output, dir string
 	env, args         []string

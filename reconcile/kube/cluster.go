@@ -72,8 +72,9 @@ func (c *Cluster) csrs() certificatesv1.CertificateSigningRequestInterface {
 	return c.client.CertificatesV1().CertificateSigningRequests()
 }
 
-// endpoint is how certsync itself reaches the cluster. The CA is read anew each time: the file of a pod's service
-// account changes with the cluster's CA.
+// endpoint is how certsync itself reaches the cluster, as far as users can reach it so too: the address that a pod has of
+// the API server leads nobody there from outside. The CA is read anew each time: the file of a pod's service account
+// changes with the cluster's CA.
 func (c *Cluster) endpoint() (reconcile.Endpoint, error) {
 	ca := c.config.CAData
 	if len(ca) == 0 && c.config.CAFile != "" {
@@ -82,9 +83,13 @@ func (c *Cluster) endpoint() (reconcile.Endpoint, error) {
 			return reconcile.Endpoint{}, fmt.Errorf("reading the cluster's CA: %w", err)
 		}
 	}
+	server := c.server
+	if c.entry.inPod {
+		server = ""
+	}
 	return reconcile.Endpoint{
 		Name:          c.entry.name,
-		Server:        c.server,
+		Server:        server,
 		CA:            certificates(ca),
 		ProxyURL:      withoutUser(c.entry.proxyURL),
 		TLSServerName: c.config.ServerName,

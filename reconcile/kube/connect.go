@@ -60,6 +60,7 @@ func Connect(o Options) (*Cluster, error) {
 type kubeconfigEntry struct {
 	name     string
 	proxyURL string
+	inPod    bool // there was none: it is the pod's service account
 }
 
 // load follows kubectl's rules, but for two: it copies no kubeconfig of Kubernetes 1.0 to its new place, since plan
@@ -78,7 +79,7 @@ func load(o Options) (*rest.Config, kubeconfigEntry, error) {
 		config, err := rest.InClusterConfig()
 		switch {
 		case err == nil:
-			return config, kubeconfigEntry{}, nil
+			return config, kubeconfigEntry{inPod: true}, nil
 		case !errors.Is(err, rest.ErrNotInCluster):
 			return nil, kubeconfigEntry{}, fmt.Errorf("reading the pod's service account: %w", err)
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"k8s.io/client-go/rest"
+
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -152,6 +154,19 @@ func TestConnectInAPod(t *testing.T) {
 	}
 	if _, err := Connect(Options{Kubeconfig: empty}); err == nil || !strings.Contains(err.Error(), "holds no context") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// The address that a pod has of the API server leads nobody there from outside.
+func TestEndpointInAPod(t *testing.T) {
+	config := &rest.Config{Host: "https://10.96.0.1:443", TLSClientConfig: rest.TLSClientConfig{CAData: testCA}}
+	c, err := newCluster(config, config.Host, kubeconfigEntry{inPod: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.endpoint()
+	if diff := cmp.Diff(reconcile.Endpoint{CA: testCA}, got); diff != "" || err != nil {
+		t.Errorf("error %v, diff %s", err, diff)
 	}
 }
 

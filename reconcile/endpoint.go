@@ -1,0 +1,63 @@
+package reconcile
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// Endpoint is what goes into a kubeconfig to reach the cluster.
+type Endpoint struct {
+	Name          string // of the cluster and the context; empty: nobody gave it one
+	Server        string // https URL; empty: certsync's own way is of no use to others
+	CA            []byte // PEM; empty: the user's system roots
+	ProxyURL      string
+	TLSServerName string
+}
+
+// endpoint is what goes into users' kubeconfigs: what the inventory says, and otherwise what certsync itself uses. A
+// proxy or TLS name of certsync's own connection means nothing for another server.
+func endpoint(want inventory.Cluster, own Endpoint) Endpoint {
+	e := own
+	if want.Server != "" && want.Server != own.Server {
+		e.ProxyURL, e.TLSServerName = "", ""
+	}
+	e.Name = cmp.Or(want.Name, own.Name)
+	e.Server = cmp.Or(want.Server, own.Server)
+	e.ProxyURL = cmp.Or(want.ProxyURL, e.ProxyURL)
+	e.TLSServerName = cmp.Or(want.TLSServerName, e.TLSServerName)
+	if len(want.CertificateAuthority) > 0 {
+		e.CA = want.CertificateAuthority
+	}
+	return e
+}
+
+// complete says what neither the inventory nor certsync's own connection knows, and users' kubeconfigs cannot do without.
+// In a pod that is both.
+func (e Endpoint) complete() error {
+	var lacks, keys []string
+	if e.Name == "" {
+		lacks, keys = append(lacks, "a name for the cluster"), append(keys, "cluster.name")
+	}
+	if e.Server == "" {
+		lacks, keys = append(lacks, "the API server's address as people reach it"), append(keys, "cluster.server")
+	}
+	if len(lacks) == 0 {
+		return nil
+	}
+	return WithHint(fmt.Errorf("users' kubeconfigs need %s, which certsync's own connection does not tell", strings.Join(lacks, " and ")),
+		fmt.Sprintf("set %s in the inventory", strings.Join(keys, " and ")))
+}
+
+// ref is what the ledger says about kubeconfigs made for e.
+func (e Endpoint) ref() KubeconfigRef {
+	sum := sha256.Sum256(e.CA)
+	return KubeconfigRef{
+		Cluster: e.Name, Server: e.Server, CASHA256: hex.EncodeToString(sum[:]),
+		ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName,
+	}
+}

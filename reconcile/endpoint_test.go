@@ -1,0 +1,54 @@
+package reconcile
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// TestEndpoint: the inventory wins, field by field; a proxy and a TLS name of certsync's own connection mean nothing for
+// another server.
+func TestEndpoint(t *testing.T) {
+	own := Endpoint{Name: "a", Server: "https://a", CA: []byte("A"), ProxyURL: "http://p", TLSServerName: "t"}
+	if diff := cmp.Diff(own, endpoint(inventory.Cluster{}, own)); diff != "" {
+		t.Error(diff)
+	}
+	want := Endpoint{Name: "b", Server: "https://b", CA: []byte("B")}
+	if diff := cmp.Diff(want, endpoint(inventory.Cluster{Name: "b", Server: "https://b", CertificateAuthority: []byte("B")}, own)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPlanWantsAWayToTheCluster: what a pod's connection does not tell, the inventory has to.
+func TestPlanWantsAWayToTheCluster(t *testing.T) {
+	tests := map[string]struct{ own, cluster, err, hint string }{
+		"no name": {"https://a", "", "users' kubeconfigs need a name for the cluster, which certsync's own connection does not tell",
+			"set cluster.name in the inventory"},
+		"in a pod, with a name": {"", "{name: prod}", "users' kubeconfigs need the API server's address as people reach it, which certsync's own connection does not tell",
+			"set cluster.server in the inventory"},
+		"in a pod, with nothing": {"", "", "users' kubeconfigs need a name for the cluster and the API server's address as people reach it, which certsync's own connection does not tell",
+			"set cluster.name and cluster.server in the inventory"},
+		"in a pod, with both": {"", "{name: prod, server: https://k8s.example.com}", "", ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.endpoint.Name, w.endpoint.Server = "", tt.own
+			text := "users: [{name: bob}]"
+			if tt.cluster != "" {
+				text = "cluster: " + tt.cluster + "\n" + text
+			}
+			_, err := MakePlan(t.Context(), parse(t, text), w, w, Rules{}, func() time.Time { return w.now })
+			if tt.err == "" && err == nil {
+				return
+			}
+			if err == nil || !strings.HasPrefix(err.Error(), tt.err) || tt.err == "" || Hint(err) != tt.hint {
+				t.Errorf("error is %v, hint %q", err, Hint(err))
+			}
+		})
+	}
+}
