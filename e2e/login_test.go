@@ -1,8 +1,11 @@
 package e2e
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
 	"net/http"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -132,16 +135,23 @@ func interrupted(t *testing.T, setUp func(f *fixture, policies []string, more ma
 	f.env = append(m.env, "CERTSYNC_MAX_IN_FLIGHT=1")
 	proxy := f.throughProxy()
 	from := f.size(shared.VaultAuditLog)
-	cmd, started, once := f.command(t.Context(), "apply", "--yes"), make(chan struct{}), sync.Once{}
+	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
+	defer cancel()
+	cmd, once, started, noticed := f.command(ctx, "apply", "--yes"), sync.Once{}, make(chan struct{}), make(chan struct{})
 	proxy.Intercept(func(c harness.Call) harness.Fault {
 		if c.Server == harness.Vault && c.Method == http.MethodPut && strings.Contains(c.Path, "/"+f.owner+"/ledger/") {
-			once.Do(func() { <-started; _ = cmd.Process.Signal(syscall.SIGTERM) }) // another would end it at once
+			once.Do(func() { // another signal would end it at once
+				<-started
+				_ = cmd.Process.Signal(syscall.SIGTERM)
+				<-noticed
+			})
 		}
 		return harness.Fault{}
 	})
-	finish := f.start(cmd)
+	finish := f.startUntil(cmd, "interrupted: ", noticed)
 	close(started)
-	if r := finish(); r.code != 130 || !strings.Contains(r.stdout, " not done") {
+	r := finish()
+	if r.code != 130 || !strings.Contains(r.stdout, " not done") {
 		t.Errorf("exit %d\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	f.noTokens(m.mount)
@@ -155,6 +165,34 @@ func interrupted(t *testing.T, setUp func(f *fixture, policies []string, more ma
 	f.must(0, "apply", "--yes")
 	f.accounted()
 	f.noTokens(m.mount)
+}
+
+// startUntil starts a command, and finish waits for its end; said is closed when it has said a text on stderr, at the
+// latest when it has ended.
+func (f *fixture) startUntil(cmd *exec.Cmd, text string, said chan<- struct{}) (finish func() result) {
+	f.Helper()
+	var stdout, stderr strings.Builder
+	cmd.Stdout = &stdout
+	talk, err := cmd.StderrPipe()
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		f.Fatal(err)
+	}
+	return func() result {
+		tell := sync.OnceFunc(func() { close(said) })
+		for scanner := bufio.NewScanner(talk); scanner.Scan(); {
+			stderr.WriteString(scanner.Text() + "\n")
+			if strings.Contains(scanner.Text(), text) {
+				tell()
+			}
+		}
+		tell()
+		_ = cmd.Wait()
+		f.seen.WriteString(stdout.String() + stderr.String())
+		return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
+	}
 }
 
 // TestLongRun: a run that takes longer than its token may live, renewed or not, does not notice.

@@ -27,6 +27,7 @@ func Diff(inv *inventory.Inventory, o Observed, r Rules) Plan {
 	d.notes()
 	d.plan.refusals = d.refusals()
 	d.plan.Unchanged = d.unchanged()
+	d.plan.holdings = d.holdings()
 	d.plan.sort()
 	return d.plan
 }

@@ -57,7 +57,8 @@ type Event struct {
 	Hint   string    `json:"hint,omitempty"`
 	Note   string    `json:"note,omitempty"` // done, but not quite as asked
 
-	byPolicy bool // held, as was asked for
+	byPolicy bool      // held, as was asked for
+	expires  time.Time // the certificate that was issued
 }
 
 // run is one execution of one plan.
@@ -68,12 +69,13 @@ type run struct {
 
 	mu      sync.Mutex
 	events  []Event
-	failed  map[string]error    // users with a step that did not end well, and why
-	without map[string]error    // users whose credential did not come, and why
-	lacking map[string]error    // users who did not get a binding that they should have, and why
-	objects map[string]Binding  // bindings as the last write left them, by Object()
-	broken  map[string]error    // bindings whose last write failed
-	begun   map[string]*leaving // removals whose record says "removing"; nil: that could not be written
+	failed  map[string]error     // users with a step that did not end well, and why
+	without map[string]error     // users whose credential did not come, and why
+	lacking map[string]error     // users who did not get a binding that they should have, and why
+	objects map[string]Binding   // bindings as the last write left them, by Object()
+	broken  map[string]error     // bindings whose last write failed
+	begun   map[string]*leaving  // removals whose record says "removing"; nil: that could not be written
+	expires map[string]time.Time // new certificates, by user
 
 	// ownGrants has the bindings that wait for one user's credential alone.
 	ownGrants map[string][]Step
@@ -83,7 +85,8 @@ func (x *Executor) run(p Plan) *run {
 	return &run{
 		Executor: x, plan: p,
 		failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
-		objects: map[string]Binding{}, broken: map[string]error{}, begun: map[string]*leaving{}, ownGrants: map[string][]Step{},
+		objects: map[string]Binding{}, broken: map[string]error{}, begun: map[string]*leaving{}, expires: map[string]time.Time{},
+		ownGrants: map[string][]Step{},
 	}
 }
 
@@ -193,6 +196,8 @@ func (r *run) end(s Step, note string, err error) {
 	defer r.mu.Unlock()
 	if err != nil {
 		r.remember(s, err)
+	} else if s.issue != nil {
+		e.expires = r.expires[s.User]
 	}
 	r.events = append(r.events, e)
 	if r.Report != nil {

@@ -202,6 +202,9 @@ func (r *run) store(ctx context.Context, s Step, issued Issued, leaf *x509.Certi
 	if err != nil {
 		return fmt.Errorf("storing the credential: %w", err)
 	}
+	r.mu.Lock()
+	r.expires[s.User] = leaf.NotAfter
+	r.mu.Unlock()
 	if err := r.Store.DestroyVersions(ctx, s.User, is.replaced()); err != nil {
 		return fmt.Errorf("destroying the versions before (the new credential is stored): %w", err)
 	}

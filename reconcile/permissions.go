@@ -115,6 +115,12 @@ func LockPermissions(owner, namespace string, exists bool) []Permission {
 	return all
 }
 
+// EventPermission is what telling of a run beside its Lease takes. It is not asked for before a run: one that may not tell
+// goes on all the same.
+func EventPermission(lock string) Permission {
+	return Permission{Verb: "create", Resource: "events", Namespace: lock}
+}
+
 // ReadPermissions is what observing a cluster takes, so all that plan and status take. The owner's Lease is in the
 // namespace lock.
 func ReadPermissions(owner, lock string) []Permission {
@@ -141,7 +147,7 @@ func WritePermissions(owner, lock string, roles []string, issuing []Permission) 
 	for _, role := range roles {
 		all = append(all, bindPermission(role))
 	}
-	return append(append(all, issuing...), leasePermission(owner, lock, "update"))
+	return append(append(all, issuing...), leasePermission(owner, lock, "update"), EventPermission(lock))
 }
 
 func bindPermission(role string) Permission {

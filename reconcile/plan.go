@@ -142,6 +142,7 @@ type Plan struct {
 	refusals     []string // what forbids every write
 	guards       []string // why steps are held by a guard
 	endpoint     Endpoint
+	holdings     map[string]holding // everybody's certificates, before the run
 }
 
 // Changes reports whether apply would write anything.

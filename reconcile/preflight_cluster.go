@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,7 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"lock", l.lease},
 		{"rights to write", l.mayWrite},
 		{"rights to lock", l.mayLock},
+		{"rights to tell", l.mayTell},
 		{"ClusterRoles", l.rolesExist},
 		{"namespaces", l.namespacesExist},
 		{"rights to bind", l.mayBind},
@@ -106,7 +108,18 @@ func (l *look) mayWrite(ctx context.Context) Check {
 	if l.self != nil {
 		self = *l.self
 	}
-	return l.may(ctx, WritePermissions(l.Inventory.Owner, l.LockNamespace, nil, l.OpenIssuer(self).Permissions()))
+	wanted := WritePermissions(l.Inventory.Owner, l.LockNamespace, nil, l.OpenIssuer(self).Permissions())
+	return l.may(ctx, slices.DeleteFunc(wanted, func(p Permission) bool { return p == EventPermission(l.LockNamespace) }))
+}
+
+// mayTell asks for what a run can do without.
+func (l *look) mayTell(ctx context.Context) Check {
+	c := l.may(ctx, []Permission{EventPermission(l.LockNamespace)})
+	if c.Verdict == Broken {
+		c.Verdict = Warning
+		c.Detail += ": runs are not told of by Events, and go on all the same"
+	}
+	return c
 }
 
 func (l *look) mayLock(ctx context.Context) Check {

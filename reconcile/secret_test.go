@@ -176,7 +176,9 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	x := &Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: time.Now, Report: func(Event) {}}
 	observed.At = w.now
 	report, export := Status(inv, observed), ExportBindings("test", observed.Bindings)
+	account := Account{Owner: "test", Err: errBoom, Outcome: o}
 	exported := []any{
+		account, account.News()[0], account.Figures(), *account.Figures().Census,
 		report, report.Users[0], report.Users[0].Grants[0], report.Users[0].Certificates[0], export, LeftOut{},
 		Secret{}, *w.users["alice"].versions[1].credential, before, before.Steps[0], *before.Steps[0].Detail, Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.state, observed, observed.ClusterView, observed.StoreView,

@@ -122,7 +122,7 @@ func (s *Store) logIn(ctx context.Context) (*api.SecretAuth, error) {
 	}
 	switch r := (*refusal)(nil); {
 	case err == nil && auth.MFARequirement != nil:
-		err = reconcile.WithHint(errors.New("Vault asks for a second factor"), "nobody is there to give one: log in by another role")
+		err = reconcile.WithHint(errors.New("it asks for a second factor"), "nobody is there to give one: log in by another role")
 	case isSealed(err) && s.uninitialized(ctx):
 		err = errUninitialized
 	case errors.As(err, &r) && r.status == http.StatusBadRequest && len(r.errs) > 0:

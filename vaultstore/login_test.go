@@ -151,7 +151,7 @@ func TestLoginRefused(t *testing.T) {
 			"the role ID may be wrong, and the secret ID expired, used up or another role's; is the method mounted at auth/robots (--vault-auth-mount)?"},
 		"a reason that repeats the token": {refusing(403, "what is "+jwt+"?"), atVault + "Vault answered 403 Forbidden: what is [redacted]?", roleHint},
 		"a second factor": {func(_ *testing.T, f *fakeVault, _ *Login) { f.mfa = true },
-			atVault + "Vault asks for a second factor", "nobody is there to give one: log in by another role"},
+			atVault + "it asks for a second factor", "nobody is there to give one: log in by another role"},
 		"tokens for a number of uses": {func(_ *testing.T, f *fakeVault, _ *Login) { f.uses = 7 },
 			atVault + "its tokens are for a number of requests only", "set token_num_uses=0 on the role"},
 		"a Vault that is sealed": {func(_ *testing.T, f *fakeVault, _ *Login) { f.sealed = true },

@@ -79,6 +79,7 @@ func (s *Store) exchange(ctx context.Context, old string) error {
 	}
 }
 
+// try logs in, and has all requests from then on go with what that gives.
 func (s *Store) try(ctx context.Context, a *attempt) {
 	n := s.session
 	auth, err := s.logIn(ctx)
@@ -133,11 +134,11 @@ func (s *Store) Close(ctx context.Context) error {
 	defer cancel()
 	tokens, unknown := s.session.end(ctx)
 	failures := make([]error, len(tokens))
-	_ = s.each(ctx, len(tokens), func(ctx context.Context, i int) error {
+	cutOff := s.each(ctx, len(tokens), func(ctx context.Context, i int) error {
 		failures[i] = s.revoke(ctx, tokens[i])
 		return nil
 	})
-	err := cmp.Or(append(failures, unknown)...)
+	err := cmp.Or(append(failures, unknown, cutOff)...)
 	switch {
 	case err == nil:
 		return nil

@@ -22,6 +22,7 @@ type applyCmd struct {
 	ruleFlags
 	lockFlags
 	issuerFlags
+	tellFlags
 	Yes         bool       `short:"y" help:"Do not ask."`
 	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
@@ -47,26 +48,34 @@ func (c applyCmd) Validate() error {
 	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate())
 }
 
-// Run applies the inventory.
+// Run applies the inventory, and tells of it wherever it is to be told.
 func (c applyCmd) Run(ctx context.Context, p program) error {
+	defer outliveReaders()()
+	return c.telling(ctx, p, c.apply)
+}
+
+func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 	inv, err := c.load()
 	if err != nil {
 		return err
 	}
+	t.account.Owner = inv.Owner
 	ca, err := c.readCA()
 	if err != nil {
 		return err
 	}
 	cluster, store, err := c.connect(ctx, inv.Owner, c.MaxInFlight)
+	t.cluster = cluster // there is one also when it is Vault that is not to be had
 	if err != nil {
 		return err
 	}
 	defer p.leave(ctx, store)
 	self, err := cluster.WhoAmI(ctx)
 	if err != nil {
+		t.cluster = nil // what it does not tell, it will not be told either
 		return err
 	}
-	runID := newRunID()
+	runID := t.account.RunID
 	progress := &progress{out: p.stderr, terminal: draws(p.stderr), colours: paletteFor(p.stderr), now: time.Now}
 	issuer, stop := c.openIssuer(ca, cluster, kube.IssuerOptions{
 		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: progress.askFor,
@@ -95,8 +104,8 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 			context.AfterFunc(ctx, p.ending)
 		},
 	}
-	defer outliveReaders()()
 	outcome, err := apply.Do(ctx, inv)
+	t.account.Outcome = outcome
 	progress.end()
 	if errors.As(err, new(reconcile.Refused)) && !shown {
 		err = cmp.Or(c.show(p, outcome.Plan), err) // what is refused is in it

@@ -45,11 +45,14 @@ func (c *Cluster) requests(ctx context.Context, owner string) (all []reconcile.R
 }
 
 // short keeps the beginning of somebody else's text.
-func short(s string) string {
-	if len(s) <= maxText {
+func short(s string) string { return shortTo(s, maxText) }
+
+// shortTo keeps that many bytes of a text, and says where it went on.
+func shortTo(s string, limit int) string {
+	if len(s) <= limit {
 		return s
 	}
-	return strings.ToValidUTF8(strings.Clone(s[:maxText]), "") + "…"
+	return strings.ToValidUTF8(strings.Clone(s[:limit]), "") + "…"
 }
 
 // ourLabels are on every object that certsync makes.

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/e2e/fake"
+	"github.com/certsync/certsync/reconcile"
+)
+
+const group = "certsync/owner/prod-eu"
+
+// accounts has what golden files in testdata/metrics show, in the order in which the runs follow each other.
+func accounts(t *testing.T) []struct {
+	name string
+	reconcile.Account
+} {
+	ended := outcomes(t)
+	at := func(hours int, code int, err error, o reconcile.Outcome) reconcile.Account {
+		end := noon.Add(time.Duration(hours) * time.Hour)
+		return reconcile.Account{
+			Owner: "prod-eu", RunID: "0123456789abcdef", StartedAt: end.Add(-90 * time.Second), EndedAt: end,
+			ExitCode: code, Err: err, Outcome: o,
+		}
+	}
+	return []struct {
+		name string
+		reconcile.Account
+	}{
+		{"done", at(0, exitOK, nil, ended["result-done"])},
+		{"in-part", at(1, exitError, nil, ended["result-one-failed"])},
+		{"refused", at(2, exitRefused, reconcile.Refused{Violations: []string{"one", "two"}}, reconcile.Outcome{Plan: ended["result-done"].Plan})},
+		{"failed", at(3, exitError, errors.New("vault is sealed"), reconcile.Outcome{})},
+		{"locked-out", at(4, exitLocked, reconcile.Locked{}, reconcile.Outcome{})},
+		{"interrupted", at(5, exitInterrupted, reconcile.ErrInterrupted, reconcile.Outcome{})},
+		{"nothing-to-do", at(6, exitOK, nil, ended["result-nothing"])},
+	}
+}
+
+// TestMetrics: what the Pushgateway shows after each of several runs. A run that fails leaves the last success as it was,
+// and takes back what the one before has counted. The rules in examples are checked against the first of the files.
+func TestMetrics(t *testing.T) {
+	g := fake.NewGateway("", "")
+	defer g.Close()
+	for _, a := range accounts(t) {
+		before := g.Pushes()
+		if err := gatewayURL(g.URL).push(t.Context(), a.Account); err != nil {
+			t.Fatal(err)
+		}
+		if pushed := g.Pushes() > before; pushed == (a.ExitCode == exitLocked) {
+			t.Errorf("%s: pushed is %v", a.name, pushed)
+		}
+		golden(t, "testdata/metrics/"+a.name, g.Text(group))
+	}
+}
+
+// TestMetricsInReadme: the README's table has every metric, and no other.
+func TestMetricsInReadme(t *testing.T) {
+	pushed, err := os.ReadFile("testdata/metrics/done")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := func(text string) map[string]bool {
+		found := map[string]bool{}
+		for _, name := range regexp.MustCompile(`\bcertsync_[a-z_]+\b`).FindAllString(text, -1) {
+			found[name] = true
+		}
+		return found
+	}
+	if diff := cmp.Diff(names(string(pushed)), names(string(readme))); diff != "" {
+		t.Errorf("pushed (-) and in the README (+): %s", diff)
+	}
+}
+
+// TestPushFails: what is wrong with a push is said, in time, without the credentials.
+func TestPushFails(t *testing.T) {
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // only then does the server see the client go
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	away := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusMovedPermanently))
+	defer away.Close()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.Close()
+	guarded := fake.NewGateway("certsync", "correct horse")
+	defer guarded.Close()
+	tests := map[string]struct {
+		url, password string
+		want          string // "": it succeeds
+	}{
+		"nobody listens":     {url: "http://" + closed.Addr().String(), want: "connection refused"},
+		"nobody answers":     {url: silent.URL, want: "no answer from " + silent.URL + ": the time is up"},
+		"it is elsewhere":    {url: away.URL, want: "unexpected status code 301"},
+		"a wrong password":   {url: guarded.URL, password: "battery staple", want: "unexpected status code 401"},
+		"the right password": {url: guarded.URL, password: "correct horse"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv(gatewayUsername, "certsync")
+			t.Setenv(gatewayPassword, tt.password)
+			wait := 10 * time.Second
+			if tt.url == silent.URL {
+				wait = 50 * time.Millisecond
+			}
+			ctx, cancel := context.WithTimeoutCause(t.Context(), wait, errors.New("the time is up"))
+			defer cancel()
+			err := gatewayURL(tt.url).push(ctx, accounts(t)[0].Account)
+			if tt.want == "" {
+				if err != nil {
+					t.Error(err)
+				}
+				return
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) || reconcile.Hint(err) == "" {
+				t.Errorf("%v", err)
+			}
+			if text := fmt.Sprint(err); tt.password != "" && strings.Contains(text, tt.password) {
+				t.Errorf("it shows the password: %s", text)
+			}
+		})
+	}
+}
+
+// TestGatewayURL: what is no address of a Pushgateway is refused, and a password in it is not repeated.
+func TestGatewayURL(t *testing.T) {
+	tests := map[string]string{ // the complaint, or ""
+		"http://pushgateway.monitoring:9091":           "",
+		"https://gateway.example.com/push":             "",
+		"":                                             "an http or https URL is wanted",
+		"pushgateway:9091":                             "an http or https URL is wanted",
+		"ftp://gateway.example.com":                    "an http or https URL is wanted",
+		"http://gateway.example.com?a=hunter2":         "an http or https URL is wanted",
+		"http://certsync:hunter2@gateway.example.com":  "set CERTSYNC_PUSHGATEWAY_USERNAME and CERTSYNC_PUSHGATEWAY_PASSWORD",
+		"http://certsync:hunter2@gateway example.com":  "an http or https URL is wanted",
+		"http://certsync:hunter2@gateway.example:port": "an http or https URL is wanted",
+	}
+	for text, want := range tests {
+		r := within(t, t.Context(), "apply", "--pushgateway="+text, "-f", "does-not-exist.yaml")
+		code := exitUsage
+		if want == "" {
+			code = exitError // there is no inventory
+		}
+		if r.code != code || !strings.Contains(r.stderr, want) || strings.Contains(r.stderr, "hunter2") {
+			t.Errorf("%s: exit %d: %s", text, r.code, r.stderr)
+		}
+	}
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// reportFile is the value of --report; "" for none.
+type reportFile string
+
+// UnmarshalText refuses what is no file: for standard output there is -o json.
+func (r *reportFile) UnmarshalText(text []byte) error {
+	if len(text) == 0 || string(text) == "-" {
+		return errors.New("the name of a file is wanted; for standard output there is -o json")
+	}
+	*r = reportFile(text)
+	return nil
+}
+
+const reportHint = "name a file in a folder that certsync can write to (--report)"
+
+// check finds out before the run whether its report can be written.
+func (r reportFile) check() error {
+	if r == "" {
+		return nil
+	}
+	file, err := r.begin()
+	if err == nil {
+		err = errors.Join(file.Close(), os.Remove(file.Name()))
+	}
+	if err != nil {
+		return reconcile.WithHint(fmt.Errorf("preparing the report: %w", err), reportHint)
+	}
+	return nil
+}
+
+// begin makes the file, in the same folder and for nobody else to read, that takes the report's name when it is whole. What
+// has the name already is a report of an earlier run, or nothing: a device or a link is somebody's mistake.
+func (r reportFile) begin() (*os.File, error) {
+	info, err := os.Lstat(string(r))
+	switch {
+	case err == nil && !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%q is not a regular file", string(r))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return nil, err
+	}
+	return os.CreateTemp(filepath.Dir(string(r)), "."+filepath.Base(string(r))+".*")
+}
+
+// write replaces the report by one of this run, as a whole or not at all.
+func (r reportFile) write(account reconcile.Account) error {
+	if r == "" {
+		return nil
+	}
+	err := r.replace(func(w io.Writer) error { return json.NewEncoder(w).Encode(account) })
+	if err != nil {
+		return reconcile.WithHint(fmt.Errorf("writing the report: %w", err),
+			"the run is over all the same, and its report is lost; "+reportHint)
+	}
+	return nil
+}
+
+// replace leaves all that fill writes under the report's name, or what was there before.
+func (r reportFile) replace(fill func(io.Writer) error) error {
+	file, err := r.begin()
+	if err != nil {
+		return err
+	}
+	if err = fill(file); err == nil {
+		err = file.Sync() // a full disk may say so only now
+	}
+	if err = errors.Join(err, file.Close()); err == nil {
+		err = os.Rename(file.Name(), string(r))
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
+}
