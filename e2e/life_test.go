@@ -295,6 +295,9 @@ func TestCAIssuer(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := f.size(servers.KubeAuditLog)
+	if bad := notWell(f.preflight(0, append([]string{"--issue"}, args[2:]...)...)); len(bad) > 0 {
+		t.Errorf("preflight: %q", bad)
+	}
 	f.must(0, args...)
 	for _, r := range f.kubeRequests(before) {
 		if strings.Contains(r.RequestURI, "certificatesigningrequests") && r.Verb != "list" {
@@ -311,7 +314,11 @@ func TestCAIssuer(t *testing.T) {
 	}
 	foreign := filepath.Join(servers.Dir, "pki", "foreign-ca")
 	f.write("users: [{name: alice@OWNER, clusterRoles: [view]}, {name: bob@OWNER}]")
-	r := f.must(1, "apply", "--yes", "--issuer=ca", "--ca-cert="+foreign+".crt", "--ca-key="+foreign+".key")
+	args = []string{"--issuer=ca", "--ca-cert=" + foreign + ".crt", "--ca-key=" + foreign + ".key"}
+	if c := f.preflight(1, append([]string{"--issue"}, args...)...)["signer"]; !strings.Contains(c.Detail, "does not trust the new certificate") {
+		t.Errorf("preflight: %+v", c)
+	}
+	r := f.must(1, append([]string{"apply", "--yes"}, args...)...)
 	if !strings.Contains(r.stdout, "does not trust the new certificate") || f.kv("users/bob@"+o) != nil {
 		t.Errorf("a CA that the API server does not trust: %s", r.stdout)
 	}

@@ -42,6 +42,9 @@ func TestSignerThatNeverIssues(t *testing.T) {
 		}
 	}
 	f.nothingStored()
+	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "in time: it had 30s") || !strings.Contains(c.Mend, "EKS") {
+		t.Errorf("preflight: %+v", c)
+	}
 	if left := f.kubectl("get", "csr", "-o", "name"); left != "" {
 		t.Errorf("left over: %s", left)
 	}
@@ -59,6 +62,9 @@ func TestSignerThatNobodyTrusts(t *testing.T) {
 		}
 	}
 	f.nothingStored()
+	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "logging in with the new certificate") || !strings.Contains(c.Mend, "--client-ca-file") {
+		t.Errorf("preflight: %+v", c)
+	}
 	if bindings := f.kubectl("get", "clusterrolebindings", "-l", "certsync.dev/owner="+f.owner, "-o", "name"); bindings != "" {
 		t.Errorf("bound: %s", bindings)
 	}

@@ -22,7 +22,7 @@ var updateReadme = flag.Bool("update-readme", false, "write the README's session
 
 const readmePath = "../README.md"
 
-func readme(t *testing.T) string {
+func readme(t testing.TB) string {
 	t.Helper()
 	text, err := os.ReadFile(readmePath)
 	if err != nil {
@@ -32,7 +32,7 @@ func readme(t *testing.T) string {
 }
 
 // blocks returns the fenced blocks of the README in one language.
-func blocks(t *testing.T, language string) []string {
+func blocks(t testing.TB, language string) []string {
 	t.Helper()
 	var found []string
 	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
@@ -58,7 +58,7 @@ func TestReadmeInventory(t *testing.T) {
 func TestReadmeFlags(t *testing.T) {
 	flags := regexp.MustCompile(`--[a-z][a-z-]+[a-z]`)
 	var there []string
-	for _, command := range []string{"validate", "plan", "apply", "status", "export"} {
+	for _, command := range []string{"validate", "plan", "apply", "status", "preflight", "export"} {
 		out, err := exec.Command(certsync, command, "--help").Output()
 		if err != nil {
 			t.Fatal(err)
@@ -85,38 +85,42 @@ func TestReadmeRights(t *testing.T) {
 	f.namespace("staging")
 	f.namespace("payments")
 	admin := f.kubeconfig
-	var roles []string
-	for _, text := range blocks(t, "yaml") {
-		if strings.Contains(text, "kind: ClusterRole\n") {
-			roles = append(roles, text)
-		}
-	}
-	policies := blocks(t, "hcl")
-	if len(roles) != 2 || len(policies) != 2 {
-		t.Fatalf("%d roles and %d policies in the README", len(roles), len(policies))
-	}
-	as := func(name string, n int) {
-		f.kubeconfig = admin
-		f.apply(strings.NewReplacer("name: certsync-"+name, "name: certsync-"+name+"-OWNER", "prod-eu", "OWNER").Replace(roles[n]))
-		user := name + "-" + f.owner
-		f.kubectl("create", "clusterrolebinding", user, "--clusterrole=certsync-"+name+"-"+f.owner, "--user="+user)
-		f.kubectl("create", "rolebinding", user, "-n", "kube-system", "--role=certsync-"+name+"-"+f.owner, "--user="+user)
-		path, err := shared.UserKubeconfig(user, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		f.kubeconfig = path
-		f.env = []string{"VAULT_TOKEN=" + f.token(strings.ReplaceAll(policies[n], "prod-eu", f.owner))}
-	}
-	as("apply", 1)
+	f.readmeRights("apply")
 	f.write(team)
 	f.must(0, "apply", "--yes")
 	f.write(strings.NewReplacer("name: alice@OWNER", "name: dan@OWNER", "[admin]", "[edit]", "bob@OWNER, groups: [devs-OWNER]", "bob@OWNER").Replace(team))
 	f.must(0, "apply", "--yes")
-	as("plan", 0)
+	f.kubeconfig, f.env = admin, nil
+	f.readmeRights("plan")
 	if p := f.plan(); p.Changes || !p.note("live-certificate", "alice@"+f.owner) {
 		t.Errorf("plan: %q %v", p.steps(), p.Notes)
 	}
+}
+
+// readmeRights has an administrator give the README's rights for a command, and no others, to an identity that certsync
+// then runs as.
+func (f *fixture) readmeRights(command string) {
+	f.Helper()
+	var roles []string
+	for _, text := range blocks(f, "yaml") {
+		if strings.Contains(text, "kind: ClusterRole\n") {
+			roles = append(roles, text)
+		}
+	}
+	policies, n := blocks(f, "hcl"), slices.Index([]string{"plan", "apply"}, command)
+	if len(roles) != 2 || len(policies) != 2 {
+		f.Fatalf("%d roles and %d policies in the README", len(roles), len(policies))
+	}
+	f.apply(strings.NewReplacer("name: certsync-"+command, "name: certsync-"+command+"-OWNER", "prod-eu", "OWNER").Replace(roles[n]))
+	user := command + "-" + f.owner
+	f.kubectl("create", "clusterrolebinding", user, "--clusterrole=certsync-"+user, "--user="+user)
+	f.kubectl("create", "rolebinding", user, "-n", "kube-system", "--role=certsync-"+user, "--user="+user)
+	path, err := f.servers.UserKubeconfig(user, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.kubeconfig = path
+	f.env = append(f.env, "VAULT_TOKEN="+f.token(strings.ReplaceAll(policies[n], "prod-eu", f.owner)))
 }
 
 // TestReadmeSession runs the commands of the README's session, and compares what they print. -update-readme writes it.

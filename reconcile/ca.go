@@ -27,6 +27,7 @@ type CAIssuer struct {
 	sign func(template *x509.Certificate, pub crypto.PublicKey) ([]byte, error)
 	now  func() time.Time
 
+	certificate         []byte // the CA's, PEM
 	authorityKeyID      []byte
 	notBefore, notAfter time.Time // of the CA
 }
@@ -51,7 +52,7 @@ func NewCAIssuer(certPEM []byte, key Secret, now func() time.Time) (*CAIssuer, e
 		sign: func(template *x509.Certificate, pub crypto.PublicKey) ([]byte, error) {
 			return x509.CreateCertificate(rand.Reader, template, ca, pub, signer)
 		},
-		now: now, authorityKeyID: ca.SubjectKeyId, notBefore: ca.NotBefore, notAfter: ca.NotAfter,
+		now: now, certificate: []byte(leafPEM(ca)), authorityKeyID: ca.SubjectKeyId, notBefore: ca.NotBefore, notAfter: ca.NotAfter,
 	}
 	return c, c.valid()
 }

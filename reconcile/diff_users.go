@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -66,6 +67,7 @@ func (d *differ) credential(u inventory.User) {
 	case Expiring:
 		s.Action = Renew
 	}
+	held = cmp.Or(held, d.o.FrontProxy.impersonates(u.Name))
 	s.hold(held, byConflict)
 	if slices.Contains(reasons, GroupsChanged) {
 		s.hold(d.holds.user(u.Name), byGuard)

@@ -75,8 +75,8 @@ func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error
 
 // prove logs in with a new certificate. It runs before anything is stored: on a cluster whose API server does not trust
 // its own signer for clients, all that apply could do is fill Vault with credentials that nobody can use.
-func (r *run) prove(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error {
-	id, err := r.Login.Authenticate(ctx, chain, key)
+func (x *Executor) prove(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error {
+	id, err := x.Login.Authenticate(ctx, chain, key)
 	if err != nil {
 		return err
 	}
@@ -98,15 +98,7 @@ type proof func(ctx context.Context, spec certificateSpec, chain []byte, key Sec
 func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, Step) (string, error) {
 	return func(ctx context.Context, s Step) (string, error) {
 		is := s.issue
-		key, err := newKeyPair(is.spec.algorithm)
-		if err != nil {
-			return "", err
-		}
-		csr, err := key.request(s.User, is.spec.groups)
-		if err != nil {
-			return "", err
-		}
-		issued, err := r.Issuer.Issue(ctx, CertificateRequest{User: s.User, CSR: csr, Expiration: is.spec.expiration, Within: within})
+		issued, key, err := r.request(ctx, is.spec, within)
 		if errors.Is(err, ErrDenied) {
 			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
@@ -115,24 +107,50 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 			}
 		}
 		if err != nil {
-			err = fmt.Errorf("issuing a certificate: %w", err)
 			if errors.Is(err, ErrNotApproved) {
 				err = heldBack{err}
 			}
 			return "", err
 		}
-		now := r.Now()
-		leaf, err := is.spec.check(issued.Chain, key.signer.Public(), now)
+		leaf, note, err := r.accept(ctx, is.spec, issued, key, prove)
 		if err != nil {
-			return "", fmt.Errorf("verifying %s: %w", issued.name(), err)
+			return "", err
 		}
-		if prove != nil {
-			if err := prove(ctx, is.spec, issued.Chain, key.pem); err != nil {
-				return "", err
-			}
-		}
-		return is.spec.shortened(leaf, now), r.store(ctx, s, issued, leaf, key.pem)
+		return note, r.store(ctx, s, issued, leaf, key.pem)
 	}
+}
+
+// request makes a key and has a certificate issued for it.
+func (x *Executor) request(ctx context.Context, spec certificateSpec, within time.Duration) (Issued, keyPair, error) {
+	key, err := newKeyPair(spec.algorithm)
+	if err != nil {
+		return Issued{}, keyPair{}, err
+	}
+	csr, err := key.request(spec.user, spec.groups)
+	if err != nil {
+		return Issued{}, keyPair{}, err
+	}
+	issued, err := x.Issuer.Issue(ctx, CertificateRequest{User: spec.user, CSR: csr, Expiration: spec.expiration, Within: within})
+	if err != nil {
+		return Issued{}, keyPair{}, fmt.Errorf("issuing a certificate: %w", err)
+	}
+	return issued, key, nil
+}
+
+// accept returns the certificate if it is what was asked for and stands the proof (nil: none), with a note if the signer
+// made it shorter.
+func (x *Executor) accept(ctx context.Context, spec certificateSpec, issued Issued, key keyPair, prove proof) (*x509.Certificate, string, error) {
+	now := x.Now()
+	leaf, err := spec.check(issued.Chain, key.signer.Public(), now)
+	if err != nil {
+		return nil, "", fmt.Errorf("verifying %s: %w", issued.name(), err)
+	}
+	if prove != nil {
+		if err := prove(ctx, spec, issued.Chain, key.pem); err != nil {
+			return nil, "", err
+		}
+	}
+	return leaf, spec.shortened(leaf, now), nil
 }
 
 // recordDenial keeps the next runs from asking again. What the user holds from before goes on living, and being known.

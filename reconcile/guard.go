@@ -64,33 +64,47 @@ func (h *holds) keep(e entry, why string) {
 
 // refusals are what forbids every write, whatever --hold says: the plan was made from the wrong world.
 func (d *differ) refusals() []string {
-	var r []string
-	add := func(format string, args ...any) { r = append(r, fmt.Sprintf(format, args...)) }
-	state, bound := d.o.State, len(d.ours)+len(d.planted)
-	if d.o.Clock.IsZero() {
-		add("the API server does not say what time it is, and ends and renewals hang on the time (is there a proxy that takes the Date header out?)")
-	} else if skew := d.o.At.Sub(d.o.Clock); skew.Abs() > maxClockSkew {
-		add("the clock here and the API server's are %s apart, and ends and renewals hang on the time (set the clock)", skew.Abs().Round(time.Second))
+	all := []string{skewed(d.o.At, d.o.Clock)}
+	if !d.rules.AcceptSharedCA {
+		all = append(all, d.o.FrontProxy.open())
 	}
-	switch {
-	case state == nil && d.rules.NewLedger:
-	case state == nil && bound > 0:
-		add("the cluster has %d bindings of owner %s, and Vault no state: is it the right Vault, mount and prefix? (--new-ledger)", bound, d.inv.Owner)
-	case state == nil && d.o.Generation > 0:
-		add("owner %s has been applied to this cluster (generation %d), and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)",
-			d.inv.Owner, d.o.Generation)
-	case state == nil:
-	case state.ClusterUID != d.o.ClusterView.UID && !d.rules.MoveToThisCluster:
-		add("owner %s belongs to another cluster (its kube-system has UID %s, this one's %s): every credential would be replaced (--move-to-this-cluster)",
-			d.inv.Owner, state.ClusterUID, d.o.ClusterView.UID)
-	case state.ClusterUID == d.o.ClusterView.UID && state.Generation < d.o.Generation && !d.rules.AcceptRollback:
-		add("Vault's state is of generation %d, and the last run wrote %d: was Vault restored from a backup? (--accept-rollback)",
-			state.Generation, d.o.Generation)
-	}
+	all = append(all, misplaced(d.inv.Owner, d.o, len(d.ours)+len(d.planted), d.rules))
 	if d.rules.Drift && !d.sameInventory {
-		add("this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
+		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
-	return r
+	return slices.DeleteFunc(all, func(why string) bool { return why == "" })
+}
+
+// skewed says why the time here cannot be relied on, or "". there is the API server's, zero if it did not tell.
+func skewed(here, there time.Time) string {
+	if there.IsZero() {
+		return "the API server does not say what time it is, and ends and renewals hang on the time (is there a proxy that takes the Date header out?)"
+	}
+	if skew := here.Sub(there); skew.Abs() > maxClockSkew {
+		return fmt.Sprintf("the clock here and the API server's are %s apart, and ends and renewals hang on the time (set the clock)", skew.Abs().Round(time.Second))
+	}
+	return ""
+}
+
+// misplaced says why cluster and Vault do not belong together, or not to this owner, of whom the cluster has so many
+// bindings, or "".
+func misplaced(owner string, o Observed, bound int, r Rules) string {
+	switch state := o.State; {
+	case state == nil && r.NewLedger:
+	case state == nil && bound > 0:
+		return fmt.Sprintf("the cluster has %d bindings of owner %s, and Vault no state: is it the right Vault, mount and prefix? (--new-ledger)", bound, owner)
+	case state == nil && o.Generation > 0:
+		return fmt.Sprintf("owner %s has been applied to this cluster (generation %d), and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)",
+			owner, o.Generation)
+	case state == nil:
+	case state.ClusterUID != o.ClusterView.UID && !r.MoveToThisCluster:
+		return fmt.Sprintf("owner %s belongs to another cluster (its kube-system has UID %s, this one's %s): every credential would be replaced (--move-to-this-cluster)",
+			owner, state.ClusterUID, o.ClusterView.UID)
+	case state.ClusterUID == o.ClusterView.UID && state.Generation < o.Generation && !r.AcceptRollback:
+		return fmt.Sprintf("Vault's state is of generation %d, and the last run wrote %d: was Vault restored from a backup? (--accept-rollback)",
+			state.Generation, o.Generation)
+	}
+	return ""
 }
 
 // guard looks at a plan that nothing was held in and returns what must be held, with a message for each guard, or nil.

@@ -36,6 +36,9 @@ func (d *differ) notes() {
 		}
 		d.grantsEnd(Note{User: u.Name}, u.ClusterRoles, u.Namespaces)
 		d.superseded(u)
+		if why := d.o.FrontProxy.impersonates(u.Name); why != "" && d.stays[u.Name] {
+			d.note(Note{User: u.Name, Kind: FrontProxyName, Message: why}) // a new one they do not get
+		}
 	}
 	for _, g := range d.inv.Groups {
 		d.grantsEnd(Note{Group: g.Name}, g.ClusterRoles, g.Namespaces)

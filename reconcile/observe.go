@@ -23,6 +23,8 @@ type ClusterView struct {
 	Clock      time.Time // the API server's, when it answered; zero: it did not tell
 	Generation int64     // of the state that a run last wrote to the lock; 0: none
 	Leased     bool      // the owner's Lease exists, whoever holds it
+
+	FrontProxy FrontProxy // whom the API server lets speak for others
 }
 
 // Request is a CertificateSigningRequest in flight. Anyone who may create one can put our labels on it: it is shown,

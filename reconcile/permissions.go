@@ -91,6 +91,10 @@ func (p Plan) storeNeeds() StoreNeeds {
 	return n
 }
 
+// AuthenticationConfigMap is where API servers publish, in kube-system, which CAs they trust for clients and for front
+// proxies.
+const AuthenticationConfigMap = "extension-apiserver-authentication"
+
 // LockName is the name of an owner's Lease, the lock that lets one run at a time write.
 func LockName(owner string) string { return "certsync-" + owner }
 
@@ -126,6 +130,7 @@ func ReadPermissions(owner, lock string) []Permission {
 		{Verb: "list", Group: RBACGroup, Resource: "clusterroles"},
 		{Verb: "list", Group: "certificates.k8s.io", Resource: "certificatesigningrequests"},
 		{Verb: "list", Resource: "namespaces"},
+		{Verb: "get", Resource: "configmaps", Namespace: "kube-system", Name: AuthenticationConfigMap},
 		leasePermission(owner, lock, "get"),
 	}
 }
@@ -140,7 +145,11 @@ func WritePermissions(owner, lock string, roles []string, issuing []Permission) 
 		}
 	}
 	for _, role := range roles {
-		all = append(all, Permission{Verb: "bind", Group: RBACGroup, Resource: "clusterroles", Name: role})
+		all = append(all, bindPermission(role))
 	}
 	return append(append(all, issuing...), leasePermission(owner, lock, "update"), EventPermission(lock))
+}
+
+func bindPermission(role string) Permission {
+	return Permission{Verb: "bind", Group: RBACGroup, Resource: "clusterroles", Name: role}
 }

@@ -113,6 +113,7 @@ const (
 	TooShort           NoteKind = "too-short"
 	RenewBeforeTooLong NoteKind = "renew-before-too-long"
 	RequestDenied      NoteKind = "request-denied"
+	FrontProxyName     NoteKind = "front-proxy-name"
 )
 
 // Note is something that a reader of the plan should know.

@@ -155,4 +155,5 @@ type StoreNeeds struct {
 	Credential []string // users/<user> is written, older versions destroyed
 	Delete     []string // users/<user> is deleted
 	Purge      []string // ledger/<user> is deleted
+	Read       []string // ledger/<user> and the metadata of users/<user> are read, the folders listed, the state read
 }

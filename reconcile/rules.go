@@ -30,6 +30,8 @@ type Rules struct {
 	NewLedger bool
 	// AcceptRollback takes a state that is older than the one that a run last wrote.
 	AcceptRollback bool
+	// AcceptSharedCA gives out certificates with which anybody can be whoever they like, see FrontProxy.
+	AcceptSharedCA bool
 
 	// MaxRemovals is how much may be taken away at once; the zero Limit is 25%.
 	MaxRemovals Limit

@@ -184,7 +184,8 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.state, observed, observed.ClusterView, observed.StoreView,
 		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, Grant{}, Request{},
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
-		Identity{}, Permission{}, StoreNeeds{}, CertificateRequest{User: "alice"}, Issued{Chain: []byte(record.Certificates[0].Certificate)},
+		Identity{}, Permission{}, StoreNeeds{}, FrontProxy{CAs: []byte(leafPEM(w.ca))}, CertificateRequest{User: "alice"}, Issued{Chain: []byte(record.Certificates[0].Certificate)},
+		Check{}, LockView{Taken: Locked{}}, StoreHealth{}, PreflightReport{Checks: []Check{{}}}, Preflight{Inventory: inv},
 		Refused{}, Rules{}, UnknownName{}, Denial{}, Locked{}, Limit{}, *x, Apply{Cluster: w, Store: w, Access: w, StoreAccess: w, Executor: x},
 	}
 	ca := authority{w.ca, w.caKey, w.now}

@@ -35,6 +35,7 @@ type world struct {
 	ca       *x509.Certificate
 
 	generation   int64 // what the lock says
+	frontProxy   FrontProxy
 	skew         time.Duration
 	lose         context.CancelCauseFunc // takes the lock away
 	state        *State
@@ -117,7 +118,7 @@ func (w *world) ObserveCluster(_ context.Context, _ string) (ClusterView, error)
 		return ClusterView{}, err
 	}
 	v := ClusterView{UID: "cluster-1", Endpoint: w.endpoint, ClusterRoles: w.roles, Namespaces: w.spaces, Requests: w.requests,
-		Clock: w.now.Add(w.skew), Generation: w.generation}
+		Clock: w.now.Add(w.skew), Generation: w.generation, FrontProxy: w.frontProxy}
 	for _, b := range w.bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)
 		v.Bindings = append(v.Bindings, b)

@@ -27,9 +27,15 @@ type capability struct {
 // A token that may not ask (the default policy lets it, but a token need not have that) is taken for one that may do
 // everything: the question only spares a run that would stop half-way, and every write still reports its own denial.
 func (s *Store) MissingCapabilities(ctx context.Context, needs reconcile.StoreNeeds) ([]string, error) {
+	missing, _, err := s.Lacks(ctx, needs)
+	return missing, err
+}
+
+// Lacks is MissingCapabilities for who wants to know whether the token may ask.
+func (s *Store) Lacks(ctx context.Context, needs reconcile.StoreNeeds) (sentences []string, mayAsk bool, err error) {
 	all, err := s.needed(needs)
 	if err != nil {
-		return nil, fmt.Errorf("asking Vault what the token may do: %w", err)
+		return nil, false, fmt.Errorf("asking Vault what the token may do: %w", err)
 	}
 	chunks := slices.Collect(slices.Chunk(all, capabilityPaths))
 	missing := make([][]string, len(chunks))
@@ -38,27 +44,34 @@ func (s *Store) MissingCapabilities(ctx context.Context, needs reconcile.StoreNe
 		return err
 	})
 	if r, denied := refused(err, http.StatusForbidden); denied && !r.says(invalidToken) {
-		return nil, nil
+		return nil, false, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("asking Vault what the token may do: %w", err)
+		return nil, false, fmt.Errorf("asking Vault what the token may do: %w", err)
 	}
-	sentences := slices.Concat(missing...)
+	sentences = slices.Concat(missing...)
 	if more := len(sentences) - missingShown; more > 0 {
 		sentences = append(sentences[:missingShown], fmt.Sprintf("and %d more", more))
 	}
-	return sentences, nil
+	return sentences, true, nil
 }
 
 // needed lists each path once. Vault calls the first write to a path "create" and every other one "update"; what is
 // there can change until we write, so both are needed.
 func (s *Store) needed(needs reconcile.StoreNeeds) ([]capability, error) {
 	all := []capability{{s.tree.data(stateEntry), []string{"create", "update"}}}
-	seen := map[string]bool{}
+	at := map[string]int{all[0].path: 0}
 	add := func(path string, needs ...string) {
-		if !seen[path] {
-			seen[path] = true
-			all = append(all, capability{path, needs})
+		i, seen := at[path]
+		if !seen {
+			i = len(all)
+			at[path] = i
+			all = append(all, capability{path: path})
+		}
+		for _, n := range needs {
+			if !slices.Contains(all[i].needs, n) {
+				all[i].needs = append(all[i].needs, n)
+			}
 		}
 	}
 	for _, group := range []struct {
@@ -84,6 +97,24 @@ func (s *Store) needed(needs reconcile.StoreNeeds) ([]capability, error) {
 				add(s.tree.metadata(entry), "delete")
 			}
 		}
+	}
+	if len(needs.Read) > 0 {
+		add(s.tree.data(stateEntry), "read")
+		for _, folder := range []string{ledgerFolder, usersFolder} {
+			add(s.tree.metadata(folder)+"/", "list")
+		}
+	}
+	for _, user := range needs.Read {
+		record, err := of(ledgerFolder, user)
+		if err != nil {
+			return nil, err
+		}
+		credential, err := of(usersFolder, user)
+		if err != nil {
+			return nil, err
+		}
+		add(s.tree.data(record), "read")
+		add(s.tree.metadata(credential), "read")
 	}
 	return all, nil
 }

@@ -32,6 +32,13 @@ func TestMissingCapabilities(t *testing.T) {
 			`"create" and "update" on secret/data/certsync/prod-eu/ledger/carol`,
 			`"delete" on secret/metadata/certsync/prod-eu/ledger/carol`,
 		}},
+		"nothing, and to be read": {reconcile.StoreNeeds{Record: []string{"alice"}, Read: []string{"alice"}}, func(string) []string { return []string{"deny"} }, []string{
+			`"create" and "update" and "read" on secret/data/certsync/prod-eu/state`,
+			`"create" and "update" and "read" on secret/data/certsync/prod-eu/ledger/alice`,
+			`"list" on secret/metadata/certsync/prod-eu/ledger/`,
+			`"list" on secret/metadata/certsync/prod-eu/users/`,
+			`"read" on secret/metadata/certsync/prod-eu/users/alice`,
+		}},
 		"who may update only": {reconcile.StoreNeeds{}, func(string) []string { return []string{"read", "update"} }, []string{
 			`"create" on secret/data/certsync/prod-eu/state`,
 		}},

@@ -51,17 +51,25 @@ type serverFlags struct {
 // connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
 // program.leave is for when the store is not needed any more.
 func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
-	cluster, err := kube.Connect(kube.Options{
-		Kubeconfig: f.Kubeconfig, Context: f.Context, LockNamespace: f.LockNamespace, UserAgent: userAgent(),
-	})
+	cluster, err := f.kubernetes()
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := vaultstore.Open(ctx, vaultstore.Options{
+	store, err := f.vault(ctx, owner, concurrency)
+	return cluster, store, err
+}
+
+func (f serverFlags) kubernetes() (*kube.Cluster, error) {
+	return kube.Connect(kube.Options{
+		Kubeconfig: f.Kubeconfig, Context: f.Context, LockNamespace: f.LockNamespace, UserAgent: userAgent(),
+	})
+}
+
+func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (*vaultstore.Store, error) {
+	return vaultstore.Open(ctx, vaultstore.Options{
 		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, Concurrency: concurrency, UserAgent: userAgent(),
 		Login: f.login(),
 	})
-	return cluster, store, err
 }
 
 // lastStep is shorter in tests in which an interruption stands for the end of the process.

@@ -149,7 +149,7 @@ func TestReaderGone(t *testing.T) {
 
 // TestReaderGoneFromPlan: who closes a plan's stdout ends the process, and leaves no token in Vault.
 func TestReaderGoneFromPlan(t *testing.T) {
-	for _, command := range []string{"plan", "status"} {
+	for _, command := range []string{"plan", "status", "preflight"} {
 		vault := &loginVault{}
 		server := httptest.NewServer(vault)
 		t.Cleanup(server.Close)

@@ -21,6 +21,12 @@ type ruleFlags struct {
 	MoveToThisCluster bool       `help:"Let an owner whose last run was on another cluster be applied to this one; every credential is made anew."`
 	NewLedger         bool       `help:"Begin without a state in Vault, although the cluster has been certsync's before."`
 	AcceptRollback    bool       `help:"Take a state that is older than the one that was last written, as after Vault was restored from a backup."`
+	sharedCAFlags
+}
+
+// sharedCAFlags lift what would else be refused for as long as the cluster is as it is.
+type sharedCAFlags struct {
+	AcceptSharedCA bool `name:"accept-shared-ca" help:"Give out certificates although the cluster's CA is its front proxy's too, so that anybody who has one can be whoever they like."`
 }
 
 // adoption is the value of --adopt.
@@ -42,7 +48,7 @@ func (f ruleFlags) rules(self reconcile.Identity) reconcile.Rules {
 	r := reconcile.Rules{
 		MaxRemovals: f.MaxRemovals, Protect: f.Protect, Policy: f.Policy, Drift: f.Drift, Self: self.Name,
 		Reinstate: f.Reinstate, Retry: f.Retry, AllowEmpty: f.AllowEmpty, MoveToThisCluster: f.MoveToThisCluster,
-		NewLedger: f.NewLedger, AcceptRollback: f.AcceptRollback,
+		NewLedger: f.NewLedger, AcceptRollback: f.AcceptRollback, AcceptSharedCA: f.AcceptSharedCA,
 	}
 	for _, a := range f.Adopt {
 		r.Adopt = append(r.Adopt, string(a))

@@ -43,6 +43,15 @@ const (
 	leasesPath = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases"
 )
 
+// described are the resources that the cluster says it has.
+var described = map[string]string{
+	"/apis/certificates.k8s.io/v1":       "certificatesigningrequests",
+	"/apis/rbac.authorization.k8s.io/v1": "clusterrolebindings",
+	"/apis/coordination.k8s.io/v1":       "leases",
+	"/apis/authentication.k8s.io/v1":     "selfsubjectreviews",
+	"/apis/authorization.k8s.io/v1":      "selfsubjectaccessreviews",
+}
+
 func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case r.URL.Query().Get("watch") != "":
@@ -61,8 +70,14 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 		list(w, "certificates.k8s.io/v1", "CertificateSigningRequestList")
 	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, leasesPath+"/"):
 		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such lease"}`)
+	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication":
+		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such configmap"}`)
 	case strings.HasPrefix(r.URL.Path, leasesPath):
 		storeLease(w, r)
+	case r.URL.Path == "/version":
+		answer(w, http.StatusOK, `{"gitVersion":"v1.36.3"}`)
+	case described[r.URL.Path] != "":
+		answer(w, http.StatusOK, `{"kind":"APIResourceList","apiVersion":"v1","resources":[{"name":"`+described[r.URL.Path]+`"}]}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):
 		answer(w, http.StatusCreated, `{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"certsync"}}}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
@@ -127,6 +142,8 @@ func answerAsVault(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusForbidden, `{"errors":["permission denied","invalid token"]}`)
 	case path == "auth/token/lookup-self":
 		answer(w, http.StatusOK, `{"data":{}}`)
+	case path == "sys/health":
+		answer(w, http.StatusOK, `{"initialized":true,"sealed":false,"standby":false,"version":"1.21.4"}`)
 	case path == "sys/internal/ui/mounts/secret":
 		answer(w, http.StatusOK, `{"data":{"path":"secret/","type":"kv","options":{"version":"2"}}}`)
 	case path == "sys/capabilities-self":

@@ -44,8 +44,9 @@ var (
 	csrs                = &kind{certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"), "certificatesigningrequests", false}
 	events              = &kind{corev1.SchemeGroupVersion.WithKind("Event"), "events", true}
 	leases              = &kind{coordinationv1.SchemeGroupVersion.WithKind("Lease"), "leases", true}
+	configMaps          = &kind{corev1.SchemeGroupVersion.WithKind("ConfigMap"), "configmaps", true}
 
-	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, namespaces, csrs, leases, events}
+	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, namespaces, csrs, leases, events, configMaps}
 )
 
 type objectKey struct {

@@ -50,6 +50,10 @@ type Options struct {
 	// ForeignSigner signs with a CA that the API server does not trust, as on some hand-built
 	// clusters: certificates are issued, and refused with 401.
 	ForeignSigner bool
+	// SharedCA has one CA sign for clients and for front proxies, which may have any name: whoever has a certificate can
+	// be whoever they like. It has a certificate for each, as after it was renewed: with the very same for both, recent API
+	// servers do not start.
+	SharedCA bool
 	// VaultInMemory is faster, and a restart of Vault begins with an empty one and a new root token.
 	VaultInMemory bool
 }

@@ -31,7 +31,14 @@ func (s *Servers) etcdArgs() []string {
 
 func (s *Servers) apiServerArgs() []string {
 	_, port, _ := net.SplitHostPort(s.ports.apiServer)
-	return []string{
+	frontProxy := []string{
+		"--requestheader-client-ca-file=" + s.pki.path("front-proxy-ca.crt"),
+		"--requestheader-allowed-names=front-proxy-client",
+	}
+	if s.options.SharedCA {
+		frontProxy = []string{"--requestheader-client-ca-file=" + s.pki.path("cluster-ca-renewed.crt")}
+	}
+	return append(frontProxy, []string{
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
 		"--secure-port=" + port,
@@ -50,8 +57,6 @@ func (s *Servers) apiServerArgs() []string {
 		"--api-audiences=" + issuer,
 		"--service-account-key-file=" + s.pki.path("service-account.pub"),
 		"--service-account-signing-key-file=" + s.pki.path("service-account.key"),
-		"--requestheader-client-ca-file=" + s.pki.path("front-proxy-ca.crt"),
-		"--requestheader-allowed-names=front-proxy-client",
 		"--requestheader-username-headers=X-Remote-User",
 		"--requestheader-group-headers=X-Remote-Group",
 		"--requestheader-extra-headers-prefix=X-Remote-Extra-",
@@ -61,7 +66,7 @@ func (s *Servers) apiServerArgs() []string {
 		"--shutdown-watch-termination-grace-period=1s",
 		"--audit-policy-file=" + s.path("audit-policy.yaml"),
 		"--audit-log-path=" + s.KubeAuditLog,
-	}
+	}...)
 }
 
 // controllers are those that a cluster without nodes needs.

@@ -53,6 +53,9 @@ func newPKI(dir string) (*pki, error) {
 			return nil, fmt.Errorf("creating %s: %w", a.name, err)
 		}
 	}
+	if err := p.renew(p.cluster, "cluster-ca-renewed"); err != nil {
+		return nil, fmt.Errorf("renewing the cluster's CA: %w", err)
+	}
 	leaves := []struct {
 		by      *authority
 		name    string
@@ -99,6 +102,21 @@ func (p *pki) newAuthority(name string) (*authority, error) {
 	}
 	a := &authority{cert: cert, key: key, certPEM: encode("CERTIFICATE", der)}
 	return a, p.write(name, a.certPEM, keyPEM)
+}
+
+// renew writes another certificate of the same CA, with the same key.
+func (p *pki) renew(a *authority, name string) error {
+	template := *a.cert
+	template.SerialNumber = newTemplate(pkix.Name{}).SerialNumber
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, a.key.Public(), a.key)
+	if err != nil {
+		return err
+	}
+	keyPEM, err := privatePEM(a.key)
+	if err != nil {
+		return err
+	}
+	return p.write(name, encode("CERTIFICATE", der), keyPEM)
 }
 
 // issue makes a certificate that serves as client and, on loopback, as server.

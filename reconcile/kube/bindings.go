@@ -27,15 +27,19 @@ func (c *Cluster) Bindings() *Bindings { return &Bindings{c} }
 
 // CreateBinding creates b with its labels. A name that is taken is ErrPrecondition.
 func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
-	var o runtime.Object = toClusterRoleBinding(b)
-	if b.Kind == reconcile.RoleBinding {
-		o = toRoleBinding(b)
-	}
-	made, err := w.send(ctx, w.request("POST", b).Body(o))
+	made, err := w.send(ctx, w.creation(b))
 	if err != nil {
 		return reconcile.Binding{}, w.failed("creating "+b.Object(), b, err)
 	}
 	return *made, nil
+}
+
+func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
+	var o runtime.Object = toClusterRoleBinding(b)
+	if b.Kind == reconcile.RoleBinding {
+		o = toRoleBinding(b)
+	}
+	return w.request("POST", b).Body(o)
 }
 
 // updateTries bounds how often somebody who keeps touching a binding can make certsync start over.

@@ -72,10 +72,10 @@ func (c *Cluster) csrs() certificatesv1.CertificateSigningRequestInterface {
 	return c.client.CertificatesV1().CertificateSigningRequests()
 }
 
-// endpoint is how certsync itself reaches the cluster, as far as users can reach it so too: the address that a pod has of
+// Endpoint is how certsync itself reaches the cluster, as far as users can reach it so too: the address that a pod has of
 // the API server leads nobody there from outside. The CA is read anew each time: the file of a pod's service account
 // changes with the cluster's CA.
-func (c *Cluster) endpoint() (reconcile.Endpoint, error) {
+func (c *Cluster) Endpoint() (reconcile.Endpoint, error) {
 	ca := c.config.CAData
 	if len(ca) == 0 && c.config.CAFile != "" {
 		var err error

@@ -72,7 +72,7 @@ func TestConnectFollowsTheKubeconfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := c.endpoint()
+			got, err := c.Endpoint()
 			if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
 				t.Errorf("endpoint: error %v, diff %s", err, diff)
 			}
@@ -164,7 +164,7 @@ func TestEndpointInAPod(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := c.endpoint()
+	got, err := c.Endpoint()
 	if diff := cmp.Diff(reconcile.Endpoint{CA: testCA}, got); diff != "" || err != nil {
 		t.Errorf("error %v, diff %s", err, diff)
 	}

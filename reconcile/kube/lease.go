@@ -71,19 +71,24 @@ func (c *Cluster) generation(ctx context.Context, owner string) (n int64, leased
 	if err != nil || lease == nil {
 		return 0, false, err
 	}
+	n, err = c.generationOf(owner, lease)
+	return n, true, err
+}
+
+func (c *Cluster) generationOf(owner string, lease *coordinationv1.Lease) (int64, error) {
 	text, there := lease.Annotations[GenerationAnnotation]
 	if !there {
-		return 0, true, nil
+		return 0, nil
 	}
 	// No sign, and room for a long life: whoever may write to the Lease must not make it overflow.
 	parsed, err := strconv.ParseUint(text, 10, 62)
 	if err != nil {
-		return 0, true, reconcile.WithHint(
+		return 0, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.leaseName(owner), GenerationAnnotation, short(text)),
 			fmt.Sprintf("certsync did not write that; find out who did, then set it to the generation in the owner's state in Vault: "+
 				"kubectl annotate --overwrite lease -n %s %s %s=N", c.lockNamespace, reconcile.LockName(owner), GenerationAnnotation))
 	}
-	return int64(parsed), true, nil
+	return int64(parsed), nil
 }
 
 func holderOf(lease *coordinationv1.Lease) string {

@@ -28,12 +28,12 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		wide, limited []reconcile.Binding
 	)
 	start := time.Now()
-	err := inParallel(ctx, 7,
-		func(context.Context) (err error) { v.Endpoint, err = c.endpoint(); return err },
+	err := inParallel(ctx, 8,
+		func(context.Context) (err error) { v.Endpoint, err = c.Endpoint(); return err },
 		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
 		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
-		func(ctx context.Context) (err error) { v.ClusterRoles, err = c.clusterRoles(ctx); return err },
-		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.namespaces(ctx); return err },
+		func(ctx context.Context) (err error) { v.ClusterRoles, err = c.ClusterRoles(ctx); return err },
+		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.Namespaces(ctx); return err },
 		func(ctx context.Context) (err error) {
 			v.Requests, v.MoreRequests, err = c.requests(ctx, owner)
 			return err
@@ -42,6 +42,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 			v.Generation, v.Leased, err = c.generation(ctx, owner)
 			return err
 		},
+		func(ctx context.Context) (err error) { v.FrontProxy, err = c.FrontProxy(ctx); return err },
 	)
 	if err != nil {
 		return reconcile.ClusterView{}, err
@@ -74,7 +75,8 @@ func (c *Cluster) roleBindings(ctx context.Context) ([]reconcile.Binding, error)
 	return all, nil
 }
 
-func (c *Cluster) clusterRoles(ctx context.Context) (map[string]bool, error) {
+// ClusterRoles has the names of those that exist.
+func (c *Cluster) ClusterRoles(ctx context.Context) (map[string]bool, error) {
 	all := map[string]bool{}
 	err := list(ctx, c.meta.Resource(clusterRoles).List, metav1.ListOptions{}, func(r *metav1.PartialObjectMetadata) {
 		all[r.Name] = true
@@ -85,9 +87,9 @@ func (c *Cluster) clusterRoles(ctx context.Context) (map[string]bool, error) {
 	return all, nil
 }
 
-// namespaces also returns the UID of kube-system, which tells clusters apart: every cluster has that namespace, it
-// cannot be deleted, and a cluster made anew has another.
-func (c *Cluster) namespaces(ctx context.Context) (all map[string]bool, uid string, err error) {
+// Namespaces has the names of those that exist; false for one that is terminating. It also returns the UID of kube-system,
+// which tells clusters apart: every cluster has that namespace, it cannot be deleted, and a cluster made anew has another.
+func (c *Cluster) Namespaces(ctx context.Context) (all map[string]bool, uid string, err error) {
 	all = map[string]bool{}
 	err = list(ctx, c.meta.Resource(namespaces).List, metav1.ListOptions{}, func(n *metav1.PartialObjectMetadata) {
 		all[n.Name] = n.DeletionTimestamp == nil

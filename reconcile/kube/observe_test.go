@@ -19,6 +19,7 @@ import (
 const (
 	rbacPath       = "/apis/rbac.authorization.k8s.io/v1"
 	namespacesPath = "/api/v1/namespaces"
+	frontProxyPath = namespacesPath + "/kube-system/configmaps/extension-apiserver-authentication"
 )
 
 type object = map[string]any
@@ -39,6 +40,7 @@ func observable(t *testing.T) *apiServer {
 	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList")
 	s.routes["GET "+csrPath] = paged("certificates.k8s.io/v1 CertificateSigningRequestList")
 	s.routes["GET "+leasesPath+"/certsync-prod-eu"] = fails(apierrors.NewNotFound(leaseResource, "certsync-prod-eu"))
+	s.routes["GET "+frontProxyPath] = fails(apierrors.NewNotFound(resource("", "configmaps"), reconcile.AuthenticationConfigMap))
 	return s
 }
 
@@ -99,7 +101,7 @@ func TestObserveClusterReadsPages(t *testing.T) {
 	if len(pages) != 3 || pages[0].query.Get("limit") != "500" || pages[2].query.Get("continue") != "1000" {
 		t.Errorf("pages were %v", pages)
 	}
-	if n := len(s.called("")); n != 8 {
+	if n := len(s.called("")); n != 9 {
 		t.Errorf("%d requests in all", n)
 	}
 }
@@ -158,9 +160,9 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 	}{
 		"rights are missing: all are named": {map[string]http.HandlerFunc{
 			rbacPath + "/rolebindings": forbidden("rolebindings"), namespacesPath: forbidden("namespaces"),
-			leasesPath + "/certsync-prod-eu": forbidden("leases"),
+			leasesPath + "/certsync-prod-eu": forbidden("leases"), frontProxyPath: forbidden("configmaps"),
 		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `,
-			`reading Lease kube-system/certsync-prod-eu: `}, "the README lists the rights"},
+			`reading Lease kube-system/certsync-prod-eu: `, `reading ConfigMap kube-system/extension-apiserver-authentication: `}, "the README lists the rights"},
 		"the identity is not accepted": {map[string]http.HandlerFunc{
 			namespacesPath: fails(apierrors.NewUnauthorized("Unauthorized")),
 		}, []string{"listing namespaces: the cluster does not accept this identity: "}, "kubectl auth whoami"},

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
+)
+
+type preflightCmd struct {
+	inventoryFlags
+	serverFlags
+	sharedCAFlags
+	issuerFlags
+	Issue  bool   `help:"Have one certificate issued, which lives 10 minutes under a name that nobody has, and log in with it. This is all that preflight ever writes: a CertificateSigningRequest, which it deletes again."`
+	Output string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
+}
+
+// Help is shown below the flags.
+func (preflightCmd) Help() string {
+	return `Checks everything that apply will need, in Kubernetes and in Vault, and says how to mend what fails. It changes nothing, and without --issue it writes nothing: where only a write can tell, it asks for a dry run. Run it as the identity, and with the flags, that apply will have.
+
+  certsync preflight
+  certsync preflight --issue
+  certsync preflight -o json | jq '.checks[] | select(.result == "failed")'
+
+Exit codes: 0 nothing failed; 1 something did; 80 usage; 130 interrupted.`
+}
+
+// Validate is called by kong after parsing.
+func (c preflightCmd) Validate() error {
+	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate())
+}
+
+// Run makes the checks and shows them.
+func (c preflightCmd) Run(ctx context.Context, p program) error {
+	inv, err := c.load()
+	if err != nil {
+		return err
+	}
+	report := c.check(ctx, p, inv)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // what was not checked any more is nobody's fault
+	}
+	if err := c.print(p, report); err != nil {
+		return err
+	}
+	if !report.OK() {
+		return status(exitError)
+	}
+	return nil
+}
+
+// check makes the checks. What keeps one server from being asked does not keep the other.
+func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) reconcile.PreflightReport {
+	check := &reconcile.Preflight{
+		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
+		Issue: c.Issue, RunID: newRunID(), Now: time.Now,
+	}
+	cluster, err := c.kubernetes()
+	if check.ClusterErr = err; err == nil {
+		check.Cluster = cluster
+	}
+	store, err := c.vault(ctx, inv.Owner, 0)
+	if check.StoreErr = err; err == nil {
+		defer p.leave(ctx, store)
+		check.Store = store
+	}
+	ca, err := c.readCA()
+	check.CAErr = err
+	check.CA, _ = ca.(*reconcile.CAIssuer)
+	stop := func() {}
+	defer func() { stop() }()
+	check.OpenIssuer = func(self reconcile.Identity) (issuer reconcile.Issuer) {
+		stop()
+		progress := &progress{out: p.stderr}
+		issuer, stop = c.openIssuer(ca, cluster, kube.IssuerOptions{
+			Owner: inv.Owner, RunID: check.RunID, Identity: self, Announce: progress.askFor, StopAsking: ctx.Done(),
+		}, 1)
+		return issuer
+	}
+	return check.Do(ctx)
+}
+
+func (c preflightCmd) print(p program, report reconcile.PreflightReport) error {
+	if c.Output == "json" {
+		text, err := json.Marshal(report)
+		if err != nil {
+			return err
+		}
+		return writeAll(p.stdout, append(text, '\n'))
+	}
+	return writeAll(p.stdout, preflightText(report, paletteFor(p.stdout)))
+}
