@@ -14,7 +14,9 @@ type kubeRequest struct {
 	Verb       string
 	RequestURI string
 	User       struct{ Username string }
-	ObjectRef  struct{ Resource, Subresource, Name string }
+	ObjectRef  struct{ APIGroup, Resource, Subresource, Namespace, Name string }
+
+	ResponseStatus struct{ Code int }
 }
 
 // kubeRequests returns what this fixture's identity has asked of the API server since the byte offset from.

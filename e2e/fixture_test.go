@@ -140,7 +140,7 @@ func (f *fixture) must(code int, args ...string) result {
 func (f *fixture) write(text string) {
 	f.Helper()
 	text = "apiVersion: certsync.dev/v1\nkind: Inventory\nowner: OWNER\n" + text
-	cluster := fmt.Sprintf("{server: %q, certificateAuthorityData: %s}", f.servers.KubeURL, base64.StdEncoding.EncodeToString(f.servers.CACert))
+	cluster := fmt.Sprintf("{name: e2e, server: %q, certificateAuthorityData: %s}", f.servers.KubeURL, base64.StdEncoding.EncodeToString(f.servers.CACert))
 	text = strings.NewReplacer("OWNER", f.owner, "CLUSTER", cluster).Replace(text)
 	if err := os.WriteFile(filepath.Join(f.dir, "users.yaml"), []byte(text), 0o600); err != nil {
 		f.Fatal(err)

@@ -96,28 +96,27 @@ func newPlanter(f *fixture) *planter {
 
 // plant creates a request for user with the planter's own key.
 func (p *planter) plant(ctx context.Context, meta metav1.ObjectMeta, user string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		p.Error(err)
-		return
-	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: user}}, key)
-	if err != nil {
-		p.Error(err)
-		return
-	}
 	meta.Labels = p.labels
-	made, err := p.client.CertificatesV1().CertificateSigningRequests().Create(ctx, &certificatesv1.CertificateSigningRequest{
+	made, err := p.client.CertificatesV1().CertificateSigningRequests().Create(ctx, request(p, meta, user), metav1.CreateOptions{})
+	if err == nil {
+		p.planted = append(p.planted, made.UID)
+	} else if ctx.Err() == nil {
+		p.Error(err)
+	}
+}
+
+// request is one for a client certificate with a key that nobody has.
+func request(t testing.TB, meta metav1.ObjectMeta, user string) *certificatesv1.CertificateSigningRequest {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(t, err)
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: user}}, key)
+	check(t, err)
+	return &certificatesv1.CertificateSigningRequest{
 		ObjectMeta: meta,
 		Spec: certificatesv1.CertificateSigningRequestSpec{
 			Request:    pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}),
 			SignerName: certificatesv1.KubeAPIServerClientSignerName, Usages: []certificatesv1.KeyUsage{certificatesv1.UsageClientAuth, certificatesv1.UsageDigitalSignature},
 		},
-	}, metav1.CreateOptions{})
-	if err == nil {
-		p.planted = append(p.planted, made.UID)
-	} else if ctx.Err() == nil {
-		p.Error(err)
 	}
 }
 

@@ -168,7 +168,7 @@ func (f *fixture) converges() {
 	f.accounted()
 }
 
-func check(t *testing.T, err error) {
+func check(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Error(err)

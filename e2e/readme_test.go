@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/hashicorp/vault/api"
 
 	"github.com/certsync/certsync/inventory"
 )
@@ -58,7 +56,7 @@ func TestReadmeInventory(t *testing.T) {
 func TestReadmeFlags(t *testing.T) {
 	flags := regexp.MustCompile(`--[a-z][a-z-]+[a-z]`)
 	var there []string
-	for _, command := range []string{"validate", "plan", "apply", "status", "preflight", "export"} {
+	for _, command := range []string{"validate", "plan", "apply", "status", "preflight", "export", "manifests"} {
 		out, err := exec.Command(certsync, command, "--help").Output()
 		if err != nil {
 			t.Fatal(err)
@@ -187,29 +185,11 @@ func sameEveryTime(text string) string {
 }
 
 // testBinary is this test's own executable, which is a vault CLI under the name vault: see vaultCLI.
-func testBinary(t *testing.T) string {
+func testBinary(t testing.TB) string {
 	t.Helper()
 	path, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return path
-}
-
-// vaultCLI is `vault kv get -field=NAME PATH`, for machines without the vault CLI.
-func vaultCLI(args []string) error {
-	if len(args) != 4 || args[0] != "kv" || args[1] != "get" {
-		return fmt.Errorf("usage: vault kv get -field=NAME PATH")
-	}
-	client, err := api.NewClient(nil) // from the environment
-	if err != nil {
-		return err
-	}
-	mount, path, _ := strings.Cut(args[3], "/")
-	secret, err := client.KVv2(mount).Get(context.Background(), path)
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Println(secret.Data[strings.TrimPrefix(args[2], "-field=")])
-	return err
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,6 +41,20 @@ func (s secrets) add(whose, text string) {
 	}
 }
 
+// otherKey is nobody's. What a key has in common with it is how keys of that kind begin, and so do public ones, in any
+// certificate.
+var otherKey = sync.OnceValue(func() []byte {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+})
+
 // addKey keeps a private key, also as kubeconfigs hold it. What stands in the certificate as well is no secret: a key's
 // PEM has the public key in it.
 func (s secrets) addKey(whose string, key, certificate []byte) {
@@ -47,6 +62,7 @@ func (s secrets) addKey(whose string, key, certificate []byte) {
 	for _, encode := range []func([]byte) string{func(b []byte) string { return string(b) }, base64.StdEncoding.EncodeToString} {
 		private.add(whose, encode(key))
 		public.add(whose, encode(certificate))
+		public.add(whose, encode(otherKey()))
 	}
 	for text := range private {
 		if _, ok := public[text]; !ok {

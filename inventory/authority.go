@@ -102,6 +102,7 @@ func (v value) open(name string) (data []byte, fault string) {
 	if err != nil {
 		return nil, "cannot be read: " + cause(err)
 	}
+	v.opened[clean] = data
 	return data, ""
 }
 

@@ -5,7 +5,11 @@
 // certificate, in a path of Vault and in the name of a Kubernetes object.
 package inventory
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
 // What the first two lines of every inventory say.
 const (
@@ -63,4 +67,23 @@ type User struct {
 type Grant struct {
 	ClusterRole string
 	Until       time.Time // the instant at which the grant ends, in UTC; zero: no end
+}
+
+// ClusterRoles lists every ClusterRole that is granted anywhere, each once, sorted; those whose time has passed too.
+func (inv *Inventory) ClusterRoles() []string {
+	named := map[string]bool{}
+	add := func(cluster []Grant, namespaces map[string][]Grant) {
+		for _, grants := range append(slices.Collect(maps.Values(namespaces)), cluster) {
+			for _, g := range grants {
+				named[g.ClusterRole] = true
+			}
+		}
+	}
+	for _, g := range inv.Groups {
+		add(g.ClusterRoles, g.Namespaces)
+	}
+	for _, u := range inv.Users {
+		add(u.ClusterRoles, u.Namespaces)
+	}
+	return slices.Sorted(maps.Keys(named))
 }

@@ -15,19 +15,32 @@ const maxSize = 8 << 20
 // Load reads the inventory at path. Files that it names are opened in its folder and never outside of it, not by a link
 // either. What is wrong with the inventory comes as Problems.
 func Load(path string) (*Inventory, error) {
+	inv, _, err := LoadFiles(path)
+	return inv, err
+}
+
+// LoadFiles is Load, and also returns what has to lie in another folder for Load to read the same inventory there: the
+// inventory itself under the last part of its path, and the files that it names under their paths in the folder.
+func LoadFiles(path string) (*Inventory, map[string][]byte, error) {
 	if path == "-" {
-		return nil, errors.New("loading inventory: standard input is not supported: name a file")
+		return nil, nil, errors.New("loading inventory: standard input is not supported: name a file")
 	}
 	data, err := read(path)
 	if err != nil {
-		return nil, fmt.Errorf("loading inventory: %w", err)
+		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
 	folder, err := os.OpenRoot(filepath.Dir(path))
 	if err != nil {
-		return nil, fmt.Errorf("loading inventory: %w", err)
+		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
 	defer folder.Close()
-	return Parse(path, data, folder.FS())
+	files := map[string][]byte{}
+	inv, err := parse(path, data, folder.FS(), files)
+	if err != nil {
+		return nil, nil, err
+	}
+	files[filepath.Base(path)] = data
+	return inv, files, nil
 }
 
 func read(path string) ([]byte, error) {
@@ -49,7 +62,11 @@ func read(path string) ([]byte, error) {
 // Parse reads an inventory from data. Name stands before every problem; files is the folder in which files that the
 // inventory names are looked up, nil if there is none. Every error is of type Problems.
 func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
-	d := &decoder{file: name, files: files, suggestions: maxSuggestions}
+	return parse(name, data, files, map[string][]byte{})
+}
+
+func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*Inventory, error) {
+	d := &decoder{file: name, files: files, opened: opened, suggestions: maxSuggestions}
 	var inv *Inventory
 	if root, ok := d.document(data); ok {
 		inv = d.inventory(root)

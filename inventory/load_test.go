@@ -128,3 +128,40 @@ func TestLoadFails(t *testing.T) {
 		})
 	}
 }
+
+// TestLoadFilesCanBeLoadedElsewhere: what LoadFiles returns is all that Load needs in another folder.
+func TestLoadFilesCanBeLoadedElsewhere(t *testing.T) {
+	inside := folder(t, "./pki//ca.crt")
+	write(t, filepath.Join(inside, "pki/ca.crt"), string(certificate(t)))
+	want, files, err := LoadFiles(filepath.Join(inside, "users.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) != 2 || files["users.yaml"] == nil || files["pki/ca.crt"] == nil {
+		t.Errorf("%d files", len(files))
+	}
+	elsewhere := t.TempDir()
+	for path, data := range files {
+		write(t, filepath.Join(elsewhere, path), string(data))
+	}
+	got, err := Load(filepath.Join(elsewhere, "users.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" || want.Digest() != got.Digest() {
+		t.Error(diff)
+	}
+}
+
+// TestClusterRoles has each once, wherever it is granted and whether its time has passed or not.
+func TestClusterRoles(t *testing.T) {
+	inv, err := Parse("users.yaml", []byte(header+`groups: [{name: devs, clusterRoles: [view, d], namespaces: {a: [edit], b: [edit, c]}}]
+users: [{name: bob, clusterRoles: [{name: b, until: 2001-01-01}], namespaces: {a: [view, a]}}]
+`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "c", "d", "edit", "view"}, inv.ClusterRoles()); diff != "" {
+		t.Error(diff)
+	}
+}

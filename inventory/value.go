@@ -13,7 +13,8 @@ import (
 // decoder is what the parts of one run share.
 type decoder struct {
 	file        string
-	files       fs.FS // may be nil
+	files       fs.FS             // may be nil
+	opened      map[string][]byte // what was read from files, by its path there
 	problems    Problems
 	suggestions int // how many more may be looked for
 }

@@ -108,9 +108,12 @@ type Grant struct {
 // request, and all subjects of a binding; etcd limits an object's size.
 const MaxSubjects = 1000
 
+// BindingPrefix begins the names of all bindings of an owner, and of no other's.
+func BindingPrefix(owner string) string { return "certsync:" + owner + ":" }
+
 // BindingName is the name of the binding that makes g true.
 func BindingName(owner string, g Grant) string {
-	name := "certsync:" + owner + ":" + string(g.For) + ":" + g.Subject + ":" + g.Role
+	name := BindingPrefix(owner) + string(g.For) + ":" + g.Subject + ":" + g.Role
 	if g.Part > 1 {
 		name += "#" + strconv.Itoa(g.Part)
 	}
@@ -120,7 +123,7 @@ func BindingName(owner string, g Grant) string {
 // ParseBindingName is the inverse of BindingName: it reports false for every name that BindingName would not give for
 // this owner.
 func ParseBindingName(owner, namespace, name string) (Grant, bool) {
-	rest, ok := strings.CutPrefix(name, "certsync:"+owner+":")
+	rest, ok := strings.CutPrefix(name, BindingPrefix(owner))
 	if !ok {
 		return Grant{}, false
 	}

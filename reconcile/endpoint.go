@@ -53,6 +53,10 @@ func (e Endpoint) complete() error {
 		fmt.Sprintf("set %s in the inventory", strings.Join(keys, " and ")))
 }
 
+// CompleteInAPod is an error, with a hint, for an inventory that lacks what certsync's own connection does not tell in a
+// pod.
+func CompleteInAPod(c inventory.Cluster) error { return endpoint(c, Endpoint{}).complete() }
+
 // ref is what the ledger says about kubeconfigs made for e.
 func (e Endpoint) ref() KubeconfigRef {
 	sum := sha256.Sum256(e.CA)

@@ -43,6 +43,7 @@ func (d *differ) notes() {
 	for _, g := range d.inv.Groups {
 		d.grantsEnd(Note{Group: g.Name}, g.ClusterRoles, g.Namespaces)
 	}
+	d.ownNamespaces()
 	d.requests()
 }
 

@@ -114,6 +114,7 @@ const (
 	RenewBeforeTooLong NoteKind = "renew-before-too-long"
 	RequestDenied      NoteKind = "request-denied"
 	FrontProxyName     NoteKind = "front-proxy-name"
+	OwnNamespace       NoteKind = "own-namespace"
 )
 
 // Note is something that a reader of the plan should know.

@@ -44,6 +44,10 @@ type Rules struct {
 	Drift bool
 	// Policy keeps kinds of steps from running.
 	Policy Policy
+
+	// Namespace is where certsync runs unattended, and LockNamespace where its Lease is: grants there are noted. "": none
+	// is.
+	Namespace, LockNamespace string
 }
 
 // Policy says what a run may do. Steps that it may not are held, and neither refuse a run nor fail it.

@@ -12,6 +12,8 @@ import (
 const (
 	// capabilityPaths is how many paths go into one question. Vault walks its policies once for each.
 	capabilityPaths = 500
+	// capabilitiesSelf is where a token asks what it may do.
+	capabilitiesSelf = "sys/capabilities-self"
 	// missingShown is how many sentences somebody reads.
 	missingShown = 10
 )
@@ -125,8 +127,7 @@ func (s *Store) missing(ctx context.Context, chunk []capability) ([]string, erro
 	for i, c := range chunk {
 		paths[i] = c.path
 	}
-	const path = "sys/capabilities-self"
-	secret, err := s.write(ctx, path, map[string]any{"paths": paths}, allow(path, "update"))
+	secret, err := s.write(ctx, capabilitiesSelf, map[string]any{"paths": paths}, allow(capabilitiesSelf, "update"))
 	if err != nil {
 		return nil, err
 	}

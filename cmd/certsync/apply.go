@@ -91,7 +91,7 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 			events.send(e)
 		}
 	}
-	rules := c.rules(self)
+	rules := c.rules(self, c.LockNamespace)
 	rules.Expect = string(c.Expect)
 	shown := false
 	apply := &reconcile.Apply{

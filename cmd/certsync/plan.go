@@ -58,7 +58,7 @@ func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) 
 	if err != nil {
 		return reconcile.Plan{}, err
 	}
-	return reconcile.MakePlan(ctx, inv, cluster, store, c.rules(self), time.Now)
+	return reconcile.MakePlan(ctx, inv, cluster, store, c.rules(self, c.LockNamespace), time.Now)
 }
 
 // show prints a plan on stdout.

@@ -13,6 +13,7 @@ type ruleFlags struct {
 	Protect     []string         `placeholder:"NAME" help:"Refuse to take anything from this user, as from the one who runs certsync. Repeatable."`
 	Policy      reconcile.Policy `enum:"sync,upsert-only,create-only" default:"sync" placeholder:"sync|upsert-only|create-only" help:"create-only issues and binds; upsert-only also renews, reissues and adds subjects; the rest is shown as held (default: ${default})."`
 	Drift       bool             `help:"Correct drift only: refuse an inventory other than the one that was applied last."`
+	Namespace   string           `default:"certsync" placeholder:"NAME" help:"Where certsync's own job runs, see certsync manifests: who else gets something there is noted (default: ${default})."`
 
 	Reinstate         []string   `placeholder:"NAME" help:"Who was removed and comes back is the same person, who may still hold certificates from before. Repeatable."`
 	Retry             []string   `placeholder:"NAME" help:"Ask again for this user's certificate, which was denied. Repeatable."`
@@ -43,9 +44,10 @@ func (a *adoption) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// rules are what the flags say, for a run by self.
-func (f ruleFlags) rules(self reconcile.Identity) reconcile.Rules {
+// rules are what the flags say, for a run by self whose lock is in the namespace lock.
+func (f ruleFlags) rules(self reconcile.Identity, lock string) reconcile.Rules {
 	r := reconcile.Rules{
+		Namespace: f.Namespace, LockNamespace: lock,
 		MaxRemovals: f.MaxRemovals, Protect: f.Protect, Policy: f.Policy, Drift: f.Drift, Self: self.Name,
 		Reinstate: f.Reinstate, Retry: f.Retry, AllowEmpty: f.AllowEmpty, MoveToThisCluster: f.MoveToThisCluster,
 		NewLedger: f.NewLedger, AcceptRollback: f.AcceptRollback, AcceptSharedCA: f.AcceptSharedCA,

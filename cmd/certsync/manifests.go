@@ -1,0 +1,232 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/yaml"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
+)
+
+type manifestsCmd struct {
+	inventoryFlags
+	Namespace     string       `default:"certsync" placeholder:"NAME" help:"Namespace of the job, for this owner alone (default: ${default})."`
+	LockNamespace string       `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
+	Image         string       `placeholder:"IMAGE" help:"The container image (default: certsync:VERSION)."`
+	Schedule      cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"When the job runs (default: ${default})."`
+	VaultMount    string       `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
+	VaultPrefix   string       `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+	VaultAddr     serverURL    `placeholder:"URL" help:"Where the job finds Vault. Needed without --vault."`
+	VaultCA       string       `name:"vault-ca" placeholder:"FILE" help:"Vault's CA, also a public one: there is none in the image. Needed with an https URL."`
+	VaultSpace    string       `name:"vault-namespace" placeholder:"NAME" help:"Namespace of Vault Enterprise, for the job."`
+	VaultAuth     string       `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Where Vault's kubernetes auth method is mounted (default: ${default})."`
+	VaultAudience string       `default:"vault" placeholder:"NAME" help:"Whom the account's token for Vault is made for (default: ${default})."`
+	Vault         bool         `help:"Print what to set up in Vault instead, as a shell script."`
+	UsersAccessor string       `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: one policy for all users, by their alias at the auth method with this accessor, instead of one for each."`
+}
+
+// Help is shown below the flags.
+func (manifestsCmd) Help() string {
+	return `Prints what certsync needs to correct drift by itself, and nothing that it does not: for Kubernetes as YAML, for Vault as a script. It asks neither of them. Read it before you apply it.
+
+  certsync manifests --vault > vault.sh
+  certsync manifests --vault-addr https://vault --vault-ca ca.crt > job.yaml
+  kubectl apply --server-side -f job.yaml
+
+Exit codes: 0 done; 1 an error; 80 usage.`
+}
+
+// cronSchedule is the value of --schedule. What the numbers in it may be is the API server's to say.
+type cronSchedule string
+
+var cronForm = regexp.MustCompile(`^(@[a-z]+|[0-9A-Za-z*?/,-]+( +[0-9A-Za-z*?/,-]+){4})$`)
+
+// UnmarshalText refuses what is no schedule of a CronJob.
+func (s *cronSchedule) UnmarshalText(text []byte) error {
+	if !cronForm.Match(text) {
+		return errors.New("five fields are wanted, such as \"*/30 * * * *\", or @hourly and the like")
+	}
+	*s = cronSchedule(text)
+	return nil
+}
+
+// serverURL is the value of --vault-addr.
+type serverURL string
+
+// UnmarshalText refuses what Vault cannot be at. It does not repeat what may hold a password.
+func (s *serverURL) UnmarshalText(text []byte) error {
+	u, err := url.Parse(string(text))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return errors.New("a URL is wanted, such as https://vault.example.com:8200, without user and password")
+	}
+	*s = serverURL(text)
+	return nil
+}
+
+// Validate is called by kong after parsing.
+func (c manifestsCmd) Validate() error {
+	switch {
+	case c.Vault && (c.VaultAddr != "" || c.VaultCA != ""):
+		return errors.New("--vault: with it, --vault-addr and --vault-ca do nothing: the script finds Vault as the vault CLI does")
+	case !c.Vault && c.VaultAddr == "":
+		return errors.New("--vault-addr: the address at which the job finds Vault is wanted")
+	case strings.HasPrefix(string(c.VaultAddr), "https:") && c.VaultCA == "":
+		return errors.New("--vault-ca: the certificate of the CA that signed Vault's is wanted: there is none in the image")
+	case !c.Vault && c.UsersAccessor != "":
+		return errors.New("--vault-users-accessor: without --vault it does nothing")
+	case c.VaultAudience == "":
+		return errors.New("--vault-audience: without one, any token of the account would do")
+	}
+	return nil
+}
+
+// Run prints the manifests.
+func (c manifestsCmd) Run(p program) error {
+	inv, files, err := inventory.LoadFiles(c.File)
+	if err != nil {
+		return c.notLoaded(err)
+	}
+	deployment := c.deployment(inv, files)
+	// Both sides, whichever is wanted: what is refused for one of them is not deployed to the other.
+	if err := deployment.Validate(); err != nil {
+		return err
+	}
+	script, err := c.vaultScript(inv)
+	if err != nil {
+		return err
+	}
+	if c.Vault {
+		return writeAll(p.stdout, script)
+	}
+	if err := reconcile.CompleteInAPod(inv.Cluster); err != nil {
+		return err
+	}
+	if deployment.VaultCA, err = readCertificates(c.VaultCA); err != nil {
+		return err
+	}
+	objects, err := deployment.Objects()
+	if err != nil {
+		return err
+	}
+	text, err := c.text(inv.Owner, objects)
+	if err != nil {
+		return err
+	}
+	return writeAll(p.stdout, text)
+}
+
+func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]byte) kube.Deployment {
+	return kube.Deployment{
+		Owner: inv.Owner, ClusterRoles: inv.ClusterRoles(),
+		Namespace: c.Namespace, LockNamespace: c.LockNamespace,
+		Image: cmp.Or(c.Image, "certsync:"+imageTag(versionName())), Schedule: string(c.Schedule),
+		Environment: c.environment(inv.Owner),
+		Files:       files, VaultAudience: c.VaultAudience,
+	}
+}
+
+// environment is all that the job is told beyond its command line.
+func (c manifestsCmd) environment(owner string) map[string]string {
+	flag := func(name string) string { return envPrefix + "_" + name }
+	env := map[string]string{
+		flag("FILE"):             path.Join(kube.InventoryFolder, filepath.Base(c.File)),
+		flag("NAMESPACE"):        c.Namespace,
+		flag("LOCK_NAMESPACE"):   c.LockNamespace,
+		flag("VAULT_MOUNT"):      c.VaultMount,
+		flag("VAULT_PREFIX"):     c.VaultPrefix,
+		flag("VAULT_AUTH"):       "kubernetes",
+		flag("VAULT_AUTH_MOUNT"): c.VaultAuth,
+		flag("VAULT_ROLE"):       roleName(owner),
+		flag("VAULT_TOKEN_FILE"): kube.VaultTokenFile,
+		"VAULT_ADDR":             string(c.VaultAddr),
+	}
+	if c.VaultSpace != "" {
+		env["VAULT_NAMESPACE"] = c.VaultSpace
+	}
+	if c.VaultCA != "" {
+		env["VAULT_CACERT"] = kube.VaultCAFile
+	}
+	return env
+}
+
+// imageTag makes a tag of a version: v0.0.0-2026+dirty and (devel) are none.
+func imageTag(version string) string {
+	tag := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._", r) {
+			return r
+		}
+		return '-'
+	}, version)
+	return strings.Trim(tag[:min(len(tag), 128)], "-.")
+}
+
+// notLoaded adds a hint as for every command.
+func (c manifestsCmd) notLoaded(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return reconcile.WithHint(err, "name the inventory with -f FILE")
+	}
+	return err
+}
+
+// warning comes first in all that manifests prints.
+func (c manifestsCmd) warning() string {
+	return fmt.Sprintf(`# Whoever may approve for the signer kubernetes.io/kube-apiserver-client is as good as cluster-admin: such a certificate can
+# carry almost any name and group. The service account certsync in namespace %[1]s may, and so may whoever can create pods,
+# exec into them or make tokens in namespace %[1]s: give nobody anything there who is not an administrator of the cluster.
+`, c.Namespace)
+}
+
+// text is the objects as YAML documents. What only the API server sets is not in them.
+func (c manifestsCmd) text(owner string, objects []runtime.Object) ([]byte, error) {
+	var b bytes.Buffer
+	b.WriteString(c.warning())
+	fmt.Fprintf(&b, "#\n# Made by certsync manifests for owner %s. A changed inventory makes a ConfigMap of another name; the old ones can be\n"+
+		"# deleted. The names of namespaces are in policies and roles too: change them with certsync manifests, not here.\n", owner)
+	for _, object := range objects {
+		text, err := json.Marshal(object)
+		if err != nil {
+			return nil, err
+		}
+		var fields map[string]any
+		if err := json.Unmarshal(text, &fields); err != nil {
+			return nil, err
+		}
+		delete(fields, "status")
+		prune(fields)
+		document, err := yaml.Marshal(fields)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteString("---\n")
+		b.Write(document)
+	}
+	return b.Bytes(), nil
+}
+
+// prune takes out what Go's types have and nobody set: a creationTimestamp that is null, and metadata or a spec with nothing
+// in it.
+func prune(fields map[string]any) {
+	for name, value := range fields {
+		inner, isMap := value.(map[string]any)
+		if isMap {
+			prune(inner)
+		}
+		empty := isMap && len(inner) == 0 && (name == "metadata" || name == "spec")
+		if empty || name == "creationTimestamp" && value == nil {
+			delete(fields, name)
+		}
+	}
+}

@@ -1,0 +1,198 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+const inCluster = "../../examples/in-cluster"
+
+// TestManifestExamples: the examples are what manifests prints, which is the same every time. -update writes them.
+func TestManifestExamples(t *testing.T) {
+	for name, args := range map[string][]string{
+		"certsync.yaml": {"--vault-addr=https://vault.example.com:8200", "--vault-ca=" + filepath.Join(inCluster, "vault-ca.crt"), "--image=registry.example.com/certsync:v1.0.0"},
+		"vault.sh":      {"--vault", "--vault-users-accessor=auth_oidc_1a2b3c4d"},
+	} {
+		args = append([]string{"manifests", "-f", filepath.Join(inCluster, "users.yaml")}, args...)
+		first := within(t, t.Context(), args...)
+		if first.code != 0 {
+			t.Fatal(first.stderr)
+		}
+		if again := within(t, t.Context(), args...); again.stdout != first.stdout {
+			t.Errorf("%s is another the second time", name)
+		}
+		golden(t, filepath.Join(inCluster, name), first.stdout)
+	}
+}
+
+// documents decodes each document of a file as the API server's type, in which every field has to be known.
+func documents(t *testing.T, text string) []runtime.Object {
+	t.Helper()
+	decoder := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict).UniversalDeserializer()
+	var all []runtime.Object
+	for _, document := range strings.Split(text, "\n---\n")[1:] {
+		object, _, err := decoder.Decode([]byte(document), nil, nil)
+		if err != nil {
+			t.Fatalf("%v: %s", err, document)
+		}
+		all = append(all, object)
+	}
+	return all
+}
+
+// TestManifestsAreKubernetes: each document is an object of Kubernetes', without a field that it does not know and without
+// what only the API server sets.
+func TestManifestsAreKubernetes(t *testing.T) {
+	text, err := os.ReadFile("testdata/manifests/stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(string(text), "# Whoever may approve") {
+		t.Error("the warning does not come first")
+	}
+	for _, noise := range []string{"creationTimestamp", "\nstatus:", "null", "{}"} {
+		if strings.Contains(string(text), noise) {
+			t.Errorf("%s is in it", noise)
+		}
+	}
+	objects := documents(t, string(text))
+	if _, ok := objects[0].(*corev1.Namespace); !ok || len(objects) < 15 {
+		t.Errorf("%d objects, of which the first is a %T", len(objects), objects[0])
+	}
+}
+
+// TestJobFindsItsInventory: the files of the ConfigMap, where the job mounts them, are the inventory that the job is told
+// to read, with the same digest as here.
+func TestJobFindsItsInventory(t *testing.T) {
+	want, err := inventory.Load("testdata/manifests/users.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile("testdata/manifests/stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files *corev1.ConfigMap
+	var job *batchv1.CronJob
+	for _, o := range documents(t, string(text)) {
+		switch o := o.(type) {
+		case *corev1.ConfigMap:
+			files = o
+		case *batchv1.CronJob:
+			job = o
+		}
+	}
+	pod, root := job.Spec.JobTemplate.Spec.Template.Spec, t.TempDir()
+	for i, volume := range pod.Volumes {
+		for _, source := range volume.Projected.Sources {
+			if source.ConfigMap == nil || source.ConfigMap.Name != files.Name {
+				continue
+			}
+			for _, item := range source.ConfigMap.Items {
+				path := filepath.Join(root, pod.Containers[0].VolumeMounts[i].MountPath, item.Path)
+				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(path, []byte(files.Data[item.Key]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	env := map[string]string{}
+	for _, e := range pod.Containers[0].Env {
+		env[e.Name] = e.Value
+	}
+	got, err := inventory.Load(filepath.Join(root, env["CERTSYNC_FILE"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Digest() != want.Digest() {
+		t.Error("the job reads another inventory")
+	}
+	if _, err := os.Stat(filepath.Join(root, env["VAULT_CACERT"])); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestJobIsUnderstood: the job's command line and every variable that it gets are apply's.
+func TestJobIsUnderstood(t *testing.T) {
+	text, err := os.ReadFile("testdata/manifests/stdout")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range documents(t, string(text)) {
+		job, ok := o.(*batchv1.CronJob)
+		if !ok {
+			continue
+		}
+		container := job.Spec.JobTemplate.Spec.Template.Spec.Containers[0]
+		var c cli
+		parser, err := kong.New(&c, kong.DefaultEnvars(envPrefix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := map[string]bool{}
+		for _, f := range parser.Model.Children {
+			for _, flag := range f.Flags {
+				known[flag.Envs[0]] = known[flag.Envs[0]] || f.Name == "apply"
+			}
+		}
+		for _, e := range container.Env {
+			if strings.HasPrefix(e.Name, envPrefix) && !known[e.Name] {
+				t.Errorf("apply has no flag for %s", e.Name)
+			}
+			t.Setenv(e.Name, e.Value)
+		}
+		if _, err := parser.Parse(container.Args); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"apply", "--yes", "--drift", "--hold"}, container.Args); diff != "" || c.Apply.File != "/etc/certsync/inventory/users.yaml" {
+			t.Errorf("%q, %s", c.Apply.File, diff)
+		}
+		return
+	}
+	t.Error("there is no CronJob")
+}
+
+// TestVaultScriptIsShell: sh takes the script, and the warning comes first in it.
+func TestVaultScriptIsShell(t *testing.T) {
+	for _, name := range []string{"manifests-vault", "manifests-vault-accessor"} {
+		path := filepath.Join("testdata", name, "stdout")
+		if out, err := exec.Command("sh", "-n", path).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v: %s", name, err, out)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(text), "#!/bin/sh\n# Whoever may approve") {
+			t.Errorf("%s: the warning does not come first", name)
+		}
+	}
+}
+
+func TestImageTag(t *testing.T) {
+	for version, want := range map[string]string{
+		"v1.2.3": "v1.2.3", "(devel)": "devel", "v0.0.0-20260102030405-abcdef012345+dirty": "v0.0.0-20260102030405-abcdef012345-dirty",
+	} {
+		if got := imageTag(version); got != want {
+			t.Errorf("%s: %s", version, got)
+		}
+	}
+}

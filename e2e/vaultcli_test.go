@@ -1,0 +1,52 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+)
+
+// vaultCLI is as much of the vault CLI as the README and certsync's scripts use, for machines without it:
+//
+//	vault kv get -field=NAME PATH
+//	vault policy write NAME -
+//	vault write PATH -
+//
+// The last two read standard input.
+func vaultCLI(args []string) error {
+	client, err := api.NewClient(nil) // from the environment
+	if err != nil {
+		return err
+	}
+	switch {
+	case len(args) == 4 && slices.Equal(args[:2], []string{"kv", "get"}):
+		mount, path, _ := strings.Cut(args[3], "/")
+		secret, err := client.KVv2(mount).Get(context.Background(), path)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Println(secret.Data[strings.TrimPrefix(args[2], "-field=")])
+		return err
+	case len(args) == 4 && slices.Equal(args[:2], []string{"policy", "write"}) && args[3] == "-":
+		rules, err := io.ReadAll(os.Stdin)
+		if err != nil {
+			return err
+		}
+		return client.Sys().PutPolicy(args[2], string(rules))
+	case len(args) == 3 && args[0] == "write" && args[2] == "-":
+		var data map[string]any
+		if err := json.NewDecoder(os.Stdin).Decode(&data); err != nil {
+			return err
+		}
+		_, err := client.Logical().Write(args[1], data)
+		return err
+	}
+	return errors.New("usage: vault kv get -field=NAME PATH, vault policy write NAME -, vault write PATH -")
+}

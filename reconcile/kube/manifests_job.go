@@ -1,0 +1,109 @@
+package kube
+
+import (
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	quantity "k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// jobContainer is what the job's only container is called.
+const jobContainer = "certsync"
+
+// jobArguments are the job's whole command line: what else it needs comes by its environment.
+var jobArguments = []string{"apply", "--yes", "--drift", "--hold"}
+
+const (
+	// jobDeadline ends a job that hangs, and with it the wait of those that come after.
+	jobDeadline = time.Hour
+	// lateStart is how late a job may begin: later ones would only meet the next.
+	lateStart = 5 * time.Minute
+	// afterLastStep is what a run gets, when the last steps have ended, to tell how it went, free the lock and revoke its
+	// token.
+	afterLastStep = 40 * time.Second
+)
+
+// exits that trying again does not help: a refusal, which waits for people, and a command line that is none.
+var finalExits = []int32{3, 80}
+
+func (d Deployment) cronJob(files *corev1.ConfigMap) *batchv1.CronJob {
+	late, kept, failed := int64(lateStart/time.Second), int32(1), int32(3)
+	return &batchv1.CronJob{
+		TypeMeta: kind(batchv1.SchemeGroupVersion, "CronJob"), ObjectMeta: d.meta("", d.Namespace),
+		Spec: batchv1.CronJobSpec{
+			Schedule:                   d.Schedule,
+			ConcurrencyPolicy:          batchv1.ForbidConcurrent,
+			StartingDeadlineSeconds:    &late,
+			SuccessfulJobsHistoryLimit: &kept,
+			FailedJobsHistoryLimit:     &failed,
+			JobTemplate:                batchv1.JobTemplateSpec{Spec: d.job(files)},
+		},
+	}
+}
+
+func (d Deployment) job(files *corev1.ConfigMap) batchv1.JobSpec {
+	deadline, again, container := int64(jobDeadline/time.Second), int32(1), jobContainer
+	return batchv1.JobSpec{
+		ActiveDeadlineSeconds: &deadline,
+		BackoffLimit:          &again,
+		PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{
+			{
+				Action: batchv1.PodFailurePolicyActionFailJob,
+				OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
+					ContainerName: &container, Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: finalExits,
+				},
+			},
+			{ // a node that was drained is no failure of the run's
+				Action: batchv1.PodFailurePolicyActionIgnore,
+				OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{
+					{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue},
+				},
+			},
+		}},
+		Template: corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: d.labels()}, Spec: d.pod(files)},
+	}
+}
+
+func (d Deployment) pod(files *corev1.ConfigMap) corev1.PodSpec {
+	yes, no, nobody := true, false, int64(65532)
+	grace := int64((reconcile.LastStep + afterLastStep) / time.Second)
+	volumes, mounts := d.mounts(files)
+	return corev1.PodSpec{
+		ServiceAccountName:            ApplyAccount,
+		AutomountServiceAccountToken:  &no,
+		EnableServiceLinks:            &no,
+		RestartPolicy:                 corev1.RestartPolicyNever,
+		TerminationGracePeriodSeconds: &grace,
+		SecurityContext: &corev1.PodSecurityContext{
+			RunAsNonRoot: &yes, RunAsUser: &nobody, RunAsGroup: &nobody,
+			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+		},
+		Volumes: volumes,
+		Containers: []corev1.Container{{
+			Name:         jobContainer,
+			Image:        d.Image,
+			Args:         jobArguments,
+			Env:          d.variables(),
+			VolumeMounts: mounts,
+			Resources: corev1.ResourceRequirements{
+				Requests: corev1.ResourceList{corev1.ResourceCPU: quantity.MustParse("50m"), corev1.ResourceMemory: quantity.MustParse("64Mi")},
+				// Making an RSA key takes a core for a moment.
+				Limits: corev1.ResourceList{corev1.ResourceCPU: quantity.MustParse("1"), corev1.ResourceMemory: quantity.MustParse("512Mi")},
+			},
+			SecurityContext: everyRestriction(),
+		}},
+	}
+}
+
+// everyRestriction is the pod security standard "restricted", and a file system that nobody writes to.
+func everyRestriction() *corev1.SecurityContext {
+	yes, no := true, false
+	return &corev1.SecurityContext{
+		ReadOnlyRootFilesystem: &yes, AllowPrivilegeEscalation: &no,
+		Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
+	}
+}

@@ -1,0 +1,74 @@
+package reconcile
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What somebody can do who may write in a namespace of certsync's own.
+const (
+	runsHere = "whoever may create pods, exec into them or make tokens there is certsync itself, and as good as cluster-admin"
+	lockHere = "whoever may write Leases there can keep certsync from running, or take the lock away from a run"
+	anywhere = "in each namespace, so that of certsync's own job and its lock too: "
+)
+
+// everybody are groups of Kubernetes' own that anybody is in.
+var everybody = map[string]bool{"system:authenticated": true, "system:unauthenticated": true}
+
+// ownNamespaces notes who gets something where certsync itself runs, and where its lock is.
+func (d *differ) ownNamespaces() {
+	if d.rules.Namespace == "" {
+		return
+	}
+	for g := range d.wanted {
+		danger := d.danger(g)
+		if danger == "" {
+			continue
+		}
+		n := Note{Kind: OwnNamespace, User: g.Subject}
+		if g.For == ForGroup {
+			n.User, n.Group = "", g.Subject
+		}
+		where := "cluster-wide"
+		if g.Namespace != "" {
+			where = fmt.Sprintf("in namespace %q", g.Namespace)
+		}
+		n.Message = fmt.Sprintf("is to have ClusterRole %q %s: %s", g.Role, where, danger)
+		d.note(n)
+	}
+	for _, b := range d.o.Bindings {
+		if subject := stranger(b); subject != "" && b.Namespace == d.rules.Namespace {
+			if ownership, _ := Classify(d.inv.Owner, b); ownership != Ours {
+				d.note(Note{Kind: OwnNamespace, Object: b.Object(), Message: fmt.Sprintf(
+					"gives %s %s, and is not certsync's: %s", subject, granted(b), runsHere)})
+			}
+		}
+	}
+}
+
+// danger says what a grant may let its subjects do to certsync itself. What a role of the cluster's own making allows is
+// not known here, so any is named in these namespaces; elsewhere only those that may write in all of them, by the names
+// that Kubernetes gives them. Who is cluster-admin needs no detour.
+func (d *differ) danger(g Grant) string {
+	switch {
+	case g.Namespace == d.rules.Namespace:
+		return runsHere
+	case g.Namespace == d.rules.LockNamespace:
+		return lockHere
+	case g.Namespace == "" && (g.Role == "edit" || g.Role == "admin"):
+		return anywhere + runsHere
+	}
+	return ""
+}
+
+// stranger names the first subject of a binding who is a person or a group of people, or "".
+func stranger(b Binding) string {
+	for _, s := range b.Subjects {
+		s = authorized(s)
+		system := strings.HasPrefix(s.Name, "system:") && !everybody[s.Name]
+		if s.APIGroup == RBACGroup && (s.Kind == "User" || s.Kind == "Group") && !system {
+			return fmt.Sprintf("%s %q", s.Kind, s.Name)
+		}
+	}
+	return ""
+}
