@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -185,5 +186,22 @@ func TestEventsAreClean(t *testing.T) {
 	}
 	if !shown {
 		t.Errorf("the cause is in none of: %v", told)
+	}
+}
+
+// TestReportOfAnInterruption: a run that was interrupted is reported on as well.
+func TestReportOfAnInterruption(t *testing.T) {
+	cluster, ca := newCluster(t)
+	dir := t.TempDir()
+	copyFolder(t, "testdata/plan", dir, map[string]string{"$CLUSTER": cluster, "$CA": ca})
+	t.Setenv("KUBECONFIG", filepath.Join(dir, "kubeconfig"))
+	t.Setenv("VAULT_ADDR", newVault(t))
+	t.Setenv("VAULT_TOKEN", "token")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r := within(t, ctx, "apply", "--yes", "-f", filepath.Join(dir, "users.yaml"), "--report", filepath.Join(dir, "report.json"))
+	text, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	if err != nil || r.code != exitInterrupted || !strings.Contains(string(text), `"exitCode":130,"error":"interrupted",`) {
+		t.Errorf("exit %d, %v: %s\n%s", r.code, err, text, r.stderr)
 	}
 }
