@@ -202,6 +202,8 @@ func (d *deployed) story() {
 		d.Errorf("plan finds something to do: %q", p.steps())
 	}
 	d.must(0, "status")
+	d.as(applyAccount)
+	d.must(0, "preflight", "--issue")
 }
 
 // intrude puts somebody into a binding of each kind.

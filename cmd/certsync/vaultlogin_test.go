@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -48,7 +49,7 @@ func TestLoginFlags(t *testing.T) {
 		"a secret ID on a command line": {[]string{"--vault-auth=approle", "--vault-role-id=r", "--vault-secret-id=hush"}, "", `unknown flag --vault-secret-id, did you mean "--vault-secret-id-file"?`},
 	} {
 		for command, flags := range commands(t) {
-			if !strings.Contains(strings.Join(flags, " "), "vault-auth") {
+			if !slices.Contains(flags, "vault-auth") {
 				continue
 			}
 			t.Run(command+" "+name, func(t *testing.T) {
