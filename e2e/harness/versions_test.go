@@ -82,7 +82,9 @@ type modfile struct {
 		Path, Version string
 		Indirect      bool
 	}
-	Replace []struct{ Old, New struct{ Path, Version string } }
+	Replace []struct {
+		Old, New struct{ Path, Version string }
+	}
 }
 
 // TestModfiles: the servers of each version differ in Kubernetes and in what that needs, and in nothing else.
