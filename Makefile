@@ -37,7 +37,7 @@ fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how
 soak: ## the tests many times over, with hundreds of faults instead of dozens (CERTSYNC_SOAK); ROUNDS says how many (5); K8S=1.34.4: once, those of e2e, against that Kubernetes
 	@echo "soak: compiling; the first time the servers of a Kubernetes version take about eight minutes, later seconds"
 	for round in $$(seq $(or $(ROUNDS),$(if $(K8S),1,5))); do \
-		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 60m $(if $(K8S),./e2e/...,./...) || exit 1; \
+		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 120m $(if $(K8S),./e2e/...,./...) || exit 1; \
 	done
 
 bench: ## users a second against a bare program, requests a user, a plan over 5,000 users

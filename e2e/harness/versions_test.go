@@ -50,12 +50,13 @@ func TestChosenKubernetes(t *testing.T) {
 	}
 }
 
-// TestREADMEs: what the READMEs say about versions is about those that there are, each once.
+// TestREADMEs: what the READMEs say about versions is about those that there are, each once, and the table says of each
+// what was run, when, at which commit, and how it went.
 func TestREADMEs(t *testing.T) {
 	all := versions(t)
 	slices.Sort(all)
 	for _, test := range []struct{ path, after, row string }{
-		{"README.md", "\n## Versions\n", `(?m)^\| (1\.\d+\.\d+) \|`},
+		{"README.md", "\n## Versions\n", `(?m)^\| (1\.\d+\.\d+) \| [^|]{10,} \| \d{4}-\d\d-\d\d, [0-9a-f]{7,} \| [^|]{4,} \|$`},
 		{"e2e/servers/README.md", "", `Kubernetes v(1\.\d+\.\d+)`},
 	} {
 		text, err := os.ReadFile(filepath.Join("..", "..", test.path))
