@@ -184,7 +184,7 @@ func TestOnlyApproveIsMissing(t *testing.T) {
 		`{apiGroups: [certificates.k8s.io], resources: [certificatesigningrequests/approval], verbs: [update]},` +
 		`{apiGroups: [rbac.authorization.k8s.io], resources: ["*"], verbs: ["*"]},` +
 		`{apiGroups: [coordination.k8s.io], resources: [leases], verbs: [get, create, update]},` +
-		`{apiGroups: [""], resources: [namespaces], verbs: [get, list]}]}`)
+		`{apiGroups: [""], resources: [namespaces, configmaps], verbs: [get, list]}]}`)
 	f.kubectl("create", "clusterrolebinding", "no-approve-"+f.owner, "--clusterrole=no-approve-"+f.owner, "--user=no-approve-"+f.owner)
 	kubeconfig, err := shared.UserKubeconfig("no-approve-"+f.owner, nil)
 	if err != nil {

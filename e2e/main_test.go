@@ -53,11 +53,15 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 	if err := manyAtOnce(); err != nil {
 		return 1, err
 	}
+	version, err := harness.Kubernetes(ctx)
+	if err != nil {
+		return 1, err
+	}
 	began := time.Now()
 	if shared, err = harness.Start(ctx, serversBinary, harness.Options{}); err != nil {
 		return 1, err
 	}
-	fmt.Fprintf(os.Stderr, "servers up in %s\n", time.Since(began).Round(time.Millisecond))
+	fmt.Fprintf(os.Stderr, "servers of Kubernetes %s up in %s\n", version, time.Since(began).Round(time.Millisecond))
 	// A signal ends the servers and with them the tests, which then fail for want of a server.
 	context.AfterFunc(ctx, func() { _ = shared.Stop(); os.Exit(130) })
 	defer func() {

@@ -51,12 +51,12 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("choosing a user from %q: %w", example, err)
 	}
-	servers, err := start(ctx)
+	servers, certsync, err := start(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, servers.Stop()) }()
-	t, err := newTerminal(servers)
+	t, err := newTerminal(servers, certsync)
 	if err != nil {
 		return err
 	}
@@ -75,22 +75,21 @@ func run(ctx context.Context) (err error) {
 	return nil
 }
 
-func start(ctx context.Context) (*harness.Servers, error) {
+func start(ctx context.Context) (servers *harness.Servers, certsync string, err error) {
 	fmt.Println("# Building certsync, kubectl, etcd, kube-apiserver, kube-controller-manager and Vault.")
 	binary, err := harness.Build(ctx, os.Stdout)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	if _, err := harness.BuildCertsync(ctx, os.Stdout, false); err != nil {
-		return nil, err
+	if certsync, err = harness.BuildCertsync(ctx, os.Stdout, false); err != nil {
+		return nil, "", err
 	}
 	began := time.Now()
-	servers, err := harness.Start(ctx, binary, harness.Options{})
-	if err != nil {
-		return nil, err
+	if servers, err = harness.Start(ctx, binary, harness.Options{}); err != nil {
+		return nil, "", err
 	}
 	fmt.Printf("# A cluster and a Vault are up on loopback after %s.\n", time.Since(began).Round(100*time.Millisecond))
-	return servers, nil
+	return servers, certsync, nil
 }
 
 // play is the session that the demo shows. It ends at the first command that does something else than it should.

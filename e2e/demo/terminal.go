@@ -17,13 +17,14 @@ import (
 
 // terminal shows commands and what they print, as a session in a shell would.
 type terminal struct {
-	servers *harness.Servers
-	folder  string // $DEMO
-	bin     string
+	servers  *harness.Servers
+	folder   string            // $DEMO
+	programs map[string]string // their paths, by name
 }
 
-func newTerminal(servers *harness.Servers) (*terminal, error) {
-	t := &terminal{servers: servers, folder: filepath.Join(servers.Dir, "demo"), bin: filepath.Dir(servers.KubectlPath)}
+func newTerminal(servers *harness.Servers, certsync string) (*terminal, error) {
+	t := &terminal{servers: servers, folder: filepath.Join(servers.Dir, "demo"),
+		programs: map[string]string{"certsync": certsync, "kubectl": servers.KubectlPath}}
 	if err := os.Mkdir(t.folder, 0o700); err != nil {
 		return nil, err
 	}
@@ -33,7 +34,9 @@ func newTerminal(servers *harness.Servers) (*terminal, error) {
 
 // exports is what a shell needs for the commands of the session.
 func (t *terminal) exports() []string {
-	return append(t.servers.Env(), "DEMO="+t.folder, `PATH="`+t.bin+`:$PATH"`)
+	// kubectl's first: beside certsync there may be one of another version.
+	bins := filepath.Dir(t.programs["kubectl"]) + ":" + filepath.Dir(t.programs["certsync"])
+	return append(t.servers.Env(), "DEMO="+t.folder, `PATH="`+bins+`:$PATH"`)
 }
 
 func (t *terminal) say(format string, args ...any) {
@@ -75,7 +78,7 @@ func (t *terminal) certsync(ctx context.Context, file string) error {
 func (t *terminal) run(ctx context.Context, line string, want want) error {
 	fmt.Printf("\n$ %s\n", line)
 	words := strings.Fields(t.expand(line))
-	cmd := exec.CommandContext(ctx, filepath.Join(t.bin, words[0]), words[1:]...)
+	cmd := exec.CommandContext(ctx, t.programs[words[0]], words[1:]...)
 	// The servers last, so that they win. HOME: kubectl's cache and kuberc are not to be the developer's.
 	cmd.Env = append(os.Environ(), append(t.servers.Env(), "HOME="+t.servers.Dir)...)
 	// certsync ends a run in good order at a signal; what stays then is killed.

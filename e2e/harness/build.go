@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 )
@@ -19,26 +18,26 @@ import (
 const module = "module github.com/certsync/certsync\n"
 
 // Build compiles the servers and kubectl into .build/bin of the repository, and returns the path of the
-// binary for Start. The first time takes minutes, and log is told so; when nothing has changed it takes
-// seconds. Builds at the same time, as of several packages' tests, wait for each other.
+// binary for Start. Of which version of Kubernetes they are, Kubernetes tells. The first time takes minutes,
+// and log is told so; when nothing has changed it takes seconds. Builds at the same time, as of several
+// packages' tests, wait for each other.
 func Build(ctx context.Context, log io.Writer) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(root, "e2e", "servers")
-	flags, err := versionFlags(ctx, dir)
+	k, err := chosenKubernetes(ctx)
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(root, ".build", "bin", "servers")
+	binary := filepath.Join(root, ".build", "bin", k.folder, "servers")
 	err = build(ctx, log, target{
-		name:   "etcd, kube-apiserver, kube-controller-manager, kubectl and vault",
+		name:   "etcd, kube-apiserver, kube-controller-manager, kubectl and vault (Kubernetes " + k.version + ")",
 		output: binary,
-		dir:    dir,
+		dir:    filepath.Join(root, "e2e", "servers"),
 		// Without cgo the result does not depend on a C compiler, nor on whether there is one.
 		env:  []string{"CGO_ENABLED=0", "GOWORK=off"},
-		args: []string{"-trimpath", "-ldflags=-s -w " + flags, "."},
+		args: []string{"-modfile=" + k.modfile, "-trimpath", "-ldflags=-s -w " + k.versionFlags(), "."},
 	})
 	if err != nil {
 		return "", err
@@ -166,29 +165,6 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-}
-
-// versionFlags sets the version that kube-apiserver and kubectl show. Without, it is one that kubectl
-// cannot parse. It is read from go.mod, so that it is written down once.
-func versionFlags(ctx context.Context, dir string) (string, error) {
-	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Version}}", "k8s.io/kubernetes")
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GOWORK=off")
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("reading the version of kubernetes in %q: %w", dir, err)
-	}
-	version := strings.TrimSpace(string(out))
-	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
-	if len(parts) < 3 {
-		return "", fmt.Errorf("reading the version of kubernetes: %q is none", version)
-	}
-	var flags strings.Builder
-	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
-		fmt.Fprintf(&flags, " -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s",
-			pkg, version, parts[0], parts[1])
-	}
-	return flags.String(), nil
 }
 
 // link gives the binary the name kubectl, for the harness and for use by hand. The servers are called by their
