@@ -84,6 +84,8 @@ func (p program) Run(ctx context.Context, args []string) int {
 func (p program) misused(err error) int {
 	// What kong calls the end of the line is its own affair.
 	text, missing := strings.CutSuffix(err.Error(), ` but got "EOL" (<EOL>)`)
+	// kong repeats the whole value of a variable, whatever secret it holds; the hint names the variable.
+	text, _, _ = strings.Cut(text, " (from envar ")
 	if flag, _, ok := strings.Cut(text, ": expected "); ok && missing {
 		text = flag + ": a value is missing"
 	}
