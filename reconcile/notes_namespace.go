@@ -12,8 +12,10 @@ const (
 	anywhere = "in each namespace, so that of certsync's own job and its lock too: "
 )
 
-// everybody are groups of Kubernetes' own that anybody is in.
-var everybody = map[string]bool{"system:authenticated": true, "system:unauthenticated": true}
+// everybody are names of Kubernetes' own that anybody has, or that whatever runs in the cluster has.
+var everybody = map[string]bool{
+	"system:authenticated": true, "system:unauthenticated": true, "system:anonymous": true, "system:serviceaccounts": true,
+}
 
 // ownNamespaces notes who gets something where certsync itself runs, and where its lock is.
 func (d *differ) ownNamespaces() {
@@ -61,14 +63,28 @@ func (d *differ) danger(g Grant) string {
 	return ""
 }
 
-// stranger names the first subject of a binding who is a person or a group of people, or "".
+// stranger names the first subject of a binding that is a person, a group of people, or what runs in another namespace,
+// and so whoever may run something there; or "".
 func stranger(b Binding) string {
 	for _, s := range b.Subjects {
 		s = authorized(s)
-		system := strings.HasPrefix(s.Name, "system:") && !everybody[s.Name]
-		if s.APIGroup == RBACGroup && (s.Kind == "User" || s.Kind == "Group") && !system {
+		switch {
+		case s.Kind == "ServiceAccount" && s.Namespace != b.Namespace:
+			return fmt.Sprintf("ServiceAccount %q", s.Namespace+"/"+s.Name)
+		case s.APIGroup == RBACGroup && (s.Kind == "User" || s.Kind == "Group") && !internal(s.Name, b.Namespace):
 			return fmt.Sprintf("%s %q", s.Kind, s.Name)
 		}
 	}
 	return ""
+}
+
+// internal reports a name that only parts of Kubernetes and the service accounts of a namespace have.
+func internal(name, namespace string) bool {
+	if account, ok := strings.CutPrefix(name, "system:serviceaccount:"); ok {
+		return strings.HasPrefix(account, namespace+":")
+	}
+	if of, ok := strings.CutPrefix(name, "system:serviceaccounts:"); ok {
+		return of == namespace
+	}
+	return strings.HasPrefix(name, "system:") && !everybody[name]
 }

@@ -22,7 +22,13 @@ func TestOwnNamespace(t *testing.T) {
 	o.Bindings = append(o.Bindings,
 		bound("access", "people", account, group("staff")),
 		bound("access", "anybody", group("system:authenticated")),
-		bound("access", "theirs", account, group("system:nodes"), UserSubject("system:kube-scheduler")),
+		bound("access", "theirs", account, group("system:nodes"), UserSubject("system:kube-scheduler"),
+			group("system:serviceaccounts:access"), UserSubject("system:serviceaccount:access:x")),
+		bound("access", "robot", account, Subject{Kind: "ServiceAccount", Name: "ci", Namespace: "dev"}),
+		bound("access", "robot-as-user", UserSubject("system:serviceaccount:dev:ci")),
+		bound("access", "robots", group("system:serviceaccounts")),
+		bound("access", "robots-of-dev", group("system:serviceaccounts:dev")),
+		bound("access", "strangers", UserSubject("system:anonymous")),
 		bound("elsewhere", "people", group("staff")))
 	inv := parse(t, `
 groups:
@@ -44,6 +50,11 @@ users:
 	want := []string{
 		`/ RoleBinding access/anybody gives Group "system:authenticated" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
 		`/ RoleBinding access/people gives Group "staff" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
+		`/ RoleBinding access/robot gives ServiceAccount "dev/ci" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
+		`/ RoleBinding access/robot-as-user gives User "system:serviceaccount:dev:ci" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
+		`/ RoleBinding access/robots gives Group "system:serviceaccounts" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
+		`/ RoleBinding access/robots-of-dev gives Group "system:serviceaccounts:dev" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
+		`/ RoleBinding access/strangers gives User "system:anonymous" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
 		`/devs  is to have ClusterRole "edit" cluster-wide: ` + anywhere + runsHere,
 		`/devs  is to have ClusterRole "view" in namespace "access": ` + runsHere,
 		`/devs  is to have ClusterRole "view" in namespace "locks": ` + lockHere,
