@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -79,6 +80,23 @@ func seconds(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1000
 }
 
+// maxAnswer is how much of what a gateway says of a push is read.
+const maxAnswer = 1 << 10
+
+// shortAnswers cuts bodies off: all of one would be read, and become the text of an error.
+type shortAnswers struct{ http.RoundTripper }
+
+func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := s.RoundTripper.RoundTrip(r)
+	if err == nil {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, maxAnswer), answer.Body}
+	}
+	return answer, err
+}
+
 // push adds the metrics of a run to those of the owner's runs before it: what is not in it stays. Where the inventory
 // could not be read there is no owner to push for, and of a run that another one kept out, that one tells.
 func (g gatewayURL) push(ctx context.Context, a reconcile.Account) error {
@@ -86,6 +104,7 @@ func (g gatewayURL) push(ctx context.Context, a reconcile.Account) error {
 		return nil
 	}
 	pusher := push.New(string(g), "certsync").Grouping("owner", a.Owner).Gatherer(metrics(a)).Client(&http.Client{
+		Transport: shortAnswers{http.DefaultTransport},
 		// A POST that is sent elsewhere becomes a GET, which would pass for a success.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})

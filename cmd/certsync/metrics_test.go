@@ -165,3 +165,22 @@ func TestGatewayURL(t *testing.T) {
 		}
 	}
 }
+
+// TestPushToWhoTalks: of an answer without end only the beginning is read, and said.
+func TestPushToWhoTalks(t *testing.T) {
+	talks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		for line := []byte(strings.Repeat("x", 1<<16)); ; {
+			if _, err := w.Write(line); err != nil {
+				return
+			}
+		}
+	}))
+	defer talks.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	err := gatewayURL(talks.URL).push(ctx, reconcile.Account{Owner: "prod-eu"})
+	if err == nil || !strings.Contains(err.Error(), "unexpected status code 400") || len(err.Error()) > 2*maxAnswer {
+		t.Errorf("%.300s", fmt.Sprint(err))
+	}
+}
