@@ -116,6 +116,9 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 		if err != nil {
 			return "", err
 		}
+		if why := r.plan.frontProxy.makes(s.User, issued.Chain, r.plan.sharedCA, r.Now()); why != "" {
+			return "", fmt.Errorf("verifying %s: %s", issued.name(), why)
+		}
 		return note, r.store(ctx, s, issued, leaf, key.pem)
 	}
 }

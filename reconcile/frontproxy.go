@@ -40,6 +40,16 @@ func (f FrontProxy) Trusts(chain []byte, now time.Time) bool {
 	return len(certs) > 0 && vouches(parseAll(f.CAs), certs[0], certs[1:], now)
 }
 
+// makes says why a user must not get a certificate that was issued, or "": the CA that signs need not be one of those that
+// the API servers publish.
+func (f FrontProxy) makes(user string, chain []byte, accepted bool, now time.Time) string {
+	f.SharedCA = f.Trusts(chain, now)
+	if why := f.open(); why != "" && !accepted {
+		return why
+	}
+	return f.impersonates(user)
+}
+
 // vouches reports whether one of the CAs stands behind cert, as the API server looks at it.
 func vouches(cas []*x509.Certificate, cert *x509.Certificate, between []*x509.Certificate, now time.Time) bool {
 	_, err := cert.Verify(x509.VerifyOptions{

@@ -193,3 +193,30 @@ func TestSharedCA(t *testing.T) {
 		})
 	}
 }
+
+// TestUnpublishedSharedCA: what is found out only when a certificate is issued keeps it from being stored.
+func TestUnpublishedSharedCA(t *testing.T) {
+	for name, tc := range map[string]struct {
+		names []string
+		rules Rules
+		want  string
+	}{
+		"any name":           {nil, Rules{}, "--accept-shared-ca"},
+		"any name, accepted": {nil, Rules{AcceptSharedCA: true}, ""},
+		"another name":       {[]string{"aggregator"}, Rules{}, ""},
+		"this name":          {[]string{"alice"}, Rules{AcceptSharedCA: true}, "choose another name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.frontProxy, w.rules = FrontProxy{CAs: []byte(leafPEM(w.ca)), AllowedNames: tc.names}, tc.rules
+			outcome, err := w.apply(parse(t, "users: [{name: alice, clusterRoles: [view]}]"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			first := outcome.Events[0]
+			if refused := first.Result == Failed && len(w.bindings) == 0; refused != (tc.want != "") || !strings.Contains(first.Error, tc.want) {
+				t.Errorf("%s: %s, bindings %d", first.Result, first.Error, len(w.bindings))
+			}
+		})
+	}
+}
