@@ -42,16 +42,33 @@ func (r reportFile) check() error {
 }
 
 // begin makes the file, in the same folder and for nobody else to read, that takes the report's name when it is whole. What
-// has the name already is a report of an earlier run, or nothing: a device or a link is somebody's mistake.
+// has the name already is a report of an earlier run, or nothing: a device, a link or another file, such as the inventory, is
+// somebody's mistake.
 func (r reportFile) begin() (*os.File, error) {
 	info, err := os.Lstat(string(r))
 	switch {
 	case err == nil && !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%q is not a regular file", string(r))
+	case err == nil && info.Size() > 0 && !isReport(string(r)):
+		return nil, fmt.Errorf("%q is no report of certsync's", string(r))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return nil, err
 	}
 	return os.CreateTemp(filepath.Dir(string(r)), "."+filepath.Base(string(r))+".*")
+}
+
+// reportStart is what every report begins with.
+const reportStart = `{"formatVersion":`
+
+func isReport(name string) bool {
+	file, err := os.Open(name)
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	start := make([]byte, len(reportStart))
+	_, err = io.ReadFull(file, start)
+	return err == nil && string(start) == reportStart
 }
 
 // write replaces the report by one of this run, as a whole or not at all.

@@ -44,7 +44,7 @@ func TestReportFile(t *testing.T) {
 			t.Parallel()
 			dir, out := t.TempDir(), t.TempDir()
 			path := filepath.Join(out, "report.json")
-			if err := os.WriteFile(path, []byte("of an earlier run"), 0o644); err != nil {
+			if err := os.WriteFile(path, []byte(`{"formatVersion":"1","run":"an earlier one"}`), 0o644); err != nil {
 				t.Fatal(err)
 			}
 			r := applyFailing(t, dir, answerAsCluster, append(tt.args, "--report="+path)...)
@@ -74,6 +74,10 @@ func TestReportCannotBe(t *testing.T) {
 	if err := os.Symlink(os.DevNull, link); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(dir, "users.yaml")
+	if err := os.WriteFile(other, []byte("apiVersion: certsync.dev/v1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	tests := map[string]struct {
 		path string
 		code int
@@ -83,6 +87,7 @@ func TestReportCannotBe(t *testing.T) {
 		"a folder that is one": {dir, exitError, "is not a regular file"},
 		"a device":             {os.DevNull, exitError, "is not a regular file"},
 		"a link":               {link, exitError, "is not a regular file"},
+		"somebody's file":      {other, exitError, "is no report of certsync's"},
 		"standard output":      {"-", exitUsage, "for standard output there is -o json"},
 		"no name":              {"", exitUsage, "the name of a file is wanted"},
 	}
@@ -99,8 +104,9 @@ func TestReportCannotBe(t *testing.T) {
 
 // TestHalfAReport: when the disk is full, what was there stays, and no half of a report.
 func TestHalfAReport(t *testing.T) {
+	const before = `{"formatVersion":"1"}`
 	path := filepath.Join(t.TempDir(), "report.json")
-	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(before), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	full := errors.New("no space left on device")
@@ -110,7 +116,7 @@ func TestHalfAReport(t *testing.T) {
 	})
 	text, _ := os.ReadFile(path)
 	files, _ := os.ReadDir(filepath.Dir(path))
-	if !errors.Is(err, full) || string(text) != "before" || len(files) != 1 {
+	if !errors.Is(err, full) || string(text) != before || len(files) != 1 {
 		t.Errorf("%v, %q, %v", err, text, files)
 	}
 }
