@@ -7,7 +7,7 @@ import (
 
 // What somebody can do who may write in a namespace of certsync's own.
 const (
-	runsHere = "whoever may create pods, exec into them or make tokens there is certsync itself, and as good as cluster-admin"
+	runsHere = "whoever may create pods, exec into them, make tokens or write ConfigMaps there is certsync itself, and as good as cluster-admin"
 	lockHere = "whoever may write Leases there can keep certsync from running, or take the lock away from a run"
 	anywhere = "in each namespace, so that of certsync's own job and its lock too: "
 )
@@ -39,28 +39,40 @@ func (d *differ) ownNamespaces() {
 		d.note(n)
 	}
 	for _, b := range d.o.Bindings {
-		if subject := stranger(b); subject != "" && b.Namespace == d.rules.Namespace {
-			if ownership, _ := Classify(d.inv.Owner, b); ownership != Ours {
-				d.note(Note{Kind: OwnNamespace, Object: b.Object(), Message: fmt.Sprintf(
-					"gives %s %s, and is not certsync's: %s", subject, granted(b), runsHere)})
-			}
+		danger := d.dangerIn(b.Namespace)
+		if danger == "" {
+			continue
+		}
+		if ownership, _ := Classify(d.inv.Owner, b); ownership == Ours {
+			continue // it is told as the grant that it stands for
+		}
+		if subject := stranger(b); subject != "" {
+			d.note(Note{Kind: OwnNamespace, Object: b.Object(), Message: fmt.Sprintf(
+				"gives %s %s, and is not certsync's: %s", subject, granted(b), danger)})
 		}
 	}
+}
+
+// dangerIn says what may be done to certsync in a namespace, or "".
+func (d *differ) dangerIn(namespace string) string {
+	switch namespace {
+	case "": // a ClusterRoleBinding's
+	case d.rules.Namespace:
+		return runsHere
+	case d.rules.LockNamespace:
+		return lockHere
+	}
+	return ""
 }
 
 // danger says what a grant may let its subjects do to certsync itself. What a role of the cluster's own making allows is
 // not known here, so any is named in these namespaces; elsewhere only those that may write in all of them, by the names
 // that Kubernetes gives them. Who is cluster-admin needs no detour.
 func (d *differ) danger(g Grant) string {
-	switch {
-	case g.Namespace == d.rules.Namespace:
-		return runsHere
-	case g.Namespace == d.rules.LockNamespace:
-		return lockHere
-	case g.Namespace == "" && (g.Role == "edit" || g.Role == "admin"):
+	if g.Namespace == "" && (g.Role == "edit" || g.Role == "admin") {
 		return anywhere + runsHere
 	}
-	return ""
+	return d.dangerIn(g.Namespace)
 }
 
 // stranger names the first subject of a binding that is a person, a group of people, or what runs in another namespace,

@@ -29,6 +29,8 @@ func TestOwnNamespace(t *testing.T) {
 		bound("access", "robots", group("system:serviceaccounts")),
 		bound("access", "robots-of-dev", group("system:serviceaccounts:dev")),
 		bound("access", "strangers", UserSubject("system:anonymous")),
+		bound("locks", "people", group("staff")),
+		bound("locks", "leader-election", Subject{Kind: "ServiceAccount", Name: "x", Namespace: "locks"}),
 		bound("elsewhere", "people", group("staff")))
 	inv := parse(t, `
 groups:
@@ -55,6 +57,7 @@ users:
 		`/ RoleBinding access/robots gives Group "system:serviceaccounts" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
 		`/ RoleBinding access/robots-of-dev gives Group "system:serviceaccounts:dev" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
 		`/ RoleBinding access/strangers gives User "system:anonymous" Role "r" in namespace "access", and is not certsync's: ` + runsHere,
+		`/ RoleBinding locks/people gives Group "staff" Role "r" in namespace "locks", and is not certsync's: ` + lockHere,
 		`/devs  is to have ClusterRole "edit" cluster-wide: ` + anywhere + runsHere,
 		`/devs  is to have ClusterRole "view" in namespace "access": ` + runsHere,
 		`/devs  is to have ClusterRole "view" in namespace "locks": ` + lockHere,

@@ -136,7 +136,7 @@ const tokenTTL = 10 * time.Minute
 // Role is the role of the name of a policy, which gives that policy alone to an account of a namespace that comes with a
 // token for audience. mount is the auth method's.
 func (p Policy) Role(mount, namespace, account, audience string) (LoginRole, error) {
-	mount, err := cleanPath(mount, "kubernetes")
+	cleaned, err := cleanPath(mount, "kubernetes")
 	if err != nil {
 		return LoginRole{}, fmt.Errorf("reading the mount %q: %w (--vault-auth-mount)", mount, err)
 	}
@@ -146,7 +146,7 @@ func (p Policy) Role(mount, namespace, account, audience string) (LoginRole, err
 	if audience == "" {
 		return LoginRole{}, errors.New("writing the role: without an audience any token of the account would do (--vault-audience)")
 	}
-	return LoginRole{"auth/" + mount + "/role/" + p.Name, RoleBody{
+	return LoginRole{"auth/" + cleaned + "/role/" + p.Name, RoleBody{
 		Accounts: []string{account}, Namespaces: []string{namespace}, Audience: audience,
 		Policies: []string{p.Name}, NoDefault: true, TTL: int(tokenTTL / time.Second), TokenType: "service",
 	}}, nil

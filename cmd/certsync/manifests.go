@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,7 +24,7 @@ type manifestsCmd struct {
 	inventoryFlags
 	Namespace     string       `default:"certsync" placeholder:"NAME" help:"Namespace of the job, for this owner alone (default: ${default})."`
 	LockNamespace string       `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
-	Image         string       `placeholder:"IMAGE" help:"The container image (default: certsync:VERSION)."`
+	Image         string       `placeholder:"IMAGE" help:"The container image, best by its digest. Needed without --vault."`
 	Schedule      cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"When the job runs (default: ${default})."`
 	VaultMount    string       `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
 	VaultPrefix   string       `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
@@ -43,7 +42,7 @@ func (manifestsCmd) Help() string {
 	return `Prints what certsync needs to correct drift by itself, and nothing that it does not: for Kubernetes as YAML, for Vault as a script. It asks neither of them. Read it before you apply it.
 
   certsync manifests --vault > vault.sh
-  certsync manifests --vault-addr https://vault --vault-ca ca.crt > job.yaml
+  certsync manifests --vault-addr https://vault --vault-ca ca.crt --image registry.example.com/certsync@sha256:… > job.yaml
   kubectl apply --server-side -f job.yaml
 
 Exit codes: 0 done; 1 an error; 80 usage.`
@@ -85,6 +84,8 @@ func (c manifestsCmd) Validate() error {
 		return errors.New("--vault-addr: the address at which the job finds Vault is wanted")
 	case strings.HasPrefix(string(c.VaultAddr), "https:") && c.VaultCA == "":
 		return errors.New("--vault-ca: the certificate of the CA that signed Vault's is wanted: there is none in the image")
+	case !c.Vault && c.Image == "":
+		return errors.New("--image: the image that the job runs is wanted, with its registry and best by its digest")
 	case !c.Vault && c.UsersAccessor != "":
 		return errors.New("--vault-users-accessor: without --vault it does nothing")
 	case c.VaultAudience == "":
@@ -132,7 +133,7 @@ func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]by
 	return kube.Deployment{
 		Owner: inv.Owner, ClusterRoles: inv.ClusterRoles(),
 		Namespace: c.Namespace, LockNamespace: c.LockNamespace,
-		Image: cmp.Or(c.Image, "certsync:"+imageTag(versionName())), Schedule: string(c.Schedule),
+		Image: c.Image, Schedule: string(c.Schedule),
 		Environment: c.environment(inv.Owner),
 		Files:       files, VaultAudience: c.VaultAudience,
 	}
@@ -162,17 +163,6 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 	return env
 }
 
-// imageTag makes a tag of a version: v0.0.0-2026+dirty and (devel) are none.
-func imageTag(version string) string {
-	tag := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-._", r) {
-			return r
-		}
-		return '-'
-	}, version)
-	return strings.Trim(tag[:min(len(tag), 128)], "-.")
-}
-
 // notLoaded adds a hint as for every command.
 func (c manifestsCmd) notLoaded(err error) error {
 	if errors.Is(err, os.ErrNotExist) {
@@ -185,7 +175,8 @@ func (c manifestsCmd) notLoaded(err error) error {
 func (c manifestsCmd) warning() string {
 	return fmt.Sprintf(`# Whoever may approve for the signer kubernetes.io/kube-apiserver-client is as good as cluster-admin: such a certificate can
 # carry almost any name and group. The service account certsync in namespace %[1]s may, and so may whoever can create pods,
-# exec into them or make tokens in namespace %[1]s: give nobody anything there who is not an administrator of the cluster.
+# exec into them, make tokens or write ConfigMaps in namespace %[1]s: give nobody anything there who is not an administrator of
+# the cluster.
 `, c.Namespace)
 }
 

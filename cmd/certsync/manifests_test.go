@@ -186,13 +186,3 @@ func TestVaultScriptIsShell(t *testing.T) {
 		}
 	}
 }
-
-func TestImageTag(t *testing.T) {
-	for version, want := range map[string]string{
-		"v1.2.3": "v1.2.3", "(devel)": "devel", "v0.0.0-20260102030405-abcdef012345+dirty": "v0.0.0-20260102030405-abcdef012345-dirty",
-	} {
-		if got := imageTag(version); got != want {
-			t.Errorf("%s: %s", version, got)
-		}
-	}
-}

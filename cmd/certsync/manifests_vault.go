@@ -78,10 +78,12 @@ func (c manifestsCmd) userPolicies(policies vaultstore.Policies, inv *inventory.
 // aboutUsers says what the users' policies are to be given to.
 func (c manifestsCmd) aboutUsers() string {
 	if c.UsersAccessor == "" {
-		return "# One policy a user, who may read their own credential: to be given to them, by their entity or their role at an auth method.\n"
+		return "# One policy a user, who may read their own credential: to be given to them, by their entity or their role at an auth\n" +
+			"# method. Take it from who leaves, before somebody else is given the name: it is not certsync's to take.\n"
 	}
 	return `# One policy for all users, to be given to everybody who logs in by that auth method. Who has a user's name as their alias
-# there may read that user's credential: the auth method must give a name to nobody else. The second rule is for aliases that
+# there may read that user's credential: the auth method must give a name to nobody else, and to nobody
+# anew who left. The second rule is for aliases that
 # hold wildcards: "*", "+" and "ali*" match nothing. It also keeps whoever has this policy from all others' credentials, unless
 # another policy names their whole path.
 `

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Whoever may approve for the signer kubernetes.io/kube-apiserver-client is as good as cluster-admin: such a certificate can
 # carry almost any name and group. The service account certsync in namespace certsync may, and so may whoever can create pods,
-# exec into them or make tokens in namespace certsync: give nobody anything there who is not an administrator of the cluster.
+# exec into them, make tokens or write ConfigMaps in namespace certsync: give nobody anything there who is not an administrator of
+# the cluster.
 #
 # Made by certsync manifests --vault for owner prod-eu. Needs the vault CLI, logged in, and the kubernetes auth method set up at
 # auth/kubernetes: https://developer.hashicorp.com/vault/docs/auth/kubernetes
@@ -63,7 +64,8 @@ vault write auth/kubernetes/role/certsync-prod-eu-plan - <<'EOF'
 EOF
 
 # One policy for all users, to be given to everybody who logs in by that auth method. Who has a user's name as their alias
-# there may read that user's credential: the auth method must give a name to nobody else. The second rule is for aliases that
+# there may read that user's credential: the auth method must give a name to nobody else, and to nobody
+# anew who left. The second rule is for aliases that
 # hold wildcards: "*", "+" and "ali*" match nothing. It also keeps whoever has this policy from all others' credentials, unless
 # another policy names their whole path.
 vault policy write certsync-prod-eu-users - <<'EOF'
