@@ -40,6 +40,10 @@ func (l *look) namespacesExist(ctx context.Context) Check {
 	if l.namespaces, l.uid, err = l.Cluster.Namespaces(ctx); err != nil {
 		return broken(err)
 	}
+	if !l.namespaces[l.LockNamespace] {
+		return broken(WithHint(fmt.Errorf("%q, where the lock is, does not exist or is being deleted", l.LockNamespace),
+			"make the namespace, or name another with --lock-namespace"))
+	}
 	names := map[string]bool{}
 	for _, g := range l.wanted() {
 		if g.Namespace != "" {

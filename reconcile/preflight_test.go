@@ -107,6 +107,7 @@ const flown = "users: [{name: alice, clusterRoles: [view, edit], namespaces: {st
 // flight is a Preflight of a world in which all is well.
 func flight(t *testing.T) (*Preflight, *probe) {
 	w := newWorld(t)
+	w.spaces["kube-system"] = true
 	now := w.now.Add(-time.Second)
 	p := &probe{world: w, fails: map[string]error{}, clock: &now, health: StoreHealth{Address: "https://vault", Mount: "secret", Folder: "certsync/test", Version: "1.21.4"}}
 	return &Preflight{
@@ -162,6 +163,7 @@ func TestPreflight(t *testing.T) {
 		"a lock that cannot be read": {func(_ *Preflight, p *probe) { p.fails["lock"] = boom }, []string{"lock failed: boom", "state not-checked: "}},
 		"no ClusterRole":             {func(_ *Preflight, p *probe) { delete(p.roles, "edit") }, []string{`ClusterRoles warning: there is no "edit": bindings to it`}},
 		"a namespace that goes":      {func(_ *Preflight, p *probe) { p.spaces["staging"] = false }, []string{`namespaces warning: "staging" does not exist`}},
+		"no namespace for the lock":  {func(f *Preflight, _ *probe) { f.LockNamespace = "locks" }, []string{`namespaces failed: "locks", where the lock is, does not exist`}},
 		"neither can be listed": {func(_ *Preflight, p *probe) { p.fails["clusterroles"], p.fails["namespaces"] = boom, boom },
 			[]string{"ClusterRoles failed: boom", "namespaces failed: boom", "rights to bind not-checked: needs ClusterRoles", "state not-checked: "}},
 		"no verb bind, and every rule": {func(_ *Preflight, p *probe) {
