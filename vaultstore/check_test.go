@@ -2,9 +2,11 @@ package vaultstore
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -214,6 +216,23 @@ func TestNoConnection(t *testing.T) {
 				t.Errorf("hint (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestNoAddress: whoever forgot VAULT_ADDR is told so. vault/api then takes a Vault on this machine.
+func TestNoAddress(t *testing.T) {
+	cleanEnvironment(t)
+	s, err := newStore(Options{Owner: "prod-eu", Token: reconcile.NewSecret([]byte("t"))}, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := &url.Error{Op: "Get", URL: "https://127.0.0.1:8200/v1/x", Err: errors.New("connection refused")}
+	err = s.explainConnection(refused)
+	if want := "reaching Vault at https://127.0.0.1:8200: connection refused"; err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
+	}
+	if want := "set VAULT_ADDR: without it Vault is looked for on this machine"; hintOf(err) != want {
+		t.Errorf("hint: got %q, want %q", hintOf(err), want)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -125,6 +126,9 @@ func (s *Store) explainConnection(err error) error {
 	var verification *tls.CertificateVerificationError
 	var alert tls.AlertError
 	hint := "is VAULT_ADDR right, and is Vault running?"
+	if os.Getenv(api.EnvVaultAddress) == "" && os.Getenv(api.EnvVaultAgentAddr) == "" {
+		hint = "set VAULT_ADDR: without it Vault is looked for on this machine"
+	}
 	switch {
 	case errors.As(err, &name):
 		hint = "VAULT_ADDR must name the server as its certificate does; VAULT_TLS_SERVER_NAME names it otherwise"
