@@ -105,7 +105,7 @@ func TestUntil(t *testing.T) {
 	f.write("users:\n  - {name: alice@OWNER, clusterRoles: [view]}\n  - {name: bob@OWNER, clusterRoles: [view]}\n")
 	f.must(0, "apply", "--yes")
 	alice, bob := f.userKubeconfig("alice@"+o), f.userKubeconfig("bob@"+o)
-	end := time.Now().UTC().Add(4 * time.Second).Truncate(time.Second)
+	end := time.Now().UTC().Add(15 * time.Second).Truncate(time.Second)
 	ending := fmt.Sprintf("users:\n  - {name: alice@OWNER, until: %[1]s, clusterRoles: [view]}\n  - {name: bob@OWNER, clusterRoles: [{name: view, until: %[1]s}]}\n", end.Format(time.RFC3339))
 	f.write(ending)
 	if p := f.plan(); !p.note("until-soon", "alice@"+o) || !p.note("until-soon", "bob@"+o) {

@@ -84,6 +84,8 @@ func (c manifestsCmd) Validate() error {
 		return errors.New("--vault-addr: the address at which the job finds Vault is wanted")
 	case strings.HasPrefix(string(c.VaultAddr), "https:") && c.VaultCA == "":
 		return errors.New("--vault-ca: the certificate of the CA that signed Vault's is wanted: there is none in the image")
+	case strings.ContainsAny(c.Image, " \t\r\n"):
+		return errors.New("--image: the name of an image has no blanks")
 	case !c.Vault && c.Image == "":
 		return errors.New("--image: the image that the job runs is wanted, with its registry and best by its digest")
 	case !c.Vault && c.UsersAccessor != "":
@@ -152,6 +154,7 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		flag("VAULT_AUTH_MOUNT"): c.VaultAuth,
 		flag("VAULT_ROLE"):       roleName(owner),
 		flag("VAULT_TOKEN_FILE"): kube.VaultTokenFile,
+		flag("LOCK_TIMEOUT"):     "2m", // the lock of a run that was killed is free after one
 		"VAULT_ADDR":             string(c.VaultAddr),
 	}
 	if c.VaultSpace != "" {

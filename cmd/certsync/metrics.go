@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -121,6 +122,8 @@ func (g gatewayURL) push(ctx context.Context, a reconcile.Account) error {
 		err = fmt.Errorf("no answer from %s: %w", g, context.Cause(ctx))
 	case errors.As(err, &transport):
 		err = fmt.Errorf("reaching %s: %w", g, transport.Err)
+	default:
+		err = errors.New(strings.TrimSuffix(err.Error(), ": ")) // after which comes what the gateway says, which may be nothing
 	}
 	return reconcile.WithHint(fmt.Errorf("pushing metrics: %w", err),
 		"the run is over all the same, with the exit code that it has; is that a Pushgateway, and up (--pushgateway)?")

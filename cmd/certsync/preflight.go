@@ -22,7 +22,7 @@ type preflightCmd struct {
 
 // Help is shown below the flags.
 func (preflightCmd) Help() string {
-	return `Checks everything that apply will need, in Kubernetes and in Vault, and says how to mend what fails. It changes nothing, and without --issue it writes nothing: where only a write can tell, it asks for a dry run. Run it as the identity, and with the flags, that apply will have.
+	return `Checks everything that apply will need, in Kubernetes and in Vault, and says how to mend what fails. It changes nothing, and without --issue it writes nothing: where only a write can tell, it asks for a dry run. Run it as the identity that apply will have, and with the flags that both have.
 
   certsync preflight
   certsync preflight --issue

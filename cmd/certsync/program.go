@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -48,9 +47,6 @@ const description = `certsync gives people access to a Kubernetes cluster by cli
 
 Every flag can also be set in the environment: --vault-mount is CERTSYNC_VAULT_MOUNT. Vault is found as the vault CLI finds it (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, ~/.vault-token).`
 
-// envPrefix begins the variables that set flags.
-const envPrefix = "CERTSYNC"
-
 // status is an exit code that is no error to be printed.
 type status int
 
@@ -69,6 +65,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(ctx, err)
 	}
+	p.warnOfVariables(parser.Model, os.Environ())
 	command, err := parser.Parse(args)
 	switch {
 	case help.Len() > 0:
@@ -104,22 +101,6 @@ func (p program) misused(err error) int {
 	}
 	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", clean(text), hint)
 	return exitUsage
-}
-
-var flagName = regexp.MustCompile(`^--([a-z-]+)`)
-
-// variableFor is the variable that sets the flag with which a complaint begins, if it is set: not everybody who reads
-// the complaint knows what stands in a CronJob's environment.
-func variableFor(complaint string) string {
-	flag := flagName.FindStringSubmatch(complaint)
-	if flag == nil {
-		return ""
-	}
-	name := envPrefix + "_" + strings.ToUpper(strings.ReplaceAll(flag[1], "-", "_"))
-	if _, set := os.LookupEnv(name); !set {
-		return ""
-	}
-	return name
 }
 
 // fail prints an error with its hint, and returns the exit code for it.
