@@ -18,15 +18,15 @@ import (
 
 type applyCmd struct {
 	inventoryFlags
-	serverFlags
-	ruleFlags
-	lockFlags
-	issuerFlags
-	tellFlags
+	serverFlags `group:"Cluster and Vault:"`
+	ruleFlags   `group:"Guards, and what lifts them:"`
+	lockFlags   `group:"Cluster and Vault:"`
+	issuerFlags `group:"Certificates:"`
+	tellFlags   `group:"Telling:"`
 	Yes         bool       `short:"y" help:"Do not ask."`
 	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
-	MaxInFlight int        `default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
+	MaxInFlight int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
 	Hold        bool       `help:"Hold back what a guard or a conflict refuses, for those whom it is about, and do everything else."`
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 type exportCmd struct {
-	clusterFlags
-	Owner ownerName `placeholder:"NAME" help:"Owner of the inventory, instead of the kubeconfig's name for the cluster."`
+	clusterFlags `group:"Cluster and Vault:"`
+	Owner        ownerName `placeholder:"NAME" help:"Owner of the inventory, instead of the kubeconfig's name for the cluster."`
 }
 
 // Help is shown below the flags.

@@ -23,10 +23,15 @@ type inventoryFlags struct {
 
 func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	inv, err := inventory.Load(f.File)
+	return inv, notFound(err)
+}
+
+// notFound says what to do about a file that is not there.
+func notFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		err = reconcile.WithHint(err, "name the inventory with -f FILE")
+		return reconcile.WithHint(err, "name the inventory with -f FILE")
 	}
-	return inv, err
+	return err
 }
 
 // clusterFlags say which cluster.
@@ -41,11 +46,11 @@ func (f clusterFlags) cluster() (*kube.Cluster, error) {
 
 // serverFlags say which cluster, where in it the lock is, and which part of Vault.
 type serverFlags struct {
-	clusterFlags
-	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
-	VaultMount    string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
-	VaultPrefix   string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
-	vaultLoginFlags
+	clusterFlags    `group:"Cluster and Vault:"`
+	LockNamespace   string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
+	VaultMount      string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
+	VaultPrefix     string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+	vaultLoginFlags `group:"Logging in to Vault:"`
 }
 
 // connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.

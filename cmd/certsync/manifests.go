@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -100,7 +99,7 @@ func (c manifestsCmd) Validate() error {
 func (c manifestsCmd) Run(p program) error {
 	inv, files, err := inventory.LoadFiles(c.File)
 	if err != nil {
-		return c.notLoaded(err)
+		return notFound(err)
 	}
 	deployment := c.deployment(inv, files)
 	// Both sides, whichever is wanted: what is refused for one of them is not deployed to the other.
@@ -164,14 +163,6 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		env["VAULT_CACERT"] = kube.VaultCAFile
 	}
 	return env
-}
-
-// notLoaded adds a hint as for every command.
-func (c manifestsCmd) notLoaded(err error) error {
-	if errors.Is(err, os.ErrNotExist) {
-		return reconcile.WithHint(err, "name the inventory with -f FILE")
-	}
-	return err
 }
 
 // warning comes first in all that manifests prints.

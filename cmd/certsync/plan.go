@@ -11,8 +11,8 @@ import (
 
 type planCmd struct {
 	inventoryFlags
-	serverFlags
-	ruleFlags
+	serverFlags      `group:"Cluster and Vault:"`
+	ruleFlags        `group:"Guards, and what lifts them:"`
 	Output           string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
 	DetailedExitcode bool   `help:"Exit 2 if there is something to do."`
 }

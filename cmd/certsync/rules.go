@@ -22,7 +22,7 @@ type ruleFlags struct {
 	MoveToThisCluster bool       `help:"Let an owner whose last run was on another cluster be applied to this one; every credential is made anew."`
 	NewLedger         bool       `help:"Begin without a state in Vault, although the cluster has been certsync's before."`
 	AcceptRollback    bool       `help:"Take a state that is older than the one that was last written, as after Vault was restored from a backup."`
-	sharedCAFlags
+	sharedCAFlags     `group:"Guards, and what lifts them:"`
 }
 
 // sharedCAFlags lift what would else be refused for as long as the cluster is as it is.

@@ -10,9 +10,9 @@ import (
 
 type statusCmd struct {
 	inventoryFlags
-	serverFlags
-	User   []string `placeholder:"NAME" help:"All about this user. Repeatable."`
-	Output string   `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
+	serverFlags `group:"Cluster and Vault:"`
+	User        []string `placeholder:"NAME" help:"All about this user. Repeatable."`
+	Output      string   `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
 }
 
 // Help is shown below the flags.
