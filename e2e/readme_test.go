@@ -62,7 +62,7 @@ func TestReadmeFlags(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, line := range strings.Split(string(out), "\n") {
-			if m := regexp.MustCompile(`^  (-[a-z], |    )(--[a-z-]+)`).FindStringSubmatch(line); m != nil && m[2] != "--help" {
+			if m := regexp.MustCompile(`^ {2,6}(-[a-z], )?(--[a-z-]+)`).FindStringSubmatch(line); m != nil && m[2] != "--help" {
 				there = append(there, m[2])
 			}
 		}
