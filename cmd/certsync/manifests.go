@@ -41,7 +41,8 @@ func (manifestsCmd) Help() string {
 	return `Prints what certsync needs to correct drift by itself, and nothing that it does not: for Kubernetes as YAML, for Vault as a script. It asks neither of them. Read it before you apply it.
 
   certsync manifests --vault > vault.sh
-  certsync manifests --vault-addr https://vault --vault-ca ca.crt --image registry.example.com/certsync@sha256:… > job.yaml
+  export CERTSYNC_IMAGE=registry.example.com/certsync@sha256:…
+  certsync manifests --vault-addr https://vault --vault-ca ca.crt > job.yaml
   kubectl apply --server-side -f job.yaml
 
 Exit codes: 0 done; 1 an error; 80 usage.`
