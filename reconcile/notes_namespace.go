@@ -46,7 +46,7 @@ func (d *differ) ownNamespaces() {
 		if ownership, _ := Classify(d.inv.Owner, b); ownership == Ours {
 			continue // it is told as the grant that it stands for
 		}
-		if subject := stranger(b); subject != "" {
+		if subject := d.stranger(b); subject != "" {
 			d.note(Note{Kind: OwnNamespace, Object: b.Object(), Message: fmt.Sprintf(
 				"gives %s %s, and is not certsync's: %s", subject, granted(b), danger)})
 		}
@@ -76,11 +76,13 @@ func (d *differ) danger(g Grant) string {
 }
 
 // stranger names the first subject of a binding that is a person, a group of people, or what runs in another namespace,
-// and so whoever may run something there; or "".
-func stranger(b Binding) string {
+// and so whoever may run something there; or "". Where only the lock is, the last are no news: in kube-system, where
+// controllers have their own locks, each has a binding for that, certsync's job among them.
+func (d *differ) stranger(b Binding) string {
 	for _, s := range b.Subjects {
 		s = authorized(s)
 		switch {
+		case s.Kind == "ServiceAccount" && b.Namespace != d.rules.Namespace:
 		case s.Kind == "ServiceAccount" && s.Namespace != b.Namespace:
 			return fmt.Sprintf("ServiceAccount %q", s.Namespace+"/"+s.Name)
 		case s.APIGroup == RBACGroup && (s.Kind == "User" || s.Kind == "Group") && !internal(s.Name, b.Namespace):

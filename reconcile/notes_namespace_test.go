@@ -30,7 +30,7 @@ func TestOwnNamespace(t *testing.T) {
 		bound("access", "robots-of-dev", group("system:serviceaccounts:dev")),
 		bound("access", "strangers", UserSubject("system:anonymous")),
 		bound("locks", "people", group("staff")),
-		bound("locks", "leader-election", Subject{Kind: "ServiceAccount", Name: "x", Namespace: "locks"}),
+		bound("locks", "leader-election", Subject{Kind: "ServiceAccount", Name: "x", Namespace: "vendor"}),
 		bound("elsewhere", "people", group("staff")))
 	inv := parse(t, `
 groups:
