@@ -82,10 +82,10 @@ func (s *Store) explain(err error, c *course, hint string) error {
 		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, err),
 			"is VAULT_ADDR the address of a Vault?")
 	case errors.Is(err, context.DeadlineExceeded) && c.delayed != "":
-		return fmt.Errorf("waiting for Vault at %s: after %s it still %s", s.address, s.limits.patience, c.delayed)
+		return unreachable{fmt.Errorf("waiting for Vault at %s: after %s it still %s", s.address, s.limits.patience, c.delayed)}
 	case timedOut(err):
 		err = fmt.Errorf("waiting for Vault at %s to answer: nothing came in %s", s.address, s.limits.answer)
-		return reconcile.WithHint(err,
+		return reconcile.WithHint(unreachable{err},
 			"is VAULT_ADDR right, and is the way to it open? VAULT_CLIENT_TIMEOUT sets how long to wait")
 	}
 	return s.explainConnection(err)
@@ -138,6 +138,22 @@ func (s *Store) explainConnection(err error) error {
 		hint = "Vault's server ended the TLS handshake: does it ask for VAULT_CLIENT_CERT and VAULT_CLIENT_KEY?"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		hint = "the server speaks no TLS: VAULT_ADDR must begin with http://"
+	default:
+		err = unreachable{err}
 	}
 	return reconcile.WithHint(fmt.Errorf("reaching Vault at %s: %w", s.address, err), hint)
+}
+
+// unreachable is an error of the way to Vault, which may be open again later. Another certificate than is trusted is none.
+type unreachable struct{ error }
+
+func (u unreachable) Unwrap() error { return u.error }
+
+// Unavailable reports an error of a Vault that cannot be reached, or that does not serve just now: sealed, starting,
+// overloaded. A Vault that says no is not unavailable.
+func Unavailable(err error) bool {
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return r.status >= http.StatusInternalServerError || r.status == http.StatusTooManyRequests
+	}
+	return errors.As(err, new(unreachable))
 }

@@ -46,11 +46,28 @@ func (f clusterFlags) cluster() (*kube.Cluster, error) {
 
 // serverFlags say which cluster, where in it the lock is, and which part of Vault.
 type serverFlags struct {
-	clusterFlags    `group:"Cluster and Vault:"`
-	LockNamespace   string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
-	VaultMount      string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
-	VaultPrefix     string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+	clusterFlags  `group:"Cluster and Vault:"`
+	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
+	vaultFlags
+}
+
+// vaultFolderFlags say which part of Vault.
+type vaultFolderFlags struct {
+	VaultMount  string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
+	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+}
+
+// vaultFlags say which part of Vault, and how to log in.
+type vaultFlags struct {
+	vaultFolderFlags
 	vaultLoginFlags `group:"Logging in to Vault:"`
+}
+
+// options are for an owner's folder.
+func (f vaultFlags) options(owner string) vaultstore.Options {
+	return vaultstore.Options{
+		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, UserAgent: userAgent(), Login: f.login(),
+	}
 }
 
 // connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
@@ -71,10 +88,9 @@ func (f serverFlags) kubernetes() (*kube.Cluster, error) {
 }
 
 func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (*vaultstore.Store, error) {
-	return vaultstore.Open(ctx, vaultstore.Options{
-		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, Concurrency: concurrency, UserAgent: userAgent(),
-		Login: f.login(),
-	})
+	o := f.options(owner)
+	o.Concurrency = concurrency
+	return vaultstore.Open(ctx, o)
 }
 
 // lastStep is shorter in tests in which an interruption stands for the end of the process.
@@ -115,4 +131,21 @@ type versionCmd struct{}
 // Run prints the version.
 func (versionCmd) Run(p program) error {
 	return writeAll(p.stdout, fmt.Appendf(nil, "certsync %s\n", versionName()))
+}
+
+// credentialFlags say whose credential. No inventory is needed.
+type credentialFlags struct {
+	Owner      string `required:"" placeholder:"NAME" help:"Owner of the inventory that the user is in."`
+	User       string `required:"" placeholder:"NAME" help:"Whose credential: your own name, as in the inventory."`
+	vaultFlags `group:"Vault:"`
+}
+
+// fetch reads the credential from Vault, and has left it when it returns.
+func (f credentialFlags) fetch(ctx context.Context, p program) (vaultstore.Stored, error) {
+	store, err := vaultstore.OpenUser(ctx, f.options(f.Owner))
+	if err != nil {
+		return vaultstore.Stored{}, err
+	}
+	defer p.leave(ctx, store)
+	return store.ReadCredential(ctx, f.User)
 }

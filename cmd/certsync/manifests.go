@@ -25,15 +25,14 @@ type manifestsCmd struct {
 	LockNamespace string       `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
 	Image         string       `placeholder:"IMAGE" help:"The container image, best by its digest. Needed without --vault."`
 	Schedule      cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"When the job runs (default: ${default})."`
-	VaultMount    string       `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
-	VaultPrefix   string       `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
-	VaultAddr     serverURL    `placeholder:"URL" help:"Where the job finds Vault. Needed without --vault."`
-	VaultCA       string       `name:"vault-ca" placeholder:"FILE" help:"Vault's CA, also a public one: there is none in the image. Needed with an https URL."`
-	VaultSpace    string       `name:"vault-namespace" placeholder:"NAME" help:"Namespace of Vault Enterprise, for the job."`
-	VaultAuth     string       `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Where Vault's kubernetes auth method is mounted (default: ${default})."`
-	VaultAudience string       `default:"vault" placeholder:"NAME" help:"Whom the account's token for Vault is made for (default: ${default})."`
-	Vault         bool         `help:"Print what to set up in Vault instead, as a shell script."`
-	UsersAccessor string       `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: one policy for all users, by their alias at the auth method with this accessor, instead of one for each."`
+	vaultFolderFlags
+	VaultAddr     serverURL `placeholder:"URL" help:"Where the job finds Vault. Needed without --vault."`
+	VaultCA       string    `name:"vault-ca" placeholder:"FILE" help:"Vault's CA, also a public one: there is none in the image. Needed with an https URL."`
+	VaultSpace    string    `name:"vault-namespace" placeholder:"NAME" help:"Namespace of Vault Enterprise, for the job."`
+	VaultAuth     string    `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Where Vault's kubernetes auth method is mounted (default: ${default})."`
+	VaultAudience string    `default:"vault" placeholder:"NAME" help:"Whom the account's token for Vault is made for (default: ${default})."`
+	Vault         bool      `help:"Print what to set up in Vault instead, as a shell script."`
+	UsersAccessor string    `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: one policy for all users, by their alias at the auth method with this accessor, instead of one for each."`
 }
 
 // Help is shown below the flags.

@@ -1,0 +1,76 @@
+package vaultstore
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// ErrNoCredential is wrapped by ReadCredential when nothing stands there: it was never written, or was taken away.
+var ErrNoCredential = errors.New("there is no credential")
+
+// Stored is a credential as it stands at users/<user>. Without Key, the key is in the user's own hands.
+type Stored struct {
+	reconcile.Credential
+	Version int // of the KV secret
+}
+
+// OpenUser is Open for somebody who may read their own credential and nothing else: it checks neither token nor mount.
+// What is wrong with them shows when the credential is read.
+func OpenUser(ctx context.Context, o Options) (*Store, error) {
+	return openUser(ctx, o, usualLimits)
+}
+
+func openUser(ctx context.Context, o Options, l limits) (*Store, error) {
+	s, err := newStore(o, l)
+	if err != nil || s.session == nil {
+		return s, err
+	}
+	if err := s.exchange(ctx, ""); err != nil {
+		return nil, errors.Join(err, s.Close(ctx))
+	}
+	return s, nil
+}
+
+// ReadCredential reads what stands at users/<user>, key and all: it is for users themselves. Observing never does.
+func (s *Store) ReadCredential(ctx context.Context, user string) (Stored, error) {
+	entry, err := of(usersFolder, user)
+	if err != nil {
+		return Stored{}, err
+	}
+	d, err := s.readData(ctx, entry)
+	if err == nil && (d == nil || d.deleted() || string(d.Data) == string(emptyVersion)) {
+		err = ErrNoCredential
+	}
+	if err == nil {
+		var c reconcile.Credential
+		if c, err = decodeCredential(d.Data); err == nil {
+			return Stored{c, d.Metadata.Version}, nil
+		}
+	}
+	return Stored{}, fmt.Errorf("reading the credential at %s: %w", s.tree.name(entry), err)
+}
+
+// decodeCredential repeats nothing of data in its errors: there is a key in it.
+func decodeCredential(data json.RawMessage) (reconcile.Credential, error) {
+	var fields struct {
+		Kubeconfig  string `json:"kubeconfig"`
+		Certificate string `json:"tls.crt"`
+		Key         string `json:"tls.key"`
+		CA          string `json:"ca.crt"`
+	}
+	if json.Unmarshal(data, &fields) != nil || fields.Kubeconfig == "" || fields.Certificate == "" {
+		return reconcile.Credential{}, reconcile.WithHint(errors.New("it is not what certsync writes there"),
+			"tell whoever runs certsync: somebody else wrote there, and the next apply says so")
+	}
+	c := reconcile.Credential{
+		Kubeconfig: reconcile.NewSecret([]byte(fields.Kubeconfig)), Certificate: []byte(fields.Certificate), CA: []byte(fields.CA),
+	}
+	if fields.Key != "" {
+		c.Key = reconcile.NewSecret([]byte(fields.Key))
+	}
+	return c, nil
+}
