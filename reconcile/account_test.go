@@ -39,16 +39,16 @@ func TestNews(t *testing.T) {
 		account   func(*Account)
 		want      []string // what each message begins with, after the run
 	}{
-		"a first run":          {want: []string{"Applied 3 issue, 4 bind; 0 users unchanged"}},
+		"a first run":          {want: []string{"Applied 3 issue, 4 bind; unchanged users: 0"}},
 		"nothing to do":        {settled: true},
 		"another inventory":    {settled: true, inventory: team + "# nothing that anybody notices\n"},
 		"another digest alone": {settled: true, inventory: team + "defaults: {renewBefore: 20%}\n", want: []string{"Applied the inventory is recorded; nothing else was changed"}},
 		"hundreds of users": {
-			inventory: crowd(300), want: []string{"Applied 300 issue, 300 bind; 0 users unchanged"},
+			inventory: crowd(300), want: []string{"Applied 300 issue, 300 bind; unchanged users: 0"},
 		},
 		"hundreds of failures": {
 			inventory: crowd(300), world: func(w *world) { w.fail = failing("create ClusterRoleBinding", errBoom) },
-			want: []string{"Applied 300 issue; 0 users unchanged",
+			want: []string{"Applied 300 issue; unchanged users: 0",
 				"Failed steps failed: 300, for user-000, user-001, user-002, user-003, user-004, user-005, user-006, user-007, user-008, user-009 and 290 more; bind of user-000: "},
 		},
 		"a planted secret, and --hold": {

@@ -36,7 +36,7 @@ func (a Account) News() []News {
 	o := a.Outcome
 	switch {
 	case len(o.ended(Done)) > 0:
-		tell(NewsApplied, "%s; %d users unchanged", o.counts(), o.Plan.Unchanged)
+		tell(NewsApplied, "%s; unchanged users: %d", o.counts(), o.Plan.Unchanged)
 	case a.Err == nil && o.Plan.recordState:
 		tell(NewsApplied, "the inventory is recorded; nothing else was changed")
 	}
