@@ -68,7 +68,13 @@ func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
 func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*Inventory, error) {
 	d := &decoder{&run{root: name, files: files, opened: opened, suggestions: maxSuggestions}, name, "an inventory"}
 	var inv *Inventory
-	if root, ok := d.document(data); ok {
+	root, ok := d.document(data)
+	line, column, aTeams := teamKind(data)
+	switch {
+	case ok && aTeams:
+		// One problem, and not one for each field that it has or lacks.
+		d.note(line, column, "kind", "this is a team's file: name the inventory instead, which reads it and says in what groups it may put people")
+	case ok:
 		inv = d.inventory(root)
 	}
 	if len(d.problems) > 0 {

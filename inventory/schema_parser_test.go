@@ -17,7 +17,7 @@ var parserOnly = map[string][]string{
 		"file: a user in another case", "file: a user of the inventory", "file: an expiration of a week", "file: an expiration over the team's",
 		"file: another team", "team: a file that is missing", "team: a folder as the file", "team: a name in two files",
 		"team: a name in two files, in another case", "team: a renewal before a team's user's issue", "team: an old name in a team's case",
-		"team: an old name that a team has",
+		"team: an old name that a team has", "../cmd/certsync/testdata/validate-teams-refused/teams/search.yaml",
 	},
 	"it takes arithmetic": {
 		"cluster: a server's port too high", "file: a day that is none", "file: an expiration under 10 minutes", "team: a bound under 10 minutes",
