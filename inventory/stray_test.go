@@ -203,3 +203,24 @@ type unlisted struct{ fstest.MapFS }
 func (unlisted) ReadDir(name string) ([]fs.DirEntry, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 }
+
+// TestNothingOfAnotherFileIsRepeated: a link that a team puts in the place of its file leads to nothing that anybody sees.
+func TestNothingOfAnotherFileIsRepeated(t *testing.T) {
+	for sentence, text := range map[string]string{
+		"text": "TOKEN=hunter2", "a mapping": "hunter2: hunter2\nkind: hunter2\nusers: hunter2\n", "a list": "- hunter2", "no YAML": "[core]\n\thunter2 = hunter2\n",
+		"an alias": "kind: *hunter2\n", "a tag": "!hunter2 hunter2", "a directive": "%hunter2\n--- hunter2\n", "two documents": "hunter2\n---\nhunter2\n",
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inside := withPayments(t)
+			write(t, filepath.Join(inside, "secret"), text)
+			path := filepath.Join(inside, "teams/payments.yaml")
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			link(t, "../secret", path)
+			if _, err := Load(filepath.Join(inside, "users.yaml")); err == nil || strings.Contains(err.Error(), "hunter2") {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -104,6 +104,11 @@ func (t team) read(v value, name string, names *roll) []User {
 	if !ok {
 		return nil
 	}
+	if _, _, ok := teamKind(data); !ok {
+		// A link that the team made may lead to somebody's secret: nothing of it is repeated.
+		root.note(root.node.Line, root.node.Column, "kind", "is not "+TeamKind+": this is no team's file")
+		return nil
+	}
 	fields, ok := root.fieldsOf(teamFileKeys, onlyIn(inventoryKeys, v.root, teamFileKeys))
 	if !ok {
 		return nil

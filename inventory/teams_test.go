@@ -90,14 +90,14 @@ var fileRefusals = map[string]refusal{
 	"an empty file":         {"", `teams/payments.yaml:1:1: the file is empty: for no users at all, write users: []`},
 	"no users":              {teamHeader, `teams/payments.yaml:1:1: users: is missing: for no users at all, write users: []`},
 	"users without a value": {teamHeader + "users:", `teams/payments.yaml:4:7: users: a list is wanted, but there is nothing: for no users at all, write users: []`},
-	"a list":                {"- name: bob", `teams/payments.yaml:1:1: a mapping is wanted, not a list`},
+	"a list":                {"- name: bob", `teams/payments.yaml:1:1: kind: is not TeamInventory: this is no team's file`},
 	"a second document":     {teamHeader + "users: []\n---\nusers: [{name: bob}]", `teams/payments.yaml:5:1: a second document begins here: a team's file is one document`},
 	"an open bracket":       {teamHeader + "users: [\n", `teams/payments.yaml:5:1: the file is not YAML: did not find expected node content`},
 	"a line break that git and editors do not show": {teamHeader + "users: # nobody\u2028- name: bob", `teams/payments.yaml:4:16: the control character '\u2028' is not allowed`},
 	"an anchor and an alias":                        {teamHeader + "users: [{name: bob, groups: &g [dev]}, {name: carol, groups: *g}]", "teams/payments.yaml:4:29: users[0].groups: " + noAnchors + "\nteams/payments.yaml:4:62: users[1].groups: " + noAnchors},
 	"a merge key":                                   {teamHeader + "users: [{name: bob, <<: {groups: [dev]}}]", "teams/payments.yaml:4:21: users[0]: " + noAnchors},
 	"users given twice":                             {teamHeader + "users: []\nusers: [{name: bob}]", `teams/payments.yaml:5:1: users: is given twice, first in line 4`},
-	"another kind":                                  {"apiVersion: certsync.dev/v1\nkind: Inventory\nteam: payments\nusers: []", `teams/payments.yaml:2:7: kind: "Inventory" is unknown: write TeamInventory`},
+	"another kind":                                  {"apiVersion: certsync.dev/v1\nkind: Inventory\nteam: payments\nusers: []", `teams/payments.yaml:1:1: kind: is not TeamInventory: this is no team's file`},
 	"another apiVersion":                            {"apiVersion: certsync.dev/v2\nkind: TeamInventory\nteam: payments\nusers: []", `teams/payments.yaml:1:13: apiVersion: "certsync.dev/v2" is unknown (did you mean "certsync.dev/v1"?)`},
 	"no team":                                       {"apiVersion: certsync.dev/v1\nkind: TeamInventory\nusers: []", `teams/payments.yaml:1:1: team: is missing: it is the name that the team has in users.yaml`},
 	"another team":                                  {"apiVersion: certsync.dev/v1\nkind: TeamInventory\nteam: Payments\nusers: []", `teams/payments.yaml:3:7: team: "Payments" is not team "payments", to which users.yaml gives this file`},
@@ -223,14 +223,13 @@ func TestProblemsOfTeamsComeAfterTheInventorys(t *testing.T) {
 users: [{nam: x}]
 `
 	file := strings.Replace(teamHeader, "payments", "b", 1) + "users: [{name: w, groups: [z]}]"
-	_, err := Parse("/srv/x/users.yaml", []byte(root), filesOf("b/b.yaml", file, "a.yaml", "a: b"))
+	_, err := Parse("/srv/x/users.yaml", []byte(root), filesOf("b/b.yaml", file, "a.yaml", "{a: b, kind: TeamInventory}"))
 	want := `/srv/x/users.yaml:7:9: users[0].name: is missing: every user has one
 /srv/x/users.yaml:7:10: users[0].nam: unknown field (did you mean "name"?)
-/srv/x/a.yaml:1:1: a: unknown field
 /srv/x/a.yaml:1:1: apiVersion: is missing: write apiVersion: certsync.dev/v1
-/srv/x/a.yaml:1:1: kind: is missing: write kind: TeamInventory
 /srv/x/a.yaml:1:1: team: is missing: it is the name that the team has in /srv/x/users.yaml
 /srv/x/a.yaml:1:1: users: is missing: for no users at all, write users: []
+/srv/x/a.yaml:1:2: a: unknown field
 /srv/x/b/b.yaml:4:28: users[0].groups[0]: group "z" is not given to team "b" in /srv/x/users.yaml`
 	if err == nil {
 		t.Fatal("parsed")
