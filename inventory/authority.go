@@ -60,7 +60,8 @@ func (v value) authorityData() []byte {
 	if !ok {
 		return nil
 	}
-	data, err := base64.StdEncoding.DecodeString(strings.Join(strings.Fields(s), ""))
+	// Of the blanks, those at which YAML folds.
+	data, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "", "\n", "", "\r", "").Replace(s))
 	switch {
 	case strings.Contains(s, "-----BEGIN"):
 		v.problem("is PEM, but base64 of it is wanted: put it into a file and name that in certificateAuthority")
@@ -79,6 +80,11 @@ func (v value) authorityData() []byte {
 
 // open returns what a file in the inventory's folder holds, or why not.
 func (v value) open(name string) (data []byte, fault string) {
+	return v.openUpTo(maxFile, name)
+}
+
+// openUpTo is open with another bound.
+func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
 	clean := path.Clean(name)
 	if !fs.ValidPath(clean) {
 		return nil, "is outside of the inventory's folder"
@@ -98,9 +104,12 @@ func (v value) open(name string) (data []byte, fault string) {
 		return nil, "cannot be read: " + cause(err)
 	}
 	defer file.Close()
-	data, err = io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
+	data, err = io.ReadAll(io.LimitReader(file, int64(bound)+1))
+	switch {
+	case err != nil:
 		return nil, "cannot be read: " + cause(err)
+	case len(data) > bound:
+		return nil, fmt.Sprintf("is larger than %d KiB", bound>>10)
 	}
 	v.opened[clean] = data
 	return data, ""

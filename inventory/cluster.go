@@ -20,7 +20,7 @@ var (
 )
 
 func (v value) cluster() Cluster {
-	fields, _ := v.fields("name", "server", "certificateAuthority", "certificateAuthorityData", "proxyURL", "tlsServerName")
+	fields, _ := v.fields(clusterKeys...)
 	var c Cluster
 	if field, ok := fields["name"]; ok {
 		c.Name = field.checked(clusterFault)

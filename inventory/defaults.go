@@ -25,7 +25,7 @@ var keyAlgorithms = []string{string(RSA2048), string(RSA3072), string(RSA4096), 
 
 func (v value) defaults() Defaults {
 	d := builtIn
-	fields, _ := v.fields("expiration", "renewBefore", "keyAlgorithm")
+	fields, _ := v.fields(defaultsKeys...)
 	if field, ok := fields["expiration"]; ok {
 		d.Expiration = field.expiration(d.Expiration)
 	}

@@ -43,8 +43,9 @@ type canonicalUser struct {
 type canonicalGrant struct{ ClusterRole, Until string }
 
 // Digest is "sha256:" and the hash of what the inventory means, with what the named files hold. It does not depend on
-// comments, on the order of users, groups and roles, on a role that is there twice, or on whether a default was written
-// down. The default expiration is in it as that of each user.
+// comments, on the order of users, groups and roles, on a role that is there twice, on whether a default was written
+// down, or on which file a user stands in. The default expiration is in it as that of each user, and so is what a team
+// makes of it.
 func (inv *Inventory) Digest() string {
 	c := canonical{
 		Format: APIVersion,

@@ -35,7 +35,7 @@ func (d *decoder) document(data []byte) (value, bool) {
 		return value{}, false
 	default:
 		// kubectl's habit of several documents a file would here mean users that nobody reads.
-		d.note(second.Line, second.Column, "", "a second document begins here: an inventory is one document")
+		d.note(second.Line, second.Column, "", "a second document begins here: "+d.what+" is one document")
 	}
 	root := d.at(first.Content[0], "")
 	if root.null() {

@@ -22,7 +22,7 @@ func FuzzParse(f *testing.F) {
 			f.Add([]byte(c.text))
 		}
 	}
-	files := fstest.MapFS{"ca.crt": {Data: certificate(f)}}
+	files, schema := fstest.MapFS{"ca.crt": {Data: certificate(f)}}, validator(f, Schema())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		inv, err := Parse("users.yaml", data, files)
 		again, errAgain := Parse("users.yaml", data, files)
@@ -41,6 +41,9 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("two parses of the same bytes differ")
 		}
 		obeys(t, inv)
+		if err := validate(schema, string(data)); err != nil {
+			t.Fatalf("the schema refuses what the parser takes: %v", err)
+		}
 		slices.Reverse(again.Groups)
 		slices.Reverse(again.Users)
 		if inv.Digest() != again.Digest() {

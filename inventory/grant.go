@@ -61,7 +61,7 @@ func (v value) grant() (Grant, bool) {
 		role := v.checked(roleFault)
 		return Grant{ClusterRole: role}, role != ""
 	}
-	fields, ok := v.fields("name", "until")
+	fields, ok := v.fields(grantKeys...)
 	if !ok {
 		return Grant{}, false
 	}

@@ -12,7 +12,7 @@ func (v value) groups(declared *roll) []Group {
 }
 
 func (v value) group(declared *roll) (Group, bool) {
-	fields, ok := v.fields("name", "clusterRoles", "namespaces")
+	fields, ok := v.fields(groupKeys...)
 	if !ok {
 		return Group{}, false
 	}

@@ -11,14 +11,16 @@ import (
 	"time"
 )
 
-// What the first two lines of every inventory say.
+// What the first two lines of every inventory say, and of every team's file.
 const (
 	APIVersion = "certsync.dev/v1"
 	Kind       = "Inventory"
+	TeamKind   = "TeamInventory"
 )
 
 // Inventory is a parsed file, with defaults applied and the files that it names read in. Lists are in the order of the
-// file; lists and maps without an element are nil.
+// file; lists and maps without an element are nil. The users of teams come last among Users, as if they stood in the
+// inventory itself.
 type Inventory struct {
 	Owner    string
 	Cluster  Cluster

@@ -66,13 +66,19 @@ func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
 }
 
 func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*Inventory, error) {
-	d := &decoder{file: name, files: files, opened: opened, suggestions: maxSuggestions}
+	d := &decoder{&run{root: name, files: files, opened: opened, suggestions: maxSuggestions}, name, "an inventory"}
 	var inv *Inventory
-	if root, ok := d.document(data); ok {
+	root, ok := d.document(data)
+	line, column, aTeams := teamKind(data)
+	switch {
+	case ok && aTeams:
+		// One problem, and not one for each field that it has or lacks.
+		d.note(line, column, "kind", "this is a team's file: name the inventory instead, which reads it and says in what groups it may put people")
+	case ok:
 		inv = d.inventory(root)
 	}
 	if len(d.problems) > 0 {
-		d.problems.sort()
+		d.problems.sort(name)
 		return nil, d.problems
 	}
 	return inv, nil
@@ -81,7 +87,7 @@ func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*In
 // inventory decodes the whole document. Groups come before users, wherever they stand in the file, since users refer to
 // them.
 func (d *decoder) inventory(root value) *Inventory {
-	fields, ok := root.fields("apiVersion", "kind", "owner", "cluster", "defaults", "groups", "users")
+	fields, ok := root.fields(inventoryKeys...)
 	if !ok {
 		return nil
 	}
@@ -98,16 +104,30 @@ func (d *decoder) inventory(root value) *Inventory {
 	if v, ok := fields["groups"]; ok {
 		inv.Groups = v.groups(declared)
 	}
-	v, ok := fields["users"]
-	switch {
-	case !ok:
-		root.missing("users", "for no users at all, write users: []")
-	case v.null():
-		v.problem("a list is wanted, but there is nothing: for no users at all, write users: []")
-	default:
-		inv.Users = v.users(declared, inv.Defaults)
+	names, former := newRoll("user"), [][]value(nil)
+	if v, ok := root.people(fields); ok {
+		inv.Users, former = v.users(names, declared, inv.Defaults)
+	}
+	inv.Users = append(inv.Users, root.teams(fields, names, declared, inv.Defaults)...)
+	given := newRoll("old name")
+	for i, old := range former {
+		inv.Users[i].Previously = previously(old, inv.Users[i].Name, names, given)
 	}
 	return inv
+}
+
+// people returns the field users. Nobody is to be said, not left out: it takes everybody's access.
+func (v value) people(fields map[string]value) (value, bool) {
+	field, ok := fields["users"]
+	switch {
+	case !ok:
+		v.missing("users", "for no users at all, write users: []")
+		return field, false
+	case field.null():
+		field.problem("a list is wanted, but there is nothing: for no users at all, write users: []")
+		return field, false
+	}
+	return field, true
 }
 
 // constant checks a field that has but one legal value.

@@ -78,44 +78,42 @@ func TestParseAppliesTheBuiltInDefaults(t *testing.T) {
 }
 
 func TestParseAccepts(t *testing.T) {
-	for sentence, text := range map[string]string{
-		"a byte order mark":                   "\ufeff" + header + "users: []",
-		"lines that end as on Windows":        strings.ReplaceAll(header+"users: []\n", "\n", "\r\n"),
-		"markers around the one document":     "---\n" + header + "users: []\n...\n",
-		"JSON":                                `{"apiVersion": "certsync.dev/v1", "kind": "Inventory", "owner": "x", "users": [{"name": "a"}]}`,
-		"quoted text that would be a boolean": header + "users: [{name: 'yes'}]",
-		"tagged text that would be a number":  header + "users: [{name: !!str 123}]",
-		"the longest name":                    header + "users: [{name: " + strings.Repeat("a", 64) + "}]",
-		"an empty grant list":                 header + "users: [{name: a, clusterRoles: [], namespaces: {x: []}, groups: [], previously: []}]",
-		"a role with a colon":                 header + "users: [{name: a, clusterRoles: ['system:node-reader']}]",
-		"a role in two places":                header + "users: [{name: a, clusterRoles: [view], namespaces: {a: [view], b: [view]}}]",
-		"users before their groups":           header + "users: [{name: a, groups: [g]}]\ngroups: [{name: g}]",
-		"an old name that a group has":        header + "users: [{name: a, previously: [b]}]\ngroups: [{name: b}]",
-		"a user and a group of one name":      header + "users: [{name: a}]\ngroups: [{name: a}]",
-		"the shortest expiration":             header + "users: [{name: a, expiration: 10m}]",
-		"the longest expiration":              header + "users: [{name: a, expiration: 2147483647s}]",
-		"a renewal that just fits":            header + "defaults: {expiration: 10h, renewBefore: 9h}\nusers: []",
-		"an end on the last day there is":     header + "users: [{name: a, until: 9999-12-30}]",
-		"a server in IPv6 with a path":        header + "cluster: {server: 'https://[2001:db8::1]:6443/k8s/clusters/c-1'}\nusers: []",
-		"a cluster's name as on EKS":          header + "cluster: {name: 'arn:aws:eks:eu-west-1:1234:cluster/prod'}\nusers: []",
-	} {
+	for sentence, text := range accepted {
 		t.Run(sentence, func(t *testing.T) { mustParse(t, text, nil) })
 	}
 }
 
+var accepted = map[string]string{
+	"a byte order mark":                   "\ufeff" + header + "users: []",
+	"lines that end as on Windows":        strings.ReplaceAll(header+"users: []\n", "\n", "\r\n"),
+	"markers around the one document":     "---\n" + header + "users: []\n...\n",
+	"JSON":                                `{"apiVersion": "certsync.dev/v1", "kind": "Inventory", "owner": "x", "users": [{"name": "a"}]}`,
+	"quoted text that would be a boolean": header + "users: [{name: 'yes'}]",
+	"tagged text that would be a number":  header + "users: [{name: !!str 123}]",
+	"the longest name":                    header + "users: [{name: " + strings.Repeat("a", 64) + "}]",
+	"an empty grant list":                 header + "users: [{name: a, clusterRoles: [], namespaces: {x: []}, groups: [], previously: []}]",
+	"a role with a colon":                 header + "users: [{name: a, clusterRoles: ['system:node-reader']}]",
+	"a role in two places":                header + "users: [{name: a, clusterRoles: [view], namespaces: {a: [view], b: [view]}}]",
+	"users before their groups":           header + "users: [{name: a, groups: [g]}]\ngroups: [{name: g}]",
+	"an old name that a group has":        header + "users: [{name: a, previously: [b]}]\ngroups: [{name: b}]",
+	"a user and a group of one name":      header + "users: [{name: a}]\ngroups: [{name: a}]",
+	"the shortest expiration":             header + "users: [{name: a, expiration: 10m}]",
+	"the longest expiration":              header + "users: [{name: a, expiration: 2147483647s}]",
+	"a renewal that just fits":            header + "defaults: {expiration: 10h, renewBefore: 9h}\nusers: []",
+	"an end on the last day there is":     header + "users: [{name: a, until: 9999-12-30}]",
+	"a server in IPv6 with a path":        header + "cluster: {server: 'https://[2001:db8::1]:6443/k8s/clusters/c-1'}\nusers: []",
+	"a cluster's name as on EKS":          header + "cluster: {name: 'arn:aws:eks:eu-west-1:1234:cluster/prod'}\nusers: []",
+	"a scheme in capitals":                header + "cluster: {server: 'HTTPS://k8s.example.com', proxyURL: 'Socks5://proxy:1080//'}\nusers: []",
+	"an address with a zone":              header + "cluster: {tlsServerName: 'fe80::1%eth0', proxyURL: 'http://[fe80::1%25eth0]/%2F'}\nusers: []",
+	"durations as Go takes them":          header + "defaults: {expiration: +1.5h30m.5h, renewBefore: 1500000\u00b5s}\nusers: [{name: a, expiration: 600000ms}]",
+	"a share with zeros before it":        header + "defaults: {renewBefore: 0090%}\nusers: []",
+	"the last day of 1999":                header + "users: [{name: a, until: 1999-12-31}]",
+	"a time in a zone of its own":         header + "users: [{name: a, until: 1999-12-31T23:00:00.25-02:30}]",
+	"names of every legal kind":           header + "users: [{name: A.b_c+d-e@f.g}, {name: a._.b}, {name: 0__a}]",
+}
+
 func TestParseUntil(t *testing.T) {
-	for sentence, c := range map[string]struct {
-		written string
-		want    time.Time
-	}{
-		"a day is included":                {"2027-06-30", date(2027, 7, 1)},
-		"a quoted day":                     {"'2027-12-31'", date(2028, 1, 1)},
-		"the day before a leap day":        {"2028-02-28", date(2028, 2, 29)},
-		"a time is exact":                  {"2027-06-30T18:00:00Z", time.Date(2027, 6, 30, 18, 0, 0, 0, time.UTC)},
-		"a time elsewhere comes in UTC":    {"2027-06-30T18:00:00+02:00", time.Date(2027, 6, 30, 16, 0, 0, 0, time.UTC)},
-		"a part of a second is not lost":   {"'2027-06-30T18:00:00.5Z'", time.Date(2027, 6, 30, 18, 0, 0, 5e8, time.UTC)},
-		"a day that is long gone is legal": {"2001-01-01", date(2001, 1, 2)},
-	} {
+	for sentence, c := range ends {
 		t.Run(sentence, func(t *testing.T) {
 			inv := mustParse(t, header+"users: [{name: a, until: "+c.written+"}]", nil)
 			if diff := cmp.Diff(c.want, inv.Users[0].Until); diff != "" {
@@ -123,4 +121,17 @@ func TestParseUntil(t *testing.T) {
 			}
 		})
 	}
+}
+
+var ends = map[string]struct {
+	written string
+	want    time.Time
+}{
+	"a day is included":                {"2027-06-30", date(2027, 7, 1)},
+	"a quoted day":                     {"'2027-12-31'", date(2028, 1, 1)},
+	"the day before a leap day":        {"2028-02-28", date(2028, 2, 29)},
+	"a time is exact":                  {"2027-06-30T18:00:00Z", time.Date(2027, 6, 30, 18, 0, 0, 0, time.UTC)},
+	"a time elsewhere comes in UTC":    {"2027-06-30T18:00:00+02:00", time.Date(2027, 6, 30, 16, 0, 0, 0, time.UTC)},
+	"a part of a second is not lost":   {"'2027-06-30T18:00:00.5Z'", time.Date(2027, 6, 30, 18, 0, 0, 5e8, time.UTC)},
+	"a day that is long gone is legal": {"2001-01-01", date(2001, 1, 2)},
 }

@@ -12,7 +12,7 @@ import (
 
 // Problem is one thing that is wrong with an inventory.
 type Problem struct {
-	File         string
+	File         string // the inventory's as it was named, a team's in the same folder: teams/payments.yaml
 	Line, Column int    // from 1; the column is 1 where it is not known
 	Path         string // such as users[3].groups[0]; empty for the document as a whole
 	Message      string
@@ -27,7 +27,8 @@ func (p Problem) String() string {
 	return printable(place + p.Message)
 }
 
-// Problems is all that is wrong with an inventory, in the order of the file.
+// Problems is all that is wrong with an inventory, in the order of the file; after that what is wrong with teams' files, in
+// the order of their names.
 type Problems []Problem
 
 // Error is one problem a line.
@@ -39,9 +40,15 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-func (p Problems) sort() {
+func (p Problems) sort(root string) {
+	file := func(p Problem) string {
+		if p.File == root {
+			return ""
+		}
+		return p.File
+	}
 	slices.SortStableFunc(p, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+		return cmp.Or(cmp.Compare(file(a), file(b)), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
 }
 

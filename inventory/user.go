@@ -1,26 +1,19 @@
 package inventory
 
-// users decodes the users, whose groups must be declared.
-func (v value) users(groups *roll, defaults Defaults) []User {
-	var users []User
-	var former [][]value
-	declared := newRoll("user")
+// users decodes the users, whose groups must be declared, but for the old names. An old name must not be that of a user
+// further down, or in a team's file, so former is read when all users are known.
+func (v value) users(declared, groups *roll, defaults Defaults) (users []User, former [][]value) {
 	for _, item := range v.items() {
 		if u, old, ok := item.user(declared, groups, defaults); ok {
 			users, former = append(users, u), append(former, old)
 		}
 	}
-	// An old name must not be that of a user further down, so they are read when all users are known.
-	given := newRoll("old name")
-	for i := range users {
-		users[i].Previously = previously(former[i], users[i].Name, declared, given)
-	}
-	return users
+	return users, former
 }
 
 // user decodes one user, but for the old names.
 func (v value) user(declared, groups *roll, defaults Defaults) (u User, former []value, ok bool) {
-	fields, ok := v.fields("name", "previously", "groups", "clusterRoles", "namespaces", "expiration", "until")
+	fields, ok := v.fields(userKeys...)
 	if !ok {
 		return User{}, nil, false
 	}
@@ -61,7 +54,7 @@ func previously(former []value, user string, users, given *roll) []string {
 		case fault != "":
 			item.problem("%s", fault)
 		case taken && name != inUse.name:
-			item.problem("old name %s differs from user %s in line %d in letter case only", show(name), show(inUse.name), inUse.line)
+			item.problem("old name %s differs from user %s in %s in letter case only", show(name), show(inUse.name), inUse.place(item))
 		case taken && name == user:
 			item.problem("%s is the user's own name: a rename has another one", show(name))
 		case taken:
@@ -91,7 +84,7 @@ func (v value) memberships(groups *roll) []string {
 		case fault != "":
 			item.problem("%s", fault)
 		default:
-			item.problem("group %s is not declared%s", show(name), item.didYouMean(name, groups.candidates(name)))
+			item.problem("group %s %s%s", show(name), groups.lacks, item.didYouMean(name, groups.candidates(name)))
 		}
 		seen[name] = true
 		names = append(names, name)

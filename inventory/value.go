@@ -10,9 +10,16 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
-// decoder is what the parts of one run share.
+// decoder is what the values of one file share.
 type decoder struct {
-	file        string
+	*run
+	file string // what stands before every problem
+	what string // what the file is, such as: an inventory
+}
+
+// run is what all files of one run share.
+type run struct {
+	root        string            // the inventory's file
 	files       fs.FS             // may be nil
 	opened      map[string][]byte // what was read from files, by its path there
 	problems    Problems
@@ -121,14 +128,20 @@ func (v value) entries() ([]entry, bool) {
 
 // fields returns the values of a mapping whose keys are known.
 func (v value) fields(known ...string) (map[string]value, bool) {
+	return v.fieldsOf(known, nil)
+}
+
+// fieldsOf is fields, and refuses differently what is known elsewhere.
+func (v value) fieldsOf(known []string, elsewhere func(entry) bool) (map[string]value, bool) {
 	entries, ok := v.entries()
 	fields := make(map[string]value, len(entries))
 	for _, e := range entries {
-		if !slices.Contains(known, e.name) {
+		switch {
+		case slices.Contains(known, e.name):
+			fields[e.name] = e.value
+		case elsewhere == nil || !elsewhere(e):
 			e.key.problem("unknown field%s", v.didYouMean(e.name, known))
-			continue
 		}
-		fields[e.name] = e.value
 	}
 	return fields, ok
 }

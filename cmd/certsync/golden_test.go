@@ -3,7 +3,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -39,22 +41,20 @@ func TestCommandLine(t *testing.T) {
 // copyFolder copies a golden folder, with the places filled in.
 func copyFolder(t *testing.T, from, to string, places map[string]string) {
 	t.Helper()
-	files, err := os.ReadDir(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		text, err := os.ReadFile(filepath.Join(from, f.Name()))
-		if err != nil {
-			t.Fatal(err)
+	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		below := filepath.Join(to, strings.TrimPrefix(path, from))
+		if err != nil || entry.IsDir() {
+			return errors.Join(err, os.MkdirAll(below, 0o700))
 		}
+		text, err := os.ReadFile(path)
 		filled := string(text)
 		for place, value := range places {
 			filled = strings.ReplaceAll(filled, place+"\n", value+"\n")
 		}
-		if err := os.WriteFile(filepath.Join(to, f.Name()), []byte(filled), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		return errors.Join(err, os.WriteFile(below, []byte(filled), 0o600))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -79,11 +79,17 @@ func TestManifestsAreKubernetes(t *testing.T) {
 // TestJobFindsItsInventory: the files of the ConfigMap, where the job mounts them, are the inventory that the job is told
 // to read, with the same digest as here.
 func TestJobFindsItsInventory(t *testing.T) {
-	want, err := inventory.Load("testdata/manifests/users.yaml")
+	for golden, files := range map[string]int{"manifests": 2, "manifests-teams": 4} {
+		t.Run(golden, func(t *testing.T) { jobFindsItsInventory(t, filepath.Join("testdata", golden), files) })
+	}
+}
+
+func jobFindsItsInventory(t *testing.T, golden string, wanted int) {
+	want, err := inventory.Load(filepath.Join(golden, "users.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := os.ReadFile("testdata/manifests/stdout")
+	text, err := os.ReadFile(filepath.Join(golden, "stdout"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,13 +103,14 @@ func TestJobFindsItsInventory(t *testing.T) {
 			job = o
 		}
 	}
-	pod, root := job.Spec.JobTemplate.Spec.Template.Spec, t.TempDir()
+	pod, root, found := job.Spec.JobTemplate.Spec.Template.Spec, t.TempDir(), 0
 	for i, volume := range pod.Volumes {
 		for _, source := range volume.Projected.Sources {
 			if source.ConfigMap == nil || source.ConfigMap.Name != files.Name {
 				continue
 			}
 			for _, item := range source.ConfigMap.Items {
+				found++
 				path := filepath.Join(root, pod.Containers[0].VolumeMounts[i].MountPath, item.Path)
 				if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 					t.Fatal(err)
@@ -122,8 +129,11 @@ func TestJobFindsItsInventory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Digest() != want.Digest() {
-		t.Error("the job reads another inventory")
+	if diff := cmp.Diff(want, got); diff != "" || got.Digest() != want.Digest() {
+		t.Errorf("the job reads another inventory: %s", diff)
+	}
+	if found != wanted+1 { // and Vault's CA
+		t.Errorf("%d files", found)
 	}
 	if _, err := os.Stat(filepath.Join(root, env["VAULT_CACERT"])); err != nil {
 		t.Error(err)

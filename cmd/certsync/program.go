@@ -40,6 +40,7 @@ type cli struct {
 	Preflight preflightCmd `cmd:"" help:"Check everything that apply will need. Changes nothing."`
 	Export    exportCmd    `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
 	Manifests manifestsCmd `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
+	Schema    schemaCmd    `cmd:"" help:"Print the JSON Schema of the inventory, or of a team's file, for editors."`
 	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 

@@ -1,0 +1,123 @@
+package inventory
+
+import (
+	"bytes"
+	"encoding/json"
+	"reflect"
+	"strconv"
+)
+
+// Schema is the JSON Schema of an inventory, for editors and for checks elsewhere. It takes whatever Parse takes. What only
+// Parse can see (names that are not declared, or twice, what other files hold, how long a duration is) it takes too.
+//
+// It is draft-07, the newest that yaml-language-server and the other editors' YAML support have in full.
+func Schema() []byte { return document[inventoryShape]("certsync inventory") }
+
+// TeamSchema is the JSON Schema of a team's file.
+func TeamSchema() []byte { return document[teamFileShape]("file of a team in a certsync inventory") }
+
+// schema is as much of JSON Schema as is needed. There are libraries that make schemas of Go types, but this package, whose
+// verdict is access, imports nothing beside its YAML; and what they would leave to be written here, the patterns and the
+// two forms of a grant, is most of it.
+type schema struct {
+	Schema               string     `json:"$schema,omitempty"`
+	Title                string     `json:"title,omitempty"`
+	Description          string     `json:"description,omitempty"`
+	Type                 string     `json:"type,omitempty"`
+	Const                string     `json:"const,omitempty"`
+	Enum                 []string   `json:"enum,omitempty"`
+	Default              string     `json:"default,omitempty"`
+	MinLength            int        `json:"minLength,omitempty"`
+	MaxLength            int        `json:"maxLength,omitempty"` // in characters, where the parser may count bytes
+	Pattern              string     `json:"pattern,omitempty"`
+	Items                *schema    `json:"items,omitempty"`
+	UniqueItems          bool       `json:"uniqueItems,omitempty"`
+	PropertyNames        *schema    `json:"propertyNames,omitempty"`
+	Properties           properties `json:"properties,omitempty"`
+	Required             []string   `json:"required,omitempty"`
+	AdditionalProperties any        `json:"additionalProperties,omitempty"` // a schema, or false
+	Not                  *schema    `json:"not,omitempty"`
+	AnyOf                []*schema  `json:"anyOf,omitempty"`
+}
+
+// properties keep the order of the file, in which editors offer them.
+type properties []property
+
+type property struct {
+	name   string
+	schema *schema
+}
+
+// MarshalJSON writes them as an object.
+func (p properties) MarshalJSON() ([]byte, error) {
+	var b bytes.Buffer
+	for i, field := range p {
+		text, err := compact(field.schema)
+		if err != nil {
+			return nil, err
+		}
+		b.WriteByte("{,"[min(i, 1)])
+		b.WriteString(strconv.Quote(field.name) + ":")
+		b.Write(text)
+	}
+	b.WriteByte('}')
+	return b.Bytes(), nil
+}
+
+// compact is JSON for people to read: with <, > and & as they are.
+func compact(v any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	err := encoder.Encode(v)
+	return bytes.TrimSpace(b.Bytes()), err
+}
+
+func document[T any](title string) []byte {
+	s := schemaOf(reflect.TypeFor[T]())
+	s.Schema, s.Title = "http://json-schema.org/draft-07/schema#", title
+	text, err := compact(s)
+	if err != nil {
+		panic(err) // text, numbers and lists
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, text, "", "  "); err != nil {
+		panic(err)
+	}
+	b.WriteByte('\n')
+	return b.Bytes()
+}
+
+// schemaOf is the schema of a shape. Schemas are written out where they are used: beside a $ref, draft-07 ignores the
+// description that the field has there.
+func schemaOf(t reflect.Type) *schema {
+	switch t.Kind() {
+	case reflect.String:
+		s := reflect.Zero(t).Interface().(interface{ schema() schema }).schema()
+		s.Type = "string"
+		return &s
+	case reflect.Slice:
+		_, shortened := reflect.Zero(t.Elem()).Interface().(interface{ instead() reflect.Type })
+		// Users and groups are told apart by their names alone, which a schema cannot compare.
+		return &schema{Type: "array", Items: schemaOf(t.Elem()), UniqueItems: shortened || t.Elem().Kind() == reflect.String}
+	case reflect.Map:
+		return &schema{Type: "object", PropertyNames: schemaOf(t.Key()), AdditionalProperties: schemaOf(t.Elem())}
+	}
+	s := &schema{Type: "object", AdditionalProperties: false}
+	for _, f := range reflect.VisibleFields(t) {
+		name, optional := key(f)
+		field := schemaOf(f.Type)
+		field.Description, field.Default = f.Tag.Get("doc"), f.Tag.Get("default")
+		s.Properties = append(s.Properties, property{name, field})
+		if !optional {
+			s.Required = append(s.Required, name)
+		}
+	}
+	if excluding, ok := reflect.Zero(t).Interface().(interface{ forbidden() []string }); ok {
+		s.Not = &schema{Required: excluding.forbidden()}
+	}
+	if short, ok := reflect.Zero(t).Interface().(interface{ instead() reflect.Type }); ok {
+		return &schema{AnyOf: []*schema{schemaOf(short.instead()), s}}
+	}
+	return s
+}

@@ -1,0 +1,133 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// example is a text with the kind of file that it is to be.
+type example struct{ kind, text string }
+
+// goodExamples are all texts that there are and the parser takes, by where they stand.
+func goodExamples(t *testing.T) map[string]example {
+	t.Helper()
+	good := map[string]example{"the digest's": {Kind, digestBase}, "with a team": {Kind, withTeam}, "a team's": {TeamKind, teamHeader + "users: [{name: bob}]"}}
+	for sentence, text := range accepted {
+		good["accepted: "+sentence] = example{Kind, text}
+	}
+	for sentence, c := range ends {
+		good["ends: "+sentence] = example{Kind, header + "users: [{name: a, until: " + c.written + "}]"}
+	}
+	for where, text := range examplesOnDisk(t) {
+		if !isBad(t, where, text) {
+			good[where] = example{kindOf(text), text}
+		}
+	}
+	return good
+}
+
+// badExamples are all texts that there are and the parser refuses for what stands in themselves.
+func badExamples(t *testing.T) map[string]example {
+	t.Helper()
+	bad := map[string]example{}
+	for table, refusals := range map[string]map[string]refusal{
+		"document": documentRefusals, "field": fieldRefusals, "name": nameRefusals, "time": timeRefusals, "cluster": clusterRefusals, "team": teamRefusals,
+	} {
+		for sentence, c := range refusals {
+			bad[table+": "+sentence] = example{Kind, c.text}
+		}
+	}
+	for sentence, c := range fileRefusals {
+		bad["file: "+sentence] = example{TeamKind, c.text}
+	}
+	for where, text := range examplesOnDisk(t) {
+		if isBad(t, where, text) {
+			bad[where] = example{kindOf(text), text}
+		}
+	}
+	return bad
+}
+
+var kindForm = regexp.MustCompile(`(?m)^kind: (Inventory|TeamInventory)$`)
+
+func kindOf(text string) string {
+	if m := kindForm.FindStringSubmatch(text); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// examplesOnDisk are the inventories and teams' files in testdata, in the golden folders of the command line, in examples
+// and in the README, by where they are.
+func examplesOnDisk(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	for _, top := range []string{"testdata", "../cmd/certsync/testdata", "../examples"} {
+		err := filepath.WalkDir(top, func(path string, entry os.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !isYAML(path) {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if kindOf(string(text)) != "" {
+				found[filepath.ToSlash(path)] = string(text)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
+		if kindOf(m[1]) != "" {
+			found[fmt.Sprintf("README.md, block %d", i)] = m[1]
+		}
+	}
+	if len(found) < 40 {
+		t.Fatalf("only %d examples on the disk", len(found))
+	}
+	return found
+}
+
+// isBad parses an example where it stands, and says whether something in itself is wrong. A team's file is read with its
+// inventory, which lies beside or above it.
+func isBad(t *testing.T, where, text string) bool {
+	t.Helper()
+	own, err := where, error(nil)
+	switch team := kindOf(text) == TeamKind; {
+	case team && strings.HasPrefix(where, "README"):
+		own = "teams/payments.yaml"
+		_, err = Parse("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
+	case team:
+		root := filepath.Join(filepath.Dir(where), "users.yaml")
+		if _, err := os.Stat(root); err != nil {
+			root = filepath.Join(filepath.Dir(where), "../users.yaml")
+		}
+		_, err = Load(root)
+	case strings.HasPrefix(where, "README"):
+		files := fstest.MapFS{}
+		if strings.Contains(text, "teams/payments.yaml") {
+			files = filesOf("teams/payments.yaml", teamHeader+"users: []")
+		}
+		_, err = Parse(where, []byte(text), files)
+	case where == "testdata/full.yaml":
+		_, err = Parse(where, []byte(text), filesOf("ca.crt", string(certificate(t))))
+	default:
+		_, err = Load(where)
+	}
+	problems := Problems{}
+	if err != nil && !errors.As(err, &problems) {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(problems, func(p Problem) bool { return filepath.ToSlash(p.File) == own })
+}

@@ -1,0 +1,114 @@
+package inventory
+
+import (
+	"reflect"
+	"strings"
+)
+
+// The shape of the files: their fields in order, what each holds, and what an editor says of it. The parser knows these
+// fields and no others, and the JSON Schemas are made of these types, so that the two cannot drift apart. A field with
+// omitempty may be left out.
+
+type inventoryShape struct {
+	APIVersion apiVersionText `json:"apiVersion" doc:"The version of the format."`
+	Kind       kindText       `json:"kind" doc:"What the file is."`
+	Owner      ownerText      `json:"owner" doc:"Names the folder in Vault, and marks every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
+	Cluster    clusterShape   `json:"cluster,omitempty" doc:"What goes into users' kubeconfigs. What is left out is what certsync itself connects to."`
+	Defaults   defaultsShape  `json:"defaults,omitempty" doc:"What holds for every user."`
+	Groups     []groupShape   `json:"groups,omitempty" doc:"Every group that a user may be in."`
+	Users      []userShape    `json:"users" doc:"Who may use the cluster, but for the users of teams. For nobody at all: []"`
+	Teams      []teamShape    `json:"teams,omitempty" doc:"Teams that say in files of their own who is in their groups."`
+}
+
+type clusterShape struct {
+	Name                     clusterText   `json:"name,omitempty" doc:"Name of the cluster and of the context."`
+	Server                   serverText    `json:"server,omitempty" doc:"The API server as people reach it, an https URL."`
+	CertificateAuthority     fileText      `json:"certificateAuthority,omitempty" doc:"File with the CA that signed the API server's certificate: PEM, in the inventory's folder."`
+	CertificateAuthorityData base64Text    `json:"certificateAuthorityData,omitempty" doc:"The same as base64, instead of a file."`
+	ProxyURL                 proxyText     `json:"proxyURL,omitempty" doc:"Proxy on the way to the API server: http, https or socks5, without user and password."`
+	TLSServerName            tlsServerText `json:"tlsServerName,omitempty" doc:"The name in the API server's certificate, if it is not the one in server."`
+}
+
+// forbidden are fields that exclude each other.
+func (clusterShape) forbidden() []string {
+	return []string{"certificateAuthority", "certificateAuthorityData"}
+}
+
+type defaultsShape struct {
+	Expiration   expirationText   `json:"expiration,omitempty" default:"168h" doc:"How long a certificate lives: a duration such as 168h, at least 10m."`
+	RenewBefore  renewBeforeText  `json:"renewBefore,omitempty" default:"33%" doc:"How long before its end a certificate is renewed: a share of its life such as 33%, at most 90%, or a duration such as 24h."`
+	KeyAlgorithm keyAlgorithmText `json:"keyAlgorithm,omitempty" default:"ECDSA-P256" doc:"Kind and size of users' keys."`
+}
+
+type groupShape struct {
+	Name         nameText                       `json:"name" doc:"Goes into the certificates of its members as O."`
+	ClusterRoles []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that its members have in the whole cluster."`
+	Namespaces   map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that its members have in one namespace, by its name."`
+}
+
+type userShape struct {
+	Name         nameText                       `json:"name" doc:"Goes into the certificate as CN: letters, digits and . _ @ + -, at most 64 characters."`
+	Previously   []nameText                     `json:"previously,omitempty" doc:"Names that the same person had before: a rename."`
+	Groups       []nameText                     `json:"groups,omitempty" doc:"Groups that the user is in, all of which are under groups."`
+	ClusterRoles []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
+	Namespaces   map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that the user has in one namespace, by its name."`
+	Expiration   expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
+	Until        untilText                      `json:"until,omitempty" doc:"The day with which access ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
+}
+
+// grantShape is a role with an end. Its name alone may stand in its place.
+type grantShape struct {
+	Name  roleText  `json:"name" doc:"The ClusterRole."`
+	Until untilText `json:"until,omitempty" doc:"The day with which the grant ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
+}
+
+func (grantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
+
+type teamShape struct {
+	Name          nameText       `json:"name" doc:"Name of the team, which its file says too."`
+	File          teamFileText   `json:"file" doc:"The team's file in the inventory's folder, such as teams/payments.yaml."`
+	Groups        []nameText     `json:"groups" doc:"The groups that the file may put people in, and no others. All of them are under groups."`
+	MaxExpiration expirationText `json:"maxExpiration,omitempty" doc:"The longest that a certificate of the team's users lives, the default included."`
+}
+
+type teamFileShape struct {
+	APIVersion apiVersionText  `json:"apiVersion" doc:"The version of the format."`
+	Kind       teamKindText    `json:"kind" doc:"What the file is."`
+	Team       nameText        `json:"team" doc:"The name that the team has in the inventory."`
+	Users      []teamUserShape `json:"users" doc:"Who is in the team. For nobody at all: []"`
+}
+
+type teamUserShape struct {
+	Name       nameText       `json:"name" doc:"Goes into the certificate as CN: letters, digits and . _ @ + -, at most 64 characters."`
+	Groups     []nameText     `json:"groups,omitempty" doc:"Groups that the user is in, of those that the inventory gives to the team."`
+	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration."`
+	Until      untilText      `json:"until,omitempty" doc:"The day with which access ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
+}
+
+// The fields that the parser knows, by what has them.
+var (
+	inventoryKeys = keys[inventoryShape]()
+	clusterKeys   = keys[clusterShape]()
+	defaultsKeys  = keys[defaultsShape]()
+	groupKeys     = keys[groupShape]()
+	userKeys      = keys[userShape]()
+	grantKeys     = keys[grantShape]()
+	teamKeys      = keys[teamShape]()
+	teamFileKeys  = keys[teamFileShape]()
+	teamUserKeys  = keys[teamUserShape]()
+)
+
+func keys[T any]() []string {
+	var names []string
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+		name, _ := key(f)
+		names = append(names, name)
+	}
+	return names
+}
+
+// key is what a field is called in a file, and whether it may be left out.
+func key(f reflect.StructField) (name string, optional bool) {
+	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return name, options == "omitempty"
+}

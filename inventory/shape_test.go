@@ -1,0 +1,138 @@
+package inventory
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+// samples are what may stand where a text does, by the type of the shape.
+func samples(t *testing.T) map[reflect.Type]string {
+	return map[reflect.Type]string{
+		reflect.TypeFor[apiVersionText]():   APIVersion,
+		reflect.TypeFor[kindText]():         Kind,
+		reflect.TypeFor[teamKindText]():     TeamKind,
+		reflect.TypeFor[ownerText]():        "prod-eu",
+		reflect.TypeFor[nameText]():         "payments",
+		reflect.TypeFor[roleText]():         "view",
+		reflect.TypeFor[namespaceText]():    "staging",
+		reflect.TypeFor[expirationText]():   "24h",
+		reflect.TypeFor[renewBeforeText]():  "20%",
+		reflect.TypeFor[untilText]():        "2027-06-30",
+		reflect.TypeFor[keyAlgorithmText](): "RSA-2048",
+		reflect.TypeFor[clusterText]():      "prod",
+		reflect.TypeFor[serverText]():       "https://k8s.example.com",
+		reflect.TypeFor[proxyText]():        "http://proxy:3128",
+		reflect.TypeFor[tlsServerText]():    "kubernetes",
+		reflect.TypeFor[fileText]():         "ca.crt",
+		reflect.TypeFor[teamFileText]():     "teams/payments.yaml",
+		reflect.TypeFor[base64Text]():       base64.StdEncoding.EncodeToString(certificate(t)),
+	}
+}
+
+// trial is a document with something in one place, and whether it may be there.
+type trial struct {
+	path     string
+	document any
+	legal    bool
+}
+
+// trials are documents of a shape, for each of its fields one that has what belongs there, one that has something else,
+// and one that lacks it.
+func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) []trial {
+	switch shape.Kind() {
+	case reflect.String:
+		sample, ok := samples[shape]
+		if !ok {
+			t.Fatalf("no sample of %s", shape)
+		}
+		return []trial{{"", sample, true}, {"", map[string]any{"x": "y"}, false}, {"", []any{"x"}, false}}
+	case reflect.Slice:
+		all := []trial{{"", []any{}, true}, {"", "text", false}, {"", nil, false}}
+		for _, inner := range trials(t, shape.Elem(), samples) {
+			// A text in place of a grant is its short form.
+			if _, short := inner.document.(string); short && shape.Elem() == reflect.TypeFor[grantShape]() {
+				inner.legal = true
+			}
+			all = append(all, trial{"[0]" + inner.path, []any{inner.document}, inner.legal})
+		}
+		return all
+	case reflect.Map:
+		all := []trial{{"", map[string]any{}, true}, {"", "text", false}}
+		for _, inner := range trials(t, shape.Elem(), samples) {
+			all = append(all, trial{".staging" + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
+		}
+		return all
+	}
+	least := map[string]any{}
+	for _, f := range reflect.VisibleFields(shape) {
+		if name, optional := key(f); !optional {
+			least[name] = trials(t, f.Type, samples)[0].document
+		}
+	}
+	all := []trial{{"", least, true}, {"", "text", false}}
+	for _, f := range reflect.VisibleFields(shape) {
+		name, optional := key(f)
+		for _, inner := range trials(t, f.Type, samples) {
+			with := maps.Clone(least)
+			with[name] = inner.document
+			all = append(all, trial{"." + name + inner.path, with, inner.legal})
+		}
+		if !optional {
+			without := maps.Clone(least)
+			delete(without, name)
+			all = append(all, trial{"." + name, without, false})
+		}
+	}
+	return all
+}
+
+// TestParserAndSchemaKnowTheSameFields: for every field of the shapes, both take what belongs there, and both refuse what
+// doesn't. The parser does so at that place: a field that it never looked at could hold anything.
+func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
+	samples, schemas := samples(t), schemas(t)
+	for kind, shape := range map[string]reflect.Type{Kind: reflect.TypeFor[inventoryShape](), TeamKind: reflect.TypeFor[teamFileShape]()} {
+		tried := 0
+		for _, c := range trials(t, shape, samples) {
+			text, err := json.Marshal(c.document)
+			if err != nil {
+				t.Fatal(err)
+			}
+			problems := parseAs(t, kind, string(text))
+			if refused := validate(schemas[kind], string(text)) != nil; refused == c.legal || (len(problems) > 0) == c.legal {
+				t.Errorf("%s: legal %t, refused by the schema %t, by the parser %v", text, c.legal, refused, problems)
+			}
+			if at := strings.TrimPrefix(c.path, "."); !c.legal && !strings.HasPrefix(problems[0].Path, at) {
+				t.Errorf("%s: the problem is at %s, not at %s", text, problems[0].Path, at)
+			}
+			tried++
+		}
+		if tried < 30 {
+			t.Errorf("only %d documents were tried", tried)
+		}
+	}
+}
+
+// parseAs parses an inventory, or the file of team payments, and returns what is wrong with it.
+func parseAs(t *testing.T, kind, text string) Problems {
+	t.Helper()
+	files := fstest.MapFS{"ca.crt": {Data: certificate(t)}}
+	root, team := text, teamHeader+"users: []"
+	if kind == TeamKind {
+		root, team = header+"groups: [{name: payments}]\nusers: []\nteams: [{name: payments, file: teams/payments.yaml, groups: [payments]}]", text
+	}
+	if strings.Contains(root, "teams/payments.yaml") {
+		files["teams/payments.yaml"] = &fstest.MapFile{Data: []byte(team)}
+	}
+	_, err := Parse("users.yaml", []byte(root), files)
+	problems, _ := err.(Problems)
+	// There is but one name, which is no group's, and is the user's own as an old one.
+	return slices.DeleteFunc(problems, func(p Problem) bool {
+		return strings.HasSuffix(p.Message, `group "payments" is not declared`) || strings.Contains(p.Message, "is the user's own name")
+	})
+}
