@@ -26,7 +26,7 @@ func conflicts(has, ours *clientcmdapi.Config, explicit string) []string {
 	context := ours.Contexts[name]
 	if c := has.Clusters[context.Cluster]; c != nil && !sameCluster(c, ours.Clusters[context.Cluster]) {
 		refuse("cluster %q in %s is another one, at %s and with another CA (rename that entry in the file; or, if nobody needs it, %s delete-cluster %s; "+
-			"or merge into a file of its own with --kubeconfig, for kubectl --kubeconfig)",
+			"or merge into another file with --kubeconfig FILE)",
 			context.Cluster, c.LocationOfOrigin, redacted(c.Server), kubectl, shellWord(context.Cluster))
 	}
 	if u := has.AuthInfos[context.AuthInfo]; u != nil && !sameUser(u, context.AuthInfo, context.Cluster) {

@@ -54,6 +54,9 @@ func writeWhole(ctx context.Context, target string, text []byte) error {
 	return err
 }
 
+// elsewhere is for a file that cannot be written.
+const elsewhere = "you must be able to write to its folder; or merge into another file with --kubeconfig FILE"
+
 // lockFiles takes the locks of kubeconfigs as kubectl does: a file beside each, which must not be there. unlock is never nil.
 func lockFiles(ctx context.Context, names []string) (unlock func(), err error) {
 	var locks []string
@@ -64,7 +67,7 @@ func lockFiles(ctx context.Context, names []string) (unlock func(), err error) {
 	}
 	for _, name := range names {
 		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			return unlock, fmt.Errorf("making the folder of the kubeconfig: %w", err)
+			return unlock, reconcile.WithHint(fmt.Errorf("making the folder of the kubeconfig: %w", err), elsewhere)
 		}
 		lock := name + ".lock"
 		if err := takeLock(ctx, lock); err != nil {
@@ -86,7 +89,7 @@ func takeLock(ctx context.Context, lock string) error {
 			return file.Close()
 		}
 		if !errors.Is(err, fs.ErrExist) {
-			return reconcile.WithHint(fmt.Errorf("locking the kubeconfig: %w", err), "you must be able to write to its folder")
+			return reconcile.WithHint(fmt.Errorf("locking the kubeconfig: %w", err), elsewhere)
 		}
 		select {
 		case <-again.C:

@@ -1,0 +1,177 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile/kube"
+)
+
+// merging prepares a process that merges alice's kubeconfig into the file config of dir.
+func merging(t *testing.T, dir string, more ...string) *exec.Cmd {
+	t.Helper()
+	args := append([]string{"kubeconfig", "--owner=prod-eu", "--user=alice@example.com", "--merge", "--kubeconfig=config"}, more...)
+	return process(t, dir, []string{"VAULT_ADDR=" + newVault(t), "VAULT_TOKEN=token"}, args)
+}
+
+// TestMergeWithoutRoom: with a limit for the size of files, which is what a full disk is to a process, the file is as it was,
+// and nothing lies beside it but its backup.
+func TestMergeWithoutRoom(t *testing.T) {
+	const start = "apiVersion: v1\nkind: Config\n# "
+	for sentence, tt := range map[string]struct {
+		old  string
+		want []string
+	}{
+		"no room for the backup":   {start + strings.Repeat("mine ", 300) + "\n", []string{"config"}},
+		"no room for the new text": {start + strings.Repeat("mine ", 80) + "\n", []string{"config", "config.certsync.bak"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "config"), []byte(tt.old), 0o600)
+			cmd := merging(t, dir, "--exec")
+			// A block is 512 bytes in some shells and 1,024 in others.
+			cmd.Args = append([]string{"sh", "-c", `ulimit -f 1; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = "/bin/sh"
+			r := run(t, cmd)
+			if r.code != exitError || !strings.Contains(r.stderr, "file too large") || !strings.Contains(r.stderr, "hint: it is as it was; is there room") {
+				t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+			}
+			unchanged(t, dir, tt.old, tt.want)
+		})
+	}
+}
+
+// TestMergeWithoutRights: in a folder that it may not write to, it says so and leaves everything.
+func TestMergeWithoutRights(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "certsync-rights") // nobody else may look into t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	const old = "apiVersion: v1\nkind: Config\n"
+	write(t, filepath.Join(dir, "config"), []byte(old), 0o644)
+	cmd := merging(t, dir)
+	if os.Getuid() == 0 { // whom nothing is forbidden
+		self, err := os.ReadFile(cmd.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin, err := os.MkdirTemp("/tmp", "certsync-bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(bin) })
+		write(t, filepath.Join(bin, "certsync"), self, 0o755)
+		if err := os.Chmod(bin, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path = filepath.Join(bin, "certsync")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, cmd)
+	if r.code != exitError || !strings.Contains(r.stderr, "locking the kubeconfig: open config.lock: permission denied\nhint: you must be able to write to its folder") {
+		t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	unchanged(t, dir, old, []string{"config"})
+}
+
+// unchanged checks that config is what it was, and that only these files are there.
+func unchanged(t *testing.T, dir, old string, want []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "config"))
+	if err != nil || string(text) != old {
+		t.Errorf("the kubeconfig has changed (%v): %s", err, text)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, e := range entries {
+		found = append(found, e.Name())
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPlugin: what kubectl will run says where Vault is and whose credential it wants, works in every folder, and holds no
+// secret.
+func TestPlugin(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "VAULT_") {
+			t.Setenv(name, "")
+		}
+	}
+	for name, value := range map[string]string{
+		"VAULT_ADDR": "https://vault.example.com", "VAULT_NAMESPACE": "team", "VAULT_CACERT": "ca.crt", "VAULT_CLIENT_KEY": "/etc/key",
+		"VAULT_TOKEN": "s3cret", "VAULT_HEADERS": `{"X": "s3cret"}`, "VAULT_HTTP_PROXY": "http://me:s3cret@proxy.example.com",
+		secretIDVariable: "s3cret", "PATH": dir,
+	} {
+		t.Setenv(name, value)
+	}
+	c := kubeconfigCmd{credentialFlags: credentialFlags{Owner: "prod-eu", User: "alice@example.com"}, clientKeyFlags: clientKeyFlags{"my.key"}}
+	c.VaultMount, c.VaultPrefix, c.VaultAuth = "team/kv", "certsync", "approle"
+	c.VaultRoleID, c.VaultSecretIDFile, c.VaultAuthMount = "id", "id.txt", "apps"
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk, err := os.Create(filepath.Join(dir, "talk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.plugin(program{stderr: talk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := kube.Plugin{
+		Command: self,
+		Args: []string{"--owner=prod-eu", "--user=alice@example.com", "--vault-mount=team/kv", "--vault-auth=approle", "--vault-auth-mount=apps",
+			"--vault-role-id=id", "--vault-secret-id-file=" + filepath.Join(dir, "id.txt"), "--client-key=" + filepath.Join(dir, "my.key")},
+		Env: []string{"VAULT_ADDR=https://vault.example.com", "VAULT_NAMESPACE=team", "VAULT_CACERT=" + filepath.Join(dir, "ca.crt"), "VAULT_CLIENT_KEY=/etc/key"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	said, err := os.ReadFile("talk")
+	if err != nil || string(said) != "certsync: VAULT_HTTP_PROXY holds a name or a password, and is not written: it must also be set where kubectl runs\n" {
+		t.Errorf("said %q, %v", said, err)
+	}
+	if strings.Contains(fmt.Sprint(got, string(said)), "s3cret") {
+		t.Error("there is a secret in it")
+	}
+	// Once it can be found by its name, it is called by that.
+	if err := os.Symlink(self, filepath.Join(dir, "certsync")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != "certsync" {
+		t.Errorf("%q, %v", got.Command, err)
+	}
+	// Another program of that name is not.
+	if err := os.Remove("certsync"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "certsync"), []byte("#!/bin/sh\n"), 0o755)
+	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != self {
+		t.Errorf("%q, %v", got.Command, err)
+	}
+	if slices.Contains(got.Args, "--vault-prefix=certsync") {
+		t.Error("it says what is so anyway")
+	}
+}
