@@ -130,6 +130,10 @@ func TestMergeKeepsMeaning(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}
+	// What this is for: by clientcmd, as kubectl config does it, some of it is lost.
+	if text := string(must(clientcmd.Write(*before))); strings.Contains(text, "# mine") || strings.Contains(text, "unknown-field") {
+		t.Errorf("kubectl keeps it too: %s", text)
+	}
 }
 
 // TestNotMergeable: where one change would change another entry too, or what is there is no kubeconfig, nothing is made.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -254,6 +255,26 @@ func TestMergeWaitsForTheLock(t *testing.T) {
 	}
 	if _, err := os.Stat("config.lock"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the lock is left: %v", err)
+	}
+}
+
+// TestMergeKeepsKubectlOut: the lock is the one that kubectl takes.
+func TestMergeKeepsKubectlOut(t *testing.T) {
+	t.Chdir(t.TempDir())
+	unlock, err := lockFiles(t.Context(), []string{"config"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubectl := clientcmd.NewDefaultPathOptions()
+	kubectl.LoadingRules.ExplicitPath = "config"
+	change := clientcmdapi.NewConfig()
+	change.CurrentContext = "other"
+	if err := clientcmd.ModifyConfig(kubectl, *change, false); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("kubectl config under certsync's lock: %v", err)
+	}
+	unlock()
+	if err := clientcmd.ModifyConfig(kubectl, *change, false); err != nil || !strings.Contains(textOf(t, "config"), "other") {
+		t.Errorf("kubectl config after it: %v", err)
 	}
 }
 
