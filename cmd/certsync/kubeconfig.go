@@ -72,8 +72,8 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	if c.Exec {
-		known = false // it is no affair of the entry's
+	if c.Exec || !time.Now().Before(until) {
+		known = false // the plugin finds out by itself; and what is over has been said
 	}
 	return writeAll(p.stdout, mergedText(done, c.Kubeconfig, until, known))
 }

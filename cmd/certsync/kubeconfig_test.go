@@ -3,7 +3,17 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,9 +21,11 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
 
@@ -174,4 +186,59 @@ func TestPlugin(t *testing.T) {
 	if slices.Contains(got.Args, "--vault-prefix=certsync") {
 		t.Error("it says what is so anyway")
 	}
+}
+
+// TestKubeconfigTellsTheEnd: until when the certificate lives, and that it does no more.
+func TestKubeconfigTellsTheEnd(t *testing.T) {
+	for sentence, tt := range map[string]struct {
+		end            time.Duration
+		args           []string
+		stdout, stderr string // parts
+	}{
+		"merged, it lives":       {time.Hour, []string{"--merge"}, "The certificate lives until $END. Merge again after a renewal, or once with --exec.\n", ""},
+		"the plugin needs none":  {time.Hour, []string{"--merge", "--exec"}, "Merged context prod-eu", ""},
+		"printed, it is over":    {-time.Hour, nil, "client-key-data", `certsync: the certificate of "alice" has expired at $END` + "\nhint: ask whoever runs certsync: apply renews it\n"},
+		"merged, although it is": {-time.Hour, []string{"--merge"}, "Merged context prod-eu", "has expired at $END\n"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			end := time.Now().Add(tt.end).UTC().Truncate(time.Second)
+			vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				chain := endsAt(end)
+				c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", chain, reconcile.NewSecret([]byte("key")))
+				if err != nil {
+					panic(err)
+				}
+				text, err := json.Marshal(map[string]any{"data": map[string]any{"metadata": map[string]any{"version": 1},
+					"data": map[string]string{"kubeconfig": string(c.Reveal()), "tls.crt": string(chain), "tls.key": "key"}}})
+				if err != nil {
+					panic(err)
+				}
+				answer(w, http.StatusOK, string(text))
+			}))
+			defer vault.Close()
+			args := append([]string{"kubeconfig", "--owner=prod-eu", "--user=alice"}, tt.args...)
+			r := run(t, process(t, t.TempDir(), []string{"VAULT_ADDR=" + vault.URL, "VAULT_TOKEN=token"}, args))
+			filled := strings.NewReplacer("$END", end.Format(time.RFC3339))
+			if r.code != exitOK || !strings.Contains(r.stdout, filled.Replace(tt.stdout)) || !strings.Contains(r.stderr, filled.Replace(tt.stderr)) || (r.stderr == "") != (tt.stderr == "") {
+				t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+			}
+			if strings.Contains(r.stdout, "lives until") != strings.Contains(tt.stdout, "lives until") {
+				t.Errorf("%s", r.stdout)
+			}
+		})
+	}
+}
+
+// endsAt is a certificate that ends then.
+func endsAt(end time.Time) []byte {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "alice"}, NotBefore: end.Add(-24 * time.Hour), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

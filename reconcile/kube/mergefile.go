@@ -67,10 +67,9 @@ func MergeKubeconfig(ctx context.Context, file string, kubeconfig reconcile.Secr
 
 // userFiles are the files that make up somebody's kubeconfig.
 type userFiles struct {
-	texts        map[string][]byte // of those that are there
-	whole        *clientcmdapi.Config
-	defaultFile  string // for what is in none yet
-	currentThere bool   // one of them has a current context
+	texts       map[string][]byte // of those that are there
+	whole       *clientcmdapi.Config
+	defaultFile string // for what is in none yet
 }
 
 func readFiles(explicit string) (userFiles, error) {
