@@ -40,7 +40,7 @@ func NewCAIssuer(certPEM []byte, key Secret, now func() time.Time) (*CAIssuer, e
 	if err != nil {
 		return nil, fmt.Errorf("reading the CA's certificate: %w", err)
 	}
-	signer, err := parseCAKey(key)
+	signer, err := parsePrivateKey(key)
 	if err != nil {
 		return nil, fmt.Errorf("reading the CA's key: %w", err)
 	}
@@ -84,34 +84,6 @@ func parseCA(data []byte) (*x509.Certificate, error) {
 			"name the CA that the API server trusts for clients (its --client-ca-file)")
 	}
 	return cert, nil
-}
-
-// parseCAKey reads the first private key in a PEM file. What else is there, such as OpenSSL's "EC PARAMETERS", is skipped.
-func parseCAKey(key Secret) (crypto.Signer, error) {
-	for block, rest := pem.Decode(key.Reveal()); block != nil; block, rest = pem.Decode(rest) {
-		parsed, err := any(nil), error(nil)
-		switch block.Type {
-		case "PRIVATE KEY":
-			parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
-		case "RSA PRIVATE KEY":
-			parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
-		case "EC PRIVATE KEY":
-			parsed, err = x509.ParseECPrivateKey(block.Bytes)
-		case "ENCRYPTED PRIVATE KEY":
-		default:
-			continue
-		}
-		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-			return nil, WithHint(errors.New("it is encrypted"), "decrypt it into a file that only certsync can read: openssl pkey -in KEY -out FILE")
-		}
-		signer, ok := parsed.(crypto.Signer)
-		if err != nil || !ok {
-			// err may quote from it.
-			return nil, WithHint(errors.New("it is no valid RSA, ECDSA or Ed25519 key"), "openssl pkey -noout -check -in FILE says what is wrong")
-		}
-		return signer, nil
-	}
-	return nil, WithHint(errors.New("it holds no PEM private key"), "begin it with -----BEGIN PRIVATE KEY-----")
 }
 
 // valid says whether the CA is, now.

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
 
 	"github.com/certsync/certsync/inventory"
@@ -81,4 +82,32 @@ func (k keyPair) request(user string, groups []string) ([]byte, error) {
 		return nil, fmt.Errorf("making the certificate request: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
+}
+
+// parsePrivateKey reads the first private key in a PEM file. What else is there, such as OpenSSL's "EC PARAMETERS", is skipped.
+func parsePrivateKey(key Secret) (crypto.Signer, error) {
+	for block, rest := pem.Decode(key.Reveal()); block != nil; block, rest = pem.Decode(rest) {
+		parsed, err := any(nil), error(nil)
+		switch block.Type {
+		case "PRIVATE KEY":
+			parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			parsed, err = x509.ParseECPrivateKey(block.Bytes)
+		case "ENCRYPTED PRIVATE KEY":
+		default:
+			continue
+		}
+		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
+			return nil, WithHint(errors.New("it is encrypted"), "decrypt it into a file that nobody else can read: openssl pkey -in KEY -out FILE")
+		}
+		signer, ok := parsed.(crypto.Signer)
+		if err != nil || !ok {
+			// err may quote from it.
+			return nil, WithHint(errors.New("it is no valid RSA, ECDSA or Ed25519 key"), "openssl pkey -noout -check -in FILE says what is wrong")
+		}
+		return signer, nil
+	}
+	return nil, WithHint(errors.New("it holds no PEM private key"), "begin it with -----BEGIN PRIVATE KEY-----")
 }

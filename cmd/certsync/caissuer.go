@@ -12,19 +12,19 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// maxCAFile is the most that a CA's file may hold.
-const maxCAFile = 64 << 10
+// maxPEMFile is the most that a file with a certificate or a key may hold.
+const maxPEMFile = 64 << 10
 
 // othersBits are the permissions of group and others.
 const othersBits fs.FileMode = 0o077
 
 // newCAIssuer reads the files of a CA.
 func newCAIssuer(certFile, keyFile string) (*reconcile.CAIssuer, error) {
-	cert, err := readCAFile(certFile, nil)
+	cert, err := readPEMFile(certFile, nil)
 	if err != nil {
 		return nil, fmt.Errorf("--ca-cert: %w", err)
 	}
-	key, err := readCAFile(keyFile, onlyOurs)
+	key, err := readPEMFile(keyFile, onlyOurs)
 	if err != nil {
 		return nil, fmt.Errorf("--ca-key: %w", err)
 	}
@@ -41,8 +41,8 @@ func onlyOurs(name string, info fs.FileInfo) error {
 		fmt.Sprintf("chmod 600 %s", name))
 }
 
-// readCAFile returns what a file holds that passes check (nil: any). No error repeats any of it.
-func readCAFile(name string, check func(name string, info fs.FileInfo) error) ([]byte, error) {
+// readPEMFile returns what a file holds that passes check (nil: any). No error repeats any of it.
+func readPEMFile(name string, check func(name string, info fs.FileInfo) error) ([]byte, error) {
 	// Asked before it is opened: opening a pipe would wait for somebody to write.
 	info, err := os.Stat(name)
 	if err == nil && !info.Mode().IsRegular() {
@@ -68,12 +68,12 @@ func readCAFile(name string, check func(name string, info fs.FileInfo) error) ([
 			return nil, err
 		}
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxCAFile+1))
+	data, err := io.ReadAll(io.LimitReader(file, maxPEMFile+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(data) > maxCAFile {
-		return nil, reconcile.WithHint(errors.New("the file is larger than 64 KiB"), "name a file that holds one CA's PEM")
+	if len(data) > maxPEMFile {
+		return nil, reconcile.WithHint(errors.New("the file is larger than 64 KiB"), "name a file that holds one certificate or key")
 	}
 	return data, nil
 }

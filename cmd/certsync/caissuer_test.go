@@ -104,8 +104,8 @@ func TestCAFiles(t *testing.T) {
 			}
 			return syscall.Mkfifo(key, 0o600)
 		}, `--ca-key: "ca.key" is not a regular file`, "PEM"},
-		"too large a certificate": {func(dir string) error { return os.Truncate(filepath.Join(dir, "ca.crt"), maxCAFile+1) },
-			"--ca-cert: the file is larger than 64 KiB", "one CA's PEM"},
+		"too large a certificate": {func(dir string) error { return os.Truncate(filepath.Join(dir, "ca.crt"), maxPEMFile+1) },
+			"--ca-cert: the file is larger than 64 KiB", "one certificate or key"},
 		"a key that is none": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "ca.key"), []byte("hunter2"), 0o600)
 		}, "reading the CA's key: it holds no PEM private key", "BEGIN PRIVATE KEY"},
