@@ -33,14 +33,15 @@ type program struct {
 }
 
 type cli struct {
-	Validate  validateCmd  `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
-	Plan      planCmd      `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
-	Apply     applyCmd     `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
-	Status    statusCmd    `cmd:"" help:"Show every user, their grants and live certificates, and who has left."`
-	Preflight preflightCmd `cmd:"" help:"Check everything that apply will need. Changes nothing."`
-	Export    exportCmd    `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
-	Manifests manifestsCmd `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Validate   validateCmd   `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
+	Plan       planCmd       `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
+	Apply      applyCmd      `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
+	Status     statusCmd     `cmd:"" help:"Show every user, their grants and live certificates, and who has left."`
+	Credential credentialCmd `cmd:"" help:"Print your credential for kubectl, whose exec plugin this is."`
+	Preflight  preflightCmd  `cmd:"" help:"Check everything that apply will need. Changes nothing."`
+	Export     exportCmd     `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
+	Manifests  manifestsCmd  `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 const description = `certsync gives people access to a Kubernetes cluster by client certificates, from a users.yaml in git.
