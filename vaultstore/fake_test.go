@@ -3,6 +3,7 @@ package vaultstore
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -37,6 +38,8 @@ type fakeVault struct {
 	fault     map[int]http.HandlerFunc       // in place of the answer to call n, from 1
 	before    func(n int, method, path string)
 	granted   func(path string) []string
+	owner     map[string]any    // what lookup-self says beside the rest
+	methods   map[string]string // that everybody may see: path with slash → type
 	fakeLogins
 }
 
@@ -135,6 +138,8 @@ func (f *fakeVault) answer(w http.ResponseWriter, r *http.Request, method, path 
 		fail(w, 503, "Vault is sealed")
 	case strings.HasPrefix(path, "auth/") && strings.HasSuffix(path, "/login"):
 		f.login(w, r, path)
+	case path == "sys/internal/ui/mounts" && (r.Header.Get("X-Vault-Token") == "" || f.knows(r.Header.Get("X-Vault-Token"))):
+		f.listMethods(w)
 	case r.Header.Get("X-Vault-Token") == "":
 		fail(w, 403, "permission denied")
 	case !f.knows(r.Header.Get("X-Vault-Token")):
@@ -142,7 +147,9 @@ func (f *fakeVault) answer(w http.ResponseWriter, r *http.Request, method, path 
 	case f.denied(method, path):
 		fail(w, 403, "1 error occurred:\n\t* permission denied\n\n")
 	case path == "auth/token/lookup-self":
-		reply(w, 200, map[string]any{"data": map[string]any{"id": r.Header.Get("X-Vault-Token"), "accessor": "the-accessor", "ttl": 3600, "num_uses": f.uses}})
+		data := map[string]any{"id": r.Header.Get("X-Vault-Token"), "accessor": "the-accessor", "ttl": 3600, "num_uses": f.uses}
+		maps.Copy(data, f.owner)
+		reply(w, 200, map[string]any{"data": data})
 	case path == "auth/token/renew-self":
 		f.renew(w, r.Header.Get("X-Vault-Token"))
 	case path == "auth/token/revoke-self":
@@ -154,6 +161,14 @@ func (f *fakeVault) answer(w http.ResponseWriter, r *http.Request, method, path 
 	default:
 		f.secret(w, r, method, path)
 	}
+}
+
+func (f *fakeVault) listMethods(w http.ResponseWriter) {
+	shown := map[string]any{"token/": map[string]any{"type": "token"}}
+	for path, kind := range f.methods {
+		shown[path] = map[string]any{"type": kind, "description": "", "options": nil}
+	}
+	reply(w, 200, map[string]any{"data": map[string]any{"secret": map[string]any{}, "auth": shown}})
 }
 
 func (f *fakeVault) mountInfo(w http.ResponseWriter, path string) {

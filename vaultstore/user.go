@@ -59,8 +59,12 @@ func (s *Store) ReadCredential(ctx context.Context, user string) (Stored, error)
 		return Stored{}, err
 	}
 	d, err := s.readData(ctx, entry)
-	if err == nil && (d == nil || d.deleted() || string(d.Data) == string(emptyVersion)) {
-		err = ErrNoCredential
+	if err != nil {
+		return Stored{}, s.advise(ctx, err, user, s.tree.data(entry))
+	}
+	if d == nil || d.deleted() || string(d.Data) == string(emptyVersion) {
+		err = reconcile.WithHint(ErrNoCredential, "it was not issued yet, or was taken away; are --owner and --user those of the inventory? "+
+			"If they are, ask whoever runs certsync")
 	}
 	if err == nil {
 		var c reconcile.Credential
