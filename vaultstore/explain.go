@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -156,4 +157,13 @@ func Unavailable(err error) bool {
 		return r.status >= http.StatusInternalServerError || r.status == http.StatusTooManyRequests
 	}
 	return errors.As(err, new(unreachable))
+}
+
+// Refused reports an error of a Vault that said no: it denies the login or the request, or there is no credential. What
+// somebody read there before is not theirs any more. An answer that is not Vault's own says nothing of that.
+func Refused(err error) bool {
+	if r := (*refusal)(nil); errors.As(err, &r) {
+		return r.errs != nil && slices.Contains([]int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound}, r.status)
+	}
+	return errors.Is(err, ErrNoCredential)
 }

@@ -25,6 +25,14 @@ type limits struct {
 // With a rate limit quota a run takes as long as the quota lets it, so long as every request gets its turn.
 var usualLimits = limits{answer: 30 * time.Second, patience: 2 * time.Minute, closing: 5 * time.Second}
 
+// within is l for somebody who waits for a request no longer than patience; 0: as long as l says.
+func (l limits) within(patience time.Duration) limits {
+	if patience > 0 {
+		l.answer, l.patience = min(l.answer, patience), patience
+	}
+	return l
+}
+
 // apply makes config's client work by l, and returns l with what the environment says.
 func (l limits) apply(config *api.Config) limits {
 	if os.Getenv(api.EnvVaultClientTimeout) != "" {

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/hashicorp/vault/api"
 
@@ -35,6 +36,7 @@ type Options struct {
 	UserAgent   string           // default "certsync"
 	Token       reconcile.Secret // default: VAULT_TOKEN, then the vault CLI's token helper, which reads ~/.vault-token
 	Login       Login            // instead of any of these tokens
+	Patience    time.Duration    // for a request with all its attempts, unless VAULT_CLIENT_TIMEOUT gives it more; default 2 minutes
 }
 
 const (
@@ -126,7 +128,8 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 		return nil, l, reconcile.WithHint(fmt.Errorf("reading the VAULT_ variables: %w", config.Error),
 			"check VAULT_CACERT, VAULT_CLIENT_CERT and the other VAULT_ variables in the environment")
 	}
-	l = l.apply(config)
+	l = l.within(o.Patience).apply(config)
+	l.patience = max(l.patience, l.answer)                     // who sets VAULT_CLIENT_TIMEOUT wants to wait that long
 	transport := config.HttpClient.Transport.(*http.Transport) // api.DefaultConfig makes no other
 	// By default GOMAXPROCS+1 connections are kept, and each further request would pay a TLS handshake.
 	transport.MaxIdleConnsPerHost = o.Concurrency

@@ -35,6 +35,23 @@ func openUser(ctx context.Context, o Options, l limits) (*Store, error) {
 	return s, nil
 }
 
+// Place says where the credential of a user stands: the same text means the same secret in the same Vault. It asks nobody.
+func (o Options) Place(user string) (string, error) {
+	t, err := newTree(o)
+	if err != nil {
+		return "", err
+	}
+	entry, err := of(usersFolder, user)
+	if err != nil {
+		return "", err
+	}
+	client, _, err := newClient(o, usualLimits)
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%q %q %q %q", withoutPassword(client.Address()), client.Namespace(), t.mount, t.folder+"/"+entry), nil
+}
+
 // ReadCredential reads what stands at users/<user>, key and all: it is for users themselves. Observing never does.
 func (s *Store) ReadCredential(ctx context.Context, user string) (Stored, error) {
 	entry, err := of(usersFolder, user)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -96,7 +97,7 @@ func TestReadCredentialFails(t *testing.T) {
 	}
 }
 
-// TestUnavailable: only a Vault that may answer later is unavailable.
+// TestUnavailable: only a Vault that may answer later is unavailable, and only one that says no has refused.
 func TestUnavailable(t *testing.T) {
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -109,13 +110,21 @@ func TestUnavailable(t *testing.T) {
 		sentence string
 		fault    http.HandlerFunc
 		want     bool
+		refused  bool
 	}{
-		{"it hangs up", hangUp, true},
-		{"it is sealed", answer(503, `{"errors":["Vault is sealed"]}`), true},
-		{"a proxy has no way to it", answer(502, "<html>"), true},
-		{"it fails", answer(500, `{"errors":["internal error"]}`), true},
-		{"it says no", answer(403, `{"errors":["permission denied"]}`), false},
-		{"it does not understand", answer(400, `{"errors":["bad"]}`), false},
+		{"it hangs up", hangUp, true, false},
+		{"it is sealed", answer(503, `{"errors":["Vault is sealed"]}`), true, false},
+		{"a proxy has no way to it", answer(502, "<html>"), true, false},
+		{"it fails", answer(500, `{"errors":["internal error"]}`), true, false},
+		{"it says no", answer(403, `{"errors":["permission denied"]}`), false, true},
+		{"it does not know the token", answer(403, `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`), false, true},
+		{"it does not understand", answer(400, `{"errors":["bad"]}`), false, true},
+		{"it has nothing there", answer(404, `{"errors":[]}`), false, true},
+		{"its mount is gone", answer(404, `{"errors":["no handler for route"]}`), false, true},
+		{"a standby is behind", answer(412, `{"errors":["required index state not present"]}`), false, false},
+		{"a proxy says no", answer(403, "<html>"), false, false},
+		{"a proxy has no such page", answer(404, "<html>"), false, false},
+		{"it is somebody else", answer(200, "<html>"), false, false},
 	} {
 		t.Run(tt.sentence, func(t *testing.T) {
 			v := newFakeVault(t)
@@ -124,8 +133,8 @@ func TestUnavailable(t *testing.T) {
 				v.fault[n] = tt.fault
 			}
 			_, err := s.ReadCredential(t.Context(), "alice")
-			if err == nil || Unavailable(err) != tt.want {
-				t.Errorf("%v: unavailable is %t", err, Unavailable(err))
+			if err == nil || Unavailable(err) != tt.want || Refused(err) != tt.refused {
+				t.Errorf("%v: unavailable is %t, refused %t", err, Unavailable(err), Refused(err))
 			}
 		})
 	}
@@ -133,7 +142,7 @@ func TestUnavailable(t *testing.T) {
 		v := newFakeVault(t)
 		s := v.open(t)
 		v.Close()
-		if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) {
+		if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) || Refused(err) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -147,7 +156,7 @@ func TestUnavailable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.ReadCredential(t.Context(), "alice"); err == nil || Unavailable(err) {
+		if _, err := s.ReadCredential(t.Context(), "alice"); err == nil || Unavailable(err) || Refused(err) {
 			t.Errorf("%v", err)
 		}
 	})
@@ -155,8 +164,103 @@ func TestUnavailable(t *testing.T) {
 		s := newFakeVault(t).open(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := s.ReadCredential(ctx, "alice"); err == nil || Unavailable(err) {
+		if _, err := s.ReadCredential(ctx, "alice"); err == nil || Unavailable(err) || Refused(err) {
 			t.Errorf("%v", err)
 		}
 	})
+}
+
+// TestPatience: nobody waits longer for a Vault that does not answer, unless VAULT_CLIENT_TIMEOUT says so.
+func TestPatience(t *testing.T) {
+	for _, tt := range []struct {
+		sentence string
+		patience time.Duration
+		variable string
+		want     limits // answer and patience
+	}{
+		{"by default", 0, "", limits{answer: 30 * time.Second, patience: 2 * time.Minute}},
+		{"somebody is in a hurry", 5 * time.Second, "", limits{answer: 5 * time.Second, patience: 5 * time.Second}},
+		{"somebody has time", time.Minute, "", limits{answer: 30 * time.Second, patience: time.Minute}},
+		{"a slow way to Vault", 5 * time.Second, "20s", limits{answer: 20 * time.Second, patience: 20 * time.Second}},
+		{"a quick way to Vault", 5 * time.Second, "2s", limits{answer: 2 * time.Second, patience: 5 * time.Second}},
+	} {
+		t.Run(tt.sentence, func(t *testing.T) {
+			cleanEnvironment(t)
+			t.Setenv("VAULT_CLIENT_TIMEOUT", tt.variable)
+			_, got, err := newClient(Options{Patience: tt.patience}, usualLimits)
+			if err != nil || got.answer != tt.want.answer || got.patience != tt.want.patience {
+				t.Errorf("%s and %s, %v", got.answer, got.patience, err)
+			}
+		})
+	}
+	v := newFakeVault(t)
+	v.environment(t)
+	ended := make(chan struct{})
+	v.before = func(int, string, string) { <-ended }
+	defer close(ended)
+	s, err := OpenUser(t.Context(), Options{Owner: "prod-eu", Patience: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) || !strings.Contains(err.Error(), "nothing came in 50ms") {
+		t.Errorf("%v", err)
+	}
+	if waited := time.Since(began); waited > 10*time.Second {
+		t.Errorf("waited %s", waited)
+	}
+}
+
+// TestPlace: everything that says which secret is meant makes another place of it, and a password of the address is not in it.
+func TestPlace(t *testing.T) {
+	variables := map[string]string{"VAULT_ADDR": "https://vault.example.com", "VAULT_NAMESPACE": "", "VAULT_AGENT_ADDR": ""}
+	place := func(o Options, user, variable, value string) string {
+		t.Helper()
+		cleanEnvironment(t)
+		for name, usual := range variables {
+			t.Setenv(name, usual)
+		}
+		if variable != "" {
+			t.Setenv(variable, value)
+		}
+		p, err := o.Place(user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	usual := Options{Owner: "prod-eu"}
+	seen := map[string]string{place(usual, "alice", "", ""): "as usual"}
+	for sentence, p := range map[string]string{
+		"another user":              place(usual, "bob", "", ""),
+		"another owner":             place(Options{Owner: "prod-us"}, "alice", "", ""),
+		"another mount":             place(Options{Owner: "prod-eu", Mount: "kv"}, "alice", "", ""),
+		"another prefix":            place(Options{Owner: "prod-eu", Prefix: "people"}, "alice", "", ""),
+		"a mount with a slash":      place(Options{Owner: "prod-eu", Mount: "a/b", Prefix: "c"}, "alice", "", ""),
+		"a prefix with a slash":     place(Options{Owner: "prod-eu", Mount: "a", Prefix: "b/c"}, "alice", "", ""),
+		"another Vault":             place(usual, "alice", "VAULT_ADDR", "https://other.example.com"),
+		"a Vault Agent":             place(usual, "alice", "VAULT_AGENT_ADDR", "http://127.0.0.1:8100"),
+		"another namespace":         place(usual, "alice", "VAULT_NAMESPACE", "team"),
+		"an address with a name":    place(usual, "alice", "VAULT_ADDR", "https://me@vault.example.com"),
+		"an address and a password": place(usual, "alice", "VAULT_ADDR", "https://you:s3cret@vault.example.com"),
+	} {
+		if other, ok := seen[p]; ok {
+			t.Errorf("%s is %s: %s", sentence, other, p)
+		}
+		seen[p] = sentence
+		if strings.Contains(p, "s3cret") {
+			t.Errorf("%s: %s", sentence, p)
+		}
+	}
+	if again := place(Options{Owner: "prod-eu", Mount: "/secret/", Prefix: "certsync/", Patience: time.Second}, "alice", "", ""); seen[again] != "as usual" {
+		t.Errorf("spelt out: %s", again)
+	}
+	for _, o := range []Options{{Owner: "Prod"}, {Owner: "prod", Mount: "a/../b"}} {
+		if _, err := o.Place("alice"); err == nil {
+			t.Errorf("%+v has a place", o)
+		}
+	}
+	if _, err := usual.Place("../ledger/alice"); err == nil {
+		t.Error("a name that is none has a place")
+	}
 }

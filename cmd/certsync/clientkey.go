@@ -12,7 +12,8 @@ type clientKeyFlags struct {
 	ClientKey string `placeholder:"FILE" help:"Your key, if the certificate was issued for a request of your own and the key is not in Vault: a PEM file that nobody else can read."`
 }
 
-// complete returns a credential with its key: the one in Vault, or the one in the file. The kubeconfig has it as well.
+// complete returns a credential with its key: the one in Vault, or the one in the file. The kubeconfig, if there is one, has it
+// as well.
 func (f clientKeyFlags) complete(user string, c reconcile.Credential) (reconcile.Credential, error) {
 	stored := len(c.Key.Reveal()) > 0
 	switch {
@@ -32,6 +33,8 @@ func (f clientKeyFlags) complete(user string, c reconcile.Credential) (reconcile
 	if c, err = c.WithKey(reconcile.NewSecret(key)); err != nil {
 		return reconcile.Credential{}, fmt.Errorf("--client-key: %q: %w", f.ClientKey, err)
 	}
-	c.Kubeconfig, err = kube.KubeconfigWithKey(c.Kubeconfig, c.Key)
+	if len(c.Kubeconfig.Reveal()) > 0 {
+		c.Kubeconfig, err = kube.KubeconfigWithKey(c.Kubeconfig, c.Key)
+	}
 	return c, err
 }

@@ -151,9 +151,12 @@ func (f credentialFlags) validate() error {
 	return f.vaultLoginFlags.Validate()
 }
 
-// fetch reads the credential from Vault, and has left it when it returns.
-func (f credentialFlags) fetch(ctx context.Context, p program) (vaultstore.Stored, error) {
-	store, err := vaultstore.OpenUser(ctx, f.options(f.Owner))
+// fetch reads the credential from Vault, and has left it when it returns. It waits so long for each request at most; 0: as
+// long as all other commands.
+func (f credentialFlags) fetch(ctx context.Context, p program, patience time.Duration) (vaultstore.Stored, error) {
+	o := f.options(f.Owner)
+	o.Patience = patience
+	store, err := vaultstore.OpenUser(ctx, o)
 	if err != nil {
 		return vaultstore.Stored{}, err
 	}
