@@ -42,7 +42,7 @@ func (c kubeconfigCmd) Validate() error {
 
 // Run prints the kubeconfig, or merges it.
 func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
-	stored, err := c.fetch(ctx, p)
+	stored, err := c.fetch(ctx, p, 0)
 	if err != nil {
 		return err
 	}
