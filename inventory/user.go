@@ -20,7 +20,7 @@ func (v value) users(groups *roll, defaults Defaults) []User {
 
 // user decodes one user, but for the old names.
 func (v value) user(declared, groups *roll, defaults Defaults) (u User, former []value, ok bool) {
-	fields, ok := v.fields("name", "previously", "groups", "clusterRoles", "namespaces", "expiration", "until")
+	fields, ok := v.fields("name", "previously", "groups", "clusterRoles", "namespaces", "expiration", "until", "request")
 	if !ok {
 		return User{}, nil, false
 	}
@@ -42,6 +42,9 @@ func (v value) user(declared, groups *roll, defaults Defaults) (u User, former [
 	}
 	if field, ok := fields["until"]; ok {
 		u.Until = field.until()
+	}
+	if field, ok := fields["request"]; ok {
+		u.Request = field.request(u)
 	}
 	return u, former, true
 }
