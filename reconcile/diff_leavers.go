@@ -112,7 +112,7 @@ func (d *differ) liveCertificate(name string, rec *Record) {
 		return
 	}
 	message := "without bindings of certsync's, but a certificate that the API server accepts until %s"
-	if !slices.ContainsFunc(rec.Certificates, func(c CertificateEntry) bool { return c.Certificate != "" && c.NotAfter.Equal(until) }) {
+	if !slices.ContainsFunc(rec.Certificates, func(c CertificateEntry) bool { return !c.maybe() && c.NotAfter.Equal(until) }) {
 		message = "without bindings of certsync's, but a certificate was requested for a key of their own, and if it came to be, the API server accepts it until %s at the latest"
 	}
 	d.note(Note{User: name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(message, until.Format(time.RFC3339))})

@@ -84,10 +84,13 @@ func (e *CertificateEntry) completeRequested() error {
 	return nil
 }
 
-// same reports whether two entries are requests for the same key and the same groups: what can come of them differs by
+// maybe reports whether nobody knows that there is such a certificate.
+func (e CertificateEntry) maybe() bool { return e.Certificate == "" && e.PublicKeySHA256 != "" }
+
+// sameRequest reports whether two entries are requests for the same key and the same groups: what can come of them differs by
 // its times alone.
 func (e CertificateEntry) sameRequest(other CertificateEntry) bool {
-	return e.Status == Requested && other.Status == Requested && e.Certificate == "" && other.Certificate == "" &&
+	return e.maybe() && other.maybe() && e.Status == Requested && other.Status == Requested &&
 		e.PublicKeySHA256 == other.PublicKeySHA256 && slices.Equal(e.Groups, other.Groups)
 }
 
@@ -103,7 +106,7 @@ func (is *issuance) asking(now time.Time) Record {
 	for _, c := range rec.Certificates {
 		i := slices.IndexFunc(kept, c.sameRequest)
 		switch {
-		case c.Certificate == "" && !c.NotAfter.After(now):
+		case c.maybe() && !c.NotAfter.After(now):
 		case i < 0:
 			kept = append(kept, c)
 		case c.NotAfter.After(kept[i].NotAfter):
