@@ -72,6 +72,18 @@ func TestParseTakesRequestsOfOpenSSL(t *testing.T) {
 	}
 }
 
+// TestReadmeRequest: the README's command is the one that certsync names.
+func TestReadmeRequest(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := User{Name: "alice@example.com", Groups: []string{"developers"}}.RequestCommand("alice.csr")
+	if want := "\n" + strings.Replace(command, "KEY", "alice.key", 1) + "\n"; !strings.Contains(string(readme), want) {
+		t.Errorf("the README does not say %s", want)
+	}
+}
+
 // The end of a message about a subject, and of those about a key and what is asked for.
 const (
 	otherNames  = `is for another name or other groups than the inventory says: make a new one with the same key: openssl req -new -key KEY -subj "/CN=alice/O=devs" -out alice.csr`
