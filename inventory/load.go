@@ -66,7 +66,7 @@ func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
 }
 
 func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*Inventory, error) {
-	d := &decoder{file: name, files: files, opened: opened, keys: map[string]value{}, suggestions: maxSuggestions}
+	d := &decoder{file: name, files: files, opened: opened, suggestions: maxSuggestions}
 	var inv *Inventory
 	if root, ok := d.document(data); ok {
 		inv = d.inventory(root)

@@ -70,6 +70,9 @@ func (v value) claim(name string, key crypto.PublicKey) {
 		v.problem("file %s is for the same key as %s in line %d: a key is one person's, so make another one", show(name), first.path, first.node.Line)
 		return
 	}
+	if v.keys == nil {
+		v.keys = map[string]value{}
+	}
 	v.keys[print] = v
 }
 
