@@ -23,6 +23,9 @@ const (
 
 var keyAlgorithms = []string{string(RSA2048), string(RSA3072), string(RSA4096), string(ECDSAP256), string(ECDSAP384)}
 
+// alternatives are the key algorithms, in a message.
+const alternatives = "RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384"
+
 func (v value) defaults() Defaults {
 	d := builtIn
 	fields, _ := v.fields(defaultsKeys...)
@@ -51,7 +54,7 @@ func (v value) keyAlgorithm() KeyAlgorithm {
 	}
 	hint := v.didYouMean(s, keyAlgorithms)
 	if hint == "" {
-		hint = ": use RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384"
+		hint = ": use " + alternatives
 	}
 	v.problem("key algorithm %s is unknown%s", show(s), hint)
 	return builtIn.KeyAlgorithm

@@ -37,7 +37,9 @@ type canonicalUser struct {
 	Groups     []string
 	Expiration time.Duration
 	Until      string
-	Previously []string `json:",omitempty"` // digests from before there was this field stay what they are
+	// Digests from before there were these fields stay what they are.
+	Previously []string `json:",omitempty"`
+	Request    string   `json:",omitempty"`
 }
 
 type canonicalGrant struct{ ClusterRole, Until string }
@@ -70,6 +72,7 @@ func (inv *Inventory) Digest() string {
 			Expiration:     u.Expiration,
 			Until:          end(u.Until),
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
+			Request:        string(u.Request),
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })

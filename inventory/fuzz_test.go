@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"crypto/x509"
 	"os"
 	"slices"
 	"strings"
@@ -22,7 +23,8 @@ func FuzzParse(f *testing.F) {
 			f.Add([]byte(c.text))
 		}
 	}
-	files, schema := fstest.MapFS{"ca.crt": {Data: certificate(f)}}, validator(f, Schema())
+	f.Add([]byte(withRequest))
+	files, schema := fstest.MapFS{"ca.crt": {Data: certificate(f)}, "alice.csr": {Data: []byte(csr(f, nil, "devs"))}}, validator(f, Schema())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		inv, err := Parse("users.yaml", data, files)
 		again, errAgain := Parse("users.yaml", data, files)
@@ -48,6 +50,43 @@ func FuzzParse(f *testing.F) {
 		slices.Reverse(again.Users)
 		if inv.Digest() != again.Digest() {
 			t.Fatal("the digest depends on the order of groups or users")
+		}
+	})
+}
+
+// FuzzRequest: no bytes in the file of a request make it panic or get into a message. What is taken is a request for the
+// user and their groups, of a key that is known, and is read as the same when it is written again.
+func FuzzRequest(f *testing.F) {
+	for _, file := range []string{"ecdsa.csr", "rsa.csr", "bare-plus.csr"} {
+		data, err := os.ReadFile("testdata/requests/" + file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Add([]byte(csr(f, nil, "devs")))
+	f.Add([]byte(csr(f, func(r *x509.CertificateRequest) { r.DNSNames = []string{"x.example.com"} }, "devs")))
+	messages := []string{otherNames, otherKey, unsafeKey, badlySigned, notSigned, askedMore, notAlone, notPEM, notRequest, privateHeld, "is larger than 64 KiB"}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		inv, err := Parse("users.yaml", []byte(withRequest), fstest.MapFS{"alice.csr": {Data: data}})
+		if err != nil {
+			_, message, _ := strings.Cut(err.Error(), `file "alice.csr" `)
+			if !slices.Contains(messages, message) {
+				t.Fatal(err)
+			}
+			return
+		}
+		request := inv.Users[0].Request
+		r, err := x509.ParseCertificateRequest(pemBytes(t, string(request)))
+		if err != nil || r.CheckSignature() != nil || AlgorithmOf(r.PublicKey) == "" || Fingerprint(r.PublicKey) == "" {
+			t.Fatalf("%v: %+v", err, r)
+		}
+		if r.Subject.String() != "CN=alice,O=devs" && r.Subject.String() != "O=devs,CN=alice" || len(r.Extensions) > 0 {
+			t.Fatalf("it is for %s, with %v", r.Subject, r.Extensions)
+		}
+		again := mustParse(t, withRequest, fstest.MapFS{"alice.csr": {Data: request}})
+		if again.Digest() != inv.Digest() {
+			t.Fatal("written again, it is another")
 		}
 	})
 }

@@ -22,6 +22,7 @@ type (
 	proxyText        string
 	tlsServerText    string
 	fileText         string
+	requestText      string
 	teamFileText     string
 	base64Text       string
 )
@@ -90,6 +91,8 @@ const notOutside = `^(/|[.][.]$|[.][.]/)`
 func (fileText) schema() schema {
 	return schema{MinLength: 1, Not: &schema{Pattern: notOutside + `|-----BEGIN`}}
 }
+
+func (requestText) schema() schema { return fileText("").schema() }
 
 func (teamFileText) schema() schema {
 	return schema{Pattern: `[.]ya?ml$`, Not: &schema{Pattern: notOutside}}

@@ -54,6 +54,7 @@ type userShape struct {
 	Namespaces   map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that the user has in one namespace, by its name."`
 	Expiration   expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
 	Until        untilText                      `json:"until,omitempty" doc:"The day with which access ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
+	Request      requestText                    `json:"request,omitempty" doc:"File with the user's own certificate request for a key that never leaves them: PEM, in the inventory's folder, for exactly this name and these groups."`
 }
 
 // grantShape is a role with an end. Its name alone may stand in its place.

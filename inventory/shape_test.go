@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"maps"
@@ -30,6 +31,7 @@ func samples(t *testing.T) map[reflect.Type]string {
 		reflect.TypeFor[proxyText]():        "http://proxy:3128",
 		reflect.TypeFor[tlsServerText]():    "kubernetes",
 		reflect.TypeFor[fileText]():         "ca.crt",
+		reflect.TypeFor[requestText]():      "payments.csr",
 		reflect.TypeFor[teamFileText]():     "teams/payments.yaml",
 		reflect.TypeFor[base64Text]():       base64.StdEncoding.EncodeToString(certificate(t)),
 	}
@@ -121,7 +123,8 @@ func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
 // parseAs parses an inventory, or the file of team payments, and returns what is wrong with it.
 func parseAs(t *testing.T, kind, text string) Problems {
 	t.Helper()
-	files := fstest.MapFS{"ca.crt": {Data: certificate(t)}}
+	request := csr(t, func(r *x509.CertificateRequest) { r.Subject.CommonName = "payments" })
+	files := fstest.MapFS{"ca.crt": {Data: certificate(t)}, "payments.csr": {Data: []byte(request)}}
 	root, team := text, teamHeader+"users: []"
 	if kind == TeamKind {
 		root, team = header+"groups: [{name: payments}]\nusers: []\nteams: [{name: payments, file: teams/payments.yaml, groups: [payments]}]", text

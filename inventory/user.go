@@ -36,6 +36,9 @@ func (v value) user(declared, groups *roll, defaults Defaults) (u User, former [
 	if field, ok := fields["until"]; ok {
 		u.Until = field.until()
 	}
+	if field, ok := fields["request"]; ok {
+		u.Request = field.request(u)
+	}
 	return u, former, true
 }
 

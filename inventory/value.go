@@ -22,6 +22,7 @@ type run struct {
 	root        string            // the inventory's file
 	files       fs.FS             // may be nil
 	opened      map[string][]byte // what was read from files, by its path there
+	keys        map[string]value  // the requests' keys, see Fingerprint, and where each was named
 	problems    Problems
 	suggestions int // how many more may be looked for
 }

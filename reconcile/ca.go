@@ -117,6 +117,9 @@ func (c *CAIssuer) Issue(ctx context.Context, req CertificateRequest) (Issued, e
 	if err != nil {
 		return Issued{}, fmt.Errorf("choosing a serial number: %w", err)
 	}
+	if err := req.NoteCreated(ctx, CSRRef{}); err != nil {
+		return Issued{}, err
+	}
 	now := c.now()
 	notAfter := now.Add(req.Expiration)
 	if notAfter.After(c.notAfter) {

@@ -18,6 +18,7 @@ type certificateSpec struct {
 	groups     []string // sorted, distinct
 	expiration time.Duration
 	algorithm  inventory.KeyAlgorithm
+	own        *ownKey // nil: certsync makes the key
 	kubeconfig KubeconfigRef
 }
 
@@ -80,7 +81,10 @@ func (s certificateSpec) differences(has CertificateEntry, ref KubeconfigRef) []
 	if !slices.Equal(has.Groups, s.groups) {
 		reasons = append(reasons, GroupsChanged)
 	}
-	if has.KeyAlgorithm != string(s.algorithm) {
+	if has.PublicKeySHA256 != s.own.print() {
+		reasons = append(reasons, RequestChanged)
+	}
+	if s.own == nil && has.KeyAlgorithm != string(s.algorithm) { // of their own they may have any
 		reasons = append(reasons, KeyAlgorithmChanged)
 	}
 	if ref.CASHA256 != s.kubeconfig.CASHA256 {

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -106,10 +107,15 @@ func (d *differ) remains(name string, entry LedgerEntry) {
 
 // liveCertificate notes until when a leaver's last certificate lives.
 func (d *differ) liveCertificate(name string, rec *Record) {
-	if until, live := rec.liveUntil(d.o.At); live {
-		d.note(Note{User: name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(
-			"without bindings of certsync's, but a certificate that the API server accepts until %s", until.Format(time.RFC3339))})
+	until, live := rec.liveUntil(d.o.At)
+	if !live {
+		return
 	}
+	message := "without bindings of certsync's, but a certificate that the API server accepts until %s"
+	if !slices.ContainsFunc(rec.Certificates, func(c CertificateEntry) bool { return !c.maybe() && c.NotAfter.Equal(until) }) {
+		message = "without bindings of certsync's, but a certificate was requested for a key of their own, and if it came to be, the API server accepts it until %s at the latest"
+	}
+	d.note(Note{User: name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(message, until.Format(time.RFC3339))})
 }
 
 // purgeActive clears what an active user's good credential has left behind.

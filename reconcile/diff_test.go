@@ -329,7 +329,7 @@ func TestDifferences(t *testing.T) {
 }
 
 // limit is --max-removals.
-func limit(t *testing.T, text string) Limit {
+func limit(t testing.TB, text string) Limit {
 	t.Helper()
 	var l Limit
 	if err := l.UnmarshalText([]byte(text)); err != nil {

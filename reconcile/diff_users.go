@@ -58,7 +58,7 @@ func (d *differ) credential(u inventory.User) {
 	}
 	s := Step{
 		User: u.Name, Action: Reissue, Reasons: reasons, stage: stageIssue,
-		Detail: &Detail{Groups: spec.groups, Expiration: u.Expiration.String(), Kubeconfig: &spec.kubeconfig},
+		Detail: &Detail{Groups: spec.groups, Expiration: u.Expiration.String(), PublicKeySHA256: spec.own.print(), Kubeconfig: &spec.kubeconfig},
 		issue:  &issuance{spec: spec, record: entry.Record, recordVersion: entry.Version, credential: meta},
 	}
 	switch reasons[0] {
@@ -210,7 +210,7 @@ func holdsCredential(rec *Record, meta CredentialMeta, now time.Time) bool {
 func (d *differ) spec(u inventory.User) certificateSpec {
 	s := certificateSpec{
 		user: u.Name, groups: sortedSet(u.Groups), expiration: u.Expiration,
-		algorithm: d.inv.Defaults.KeyAlgorithm, kubeconfig: d.plan.endpoint.ref(),
+		algorithm: d.inv.Defaults.KeyAlgorithm, own: ownKeyOf(u), kubeconfig: d.plan.endpoint.ref(),
 	}
 	if left := u.Until.Sub(d.o.At); !u.Until.IsZero() && left < s.expiration {
 		s.expiration = left.Truncate(time.Second)

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -59,9 +60,17 @@ func (r *run) issueAll(ctx context.Context) {
 // canary serves users one at a time until a certificate has proved that it works. It returns the users who are left,
 // and why no more certificates should be requested (nil: they work). A user who fails for a reason of their own, such
 // as a denied request or a connection that was cut, says nothing about the signer, so the next one is tried.
+//
+// Nobody but its user can log in with a key of their own. Such users come last; where there are no others, it is enough
+// that the signer issues in time, and whether the API server trusts it is for them to find out.
 func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error) {
+	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a.ownKey(), b.ownKey()) })
 	for i, s := range steps {
-		err := r.attempt(ctx, s, r.issueTo(canaryWait, r.prove))
+		prove := proof(r.prove)
+		if s.ownKey() > 0 {
+			prove = nil
+		}
+		err := r.attempt(ctx, s, r.issueTo(canaryWait, prove))
 		r.grantOwn(ctx, s.User)
 		switch {
 		case err == nil:
@@ -71,6 +80,14 @@ func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error
 		}
 	}
 	return nil, nil
+}
+
+// ownKey is 1 for a certificate whose key is the user's own, else 0.
+func (s Step) ownKey() int {
+	if s.issue.spec.own != nil {
+		return 1
+	}
+	return 0
 }
 
 // prove logs in with a new certificate. It runs before anything is stored: on a cluster whose API server does not trust
@@ -94,11 +111,16 @@ func (x *Executor) prove(ctx context.Context, spec certificateSpec, chain []byte
 type proof func(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error
 
 // issueTo carries out issue, renew and reissue: approve, verify, ledger, credential. A certificate whose key died with
-// the process harms nobody; a live one that the ledger doesn't know would.
+// the process harms nobody; a live one that the ledger doesn't know would. For a key that is the user's own the ledger comes
+// first as well.
 func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, Step) (string, error) {
 	return func(ctx context.Context, s Step) (string, error) {
-		is := s.issue
-		issued, key, err := r.request(ctx, is.spec, within)
+		is := *s.issue // the plan stays what it is, whatever is recorded on the way
+		s.issue = &is
+		if err := r.recordRequest(ctx, &is); err != nil {
+			return "", err
+		}
+		issued, key, err := r.request(ctx, is.spec, within, r.created(&is))
 		if errors.Is(err, ErrDenied) {
 			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
@@ -113,27 +135,30 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 			return "", err
 		}
 		leaf, note, err := r.accept(ctx, is.spec, issued, key, prove)
-		if err != nil {
-			return "", err
+		if err == nil {
+			if why := r.plan.frontProxy.makes(s.User, issued.Chain, r.plan.sharedCA, r.Now()); why != "" {
+				err = fmt.Errorf("verifying %s: %s", issued.name(), why)
+			}
 		}
-		if why := r.plan.frontProxy.makes(s.User, issued.Chain, r.plan.sharedCA, r.Now()); why != "" {
-			return "", fmt.Errorf("verifying %s: %s", issued.name(), why)
+		if err != nil {
+			if unrecorded := r.keepAccount(ctx, &is, issued); unrecorded != nil {
+				err = errors.Join(err, unrecorded)
+			}
+			return "", err
 		}
 		return note, r.store(ctx, s, issued, leaf, key.pem)
 	}
 }
 
-// request makes a key and has a certificate issued for it.
-func (x *Executor) request(ctx context.Context, spec certificateSpec, within time.Duration) (Issued, keyPair, error) {
-	key, err := newKeyPair(spec.algorithm)
+// request makes a key, unless the user has one, and has a certificate issued for it.
+func (x *Executor) request(ctx context.Context, spec certificateSpec, within time.Duration, created func(context.Context, CSRRef) error) (Issued, keyPair, error) {
+	key, csr, err := spec.key()
 	if err != nil {
 		return Issued{}, keyPair{}, err
 	}
-	csr, err := key.request(spec.user, spec.groups)
-	if err != nil {
-		return Issued{}, keyPair{}, err
-	}
-	issued, err := x.Issuer.Issue(ctx, CertificateRequest{User: spec.user, CSR: csr, Expiration: spec.expiration, Within: within})
+	issued, err := x.Issuer.Issue(ctx, CertificateRequest{
+		User: spec.user, CSR: csr, Expiration: spec.expiration, Within: within, Created: created,
+	})
 	if err != nil {
 		return Issued{}, keyPair{}, fmt.Errorf("issuing a certificate: %w", err)
 	}
@@ -144,7 +169,7 @@ func (x *Executor) request(ctx context.Context, spec certificateSpec, within tim
 // made it shorter.
 func (x *Executor) accept(ctx context.Context, spec certificateSpec, issued Issued, key keyPair, prove proof) (*x509.Certificate, string, error) {
 	now := x.Now()
-	leaf, err := spec.check(issued.Chain, key.signer.Public(), now)
+	leaf, err := spec.check(issued.Chain, key.public, now)
 	if err != nil {
 		return nil, "", fmt.Errorf("verifying %s: %w", issued.name(), err)
 	}
@@ -162,6 +187,7 @@ func (r *run) recordDenial(ctx context.Context, s Step, denied error) error {
 	if s.issue.record != nil {
 		rec = *s.issue.record
 	}
+	rec.Certificates = s.issue.earlier() // nothing can come of what was denied
 	rec.State, rec.Since, rec.Reason = Denied, r.Now().UTC(), denied.Error()
 	if d := (Denial{}); errors.As(denied, &d) {
 		rec.Reason = d.Error()
@@ -221,26 +247,30 @@ func (is *issuance) next(issued Issued, leaf *x509.Certificate, now time.Time) R
 		Reason: "issued",
 	}
 	if is.record != nil {
-		if is.record.State == Active {
+		if is.record.State == Active && is.record.Reason != reasonRequested {
 			rec.Since, rec.Reason = is.record.Since, is.record.Reason
 		}
-		for _, c := range is.record.Certificates {
+		for _, c := range is.earlier() {
 			if !c.NotAfter.After(now) {
 				continue
 			}
-			if c.Status != Requested {
-				c.Status = Superseded // a reinstated user's too: it is the same person's
-			}
+			c.Status = Superseded // a reinstated user's too: it is the same person's
 			rec.Certificates = append(rec.Certificates, c)
 		}
 	}
-	entry := CertificateEntry{
-		Status: Current, Certificate: leafPEM(leaf), IssuedAt: now, CSR: issued.CSR,
-		CredentialVersion: is.credential.CurrentVersion + 1,
-	}
-	entry.describe(leaf)
+	entry := is.entry(issued, leaf, Current, now)
+	entry.CredentialVersion = is.credential.CurrentVersion + 1
 	rec.Certificates = append(rec.Certificates, entry)
 	return rec
+}
+
+// entry is the ledger's for a certificate that was issued.
+func (is *issuance) entry(issued Issued, leaf *x509.Certificate, status CertificateStatus, now time.Time) CertificateEntry {
+	entry := CertificateEntry{
+		Status: status, Certificate: leafPEM(leaf), IssuedAt: now, CSR: issued.CSR, PublicKeySHA256: is.spec.own.print(),
+	}
+	entry.describe(leaf)
+	return entry
 }
 
 // replaced lists the versions of the credential that the new one makes obsolete.

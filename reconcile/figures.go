@@ -31,7 +31,7 @@ type Census struct {
 type holding struct {
 	leaver  bool
 	expires time.Time // the current one, if a next run would renew it; zero: there is none
-	live    int       // certificates that the API server accepts
+	live    int       // certificates that the API server accepts, or would accept if they came to be
 }
 
 // holdings counts everybody's certificates before the run.

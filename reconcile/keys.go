@@ -15,10 +15,11 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// keyPair is a user's new key on its way to Vault.
+// keyPair is a user's new key on its way to Vault, or of a key that is the user's own its public half alone.
 type keyPair struct {
-	signer crypto.Signer
-	pem    Secret // PKCS#8
+	public crypto.PublicKey
+	signer crypto.Signer // nil: certsync does not have it
+	pem    Secret        // PKCS#8
 }
 
 // newKeyPair makes a key. RSA-4096 takes about a second of one core, ECDSA-P256 microseconds.
@@ -31,7 +32,7 @@ func newKeyPair(algorithm inventory.KeyAlgorithm) (keyPair, error) {
 	if err != nil {
 		return keyPair{}, fmt.Errorf("encoding the key: %w", err)
 	}
-	return keyPair{signer, NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, nil
+	return keyPair{signer.Public(), signer, NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, nil
 }
 
 func generate(algorithm inventory.KeyAlgorithm) (crypto.Signer, error) {
@@ -50,27 +51,21 @@ func generate(algorithm inventory.KeyAlgorithm) (crypto.Signer, error) {
 	return nil, fmt.Errorf("key algorithm %q is unknown", algorithm)
 }
 
-// algorithmOf names a public key as inventories do, or "" for a kind that certsync does not make.
-func algorithmOf(pub crypto.PublicKey) string {
-	switch k := pub.(type) {
-	case *ecdsa.PublicKey:
-		switch k.Curve {
-		case elliptic.P256():
-			return string(inventory.ECDSAP256)
-		case elliptic.P384():
-			return string(inventory.ECDSAP384)
-		}
-	case *rsa.PublicKey:
-		switch k.N.BitLen() {
-		case 2048:
-			return string(inventory.RSA2048)
-		case 3072:
-			return string(inventory.RSA3072)
-		case 4096:
-			return string(inventory.RSA4096)
-		}
+// key makes a key and a request for it, or takes those of the user.
+func (s certificateSpec) key() (keyPair, []byte, error) {
+	switch {
+	case s.own == nil:
+	case s.own.public == nil:
+		return keyPair{}, nil, fmt.Errorf("reading the request of %q: it is no PKCS#10 in PEM", s.user)
+	default:
+		return keyPair{public: s.own.public}, s.own.request, nil
 	}
-	return ""
+	key, err := newKeyPair(s.algorithm)
+	if err != nil {
+		return keyPair{}, nil, err
+	}
+	csr, err := key.request(s.user, s.groups)
+	return key, csr, err
 }
 
 // request makes the PKCS#10 request for a user and their groups, as PEM.

@@ -35,8 +35,8 @@ func TestKeyPairs(t *testing.T) {
 			if err := csr.CheckSignature(); err != nil {
 				t.Error(err)
 			}
-			if algorithmOf(csr.PublicKey) != string(algorithm) || csr.Subject.String() != "CN=alice,O=ops+O=devs" {
-				t.Errorf("%s, subject %s", algorithmOf(csr.PublicKey), csr.Subject)
+			if inventory.AlgorithmOf(csr.PublicKey) != algorithm || csr.Subject.String() != "CN=alice,O=ops+O=devs" {
+				t.Errorf("%s, subject %s", inventory.AlgorithmOf(csr.PublicKey), csr.Subject)
 			}
 		})
 	}

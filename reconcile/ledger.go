@@ -12,6 +12,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // FormatVersion is the version of ledger records, of the state and of plans.
@@ -70,6 +72,10 @@ type KubeconfigRef struct {
 
 // CertificateEntry is one certificate in a ledger record. Serial, SHA256, the times and the groups are written for
 // people; ParseRecord computes them anew from the PEM.
+//
+// An entry without PEM is about a certificate that was asked for, for a key that is the user's own, and of which nobody
+// knows whether it came to be: NotAfter is then the latest time at which it can end, and there is neither a serial nor a
+// SHA256.
 type CertificateEntry struct {
 	Status            CertificateStatus `json:"status"`
 	Certificate       string            `json:"certificate"` // PEM, the leaf
@@ -77,11 +83,14 @@ type CertificateEntry struct {
 	SHA256            string            `json:"sha256"`      // hex, of the DER; the API server's credential-id
 	NotBefore         time.Time         `json:"notBefore"`
 	NotAfter          time.Time         `json:"notAfter"`
-	IssuedAt          time.Time         `json:"issuedAt"` // by certsync's clock; notBefore lies minutes earlier
+	IssuedAt          time.Time         `json:"issuedAt"` // by certsync's clock; notBefore lies minutes earlier. Without PEM: when it was asked for
 	Groups            []string          `json:"groups"`   // O, sorted
 	KeyAlgorithm      string            `json:"keyAlgorithm"`
 	CredentialVersion int               `json:"credentialVersion"` // KV version of users/<user> that holds its key
 	CSR               CSRRef            `json:"csr"`
+	// PublicKeySHA256 is the fingerprint (hex, of the SubjectPublicKeyInfo) of a key that is the user's own, and in no
+	// other entry.
+	PublicKeySHA256 string `json:"publicKeySHA256,omitempty"`
 }
 
 // CSRRef names the CertificateSigningRequest that a certificate came from.
@@ -133,6 +142,9 @@ func (e *CertificateEntry) complete(user string) error {
 	if e.CredentialVersion < 0 {
 		return errors.New("its credentialVersion is negative")
 	}
+	if e.Certificate == "" {
+		return e.completeRequested()
+	}
 	cert, err := parseLeaf([]byte(e.Certificate))
 	if err != nil {
 		return err
@@ -156,7 +168,10 @@ func (e *CertificateEntry) describe(cert *x509.Certificate) {
 	e.SHA256 = hex.EncodeToString(sum[:])
 	e.NotBefore, e.NotAfter = cert.NotBefore.UTC(), cert.NotAfter.UTC()
 	e.Groups = sortedSet(cert.Subject.Organization)
-	e.KeyAlgorithm = algorithmOf(cert.PublicKey)
+	if e.PublicKeySHA256 != "" {
+		e.PublicKeySHA256 = inventory.Fingerprint(cert.PublicKey)
+	}
+	e.KeyAlgorithm = string(inventory.AlgorithmOf(cert.PublicKey))
 }
 
 // current returns the certificate whose key stands in users/<user>, or nil.
@@ -169,7 +184,8 @@ func (r *Record) current() *CertificateEntry {
 	return nil
 }
 
-// liveUntil is when the record's last certificate expires, and false if none is live at now.
+// liveUntil is when the record's last certificate expires, and false if none is live at now. One that was asked for counts
+// for as long as it can live.
 func (r *Record) liveUntil(now time.Time) (time.Time, bool) {
 	var last time.Time
 	for _, c := range r.Certificates {

@@ -4,6 +4,11 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // TestParseRecord: whoever may write a ledger record can write anything. What a certificate says wins, and what is not
@@ -12,6 +17,15 @@ func TestParseRecord(t *testing.T) {
 	w := newWorld(t)
 	w.mustApply(parse(t, team))
 	good := *w.ledger["bob"].versions[1].record
+	asked := certificateSpec{user: "bob", groups: []string{"devs"}, expiration: time.Hour, own: ownKeyOf(withOwnKey(t, parse(t, team), "bob", "laptop").Users[1])}.requested(w.now)
+	// requested puts an entry without a certificate in the place of bob's.
+	requested := func(change func(*CertificateEntry)) func(*Record) {
+		return func(r *Record) {
+			entry := asked
+			change(&entry)
+			r.Certificates = append(r.Certificates, entry)
+		}
+	}
 	tests := map[string]struct {
 		change func(*Record)
 		want   string // part of the error; empty: no error
@@ -25,9 +39,20 @@ func TestParseRecord(t *testing.T) {
 		"a broken certificate": {func(r *Record) {
 			r.Certificates[0].Certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 		}, "parsing the certificate"},
-		"a certificate of alice": {func(r *Record) { r.Certificates[0] = w.ledger["alice"].versions[1].record.Certificates[0] }, `a certificate for "alice"`},
-		"two current ones":       {func(r *Record) { r.Certificates = append(r.Certificates, r.Certificates[0]) }, "2 current certificates"},
-		"a negative version":     {func(r *Record) { r.Certificates[0].CredentialVersion = -1 }, "negative"},
+		"a certificate of alice":      {func(r *Record) { r.Certificates[0] = w.ledger["alice"].versions[1].record.Certificates[0] }, `a certificate for "alice"`},
+		"two current ones":            {func(r *Record) { r.Certificates = append(r.Certificates, r.Certificates[0]) }, "2 current certificates"},
+		"a negative version":          {func(r *Record) { r.Certificates[0].CredentialVersion = -1 }, "negative"},
+		"a request":                   {requested(func(*CertificateEntry) {}), ""},
+		"what became of one":          {requested(func(e *CertificateEntry) { e.Status = Revoked }), ""},
+		"a request that is current":   {requested(func(e *CertificateEntry) { e.Status = Current }), "it is current, and holds no certificate"},
+		"a request without a key":     {requested(func(e *CertificateEntry) { e.PublicKeySHA256 = "" }), "no SHA-256 of the public key"},
+		"a request for no key":        {requested(func(e *CertificateEntry) { e.PublicKeySHA256 = strings.Repeat("X", 64) }), "no SHA-256 of the public key"},
+		"a request with a version":    {requested(func(e *CertificateEntry) { e.CredentialVersion = 1 }), "has a credentialVersion"},
+		"a request at no time":        {requested(func(e *CertificateEntry) { e.IssuedAt = time.Time{} }), "times are none"},
+		"a request that has ended":    {requested(func(e *CertificateEntry) { e.NotAfter = e.IssuedAt.Add(-1) }), "times are none"},
+		"a request for a century":     {requested(func(e *CertificateEntry) { e.NotAfter = e.IssuedAt.AddDate(100, 0, 0) }), "times are none"},
+		"a lie about whose key it is": {func(r *Record) { r.Certificates[0].PublicKeySHA256 = asked.PublicKeySHA256 }, ""},
+		"lies about a request":        {requested(func(e *CertificateEntry) { e.Serial, e.SHA256, e.NotBefore = "x", "x", e.NotAfter }), ""},
 		"lies about times and groups": {func(r *Record) {
 			c := &r.Certificates[0]
 			c.NotAfter, c.IssuedAt = c.NotAfter.AddDate(9, 0, 0), c.IssuedAt.AddDate(9, 0, 0)
@@ -57,6 +82,16 @@ func TestParseRecord(t *testing.T) {
 			if !c.NotAfter.Equal(is.NotAfter) || c.SHA256 != is.SHA256 || c.Serial != is.Serial || c.KeyAlgorithm != is.KeyAlgorithm ||
 				len(c.Groups) != 1 || c.Groups[0] != "devs" || c.IssuedAt.After(c.NotAfter) {
 				t.Errorf("parsed %+v", c)
+			}
+			if cert, err := parseLeaf([]byte(c.Certificate)); err != nil || c.PublicKeySHA256 != "" && c.PublicKeySHA256 != inventory.Fingerprint(cert.PublicKey) {
+				t.Errorf("a certificate for key %q (%v)", c.PublicKeySHA256, err)
+			}
+			for _, e := range got.Certificates[1:] {
+				want := asked
+				want.Status = e.Status
+				if diff := cmp.Diff(want, e); diff != "" {
+					t.Error(diff)
+				}
 			}
 		})
 	}

@@ -44,7 +44,7 @@ func copied(secrets map[string]*secret) map[string]*secret {
 // should not, and the run after it is a run like any other.
 func (s *scenario) falters(f *choices, text string) {
 	s.t.Helper()
-	inv := parse(s.t, text)
+	inv := s.parse(text)
 	o := s.observe()
 	s.onlyKnown(inv, o)
 	p := s.diff(inv, o)
@@ -64,12 +64,13 @@ func (s *scenario) falters(f *choices, text string) {
 		o = s.observe()
 		p = s.diff(inv, o)
 	}
-	before := s.snapshot()
+	before, issued := s.snapshot(), len(s.issued)
 	s.hold, s.calls = true, nil
 	_, err := s.apply(inv)
 	s.hold, s.world.fail = false, nil
 	s.tell("it ends with %v after %q", err, s.writes())
 	s.tookOnly(before, inv, o, p)
+	s.accountedSince(issued)
 }
 
 // breaks makes one call fail, or all from that one on.

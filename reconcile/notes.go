@@ -143,9 +143,11 @@ func (d *differ) superseded(u inventory.User) {
 	for _, c := range rec.Certificates {
 		for _, g := range c.Groups {
 			if c.NotAfter.After(d.o.At) && c.Status != Current && !slices.Contains(u.Groups, g) {
-				until := c.NotAfter
-				d.note(Note{User: u.Name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(
-					"an earlier certificate still carries group %q until %s", g, until.Format(time.RFC3339))})
+				until, message := c.NotAfter, "an earlier certificate still carries group %q until %s"
+				if c.maybe() {
+					message = "a certificate that was requested earlier, if it came to be, carries group %q until %s at the latest"
+				}
+				d.note(Note{User: u.Name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(message, g, until.Format(time.RFC3339))})
 			}
 		}
 	}

@@ -13,7 +13,7 @@ import (
 // Action is what a step does.
 type Action string
 
-// The actions. Issue, Renew and Reissue make a new key and certificate; Bind, Unbind and Update write one binding;
+// The actions. Issue, Renew and Reissue make a new key (unless it is the user's own) and certificate; Bind, Unbind and Update write one binding;
 // Remove ends a leaver's credential and ledger; Purge clears what has no use any more.
 const (
 	Issue   Action = "issue"
@@ -40,6 +40,7 @@ const (
 	ForeignCredential   Reason = "foreign-credential"
 	CredentialMissing   Reason = "credential-missing"
 	GroupsChanged       Reason = "groups-changed"
+	RequestChanged      Reason = "request-changed" // another key of their own, the first one, or none any more
 	KeyAlgorithmChanged Reason = "key-algorithm-changed"
 	ClusterCAChanged    Reason = "cluster-ca-changed"
 	ServerChanged       Reason = "server-changed"
@@ -81,6 +82,10 @@ type Detail struct {
 	Add        []string `json:"add,omitempty"`        // subjects added
 	Remove     []string `json:"remove,omitempty"`     // subjects taken out
 	Versions   []int    `json:"versions,omitempty"`   // of the credential, to be destroyed
+
+	// PublicKeySHA256 is the fingerprint of the key for which the certificate is, where the user alone has it; hex, of the
+	// SubjectPublicKeyInfo.
+	PublicKeySHA256 string `json:"publicKeySHA256,omitempty"`
 
 	// Kubeconfig is what the new kubeconfig leads to: where a user is sent is part of what is reviewed.
 	Kubeconfig *KubeconfigRef `json:"kubeconfig,omitempty"`

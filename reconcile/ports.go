@@ -31,7 +31,7 @@ func (d Denial) Error() string {
 func (d Denial) Is(target error) bool { return target == ErrDenied }
 
 // ErrNotApproved is wrapped by Issuer.Issue when people were to approve the request and nobody did in time. The request is
-// deleted, and its key is gone with the process.
+// deleted.
 var ErrNotApproved = errors.New("nobody approved the CertificateSigningRequest in time")
 
 // ErrNotIssued is wrapped by Issuer.Issue when the signer did not issue in time. It is about the signer, not about the
@@ -85,6 +85,19 @@ type CertificateRequest struct {
 	CSR        []byte        // PKCS#10, PEM
 	Expiration time.Duration // asked for; the signer may shorten it
 	Within     time.Duration // how long to wait for the signer after the approval
+
+	// Created is called when the request exists, before anything approves or signs it, and gets no name where there is no
+	// CertificateSigningRequest. If it fails, Issue fails: the request is neither approved nor shown to people, and deleted.
+	// Nil: nobody wants to know.
+	Created func(ctx context.Context, csr CSRRef) error
+}
+
+// NoteCreated calls Created, if somebody wants to know.
+func (r CertificateRequest) NoteCreated(ctx context.Context, csr CSRRef) error {
+	if r.Created == nil {
+		return nil
+	}
+	return r.Created(ctx, csr)
 }
 
 // Issued is what came of a CertificateRequest.
@@ -106,7 +119,8 @@ type Identity struct {
 	Groups []string
 }
 
-// KubeconfigWriter renders a kubeconfig with cluster and context e.Name, user <user>@<e.Name>, and all data inline.
+// KubeconfigWriter renders a kubeconfig with cluster and context e.Name, user <user>@<e.Name>, and all data inline. With
+// the zero Secret it is without a key, which its user puts in.
 type KubeconfigWriter interface {
 	Kubeconfig(e Endpoint, user string, chain []byte, key Secret) (Secret, error)
 }

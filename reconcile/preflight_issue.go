@@ -47,7 +47,7 @@ func (l *look) issueOne(ctx context.Context, issuer Issuer) Check {
 		user: throwAway + "-" + l.RunID, expiration: minLifetime, algorithm: inventory.ECDSAP256,
 	}
 	x := &Executor{Issuer: issuer, Login: l.Cluster, Now: l.Now}
-	issued, key, err := x.request(ctx, spec, canaryWait)
+	issued, key, err := x.request(ctx, spec, canaryWait, nil)
 	if err != nil {
 		return broken(err)
 	}

@@ -48,11 +48,25 @@ func (s *scenario) fail(format string, args ...any) {
 	s.t.Fatalf("%s\n\nthe story, until %s:\n%s", fmt.Sprintf(format, args...), s.now.Format(time.RFC3339), strings.Join(s.lines, "\n"))
 }
 
+// parse reads an inventory. Dave has a key of his own, and another one while he is in no group.
+func (s *scenario) parse(text string) *inventory.Inventory {
+	s.t.Helper()
+	inv := parse(s.t, text)
+	for _, u := range inv.Users {
+		if u.Name == "dave" && len(u.Groups) > 0 {
+			withOwnKey(s.t, inv, "dave", "dave's")
+		} else if u.Name == "dave" {
+			withOwnKey(s.t, inv, "dave", "dave's other")
+		}
+	}
+	return inv
+}
+
 // applies plans and carries out, and looks at everything that must then be so.
 func (s *scenario) applies(text string) {
 	s.t.Helper()
 	s.tell("at %s, this is applied:\n%s", s.now.Format(time.RFC3339), text)
-	inv := parse(s.t, text)
+	inv := s.parse(text)
 	o := s.observe()
 	s.onlyKnown(inv, o)
 	p := s.diff(inv, o)
@@ -82,7 +96,7 @@ func (s *scenario) applies(text string) {
 // carriesOut does all of a plan but what is held, and returns what the next one would be.
 func (s *scenario) carriesOut(inv *inventory.Inventory, o Observed, p Plan) Plan {
 	s.t.Helper()
-	before := s.snapshot()
+	before, issued := s.snapshot(), len(s.issued)
 	s.hold = len(p.Refusals()) > 0
 	defer func() { s.hold = false }()
 	outcome, err := s.apply(inv)
@@ -90,6 +104,7 @@ func (s *scenario) carriesOut(inv *inventory.Inventory, o Observed, p Plan) Plan
 		s.fail("applying: %v", err)
 	}
 	s.ended(inv, p, outcome.Events)
+	s.accountedSince(issued)
 	s.tookOnly(before, inv, o, p)
 	theirs := s.notMine(o)
 	o = s.observe()

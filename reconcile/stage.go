@@ -24,6 +24,7 @@ type issuance struct {
 	record        *Record // nil: none, or not ours to keep
 	recordVersion int
 	credential    CredentialMeta
+	asked         bool // the last entry of the record is for what this run has asked for
 }
 
 // leaving is what the executor needs for remove and purge.

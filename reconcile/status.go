@@ -72,13 +72,17 @@ type GrantStatus struct {
 	Object    string        `json:"object"` // the binding that serves the user, or that would
 }
 
-// AcceptedCertificate is a certificate that the API server still accepts.
+// AcceptedCertificate is a certificate that the API server still accepts, or of a key that is the user's own one that was
+// asked for and may be there: that has neither Serial nor SHA256, and NotAfter is the latest end that it can have.
 type AcceptedCertificate struct {
 	Status   CertificateStatus `json:"status"`
 	Serial   string            `json:"serial"` // hex
 	SHA256   string            `json:"sha256"` // hex, of the DER; the API server's credential-id
 	NotAfter time.Time         `json:"notAfter"`
 	Groups   []string          `json:"groups"` // O, sorted
+
+	// PublicKeySHA256 is the fingerprint of a key that is the user's own, hex, of the SubjectPublicKeyInfo.
+	PublicKeySHA256 string `json:"publicKeySHA256,omitempty"`
 }
 
 // Status reports on every user of the inventory, and on everybody else whom the ledger, a credential or a binding of this
@@ -166,7 +170,7 @@ func (u *UserStatus) rename(inv *inventory.Inventory) {
 func (u *UserStatus) certificates(rec *Record, now time.Time) {
 	for _, c := range rec.Certificates {
 		if c.NotAfter.After(now) {
-			u.Certificates = append(u.Certificates, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, orEmpty(c.Groups)})
+			u.Certificates = append(u.Certificates, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, orEmpty(c.Groups), c.PublicKeySHA256})
 		}
 	}
 	slices.SortFunc(u.Certificates, func(a, b AcceptedCertificate) int {

@@ -224,7 +224,7 @@ func TestStatusOfCertificates(t *testing.T) {
 	u := w.status(inv).Users[0]
 	var want []AcceptedCertificate
 	for _, c := range w.ledger["alice"].versions[len(w.ledger["alice"].versions)].record.Certificates {
-		want = append(want, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, []string{"devs"}})
+		want = append(want, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, []string{"devs"}, ""})
 	}
 	if len(want) != 2 {
 		t.Fatalf("%d certificates", len(want))

@@ -30,6 +30,8 @@ type world struct {
 	roles    map[string]bool
 	spaces   map[string]bool
 	requests []Request
+	issued   []*x509.Certificate // all that there ever were
+	lost     error               // what Issue answers although the certificate is there; nil: it answers with that
 	endpoint Endpoint
 	caKey    crypto.Signer
 	ca       *x509.Certificate
@@ -203,6 +205,10 @@ func (w *world) Issue(_ context.Context, req CertificateRequest) (Issued, error)
 	if err != nil {
 		return Issued{}, err
 	}
+	ref := CSRRef{Name: "certsync-" + w.next(), UID: w.next()}
+	if err := w.created(req, ref); err != nil {
+		return Issued{}, err
+	}
 	w.serial++
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(int64(w.serial)), Subject: csr.Subject,
@@ -220,7 +226,18 @@ func (w *world) Issue(_ context.Context, req CertificateRequest) (Issued, error)
 	if err != nil {
 		return Issued{}, err
 	}
-	return Issued{Chain: []byte(leafPEM(leaf)), CSR: CSRRef{Name: "certsync-" + w.next(), UID: w.next()}}, nil
+	w.issued = append(w.issued, leaf)
+	if w.lost != nil {
+		return Issued{}, w.lost
+	}
+	return Issued{Chain: []byte(leafPEM(leaf)), CSR: ref}, nil
+}
+
+// created tells of a request, without the lock: who is told writes to the world.
+func (w *world) created(req CertificateRequest, ref CSRRef) error {
+	w.mu.Unlock()
+	defer w.mu.Lock()
+	return req.NoteCreated(context.Background(), ref)
 }
 
 // Permissions: the adapters know theirs; the world's signer wants one.

@@ -34,18 +34,21 @@ func (s *Store) WriteRecord(ctx context.Context, r reconcile.Record, cas int) (i
 	return s.writeData(ctx, entry, r, cas)
 }
 
-// WriteCredential implements reconcile.StoreWriter.
+// WriteCredential implements reconcile.StoreWriter. A key that certsync does not have is no field, not an empty one.
 func (s *Store) WriteCredential(ctx context.Context, user string, c reconcile.Credential, cas int) (int, error) {
 	entry, err := of(usersFolder, user)
 	if err != nil {
 		return 0, err
 	}
-	return s.writeData(ctx, entry, map[string]string{
+	data := map[string]string{
 		"kubeconfig": string(c.Kubeconfig.Reveal()),
 		"tls.crt":    string(c.Certificate),
-		"tls.key":    string(c.Key.Reveal()),
 		"ca.crt":     string(c.CA),
-	}, cas)
+	}
+	if key := c.Key.Reveal(); key != nil {
+		data["tls.key"] = string(key)
+	}
+	return s.writeData(ctx, entry, data, cas)
 }
 
 // DestroyVersions implements reconcile.StoreWriter.

@@ -39,6 +39,20 @@ func TestWriteCredential(t *testing.T) {
 	}
 }
 
+// TestWriteCredentialWithoutKey: there is no field for a key that certsync does not have.
+func TestWriteCredentialWithoutKey(t *testing.T) {
+	f := newFakeVault(t)
+	c := credential()
+	c.Key = reconcile.Secret{}
+	if _, err := f.open(t).WriteCredential(t.Context(), "alice", c, 0); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"kubeconfig": "kind: Config # " + keyMarker, "tls.crt": "chain", "ca.crt": "ca"}
+	if diff := cmp.Diff(want, f.at("users/alice").versions[1].data); diff != "" {
+		t.Errorf("what stands in Vault (-want +got):\n%s", diff)
+	}
+}
+
 func TestWrittenIsObserved(t *testing.T) {
 	s := newFakeVault(t).open(t)
 	state := reconcile.State{FormatVersion: "1", ClusterUID: "uid", Generation: 3, RunID: "run"}

@@ -2,6 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +32,7 @@ type lab struct {
 	files   *strings.Replacer // of what stands for a path in arguments
 	null    *os.File
 	benches chan *bench // those that are free
+	own     []any       // public keys of which only their users have the other half
 	// environment is held from setting VAULT_ variables until the run has read them.
 	environment sync.Mutex
 }
@@ -58,6 +65,9 @@ func newLab(t *testing.T, benches int) *lab {
 		t.Fatal(err)
 	}
 	l.files = strings.NewReplacer("$CA_CERT", l.file(t, "ca-*.crt", l.signer.CertPEM()), "$CA_KEY", l.file(t, "ca-*.key", key))
+	for _, name := range ownRequests {
+		l.request(t, name)
+	}
 	if l.null, err = os.Open(os.DevNull); err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +111,26 @@ func (l *lab) file(t *testing.T, pattern string, text []byte) string {
 		t.Fatal(err)
 	}
 	return f.Name()
+}
+
+// request makes a key of alice's own, and her request in that file beside the inventories.
+func (l *lab) request(t *testing.T, name string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: "alice", Organization: []string{"developers"}},
+	}, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der})
+	if err := os.WriteFile(filepath.Join(l.dir, name), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.own = append(l.own, key.Public())
 }
 
 // inventory writes one and returns its path.

@@ -134,6 +134,28 @@ var scenarios = []scenario{
 		name: "a CA's key", inventory: company,
 		args: []string{"--issuer=ca", "--ca-cert=$CA_CERT", "--ca-key=$CA_KEY"},
 	},
+	{
+		// Alice's key is hers alone: it outlives a run that is cut off.
+		name: "a user's own key", inventory: own("alice.csr"),
+	},
+	{
+		// People approve the request as soon as it exists, whatever certsync has written by then.
+		name: "another key of the user's own", inventory: own("alice-2.csr"), before: []applied{{inventory: own("alice.csr")}},
+		settings: fake.Settings{People: fake.Approve}, args: []string{"--approval=manual", "--approval-timeout=5s"},
+	},
+}
+
+// ownRequests are the files of requests that alice has made with keys of her own.
+var ownRequests = []string{"alice.csr", "alice-2.csr"}
+
+// own is an inventory in which alice has a request of her own.
+func own(request string) string {
+	return head + `groups:
+  - {name: developers, clusterRoles: [view]}
+users:
+  - {name: alice, groups: [developers], clusterRoles: [node-reader], request: ` + request + `}
+  - {name: bob, clusterRoles: [view]}
+`
 }
 
 // small is an inventory of two users for that server.

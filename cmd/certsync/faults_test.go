@@ -38,7 +38,8 @@ var everyCall = flag.Bool("every-call", !raceDetector, "try faults at every call
 //   - nobody gets a binding before a credential;
 //   - what is not certsync's stays as it is, byte for byte;
 //   - who left has no binding and no credential that can be read, as soon as the ledger says so;
-//   - at every moment, the ledger knows the live certificate of every key that is stored;
+//   - at every moment, the ledger knows the live certificate of every key that is stored, and every certificate that the
+//     signer made for a key that is a user's own;
 //   - at every moment, nobody has two current certificates.
 //
 // A run that wrote nothing is not followed by another, which would be the one without a fault; neither is one that left
@@ -170,7 +171,7 @@ func prepare(t *testing.T, l *lab, s scenario, workers int) *prepared {
 	if r.exit != s.exit || end.Writes() == w.Writes() {
 		t.Fatalf("%s: without a fault: exit %d after %d writes: %s", s.name, r.exit, end.Writes()-w.Writes(), r.output)
 	}
-	p.calls, p.want, p.observer = r.calls, standingOf(end), newObserver(w, end, s.yields)
+	p.calls, p.want, p.observer = r.calls, standingOf(end), newObserver(w, end, l.own, s.yields)
 	slices.SortFunc(p.calls, func(a, b fake.Call) int { return strings.Compare(a.String(), b.String()) })
 	writes := end.Writes()
 	p.settled = l.apply(end, p.command).exit == s.exit && end.Writes() == writes

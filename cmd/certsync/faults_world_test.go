@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/ecdsa"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -151,6 +152,7 @@ func ownerState(w *fake.World) string {
 // observer looks at a world after every write and notes what must never be.
 type observer struct {
 	start, end *fake.World // before the run, and after one without a fault
+	own        []any       // public keys that certsync never had the other half of
 
 	grants  []string        // that users have before and after, and so all the time
 	holders []string        // who has a credential before and after
@@ -162,8 +164,8 @@ type observer struct {
 	problems []string
 }
 
-func newObserver(start, end *fake.World, yields []string) *observer {
-	o := &observer{start: start, end: end, had: grants(start), foreign: foreign(start, yields), unknown: map[string]bool{}}
+func newObserver(start, end *fake.World, own []any, yields []string) *observer {
+	o := &observer{start: start, end: end, own: own, had: grants(start), foreign: foreign(start, yields), unknown: map[string]bool{}}
 	after := grants(end)
 	for _, g := range slices.Sorted(maps.Keys(o.had)) {
 		if after[g] {
@@ -193,7 +195,7 @@ func foreign(w *fake.World, yields []string) map[string]string {
 
 // fresh is an observer for another case of the same scenario.
 func (o *observer) fresh() *observer {
-	return &observer{start: o.start, end: o.end, grants: o.grants, holders: o.holders, had: o.had, foreign: o.foreign, unknown: o.unknown}
+	return &observer{start: o.start, end: o.end, own: o.own, grants: o.grants, holders: o.holders, had: o.had, foreign: o.foreign, unknown: o.unknown}
 }
 
 func (o *observer) note(format string, args ...any) {
@@ -219,6 +221,12 @@ func (o *observer) wrote(target string, now *fake.World) {
 	for _, name := range o.holders {
 		if users[name].Credential() == "" {
 			o.note("%s had no credential for a while (after a write of %s)", name, target)
+		}
+	}
+	for _, cert := range now.Issued() {
+		key := cert.PublicKey.(*ecdsa.PublicKey)
+		if slices.ContainsFunc(o.own, func(k any) bool { return key.Equal(k) }) && !users[cert.Subject.CommonName].Knows(cert) {
+			o.note("the ledger did not know a certificate of %s, for their own key", cert.Subject.CommonName)
 		}
 	}
 	for g := range has {

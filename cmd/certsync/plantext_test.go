@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -168,8 +169,21 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 			"payments: [edit]", "payments: [view, {name: admin, until: 2026-03-04}], nowhere: [edit]",
 		).Replace(team), changed),
 		"held":    diff(team, conflicts(inv)),
+		"own-key": reconcile.Diff(ownKey(t), settled(inv), reconcile.Rules{}),
 		"hostile": diff(team, hostilities(inv)),
 	}
+}
+
+// ownKey is the team, with a request of Alice's.
+func ownKey(t *testing.T) *inventory.Inventory {
+	t.Helper()
+	request, err := os.ReadFile("../../inventory/testdata/requests/ecdsa.csr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv := parse(t, team)
+	inv.Users[0].Request = request
+	return inv
 }
 
 // conflicts is a world in which apply would refuse, for reasons of all kinds.

@@ -221,7 +221,12 @@ func grantText(b *bytes.Buffer, c palette, g reconcile.GrantStatus) {
 }
 
 func certificateText(b *bytes.Buffer, cert reconcile.AcceptedCertificate) {
+	const asked = "certificate %s, and maybe there, until %s at the latest"
 	text := fmt.Sprintf("certificate %s, until %s", cert.Status, cert.NotAfter.UTC().Format(time.RFC3339))
+	maybe := cert.SHA256 == "" && cert.PublicKeySHA256 != ""
+	if maybe {
+		text = fmt.Sprintf(asked, cert.Status, cert.NotAfter.UTC().Format(time.RFC3339))
+	}
 	for i, g := range cert.Groups {
 		if i == 0 {
 			text += ", in"
@@ -231,5 +236,10 @@ func certificateText(b *bytes.Buffer, cert reconcile.AcceptedCertificate) {
 		text += " " + name(g)
 	}
 	b.WriteString(fill("  ", clean(text)))
-	fmt.Fprintf(b, "    serial %s\n    sha256 %s\n", clean(cert.Serial), clean(cert.SHA256))
+	if !maybe {
+		fmt.Fprintf(b, "    serial %s\n    sha256 %s\n", clean(cert.Serial), clean(cert.SHA256))
+	}
+	if cert.PublicKeySHA256 != "" {
+		fmt.Fprintf(b, "    of their own key, sha256\n      %s\n", clean(cert.PublicKeySHA256))
+	}
 }

@@ -50,8 +50,26 @@ func statuses(t *testing.T) map[string]reconcile.StatusReport {
 		"status-settled": reconcile.Status(inv, settled(inv)),
 		"status-mixed":   reconcile.Status(parse(t, more), mixed),
 		"status-hostile": reconcile.Status(inv, hostilities(inv)),
+		"status-own-key": reconcile.Status(ownKey(t), requested(inv)),
 		"status-300":     reconcile.Status(parse(t, many), settled(parse(t, many))),
 	}
+}
+
+// requested is a world in which a certificate was issued for Alice's own key, and another one may have been; Dan left when
+// his may have been.
+func requested(inv *inventory.Inventory) reconcile.Observed {
+	const print = "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce"
+	o := settled(inv)
+	alice := o.Ledger["alice@example.com"].Record
+	alice.Certificates[0].Serial, alice.Certificates[0].SHA256, alice.Certificates[0].PublicKeySHA256 = "4e074085", strings.Repeat("62bedb8b", 8), print
+	asked := reconcile.CertificateEntry{Status: reconcile.Requested, IssuedAt: noon, NotAfter: noon.Add(10 * 24 * time.Hour), Groups: []string{"developers"}, PublicKeySHA256: print}
+	alice.Certificates = append(alice.Certificates, asked)
+	asked.Status = reconcile.Revoked
+	issue(o, "dan@example.com", nil, noon.Add(-time.Hour))
+	dan := o.Ledger["dan@example.com"].Record
+	dan.State, dan.Reason, dan.Certificates = reconcile.Removed, "not-in-inventory", []reconcile.CertificateEntry{asked}
+	delete(o.Credentials, "dan@example.com")
+	return o
 }
 
 // TestStatusText compares reports as text, as text in colour, and as JSON.

@@ -12,6 +12,9 @@ import (
 func stepText(c palette, plan reconcile.Plan, s reconcile.Step) string {
 	text := fmt.Sprintf("    %s %-7s %s\n", sign(c, s), s.Action, what(plan, s))
 	if s.Detail != nil {
+		if s.Detail.PublicKeySHA256 != "" {
+			text += "        sha256:" + clean(s.Detail.PublicKeySHA256) + "\n" // 79 columns
+		}
 		text += members(c.green("+"), s.Detail.Add) + members(c.red("-"), s.Detail.Remove)
 	}
 	return text
@@ -44,6 +47,9 @@ func object(plan reconcile.Plan, s reconcile.Step) string {
 		text := "certificate for " + short(s.Detail.Expiration)
 		if len(s.Detail.Groups) > 0 {
 			text += " in " + strings.Join(s.Detail.Groups, ", ")
+		}
+		if s.Detail.PublicKeySHA256 != "" {
+			text += ", for their own key"
 		}
 		return text
 	case reconcile.Remove:

@@ -142,3 +142,22 @@ func (w *World) signerSees(key objectKey) {
 	}
 	w.store(watch.Modified, key, c)
 }
+
+// Issued are the certificates of the requests that stand.
+func (w *World) Issued() []*x509.Certificate {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var all []*x509.Certificate
+	for _, key := range w.keys(csrs, "") {
+		block, _ := pem.Decode(w.objects[key].(*csr).Status.Certificate)
+		if block == nil {
+			continue
+		}
+		cert, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			panic(err) // it was signed here
+		}
+		all = append(all, cert)
+	}
+	return all
+}

@@ -1,7 +1,10 @@
 package fake
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
 	"maps"
@@ -26,7 +29,9 @@ type Certificate struct {
 	Status            string
 	PEM               string
 	CredentialVersion int
-	Live              bool // it has not expired
+	Live              bool      // it has not expired; without PEM: one that was asked for can still be alive
+	Key               string    // SHA-256 of the public key, where the record says one
+	NotAfter          time.Time // as the record says
 }
 
 // Stored is a version of a credential.
@@ -68,6 +73,8 @@ func (u *User) readRecord(s *secret, now time.Time) {
 			Status            string
 			Certificate       string
 			CredentialVersion int
+			PublicKeySHA256   string
+			NotAfter          time.Time
 		}
 	}
 	if err := json.Unmarshal(v.Data, &record); err != nil {
@@ -76,7 +83,8 @@ func (u *User) readRecord(s *secret, now time.Time) {
 	}
 	u.State = record.State
 	for _, c := range record.Certificates {
-		u.Certificates = append(u.Certificates, Certificate{c.Status, c.Certificate, c.CredentialVersion, live(c.Certificate, now)})
+		alive := live(c.Certificate, now) || c.Certificate == "" && c.NotAfter.After(now)
+		u.Certificates = append(u.Certificates, Certificate{c.Status, c.Certificate, c.CredentialVersion, alive, c.PublicKeySHA256, c.NotAfter})
 	}
 }
 
@@ -122,6 +130,17 @@ func (u User) Recorded(cert string) (Certificate, bool) {
 		return Certificate{}, false
 	}
 	return u.Certificates[i], true
+}
+
+// Knows reports whether the ledger has a certificate, or that one was asked for which could be it.
+func (u User) Knows(cert *x509.Certificate) bool {
+	key := sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+	return slices.ContainsFunc(u.Certificates, func(c Certificate) bool {
+		if block, _ := pem.Decode([]byte(c.PEM)); block != nil {
+			return bytes.Equal(block.Bytes, cert.Raw)
+		}
+		return c.Key == hex.EncodeToString(key[:]) && !c.NotAfter.Before(cert.NotAfter)
+	})
 }
 
 // Live counts the live certificates in the ledger by status.

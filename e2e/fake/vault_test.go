@@ -99,13 +99,15 @@ func TestAdvance(t *testing.T) {
 func TestUsers(t *testing.T) {
 	w, _ := newFront(t)
 	w.WriteSecret("certsync/x/ledger/alice", map[string]any{"state": "active", "certificates": []any{
-		map[string]any{"status": "current", "certificate": "c1", "credentialVersion": 2}}})
+		map[string]any{"status": "current", "certificate": "c1", "credentialVersion": 2},
+		map[string]any{"status": "requested", "certificate": "", "publicKeySHA256": "ab", "notAfter": "9000-01-01T00:00:00Z"}}})
 	w.WriteSecret("certsync/x/users/alice", map[string]string{"tls.crt": "c0"})
 	w.WriteSecret("certsync/x/users/alice", map[string]string{"tls.crt": "c1"})
 	w.DeleteSecret("certsync/x/users/alice")
 	w.WriteSecret("certsync/x/ledger/bob", []int{})
 	got := fmt.Sprintf("%+v", w.Users("certsync/x"))
-	want := "map[alice:{State:active Certificates:[{Status:current PEM:c1 CredentialVersion:2 Live:false}] " +
+	want := "map[alice:{State:active Certificates:[{Status:current PEM:c1 CredentialVersion:2 Live:false Key: NotAfter:0001-01-01 00:00:00 +0000 UTC} " +
+		"{Status:requested PEM: CredentialVersion:0 Live:true Key:ab NotAfter:9000-01-01 00:00:00 +0000 UTC}] " +
 		"Stored:[{Version:1 Readable:true Certificate:c0 Live:false} {Version:2 Readable:false Certificate:c1 Live:false}] Version:2} " +
 		"bob:{State:unreadable Certificates:[] Stored:[] Version:0}]"
 	if got != want {

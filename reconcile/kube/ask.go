@@ -10,12 +10,13 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-const notApprovedHint = "the request is deleted, and its key is gone: apply again, and have somebody run the kubectl command " +
+const notApprovedHint = "the request is deleted: apply again, and have somebody run the kubectl command " +
 	"that apply prints; --approval-timeout gives them more time"
 
 // ask has people approve a request. It returns nil once they did, or once anything else became of it, which wait tells.
 // When the time is up it looks for itself, once: the watch may be what is broken. An approval that comes even later meets
-// a request that is being deleted, or a certificate whose key nobody has.
+// a request that is being deleted, or makes a certificate whose key is gone with the process, or is its user's own and for
+// which the ledger accounts.
 func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigningRequest, w *waiter, user string) error {
 	// Somebody, or a controller, may have decided before anybody waited to hear of it.
 	if decided, err := i.look(ctx, csr); decided || err != nil {

@@ -107,19 +107,32 @@ func (i *Issuer) Issue(ctx context.Context, req reconcile.CertificateRequest) (r
 	// Registered before the approval: a certificate that is there before anybody waits for it would be missed.
 	waiter := i.watch.register(csr)
 	defer i.watch.forget(csr.UID)
-	if i.options.Manual {
-		err = i.ask(ctx, csr, waiter, req.User)
-	} else {
-		err = i.approve(ctx, csr)
+	ref := reconcile.CSRRef{Name: csr.Name, UID: string(csr.UID)}
+	chain, err := i.decide(ctx, csr, waiter, ref, req)
+	if err != nil {
+		i.discard(ctx, csr, err)
+		return reconcile.Issued{}, err
 	}
-	if err == nil {
-		var chain []byte
-		if chain, err = i.wait(ctx, csr, waiter, req.Within); err == nil {
-			return reconcile.Issued{Chain: chain, CSR: reconcile.CSRRef{Name: csr.Name, UID: string(csr.UID)}}, nil
+	return reconcile.Issued{Chain: chain, CSR: ref}, nil
+}
+
+// decide tells of the request, approves it or has people do so, and waits for its certificate.
+func (i *Issuer) decide(
+	ctx context.Context, csr *certificatesv1.CertificateSigningRequest, w *waiter, ref reconcile.CSRRef, req reconcile.CertificateRequest,
+) ([]byte, error) {
+	if err := req.NoteCreated(ctx, ref); err != nil {
+		return nil, err
+	}
+	decide := i.approve
+	if i.options.Manual {
+		decide = func(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) error {
+			return i.ask(ctx, csr, w, req.User)
 		}
 	}
-	i.discard(ctx, csr, err)
-	return reconcile.Issued{}, err
+	if err := decide(ctx, csr); err != nil {
+		return nil, err
+	}
+	return i.wait(ctx, csr, w, req.Within)
 }
 
 // create sends the request and checks what came of it.

@@ -2,6 +2,7 @@ package kube
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -40,6 +41,19 @@ func TestKubeconfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(goldenKubeconfig, string(got.Reveal())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestKubeconfigWithoutKey: all is there but the key.
+func TestKubeconfigWithoutKey(t *testing.T) {
+	e := reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: []byte("CA"),
+		ProxyURL: "http://proxy.example.com:3128", TLSServerName: "kubernetes"}
+	got, err := KubeconfigWriter{}.Kubeconfig(e, "alice@example.com", []byte("chain"), reconcile.Secret{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Replace(goldenKubeconfig, "    client-key-data: a2V5\n", "", 1), string(got.Reveal())); diff != "" {
 		t.Error(diff)
 	}
 }
