@@ -49,6 +49,23 @@ func withKubernetes(f *fixture, policies []string, more map[string]any) method {
 // withJWT logs in with a JWT of the test's own.
 func withJWT(f *fixture, policies []string, more map[string]any) method {
 	f.Helper()
+	mount, key := f.newJWTMount()
+	f.authRole(mount, "ci", map[string]any{
+		"role_type": "jwt", "user_claim": "sub", "bound_subject": "pipeline", "bound_audiences": audience, "token_policies": policies,
+	}, more)
+	env := []string{"CERTSYNC_VAULT_AUTH=jwt", "CERTSYNC_VAULT_AUTH_MOUNT=" + mount, "CERTSYNC_VAULT_ROLE=ci"}
+	token := func(subject string) string {
+		return "CERTSYNC_VAULT_TOKEN_FILE=" + f.secretFile(f.newJWT(key, subject))
+	}
+	return method{
+		mount: mount, env: append(env, token("pipeline")), wrong: append(slices.Clone(env), token("somebody")),
+		refusal: "with jwt at auth/" + mount + ` as role "ci": Vault answered 400 Bad Request: error validating token: `,
+	}
+}
+
+// newJWTMount mounts the jwt method for this fixture alone, which trusts whatever the key signs.
+func (f *fixture) newJWTMount() (mount string, key *ecdsa.PrivateKey) {
+	f.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		f.Fatal(err)
@@ -57,23 +74,19 @@ func withJWT(f *fixture, policies []string, more map[string]any) method {
 	if err != nil {
 		f.Fatal(err)
 	}
-	mount := f.enableAuth("jwt")
+	mount = f.enableAuth("jwt")
 	f.vaultPut("auth/"+mount+"/config", map[string]any{
 		"jwt_validation_pubkeys": []string{string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))},
 	})
-	f.authRole(mount, "ci", map[string]any{
-		"role_type": "jwt", "user_claim": "sub", "bound_subject": "pipeline", "bound_audiences": audience, "token_policies": policies,
-	}, more)
-	env := []string{"CERTSYNC_VAULT_AUTH=jwt", "CERTSYNC_VAULT_AUTH_MOUNT=" + mount, "CERTSYNC_VAULT_ROLE=ci"}
-	token := func(subject string) string {
-		return "CERTSYNC_VAULT_TOKEN_FILE=" + f.secretFile(f.secret("a JWT", f.sign(key, map[string]any{
-			"sub": subject, "aud": audience, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
-		})))
-	}
-	return method{
-		mount: mount, env: append(env, token("pipeline")), wrong: append(slices.Clone(env), token("somebody")),
-		refusal: "with jwt at auth/" + mount + ` as role "ci": Vault answered 400 Bad Request: error validating token: `,
-	}
+	return mount, key
+}
+
+// newJWT is one that lives for an hour.
+func (f *fixture) newJWT(key *ecdsa.PrivateKey, subject string) string {
+	f.Helper()
+	return f.secret("a JWT", f.sign(key, map[string]any{
+		"sub": subject, "aud": audience, "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
+	}))
 }
 
 // sign makes a JWT by ES256.

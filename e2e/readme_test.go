@@ -56,7 +56,7 @@ func TestReadmeInventory(t *testing.T) {
 func TestReadmeFlags(t *testing.T) {
 	flags := regexp.MustCompile(`--[a-z][a-z-]+[a-z]`)
 	var there []string
-	for _, command := range []string{"validate", "plan", "apply", "status", "credential", "preflight", "export", "manifests"} {
+	for _, command := range []string{"validate", "plan", "apply", "status", "preflight", "export", "manifests", "kubeconfig", "credential"} {
 		out, err := exec.Command(certsync, command, "--help").Output()
 		if err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Credential is what stands at users/<user>: the fields kubeconfig, tls.crt, tls.key (PKCS#8) and ca.crt. Without Key,
@@ -42,4 +43,13 @@ func (c Credential) WithKey(key Secret) (Credential, error) {
 	}
 	c.Key = NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	return c, nil
+}
+
+// Until is when the certificate ends; false for one that cannot be read.
+func (c Credential) Until() (time.Time, bool) {
+	leaf, err := parseLeaf(c.Certificate)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return leaf.NotAfter, true
 }

@@ -140,6 +140,17 @@ type credentialFlags struct {
 	vaultFlags `group:"Vault:"`
 }
 
+// validate refuses names that nobody can have.
+func (f credentialFlags) validate() error {
+	switch {
+	case f.Owner != "" && !inventory.ValidOwner(f.Owner): // kong says what is missing
+		return errors.New("--owner: a-z, 0-9 and - are allowed, the first and the last not a -, at most 40 in all")
+	case f.User != "" && !inventory.ValidName(f.User):
+		return errors.New("--user: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit, at most 64 in all")
+	}
+	return f.vaultLoginFlags.Validate()
+}
+
 // fetch reads the credential from Vault, and has left it when it returns. It waits so long for each request at most; 0: as
 // long as all other commands.
 func (f credentialFlags) fetch(ctx context.Context, p program, patience time.Duration) (vaultstore.Stored, error) {

@@ -14,14 +14,18 @@ import (
 
 // TestCommandLine runs the command line in each folder of testdata: args has one argument a line, env one variable.
 // stdout, stderr and code are what must come of it; an empty one is left out. $CLUSTER and $VAULT are servers that
-// answer, $CA the cluster's, $CLOSED an address where nothing listens.
+// answer, $CA the cluster's, $CLOSED an address where nothing listens, $SELF certsync's own file.
 func TestCommandLine(t *testing.T) {
 	folders, err := filepath.Glob("testdata/*/args")
 	if err != nil || len(folders) == 0 {
 		t.Fatalf("no golden folders (%v)", err)
 	}
 	cluster, ca := newCluster(t)
-	places := map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t), "$CLOSED": closed(t)}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	places := map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t), "$CLOSED": closed(t), "$SELF": self}
 	for _, folder := range folders {
 		folder = filepath.Dir(folder)
 		t.Run(filepath.Base(folder), func(t *testing.T) {

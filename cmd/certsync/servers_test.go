@@ -14,6 +14,9 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
 )
 
 // The servers here are a cluster without bindings, whose requests for certificates are forbidden, and a Vault without
@@ -125,7 +128,7 @@ func answer(w http.ResponseWriter, code int, text string) {
 	fmt.Fprint(w, text)
 }
 
-// newVault starts the Vault, and returns its address. It knows one token, "token".
+// newVault starts the Vault, and returns its address. It knows one token, "token", and another that may do nothing, "bob's".
 func newVault(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(answerAsVault))
@@ -138,10 +141,22 @@ func answerAsVault(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case path == "auth/kubernetes/login":
 		answer(w, http.StatusForbidden, `{"errors":["service account name not authorized"]}`)
+	case path == "sys/internal/ui/mounts":
+		answer(w, http.StatusOK, `{"data":{"auth":{"oidc/":{"type":"oidc"},"corp/":{"type":"userpass"}},"secret":{}}}`)
+	case path == "auth/token/lookup-self" && r.Header.Get("X-Vault-Token") == "bob's":
+		answer(w, http.StatusOK, `{"data":{"display_name":"oidc-bob@example.com","policies":["default"],"identity_policies":["certsync-prod-eu-users"]}}`)
+	case r.Header.Get("X-Vault-Token") == "bob's":
+		answer(w, http.StatusForbidden, `{"errors":["1 error occurred:\n\t* permission denied\n\n"]}`)
 	case r.Header.Get("X-Vault-Token") != "token":
 		answer(w, http.StatusForbidden, `{"errors":["permission denied","invalid token"]}`)
 	case path == "auth/token/lookup-self":
 		answer(w, http.StatusOK, `{"data":{}}`)
+	case r.Method == http.MethodGet && storedUsers[path] != nil:
+		text, err := json.Marshal(map[string]any{"data": map[string]any{"data": storedUsers[path], "metadata": map[string]any{"version": 3}}})
+		if err != nil {
+			panic(err)
+		}
+		answer(w, http.StatusOK, string(text))
 	case path == "sys/health":
 		answer(w, http.StatusOK, `{"initialized":true,"sealed":false,"standby":false,"version":"1.21.4"}`)
 	case path == "sys/internal/ui/mounts/secret":
@@ -166,3 +181,22 @@ func answerAsVault(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, `{"errors":[]}`)
 	}
 }
+
+// storedUsers are two credentials in Vault, of which the second is for a key that never left its user.
+var storedUsers = func() map[string]map[string]string {
+	stored := map[string]map[string]string{}
+	for _, user := range []string{"alice@example.com", "eve@example.com"} {
+		key := "key"
+		c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: []byte("CA")},
+			user, []byte("chain"), reconcile.NewSecret([]byte(key)))
+		if err != nil {
+			panic(err)
+		}
+		text := string(c.Reveal())
+		if user == "eve@example.com" {
+			key, text = "", strings.Replace(text, "    client-key-data: a2V5\n", "", 1)
+		}
+		stored["secret/data/certsync/prod-eu/users/"+user] = map[string]string{"kubeconfig": text, "tls.crt": "chain", "tls.key": key, "ca.crt": "CA"}
+	}
+	return stored
+}()

@@ -56,9 +56,15 @@ func TestLoginFlags(t *testing.T) {
 				if tc.secretID != "" {
 					t.Setenv(secretIDVariable, tc.secretID)
 				}
-				r := within(t, t.Context(), append([]string{command, "--file=/none/users.yaml"}, tc.args...)...)
+				args, fails := []string{command, "--file=/none/users.yaml"}, "/none/users.yaml"
+				if !slices.Contains(flags, "file") { // a user's command, which begins by asking Vault
+					args, fails = []string{command, "--owner=prod-eu", "--user=alice"}, "Vault"
+					t.Setenv("VAULT_ADDR", "http://127.0.0.1:1")
+					t.Setenv("VAULT_MAX_RETRIES", "0")
+				}
+				r := within(t, t.Context(), append(args, tc.args...)...)
 				if tc.want == "" {
-					if r.code != exitError || !strings.Contains(r.stderr, "/none/users.yaml") {
+					if r.code != exitError || !strings.Contains(r.stderr, fails) {
 						t.Errorf("exit %d, %s", r.code, r.stderr)
 					}
 					return

@@ -3,7 +3,9 @@ package kube
 import (
 	"errors"
 	"fmt"
+	"strings"
 
+	clientauthenticationv1 "k8s.io/client-go/pkg/apis/clientauthentication/v1"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
@@ -14,6 +16,35 @@ import (
 // repeats anything of either.
 func KubeconfigWithKey(kubeconfig, key reconcile.Secret) (reconcile.Secret, error) {
 	return changeUser(kubeconfig, func(user *clientcmdapi.AuthInfo) { user.ClientKeyData = key.Reveal() })
+}
+
+// pluginCommand is the command of certsync's that is kubectl's plugin.
+const pluginCommand = "credential"
+
+// Plugin is how kubectl gets a user's certificate and key from certsync whenever it needs them.
+type Plugin struct {
+	Command string   // certsync: a name to look for in PATH, or an absolute path
+	Args    []string // behind "credential"
+	Env     []string // NAME=value, beside kubectl's own
+}
+
+// KubeconfigWithPlugin has kubectl run a plugin in place of the certificate and the key in a user's kubeconfig, so that there
+// is no secret in it any more. Same inputs, same bytes.
+func KubeconfigWithPlugin(kubeconfig reconcile.Secret, p Plugin) (reconcile.Secret, error) {
+	exec := &clientcmdapi.ExecConfig{
+		APIVersion: clientauthenticationv1.SchemeGroupVersion.String(),
+		Command:    p.Command,
+		Args:       append([]string{pluginCommand}, p.Args...),
+		InstallHint: "kubectl gets the certificate for this cluster by certsync, which it did not find: " +
+			"put certsync into a folder of PATH.",
+		// It asks nothing, and leaves standard input to kubectl apply -f -.
+		InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
+	}
+	for _, variable := range p.Env {
+		name, value, _ := strings.Cut(variable, "=")
+		exec.Env = append(exec.Env, clientcmdapi.ExecEnvVar{Name: name, Value: value})
+	}
+	return changeUser(kubeconfig, func(user *clientcmdapi.AuthInfo) { *user = clientcmdapi.AuthInfo{Exec: exec} })
 }
 
 // changeUser changes the only user of a kubeconfig that KubeconfigWriter has written.

@@ -1,0 +1,244 @@
+//go:build unix
+
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
+)
+
+// merging prepares a process that merges alice's kubeconfig into the file config of dir.
+func merging(t *testing.T, dir string, more ...string) *exec.Cmd {
+	t.Helper()
+	args := append([]string{"kubeconfig", "--owner=prod-eu", "--user=alice@example.com", "--merge", "--kubeconfig=config"}, more...)
+	return process(t, dir, []string{"VAULT_ADDR=" + newVault(t), "VAULT_TOKEN=token"}, args)
+}
+
+// TestMergeWithoutRoom: with a limit for the size of files, which is what a full disk is to a process, the file is as it was,
+// and nothing lies beside it but its backup.
+func TestMergeWithoutRoom(t *testing.T) {
+	const start = "apiVersion: v1\nkind: Config\n# "
+	for sentence, tt := range map[string]struct {
+		old  string
+		want []string
+	}{
+		"no room for the backup":   {start + strings.Repeat("mine ", 300) + "\n", []string{"config"}},
+		"no room for the new text": {start + strings.Repeat("mine ", 80) + "\n", []string{"config", "config.certsync.bak"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "config"), []byte(tt.old), 0o600)
+			cmd := merging(t, dir, "--exec")
+			// A block is 512 bytes in some shells and 1,024 in others.
+			cmd.Args = append([]string{"sh", "-c", `ulimit -f 1; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+			cmd.Path = "/bin/sh"
+			r := run(t, cmd)
+			if r.code != exitError || !strings.Contains(r.stderr, "file too large") || !strings.Contains(r.stderr, "hint: it is as it was; is there room") {
+				t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+			}
+			unchanged(t, dir, tt.old, tt.want)
+		})
+	}
+}
+
+// TestMergeWithoutRights: in a folder that it may not write to, it says so and leaves everything.
+func TestMergeWithoutRights(t *testing.T) {
+	dir, err := os.MkdirTemp("/tmp", "certsync-rights") // nobody else may look into t.TempDir
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	const old = "apiVersion: v1\nkind: Config\n"
+	write(t, filepath.Join(dir, "config"), []byte(old), 0o644)
+	cmd := merging(t, dir)
+	if os.Getuid() == 0 { // whom nothing is forbidden
+		self, err := os.ReadFile(cmd.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin, err := os.MkdirTemp("/tmp", "certsync-bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(bin) })
+		write(t, filepath.Join(bin, "certsync"), self, 0o755)
+		if err := os.Chmod(bin, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path = filepath.Join(bin, "certsync")
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	}
+	if err := os.Chmod(dir, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	r := run(t, cmd)
+	if r.code != exitError || !strings.Contains(r.stderr, "locking the kubeconfig: open config.lock: permission denied\nhint: you must be able to write to its folder") {
+		t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	unchanged(t, dir, old, []string{"config"})
+}
+
+// unchanged checks that config is what it was, and that only these files are there.
+func unchanged(t *testing.T, dir, old string, want []string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "config"))
+	if err != nil || string(text) != old {
+		t.Errorf("the kubeconfig has changed (%v): %s", err, text)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, e := range entries {
+		found = append(found, e.Name())
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestPlugin: what kubectl will run says where Vault is and whose credential it wants, works in every folder, and holds no
+// secret.
+func TestPlugin(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "VAULT_") {
+			t.Setenv(name, "")
+		}
+	}
+	for name, value := range map[string]string{
+		"VAULT_ADDR": "https://vault.example.com", "VAULT_NAMESPACE": "team", "VAULT_CACERT": "ca.crt", "VAULT_CLIENT_KEY": "/etc/key",
+		"VAULT_TOKEN": "s3cret", "VAULT_HEADERS": `{"X": "s3cret"}`, "VAULT_HTTP_PROXY": "http://me:s3cret@proxy.example.com",
+		secretIDVariable: "s3cret", "PATH": dir,
+	} {
+		t.Setenv(name, value)
+	}
+	c := kubeconfigCmd{credentialFlags: credentialFlags{Owner: "prod-eu", User: "alice@example.com"}, clientKeyFlags: clientKeyFlags{"my.key"}}
+	c.VaultMount, c.VaultPrefix, c.VaultAuth = "team/kv", "certsync", "approle"
+	c.VaultRoleID, c.VaultSecretIDFile, c.VaultAuthMount = "id", "id.txt", "apps"
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	talk, err := os.Create(filepath.Join(dir, "talk"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := c.plugin(program{stderr: talk})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := kube.Plugin{
+		Command: self,
+		Args: []string{"--owner=prod-eu", "--user=alice@example.com", "--vault-mount=team/kv", "--vault-auth=approle", "--vault-auth-mount=apps",
+			"--vault-role-id=id", "--vault-secret-id-file=" + filepath.Join(dir, "id.txt"), "--client-key=" + filepath.Join(dir, "my.key")},
+		Env: []string{"VAULT_ADDR=https://vault.example.com", "VAULT_NAMESPACE=team", "VAULT_CACERT=" + filepath.Join(dir, "ca.crt"), "VAULT_CLIENT_KEY=/etc/key"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	said, err := os.ReadFile("talk")
+	if err != nil || string(said) != "certsync: VAULT_HTTP_PROXY holds a name or a password, and is not written: it must also be set where kubectl runs\n" {
+		t.Errorf("said %q, %v", said, err)
+	}
+	if strings.Contains(fmt.Sprint(got, string(said)), "s3cret") {
+		t.Error("there is a secret in it")
+	}
+	// Once it can be found by its name, it is called by that.
+	if err := os.Symlink(self, filepath.Join(dir, "certsync")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != "certsync" {
+		t.Errorf("%q, %v", got.Command, err)
+	}
+	// Another program of that name is not.
+	if err := os.Remove("certsync"); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(dir, "certsync"), []byte("#!/bin/sh\n"), 0o755)
+	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != self {
+		t.Errorf("%q, %v", got.Command, err)
+	}
+	if slices.Contains(got.Args, "--vault-prefix=certsync") {
+		t.Error("it says what is so anyway")
+	}
+}
+
+// TestKubeconfigTellsTheEnd: until when the certificate lives, and that it does no more.
+func TestKubeconfigTellsTheEnd(t *testing.T) {
+	for sentence, tt := range map[string]struct {
+		end            time.Duration
+		args           []string
+		stdout, stderr string // parts
+	}{
+		"merged, it lives":       {time.Hour, []string{"--merge"}, "The certificate lives until $END. Merge again after a renewal, or once with --exec.\n", ""},
+		"the plugin needs none":  {time.Hour, []string{"--merge", "--exec"}, "Merged context prod-eu", ""},
+		"printed, it is over":    {-time.Hour, nil, "client-key-data", `certsync: the certificate of "alice" has expired at $END` + "\nhint: ask whoever runs certsync: apply renews it\n"},
+		"merged, although it is": {-time.Hour, []string{"--merge"}, "Merged context prod-eu", "has expired at $END\n"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			end := time.Now().Add(tt.end).UTC().Truncate(time.Second)
+			vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				chain := endsAt(end)
+				c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", chain, reconcile.NewSecret([]byte("key")))
+				if err != nil {
+					panic(err)
+				}
+				text, err := json.Marshal(map[string]any{"data": map[string]any{"metadata": map[string]any{"version": 1},
+					"data": map[string]string{"kubeconfig": string(c.Reveal()), "tls.crt": string(chain), "tls.key": "key"}}})
+				if err != nil {
+					panic(err)
+				}
+				answer(w, http.StatusOK, string(text))
+			}))
+			defer vault.Close()
+			args := append([]string{"kubeconfig", "--owner=prod-eu", "--user=alice"}, tt.args...)
+			r := run(t, process(t, t.TempDir(), []string{"VAULT_ADDR=" + vault.URL, "VAULT_TOKEN=token"}, args))
+			filled := strings.NewReplacer("$END", end.Format(time.RFC3339))
+			if r.code != exitOK || !strings.Contains(r.stdout, filled.Replace(tt.stdout)) || !strings.Contains(r.stderr, filled.Replace(tt.stderr)) || (r.stderr == "") != (tt.stderr == "") {
+				t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+			}
+			if strings.Contains(r.stdout, "lives until") != strings.Contains(tt.stdout, "lives until") {
+				t.Errorf("%s", r.stdout)
+			}
+		})
+	}
+}
+
+// endsAt is a certificate that ends then.
+func endsAt(end time.Time) []byte {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "alice"}, NotBefore: end.Add(-24 * time.Hour), NotAfter: end}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}

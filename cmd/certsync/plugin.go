@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/certsync/certsync/reconcile/kube"
+)
+
+// plugin is what kubectl is to run later, in whatever folder and environment: with the flags and the part of this
+// environment that say where Vault is, and no secret.
+func (c kubeconfigCmd) plugin(p program) (kube.Plugin, error) {
+	command, err := ownCommand()
+	if err != nil {
+		return kube.Plugin{}, err
+	}
+	args := []string{"--owner=" + c.Owner, "--user=" + c.User}
+	for _, f := range []struct {
+		flag, value, usual string
+		file               bool
+	}{
+		{"vault-mount", c.VaultMount, "secret", false},
+		{"vault-prefix", c.VaultPrefix, "certsync", false},
+		{"vault-auth", c.VaultAuth, "token", false},
+		{"vault-auth-mount", c.VaultAuthMount, "", false},
+		{"vault-role", c.VaultRole, "", false},
+		{"vault-token-file", c.VaultTokenFile, "", true},
+		{"vault-role-id", c.VaultRoleID, "", false},
+		{"vault-secret-id-file", c.VaultSecretIDFile, "", true},
+		{"client-key", c.ClientKey, "", true},
+	} {
+		if f.value == f.usual {
+			continue
+		}
+		if f.file {
+			if f.value, err = filepath.Abs(f.value); err != nil {
+				return kube.Plugin{}, fmt.Errorf("finding the file of --%s: %w", f.flag, err)
+			}
+		}
+		args = append(args, "--"+f.flag+"="+f.value)
+	}
+	env, err := c.environment(p)
+	return kube.Plugin{Command: command, Args: args, Env: env}, err
+}
+
+// ownCommand is certsync's name, if that is how this program is found, so that it may move when it is upgraded; else its path.
+func ownCommand() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding certsync's own file: %w", err)
+	}
+	const command = "certsync"
+	if found, err := exec.LookPath(command); err == nil {
+		there, errThere := os.Stat(found)
+		here, errHere := os.Stat(self)
+		if errThere == nil && errHere == nil && os.SameFile(there, here) {
+			return command, nil
+		}
+	}
+	return self, nil
+}
+
+// The variables that say where Vault is and how to get there. None of the others is written to a file: VAULT_TOKEN and
+// VAULT_HEADERS hold secrets.
+var (
+	plainVariables   = []string{"VAULT_NAMESPACE", "VAULT_CACERT_BYTES", "VAULT_TLS_SERVER_NAME", "VAULT_SKIP_VERIFY", "VAULT_CLIENT_TIMEOUT"}
+	addressVariables = []string{"VAULT_ADDR", "VAULT_AGENT_ADDR", "VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY"}
+	fileVariables    = []string{"VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY", "VAULT_CONFIG_PATH"}
+)
+
+// environment is that part of this environment, with absolute paths.
+func (kubeconfigCmd) environment(p program) ([]string, error) {
+	var env []string
+	for _, name := range addressVariables {
+		value := os.Getenv(name)
+		if u, err := url.Parse(value); err != nil || u.User != nil {
+			fmt.Fprintf(p.stderr, "certsync: %s holds a name or a password, and is not written: it must also be set where kubectl runs\n", name)
+		} else if value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	for _, name := range plainVariables {
+		if value := os.Getenv(name); value != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	for _, name := range fileVariables {
+		value := os.Getenv(name)
+		if value == "" {
+			continue
+		}
+		path, err := filepath.Abs(value)
+		if err != nil {
+			return nil, fmt.Errorf("finding the file of %s: %w", name, err)
+		}
+		env = append(env, name+"="+path)
+	}
+	return env, nil
+}

@@ -1,0 +1,103 @@
+package kube
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// replace writes the new text of a file, after its old text beside it. Either is whole, or was not touched.
+func (f userFiles) replace(ctx context.Context, name string, text []byte) (backup string, err error) {
+	if old, ok := f.texts[name]; ok {
+		backup = name + BackupSuffix
+		if err := writeWhole(ctx, backup, old); err != nil {
+			return "", fmt.Errorf("keeping its old text: %w", err)
+		}
+	}
+	target, err := filepath.EvalSymlinks(name) // a link stays one
+	switch info, missing := os.Lstat(name); {
+	case errors.Is(missing, fs.ErrNotExist):
+		target = name
+	case err != nil && missing == nil && info.Mode()&fs.ModeSymlink != 0:
+		return "", errors.New("it is a link that leads nowhere")
+	case err != nil:
+		return "", err
+	}
+	return backup, writeWhole(ctx, target, text)
+}
+
+// writeWhole replaces a file by one with this text that nobody else can read, or leaves it as it is.
+func writeWhole(ctx context.Context, target string, text []byte) error {
+	temporary, err := os.CreateTemp(filepath.Dir(target), "."+filepath.Base(target)+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	if _, err = temporary.Write(text); err == nil {
+		err = temporary.Sync() // a full disk may say so only now
+	}
+	err = errors.Join(err, temporary.Close())
+	if err == nil {
+		err = context.Cause(ctx) // an interruption until here has changed nothing
+	}
+	if err == nil {
+		err = os.Rename(temporary.Name(), target)
+	}
+	if err != nil {
+		_ = os.Remove(temporary.Name())
+	}
+	return err
+}
+
+// elsewhere is for a file that cannot be written.
+const elsewhere = "you must be able to write to its folder; or merge into another file with --kubeconfig FILE"
+
+// lockFiles takes the locks of kubeconfigs as kubectl does: a file beside each, which must not be there. unlock is never nil.
+func lockFiles(ctx context.Context, names []string) (unlock func(), err error) {
+	var locks []string
+	unlock = func() {
+		for _, lock := range locks {
+			_ = os.Remove(lock)
+		}
+	}
+	for _, name := range names {
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			return unlock, reconcile.WithHint(fmt.Errorf("making the folder of the kubeconfig: %w", err), elsewhere)
+		}
+		lock := name + ".lock"
+		if err := takeLock(ctx, lock); err != nil {
+			return unlock, err
+		}
+		locks = append(locks, lock)
+	}
+	return unlock, nil
+}
+
+func takeLock(ctx context.Context, lock string) error {
+	deadline := time.NewTimer(lockPatience)
+	defer deadline.Stop()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		file, err := os.OpenFile(lock, os.O_CREATE|os.O_EXCL, 0)
+		if err == nil {
+			return file.Close()
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return reconcile.WithHint(fmt.Errorf("locking the kubeconfig: %w", err), elsewhere)
+		}
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-deadline.C:
+			return reconcile.WithHint(fmt.Errorf("locking the kubeconfig: another kubectl has had the lock %q for %s", lock, lockPatience),
+				"if none is running, one was killed: rm "+shellWord(lock))
+		}
+	}
+}
