@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/pem"
 	"math/big"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -187,6 +188,7 @@ func TestCredentialOfLeaver(t *testing.T) {
 	if _, stderr, err := p.get(pods...); err != nil || stderr != "" && !strings.HasPrefix(stderr, "No resources found") {
 		t.Errorf("%s, %v", stderr, err)
 	}
+	p.byKubeconfigExec(pods...)
 	var asked atomic.Int32
 	goOn := make(chan struct{})
 	p.vault.Intercept(func(harness.Call) harness.Fault { asked.Add(1); <-goOn; return harness.Fault{} })
@@ -210,5 +212,22 @@ func TestCredentialOfLeaver(t *testing.T) {
 	cmd.Env = append(cmd.Env, p.environment()...)
 	if r := f.wait(cmd); r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "403 Forbidden") || p.kept() != "" {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+}
+
+// byKubeconfigExec runs kubectl with the entry that certsync kubeconfig --exec writes, instead of the README's.
+func (p *plugged) byKubeconfigExec(args ...string) {
+	p.Helper()
+	made := p.command(p.Context(), "kubeconfig", "--owner="+p.owner, "--user="+p.user, "--exec")
+	made.Env = append(made.Env, p.environment()...)
+	r := p.wait(made)
+	path := filepath.Join(p.TempDir(), "kubeconfig")
+	if err := os.WriteFile(path, []byte(r.stdout), 0o600); err != nil || r.code != 0 {
+		p.Fatalf("exit %d, %v\n%s", r.code, err, r.stderr)
+	}
+	cmd := p.servers.KubectlCommand(p.Context(), path, args...)
+	cmd.Env = append(cmd.Env, p.environment()...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		p.Errorf("%v: %s", err, out)
 	}
 }

@@ -19,7 +19,9 @@ type credentialCmd struct {
 
 // Help is shown below the flags.
 func (credentialCmd) Help() string {
-	return `Prints a credential for kubectl, which runs this command by itself if the kubeconfig says so, and so takes every new certificate from Vault:
+	return `Prints a credential for kubectl, which runs this command by itself if the kubeconfig says so, and so takes every new certificate from Vault. Have that written into yours, or write it yourself:
+
+  certsync kubeconfig --owner=prod-eu --user=alice@example.com --merge --exec
 
   users:
   - name: alice@prod-eu
@@ -36,6 +38,9 @@ It is kept in a file that nobody else can read, in the folder certsync of your c
 
 Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
 }
+
+// Validate is called by kong after parsing.
+func (c credentialCmd) Validate() error { return c.validate() }
 
 // execInfo is the variable in which kubectl tells its plugins what it understands.
 const execInfo = "KUBERNETES_EXEC_INFO"
