@@ -38,7 +38,7 @@ type cli struct {
 	Apply      applyCmd      `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
 	Status     statusCmd     `cmd:"" help:"Show every user, their grants and live certificates, and who has left."`
 	Kubeconfig kubeconfigCmd `cmd:"" help:"For users: print the kubeconfig that Vault has for you, or merge it into your own."`
-	Credential credentialCmd `cmd:"" help:"Print your credential for kubectl, whose exec plugin this is."`
+	Credential credentialCmd `cmd:"" help:"For users: print your credential for kubectl, whose exec plugin this is."`
 	Preflight  preflightCmd  `cmd:"" help:"Check everything that apply will need. Changes nothing."`
 	Export     exportCmd     `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
 	Manifests  manifestsCmd  `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
