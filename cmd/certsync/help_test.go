@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -47,49 +48,69 @@ func TestHelpTwice(t *testing.T) {
 	}
 }
 
-// TestExamples: each help has examples. bash runs them all, with a certsync that does no more than read its flags and
-// their values, and with no other program but a jq that finds what it is asked for.
+// TestExamples: each help has examples, and they and the README's are right.
 func TestExamples(t *testing.T) {
-	indented := regexp.MustCompile(`(?m)^ {4}(\S.*)$`)
-	called := regexp.MustCompile(`\bcertsync [a-z]`)
-	comment := regexp.MustCompile(` +#.*`)
-	folder := regexp.MustCompile(`~(/\S+)/`)
 	for command, help := range helps(t) {
 		t.Run(command+" --help", func(t *testing.T) {
 			t.Parallel()
-			var lines []string
-			for _, m := range indented.FindAllStringSubmatch(help, -1) {
-				lines = append(lines, comment.ReplaceAllString(strings.ReplaceAll(m[1], "sha256:…", exampleDigest), ""))
-			}
-			script := strings.Join(lines, "\n")
-			if want := strings.TrimSpace("certsync " + command); !strings.Contains(script, want) {
+			examples := indented(help)
+			if want := strings.TrimSpace("certsync " + command); !strings.Contains(strings.Join(examples, "\n"), want) {
 				t.Errorf("there is no example of %s", want)
 			}
-			dir := t.TempDir()
-			for _, m := range folder.FindAllStringSubmatch(script, -1) {
-				if err := os.MkdirAll(filepath.Join(dir, m[1]), 0o700); err != nil {
-					t.Fatal(err)
-				}
-			}
-			record := filepath.Join(dir, "record")
-			cmd := bashCommand(t, dir, "-c", "PATH=$PWD/bin; jq() { read -r line; echo \"$line\"; }\n"+script)
-			cmd.Env = append(cmd.Env, "TEST_BINARY_RECORDS="+record)
-			output := run(t, cmd)
-			text, err := os.ReadFile(record)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var calls int
-			for line := range strings.Lines(string(text)) {
-				calls++
-				if !strings.HasSuffix(line, ": <nil>\n") {
-					t.Error(line)
-				}
-			}
-			if want := len(called.FindAllString(script, -1)); calls != want {
-				t.Errorf("%d of %d examples were run:\n%s%s", calls, want, text, output.stderr)
-			}
+			tryExamples(t, examples)
 		})
+	}
+	t.Run("README", func(t *testing.T) {
+		t.Parallel()
+		text, err := os.ReadFile("../../README.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tryExamples(t, slices.DeleteFunc(indented(string(text)), func(line string) bool { return !called.MatchString(line) }))
+	})
+}
+
+// called is a call of certsync's.
+var called = regexp.MustCompile(`\bcertsync [a-z]`)
+
+// indented are the lines of a text that are set off from it, without comments.
+func indented(text string) []string {
+	var lines []string
+	for _, m := range regexp.MustCompile(`(?m)^ {4}(\S.*)$`).FindAllStringSubmatch(text, -1) {
+		line, _, _ := strings.Cut(strings.ReplaceAll(m[1], "sha256:…", exampleDigest), " #")
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// tryExamples has bash run lines, with a certsync that does no more than read its flags and their values, and with no other
+// program but a jq that finds what it is asked for.
+func tryExamples(t *testing.T, lines []string) {
+	t.Helper()
+	script := strings.Join(lines, "\n")
+	dir := t.TempDir()
+	for _, m := range regexp.MustCompile(`~(/\S+)/`).FindAllStringSubmatch(script, -1) {
+		if err := os.MkdirAll(filepath.Join(dir, m[1]), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	record := filepath.Join(dir, "record")
+	cmd := bashCommand(t, dir, "-c", "PATH=$PWD/bin; jq() { read -r line; echo \"$line\"; }\n"+script)
+	cmd.Env = append(cmd.Env, "TEST_BINARY_RECORDS="+record, "CI_JWT_FILE=jwt")
+	output := run(t, cmd)
+	text, err := os.ReadFile(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	for line := range strings.Lines(string(text)) {
+		calls++
+		if !strings.HasSuffix(line, ": <nil>\n") {
+			t.Error(line)
+		}
+	}
+	if want := len(called.FindAllString(script, -1)); calls != want {
+		t.Errorf("%d of %d examples were run:\n%s%s", calls, want, text, output.stderr)
 	}
 }
 
