@@ -80,7 +80,7 @@ func run(ctx context.Context, o options) (err error) {
 
 // shown is a path as people read it: from the root of the source, where make was run.
 func (c compiler) shown(path string) string {
-	if relative, err := filepath.Rel(c.root, path); err == nil {
+	if relative, err := filepath.Rel(c.root, path); err == nil && filepath.IsLocal(relative) {
 		return relative
 	}
 	return path
