@@ -10,7 +10,7 @@ FUZZ := inventory:FuzzParse:15000 inventory:FuzzEncode:10000 inventory:FuzzTeam:
 	reconcile:FuzzParseRecord:20000 reconcile:FuzzParseBindingName:40000 \
 	reconcile:FuzzBindingName:25000 reconcile:FuzzPlan:1000
 
-.PHONY: help build image demo test fuzz soak bench lint
+.PHONY: help build image release session demo test fuzz soak bench lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,7 +19,14 @@ build: ## compile certsync into .build/bin
 	$(GO) build -trimpath -o .build/bin/ ./cmd/certsync
 
 image: ## the container image for amd64 and arm64 into .build/image, the same bytes everywhere; VERSION=v1.2.3
-	cd cmd/image && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -out '$(abspath $(or $(IMAGE),.build/image))'
+	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -image '$(abspath $(or $(IMAGE),.build/image))'
+
+release: ## archives for linux, darwin and windows and their checksums into .build/release, the same bytes everywhere; VERSION=v1.2.3
+	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -archives '$(abspath $(or $(RELEASE),.build/release))' -platforms '$(PLATFORMS)'
+
+session: ## run the README's session on real servers, and write down what it prints
+	@echo "session: compiling; the first time the servers take about eight minutes, later seconds"
+	$(GO) test -count=1 ./e2e -run '^TestReadmeSession$$' -update-readme
 
 demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves them up
 	@echo "demo: compiling; the first time the servers take about eight minutes, later seconds"
@@ -29,7 +36,7 @@ test: ## everything, against real servers too
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
 	$(GO) test $(RACE) -count=1 -timeout 60m ./... # nothing tells go test of a changed server
 	$(GO) test -count=1 -timeout 30m -v -run '^TestFaultAtEveryCall$$' ./cmd/certsync # all of it takes too long with -race
-	cd cmd/image && $(GO) test -count=1 ./...
+	cd cmd/release && $(GO) test -count=1 ./...
 	cd e2e/rules && $(GO) test -count=1 ./... # the alerts in examples, by Prometheus' own parser and engine
 	@$(MAKE) --no-print-directory fuzz
 
@@ -52,12 +59,12 @@ bench: ## users a second against a bare program, requests a user, a plan over 5,
 lint: ## what CI checks before the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
-	cd cmd/image && $(GO) vet ./...
+	cd cmd/release && $(GO) vet ./...
 	cd e2e/servers && CGO_ENABLED=0 $(GO) vet -trimpath ./... # the flags of the build, so that one compilation serves both
 	cd e2e/rules && $(GO) vet ./...
 	$(GO) mod tidy -diff
-	cd cmd/image && $(GO) mod tidy -diff
+	cd cmd/release && $(GO) mod tidy -diff
 	cd e2e/servers && $(GO) mod tidy -diff && for version in versions/*.mod; do $(GO) mod tidy -diff -modfile=$$version || exit 1; done
 	cd e2e/rules && $(GO) mod tidy -diff
 	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-	cd cmd/image && $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	cd cmd/release && $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...

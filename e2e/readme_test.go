@@ -56,7 +56,7 @@ func TestReadmeInventory(t *testing.T) {
 func TestReadmeFlags(t *testing.T) {
 	flags := regexp.MustCompile(`--[a-z][a-z-]+[a-z]`)
 	var there []string
-	for _, command := range []string{"validate", "plan", "apply", "status", "preflight", "export", "manifests", "schema", "kubeconfig", "credential"} {
+	for _, command := range commands(t) {
 		out, err := exec.Command(certsync, command, "--help").Output()
 		if err != nil {
 			t.Fatal(err)
@@ -73,6 +73,24 @@ func TestReadmeFlags(t *testing.T) {
 	if diff := cmp.Diff(want, slices.Compact(sorted(flags.FindAllString(table, -1)))); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// commands are those that certsync --help lists.
+func commands(t testing.TB) []string {
+	t.Helper()
+	help, err := exec.Command(certsync, "--help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(help), "\nCommands:\n")
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+)`).FindAllStringSubmatch(list, -1) {
+		names = append(names, m[1])
+	}
+	if !slices.Contains(names, "plan") {
+		t.Fatalf("certsync --help lists %q", names)
+	}
+	return names
 }
 
 // TestReadmeRights: apply needs no more than the README says, for people who come, change and leave; and plan no more
@@ -121,7 +139,8 @@ func (f *fixture) readmeRights(command string) {
 	f.env = append(f.env, "VAULT_TOKEN="+f.token(strings.ReplaceAll(policies[n], "prod-eu", f.owner)))
 }
 
-// TestReadmeSession runs the commands of the README's session, and compares what they print. -update-readme writes it.
+// TestReadmeSession runs the commands of the README's session, and compares what they print. -update-readme writes it
+// (make session).
 func TestReadmeSession(t *testing.T) {
 	f := newFixture(t, shared)
 	f.kubeconfig = shared.AdminKubeconfig

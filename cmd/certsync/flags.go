@@ -128,6 +128,15 @@ func userAgent() string { return "certsync/" + versionName() }
 
 type versionCmd struct{}
 
+// Help is shown below the flags.
+func (versionCmd) Help() string {
+	return `The version is the release's, or what Go knows of the source.
+
+  certsync version
+
+Exit codes: 0 done; 1 an error; 80 usage.`
+}
+
 // Run prints the version.
 func (versionCmd) Run(p program) error {
 	return writeAll(p.stdout, fmt.Appendf(nil, "certsync %s\n", versionName()))

@@ -18,6 +18,9 @@ var update = flag.Bool("update", false, "write what certsync prints into the gol
 // TestMain makes this test binary certsync itself when a test starts it under that variable, so that what the tests run
 // is the real main, in a process of its own.
 func TestMain(m *testing.M) {
+	if record := os.Getenv("TEST_BINARY_RECORDS"); record != "" {
+		os.Exit(recordArguments(record, os.Args[1:]))
+	}
 	if os.Getenv("TEST_BINARY_IS_CERTSYNC") != "" {
 		main()
 	}

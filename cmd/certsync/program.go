@@ -43,12 +43,9 @@ type cli struct {
 	Export     exportCmd     `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
 	Manifests  manifestsCmd  `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
 	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the inventory, or of a team's file, for editors."`
+	Completion completionCmd `cmd:"" help:"Print a script for your shell to complete commands, flags and files."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
-
-const description = `certsync gives people access to a Kubernetes cluster by client certificates, from a users.yaml in git.
-
-Every flag can also be set in the environment: --vault-mount is CERTSYNC_VAULT_MOUNT. Vault is found as the vault CLI finds it (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, ~/.vault-token).`
 
 // status is an exit code that is no error to be printed.
 type status int
@@ -58,18 +55,15 @@ func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 // Run carries out one command line and returns the exit code.
 func (p program) Run(ctx context.Context, args []string) int {
 	var help bytes.Buffer
-	parser, err := kong.New(&cli{}, kong.Name("certsync"), kong.Description(description),
-		kong.DefaultEnvars(envPrefix), kong.Writers(&help, p.stderr),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		// The description says how a variable is called after its flag; 20 times more make the flags hard to read.
-		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
-		// kong would end the process after --help; instead it goes on, and all that counts is that help was asked for.
-		kong.Exit(func(int) {}))
+	parser, err := newParser(&help, p.stderr)
 	if err != nil {
 		return p.fail(ctx, err)
 	}
+	if len(args) > 0 && args[0] == completeCommand {
+		return p.fail(ctx, writeAll(p.stdout, complete(parser.Model, args[1:]).text()))
+	}
 	p.warnOfVariables(parser.Model, os.Environ())
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(byHabit(args))
 	switch {
 	case help.Len() > 0:
 		return p.fail(ctx, writeAll(p.stdout, help.Bytes()))
@@ -78,6 +72,17 @@ func (p program) Run(ctx context.Context, args []string) int {
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return p.fail(ctx, command.Run(p))
+}
+
+// newParser is kong, knowing certsync's command line.
+func newParser(help, stderr io.Writer) (*kong.Kong, error) {
+	return kong.New(&cli{}, kong.Name("certsync"), kong.Description(description),
+		kong.DefaultEnvars(envPrefix), kong.Writers(help, stderr),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		// The description says how a variable is called after its flag; 20 times more make the flags hard to read.
+		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
+		// kong would end the process after --help; instead it goes on, and all that counts is that help was asked for.
+		kong.Exit(func(int) {}))
 }
 
 // misused says what is wrong with a command line.

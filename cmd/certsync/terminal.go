@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"strconv"
 	"strings"
 	"unicode"
@@ -20,8 +21,11 @@ type palette bool
 // paletteFor follows https://no-color.org.
 func paletteFor(f *os.File) palette { return palette(draws(f) && os.Getenv("NO_COLOR") == "") }
 
-// draws reports whether f is a terminal that knows escape sequences, which Emacs's shell does not.
-func draws(f *os.File) bool { return isTerminal(f) && os.Getenv("TERM") != "dumb" }
+// draws reports whether f is a terminal that knows escape sequences, which Emacs's shell does not, and a console of
+// Windows only if somebody has switched them on.
+func draws(f *os.File) bool {
+	return isTerminal(f) && os.Getenv("TERM") != "dumb" && runtime.GOOS != "windows"
+}
 
 // isTerminal reports whether somebody reads what is written to f, or can answer on it.
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -53,8 +54,13 @@ func begin(t *testing.T, folder string, env []string, args ...string) *session {
 	cluster, ca := newCluster(t)
 	dir := t.TempDir()
 	copyFolder(t, filepath.Join("testdata", folder), dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t)})
+	return onTTY(t, process(t, dir, append(linesOf(t, dir, "env"), env...), args))
+}
+
+// onTTY starts a command on a terminal of its own.
+func onTTY(t *testing.T, cmd *exec.Cmd) *session {
+	t.Helper()
 	person, tty := newTTY(t)
-	cmd := process(t, dir, append(linesOf(t, dir, "env"), env...), args)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = tty, tty, tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	s := &session{t: t, person: person, ended: make(chan result, 1)}
@@ -86,15 +92,21 @@ func (s *session) text() string {
 // answer waits for the question, and types.
 func (s *session) answer(keys string) result {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(s.text(), "consent: "); time.Sleep(5 * time.Millisecond) {
+	s.typeAt("consent: ", keys)
+	return s.end()
+}
+
+// typeAt waits until the last thing on the terminal is a prompt, and types.
+func (s *session) typeAt(prompt, keys string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(s.text(), prompt); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("there is no question: %q", s.text())
+			s.t.Fatalf("there is no %q: %q", prompt, s.text())
 		}
 	}
 	if _, err := s.person.WriteString(keys); err != nil {
 		s.t.Fatal(err)
 	}
-	return s.end()
 }
 
 func (s *session) end() result {
@@ -230,5 +242,27 @@ func TestFullDisk(t *testing.T) {
 				t.Errorf("exit %d: %s", r.code, r.stderr)
 			}
 		})
+	}
+}
+
+// TestCompletionOnTTY presses Tab where somebody sits: bash completes commands, flags, values and, with quotes as they must
+// be, the names of files.
+func TestCompletionOnTTY(t *testing.T) {
+	dir := t.TempDir()
+	copyFolder(t, "testdata/validate", dir, nil)
+	if err := os.Rename(filepath.Join(dir, "users.yaml"), filepath.Join(dir, "my users.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	cmd := bashCommand(t, dir, "-i")
+	cmd.Env = append(cmd.Env, "TERM=dumb", "HISTFILE=", "INPUTRC=/dev/null", "PS1=$ ")
+	s := onTTY(t, cmd)
+	s.typeAt("$ ", "eval \"$(certsync completion bash)\"; PS1='ready> '\n")
+	for _, line := range []string{"val\t-f my\t", "validate --fi\tmy\t", "validate --file=my\t"} {
+		s.typeAt("\nready> ", "certsync "+line+"\n")
+	}
+	s.typeAt("\nready> ", "exit\n")
+	r := s.end()
+	if got := strings.Count(r.stdout, "my users.yaml: owner prod-eu"); got != 3 {
+		t.Errorf("%d of 3 lines were completed: %q", got, r.stdout)
 	}
 }

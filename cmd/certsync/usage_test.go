@@ -91,17 +91,6 @@ func TestVariables(t *testing.T) {
 	}
 }
 
-// TestHelpFits: no line of any help is wider than a terminal.
-func TestHelpFits(t *testing.T) {
-	for command := range commands(t) {
-		for _, line := range strings.Split(within(t, t.Context(), command, "--help").stdout, "\n") {
-			if len([]rune(line)) > lineWidth {
-				t.Errorf("%s --help: %q", command, line)
-			}
-		}
-	}
-}
-
 // TestInterruptedBefore: a run whose context has ended already does nothing, and says why.
 func TestInterruptedBefore(t *testing.T) {
 	cluster, ca := newCluster(t)

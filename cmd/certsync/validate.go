@@ -8,7 +8,12 @@ type validateCmd struct {
 
 // Help is shown below the flags.
 func (validateCmd) Help() string {
-	return "All problems come at once, each with its place: users.yaml:14:17: users[3].groups[0]: …"
+	return `All problems come at once, each with its place, such as users.yaml:14:17: users[3].groups[0]: …
+
+  certsync validate
+  certsync validate -f prod-eu/users.yaml
+
+Exit codes: 0 done; 1 a problem, or another error; 80 usage.`
 }
 
 // Run checks the inventory.

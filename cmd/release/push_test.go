@@ -31,7 +31,7 @@ func TestPush(t *testing.T) {
 	}
 	src := source{version: "v1", time: time.Unix(1600000000, 0).UTC()}
 	var builds []build
-	for _, platform := range platforms {
+	for _, platform := range imagePlatforms {
 		b, err := assemble(src, platform, binary)
 		if err != nil {
 			t.Fatal(err)

@@ -22,7 +22,7 @@ type compiler struct {
 
 // compile returns the path of the binary.
 func (c compiler) compile(ctx context.Context, version string, platform v1.Platform) (string, error) {
-	binary := filepath.Join(c.dir, "certsync-"+platform.Architecture)
+	binary := filepath.Join(c.dir, "certsync-"+platform.OS+"-"+platform.Architecture)
 	cmd := exec.CommandContext(ctx, c.goCommand, "build", "-o", binary,
 		"-trimpath",       // the path of the clone
 		"-buildvcs=false", // whether it has files that git does not know

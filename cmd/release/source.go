@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// source is what the image says of where it came from.
+// source is what the image and the archives say of where they came from.
 type source struct {
 	version  string
 	revision string // empty outside of git, unless REVISION says it

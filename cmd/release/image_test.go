@@ -23,7 +23,7 @@ func TestWrite(t *testing.T) {
 	for _, version := range []string{"v1", "v2"} {
 		src := source{version: version, revision: "r", time: time.Unix(1600000000, 0).UTC()}
 		var builds []build
-		for _, platform := range platforms {
+		for _, platform := range imagePlatforms {
 			b, err := assemble(src, platform, binary)
 			if err != nil {
 				t.Fatal(err)
