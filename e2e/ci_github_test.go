@@ -61,7 +61,7 @@ func (g *github) run(e event) ciRun {
 	w, run := g.workflow(text), ciRun{jobs: map[string]jobRun{}}
 	event := map[string]string{
 		"github.event_name": "pull_request", "github.repository": "acme/access", "github.token": g.forge.token, "github.event.pull_request.number": "7",
-		"github.event.pull_request.head.repo.full_name": "acme/access",
+		"github.event.pull_request.head.repo.full_name": "acme/access", "github.sha": g.head(e.branch),
 	}
 	if e.fork {
 		event["github.event.pull_request.head.repo.full_name"] = "mallory/access"
@@ -100,13 +100,14 @@ var expression = regexp.MustCompile(`\$\{\{ ([a-z_.]+) \}\}`)
 
 func (g *github) job(w workflow, job githubJob, e event, context map[string]string) (run jobRun) {
 	g.Helper()
-	dir := g.checkOut(e.branch)
+	dir := g.checkOut(context["github.sha"])
+	defer g.tidy(dir)
 	fill := func(text string) string {
 		return expression.ReplaceAllStringFunc(text, func(found string) string { return context[expression.FindStringSubmatch(found)[1]] })
 	}
 	file := func(name string) string { return filepath.Join(dir, name) }
 	env := []string{
-		"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/access", "GITHUB_SHA=" + g.head(e.branch), "RUNNER_TEMP=" + file("temp"),
+		"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/access", "GITHUB_SHA=" + context["github.sha"], "RUNNER_TEMP=" + file("temp"),
 		"GITHUB_OUTPUT=" + file("output"), "GITHUB_STEP_SUMMARY=" + file("summary"), "GITHUB_ENV=" + file("env"), "GITHUB_PATH=" + file("path"),
 	}
 	if job.Permissions["id-token"] == "write" && !e.fork {

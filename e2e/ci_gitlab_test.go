@@ -103,7 +103,8 @@ func (g *gitlab) run(e event) ciRun {
 
 func (g *gitlab) job(p pipeline, job gitlabJob, e event, predefined map[string]string, artifacts map[string][]byte) jobRun {
 	g.Helper()
-	dir := g.checkOut(e.branch)
+	dir := g.checkOut(predefined["CI_COMMIT_SHA"])
+	defer g.tidy(dir)
 	predefined = maps.Clone(predefined)
 	predefined["CI_JOB_ID"] = strconv.Itoa(g.runs)
 	var env []string

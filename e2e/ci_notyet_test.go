@@ -46,8 +46,11 @@ func tryNotYet(args []string) error {
 			return err
 		}
 		owner, _, _ := strings.Cut(strings.TrimPrefix(out.String(), "Plan for "), ":")
-		_, err := fmt.Printf("<!-- certsync plan: %s -->\n```\n%s```\n", owner, out.String())
-		return err
+		fmt.Printf("<!-- certsync plan: %s -->\n```\n%s```\n", owner, out.String())
+		if _, digest, changes := strings.Cut(out.String(), "\nDigest: "); changes {
+			fmt.Printf("```sh\ncertsync apply --expect %s```\n", digest)
+		}
+		return nil
 	}
 	return syscall.Exec(program, append([]string{"certsync"}, args...), os.Environ())
 }

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,15 +88,17 @@ func (r *runner) setUp(path string) {
 	}
 }
 
-// checkOut makes a folder for a job: with the branch in "work", and an empty one for its temporary files.
-func (r *runner) checkOut(branch string) (dir string) {
+// checkOut makes a folder for a job: with a commit in "work", and an empty one for its temporary files.
+func (r *runner) checkOut(commit string) (dir string) {
 	r.Helper()
 	r.runs++
 	dir = filepath.Join(r.dir, "runs", strconv.Itoa(r.runs))
 	if err := os.MkdirAll(filepath.Join(dir, "temp"), 0o700); err != nil {
 		r.Fatal(err)
 	}
-	r.git("clone", "--quiet", "--branch", branch, filepath.Join(r.dir, "origin"), filepath.Join(dir, "work"))
+	work := filepath.Join(dir, "work")
+	r.git("clone", "--quiet", "--no-checkout", filepath.Join(r.dir, "origin"), work)
+	r.git("-C", work, "checkout", "--quiet", commit)
 	return dir
 }
 
@@ -127,6 +130,20 @@ func (r *runner) shell(dir string, env []string, command ...string) (code int, l
 	}
 	r.seen.WriteString(shown.String())
 	return cmd.ProcessState.ExitCode(), shown.String()
+}
+
+// tidy takes the links to the program out of a job's folder, which is then looked through for secrets.
+func (r *runner) tidy(dir string) {
+	r.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type() == fs.ModeSymlink {
+			err = os.Remove(path)
+		}
+		return err
+	})
+	if err != nil {
+		r.Fatal(err)
+	}
 }
 
 // commit puts an inventory on a branch of the repository, and makes it this fixture's.
