@@ -26,8 +26,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
-	if filepath.Base(os.Args[0]) == "vault" {
-		if err := vaultCLI(os.Args[1:]); err != nil {
+	if standIn, ok := standIns[filepath.Base(os.Args[0])]; ok {
+		if err := standIn(os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}

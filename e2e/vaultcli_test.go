@@ -18,8 +18,9 @@ import (
 //	vault kv get -field=NAME PATH
 //	vault policy write NAME -
 //	vault write PATH -
+//	vault auth enable -path=PATH METHOD
 //
-// The last two read standard input.
+// Those with a - read standard input.
 func vaultCLI(args []string) error {
 	client, err := api.NewClient(nil) // from the environment
 	if err != nil {
@@ -40,6 +41,8 @@ func vaultCLI(args []string) error {
 			return err
 		}
 		return client.Sys().PutPolicy(args[2], string(rules))
+	case len(args) == 4 && slices.Equal(args[:2], []string{"auth", "enable"}):
+		return client.Sys().EnableAuthWithOptions(strings.TrimPrefix(args[2], "-path="), &api.EnableAuthOptions{Type: args[3]})
 	case len(args) == 3 && args[0] == "write" && args[2] == "-":
 		var data map[string]any
 		if err := json.NewDecoder(os.Stdin).Decode(&data); err != nil {
@@ -48,5 +51,5 @@ func vaultCLI(args []string) error {
 		_, err := client.Logical().Write(args[1], data)
 		return err
 	}
-	return errors.New("usage: vault kv get -field=NAME PATH, vault policy write NAME -, vault write PATH -")
+	return errors.New("usage: vault kv get -field=NAME PATH, vault policy write NAME -, vault write PATH -, vault auth enable -path=PATH METHOD")
 }

@@ -1,0 +1,59 @@
+#!/bin/sh
+# What certsync.yaml, which stands beside this file, needs in Vault and in the cluster. To be run once by an administrator of
+# both, with the vault CLI and kubectl, when what `certsync manifests` and `certsync manifests --vault` print has been applied.
+# acme/access is the repository; `gh api repos/acme/access --jq .id` prints its ID, which nobody gets anew after it was deleted.
+set -eu
+
+vault auth enable -path=github jwt
+vault write auth/github/config - <<'END'
+{
+  "oidc_discovery_url": "https://token.actions.githubusercontent.com",
+  "bound_issuer": "https://token.actions.githubusercontent.com"
+}
+END
+
+# Every branch and pull request of the repository may plan; a fork's JWT, if it gets one, names the fork.
+vault policy write certsync-prod-eu.ci-plan - <<'END'
+path "secret/data/certsync/prod-eu/users/ci-plan@prod-eu" { capabilities = ["read"] }
+END
+vault write auth/github/role/certsync-prod-eu-plan - <<'END'
+{
+  "role_type": "jwt",
+  "user_claim": "sub",
+  "bound_audiences": ["https://vault.example.com:8200"],
+  "bound_claims": {"repository": "acme/access", "repository_id": "123456789"},
+  "token_policies": ["certsync-prod-eu-plan", "certsync-prod-eu.ci-plan"],
+  "token_no_default_policy": true,
+  "token_ttl": 600,
+  "token_type": "service"
+}
+END
+
+# Only what was pushed to main may apply, and only where its reviewers have approved. Beside "read" the policy says again what
+# apply has on all users' credentials: of two rules Vault takes the one with the longer path, and apply renews this user too.
+vault policy write certsync-prod-eu.ci-apply - <<'END'
+path "secret/data/certsync/prod-eu/users/ci-apply@prod-eu" { capabilities = ["create", "update", "read"] }
+END
+vault write auth/github/role/certsync-prod-eu - <<'END'
+{
+  "role_type": "jwt",
+  "user_claim": "sub",
+  "bound_audiences": ["https://vault.example.com:8200"],
+  "bound_claims": {
+    "repository": "acme/access",
+    "repository_id": "123456789",
+    "event_name": "push",
+    "ref": "refs/heads/main",
+    "environment": "prod-eu"
+  },
+  "token_policies": ["certsync-prod-eu", "certsync-prod-eu.ci-apply"],
+  "token_no_default_policy": true,
+  "token_ttl": 3600,
+  "token_type": "service"
+}
+END
+
+kubectl create clusterrolebinding certsync-prod-eu.ci-plan --clusterrole=certsync-prod-eu-plan --user=ci-plan@prod-eu
+kubectl create rolebinding certsync-prod-eu.ci-plan -n kube-system --role=certsync-prod-eu-plan --user=ci-plan@prod-eu
+kubectl create clusterrolebinding certsync-prod-eu.ci-apply --clusterrole=certsync-prod-eu --user=ci-apply@prod-eu
+kubectl create rolebinding certsync-prod-eu.ci-apply -n kube-system --role=certsync-prod-eu --user=ci-apply@prod-eu
