@@ -9,9 +9,9 @@ Begin here, with a users.yaml (certsync export prints one to start from):
   certsync preflight    # is everything there that apply will need?
   certsync plan         # what would change, for whom and why
   certsync apply        # shows the plan, asks, and makes it so
-  vault kv get -field=kubeconfig secret/certsync/OWNER/users/NAME
+  certsync kubeconfig --owner prod-eu --user alice@example.com --merge
 
-The last line is for users, who fetch their kubeconfig with it.
+The last line is for users, who fetch their kubeconfig from Vault with it.
 
 Every flag can also be set in the environment: --vault-mount is CERTSYNC_VAULT_MOUNT. Vault is found as the vault CLI finds it (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, ~/.vault-token).`
 

@@ -10,12 +10,12 @@ type schemaCmd struct {
 func (schemaCmd) Help() string {
 	return `Prints JSON Schema (draft-07), with which an editor completes and explains the fields and marks most mistakes while you type. certsync validate finds all of them.
 
-  certsync schema > schema/inventory.json
-  certsync schema team > schema/team.json
+  certsync schema > users.schema.json
+  certsync schema team > team.schema.json
 
 The first line of users.yaml then says where it is, from there:
 
-  # yaml-language-server: $schema=schema/inventory.json
+  # yaml-language-server: $schema=users.schema.json
 
 Exit codes: 0 done; 1 an error; 80 usage.`
 }
