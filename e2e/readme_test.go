@@ -166,7 +166,8 @@ func TestReadmeSession(t *testing.T) {
 	for _, command := range []string{
 		"certsync plan",
 		"certsync apply --yes > /dev/null",
-		"vault kv get -field=kubeconfig secret/certsync/demo/users/alice@example.com > alice.kubeconfig",
+		"certsync kubeconfig --owner demo --user alice@example.com > alice.kubeconfig",
+		"vault kv get -field=kubeconfig secret/certsync/demo/users/alice@example.com | cmp - alice.kubeconfig",
 		"kubectl --kubeconfig alice.kubeconfig auth whoami",
 	} {
 		cmd := f.command(t.Context(), "-c", command)
