@@ -1,9 +1,6 @@
 package reconcile
 
-import (
-	"fmt"
-	"time"
-)
+import "fmt"
 
 // leaver decides what is left to do for a user who is not in the inventory, or whose time has passed:
 //
@@ -107,8 +104,8 @@ func (d *differ) remains(name string, entry LedgerEntry) {
 // liveCertificate notes until when a leaver's last certificate lives.
 func (d *differ) liveCertificate(name string, rec *Record) {
 	if until, live := rec.liveUntil(d.o.At); live {
-		d.note(Note{User: name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(
-			"without bindings of certsync's, but a certificate that the API server accepts until %s", until.Format(time.RFC3339))})
+		d.note(Note{User: name, Kind: LiveCertificate, Until: &until,
+			Message: "the API server goes on accepting their certificate"})
 	}
 }
 

@@ -16,7 +16,7 @@ const maxRequestNotes = 20
 func (d *differ) notes() {
 	if d.plan.recordState && d.o.State != nil {
 		d.note(Note{Kind: InventoryChanged, Message: fmt.Sprintf(
-			"the last run (%s, by %q) had another inventory; apply records this one", d.o.State.StartedAt.UTC().Format(time.RFC3339), d.o.State.StartedBy)})
+			"since the last run, %s by %q", d.o.State.StartedAt.UTC().Format(time.RFC3339), d.o.State.StartedBy)})
 	}
 	for _, s := range slices.Clone(d.plan.Steps) {
 		switch s.Action {
@@ -145,7 +145,7 @@ func (d *differ) superseded(u inventory.User) {
 			if c.NotAfter.After(d.o.At) && c.Status != Current && !slices.Contains(u.Groups, g) {
 				until := c.NotAfter
 				d.note(Note{User: u.Name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(
-					"an earlier certificate still carries group %q until %s", g, until.Format(time.RFC3339))})
+					"an earlier certificate still carries group %q", g)})
 			}
 		}
 	}
