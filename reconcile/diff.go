@@ -125,7 +125,7 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 		plan: Plan{
 			Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
 			stateVersion: o.StateVersion, leased: o.Leased, endpoint: endpoint(inv.Cluster, o.Endpoint),
-			frontProxy: o.FrontProxy, sharedCA: r.AcceptSharedCA,
+			frontProxy: o.FrontProxy, sharedCA: r.AcceptSharedCA, powers: o.Powers, ownNamespace: r.Namespace,
 		},
 		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
 		successor: map[string]string{}, former: map[string]bool{},

@@ -3,7 +3,6 @@ package reconcile
 import (
 	"fmt"
 	"slices"
-	"time"
 )
 
 // leaver decides what is left to do for a user who is not in the inventory, or whose time has passed:
@@ -111,11 +110,11 @@ func (d *differ) liveCertificate(name string, rec *Record) {
 	if !live {
 		return
 	}
-	message := "without bindings of certsync's, but a certificate that the API server accepts until %s"
+	message := "the API server goes on accepting their certificate"
 	if !slices.ContainsFunc(rec.Certificates, func(c CertificateEntry) bool { return !c.maybe() && c.NotAfter.Equal(until) }) {
-		message = "without bindings of certsync's, but a certificate was requested for a key of their own, and if it came to be, the API server accepts it until %s at the latest"
+		message = "the API server goes on accepting the certificate that was requested for their own key, if it came to be"
 	}
-	d.note(Note{User: name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(message, until.Format(time.RFC3339))})
+	d.note(Note{User: name, Kind: LiveCertificate, Until: &until, Message: message})
 }
 
 // purgeActive clears what an active user's good credential has left behind.

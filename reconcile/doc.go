@@ -8,6 +8,7 @@
 // Where to read on:
 //
 //	diff.go, diff_users.go, diff_bindings.go, diff_writes.go, notes.go   what a plan says, and why
+//	powerful.go                                                          what makes somebody as good as cluster-admin
 //	plan.go, stage.go                                                    the plan, its digest, and the order of a run
 //	apply.go, guard.go, permissions.go                                   what has to be true before the first write
 //	execute*.go                                                          the run itself, and what it does on failure

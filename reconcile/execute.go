@@ -227,9 +227,17 @@ func (s Step) lacking() []Subject {
 	if s.Action != Bind && s.Action != Update {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(s.binding.subjects), func(u Subject) bool {
-		return s.heldBy != byConflict && slices.Contains(s.binding.object.Subjects, u)
-	})
+	if s.heldBy == byConflict {
+		return slices.Clone(s.binding.subjects)
+	}
+	if slices.Equal(s.binding.subjects, s.binding.object.Subjects) {
+		return nil // thousands of steps that are held have a thousand subjects each
+	}
+	had := map[Subject]bool{}
+	for _, u := range s.binding.object.Subjects {
+		had[u] = true
+	}
+	return slices.DeleteFunc(slices.Clone(s.binding.subjects), func(u Subject) bool { return had[u] })
 }
 
 // failure returns why an earlier binding or removal of a user's did not end well, or nil.

@@ -16,7 +16,7 @@ const maxRequestNotes = 20
 func (d *differ) notes() {
 	if d.plan.recordState && d.o.State != nil {
 		d.note(Note{Kind: InventoryChanged, Message: fmt.Sprintf(
-			"the last run (%s, by %q) had another inventory; apply records this one", d.o.State.StartedAt.UTC().Format(time.RFC3339), d.o.State.StartedBy)})
+			"since the last run, %s by %q", d.o.State.StartedAt.UTC().Format(time.RFC3339), d.o.State.StartedBy)})
 	}
 	for _, s := range slices.Clone(d.plan.Steps) {
 		switch s.Action {
@@ -143,11 +143,11 @@ func (d *differ) superseded(u inventory.User) {
 	for _, c := range rec.Certificates {
 		for _, g := range c.Groups {
 			if c.NotAfter.After(d.o.At) && c.Status != Current && !slices.Contains(u.Groups, g) {
-				until, message := c.NotAfter, "an earlier certificate still carries group %q until %s"
+				until, message := c.NotAfter, "an earlier certificate still carries group %q"
 				if c.maybe() {
-					message = "a certificate that was requested earlier, if it came to be, carries group %q until %s at the latest"
+					message = "a certificate that was requested earlier, if it came to be, carries group %q"
 				}
-				d.note(Note{User: u.Name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(message, g, until.Format(time.RFC3339))})
+				d.note(Note{User: u.Name, Kind: LiveCertificate, Until: &until, Message: fmt.Sprintf(message, g)})
 			}
 		}
 	}

@@ -12,13 +12,14 @@ type Observed struct {
 
 // ClusterView is what a ClusterReader sees.
 type ClusterView struct {
-	UID          string          // of namespace kube-system; what tells clusters apart
-	Endpoint     Endpoint        // what certsync itself connects to
-	Bindings     []Binding       // all of them, whoever made them
-	ClusterRoles map[string]bool // that exist
-	Namespaces   map[string]bool // that exist; false for one that is terminating, which accepts no new objects
-	Requests     []Request       // CertificateSigningRequests that carry our labels and have no certificate, the first of them
-	MoreRequests int             // how many there are beside Requests
+	UID          string           // of namespace kube-system; what tells clusters apart
+	Endpoint     Endpoint         // what certsync itself connects to
+	Bindings     []Binding        // all of them, whoever made them
+	ClusterRoles map[string]bool  // that exist
+	Powers       map[string]Power // what they make of those who have them
+	Namespaces   map[string]bool  // that exist; false for one that is terminating, which accepts no new objects
+	Requests     []Request        // CertificateSigningRequests that carry our labels and have no certificate, the first of them
+	MoreRequests int              // how many there are beside Requests
 
 	Clock      time.Time // the API server's, when it answered; zero: it did not tell
 	Generation int64     // of the state that a run last wrote to the lock; 0: none

@@ -148,6 +148,8 @@ type Plan struct {
 	refusals     []string // what forbids every write
 	guards       []string // why steps are held by a guard
 	endpoint     Endpoint
+	powers       map[string]Power   // of the ClusterRoles that exist
+	ownNamespace string             // certsync's
 	frontProxy   FrontProxy         // nobody gets a certificate that it would take
 	sharedCA     bool               // but for one that anybody's is, which somebody has accepted
 	holdings     map[string]holding // everybody's certificates, before the run

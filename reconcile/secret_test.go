@@ -182,7 +182,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		report, report.Users[0], report.Users[0].Grants[0], report.Users[0].Certificates[0], export, LeftOut{},
 		Secret{}, *w.users["alice"].versions[1].credential, before, before.Steps[0], *before.Steps[0].Detail, Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.state, observed, observed.ClusterView, observed.StoreView,
-		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, Grant{}, Request{},
+		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, Grant{}, Request{}, Power{}, Rule{},
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
 		Identity{}, Permission{}, StoreNeeds{}, FrontProxy{CAs: []byte(leafPEM(w.ca))}, CertificateRequest{User: "alice"}, Issued{Chain: []byte(record.Certificates[0].Certificate)},
 		Check{}, LockView{Taken: Locked{}}, StoreHealth{}, PreflightReport{Checks: []Check{{}}}, Preflight{Inventory: inv},

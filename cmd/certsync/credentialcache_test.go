@@ -67,7 +67,7 @@ func setCaches(t *testing.T, path string) {
 	}
 }
 
-func shown(h *heldCredential) []string {
+func shownHeld(h *heldCredential) []string {
 	if h == nil {
 		return nil
 	}
@@ -85,7 +85,7 @@ func TestCacheKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := c.read("alice")
-		if diff := cmp.Diff(shown(want), shown(got)); diff != "" || got.version != want.version {
+		if diff := cmp.Diff(shownHeld(want), shownHeld(got)); diff != "" || got.version != want.version {
 			t.Errorf("version %d: %s", want.version, diff)
 		}
 	}

@@ -13,7 +13,7 @@ type planCmd struct {
 	inventoryFlags
 	serverFlags      `group:"Cluster and Vault:"`
 	ruleFlags        `group:"Guards, and what lifts them:"`
-	Output           string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
+	Output           string `short:"o" enum:"text,json,markdown" default:"text" placeholder:"text|json|markdown" help:"Text for people, JSON, or a comment for a pull request (default: ${default})."`
 	DetailedExitcode bool   `help:"Exit 2 if there is something to do."`
 }
 
@@ -23,6 +23,7 @@ func (planCmd) Help() string {
 
   certsync plan -f users.yaml
   certsync plan -o json | jq -r .digest     # for apply --expect
+  certsync plan -o markdown > comment.md    # for GitHub or GitLab
 
 Exit codes: 0 done; 1 an error; 2 changes are pending (with --detailed-exitcode); 80 usage; 130 interrupted.`
 }
@@ -63,12 +64,15 @@ func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) 
 
 // show prints a plan on stdout.
 func (p program) show(plan reconcile.Plan, output string) error {
-	if output == "json" {
+	switch output {
+	case "json":
 		text, err := json.Marshal(plan)
 		if err != nil {
 			return err
 		}
 		return writeAll(p.stdout, append(text, '\n'))
+	case "markdown":
+		return writeAll(p.stdout, planMarkdown(plan))
 	}
 	return writeAll(p.stdout, planText(plan, paletteFor(p.stdout)))
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -14,15 +13,21 @@ import (
 // planText is a plan made to be read: the counts, then who, what and why.
 func planText(plan reconcile.Plan, c palette) []byte {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s %s\n", c.bold("Plan for "+plan.Owner+":"), counts(plan))
-	section(&b, c, plan, "People", func(s reconcile.Step) string { return s.User })
-	section(&b, c, plan, "Groups", func(s reconcile.Step) string { return s.Group })
+	title := "Plan for " + plan.Owner + ":"
+	b.WriteString(strings.Replace(fill("", title+" "+counts(plan)), title, c.bold(title), 1))
+	all := entries(plan, shown)
+	people := slices.IndexFunc(all, func(e entry) bool { return e.group })
+	if people < 0 {
+		people = len(all)
+	}
+	section(&b, c, "People", all[:people])
+	section(&b, c, "Groups", all[people:])
 	refusedText(&b, c, plan)
 	heldText(&b, c, "Held: apply refuses until these are settled; --hold does the rest", plan.Held(), plan)
 	heldText(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
 	if len(plan.Notes) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
-		for _, n := range plan.Notes {
+		for _, n := range foldNotes(plan) {
 			b.WriteString(fill("  * ", noteText(n)))
 		}
 	}
@@ -63,34 +68,14 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// section prints the steps that will run, under the name that nameOf gives them. Names to which the same happens stand
-// together: a thousand renewals are one entry.
-func section(b *bytes.Buffer, c palette, plan reconcile.Plan, title string, nameOf func(reconcile.Step) string) {
-	run := slices.DeleteFunc(slices.Clone(plan.Steps), func(s reconcile.Step) bool { return s.Held != "" || nameOf(s) == "" })
-	if len(run) == 0 {
+// section prints the entries of people, or of groups.
+func section(b *bytes.Buffer, c palette, title string, entries []entry) {
+	if len(entries) == 0 {
 		return
 	}
-	type entry struct{ name, text string }
-	var entries []entry
-	for _, steps := range together(run, nameOf) {
-		e := entry{name: name(nameOf(steps[0]))}
-		for _, s := range steps {
-			e.text += stepText(c, plan, s)
-		}
-		entries = append(entries, e)
-	}
-	slices.SortFunc(entries, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
 	fmt.Fprintf(b, "\n%s\n", c.bold(title))
-	for _, same := range together(entries, func(e entry) string { return e.text }) {
-		names := make([]string, len(same))
-		for i, e := range same {
-			names[i] = e.name
-		}
-		text := strings.Join(names, ", ")
-		if len(names) > listed {
-			text += fmt.Sprintf(" (%d)", len(names))
-		}
-		b.WriteString(fill("  ", clean(text)) + same[0].text)
+	for _, e := range entries {
+		b.WriteString(entryText(c, e))
 	}
 }
 
@@ -129,28 +114,12 @@ func heldText(b *bytes.Buffer, c palette, title string, held []reconcile.Step, p
 	fmt.Fprintf(b, "\n%s\n", c.bold(c.red(title)))
 	for _, same := range together(held, func(s reconcile.Step) string { return s.Held }) {
 		for _, s := range same {
-			fmt.Fprintf(b, "  %s %s: %s %s\n", c.red("!"), name(cmp.Or(s.User, s.Group)), s.Action, what(plan, s))
+			b.WriteString(signed("  ", "!", c.red("!"), fmt.Sprintf("%s: %s %s (%s)", shown(cmp.Or(s.User, s.Group)), s.Action, object(plan, s, shown), joined(s.Reasons))))
 			if s.Group != "" && s.Detail != nil {
-				b.WriteString(members(c.green("+"), s.Detail.Add) + members(c.red("-"), s.Detail.Remove))
+				b.WriteString(members("+", c.green("+"), s.Detail.Add) + members("-", c.red("-"), s.Detail.Remove))
 			}
+			b.WriteString(change{powerful: plan.Powerful(s)}.warning(c))
 		}
 		b.WriteString(fill("    ", clean(same[0].Held)))
 	}
-}
-
-func noteText(n reconcile.Note) string {
-	text := string(n.Kind) + ": "
-	if who := cmp.Or(n.User, n.Group); who != "" {
-		text += name(who) + ": "
-	}
-	if n.Object != "" {
-		text += n.Object + " "
-	}
-	text += n.Message
-	if n.Until != nil {
-		if until := n.Until.UTC().Format(time.RFC3339); !strings.Contains(text, until) {
-			text += " (" + until + ")"
-		}
-	}
-	return clean(text)
 }

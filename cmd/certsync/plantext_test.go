@@ -38,6 +38,8 @@ func parse(t *testing.T, text string) *inventory.Inventory {
 	return inv
 }
 
+var readsSecrets = reconcile.PowerOf([]reconcile.Rule{{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"secrets"}}})
+
 // nobody is what there is to see before the first run.
 func nobody() reconcile.Observed {
 	return reconcile.Observed{
@@ -45,6 +47,7 @@ func nobody() reconcile.Observed {
 		ClusterView: reconcile.ClusterView{
 			UID: "7d5a", Clock: noon, Endpoint: reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443"},
 			ClusterRoles: map[string]bool{"view": true, "edit": true, "admin": true},
+			Powers:       map[string]reconcile.Power{"view": {}, "edit": readsSecrets, "admin": readsSecrets},
 			Namespaces:   map[string]bool{"staging": true, "payments": true},
 		},
 		StoreView: reconcile.StoreView{Ledger: map[string]reconcile.LedgerEntry{}, Credentials: map[string]reconcile.CredentialMeta{}},
@@ -223,7 +226,11 @@ func hostilities(inv *inventory.Inventory) reconcile.Observed {
 func TestPlanText(t *testing.T) {
 	for name, plan := range plans(t) {
 		t.Run(name, func(t *testing.T) {
+			digest := plan.Digest()
 			text := string(planText(plan, false))
+			if plan.Digest() != digest {
+				t.Error("who renders a plan changes it")
+			}
 			harmless(t, text)
 			golden(t, filepath.Join("testdata/text", name+".txt"), text)
 			coloured := string(planText(plan, true))

@@ -66,7 +66,7 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodGet && r.URL.Path == rbacPath+"rolebindings":
 		list(w, "rbac.authorization.k8s.io/v1", "RoleBindingList")
 	case r.Method == http.MethodGet && r.URL.Path == rbacPath+"clusterroles":
-		list(w, "meta.k8s.io/v1", "PartialObjectMetadataList", "view", "edit", "admin")
+		list(w, "rbac.authorization.k8s.io/v1", "ClusterRoleList", "view", "edit", "admin")
 	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/namespaces":
 		list(w, "meta.k8s.io/v1", "PartialObjectMetadataList", "kube-system", "staging")
 	case r.Method == http.MethodGet && r.URL.Path == csrPath:

@@ -14,10 +14,7 @@ import (
 
 var _ reconcile.ClusterReader = (*Cluster)(nil)
 
-var (
-	clusterRoles = schema.GroupVersionResource{Group: reconcile.RBACGroup, Version: "v1", Resource: "clusterroles"}
-	namespaces   = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
-)
+var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 
 // ObserveCluster reads all of the cluster that certsync looks at, in one request for each 500 objects of a kind. It
 // returns everything or an error. Bindings are sorted by kind, namespace and name, requests by age and name. Clock is the
@@ -32,7 +29,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		func(context.Context) (err error) { v.Endpoint, err = c.Endpoint(); return err },
 		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
 		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
-		func(ctx context.Context) (err error) { v.ClusterRoles, err = c.ClusterRoles(ctx); return err },
+		func(ctx context.Context) (err error) { v.ClusterRoles, v.Powers, err = c.clusterRoles(ctx); return err },
 		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.Namespaces(ctx); return err },
 		func(ctx context.Context) (err error) {
 			v.Requests, v.MoreRequests, err = c.requests(ctx, owner)
@@ -77,14 +74,24 @@ func (c *Cluster) roleBindings(ctx context.Context) ([]reconcile.Binding, error)
 
 // ClusterRoles has the names of those that exist.
 func (c *Cluster) ClusterRoles(ctx context.Context) (map[string]bool, error) {
-	all := map[string]bool{}
-	err := list(ctx, c.meta.Resource(clusterRoles).List, metav1.ListOptions{}, func(r *metav1.PartialObjectMetadata) {
-		all[r.Name] = true
+	all, _, err := c.clusterRoles(ctx)
+	return all, err
+}
+
+// clusterRoles has also what each makes of those who have it; the rules themselves are not kept.
+func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, powers map[string]reconcile.Power, err error) {
+	all, powers = map[string]bool{}, map[string]reconcile.Power{}
+	err = list(ctx, c.client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(r *rbacv1.ClusterRole) {
+		rules := make([]reconcile.Rule, len(r.Rules))
+		for i, p := range r.Rules {
+			rules[i] = reconcile.Rule{Verbs: p.Verbs, Groups: p.APIGroups, Resources: p.Resources, Names: p.ResourceNames}
+		}
+		all[r.Name], powers[r.Name] = true, reconcile.PowerOf(rules)
 	})
 	if err != nil {
-		return nil, c.failed("listing clusterroles", err)
+		return nil, nil, c.failed("listing clusterroles", err)
 	}
-	return all, nil
+	return all, powers, nil
 }
 
 // Namespaces has the names of those that exist; false for one that is terminating. It also returns the UID of kube-system,

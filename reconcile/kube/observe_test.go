@@ -35,7 +35,11 @@ func observable(t *testing.T) *apiServer {
 	gone["metadata"].(object)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
 	s.routes["GET "+namespacesPath] = paged("meta.k8s.io/v1 PartialObjectMetadataList",
 		named("default", "u1"), named("kube-system", "the-cluster"), gone)
-	s.routes["GET "+rbacPath+"/clusterroles"] = paged("meta.k8s.io/v1 PartialObjectMetadataList", named("view", "u4"), named("edit", "u5"))
+	s.routes["GET "+rbacPath+"/clusterroles"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleList", object{"metadata": object{"name": "view", "uid": "u4"}},
+		object{"metadata": object{"name": "edit", "uid": "u5"}, "rules": []object{
+			{"verbs": []string{"get"}, "apiGroups": []string{""}, "resources": []string{"secrets"}, "resourceNames": []string{"one"}},
+			{"verbs": []string{"create"}, "apiGroups": []string{""}, "resources": []string{"pods/exec"}},
+		}})
 	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList")
 	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList")
 	s.routes["GET "+csrPath] = paged("certificates.k8s.io/v1 CertificateSigningRequestList")
@@ -65,6 +69,7 @@ func TestObserveCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	const runs = "may run anything as a service account of the cluster's"
 	want := reconcile.ClusterView{
 		UID:      "the-cluster",
 		Endpoint: reconcile.Endpoint{Name: "test", Server: s.URL, CA: s.restConfig().CAData},
@@ -77,6 +82,7 @@ func TestObserveCluster(t *testing.T) {
 			{Kind: "RoleBinding", Namespace: "two", Name: "b", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "r"}},
 		},
 		ClusterRoles: map[string]bool{"view": true, "edit": true},
+		Powers:       map[string]reconcile.Power{"view": {}, "edit": {Everywhere: runs, InSystem: runs}},
 		Namespaces:   map[string]bool{"default": true, "kube-system": true, "going": false},
 		Clock:        got.Clock, // TestObserveClusterTellsTheServersTime
 	}
@@ -182,7 +188,7 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 			rbacPath + "/clusterroles": func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
 				w.Header().Set("Content-Length", "1000")
-				_, _ = w.Write([]byte(`{"kind":"PartialObjectMetadataList","items":[`))
+				_, _ = w.Write([]byte(`{"kind":"ClusterRoleList","items":[`))
 			},
 		}, []string{"listing clusterroles: "}, ""},
 		"no kube-system": {map[string]http.HandlerFunc{

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// What must be seen is bounded too: whoever can make a thousand bindings must not push the rest out of the comment.
+const (
+	firstItems = 25
+	firstRoom  = 5000 // of each kind, in characters
+)
+
+// seeFirst is what a reviewer must see: what apply would refuse, what the names have already, what makes as good as
+// cluster-admin, and who loses what. The worst comes first, and each kind has room of its own.
+func seeFirst(plan reconcile.Plan) string {
+	var refused []string
+	for _, why := range plan.Forbidden() {
+		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
+	}
+	var b strings.Builder
+	for _, kind := range [][]string{refused, heldFirst(plan), accessFirst(plan), powerFirst(plan), removedFirst(plan), takenFirst(plan)} {
+		b.WriteString(bounded(kind))
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\n#### Look at this first\n\n" + b.String()
+}
+
+// bounded is a list of as many items as a kind has room for.
+func bounded(items []string) string {
+	var b strings.Builder
+	room := firstRoom
+	for i, item := range items {
+		if room -= size(item); i == firstItems || i > 0 && room < 0 {
+			fmt.Fprintf(&b, "- **and %s more** of these, which `certsync plan` shows\n", thousands(len(items)-i))
+			break
+		}
+		b.WriteString("- " + item + "\n")
+	}
+	return b.String()
+}
+
+// heldFirst has the steps that a guard or a conflict holds, with the reason once for all that have the same.
+func heldFirst(plan reconcile.Plan) []string {
+	var items []string
+	for _, same := range together(plan.Held(), func(s reconcile.Step) string { return s.Held }) {
+		var steps []string
+		for _, s := range same[:min(len(same), 3)] {
+			text := whose(s) + " " + stepMarkdown(plan, s)
+			if plan.Powerful(s) != "" {
+				text += ", as good as cluster-admin"
+			}
+			steps = append(steps, text)
+		}
+		text := strings.Join(steps, "; ")
+		if more := len(same) - len(steps); more > 0 {
+			text += fmt.Sprintf("; and %s more", counted(more, "step"))
+		}
+		items = append(items, "**Held**: "+text+": "+prose(same[0].Held))
+	}
+	return items
+}
+
+// whose is whom a step is for.
+func whose(s reconcile.Step) string {
+	if s.Group != "" {
+		return "group " + code(s.Group)
+	}
+	return code(s.User)
+}
+
+// stepMarkdown is a step by itself.
+func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
+	c := change{action: s.Action, objects: []string{object(plan, s, code)}}
+	if s.Detail != nil && s.Group != "" {
+		c.add, c.remove = s.Detail.Add, s.Detail.Remove
+	}
+	return fmt.Sprintf("%s (%s)", c.markdown(code), joined(s.Reasons))
+}
+
+func accessFirst(plan reconcile.Plan) []string {
+	var items []string
+	for _, f := range foldNotes(plan) {
+		if f.kind() == reconcile.ExistingAccess {
+			items = append(items, "**Existing access**: "+noteMarkdown(f))
+		}
+	}
+	return items
+}
+
+// noteMarkdown is a note, or those that say the same of several people, without its kind.
+func noteMarkdown(f foldedNotes) string {
+	names, until := f.who(code)
+	text := ""
+	if len(names) > 0 {
+		text = some(names, func(s string) string { return s }) + ": "
+	}
+	if object := f.notes[0].Object; object != "" {
+		text += code(object) + " "
+	}
+	text += prose(f.notes[0].Message)
+	if until != "" && !strings.Contains(f.notes[0].Message, until) {
+		text += " (" + until + ")"
+	}
+	return text
+}
+
+// powerFirst has who becomes as good as cluster-admin, and how.
+func powerFirst(plan reconcile.Plan) []string {
+	var items []string
+	each(plan, func(who string, c change) {
+		if c.powerful == "" {
+			return
+		}
+		if c.joins > 0 {
+			who += fmt.Sprintf(", for %s", counted(c.joins, "member"))
+		}
+		items = append(items, fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", who, c.markdown(code), c.powerful))
+	})
+	return items
+}
+
+// removedFirst has who is removed.
+func removedFirst(plan reconcile.Plan) []string {
+	var items []string
+	for _, e := range entries(plan, code) {
+		for _, c := range e.changes {
+			if c.action == reconcile.Remove {
+				items = append(items, fmt.Sprintf("**Removed**: %s: %s (%s)", several(e.names), c.markdown(code), c.why()))
+			}
+		}
+	}
+	return items
+}
+
+// takenFirst has what is taken from those who stay, or from whom certsync never served.
+func takenFirst(plan reconcile.Plan) []string {
+	var items []string
+	each(plan, func(who string, c change) {
+		if c.action == reconcile.Unbind || len(c.remove) > 0 {
+			items = append(items, fmt.Sprintf("**Taken away**: %s: %s (%s)", who, c.markdown(code), c.why()))
+		}
+	})
+	return items
+}
+
+// each calls do for every change and those whom it is for.
+func each(plan reconcile.Plan, do func(who string, c change)) {
+	for _, e := range entries(plan, code) {
+		who := several(e.names)
+		if e.group {
+			who = "group " + who
+		}
+		for _, c := range e.changes {
+			do(who, c)
+		}
+	}
+}
+
+// several lists as many names as half of what a kind has room for, and counts the rest.
+func several(names []string) string {
+	var first []string
+	room := firstRoom / 2
+	for _, n := range names {
+		n = code(n)
+		if room -= size(n) + 2; room < 0 && len(first) > 0 {
+			return strings.Join(first, ", ") + " and " + thousands(len(names)-len(first)) + " more"
+		}
+		first = append(first, n)
+	}
+	return strings.Join(first, ", ")
+}
+
+// folds is what is there to look up: notes, certificates that live on, what the policy holds, and each step.
+func folds(plan reconcile.Plan) []fold {
+	notes, live, policy, steps := fold{title: "Notes"}, fold{title: "Certificates that live on"}, fold{title: "Held by the policy"}, fold{title: "Each step"}
+	for _, f := range foldNotes(plan) {
+		switch f.kind() {
+		case reconcile.ExistingAccess:
+		case reconcile.LiveCertificate, reconcile.UnknownCertificate:
+			for _, n := range f.notes { // each, with its time
+				live.items = append(live.items, noteMarkdown(foldedNotes{notes: []reconcile.Note{n}}))
+			}
+		default:
+			notes.items = append(notes.items, "**"+string(f.kind())+"**: "+noteMarkdown(f))
+		}
+	}
+	for _, s := range plan.HeldByPolicy() {
+		policy.items = append(policy.items, whose(s)+" "+stepMarkdown(plan, s))
+	}
+	for _, s := range plan.Steps {
+		steps.items = append(steps.items, stepInFull(plan, s))
+	}
+	return []fold{notes, live, policy, steps}
+}
+
+// stepInFull is a step with the object that it writes, and where its kubeconfig leads.
+func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
+	text := whose(s) + " " + stepMarkdown(plan, s)
+	if s.Object != "" {
+		text += ", writes " + code(s.Object)
+	}
+	if s.Detail != nil && s.Detail.Kubeconfig != nil {
+		text += ", kubeconfig for " + code(cmp.Or(s.Detail.Kubeconfig.Cluster, "?")) + " at " + code(s.Detail.Kubeconfig.Server)
+	}
+	if s.Held != "" {
+		text += ", held"
+	}
+	return text
+}

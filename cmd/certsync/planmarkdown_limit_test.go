@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// thousandsOf is a plan for 5,000 users, of whom changed get a role more, each another one. The roles' names are of that
+// letter, which may take more than a byte.
+func thousandsOf(t *testing.T, changed int, letter string) reconcile.Plan {
+	var before, after strings.Builder
+	before.WriteString("users:\n")
+	after.WriteString("users:\n")
+	for n := range 5000 {
+		fmt.Fprintf(&before, "  - {name: user%04d@example.com}\n", n)
+		if n < changed {
+			fmt.Fprintf(&after, "  - {name: user%04d@example.com, clusterRoles: [%s%04d]}\n", n, strings.Repeat(letter, 20), n)
+		} else {
+			fmt.Fprintf(&after, "  - {name: user%04d@example.com}\n", n)
+		}
+	}
+	return reconcile.Diff(parse(t, after.String()), settled(parse(t, before.String())), reconcile.Rules{})
+}
+
+// TestMarkdownLimit: with 5,000 users, a comment has everything as long as there is room; one change more, and details are
+// left out, then rows of the table, and it says so. What counts is characters, not bytes.
+func TestMarkdownLimit(t *testing.T) {
+	// left is how many rows and items of the folds a comment lacks.
+	left := func(changed int, letter string) (c parsedComment, rowsLeft, itemsLeft int) {
+		plan := thousandsOf(t, changed, letter)
+		text := planMarkdown(plan)
+		c = readComment(t, text)
+		items := 0
+		for _, f := range folds(plan) {
+			items += len(f.items)
+			for _, item := range c.folds[f.title] {
+				if !strings.Contains(item, "more, which certsync plan") {
+					items--
+				}
+			}
+		}
+		rows := len(rows(plan, cell))
+		for _, r := range c.table {
+			if r[0] != "" {
+				rows--
+			}
+		}
+		says(t, strings.Join(append(c.fences, c.paras...), "\n"), "certsync apply --expect "+plan.Digest(), fmt.Sprintf("%d to bind", changed))
+		if shortened := strings.Contains(strings.Join(c.paras, "\n"), "Shortened to fit a comment"); shortened != (rows+items > 0) {
+			t.Errorf("%d rows and %d items are left out, and it says so: %v", rows, items, shortened)
+		}
+		return c, rows, items
+	}
+	whole := sort.Search(600, func(n int) bool { _, rows, items := left(n+1, "r"); return rows+items > 0 })
+	detailed := sort.Search(1200, func(n int) bool { _, rows, _ := left(n+1, "r"); return rows > 0 })
+	if whole < 100 || detailed < 2*whole || detailed == 1200 {
+		t.Errorf("%d changes are shown with their details, %d without", whole, detailed)
+	}
+	for n, want := range map[int][2]bool{whole: {}, whole + 1: {false, true}, detailed: {false, true}, detailed + 1: {true, true}} {
+		if _, rows, items := left(n, "日"); rows > 0 != want[0] || items > 0 != want[1] {
+			t.Errorf("%d changes with other letters: %d rows and %d items are left out", n, rows, items)
+		}
+	}
+	text := planMarkdown(thousandsOf(t, detailed, "日"))
+	if n := utf8.RuneCount(text); n > commentLimit || n < commentLimit*9/10 || len(text) <= commentLimit {
+		t.Errorf("%d characters, %d bytes: of the room for %d, much is left, or bytes are counted", n, len(text), commentLimit)
+	}
+	c, rowsLeft, _ := left(5000, "r")
+	says(t, strings.Join(c.paras, "\n"), thousands(rowsLeft)+" changes and ")
+	if last := c.table[len(c.table)-1][1]; last != fmt.Sprintf("and %s more, which certsync plan shows", thousands(rowsLeft)) {
+		t.Errorf("the table ends with %q", last)
+	}
+}
+
+// TestMarkdownFirstIsBounded: whoever makes thousands of bindings pushes neither the digest out of a comment, nor what else
+// must be seen first.
+func TestMarkdownFirstIsBounded(t *testing.T) {
+	var before, after strings.Builder
+	before.WriteString("groups: [{name: devs, clusterRoles: [view]}]\nusers:\n")
+	after.WriteString("groups: [{name: devs, clusterRoles: [view]}]\nusers:\n")
+	for n := range 1500 {
+		name := fmt.Sprintf("%s%04d@example.com", strings.Repeat("u", 48), n)
+		fmt.Fprintf(&before, "  - {name: %s, groups: [devs], clusterRoles: [view]}\n", name)
+		if n%2 == 0 {
+			fmt.Fprintf(&after, "  - {name: %s, groups: [devs], clusterRoles: [%s]}\n", name, strings.Repeat("r", 253))
+		}
+	}
+	o := settled(parse(t, before.String()))
+	for n := range 1500 {
+		o.Bindings = append(o.Bindings, reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: strings.Repeat("x", 2000) + fmt.Sprint(n),
+			RoleRef:  reconcile.RoleRef{Kind: "ClusterRole", Name: strings.Repeat("@", 3000)},
+			Subjects: []reconcile.Subject{reconcile.UserSubject(fmt.Sprintf("%s%04d@example.com", strings.Repeat("u", 48), n))}})
+	}
+	o.Powers[strings.Repeat("r", 253)] = readsSecrets
+	for name, rules := range map[string]reconcile.Rules{"done": {MaxRemovals: everybodyMayGo(t)}, "held": {}} {
+		t.Run(name, func(t *testing.T) {
+			plan := reconcile.Diff(parse(t, after.String()), o, rules)
+			c := readComment(t, planMarkdown(plan))
+			first := strings.Join(c.first, "\n")
+			says(t, first, "Existing access", "As good as cluster-admin")
+			if name == "held" {
+				says(t, first, "Held", "more than 25% (--max-removals)")
+			} else {
+				says(t, first, "Removed", "Taken away", "more of these")
+			}
+			says(t, strings.Join(c.fences, ""), plan.Digest())
+			if len(c.table) < 50 {
+				t.Errorf("%d rows are left", len(c.table))
+			}
+		})
+	}
+}
+
+func everybodyMayGo(t *testing.T) reconcile.Limit {
+	var l reconcile.Limit
+	if err := l.UnmarshalText([]byte("100%")); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}

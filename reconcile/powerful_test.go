@@ -1,0 +1,131 @@
+package reconcile
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func rule(verb, group, resource string, names ...string) Rule {
+	return Rule{Verbs: []string{"list-of-others", verb}, Groups: []string{group}, Resources: []string{"configmaps", resource}, Names: names}
+}
+
+// TestPowerOf: each way to cluster-admin is known, and what looks like one and is none is not taken for it.
+func TestPowerOf(t *testing.T) {
+	both := func(means string) Power { return Power{means, means} }
+	wide := func(means string) Power { return Power{Everywhere: means} }
+	none := Power{}
+	for sentence, c := range map[string]struct {
+		rules []Rule
+		want  Power
+	}{
+		"no rules":                      {nil, none},
+		"what view allows":              {[]Rule{{Verbs: reads, Groups: []string{""}, Resources: []string{"pods", "configmaps", "pods/log"}}}, none},
+		"all on all":                    {[]Rule{rule("*", "*", "*")}, both("may do everything")},
+		"all on all of one group":       {[]Rule{rule("*", "example.com", "*")}, none},
+		"all on all of the core group":  {[]Rule{rule("*", "", "*")}, both("may act as somebody else")},
+		"all on all, of one name":       {[]Rule{rule("*", "*", "*", "one")}, none},
+		"reading all":                   {[]Rule{rule("get", "*", "*")}, both("may read Secrets, tokens among them")},
+		"bind":                          {[]Rule{rule("bind", RBACGroup, "clusterroles")}, both("may give out any role")},
+		"bind on harmless roles":        {[]Rule{rule("bind", RBACGroup, "clusterroles", "view", "edit")}, none},
+		"bind on cluster-admin":         {[]Rule{rule("bind", RBACGroup, "clusterroles", "view", "cluster-admin")}, both("may give out any role")},
+		"escalate":                      {[]Rule{rule("escalate", RBACGroup, "roles")}, both("may give out any role")},
+		"making bindings, without bind": {[]Rule{rule("create", RBACGroup, "clusterrolebindings")}, none},
+		"impersonate":                   {[]Rule{rule("impersonate", "", "users")}, both("may act as somebody else")},
+		"impersonate one user":          {[]Rule{rule("impersonate", "", "users", "bot")}, none},
+		"impersonate system:masters":    {[]Rule{rule("impersonate", "", "groups", "system:masters")}, both("may act as somebody else")},
+		"approve for the clients' signer": {[]Rule{rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client")},
+			wide("may have a certificate issued for any name")},
+		"approve for another signer":      {[]Rule{rule("approve", "certificates.k8s.io", "signers", "example.com/mine")}, none},
+		"sign for all of Kubernetes' own": {[]Rule{rule("sign", "certificates.k8s.io", "signers", "kubernetes.io/*")}, wide("may have a certificate issued for any name")},
+		"one Secret":                      {[]Rule{rule("get", "", "secrets", "one")}, none},
+		"writing Secrets":                 {[]Rule{rule("create", "", "secrets")}, none},
+		"Secrets of another group":        {[]Rule{rule("get", "example.com", "secrets")}, none},
+		"watching Secrets":                {[]Rule{rule("watch", "", "secrets")}, both("may read Secrets, tokens among them")},
+		"tokens":                          {[]Rule{rule("create", "", "serviceaccounts/token")}, both("may make tokens of service accounts")},
+		"any token subresource":           {[]Rule{rule("create", "", "*/token")}, both("may make tokens of service accounts")},
+		"service accounts alone":          {[]Rule{rule("create", "", "serviceaccounts")}, none},
+		"Pods":                            {[]Rule{rule("create", "", "pods")}, both(runsAnything)},
+		"exec":                            {[]Rule{rule("get", "", "pods/exec")}, both(runsAnything)},
+		"Deployments":                     {[]Rule{rule("patch", "apps", "deployments")}, both(runsAnything)},
+		"scaling Deployments":             {[]Rule{rule("patch", "apps", "deployments/scale")}, none},
+		"CronJobs":                        {[]Rule{rule("update", "batch", "cronjobs")}, both(runsAnything)},
+		"deleting Pods":                   {[]Rule{rule("delete", "", "pods")}, none},
+		"nodes/proxy":                     {[]Rule{rule("get", "", "nodes/proxy")}, wide("may run anything in any pod, through its node")},
+		"webhooks":                        {[]Rule{rule("update", "admissionregistration.k8s.io", "mutatingwebhookconfigurations")}, wide("may change what others write")},
+		"the worst of several, and the worst in a namespace": {
+			[]Rule{rule("get", "", "nodes/proxy"), rule("create", "", "pods"), rule("sign", "certificates.k8s.io", "signers")},
+			Power{"may have a certificate issued for any name", runsAnything}},
+		"a verb of one rule and a resource of another": {[]Rule{rule("get", "", "pods"), rule("create", "", "secrets")}, none},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, PowerOf(c.rules)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestPowerful: only what gives a role is marked, only where the role is as good as cluster-admin, and whether it is has
+// no part in the digest.
+func TestPowerful(t *testing.T) {
+	const text = `
+groups: [{name: devs, clusterRoles: [secret-reader, view], namespaces: {kube-system: [deployer], certsync: [deployer], staging: [deployer, cluster-admin]}}]
+users: [{name: alice, groups: [devs], clusterRoles: [system:gone, gone, approver], namespaces: {kube-system: [approver]}}]
+`
+	w := newWorld(t)
+	w.roles = map[string]bool{"secret-reader": true, "view": true, "deployer": true, "cluster-admin": true, "approver": true}
+	w.spaces = map[string]bool{"kube-system": true, "certsync": true, "staging": true}
+	inv := parse(t, text)
+	o, err := Observe(t.Context(), "test", w, w, func() time.Time { return w.now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Powers = map[string]Power{
+		"secret-reader": PowerOf([]Rule{rule("get", "", "secrets")}), "view": {}, "deployer": PowerOf([]Rule{rule("create", "apps", "deployments")}),
+		"cluster-admin": PowerOf([]Rule{rule("*", "*", "*")}), "approver": PowerOf([]Rule{rule("approve", "certificates.k8s.io", "signers")}),
+	}
+	plan := Diff(inv, o, Rules{Namespace: "certsync"})
+	got := map[string]string{}
+	for _, s := range plan.Steps {
+		if why := plan.Powerful(s); why != "" {
+			g, _ := plan.Grant(s)
+			got[g.Subject+": "+g.String()] = why
+		}
+	}
+	want := map[string]string{
+		`devs: ClusterRole "secret-reader" cluster-wide`:          "may read Secrets, tokens among them",
+		`devs: ClusterRole "deployer" in namespace "kube-system"`: runsAnything,
+		`devs: ClusterRole "deployer" in namespace "certsync"`:    runsAnything,
+		`alice: ClusterRole "approver" cluster-wide`:              "may have a certificate issued for any name",
+		`alice: ClusterRole "system:gone" cluster-wide`:           "by its name: it is not there, and its rules cannot be seen",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	digest := plan.Digest()
+	o.Powers = nil
+	if again := Diff(inv, o, Rules{Namespace: "certsync"}); again.Digest() != digest {
+		t.Error("what a role may do has become part of the digest")
+	}
+}
+
+// TestTakingIsNotPowerful: an unbind and an update that only takes out give nobody anything.
+func TestTakingIsNotPowerful(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, "groups: [{name: devs, clusterRoles: [admin]}]\nusers: [{name: alice, groups: [devs], clusterRoles: [edit]}, {name: bob, groups: [devs]}]"))
+	plan := w.plan(parse(t, "groups: [{name: devs, clusterRoles: [admin]}]\nusers: [{name: alice}, {name: bob, groups: [devs]}]"))
+	taken := 0
+	for _, s := range plan.Steps {
+		if s.Action == Unbind || s.Action == Update {
+			taken++
+		}
+		if why := plan.Powerful(s); why != "" {
+			t.Errorf("%s %s is said to make somebody powerful: %s", s.Action, s.Object, why)
+		}
+	}
+	if taken != 2 {
+		t.Errorf("%d steps take something, want 2: %q", taken, lines(plan))
+	}
+}
