@@ -96,6 +96,15 @@ func (c ciExample) ran(e event, want map[string]int) ciRun {
 	return run
 }
 
+// approve lets apply begin.
+func (c ciExample) approve(run ciRun) jobRun {
+	c.Helper()
+	if run.approve == nil {
+		c.Fatalf("there is nothing to approve: %v", run.jobs)
+	}
+	return run.approve()
+}
+
 // forks: their requests are validated, and get nothing.
 func (c ciExample) forks() {
 	c.Helper()
@@ -182,7 +191,7 @@ func (c ciExample) merge() {
 	}
 	before := c.kv("users/ci-apply@" + c.owner)["tls.crt"]
 	kube := c.size(c.servers.KubeAuditLog)
-	if apply := run.approve(); apply.code != 0 {
+	if apply := c.approve(run); apply.code != 0 {
 		c.Fatalf("apply: exit %d\n%s", apply.code, apply.log)
 	}
 	if c.kv("users/bob@"+c.owner) == nil || c.plan().Changes {
@@ -204,7 +213,7 @@ func (c ciExample) changedWorld() {
 	run := c.ran(main, map[string]int{"plan": 0})
 	c.kubectl("delete", "clusterrolebinding", c.view())
 	kube, vault := c.size(c.servers.KubeAuditLog), c.size(c.servers.VaultAuditLog)
-	apply := run.approve()
+	apply := c.approve(run)
 	if apply.code != 3 || !strings.Contains(apply.log, c.rerun) {
 		c.Errorf("apply: exit %d\n%s", apply.code, apply.log)
 	}
@@ -224,7 +233,7 @@ func (c ciExample) changedWorld() {
 	if asked == 0 {
 		c.Error("apply has asked nothing of Vault")
 	}
-	if again := c.ran(main, map[string]int{"plan": 0}).approve(); again.code != 0 || c.plan().Changes {
+	if again := c.approve(c.ran(main, map[string]int{"plan": 0})); again.code != 0 || c.plan().Changes {
 		c.Errorf("the second time: exit %d\n%s", again.code, again.log)
 	}
 }
@@ -242,7 +251,7 @@ func (c ciExample) lateApproval() {
 			c.Errorf("apply where there is nothing to do: exit %d\n%s", apply.code, apply.log)
 		}
 	}
-	if apply := late.approve(); apply.code != 1 || !strings.Contains(apply.log, "main has moved on") {
+	if apply := c.approve(late); apply.code != 1 || !strings.Contains(apply.log, "main has moved on") {
 		c.Errorf("apply of an old commit: exit %d\n%s", apply.code, apply.log)
 	}
 	if c.kv("users/dan@"+c.owner) != nil {
