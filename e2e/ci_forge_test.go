@@ -90,7 +90,7 @@ func (f *fixture) release() []byte {
 	var b bytes.Buffer
 	compressed := gzip.NewWriter(&b)
 	archive := tar.NewWriter(compressed)
-	header := &tar.Header{Typeflag: tar.TypeSymlink, Name: "certsync", Linkname: released(f), Mode: 0o755}
+	header := &tar.Header{Typeflag: tar.TypeSymlink, Name: "certsync", Linkname: certsync, Mode: 0o755}
 	if err := archive.WriteHeader(header); err != nil {
 		f.Fatal(err)
 	}

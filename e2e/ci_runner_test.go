@@ -113,7 +113,7 @@ func (r *runner) shell(dir string, env []string, command ...string) (code int, l
 	cmd.Env = append([]string{
 		"PATH=" + r.bin + ":" + os.Getenv("PATH"), "HOME=" + temp, "TMPDIR=" + temp, "CI=true",
 		"VAULT_CACERT=" + r.servers.VaultCACert, "CURL_CA_BUNDLE=" + r.forge.ca, forgeURL + "=" + r.forge.URL,
-		certsyncProgram + "=" + certsync, "GORACE=atexit_sleep_ms=0",
+		"GORACE=atexit_sleep_ms=0",
 	}, env...)
 	out, err := cmd.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {

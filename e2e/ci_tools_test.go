@@ -17,10 +17,9 @@ import (
 
 // standIns are what this test's executable is under other names, for machines without these programs.
 var standIns = map[string]func(args []string) error{
-	"vault":    vaultCLI,
-	"curl":     curlCLI,
-	"gh":       ghCLI,
-	"certsync": notYet,
+	"vault": vaultCLI,
+	"curl":  curlCLI,
+	"gh":    ghCLI,
 }
 
 // forgeURL names the forge to gh.

@@ -35,7 +35,7 @@ func TestRequestedIsAccountedFor(t *testing.T) {
 	}
 	p := w.plan(gone)
 	note := slices.IndexFunc(p.Notes, func(n Note) bool { return n.Kind == LiveCertificate && n.User == "alice" })
-	if note < 0 || !strings.Contains(p.Notes[note].Message, "requested for a key of their own") || !p.Notes[note].Until.Equal(until) {
+	if note < 0 || !strings.Contains(p.Notes[note].Message, "requested for their own key") || !p.Notes[note].Until.Equal(until) {
 		t.Errorf("notes %+v", p.Notes)
 	}
 	back := w.plan(inv)
