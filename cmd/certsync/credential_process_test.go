@@ -1,4 +1,6 @@
-//go:build unix
+//go:build linux
+
+// Where $XDG_CACHE_HOME says where caches are.
 
 package main
 

@@ -1,4 +1,6 @@
-//go:build unix
+//go:build linux
+
+// Where $XDG_CACHE_HOME says where caches are.
 
 package main
 
@@ -117,28 +119,32 @@ func TestCacheKeeps(t *testing.T) {
 	}
 }
 
-// TestCacheAttacks: what is not as certsync left it is not used, nor followed, and replaced.
-func TestCacheAttacks(t *testing.T) {
-	rewritten := func(oldNew ...string) func(*testing.T, string) {
-		return func(t *testing.T, path string) {
-			text, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			changed := strings.NewReplacer(oldNew...).Replace(string(text))
-			if changed == string(text) {
-				t.Fatalf("nothing to replace in %s", text)
-			}
-			write(t, path, []byte(changed), 0o600)
-		}
-	}
-	copied := func(t *testing.T, from, to string) {
-		text, err := os.ReadFile(from)
+// rewritten replaces text in the file.
+func rewritten(oldNew ...string) func(*testing.T, string) {
+	return func(t *testing.T, path string) {
+		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		write(t, to, text, 0o600)
+		changed := strings.NewReplacer(oldNew...).Replace(string(text))
+		if changed == string(text) {
+			t.Fatalf("nothing to replace in %s", text)
+		}
+		write(t, path, []byte(changed), 0o600)
 	}
+}
+
+// copied makes a file like another one.
+func copied(t *testing.T, from, to string) {
+	text, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, to, text, 0o600)
+}
+
+// cacheAttacks are what can become of the file under the name path.
+func cacheAttacks() map[string]func(t *testing.T, path string) {
 	attacks := map[string]func(t *testing.T, path string){
 		"the group can read it": func(_ *testing.T, path string) { _ = os.Chmod(path, 0o640) },
 		"others can read it":    func(_ *testing.T, path string) { _ = os.Chmod(path, 0o604) },
@@ -177,7 +183,12 @@ func TestCacheAttacks(t *testing.T) {
 	if os.Geteuid() == 0 { // only root can give files away
 		attacks["somebody else's"] = func(_ *testing.T, path string) { _ = os.Chown(path, 12345, -1) }
 	}
-	for name, attack := range attacks {
+	return attacks
+}
+
+// TestCacheAttacks: what is not as certsync left it is not used, nor followed, and replaced.
+func TestCacheAttacks(t *testing.T) {
+	for name, attack := range cacheAttacks() {
 		t.Run(name, func(t *testing.T) {
 			c, folder := newCache(t)
 			h := &heldCredential{Credential: newCredential(t, "alice", noon), version: 1, fetchedAt: noon}
