@@ -46,6 +46,9 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
+	if stored.Kubeconfig, err = kube.StoredKubeconfig(c.User, stored.Credential); err != nil {
+		return err
+	}
 	credential, err := c.complete(c.User, stored.Credential)
 	if err != nil {
 		return err

@@ -182,10 +182,11 @@ func answerAsVault(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// storedUsers are two credentials in Vault, of which the second is for a key that never left its user.
+// storedUsers are three credentials in Vault. The second is for a key that never left its user; in the third, somebody has put
+// a program into the kubeconfig.
 var storedUsers = func() map[string]map[string]string {
 	stored := map[string]map[string]string{}
-	for _, user := range []string{"alice@example.com", "eve@example.com"} {
+	for _, user := range []string{"alice@example.com", "eve@example.com", "mallory@example.com"} {
 		key := "key"
 		c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: []byte("CA")},
 			user, []byte("chain"), reconcile.NewSecret([]byte(key)))
@@ -193,8 +194,11 @@ var storedUsers = func() map[string]map[string]string {
 			panic(err)
 		}
 		text := string(c.Reveal())
-		if user == "eve@example.com" {
+		switch user {
+		case "eve@example.com":
 			key, text = "", strings.Replace(text, "    client-key-data: a2V5\n", "", 1)
+		case "mallory@example.com":
+			text += "    exec: {apiVersion: client.authentication.k8s.io/v1, command: /tmp/evil, interactiveMode: Never}\n"
 		}
 		stored["secret/data/certsync/prod-eu/users/"+user] = map[string]string{"kubeconfig": text, "tls.crt": "chain", "tls.key": key, "ca.crt": "CA"}
 	}

@@ -1,8 +1,10 @@
 package kube
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	clientauthenticationv1 "k8s.io/client-go/pkg/apis/clientauthentication/v1"
@@ -11,6 +13,32 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 )
+
+// StoredKubeconfig returns the kubeconfig of a credential in Vault if KubeconfigWriter has written it for this user, with this
+// certificate and key and an https address. A kubeconfig can have kubectl run programs, send files and trust anybody, so that
+// whoever may write to a user's path in Vault would own the user's machine: nothing else is taken. No error repeats anything
+// of it.
+func StoredKubeconfig(user string, c reconcile.Credential) (reconcile.Secret, error) {
+	config, err := parseUserConfig(c.Kubeconfig)
+	if err != nil {
+		return reconcile.Secret{}, err
+	}
+	cluster := config.Clusters[config.Contexts[config.CurrentContext].Cluster]
+	if u, err := url.Parse(cluster.Server); err != nil || u.Scheme != "https" {
+		return reconcile.Secret{}, errNotOurs()
+	}
+	written, err := KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{
+		Name: config.CurrentContext, Server: cluster.Server, CA: cluster.CertificateAuthorityData,
+		ProxyURL: cluster.ProxyURL, TLSServerName: cluster.TLSServerName,
+	}, user, c.Certificate, c.Key)
+	if err != nil {
+		return reconcile.Secret{}, errNotOurs() // err may quote from it
+	}
+	if text, err := clientcmd.Write(*config); err != nil || !bytes.Equal(text, written.Reveal()) {
+		return reconcile.Secret{}, errNotOurs()
+	}
+	return written, nil // and not its text, of which another parser may make something else
+}
 
 // KubeconfigWithKey puts a user's key (PEM) into the kubeconfig of theirs that has none. Same inputs, same bytes. No error
 // repeats anything of either.
@@ -70,7 +98,10 @@ func parseUserConfig(kubeconfig reconcile.Secret) (*clientcmdapi.Config, error) 
 			return config, nil
 		}
 	}
-	// err may quote from it.
-	return nil, reconcile.WithHint(errors.New("reading the kubeconfig in Vault: it is not one of certsync's"),
+	return nil, errNotOurs() // err may quote from it
+}
+
+func errNotOurs() error {
+	return reconcile.WithHint(errors.New("reading the kubeconfig in Vault: it is not one of certsync's"),
 		"tell whoever runs certsync: somebody else wrote there, and the next apply says so")
 }
