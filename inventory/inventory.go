@@ -63,6 +63,7 @@ type User struct {
 	Namespaces   map[string][]Grant // in one namespace, by its name
 	Expiration   time.Duration      // of a certificate; the default is applied
 	Until        time.Time          // the instant at which access ends, in UTC; zero: no end
+	Team         string             // in whose file the user stands; empty: in the inventory itself
 	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and Groups.
 	// Nil: certsync makes the key.
 	Request []byte

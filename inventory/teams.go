@@ -161,7 +161,7 @@ func (t team) user(v value, names *roll) (User, bool) {
 	if !ok {
 		return User{}, false
 	}
-	u := User{Name: v.name(fields, names), Expiration: t.defaults.Expiration}
+	u := User{Name: v.name(fields, names), Team: t.name, Expiration: t.defaults.Expiration}
 	if field, ok := fields["groups"]; ok {
 		u.Groups = field.memberships(t.groups)
 	}

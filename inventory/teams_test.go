@@ -54,16 +54,19 @@ users: [{name: alice}]
 		Groups:   []Group{{Name: "dev", ClusterRoles: []Grant{{ClusterRole: "view"}}}, {Name: "ops"}},
 		Users: []User{
 			{Name: "alice", Expiration: 100 * time.Hour},
-			{Name: "bob", Groups: []string{"ops", "dev"}, Expiration: 12 * time.Hour, Until: date(2027, 7, 1)},
-			{Name: "carol", Expiration: 24 * time.Hour}, // the default, cut at the team's
-			{Name: "dave", Expiration: 101 * time.Hour},
-			{Name: "erin", Expiration: 100 * time.Hour},
+			{Name: "bob", Team: "payments", Groups: []string{"ops", "dev"}, Expiration: 12 * time.Hour, Until: date(2027, 7, 1)},
+			{Name: "carol", Team: "payments", Expiration: 24 * time.Hour}, // the default, cut at the team's
+			{Name: "dave", Team: "Search", Expiration: 101 * time.Hour},
+			{Name: "erin", Team: "Search", Expiration: 100 * time.Hour},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
 	again := mustParse(t, string(got.Encode(Comments{})), nil)
+	for i := range got.Users {
+		got.Users[i].Team = "" // in one file there are none
+	}
 	if diff := cmp.Diff(got, again); diff != "" || got.Digest() != again.Digest() {
 		t.Errorf("written into one file it is another inventory: %s", diff)
 	}

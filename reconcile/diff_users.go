@@ -24,6 +24,7 @@ const minLifetime = 10 * time.Minute
 //	removed, reinstated | nothing                      | reissue: reinstated
 //	removed             | nothing, all expired         | issue: new-user
 //	removed             | something                    | conflict
+//	none, or removed    | any, in a team's file, and a binding of others' serves the name: conflict
 //	denied              | any                          | a note; with --retry, issue or reissue: retried
 //	suspended           | any                          | conflict: written by a later certsync
 //	active, none current| any                          | reissue: credential-missing
@@ -32,7 +33,7 @@ const minLifetime = 10 * time.Minute
 //	active              | as the ledger says           | good; compare the certificate
 //	lapsed              | none of its certificates is current: like a new user; no quarantine within the file
 //
-// --adopt users/NAME lifts the conflicts, but for quarantine: what stands there is overwritten. A new user who had
+// --adopt users/NAME lifts the conflicts, but for quarantine and a team's: what stands there is overwritten. A new user who had
 // another name before is renamed.
 func (d *differ) credential(u inventory.User) {
 	if d.lapsed[u.Name] {
@@ -67,7 +68,7 @@ func (d *differ) credential(u inventory.User) {
 	case Expiring:
 		s.Action = Renew
 	}
-	held = cmp.Or(held, d.o.FrontProxy.impersonates(u.Name))
+	held = cmp.Or(held, d.o.FrontProxy.impersonates(u.Name), d.namedByTeam(u, reasons[0], entry.Record))
 	s.hold(held, byConflict)
 	if slices.Contains(reasons, GroupsChanged) {
 		s.hold(d.holds.user(u.Name), byGuard)
@@ -186,6 +187,18 @@ func (d *differ) activeVerdict(u inventory.User, rec *Record, meta CredentialMet
 		reasons = append(reasons, Expiring)
 	}
 	return reasons, ""
+}
+
+// namedByTeam says that a team has named somebody new whom bindings of others serve, or is "". The inventory gives a team its
+// groups; with the name of an administrator it would take all that they have.
+func (d *differ) namedByTeam(u inventory.User, why Reason, rec *Record) string {
+	others := d.serves[UserSubject(u.Name)]
+	if u.Team == "" || why != NewUser || rec != nil && rec.State == Lapsed || len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(
+		"the file of team %s names somebody new to whom %s gives %s, and it is not the team's to give (if it is the same person, put them into the inventory itself, and into the team's file when that is applied; else use another name)",
+		u.Team, others[0].Object(), granted(others[0]))
 }
 
 // foreign says that something stands in users/<user> that the ledger knows nothing of, or "".
