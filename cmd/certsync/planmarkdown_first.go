@@ -83,14 +83,21 @@ func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
 	return fmt.Sprintf("%s (%s)", c.markdown(code), joined(s.Reasons))
 }
 
+// accessFirst has the bindings of others. What is given cluster-wide comes first: whoever may make bindings in one namespace
+// alone does not push it out.
 func accessFirst(plan reconcile.Plan) []string {
-	var items []string
+	var wide, limited []string
 	for _, f := range foldNotes(plan) {
-		if f.kind() == reconcile.ExistingAccess {
-			items = append(items, "**Existing access**: "+noteMarkdown(f))
+		if f.kind() != reconcile.ExistingAccess {
+			continue
 		}
+		items := &limited
+		if strings.HasPrefix(f.notes[0].Object, string(reconcile.ClusterRoleBinding)+" ") {
+			items = &wide
+		}
+		*items = append(*items, "**Existing access**: "+noteMarkdown(f))
 	}
-	return items
+	return append(wide, limited...)
 }
 
 // noteMarkdown is a note, or those that say the same of several people, without its kind.

@@ -116,6 +116,23 @@ func TestMarkdownFirstIsBounded(t *testing.T) {
 	}
 }
 
+// TestMarkdownShowsClusterWideAccessFirst: whoever may make bindings in one namespace makes a hundred for somebody whose name
+// comes first, and does not hide what another one has in the whole cluster.
+func TestMarkdownShowsClusterWideAccessFirst(t *testing.T) {
+	o := settled(parse(t, "users: []\n"))
+	serve := func(kind reconcile.BindingKind, namespace, name, role, user string) {
+		o.Bindings = append(o.Bindings, reconcile.Binding{Kind: kind, Namespace: namespace, Name: name,
+			RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role}, Subjects: []reconcile.Subject{reconcile.UserSubject(user)}})
+	}
+	for n := range 100 {
+		serve(reconcile.RoleBinding, "dev", fmt.Sprintf("noise%d", n), "view", "aaa")
+	}
+	serve(reconcile.ClusterRoleBinding, "", "admins", "cluster-admin", "zed")
+	c := readComment(t, planMarkdown(reconcile.Diff(parse(t, "users: [{name: aaa}, {name: zed}]\n"), o, reconcile.Rules{})))
+	says(t, c.first[0], "Existing access", "zed", "ClusterRoleBinding admins")
+	says(t, strings.Join(c.first, "\n"), "noise0", "more of these")
+}
+
 func everybodyMayGo(t *testing.T) reconcile.Limit {
 	var l reconcile.Limit
 	if err := l.UnmarshalText([]byte("100%")); err != nil {
