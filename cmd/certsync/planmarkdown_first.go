@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certsync/certsync/reconcile"
@@ -15,14 +16,14 @@ const (
 )
 
 // seeFirst is what a reviewer must see: what apply would refuse, what the names have already, what makes as good as
-// cluster-admin, and who loses what. The worst comes first, and each kind has room of its own.
+// cluster-admin, whose certificate is for another key, and who loses what. The worst comes first, and each kind has room of its own.
 func seeFirst(plan reconcile.Plan) string {
 	var refused []string
 	for _, why := range plan.Forbidden() {
 		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
 	}
 	var b strings.Builder
-	for _, kind := range [][]string{refused, heldFirst(plan), accessFirst(plan), powerFirst(plan), removedFirst(plan), takenFirst(plan)} {
+	for _, kind := range [][]string{refused, heldFirst(plan), accessFirst(plan), powerFirst(plan), keysFirst(plan), removedFirst(plan), takenFirst(plan)} {
 		b.WriteString(bounded(kind))
 	}
 	if b.Len() == 0 {
@@ -128,6 +129,17 @@ func powerFirst(plan reconcile.Plan) []string {
 			who += fmt.Sprintf(", for %s", counted(c.joins, "member"))
 		}
 		items = append(items, fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", who, c.markdown(code), c.powerful))
+	})
+	return items
+}
+
+// keysFirst has whose certificate is for another key than before: whoever has that key becomes them.
+func keysFirst(plan reconcile.Plan) []string {
+	var items []string
+	each(plan, func(who string, c change) {
+		if slices.Contains(c.reasons, reconcile.RequestChanged) {
+			items = append(items, fmt.Sprintf("**Another key**: %s: %s (%s)", who, c.markdown(code), c.why()))
+		}
 	})
 	return items
 }

@@ -89,6 +89,9 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 		if s.Held == "" && plan.Powerful(s) != "" {
 			says(t, first, "As good as cluster-admin", plan.Powerful(s))
 		}
+		if s.Held == "" && slices.Contains(s.Reasons, reconcile.RequestChanged) && !bound {
+			says(t, first, "Another key", visible(s.User), s.Detail.PublicKeySHA256)
+		}
 	}
 	if len(c.folds["Each step"]) != len(plan.Steps) {
 		t.Errorf("%d of %d steps", len(c.folds["Each step"]), len(plan.Steps))
