@@ -169,13 +169,16 @@ func (c *credentialCache) write(h *heldCredential) error {
 	return err
 }
 
-// remove deletes what is kept.
+// remove deletes what is kept, and what a plugin that was killed has left half written.
 func (c *credentialCache) remove() error {
 	if c == nil {
 		return nil
 	}
-	if err := c.folder.Remove(c.name); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	left, err := fs.Glob(c.folder.FS(), c.name+".*")
+	for _, name := range append(left, c.name) {
+		if gone := c.folder.Remove(name); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
 	}
-	return nil
+	return err
 }

@@ -111,11 +111,19 @@ func TestCacheKeeps(t *testing.T) {
 	if other.read("alice") != nil || c.read("bob") != nil {
 		t.Error("a credential is another place's, or another user's")
 	}
+	// Two plugins that were killed while they wrote, and one of another place.
+	elsewhere := other.name + ".0123456789abcdef"
+	for _, name := range []string{c.name + ".0123456789abcdef", c.name + ".fedcba9876543210", elsewhere} {
+		write(t, filepath.Join(folder, name), []byte("half a key"), 0o600)
+	}
 	if err := c.remove(); err != nil || c.read("alice") != nil {
 		t.Errorf("still there, %v", err)
 	}
 	if err := c.remove(); err != nil {
 		t.Errorf("nothing to remove: %v", err)
+	}
+	if files, err := os.ReadDir(folder); err != nil || len(files) != 1 || files[0].Name() != elsewhere {
+		t.Errorf("left: %v, %v", files, err)
 	}
 }
 
