@@ -86,13 +86,23 @@ func (p *plugged) environment() []string {
 
 // get is kubectl with the plugin. What it says is looked through for secrets.
 func (p *plugged) get(args ...string) (stdout, stderr string, err error) {
+	stdout, stderr, err = p.run(args...)
+	p.noneIn(stdout + stderr)
+	return stdout, stderr, err
+}
+
+func (p *plugged) run(args ...string) (stdout, stderr string, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
 	defer cancel()
-	stdout, stderr, err = p.servers.Kubectl(ctx, p.kubeconfig, args...)
-	if whose := p.secrets.find(stdout + stderr); whose != "" {
-		p.Errorf("kubectl %q showed a secret: %s", args, whose)
+	return p.servers.Kubectl(ctx, p.kubeconfig, args...)
+}
+
+// noneIn looks for secrets in what kubectl said. The test alone may call it, which is who adds secrets as well.
+func (p *plugged) noneIn(said string) {
+	p.Helper()
+	if whose := p.secrets.find(said); whose != "" {
+		p.Errorf("kubectl showed a secret: %s", whose)
 	}
-	return stdout, stderr, err
 }
 
 // kept is the file in the cache, or "".
@@ -199,14 +209,16 @@ func (l lines) sees(want string) {
 // loop is kubectl, run again and again.
 type loop struct {
 	*plugged
-	ran   chan string // what each said on stderr
+	ran   chan said
 	stop  chan struct{}
 	ended chan struct{}
 }
 
+type said struct{ stdout, stderr string }
+
 // keepGetting runs kubectl until the test ends. Each must succeed.
 func (p *plugged) keepGetting(args ...string) *loop {
-	l := &loop{p, make(chan string, 10000), make(chan struct{}), make(chan struct{})}
+	l := &loop{p, make(chan said, 10000), make(chan struct{}), make(chan struct{})}
 	go func() {
 		defer close(l.ended)
 		for {
@@ -215,28 +227,36 @@ func (p *plugged) keepGetting(args ...string) *loop {
 				return
 			default:
 			}
-			_, stderr, err := p.get(args...)
+			stdout, stderr, err := p.run(args...)
 			if err != nil {
 				p.Errorf("kubectl in the loop: %v", err)
 			}
-			l.ran <- stderr
+			l.ran <- said{stdout, stderr}
 		}
 	}()
-	p.Cleanup(func() { close(l.stop); <-l.ended })
+	p.Cleanup(func() { close(l.stop); <-l.ended; l.drain() })
 	return l
+}
+
+// drain takes what the loop has said so far.
+func (l *loop) drain() {
+	l.Helper()
+	for len(l.ran) > 0 {
+		s := <-l.ran
+		l.noneIn(s.stdout + s.stderr)
+	}
 }
 
 // more waits until n kubectl have begun and ended from now on, and returns what they said.
 func (l *loop) more(n int) (stderr []string) {
 	l.Helper()
-	for len(l.ran) > 0 {
-		<-l.ran
-	}
+	l.drain()
 	timeout := time.After(2 * time.Minute)
 	for range n + 1 {
 		select {
-		case said := <-l.ran:
-			stderr = append(stderr, said)
+		case s := <-l.ran:
+			l.noneIn(s.stdout + s.stderr)
+			stderr = append(stderr, s.stderr)
 		case <-timeout:
 			l.Fatalf("the loop did not go on: %q", stderr)
 		}
