@@ -33,7 +33,7 @@ func vaultCLI(args []string) error {
 		if err != nil {
 			return err
 		}
-		_, err = fmt.Println(secret.Data[strings.TrimPrefix(args[2], "-field=")])
+		_, err = fmt.Print(secret.Data[strings.TrimPrefix(args[2], "-field=")])
 		return err
 	case len(args) == 4 && slices.Equal(args[:2], []string{"policy", "write"}) && args[3] == "-":
 		rules, err := io.ReadAll(os.Stdin)

@@ -32,16 +32,24 @@ func authority(fields map[string]value) []byte {
 	return nil
 }
 
-func (v value) authorityFile() []byte {
+// fileName is the name of a file with PEM. instead says where the PEM itself may stand, for who has put it here.
+func (v value) fileName(instead string) (string, bool) {
 	name, ok := v.text()
 	switch {
 	case !ok:
-		return nil
 	case name == "":
 		v.problem("is empty")
-		return nil
 	case strings.Contains(name, "-----BEGIN"):
-		v.problem("is PEM, but the name of a file is wanted: put it into one, or into certificateAuthorityData as base64")
+		v.problem("is PEM, but the name of a file is wanted: put it into one%s", instead)
+	default:
+		return name, true
+	}
+	return "", false
+}
+
+func (v value) authorityFile() []byte {
+	name, ok := v.fileName(", or into certificateAuthorityData as base64")
+	if !ok {
 		return nil
 	}
 	data, fault := v.open(name)

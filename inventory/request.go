@@ -30,15 +30,8 @@ var signatures = []x509.SignatureAlgorithm{
 // request returns the request of u in the file that v names, as PEM in its one canonical form. No message repeats what is
 // in the file: somebody will name the one with the key one day.
 func (v value) request(u User) []byte {
-	name, ok := v.text()
-	switch {
-	case !ok:
-		return nil
-	case name == "":
-		v.problem("is empty")
-		return nil
-	case strings.Contains(name, "-----BEGIN"):
-		v.problem("is PEM, but the name of a file is wanted: put it into one")
+	name, ok := v.fileName("")
+	if !ok {
 		return nil
 	}
 	data, fault := v.open(name)

@@ -92,8 +92,12 @@ func (d *differ) remainingAccess(name string) {
 // access notes the bindings that are not ours and serve a subject. A group's are noted once, not for each member.
 func (d *differ) access(subject Subject) {
 	for _, b := range d.serves[subject] {
+		whose := "not certsync's"
+		if b.ManagedBy == ManagedByValue && b.Owner != "" && b.Owner != d.inv.Owner {
+			whose = fmt.Sprintf("owner %q's by its labels", b.Owner) // which anybody may set who writes bindings
+		}
 		n := Note{Kind: ExistingAccess, Object: b.Object(), Message: fmt.Sprintf(
-			"gives %s %q %s, and is not certsync's", subject.Kind, subject.Name, granted(b))}
+			"gives %s %q %s, and is %s", subject.Kind, subject.Name, granted(b), whose)}
 		if subject.Kind == "User" {
 			n.User = subject.Name
 		} else {

@@ -19,7 +19,7 @@ func (f clientKeyFlags) complete(user string, c reconcile.Credential) (reconcile
 	switch {
 	case f.ClientKey == "" && !stored:
 		return reconcile.Credential{}, reconcile.WithHint(fmt.Errorf("the key of %q is not in Vault: the certificate is for a request that the user made", user),
-			"name the file that holds the request's key: --client-key FILE")
+			"name the file that holds the request's key: --client-key FILE; if kubectl runs this, certsync kubeconfig --merge --exec --client-key FILE has it do so with the key")
 	case f.ClientKey == "":
 		return c, nil
 	case stored:

@@ -24,7 +24,7 @@ func (credentialCmd) Help() string {
   certsync kubeconfig --owner=prod-eu --user=alice@example.com --merge --exec
 
   users:
-  - name: alice@prod-eu
+  - name: alice@example.com@prod-eu
     user:
       exec:
         apiVersion: client.authentication.k8s.io/v1

@@ -160,6 +160,17 @@ func (f credentialFlags) validate() error {
 	return f.vaultLoginFlags.Validate()
 }
 
+// AfterApply refuses names that are given and empty, as by a variable of a script's that is not set.
+func (f credentialFlags) AfterApply() error {
+	switch "" {
+	case f.Owner:
+		return errors.New("--owner: it is empty; name the inventory's owner")
+	case f.User:
+		return errors.New("--user: it is empty; name yourself as the inventory does")
+	}
+	return nil
+}
+
 // fetch reads the credential from Vault, and has left it when it returns. It waits so long for each request at most; 0: as
 // long as all other commands.
 func (f credentialFlags) fetch(ctx context.Context, p program, patience time.Duration) (vaultstore.Stored, error) {

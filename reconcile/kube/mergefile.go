@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -78,6 +79,11 @@ func readFiles(explicit string) (userFiles, error) {
 	f := userFiles{texts: map[string][]byte{}, whole: clientcmdapi.NewConfig(), defaultFile: rules.GetDefaultFilename()}
 	if f.defaultFile == "" {
 		return f, reconcile.WithHint(errors.New("merging the kubeconfig: there is no file to merge into"), "name one with --kubeconfig FILE, or set KUBECONFIG")
+	}
+	if explicit == "" && f.defaultFile == clientcmd.RecommendedHomeFile && !filepath.IsAbs(f.defaultFile) {
+		// kubectl takes the working folder then. That may be a git repository, where no key belongs.
+		return f, reconcile.WithHint(errors.New("merging the kubeconfig: there is no home folder to look for .kube/config in"),
+			"name the file with --kubeconfig FILE, or set HOME or KUBECONFIG")
 	}
 	for _, name := range rules.GetLoadingPrecedence() {
 		if name == "" {

@@ -120,6 +120,23 @@ func TestMergeKubeconfig(t *testing.T) {
 	}
 }
 
+// TestMergeWithoutAHome: no key goes into the working folder only because HOME is not set.
+func TestMergeWithoutAHome(t *testing.T) {
+	home := clientcmd.RecommendedHomeFile
+	t.Cleanup(func() { clientcmd.RecommendedHomeFile = home })
+	clientcmd.RecommendedHomeFile = ".kube/config" // as it is then
+	_, err := mergeHere(t, nil, nil)
+	if err == nil || !strings.Contains(err.Error(), "there is no home folder") || !strings.Contains(reconcile.Hint(err), "--kubeconfig FILE") {
+		t.Errorf("error %v, hint %q", err, reconcile.Hint(err))
+	}
+	if diff := cmp.Diff([]string{}, here(t)); diff != "" {
+		t.Error(diff)
+	}
+	if got, err := mergeHere(t, []string{"config"}, nil); err != nil || len(got.Files) != 1 || got.Files[0] != "config" {
+		t.Errorf("with KUBECONFIG: %+v, error %v", got, err)
+	}
+}
+
 // TestMergeKubeconfigByName: a file that is named is the only one that counts, and its folder is made for nobody else.
 func TestMergeKubeconfigByName(t *testing.T) {
 	t.Chdir(t.TempDir())
