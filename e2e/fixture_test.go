@@ -37,7 +37,7 @@ type fixture struct {
 	seen       *bytes.Buffer // all that certsync printed, to look for secrets in
 
 	onlooker *api.Client // reads what certsync stored
-	secrets  secrets     // all that were ever to be had
+	secrets  *secrets    // all that were ever to be had
 	kept     map[string]bool
 }
 

@@ -25,19 +25,38 @@ import (
 // window is how many characters of a secret in a row give it away: 18 bytes, which nothing else has by chance.
 const window = 24
 
-// secrets finds any part of what is secret in a text.
-type secrets map[string]string // a window, and whose it is
+// secrets finds any part of what is secret in a text. It is safe for concurrent use: a test's server may give some out.
+type secrets struct {
+	mu    sync.RWMutex
+	whose map[string]string // by window
+}
 
-// add keeps a secret: a token, or PEM, of which every line but the frame counts.
-func (s secrets) add(whose, text string) {
+// windows are those of a secret: a token, or PEM, of which every line but the frame counts.
+func windows(text string) map[string]bool {
+	all := map[string]bool{}
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "-----") {
 			continue
 		}
 		for i := 0; i+window <= len(line); i++ {
-			s[line[i:i+window]] = whose
+			all[line[i:i+window]] = true
 		}
+	}
+	return all
+}
+
+// add keeps a secret.
+func (s *secrets) add(whose, text string) { s.keep(whose, windows(text)) }
+
+func (s *secrets) keep(whose string, windows map[string]bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.whose == nil {
+		s.whose = map[string]string{}
+	}
+	for text := range windows {
+		s.whose[text] = whose
 	}
 }
 
@@ -57,24 +76,24 @@ var otherKey = sync.OnceValue(func() []byte {
 
 // addKey keeps a private key, also as kubeconfigs hold it. What stands in the certificate as well is no secret: a key's
 // PEM has the public key in it.
-func (s secrets) addKey(whose string, key, certificate []byte) {
-	private, public := secrets{}, secrets{}
+func (s *secrets) addKey(whose string, key, certificate []byte) {
 	for _, encode := range []func([]byte) string{func(b []byte) string { return string(b) }, base64.StdEncoding.EncodeToString} {
-		private.add(whose, encode(key))
-		public.add(whose, encode(certificate))
-		public.add(whose, encode(otherKey()))
-	}
-	for text := range private {
-		if _, ok := public[text]; !ok {
-			s[text] = whose
+		private := windows(encode(key))
+		for _, public := range [][]byte{certificate, otherKey()} {
+			for text := range windows(encode(public)) {
+				delete(private, text)
+			}
 		}
+		s.keep(whose, private)
 	}
 }
 
 // find says whose secret stands in a text, or nothing.
-func (s secrets) find(text string) string {
+func (s *secrets) find(text string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
 	for i := 0; i+window <= len(text); i++ {
-		if whose, ok := s[text[i:i+window]]; ok {
+		if whose, ok := s.whose[text[i:i+window]]; ok {
 			return whose
 		}
 	}
@@ -102,7 +121,7 @@ func TestSecretsAreFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: public})
-	s := secrets{}
+	s := &secrets{}
 	s.addKey("alice's key", text, certificate)
 	s.add("a token", "hvs.abcdefghijklmnopqrstuvwxyz")
 	lines := strings.Split(string(text), "\n")
@@ -159,7 +178,7 @@ func (f *fixture) keepSecrets() error {
 
 // ownSecrets keeps those that certsync is given.
 func (f *fixture) ownSecrets() error {
-	f.secrets, f.kept = secrets{}, map[string]bool{}
+	f.secrets, f.kept = &secrets{}, map[string]bool{}
 	f.secrets.add("the root token", f.servers.VaultToken)
 	token, err := f.vault.Auth().Token().CreateWithContext(f.Context(), &api.TokenCreateRequest{DisplayName: onlooker, Policies: []string{"root"}})
 	if err != nil {
