@@ -133,11 +133,18 @@ func TestLoadFails(t *testing.T) {
 func TestLoadFilesCanBeLoadedElsewhere(t *testing.T) {
 	inside := folder(t, "./pki//ca.crt")
 	write(t, filepath.Join(inside, "pki/ca.crt"), string(certificate(t)))
+	loadsElsewhere(t, inside, "pki/ca.crt")
+}
+
+// loadsElsewhere loads an inventory in the folder inside, which names one file, and again where nothing is but what
+// LoadFiles returned.
+func loadsElsewhere(t *testing.T, inside, named string) {
+	t.Helper()
 	want, files, err := LoadFiles(filepath.Join(inside, "users.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 || files["users.yaml"] == nil || files["pki/ca.crt"] == nil {
+	if len(files) != 2 || files["users.yaml"] == nil || files[named] == nil {
 		t.Errorf("%d files", len(files))
 	}
 	elsewhere := t.TempDir()
