@@ -164,12 +164,17 @@ type plan struct {
 
 func (f *fixture) plan() plan {
 	f.Helper()
-	return f.planOf("users.yaml")
+	return f.planWith()
 }
 
 func (f *fixture) planOf(file string) plan {
 	f.Helper()
-	r := f.must(0, "plan", "-o", "json", "-f", file)
+	return f.planWith("-f", file)
+}
+
+func (f *fixture) planWith(args ...string) plan {
+	f.Helper()
+	r := f.must(0, append([]string{"plan", "-o", "json"}, args...)...)
 	var p plan
 	if err := json.Unmarshal([]byte(r.stdout), &p); err != nil {
 		f.Fatal(err)

@@ -110,7 +110,12 @@ func (f *faulty) standing() {
 // client is for questions of the test's own, past the proxy.
 func (f *fixture) client() *kubernetes.Clientset {
 	f.Helper()
-	config, err := clientcmd.BuildConfigFromFlags("", f.kubeconfig)
+	return f.clientOf(f.kubeconfig)
+}
+
+func (f *fixture) clientOf(kubeconfig string) *kubernetes.Clientset {
+	f.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		f.Fatal(err)
 	}

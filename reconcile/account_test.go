@@ -61,7 +61,7 @@ func TestNews(t *testing.T) {
 		},
 		"a planted secret": {
 			world: func(w *world) { _, _ = w.put(w.users, "alice", kvVersion{}, 0) },
-			want:  []string{"Refused nothing was written: user alice: users/alice holds version 1 of a secret that the ledger does not know"},
+			want:  []string{"Applied 2 issue", "Held steps held back: 1, for alice; issue of alice: users/alice holds version 1 of a secret that the ledger does not know"},
 		},
 		"what the policy holds": {
 			settled: true, inventory: withoutBob, world: func(w *world) { w.rules.Policy = CreateOnly },
@@ -148,9 +148,9 @@ func TestReport(t *testing.T) {
 	})
 	t.Run("refused", func(t *testing.T) {
 		w := newWorld(t)
-		_, _ = w.put(w.users, "alice", kvVersion{}, 0)
-		r := read(t, w.account(parse(t, team)))
-		if len(r.Refusals) != 1 || r.Error != "" || len(r.Steps) != 6 || len(r.Events) != 0 {
+		w.mustApply(parse(t, team))
+		r := read(t, w.account(parse(t, "users: []")))
+		if len(r.Refusals) != 1 || r.Error != "" || len(r.Steps) != 7 || len(r.Events) != 0 {
 			t.Errorf("%+v", r)
 		}
 	})

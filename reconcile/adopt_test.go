@@ -69,8 +69,8 @@ func TestAdopt(t *testing.T) {
 			w := newWorld(t)
 			w.mustApply(parse(t, team))
 			tt.world(w)
-			if got := w.refused(team); len(got) != 1 || !strings.Contains(got[0], "--adopt "+tt.adopt+")") {
-				t.Errorf("refused: %q", got)
+			if got := w.conflicts(team); len(got) != 1 || !strings.Contains(got[0], "--adopt "+tt.adopt+")") {
+				t.Errorf("held: %q", got)
 			}
 			w.rules.Adopt = []string{tt.adopt}
 			if diff := cmp.Diff(tt.want, lines(w.plan(parse(t, team)))); diff != "" {

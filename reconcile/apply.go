@@ -73,16 +73,19 @@ type Apply struct {
 	StoreAccess StoreReviewer
 	Executor    *Executor
 	Rules       Rules
-	// Hold holds back what guards and conflicts refuse, for those whom it is about, and does the rest.
+	// Hold skips the steps that a guard holds, and does the rest. Steps that a conflict holds are skipped in any case.
 	Hold bool
 	// Lock is taken before the first write; nil is for tests of what check-and-set alone holds together.
 	Lock Locker
 	// LockNamespace is where the owner's Lease is.
 	LockNamespace string
 
-	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --yes, --expect
-	// and the question on a terminal.
+	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --expect and the
+	// question on a terminal.
 	Consent func(Plan) error
+	// Unseen says that nobody agrees to one plan in particular (--yes). Consent is then asked under the lock, with the
+	// plan that is made there. A tenant who changes objects all the time could otherwise keep every run from beginning.
+	Unseen bool
 	// Begin is told the plan that is about to be carried out, or held as a whole.
 	Begin func(Plan)
 }
@@ -115,8 +118,8 @@ func (o Outcome) HeldByPolicy() int {
 	return n
 }
 
-// Do observes, plans, asks, takes the lock, observes and plans again, and carries the plan out. It returns Refused if
-// nothing may be written, Locked while another run writes, and any other error if nothing was written for another reason.
+// Do observes, plans, asks, takes the lock, observes and plans again, and carries out that second plan. Where somebody
+// agreed to the first, the two must be the same. It returns Refused if nothing may be written, Locked while another run writes, and any other error if nothing was written for another reason.
 // Steps that failed are no error: they are in the Outcome, and the other users' steps were done.
 func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, error) {
 	plan, err := a.plan(ctx, inv)
@@ -127,10 +130,7 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 		return Outcome{Plan: plan}, Refused{refused}
 	}
 	if !plan.runs() {
-		if a.Begin != nil && plan.Changes() {
-			a.Begin(plan)
-		}
-		return Outcome{Plan: plan, Events: a.Executor.holdAll(plan)}, nil
+		return a.idle(plan), nil
 	}
 	if err := a.permitted(ctx, plan); err != nil {
 		return Outcome{Plan: plan}, err
@@ -138,8 +138,10 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 	if a.Consent == nil {
 		return Outcome{Plan: plan}, Refused{[]string{"nobody was asked for consent"}}
 	}
-	if err := a.Consent(plan); err != nil {
-		return Outcome{Plan: plan}, err
+	if !a.Unseen {
+		if err := a.Consent(plan); err != nil {
+			return Outcome{Plan: plan}, err
+		}
 	}
 	if a.Lock == nil {
 		return a.locked(ctx, context.WithoutCancel(ctx), inv, plan, nil)
@@ -155,18 +157,32 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (Outcome, erro
 }
 
 // locked is what happens while nobody else writes.
-func (a *Apply) locked(ctx, lost context.Context, inv *inventory.Inventory, shown Plan, lock Lock) (Outcome, error) {
+func (a *Apply) locked(ctx, lost context.Context, inv *inventory.Inventory, first Plan, lock Lock) (Outcome, error) {
 	both, cancel := afterwards(ctx, lost, 0)
 	defer cancel()
 	again, err := a.plan(both, inv)
 	if err != nil {
-		return Outcome{Plan: shown}, err
+		return Outcome{Plan: first}, err
 	}
-	if again.Digest() != shown.Digest() {
+	changed := again.Digest() != first.Digest()
+	if changed && !a.Unseen {
 		return Outcome{Plan: again}, Refused{[]string{"the cluster or Vault changed since the plan was shown; plan again"}}
 	}
 	if refused := a.refusals(again); len(refused) > 0 {
 		return Outcome{Plan: again}, Refused{refused}
+	}
+	if !again.runs() {
+		return a.idle(again), nil
+	}
+	if changed {
+		if err := a.permitted(both, again); err != nil {
+			return Outcome{Plan: again}, err
+		}
+	}
+	if a.Unseen {
+		if err := a.Consent(again); err != nil {
+			return Outcome{Plan: again}, err
+		}
 	}
 	if err := a.begin(both, again, lock); err != nil {
 		return Outcome{Plan: again}, err
@@ -175,6 +191,14 @@ func (a *Apply) locked(ctx, lost context.Context, inv *inventory.Inventory, show
 		a.Begin(again)
 	}
 	return Outcome{Plan: again, Events: a.Executor.execute(ctx, lost, again)}, nil
+}
+
+// idle is the outcome of a plan without a step that may run. Nothing is written.
+func (a *Apply) idle(p Plan) Outcome {
+	if a.Begin != nil && p.Changes() {
+		a.Begin(p)
+	}
+	return Outcome{Plan: p, Events: a.Executor.holdAll(p)}
 }
 
 // refusals is why this plan must not be carried out.

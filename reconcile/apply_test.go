@@ -31,15 +31,6 @@ func TestRefusals(t *testing.T) {
 			consent:   func(*world, *inventory.Inventory) func(Plan) error { return nil },
 			want:      "refused: nobody was asked for consent",
 		},
-		"all conflicts at once": {
-			inventory: team,
-			world: func(w *world) {
-				_, _ = w.put(w.users, "alice", kvVersion{}, 0)
-				_, _ = w.put(w.users, "bob", kvVersion{}, 0)
-			},
-			want: "refused: user alice: users/alice holds version 1 of a secret that the ledger does not know (look at who wrote it; then delete it, or take it over and overwrite it: --adopt users/alice); " +
-				"user bob: users/bob holds version 1 of a secret that the ledger does not know (look at who wrote it; then delete it, or take it over and overwrite it: --adopt users/bob)",
-		},
 		"a permission is missing": {
 			inventory: team,
 			world: func(w *world) {

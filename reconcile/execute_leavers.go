@@ -110,11 +110,8 @@ func (r *run) stillBound(user string) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, s := range r.plan.Steps {
-		if s.binding == nil || !slices.Contains(s.binding.object.Subjects, UserSubject(user)) {
-			continue
-		}
-		if err := r.broken[s.Object]; err != nil {
+	for _, object := range r.naming[user] {
+		if err := r.broken[object]; err != nil {
 			return err
 		}
 	}

@@ -21,6 +21,21 @@ const (
 	byDenial        // the same, but it was denied: a note and no step
 )
 
+// String is the name of what holds a step: "conflict", "guard", "policy" or "wait"; "" for what is not held.
+func (h hold) String() string {
+	switch h {
+	case byConflict:
+		return "conflict"
+	case byGuard:
+		return "guard"
+	case byPolicy:
+		return "policy"
+	case byWait, byDenial:
+		return "wait"
+	}
+	return ""
+}
+
 // holds is what a guard keeps from being taken away, and why.
 type holds struct {
 	everybody string
@@ -68,7 +83,7 @@ func (d *differ) refusals() []string {
 	if !d.rules.AcceptSharedCA {
 		all = append(all, d.o.FrontProxy.open())
 	}
-	all = append(all, misplaced(d.inv.Owner, d.o, len(d.ours)+len(d.planted), d.rules))
+	all = append(all, misplaced(d.inv.Owner, d.o, d.clusterWide(), d.rules))
 	if d.rules.Drift && !d.sameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
@@ -86,13 +101,30 @@ func skewed(here, there time.Time) string {
 	return ""
 }
 
-// misplaced says why cluster and Vault do not belong together, or not to this owner, of whom the cluster has so many
-// bindings, or "".
+// clusterWide counts the ClusterRoleBindings with a name of this owner's. RoleBindings prove nothing: whoever is admin of
+// a namespace can make them.
+func (d *differ) clusterWide() int {
+	n := 0
+	for _, b := range d.ours {
+		if b.Kind == ClusterRoleBinding {
+			n++
+		}
+	}
+	for _, b := range d.planted {
+		if b.Kind == ClusterRoleBinding {
+			n++
+		}
+	}
+	return n
+}
+
+// misplaced says why cluster and Vault do not belong together, or not to this owner, who has so many ClusterRoleBindings,
+// or "".
 func misplaced(owner string, o Observed, bound int, r Rules) string {
 	switch state := o.State; {
 	case state == nil && r.NewLedger:
 	case state == nil && bound > 0:
-		return fmt.Sprintf("the cluster has %d bindings of owner %s, and Vault no state: is it the right Vault, mount and prefix? (--new-ledger)", bound, owner)
+		return fmt.Sprintf("the cluster has %d ClusterRoleBindings of owner %s, and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)", bound, owner)
 	case state == nil && o.Generation > 0:
 		return fmt.Sprintf("owner %s has been applied to this cluster (generation %d), and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)",
 			owner, o.Generation)

@@ -40,6 +40,21 @@ func (w *world) refused(text string) []string {
 	return r.Violations
 }
 
+// conflicts applies, and returns why steps were held. The run itself is not refused.
+func (w *world) conflicts(text string) []string {
+	w.t.Helper()
+	o, err := w.apply(parse(w.t, text))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var why []string
+	for _, e := range o.ended(Held) {
+		why = append(why, e.Error)
+	}
+	slices.Sort(why)
+	return why
+}
+
 // TestGuards: each guard refuses, says what and how much, and names the flag that lifts it; with that it is done.
 func TestGuards(t *testing.T) {
 	const own = "groups: [{name: devs, clusterRoles: [view]}]\nusers:\n"
@@ -147,7 +162,7 @@ func TestGuards(t *testing.T) {
 			after: crew(8), world: func(w *world) {
 				w.state, w.stateVersion, w.ledger, w.users, w.generation = nil, 0, map[string]*secret{}, map[string]*secret{}, 0
 			},
-			want: []string{"the cluster has 9 bindings of owner test, and Vault no state: is it the right Vault, mount and prefix? (--new-ledger)"},
+			want: []string{"the cluster has 9 ClusterRoleBindings of owner test, and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)"},
 			lift: Rules{NewLedger: true},
 		},
 		"no state where there was one": {

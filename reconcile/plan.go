@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 )
@@ -163,6 +162,16 @@ func (p Plan) Held() []Step {
 	return p.which(func(s Step) bool { return s.Held != "" && s.heldBy != byPolicy })
 }
 
+// HeldByGuard lists the steps that a guard keeps from running. They refuse the plan, unless --hold skips them.
+func (p Plan) HeldByGuard() []Step {
+	return p.which(func(s Step) bool { return s.heldBy == byGuard })
+}
+
+// Skipped lists the steps that apply skips in any case: those that a conflict holds, and those that wait for such a step.
+func (p Plan) Skipped() []Step {
+	return p.which(func(s Step) bool { return s.heldBy == byConflict || s.heldBy == byWait })
+}
+
 // HeldByPolicy lists the steps that --policy keeps from running.
 func (p Plan) HeldByPolicy() []Step {
 	return p.which(func(s Step) bool { return s.heldBy == byPolicy })
@@ -180,28 +189,10 @@ func (p Plan) runs() bool {
 // Forbidden lists what forbids every write, whatever the run may hold back.
 func (p Plan) Forbidden() []string { return p.refusals }
 
-// Refusals lists why apply refuses this plan, each with what lifts it: what forbids every write, what guards found, and
-// each step that a conflict holds. With --hold only the first kind counts.
-func (p Plan) Refusals() []string {
-	all := slices.Concat(p.refusals, p.guards)
-	for _, s := range p.Steps {
-		if s.Held != "" && s.heldBy == byConflict {
-			all = append(all, fmt.Sprintf("%s: %s", s.subject(), s.Held))
-		}
-	}
-	return all
-}
-
-// subject is what a step is about, for a message.
-func (s Step) subject() string {
-	switch {
-	case s.Object != "":
-		return s.Object
-	case s.User != "":
-		return "user " + s.User
-	}
-	return "group " + s.Group
-}
+// Refusals lists why apply refuses this plan, each with the flag that lifts it: what forbids every write, and what guards
+// found. With --hold only the first kind counts. A conflict refuses no plan: whoever may write one path of Vault, or one
+// binding, would keep everybody else's access from being taken away.
+func (p Plan) Refusals() []string { return slices.Concat(p.refusals, p.guards) }
 
 // Summary counts the steps by action, the held ones once more as "held", and the users without a step as "unchanged".
 func (p Plan) Summary() map[string]int {
@@ -227,6 +218,11 @@ func (p Plan) Digest() string {
 	for _, s := range p.Steps {
 		if s.Action == Renew || s.Action == Purge {
 			continue
+		}
+		if s.Held != "" {
+			// Why a step does not run is no part of it. A conflict names the version of a secret, which whoever may write
+			// that one path could change all the time.
+			s.Held = s.heldBy.String()
 		}
 		if s.issue != nil {
 			// Whether the old certificate is about to expire as well is time's decision too.

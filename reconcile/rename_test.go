@@ -83,15 +83,11 @@ func TestRenameIsHeld(t *testing.T) {
 	if _, err := w.put(w.users, "alicia", kvVersion{}, 0); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.apply(renamed(t)); !isRefused(err) || len(err.(Refused).Violations) != 1 {
-		t.Errorf("without --hold: %v", err)
-	}
-	w.hold = true
 	o, err := w.apply(renamed(t))
 	if err != nil || o.Failed() == 0 || w.users["alice"] == nil || !slices.Contains(w.subjects(groupView), "alice") {
 		t.Errorf("%v, %q, subjects %q", err, results(o), w.subjects(groupView))
 	}
-	w.hold, w.rules.Adopt = false, []string{"users/alicia"}
+	w.rules.Adopt = []string{"users/alicia"}
 	w.mustApply(renamed(t))
 	if p := w.plan(renamed(t)); p.Changes() || w.users["alice"] != nil {
 		t.Errorf("left: %q", lines(p))

@@ -24,7 +24,11 @@ func failing(prefix string, err error) func(call string) error {
 
 // apply is one run of certsync with the world as everything around it.
 func (w *world) apply(inv *inventory.Inventory) (Outcome, error) {
-	return w.applyWith(inv, 1, func(Plan) error { return nil })
+	consent := w.consent
+	if consent == nil {
+		consent = func(Plan) error { return nil }
+	}
+	return w.applyWith(inv, 1, consent)
 }
 
 func (w *world) applyWith(inv *inventory.Inventory, workers int, consent func(Plan) error) (Outcome, error) {
@@ -40,7 +44,7 @@ func (w *world) applyIn(ctx context.Context, inv *inventory.Inventory, workers i
 		issuer = w
 	}
 	a := Apply{
-		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.hold, Lock: w,
+		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.hold, Unseen: w.unseen, Lock: w,
 		Executor: &Executor{
 			Bindings: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.now }, Workers: workers, RunID: "run-1",

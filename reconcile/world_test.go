@@ -59,6 +59,9 @@ type world struct {
 	// rules are the flags of the next run.
 	rules Rules
 	hold  bool
+	// unseen is Apply's. consent is asked instead of agreeing to everything, unless it is nil.
+	unseen  bool
+	consent func(Plan) error
 	// lacks is what the reviewers say.
 	lacks      []Permission
 	storeLacks []string

@@ -67,6 +67,17 @@ func (w *world) WriteState(_ context.Context, s State, cas int) error {
 	return nil
 }
 
+// write is a write by somebody else, without check-and-set.
+func (w *world) write(in map[string]*secret, user string, v kvVersion) {
+	version := 0
+	if s := in[user]; s != nil {
+		version = s.current
+	}
+	if _, err := w.put(in, user, v, version); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // put is a check-and-set write.
 func (w *world) put(in map[string]*secret, user string, v kvVersion, cas int) (int, error) {
 	s := in[user]

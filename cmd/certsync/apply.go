@@ -27,7 +27,7 @@ type applyCmd struct {
 	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
 	MaxInFlight int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
-	Hold        bool       `help:"Hold back what a guard or a conflict refuses, for those whom it is about, and do everything else."`
+	Hold        bool       `help:"Skip the users and bindings that a guard refuses to change, and apply the rest."`
 }
 
 // Help is shown below the flags.
@@ -37,7 +37,7 @@ func (applyCmd) Help() string {
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
 
-Exit codes: 0 done; 1 an error, or some users failed or were held back and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
+Exit codes: 0 done; 1 an error, or some users failed or were held by a conflict and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
 }
 
 // Validate is called by kong after parsing.
@@ -96,7 +96,7 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 	shown := false
 	apply := &reconcile.Apply{
 		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor,
-		Rules: rules, Hold: c.Hold,
+		Rules: rules, Hold: c.Hold, Unseen: c.Yes && c.Expect == "",
 		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockNamespace: c.LockNamespace,
 		Consent: func(plan reconcile.Plan) error { shown = true; return c.consent(ctx, p, plan) },
 		Begin: func(plan reconcile.Plan) {

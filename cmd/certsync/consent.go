@@ -27,6 +27,7 @@ func (d *planDigest) UnmarshalText(text []byte) error {
 }
 
 // consent shows the plan and gets leave to carry it out: from --expect, which fits by now, from --yes, or from a person.
+// Under --yes it is the plan that is carried out, made under the lock.
 func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) error {
 	if err := c.show(p, plan); err != nil {
 		return err

@@ -23,7 +23,8 @@ func planText(plan reconcile.Plan, c palette) []byte {
 	section(&b, c, "People", all[:people])
 	section(&b, c, "Groups", all[people:])
 	refusedText(&b, c, plan)
-	heldText(&b, c, "Held: apply refuses until these are settled; --hold does the rest", plan.Held(), plan)
+	heldText(&b, c, "Held by a guard: apply refuses the plan; --hold does the rest", plan.HeldByGuard(), plan)
+	heldText(&b, c, "Held: apply skips these and does the rest", plan.Skipped(), plan)
 	heldText(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
 	if len(plan.Notes) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
