@@ -35,7 +35,7 @@ func (c Credential) leafOf(user string) (*x509.Certificate, error) {
 		return nil, fmt.Errorf("its certificate or its key is larger than %d KiB", maxPEM>>10)
 	}
 	// PEM may stand between other text, which the plugin prints as well.
-	if !printed(c.Certificate) || !printed(key) {
+	if !printable(c.Certificate) || !printable(key) {
 		return nil, errors.New("its certificate or its key holds control characters")
 	}
 	leaf, err := parseLeaf(c.Certificate)
@@ -71,8 +71,8 @@ func clientForm(cert *x509.Certificate) error {
 	return nil
 }
 
-// printed reports whether text does nothing to a terminal but fill its lines.
-func printed(text []byte) bool {
+// printable reports whether text does nothing to a terminal but fill its lines.
+func printable(text []byte) bool {
 	acted := func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\r' && r != '\t' }
 	return utf8.Valid(text) && bytes.IndexFunc(text, acted) < 0
 }
