@@ -104,6 +104,7 @@ func TestKubeconfigLeadsNobodyAway(t *testing.T) {
 			t.Errorf("%s: the administrator is %s", sentence, who)
 		}
 	}
+	v.plant(func(_ *clientcmdapi.Config, c *clientcmdapi.Cluster) { c.CertificateAuthorityData = ca })
 	aside := filepath.Join(v.bob.home, "aside")
 	v.bob.must(0, "kubeconfig", "--user=bob@"+o, "--merge", "--kubeconfig="+aside)
 	if v.bob.text(v.config) != before {
