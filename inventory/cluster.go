@@ -26,26 +26,52 @@ func (v value) cluster() Cluster {
 		c.Name = field.checked(clusterFault)
 	}
 	if field, ok := fields["server"]; ok {
-		c.Server = field.checked(func(s string) string { return urlFault(s, "https") })
+		c.Server = field.checked(serverFault)
 	}
 	if field, ok := fields["proxyURL"]; ok {
 		c.ProxyURL = field.checked(proxyFault)
 	}
 	if field, ok := fields["tlsServerName"]; ok {
-		c.TLSServerName = field.checked(func(s string) string {
-			if !validHost(s) {
-				return show(s) + " is neither a host name nor an IP address"
-			}
-			return ""
-		})
+		c.TLSServerName = field.checked(tlsServerFault)
 	}
 	c.CertificateAuthority = authority(fields)
 	return c
 }
 
+// Fault says for which of its texts an inventory would refuse c, and why, or nothing. An empty text is none. URLs are not
+// repeated, which may hold a password.
+func (c Cluster) Fault() string {
+	for _, text := range []struct {
+		key, value string
+		fault      func(string) string
+	}{
+		{"name", c.Name, clusterFault},
+		{"server", c.Server, serverFault},
+		{"proxyURL", c.ProxyURL, proxyFault},
+		{"tlsServerName", c.TLSServerName, tlsServerFault},
+	} {
+		if text.value == "" {
+			continue
+		}
+		if fault := text.fault(text.value); fault != "" {
+			return text.key + ": " + fault
+		}
+	}
+	return ""
+}
+
 func clusterFault(s string) string {
 	if len(s) > maxClusterName || !clusterForm.MatchString(s) {
 		return fmt.Sprintf("%s is no cluster name: letters, digits and . _ : / @ + - are allowed, the first and the last a letter or digit, at most %d in all", show(s), maxClusterName)
+	}
+	return ""
+}
+
+func serverFault(s string) string { return urlFault(s, "https") }
+
+func tlsServerFault(s string) string {
+	if !validHost(s) {
+		return show(s) + " is neither a host name nor an IP address"
 	}
 	return ""
 }

@@ -36,19 +36,14 @@ func (s certificateSpec) check(chain []byte, key crypto.PublicKey, now time.Time
 	if pub, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(key) {
 		return nil, errors.New("it is for another key")
 	}
+	if err := clientForm(cert); err != nil {
+		return nil, err
+	}
 	switch {
 	case cert.Subject.CommonName != s.user:
 		return nil, fmt.Errorf("its CN is %q", cert.Subject.CommonName)
 	case !slices.Equal(sortedSet(cert.Subject.Organization), s.groups):
 		return nil, fmt.Errorf("its O are %q, not %q", cert.Subject.Organization, s.groups)
-	case len(cert.Subject.Names) != 1+len(cert.Subject.Organization):
-		return nil, fmt.Errorf("its subject %q holds more than CN and O", cert.Subject)
-	case len(cert.DNSNames)+len(cert.EmailAddresses)+len(cert.IPAddresses)+len(cert.URIs) > 0:
-		return nil, errors.New("it has subject alternative names that nobody asked for")
-	case cert.IsCA:
-		return nil, errors.New("it is a certificate authority")
-	case !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth):
-		return nil, errors.New("it is not for client authentication")
 	case cert.NotBefore.After(now.Add(slack)):
 		return nil, fmt.Errorf("it is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339))
 	case !cert.NotAfter.After(now):

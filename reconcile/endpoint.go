@@ -36,8 +36,13 @@ func endpoint(want inventory.Cluster, own Endpoint) Endpoint {
 	return e
 }
 
-// complete says what neither the inventory nor certsync's own connection knows, and users' kubeconfigs cannot do without.
-// In a pod that is both.
+// Fault says what in e no inventory would hold, and so no kubeconfig of certsync's, or nothing. It repeats no URL.
+func (e Endpoint) Fault() string {
+	return inventory.Cluster{Name: e.Name, Server: e.Server, ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName}.Fault()
+}
+
+// complete says what neither the inventory nor certsync's own connection knows, and users' kubeconfigs cannot do without,
+// or cannot have. In a pod the former is both.
 func (e Endpoint) complete() error {
 	var lacks, keys []string
 	if e.Name == "" {
@@ -47,6 +52,11 @@ func (e Endpoint) complete() error {
 		lacks, keys = append(lacks, "the API server's address as people reach it"), append(keys, "cluster.server")
 	}
 	if len(lacks) == 0 {
+		// No user's certsync would take a kubeconfig with it.
+		if fault := e.Fault(); fault != "" {
+			return WithHint(fmt.Errorf("users' kubeconfigs cannot have what certsync's own connection has: cluster.%s", fault),
+				"set that field in the inventory")
+		}
 		return nil
 	}
 	return WithHint(fmt.Errorf("users' kubeconfigs need %s, which certsync's own connection does not tell", strings.Join(lacks, " and ")),

@@ -23,6 +23,19 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
+// TestPlanRefusesAWayForNobody: what certsync's own connection has and no user's certsync takes is said before anybody gets it.
+func TestPlanRefusesAWayForNobody(t *testing.T) {
+	w := newWorld(t)
+	w.endpoint.Name = "prod;reboot\x1b[2J"
+	_, err := MakePlan(t.Context(), parse(t, "users: [{name: bob}]"), w, w, Rules{}, func() time.Time { return w.now })
+	if err == nil || !strings.HasPrefix(err.Error(), `users' kubeconfigs cannot have what certsync's own connection has: cluster.name: "prod;reboot\x1b[2J" is no`) || Hint(err) != "set that field in the inventory" {
+		t.Errorf("error is %v, hint %q", err, Hint(err))
+	}
+	if _, err := MakePlan(t.Context(), parse(t, "cluster: {name: prod}\nusers: [{name: bob}]"), w, w, Rules{}, func() time.Time { return w.now }); err != nil {
+		t.Errorf("with a name in the inventory: %v", err)
+	}
+}
+
 // TestPlanWantsAWayToTheCluster: what a pod's connection does not tell, the inventory has to.
 func TestPlanWantsAWayToTheCluster(t *testing.T) {
 	tests := map[string]struct{ own, cluster, err, hint string }{

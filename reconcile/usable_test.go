@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"bytes"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -13,7 +14,8 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// TestUsable: a credential is of use to the user whose name its certificate has, with that certificate's key.
+// TestUsable: a credential is of use to the user whose name its certificate has, with that certificate's key, if it is as
+// certsync issues them and does nothing to a terminal.
 func TestUsable(t *testing.T) {
 	own, err := newKeyPair(inventory.ECDSAP256)
 	if err != nil {
@@ -24,12 +26,22 @@ func TestUsable(t *testing.T) {
 		t.Fatal(err)
 	}
 	end := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bob"}, NotAfter: end}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, own.signer.Public(), own.signer)
-	if err != nil {
-		t.Fatal(err)
+	issue := func(change func(*x509.Certificate)) []byte {
+		leaf := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bob"}, NotAfter: end, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+		if change != nil {
+			change(leaf)
+		}
+		der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, own.signer.Public(), own.signer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 	}
-	chain := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	chain := issue(nil)
+	with := func(change func(*x509.Certificate)) Credential {
+		return Credential{Certificate: issue(change), Key: own.pem}
+	}
+	around := func(text string) []byte { return []byte(text + string(chain)) }
 	tests := map[string]struct {
 		credential Credential
 		user       string
@@ -42,6 +54,23 @@ func TestUsable(t *testing.T) {
 		"a key that is none":      {Credential{Certificate: chain, Key: NewSecret([]byte("s3cret"))}, "bob", "its key is not that of its certificate"},
 		"no certificate":          {Credential{Key: own.pem}, "bob", "no PEM certificate"},
 		"a key for a certificate": {Credential{Certificate: own.pem.Reveal()}, "bob", "no PEM certificate"},
+		"text before it":          {Credential{Certificate: around("Subject: bob\r\n\tof Kölln\n"), Key: own.pem}, "bob", ""},
+		"an escape sequence":      {Credential{Certificate: around("\x1b[2J\n"), Key: own.pem}, "bob", "holds control characters"},
+		"one of C1":               {Credential{Certificate: around("\u009b2J\n"), Key: own.pem}, "bob", "holds control characters"},
+		"another encoding":        {Credential{Certificate: around("\x9b2J\n"), Key: own.pem}, "bob", "holds control characters"},
+		"one with the key": {Credential{Certificate: chain, Key: NewSecret(append([]byte("\x1b[2J\n"), own.pem.Reveal()...))}, "bob",
+			"holds control characters"},
+		"a chain too large": {Credential{Certificate: around(strings.Repeat("s3cret\n", 10_000)), Key: own.pem}, "bob", "is larger than 64 KiB"},
+		"a key too large":   {Credential{Certificate: chain, Key: NewSecret(bytes.Repeat([]byte("s3cret\n"), 10_000))}, "bob", "is larger than 64 KiB"},
+		"a name for a terminal": {with(func(c *x509.Certificate) { c.Subject.CommonName = "\x1b[2J" + strings.Repeat("x", 1000) }), "bob",
+			`its certificate is for "\x1b[2J` + strings.Repeat("x", 76) + `"`},
+		"for servers":          {with(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth} }), "bob", "not for client authentication"},
+		"for anything":         {with(func(c *x509.Certificate) { c.ExtKeyUsage = nil }), "bob", "not for client authentication"},
+		"with another name":    {with(func(c *x509.Certificate) { c.DNSNames = []string{"s3cret"} }), "bob", "subject alternative names"},
+		"with a unit":          {with(func(c *x509.Certificate) { c.Subject.OrganizationalUnit = []string{"x"} }), "bob", "holds more than CN and O"},
+		"a CA's":               {with(func(c *x509.Certificate) { c.IsCA, c.BasicConstraintsValid = true, true }), "bob", "it is a certificate authority"},
+		"with groups":          {with(func(c *x509.Certificate) { c.Subject.Organization = []string{"a", "b"} }), "bob", ""},
+		"that begins tomorrow": {with(func(c *x509.Certificate) { c.NotBefore = end.Add(-time.Hour) }), "bob", ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -50,8 +79,8 @@ func TestUsable(t *testing.T) {
 				if err != nil || !until.Equal(end) {
 					t.Errorf("until %s, want %s: %v", until.Format(time.RFC3339), end.Format(time.RFC3339), err)
 				}
-			} else if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {
-				t.Errorf("%v", err)
+			} else if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") || Hint(err) == "" {
+				t.Errorf("error %v, hint %q", err, Hint(err))
 			}
 		})
 	}

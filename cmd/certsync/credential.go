@@ -154,8 +154,7 @@ func (s credentialSource) take(stored vaultstore.Stored) (*heldCredential, error
 	h.Certificate, h.Key = stored.Certificate, stored.Key
 	var err error
 	if h.until, err = h.Usable(s.user); err != nil {
-		return nil, reconcile.WithHint(fmt.Errorf("reading the credential of %q: %w", s.user, err),
-			"tell whoever runs certsync: somebody else wrote there, and the next apply says so")
+		return nil, err
 	}
 	if !h.live(now) {
 		return nil, reconcile.WithHint(fmt.Errorf("reading the credential of %q: its certificate has ended at %s", s.user, clock(h.until)),

@@ -50,7 +50,7 @@ func newStage(t *testing.T) *stage {
 
 // issue puts a new version into Vault, which ends an hour later.
 func (s *stage) issue(version int) {
-	s.gives = vaultstore.Stored{Credential: newCredential(s.t, "alice", s.clock.Add(time.Hour)), Version: version}
+	s.gives = vaultstore.Stored{Credential: newCredential("alice", s.clock.Add(time.Hour)), Version: version}
 }
 
 // at runs the plugin some time after noon, and returns the version that it prints, 0 for none, and how often it asked.
@@ -199,10 +199,10 @@ func TestUseless(t *testing.T) {
 		gives      reconcile.Credential
 		want, hint string
 	}{
-		"another user's":     {newCredential(t, "bob", noon.Add(time.Hour)), `its certificate is for "bob"`, "somebody else wrote there"},
-		"it ended":           {newCredential(t, "alice", noon), "its certificate has ended at 2026-03-01T12:00:00Z", "renewed"},
-		"with another key":   {reconcile.Credential{Certificate: newCredential(t, "alice", noon.Add(time.Hour)).Certificate, Key: newCredential(t, "alice", noon).Key}, "its key is not that", "somebody else wrote there"},
-		"a key that is none": {reconcile.Credential{Certificate: newCredential(t, "alice", noon.Add(time.Hour)).Certificate, Key: reconcile.NewSecret([]byte("s3cret"))}, "its key is not that", "somebody else wrote there"},
+		"another user's":     {newCredential("bob", noon.Add(time.Hour)), `its certificate is for "bob"`, "somebody else wrote there"},
+		"it ended":           {newCredential("alice", noon), "its certificate has ended at 2026-03-01T12:00:00Z", "renewed"},
+		"with another key":   {reconcile.Credential{Certificate: newCredential("alice", noon.Add(time.Hour)).Certificate, Key: newCredential("alice", noon).Key}, "its key is not that", "somebody else wrote there"},
+		"a key that is none": {reconcile.Credential{Certificate: newCredential("alice", noon.Add(time.Hour)).Certificate, Key: reconcile.NewSecret([]byte("s3cret"))}, "its key is not that", "somebody else wrote there"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)

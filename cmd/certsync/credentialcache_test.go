@@ -5,14 +5,7 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io/fs"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,28 +17,6 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 )
-
-// newCredential is what Vault has for a user, as far as the plugin cares.
-func newCredential(t *testing.T, user string, until time.Time) reconcile.Credential {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: user}, NotAfter: until}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return reconcile.Credential{
-		Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		Key:         reconcile.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
-	}
-}
 
 // newCache opens a cache in a new folder, and returns where it is.
 func newCache(t *testing.T) (c *credentialCache, folder string) {
@@ -79,8 +50,8 @@ func shownHeld(h *heldCredential) []string {
 // TestCacheKeeps: what was written comes back, for nobody else to read, and each place in Vault has its own.
 func TestCacheKeeps(t *testing.T) {
 	c, folder := newCache(t)
-	first := &heldCredential{Credential: newCredential(t, "alice", noon), version: 3, until: noon, fetchedAt: noon.Add(-time.Hour), failedAt: noon.Add(-time.Minute)}
-	keyless := &heldCredential{Credential: newCredential(t, "alice", noon), version: 4, until: noon, fetchedAt: noon.Add(-time.Minute)}
+	first := &heldCredential{Credential: newCredential("alice", noon), version: 3, until: noon, fetchedAt: noon.Add(-time.Hour), failedAt: noon.Add(-time.Minute)}
+	keyless := &heldCredential{Credential: newCredential("alice", noon), version: 4, until: noon, fetchedAt: noon.Add(-time.Minute)}
 	keyless.Key = reconcile.Secret{}
 	for _, want := range []*heldCredential{first, keyless} {
 		if err := c.write(want); err != nil {
@@ -199,7 +170,7 @@ func TestCacheAttacks(t *testing.T) {
 	for name, attack := range cacheAttacks() {
 		t.Run(name, func(t *testing.T) {
 			c, folder := newCache(t)
-			h := &heldCredential{Credential: newCredential(t, "alice", noon), version: 1, fetchedAt: noon}
+			h := &heldCredential{Credential: newCredential("alice", noon), version: 1, fetchedAt: noon}
 			if err := c.write(h); err != nil {
 				t.Fatal(err)
 			}
@@ -232,8 +203,8 @@ func swapped(change func(alices, bobs *heldCredential)) func(*testing.T, string)
 			t.Fatal(err)
 		}
 		defer folder.Close()
-		h := &heldCredential{Credential: newCredential(t, "alice", noon), version: 1, fetchedAt: noon}
-		change(h, &heldCredential{Credential: newCredential(t, "bob", noon), version: 1, fetchedAt: noon})
+		h := &heldCredential{Credential: newCredential("alice", noon), version: 1, fetchedAt: noon}
+		change(h, &heldCredential{Credential: newCredential("bob", noon), version: 1, fetchedAt: noon})
 		if err := (&credentialCache{folder, filepath.Base(path)}).write(h); err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,7 +17,7 @@ import (
 
 // TestCommandLine runs the command line in each folder of testdata: args has one argument a line, env one variable.
 // stdout, stderr and code are what must come of it; an empty one is left out. $CLUSTER and $VAULT are servers that
-// answer, $CA the cluster's, $CLOSED an address where nothing listens, $SELF certsync's own file.
+// answer, $CA the cluster's, $CLOSED an address where nothing listens, $SELF certsync's own file, $ALICES_KEY what it says.
 func TestCommandLine(t *testing.T) {
 	folders, err := filepath.Glob("testdata/*/args")
 	if err != nil || len(folders) == 0 {
@@ -28,6 +29,7 @@ func TestCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	places := map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t), "$CLOSED": closed(t), "$SELF": self}
+	maps.Copy(places, storedPlaces)
 	for _, folder := range folders {
 		folder = filepath.Dir(folder)
 		t.Run(filepath.Base(folder), func(t *testing.T) {
@@ -80,6 +82,7 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`"run":"[0-9a-f]{16}"`), `"run":"$$RUN"`},
 	{regexp.MustCompile(`"(time|at)":"[^"]+"`), `"${1}":"$$TIME"`},
+	{regexp.MustCompile(`(The certificate lives until )\S+\.`), `${1}$$TIME.`},
 	{regexp.MustCompile(`[0-9]s off the`), `1s off the`},
 	// The plan's digest covers the server's address and CA; the inventory's is the same every time.
 	{regexp.MustCompile(`(Digest: |Digest\*\*: .|--expect |digest is |"digest":")sha256:[0-9a-f]{64}`), `${1}sha256:$$DIGEST`},

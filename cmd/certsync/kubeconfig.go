@@ -29,7 +29,7 @@ func (kubeconfigCmd) Help() string {
 
 What it prints holds your private key, except with --exec. CERTSYNC_OWNER and CERTSYNC_USER in the environment save the typing.
 
-Exit codes: 0 done; 1 an error; 3 refused, nothing was written: entries of these names lead elsewhere; 80 usage; 130 interrupted.`
+Exit codes: 0 done; 1 an error; 3 refused, nothing was written: entries of these names lead elsewhere, or would lead other contexts elsewhere; 80 usage; 130 interrupted.`
 }
 
 // Validate is called by kong after parsing.
@@ -74,6 +74,10 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	done, err := kube.MergeKubeconfig(ctx, c.Kubeconfig, kubeconfig)
 	if err != nil {
 		return err
+	}
+	if len(done.Elsewhere) > 0 {
+		p.complain(reconcile.WithHint(fmt.Errorf("cluster %q has changed in your kubeconfig: %s", done.Context, strings.Join(done.Elsewhere, ", ")),
+			fmt.Sprintf("if nobody told you of that, ask whoever runs certsync before you use it; what stood there before is in %s", strings.Join(done.Backups, " and "))))
 	}
 	if c.Exec || !time.Now().Before(until) {
 		known = false // the plugin finds out by itself; and what is over has been said

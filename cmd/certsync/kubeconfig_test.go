@@ -3,15 +3,8 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -203,13 +196,13 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			end := time.Now().Add(tt.end).UTC().Truncate(time.Second)
 			vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				chain := endsAt(end)
-				c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", chain, reconcile.NewSecret([]byte("key")))
+				has := newCredential("alice", end)
+				c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", has.Certificate, has.Key)
 				if err != nil {
 					panic(err)
 				}
 				text, err := json.Marshal(map[string]any{"data": map[string]any{"metadata": map[string]any{"version": 1},
-					"data": map[string]string{"kubeconfig": string(c.Reveal()), "tls.crt": string(chain), "tls.key": "key"}}})
+					"data": map[string]string{"kubeconfig": string(c.Reveal()), "tls.crt": string(has.Certificate), "tls.key": string(has.Key.Reveal())}}})
 				if err != nil {
 					panic(err)
 				}
@@ -227,18 +220,4 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 			}
 		})
 	}
-}
-
-// endsAt is a certificate that ends then.
-func endsAt(end time.Time) []byte {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "alice"}, NotBefore: end.Add(-24 * time.Hour), NotAfter: end}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
 }

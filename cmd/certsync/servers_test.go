@@ -1,16 +1,23 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
+	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/kubernetes/scheme"
@@ -182,25 +189,62 @@ func answerAsVault(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// storedUsers are three credentials in Vault. The second is for a key that never left its user; in the third, somebody has put
-// a program into the kubeconfig.
-var storedUsers = func() map[string]map[string]string {
-	stored := map[string]map[string]string{}
-	for _, user := range []string{"alice@example.com", "eve@example.com", "mallory@example.com"} {
-		key := "key"
-		c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: []byte("CA")},
-			user, []byte("chain"), reconcile.NewSecret([]byte(key)))
+// newCredential is what Vault has for a user, as far as the plugin cares.
+func newCredential(user string, until time.Time) reconcile.Credential {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: user}, NotAfter: until, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return reconcile.Credential{
+		Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+		Key:         reconcile.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+	}
+}
+
+// storedUsers are credentials in Vault by their paths, and the places of what differs in them from run to run. Eve's is for a
+// key that never left her. The others are as somebody else has changed them: a program in mallory's kubeconfig, a password in
+// trudy's, a context for a shell in oscar's, peggy has bob's credential and
+// walter no certificate.
+var storedUsers, storedPlaces = func() (stored map[string]map[string]string, places map[string]string) {
+	stored, places = map[string]map[string]string{}, map[string]string{}
+	for _, user := range []string{"alice", "eve", "mallory", "trudy", "oscar", "peggy", "walter"} {
+		cn := user + "@example.com"
+		e := reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: []byte("CA")}
+		c := newCredential(cn, time.Now().Add(time.Hour*24*365))
+		switch user {
+		case "trudy":
+			e.Server = "https://joe:hunter2@k8s.example.com"
+		case "oscar":
+			e.Name = "prod;reboot\x1b[2J"
+		case "walter":
+			c.Certificate = []byte("chain")
+		case "peggy":
+			c = newCredential("bob\x1b[2J", time.Now().Add(time.Hour))
+		}
+		kubeconfig, err := kube.KubeconfigWriter{}.Kubeconfig(e, cn, c.Certificate, c.Key)
 		if err != nil {
 			panic(err)
 		}
-		text := string(c.Reveal())
+		key, text := string(c.Key.Reveal()), string(kubeconfig.Reveal())
+		encoded := base64.StdEncoding.EncodeToString([]byte(key))
 		switch user {
-		case "eve@example.com":
-			key, text = "", strings.Replace(text, "    client-key-data: a2V5\n", "", 1)
-		case "mallory@example.com":
+		case "eve":
+			key, text = "", strings.Replace(text, "    client-key-data: "+encoded+"\n", "", 1)
+		case "mallory":
 			text += "    exec: {apiVersion: client.authentication.k8s.io/v1, command: /tmp/evil, interactiveMode: Never}\n"
 		}
-		stored["secret/data/certsync/prod-eu/users/"+user] = map[string]string{"kubeconfig": text, "tls.crt": "chain", "tls.key": key, "ca.crt": "CA"}
+		stored["secret/data/certsync/prod-eu/users/"+cn] = map[string]string{"kubeconfig": text, "tls.crt": string(c.Certificate), "tls.key": key, "ca.crt": "CA"}
+		name := strings.ToUpper(user)
+		places["$"+name+"S_CERTIFICATE"], places["$"+name+"S_KEY"] = base64.StdEncoding.EncodeToString(c.Certificate), encoded
 	}
-	return stored
+	return stored, places
 }()

@@ -4,8 +4,8 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"net"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,9 +13,11 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
-// conflicts says which entries of a kubeconfig, merged of its files as kubectl does, are called like those of ours and
-// are something else. They are not overwritten: some of them are somebody's only way to a cluster.
-func conflicts(has, ours *clientcmdapi.Config, explicit string) []string {
+// conflicts says which entries of the files, merged as kubectl does, are called like those of ours and are something else, or
+// are for other contexts as well. They are not overwritten: some of them are somebody's only way to a cluster, and where a
+// cluster's entry leads, the tokens of all its contexts go.
+func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []string {
+	has := f.whole
 	var found []string
 	kubectl := "kubectl config"
 	if explicit != "" {
@@ -25,13 +27,22 @@ func conflicts(has, ours *clientcmdapi.Config, explicit string) []string {
 	name := ours.CurrentContext
 	context := ours.Contexts[name]
 	if c := has.Clusters[context.Cluster]; c != nil && !sameCluster(c, ours.Clusters[context.Cluster]) {
-		refuse("cluster %q in %s is another one, at %s and with another CA (rename that entry in the file; or, if nobody needs it, %s delete-cluster %s; "+
-			"or merge into another file with --kubeconfig FILE)",
-			context.Cluster, c.LocationOfOrigin, redacted(c.Server), kubectl, shellWord(context.Cluster))
+		at := redacted(c.Server)
+		if theirs, mine := redacted(c.ProxyURL), ours.Clusters[context.Cluster].ProxyURL; theirs != "" {
+			at += " by proxy " + theirs
+		} else if mine != "" {
+			at += " without a proxy"
+		}
+		refuse("cluster %q in %s is another one, at %s and with another CA (rename that entry in the file; or, if nobody needs it, %s delete-cluster %s; or "+elsewhereFile+")",
+			context.Cluster, c.LocationOfOrigin, at, kubectl, shellWord(context.Cluster))
+	} else if conflict := f.clusterConflict(ours, kubectl); conflict != "" {
+		refuse("%s", conflict)
 	}
 	if u := has.AuthInfos[context.AuthInfo]; u != nil && !sameUser(u, context.AuthInfo, context.Cluster) {
 		refuse("user %q in %s logs in with something other than certsync's certificate (%s delete-user %s)",
 			context.AuthInfo, u.LocationOfOrigin, kubectl, shellWord(context.AuthInfo))
+	} else if conflict := f.userConflict(ours, kubectl); conflict != "" {
+		refuse("%s", conflict)
 	}
 	if c := has.Contexts[name]; c != nil && (c.Cluster != context.Cluster || c.AuthInfo != context.AuthInfo) {
 		refuse("context %q in %s is of user %q on cluster %q (%s rename-context %s %s)",
@@ -40,27 +51,29 @@ func conflicts(has, ours *clientcmdapi.Config, explicit string) []string {
 	return found
 }
 
-// sameCluster reports whether two entries lead to one cluster: to one address, or to one CA. A cluster moves, or gets a new
-// CA, but not both at once.
+// sameCluster reports whether two entries lead to one cluster: the same way, or to one CA. A cluster moves, or gets a new CA,
+// but not both at once. A new proxy and a new CA are what somebody needs to listen in.
 func sameCluster(has, ours *clientcmdapi.Cluster) bool {
-	if address(has.Server) == address(ours.Server) {
+	if address(has.Server) == address(ours.Server) && address(has.ProxyURL) == address(ours.ProxyURL) {
 		return true
 	}
 	hasCA, oursCA := authority(has), authority(ours)
 	return len(oursCA) > 0 && slices.Equal(hasCA, oursCA)
 }
 
-// address takes away what two spellings of one server's URL may differ in.
+// address takes away what two spellings of the URL of one server, or proxy, may differ in.
 func address(server string) string {
-	u, err := url.Parse(strings.ToLower(server))
-	if err != nil {
+	u, err := url.Parse(server)
+	if err != nil || u.Host == "" {
 		return server
 	}
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
 	}
-	return u.Scheme + "://" + u.Hostname() + ":" + port + strings.TrimSuffix(u.Path, "/")
+	u.Host = net.JoinHostPort(strings.ToLower(u.Hostname()), port)
+	u.Path, u.RawPath = strings.TrimSuffix(u.Path, "/"), strings.TrimSuffix(u.RawPath, "/")
+	return u.String() // which has the scheme in lower case
 }
 
 func redacted(server string) string {
@@ -71,7 +84,8 @@ func redacted(server string) string {
 	return u.Redacted()
 }
 
-// authority is what an entry has for a CA: the certificates, sorted. A file that cannot be read is none.
+// authority is what an entry has for a CA: the certificates, sorted; nothing for the system's. Of what holds none it is the
+// text, and of a file that cannot be read its name: they are equal to nothing else.
 func authority(c *clientcmdapi.Cluster) []string {
 	text := c.CertificateAuthorityData
 	if len(text) == 0 && c.CertificateAuthority != "" {
@@ -79,13 +93,19 @@ func authority(c *clientcmdapi.Cluster) []string {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(c.LocationOfOrigin), path)
 		}
-		text, _ = os.ReadFile(path)
+		var err error
+		if text, err = readKubeconfig(path); err != nil {
+			return []string{path}
+		}
 	}
 	var found []string
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" {
+		if block.Type == "CERTIFICATE" && len(block.Headers) == 0 { // those that client-go takes
 			found = append(found, string(block.Bytes))
 		}
+	}
+	if len(found) == 0 && (len(text) > 0 || c.CertificateAuthority != "") {
+		return []string{string(text)}
 	}
 	slices.Sort(found)
 	return slices.Compact(found)
@@ -95,7 +115,11 @@ func authority(c *clientcmdapi.Cluster) []string {
 // the entry's begins.
 func sameUser(has *clientcmdapi.AuthInfo, login, cluster string) bool {
 	if has.Exec != nil {
-		return slices.Contains(has.Exec.Args, pluginCommand)
+		args := has.Exec.Args
+		return len(args) > 0 && args[0] == pluginCommand && !slices.ContainsFunc(args, func(arg string) bool {
+			user, found := strings.CutPrefix(arg, "--user=")
+			return found && user+"@"+cluster != login
+		})
 	}
 	return certifiedName(has.ClientCertificateData)+"@"+cluster == login
 }

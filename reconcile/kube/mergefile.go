@@ -25,6 +25,8 @@ type Merged struct {
 	Files   []string // into which it was merged
 	Backups []string // of those of Files that changed and were there before: their old text
 	Changed bool     // false: everything stood there already
+	// Elsewhere says in what the cluster's entry leads elsewhere than before.
+	Elsewhere []string
 }
 
 // BackupSuffix follows a kubeconfig's name in that of the file which keeps its old text.
@@ -38,7 +40,8 @@ var lockPatience = 5 * time.Second
 // that there is. Everything else stays as it is, comments too. The context becomes the current one only where none is.
 //
 // A file is replaced as a whole or not at all, by one that nobody else can read, under the lock that kubectl takes; its old
-// text is kept beside it. A link stays a link. Entries of the same names that are not certsync's are a reconcile.Refused.
+// text is kept beside it. A link stays a link. Entries of the same names that are not certsync's, or are for other contexts as
+// well and would lead elsewhere, are a reconcile.Refused.
 func MergeKubeconfig(ctx context.Context, file string, kubeconfig reconcile.Secret) (Merged, error) {
 	ours, err := parseUserConfig(kubeconfig)
 	if err != nil {
@@ -60,7 +63,16 @@ func MergeKubeconfig(ctx context.Context, file string, kubeconfig reconcile.Secr
 	if !slices.Equal(before.targets(ours), now.targets(ours)) {
 		return Merged{}, reconcile.WithHint(errors.New("merging the kubeconfig: somebody else changed it meanwhile"), "run it again")
 	}
-	if found := conflicts(now.whole, ours, file); len(found) > 0 {
+	found := now.conflicts(ours, file)
+	if len(found) == 0 && file != "" && amongTheUsual(file) {
+		// What goes into this file hides, or is hidden by, what the others have.
+		together, err := readFiles("")
+		if err != nil {
+			return Merged{}, err
+		}
+		found = together.conflicts(ours, "")
+	}
+	if len(found) > 0 {
 		return Merged{}, reconcile.Refused{Violations: found}
 	}
 	return now.merge(ctx, ours)
@@ -70,7 +82,8 @@ func MergeKubeconfig(ctx context.Context, file string, kubeconfig reconcile.Secr
 type userFiles struct {
 	texts       map[string][]byte // of those that are there
 	whole       *clientcmdapi.Config
-	defaultFile string // for what is in none yet
+	defaultFile string       // for what is in none yet
+	contexts    []definition // of all the files, also those that another file hides
 }
 
 func readFiles(explicit string) (userFiles, error) {
@@ -123,6 +136,7 @@ func (f *userFiles) add(name string, config *clientcmdapi.Config) {
 		if c.LocationOfOrigin = name; f.whole.Contexts[key] == nil {
 			f.whole.Contexts[key] = c
 		}
+		f.contexts = append(f.contexts, definition{key, c})
 	}
 	if f.whole.CurrentContext == "" {
 		f.whole.CurrentContext = config.CurrentContext
@@ -174,7 +188,10 @@ func (f userFiles) shares(ours *clientcmdapi.Config) map[string]*share {
 	if c := f.whole.Contexts[ours.CurrentContext]; c != nil {
 		origin = c.LocationOfOrigin
 	}
-	of(cluster).cluster, of(user).user, of(origin).context = true, true, true
+	if cluster == "" || len(f.sharedCluster(ours)) == 0 {
+		of(cluster).cluster = true // a shared one is the same, if not in the same words
+	}
+	of(user).user, of(origin).context = true, true
 	if f.whole.CurrentContext == "" {
 		of("").current = true
 	}
@@ -196,6 +213,10 @@ func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged
 	done := Merged{
 		Context: ours.CurrentContext, Files: f.targets(ours),
 		Current: f.whole.CurrentContext == "" || f.whole.CurrentContext == ours.CurrentContext,
+	}
+	cluster := ours.Contexts[ours.CurrentContext].Cluster
+	if has := f.whole.Clusters[cluster]; has != nil {
+		done.Elsewhere = clusterChanges(has, ours.Clusters[cluster])
 	}
 	texts := map[string][]byte{} // all of them, before the first is written
 	for _, name := range done.Files {

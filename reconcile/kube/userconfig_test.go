@@ -1,9 +1,12 @@
 package kube
 
 import (
+	"encoding/base64"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -42,58 +45,173 @@ func TestKubeconfigOfSomebodyElse(t *testing.T) {
 	}
 }
 
-// TestStoredKubeconfig: of what stands in Vault, a user gets what certsync has written, byte for byte, and nothing that would
-// have kubectl run a program, send a file or trust somebody else.
+// aliceStored is a credential of alice's as certsync stores it, and its kubeconfig's text. changed makes another text of it.
+func aliceStored(t *testing.T, changed func(kubeconfig string) string) (reconcile.Credential, string) {
+	t.Helper()
+	chain, key := newUser("alice@example.com")
+	text := strings.NewReplacer("Y2hhaW4=", base64.StdEncoding.EncodeToString(chain), "a2V5", base64.StdEncoding.EncodeToString(key)).Replace(goldenKubeconfig)
+	if changed != nil {
+		was := text
+		if text = changed(text); text == was {
+			t.Fatal("nothing has changed")
+		}
+	}
+	return reconcile.Credential{Kubeconfig: reconcile.NewSecret([]byte(text)), Certificate: chain, Key: reconcile.NewSecret(key)}, text
+}
+
+// replacing returns a function that replaces a part of a text everywhere, which must be there.
+func replacing(old, with string) func(string) string {
+	return func(text string) string { return strings.ReplaceAll(text, old, with) }
+}
+
+var keyLine = regexp.MustCompile("    client-key-data: .*\n")
+
+// TestStoredKubeconfig: of what stands in Vault, a user gets what certsync has written, byte for byte.
 func TestStoredKubeconfig(t *testing.T) {
-	const key = "    client-key-data: a2V5\n"
-	replaced := func(old, with string) string {
-		if !strings.Contains(goldenKubeconfig, old) {
-			t.Fatalf("no %q", old)
-		}
-		return strings.Replace(goldenKubeconfig, old, with, 1)
-	}
-	take := func(text, key string) (reconcile.Secret, error) {
-		c := reconcile.Credential{Kubeconfig: reconcile.NewSecret([]byte(text)), Certificate: []byte("chain")}
-		if key != "" {
-			c.Key = reconcile.NewSecret([]byte(key))
-		}
-		return StoredKubeconfig("alice@example.com", c)
-	}
-	for sentence, tt := range map[string]struct{ text, key, want string }{
-		"as it was written":           {goldenKubeconfig, "key", goldenKubeconfig},
-		"without a key":               {replaced(key, ""), "", replaced(key, "")},
-		"without CA, proxy, TLS name": {replaced("    certificate-authority-data: Q0E=\n    proxy-url: http://proxy.example.com:3128\n", ""), "key", replaced("    certificate-authority-data: Q0E=\n    proxy-url: http://proxy.example.com:3128\n", "")},
-		"with what is only a comment": {"# s3cret\n" + goldenKubeconfig, "key", goldenKubeconfig},
+	const ways = "    certificate-authority-data: Q0E=\n    proxy-url: http://proxy.example.com:3128\n"
+	for sentence, changed := range map[string]func(string) string{
+		"as it was written":                  nil,
+		"without a key":                      func(text string) string { return keyLine.ReplaceAllString(text, "") },
+		"without CA and proxy":               replacing(ways, ""),
+		"a server behind a path":             replacing("https://k8s.example.com:6443", "https://rancher.example.com/k8s/clusters/c-1"),
+		"a server with an address of IPv6":   replacing("https://k8s.example.com:6443", "https://[fd00::1]:6443"),
+		"a cluster named as clouds name one": replacing("prod-eu", "arn:aws:eks:eu-west-1:1234:cluster/prod"),
 	} {
-		got, err := take(tt.text, tt.key)
-		if diff := cmp.Diff(tt.want, string(got.Reveal())); diff != "" || err != nil {
-			t.Errorf("%s: error %v\n%s", sentence, err, diff)
-		}
+		t.Run(sentence, func(t *testing.T) {
+			c, text := aliceStored(t, changed)
+			if !keyLine.MatchString(text) {
+				c.Key = reconcile.Secret{}
+			}
+			got, err := StoredKubeconfig("alice@example.com", c)
+			if diff := cmp.Diff(text, string(got.Reveal())); diff != "" || err != nil {
+				t.Errorf("error %v\n%s", err, diff)
+			}
+			c.Kubeconfig = reconcile.NewSecret([]byte("# s3cret\n" + text))
+			if got, err := StoredKubeconfig("alice@example.com", c); err != nil || string(got.Reveal()) != text {
+				t.Errorf("with a comment: error %v\n%s", err, got.Reveal())
+			}
+		})
 	}
-	for sentence, text := range map[string]string{
-		"a program to run":                  replaced(key, key+"    exec: {apiVersion: client.authentication.k8s.io/v1, command: s3cret, interactiveMode: Never}\n"),
-		"a program in place of the key":     replaced(key, "    exec: {apiVersion: client.authentication.k8s.io/v1, command: s3cret, interactiveMode: Never}\n"),
-		"a plugin for logging in":           replaced(key, key+"    auth-provider: {name: s3cret}\n"),
-		"a file to send as a token":         replaced(key, key+"    tokenFile: /home/alice/s3cret\n"),
-		"a file to send as the certificate": replaced("    client-certificate-data: Y2hhaW4=\n", "    client-certificate: /home/alice/s3cret\n"),
-		"somebody to act as":                replaced(key, key+"    as: s3cret\n"),
-		"no check of the server":            replaced("    certificate-authority-data: Q0E=\n", "    insecure-skip-tls-verify: true\n"),
-		"a CA in a file":                    replaced("    certificate-authority-data: Q0E=\n", "    certificate-authority: /tmp/s3cret\n"),
-		"a server without TLS":              replaced("https://k8s", "http://s3cret"),
-		"a namespace":                       replaced("    cluster: prod-eu\n", "    cluster: prod-eu\n    namespace: s3cret\n"),
-		"an extension":                      goldenKubeconfig + "extensions: [{name: s3cret, extension: {}}]\n",
-		"another user":                      strings.ReplaceAll(goldenKubeconfig, "alice@example.com", "s3cret"),
-		"another key":                       replaced("a2V5", "czNjcmV0"),
-		"another certificate":               replaced("Y2hhaW4=", "czNjcmV0"),
-		"no key, though Vault has it":       replaced(key, ""),
-		"nothing":                           "",
+}
+
+// TestForeignKubeconfig: nothing is taken that would have kubectl run a program, send a file, act as somebody else or trust
+// anybody.
+func TestForeignKubeconfig(t *testing.T) {
+	const ca, user = "    certificate-authority-data: Q0E=\n", "  user:\n    client"
+	more := func(line string) func(string) string { return replacing(user, "  user:\n    "+line+"\n    client") }
+	for sentence, changed := range map[string]func(string) string{
+		"a program to run":                   more("exec: {apiVersion: client.authentication.k8s.io/v1, command: s3cret, interactiveMode: Never}"),
+		"a plugin for logging in":            more("auth-provider: {name: s3cret}"),
+		"a file to send as a token":          more("tokenFile: /home/alice/s3cret"),
+		"a token":                            more("token: s3cret"),
+		"a name and a password":              more("{username: s3cret, password: s3cret}"),
+		"a file to send as the key":          more("client-key: /home/alice/s3cret"),
+		"somebody to act as":                 more("as: s3cret"),
+		"groups to act as":                   more("as-groups: [s3cret]"),
+		"no check of the server":             replacing(ca, "    insecure-skip-tls-verify: true\n"),
+		"a CA in a file":                     replacing(ca, "    certificate-authority: /tmp/s3cret\n"),
+		"a namespace":                        replacing("    cluster: prod-eu\n", "    cluster: prod-eu\n    namespace: s3cret\n"),
+		"an extension":                       func(text string) string { return text + "extensions: [{name: s3cret, extension: {}}]\n" },
+		"a second user":                      func(text string) string { return text + "- name: s3cret\n  user: {}\n" },
+		"a second context":                   replacing("contexts:\n", "contexts:\n- {name: s3cret, context: {cluster: prod-eu, user: x}}\n"),
+		"an alias that is more than it":      replacing(ca, ca+"    extensions: &x [{name: s3cret, extension: {}}]\n"),
+		"another user's name":                replacing("alice@example.com", "s3cret"),
+		"another key than beside it":         replacing("client-key-data: ", "client-key-data: czNjcmV0"),
+		"another certificate than beside it": replacing("client-certificate-data: ", "client-certificate-data: czNjcmV0"),
+		"no key, although Vault has it":      func(text string) string { return keyLine.ReplaceAllString(text, "") },
+		"text in another encoding":           replacing("prod-eu", "prod\xff"),
+		"nothing":                            func(string) string { return "" },
+		"more than anybody has":              func(text string) string { return text + strings.Repeat("# s3cret\n", 120_000) },
 	} {
-		got, err := take(text, "key")
-		if err == nil || !strings.Contains(err.Error(), "it is not one of certsync's") || reconcile.Hint(err) == "" || got.Reveal() != nil {
+		t.Run(sentence, func(t *testing.T) {
+			c, _ := aliceStored(t, changed)
+			notOurs(t, c)
+		})
+	}
+}
+
+// notOurs checks that a stored kubeconfig is refused, by words that repeat no secret of it and do nothing to a terminal.
+func notOurs(t *testing.T, c reconcile.Credential) {
+	t.Helper()
+	got, err := StoredKubeconfig("alice@example.com", c)
+	if err == nil || !strings.Contains(err.Error(), "it is not one of certsync's") || reconcile.Hint(err) == "" || got.Reveal() != nil {
+		t.Fatalf("error %v, hint %q", err, reconcile.Hint(err))
+	}
+	said := err.Error() + reconcile.Hint(err)
+	if i := strings.IndexFunc(said, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 || len(said) > 500 || strings.Contains(said, "s3cret") {
+		t.Errorf("%d bytes, unprintable at %d: %q", len(said), i, said)
+	}
+}
+
+// TestEndpointOfSomebodyElse: a kubeconfig as certsync writes it is refused with an address that no inventory takes, and with
+// a name that would do something to a terminal, a shell or its prompt.
+func TestEndpointOfSomebodyElse(t *testing.T) {
+	server := func(s string) reconcile.Endpoint { return reconcile.Endpoint{Name: "prod-eu", Server: s} }
+	proxy := func(s string) reconcile.Endpoint { e := server("https://k8s.example.com"); e.ProxyURL = s; return e }
+	tls := func(s string) reconcile.Endpoint {
+		e := server("https://k8s.example.com")
+		e.TLSServerName = s
+		return e
+	}
+	context := func(s string) reconcile.Endpoint { e := server("https://k8s.example.com"); e.Name = s; return e }
+	for sentence, e := range map[string]reconcile.Endpoint{
+		"a server without TLS":                 server("http://s3cret"),
+		"a server with a password":             server("https://joe:s3cret@k8s.example.com"),
+		"a server with a name":                 server("https://s3cret@k8s.example.com"),
+		"a server with a query":                server("https://k8s.example.com/?s3cret"),
+		"a server with a fragment":             server("https://k8s.example.com/#s3cret"),
+		"a server with an escape sequence":     server("https://k8s.example.com/\x1b[2Js3cret"),
+		"a server without a host":              server("https:///s3cret"),
+		"a server at a port that is none":      server("https://s3cret:99999"),
+		"a proxy with a password":              proxy("http://joe:s3cret@proxy.example.com"),
+		"a proxy with a path":                  proxy("http://proxy.example.com/s3cret"),
+		"a TLS name with an escape sequence":   tls("kubernetes\x1b]0;hey\a"),
+		"a TLS name that is none":              tls("kubernetes/x"),
+		"a TLS name of too many letters":       tls(strings.Repeat("x", 254)),
+		"a context with an escape sequence":    context("prod\x1b[2J"),
+		"a context with a line of its own":     context("prod\ncertsync: done"),
+		"a context that turns the text around": context("prod\u202e"),
+		"a context that a shell would run":     context("x;reboot"),
+		"a context that a prompt would run":    context("$(reboot)"),
+		"a context that is a flag":             context("--kubeconfig=x"),
+		"a context with a blank":               context("prod eu"),
+		"a context of too many letters":        context(strings.Repeat("x", 254)),
+		"a context of letters that look alike": context("prоd-eu"),
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			chain, key := newUser("alice@example.com")
+			c := reconcile.Credential{Certificate: chain, Key: reconcile.NewSecret(key)}
+			var err error
+			if c.Kubeconfig, err = (KubeconfigWriter{}).Kubeconfig(e, "alice@example.com", chain, c.Key); err != nil {
+				t.Fatal(err)
+			}
+			notOurs(t, c)
+		})
+	}
+}
+
+// TestKubeconfigOfAnotherCredential: a kubeconfig as certsync writes it is refused if the certificate and the key in it are not
+// what certsync stores for this user.
+func TestKubeconfigOfAnotherCredential(t *testing.T) {
+	chain, key := newUser("alice@example.com")
+	bobs, bobsKey := newUser("bob\x1b[2J")
+	for sentence, tt := range map[string]struct {
+		chain, key []byte
+		want       string
+	}{
+		"another user's certificate": {bobs, bobsKey, `its certificate is for "bob\x1b[2J"`},
+		"another key":                {chain, bobsKey, "its key is not that of its certificate"},
+		"no certificate":             {[]byte("chain"), key, "it holds no PEM certificate"},
+	} {
+		c := reconcile.Credential{Certificate: tt.chain, Key: reconcile.NewSecret(tt.key)}
+		var err error
+		c.Kubeconfig, err = KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice@example.com", c.Certificate, c.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := StoredKubeconfig("alice@example.com", c)
+		if err == nil || !strings.Contains(err.Error(), `reading the credential of "alice@example.com": `+tt.want) || reconcile.Hint(err) == "" || got.Reveal() != nil {
 			t.Errorf("%s: error %v, hint %q", sentence, err, reconcile.Hint(err))
-		}
-		if strings.Contains(fmt.Sprint(err, reconcile.Hint(err)), "s3cret") {
-			t.Errorf("%s: %v repeats it", sentence, err)
 		}
 	}
 }
