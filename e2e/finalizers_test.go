@@ -12,7 +12,7 @@ const (
 groups:
   - {name: devs-OWNER, namespaces: {payments-OWNER: [view]}}
 users:
-  - {name: alice@OWNER, groups: [devs-OWNER]}
+  - {name: alice@OWNER, groups: [devs-OWNER], namespaces: {payments-OWNER: [view]}}
   - {name: carol@OWNER, groups: [devs-OWNER], clusterRoles: [edit], namespaces: {payments-OWNER: [admin]}}
   - {name: dan@OWNER, namespaces: {payments-OWNER: [admin]}}
   - {name: erin@OWNER, namespaces: {payments-OWNER: [admin]}}
@@ -21,7 +21,7 @@ users:
 groups:
   - {name: devs-OWNER, namespaces: {payments-OWNER: [view]}}
 users:
-  - {name: alice@OWNER, groups: [devs-OWNER]}
+  - {name: alice@OWNER, groups: [devs-OWNER], namespaces: {payments-OWNER: [view]}}
 `
 )
 
@@ -52,6 +52,12 @@ func TestFinalizersUnderDeployedRights(t *testing.T) {
 	}
 	d.kubectl("patch", "clusterrolebinding", "certsync:"+o+":user:carol@"+o+":edit", "--type=merge", keep)
 	as(dan, "delete", "rolebinding", "-n", payments, own("dan"), group, "--wait=false")
+	// What stands in the place of alice's own binding gives dan another role.
+	hers := "certsync:" + o + ":user:alice@" + o + ":view"
+	as(dan, "delete", "rolebinding", "-n", payments, hers)
+	as(dan, "create", "rolebinding", "-n", payments, hers, "--clusterrole=edit", "--user=dan@"+o)
+	as(dan, "label", "rolebinding", "-n", payments, hers, "app.kubernetes.io/managed-by=certsync", "certsync.dev/owner="+o)
+	as(dan, "patch", "rolebinding", "-n", payments, hers, "--type=merge", keep)
 
 	d.changed(deserted)
 	r := d.must(1, "apply", "--yes", "--max-removals=100%")
@@ -70,15 +76,19 @@ func TestFinalizersUnderDeployedRights(t *testing.T) {
 	d.forbidden(dan, "get", "secrets", "-n", payments)
 	d.allowed(erin, "get", "secrets", "-n", payments)
 	d.allowed(alice, "get", "pods", "-n", payments)
-	if left := d.kubectl("get", "rolebinding", "-n", payments, group, "-o", "jsonpath={.metadata.deletionTimestamp}{.metadata.finalizers}{.subjects[*].name}"); left != "alice@"+o {
-		t.Errorf("the group's binding: %s", left)
+	for _, binding := range []string{group, hers} {
+		left := d.kubectl("get", "rolebinding", "-n", payments, binding, "-o",
+			"jsonpath={.metadata.deletionTimestamp}{.metadata.finalizers}{.roleRef.name} for {.subjects[*].name}")
+		if left != "view for alice@"+o {
+			t.Errorf("%s: %s", binding, left)
+		}
 	}
 
 	d.kubectl("delete", "validatingadmissionpolicybinding", "keep-"+o)
 	d.eventually("the end of the policy", func() bool { return d.released(own("erin")) == nil })
 	d.must(0, "apply", "--yes", "--max-removals=100%")
 	d.forbidden(erin, "get", "secrets", "-n", payments)
-	if left := d.kubectl("get", "rolebindings", "-n", payments, "-o", "name"); strings.Count(left, "certsync:"+o+":") != 1 {
+	if left := d.kubectl("get", "rolebindings", "-n", payments, "-o", "name"); strings.Count(left, "certsync:"+o+":") != 2 {
 		t.Errorf("left: %s", left)
 	}
 	if p := d.plan(); p.Changes {
