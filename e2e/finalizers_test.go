@@ -36,28 +36,8 @@ func TestFinalizersUnderDeployedRights(t *testing.T) {
 	d.changed(guardedInventory)
 	d.must(0, "apply", "--yes")
 	alice, carol, dan, erin := d.userKubeconfig("alice@"+o), d.userKubeconfig("carol@"+o), d.userKubeconfig("dan@"+o), d.userKubeconfig("erin@"+o)
-	own := func(user string) string { return "certsync:" + o + ":user:" + user + "@" + o + ":admin" }
-	group := "certsync:" + o + ":group:devs-" + o + ":view"
-	d.keepFromWriting(own("erin"))
-
-	keep := `--patch={"metadata":{"finalizers":["example.com/keep","foregroundDeletion"]}}`
-	as := func(kubeconfig string, args ...string) {
-		t.Helper()
-		if _, err := d.tryKubectl(kubeconfig, args...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, binding := range []string{own("carol"), own("dan"), own("erin"), group} {
-		as(carol, "patch", "rolebinding", "-n", payments, binding, "--type=merge", keep)
-	}
-	d.kubectl("patch", "clusterrolebinding", "certsync:"+o+":user:carol@"+o+":edit", "--type=merge", keep)
-	as(dan, "delete", "rolebinding", "-n", payments, own("dan"), group, "--wait=false")
-	// What stands in the place of alice's own binding gives dan another role.
-	hers := "certsync:" + o + ":user:alice@" + o + ":view"
-	as(dan, "delete", "rolebinding", "-n", payments, hers)
-	as(dan, "create", "rolebinding", "-n", payments, hers, "--clusterrole=edit", "--user=dan@"+o)
-	as(dan, "label", "rolebinding", "-n", payments, hers, "app.kubernetes.io/managed-by=certsync", "certsync.dev/owner="+o)
-	as(dan, "patch", "rolebinding", "-n", payments, hers, "--type=merge", keep)
+	d.keepFromWriting(d.ownAdmin("erin"))
+	d.entrenched(carol, dan)
 
 	d.changed(deserted)
 	r := d.must(1, "apply", "--yes", "--max-removals=100%")
@@ -76,8 +56,8 @@ func TestFinalizersUnderDeployedRights(t *testing.T) {
 	d.forbidden(dan, "get", "secrets", "-n", payments)
 	d.allowed(erin, "get", "secrets", "-n", payments)
 	d.allowed(alice, "get", "pods", "-n", payments)
-	for _, binding := range []string{group, hers} {
-		left := d.kubectl("get", "rolebinding", "-n", payments, binding, "-o",
+	for _, binding := range []string{"group:devs-" + o + ":view", "user:alice@" + o + ":view"} {
+		left := d.kubectl("get", "rolebinding", "-n", payments, "certsync:"+o+":"+binding, "-o",
 			"jsonpath={.metadata.deletionTimestamp}{.metadata.finalizers}{.roleRef.name} for {.subjects[*].name}")
 		if left != "view for alice@"+o {
 			t.Errorf("%s: %s", binding, left)
@@ -85,7 +65,7 @@ func TestFinalizersUnderDeployedRights(t *testing.T) {
 	}
 
 	d.kubectl("delete", "validatingadmissionpolicybinding", "keep-"+o)
-	d.eventually("the end of the policy", func() bool { return d.released(own("erin")) == nil })
+	d.eventually("the end of the policy", func() bool { return d.released(d.ownAdmin("erin")) == nil })
 	d.must(0, "apply", "--yes", "--max-removals=100%")
 	d.forbidden(erin, "get", "secrets", "-n", payments)
 	if left := d.kubectl("get", "rolebindings", "-n", payments, "-o", "name"); strings.Count(left, "certsync:"+o+":") != 2 {
@@ -94,6 +74,36 @@ func TestFinalizersUnderDeployedRights(t *testing.T) {
 	if p := d.plan(); p.Changes {
 		t.Errorf("plan: %q, %v", p.steps(), p.Notes)
 	}
+}
+
+// ownAdmin names the binding by which a user is admin of payments.
+func (d *deployed) ownAdmin(user string) string {
+	return "certsync:" + d.owner + ":user:" + user + "@" + d.owner + ":admin"
+}
+
+// entrenched is what carol and dan do in their namespace before they leave.
+func (d *deployed) entrenched(carol, dan string) {
+	d.Helper()
+	o, namespace := d.owner, "payments-"+d.owner
+	group := "certsync:" + o + ":group:devs-" + o + ":view"
+	keep := `--patch={"metadata":{"finalizers":["example.com/keep","foregroundDeletion"]}}`
+	as := func(kubeconfig string, args ...string) {
+		d.Helper()
+		if _, err := d.tryKubectl(kubeconfig, args...); err != nil {
+			d.Fatal(err)
+		}
+	}
+	for _, binding := range []string{d.ownAdmin("carol"), d.ownAdmin("dan"), d.ownAdmin("erin"), group} {
+		as(carol, "patch", "rolebinding", "-n", namespace, binding, "--type=merge", keep)
+	}
+	d.kubectl("patch", "clusterrolebinding", "certsync:"+o+":user:carol@"+o+":edit", "--type=merge", keep)
+	as(dan, "delete", "rolebinding", "-n", namespace, d.ownAdmin("dan"), group, "--wait=false")
+	// What stands in the place of alice's own binding gives dan another role.
+	hers := "certsync:" + o + ":user:alice@" + o + ":view"
+	as(dan, "delete", "rolebinding", "-n", namespace, hers)
+	as(dan, "create", "rolebinding", "-n", namespace, hers, "--clusterrole=edit", "--user=dan@"+o)
+	as(dan, "label", "rolebinding", "-n", namespace, hers, "app.kubernetes.io/managed-by=certsync", "certsync.dev/owner="+o)
+	as(dan, "patch", "rolebinding", "-n", namespace, hers, "--type=merge", keep)
 }
 
 // keepFromWriting has an admission policy deny everybody every update that leaves a RoleBinding without finalizers, and

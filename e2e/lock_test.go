@@ -110,10 +110,10 @@ func TestFreeingALock(t *testing.T) {
 	f.write("users: [{name: alice@OWNER}]")
 	f.must(0, "apply", "--yes")
 	f.write("users: [{name: alice@OWNER, clusterRoles: [view]}]")
-	held := func(by string) {
+	held := func(by string) { // until an hour from now, however slow this machine is
 		t.Helper()
 		f.kubectl("patch", "lease", "-n", "kube-system", "certsync-"+f.owner, "--type=merge", "-p", fmt.Sprintf(
-			`{"spec":{"holderIdentity":%q,"leaseDurationSeconds":600,"renewTime":%q}}`, by, time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00")))
+			`{"spec":{"holderIdentity":%q,"leaseDurationSeconds":600,"renewTime":%q}}`, by, time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z07:00")))
 	}
 	command := func() string {
 		t.Helper()
