@@ -95,9 +95,9 @@ func newPlanter(f *fixture) *planter {
 }
 
 // plant creates a request for user with the planter's own key.
-func (p *planter) plant(ctx context.Context, meta metav1.ObjectMeta, user string) {
+func (p *planter) plant(ctx context.Context, meta metav1.ObjectMeta, user string, groups ...string) {
 	meta.Labels = p.labels
-	made, err := p.client.CertificatesV1().CertificateSigningRequests().Create(ctx, request(p, meta, user), metav1.CreateOptions{})
+	made, err := p.client.CertificatesV1().CertificateSigningRequests().Create(ctx, request(p, meta, user, groups...), metav1.CreateOptions{})
 	if err == nil {
 		p.planted = append(p.planted, made.UID)
 	} else if ctx.Err() == nil {
@@ -106,10 +106,10 @@ func (p *planter) plant(ctx context.Context, meta metav1.ObjectMeta, user string
 }
 
 // request is one for a client certificate with a key that nobody has.
-func request(t testing.TB, meta metav1.ObjectMeta, user string) *certificatesv1.CertificateSigningRequest {
+func request(t testing.TB, meta metav1.ObjectMeta, user string, groups ...string) *certificatesv1.CertificateSigningRequest {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(t, err)
-	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: user}}, key)
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: user, Organization: groups}}, key)
 	check(t, err)
 	return &certificatesv1.CertificateSigningRequest{
 		ObjectMeta: meta,
@@ -181,13 +181,12 @@ func TestFinalizers(t *testing.T) {
 	t.Cleanup(func() {
 		let := `{"metadata":{"finalizers":null}}`
 		f.kubectl("patch", "configmap", "x", "-n", "staging-"+o, "--type=merge", "-p", let)
-		f.kubectl("patch", "rolebinding", "-n", "payments-"+o, "certsync:"+o+":user:carol@"+o+":admin", "--type=merge", "-p", let)
 	})
 	f.write("users: [{name: bob@OWNER}]")
 	f.must(0, "apply", "--yes", "--max-removals=100%")
 	f.forbidden(carol, "get", "secrets", "-n", "payments-"+o)
 	f.forbidden(alice, "get", "configmaps", "-n", "staging-"+o)
-	if p := f.plan(); p.Changes || !p.note("terminating", "") {
+	if p := f.plan(); p.Changes || p.note("terminating", "") {
 		t.Errorf("plan: %q, %v", p.steps(), p.Notes)
 	}
 }

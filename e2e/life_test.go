@@ -1,16 +1,12 @@
 package e2e
 
 import (
-	"bufio"
-	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -217,61 +213,6 @@ func TestAdopt(t *testing.T) {
 	if r := f.must(80, "apply", "--yes", "--adopt=users/bobby@"+o); !strings.Contains(r.stderr, "knows that name") {
 		t.Error(r.stderr)
 	}
-}
-
-var approveCommand = regexp.MustCompile(`^kubectl certificate approve (\S+) +# (\S+)$`)
-
-// TestPeopleApprove: certsync prints the commands, approves nothing itself, goes on with those whom people approved, holds
-// whom nobody did, and does not ask again for whom somebody denied.
-func TestPeopleApprove(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, shared)
-	o := f.owner
-	f.write("users:\n  - {name: alice@OWNER, clusterRoles: [view]}\n  - {name: bob@OWNER, clusterRoles: [view]}\n  - {name: carol@OWNER, clusterRoles: [view]}\n")
-	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
-	defer cancel()
-	run := f.command(ctx, "apply", "--yes", "--approval=manual", "--approval-timeout=15s")
-	stderr, err := run.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var stdout strings.Builder
-	run.Stdout = &stdout
-	if err := run.Start(); err != nil {
-		t.Fatal(err)
-	}
-	requests := map[string]string{}
-	for scanner := bufio.NewScanner(stderr); len(requests) < 3 && scanner.Scan(); {
-		if m := approveCommand.FindStringSubmatch(scanner.Text()); m != nil {
-			requests[m[2]] = m[1]
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, stderr) }()
-	f.kubectl("certificate", "approve", requests["alice@"+o])
-	f.kubectl("certificate", "deny", requests["bob@"+o])
-	_ = run.Wait()
-	f.seen.WriteString(stdout.String())
-	if run.ProcessState.ExitCode() != 1 {
-		t.Errorf("exit %d\n%s", run.ProcessState.ExitCode(), stdout.String())
-	}
-	for _, want := range []string{"issue bob@" + o + ": failed", "was denied at", "issue carol@" + o + ": held", "nobody approved"} {
-		if !strings.Contains(stdout.String(), want) {
-			t.Errorf("%q is not in: %s", want, stdout.String())
-		}
-	}
-	f.allowed(f.userKubeconfig("alice@"+o), "get", "pods", "-A")
-	if left, err := f.tryKubectl(f.kubeconfig, "get", "csr", requests["carol@"+o]); err == nil {
-		t.Errorf("the request that nobody approved is left: %s", left)
-	}
-	if state, _ := f.record("bob@" + o); state != "denied" || f.kv("users/bob@"+o) != nil || f.kv("users/carol@"+o) != nil {
-		t.Errorf("bob's record: %s", state)
-	}
-	f.must(0, "apply", "--yes")
-	if p := f.plan(); p.Changes || !p.note("request-denied", "bob@"+o) {
-		t.Errorf("plan: %q, %v", p.steps(), p.Notes)
-	}
-	f.must(0, "apply", "--yes", "--retry=bob@"+o)
-	f.allowed(f.userKubeconfig("bob@"+o), "get", "pods", "-A")
 }
 
 // TestCAIssuer: with the CA's key certsync signs itself, on a cluster without a signer; all else is the same.

@@ -101,3 +101,35 @@ func TestLockOfTheDead(t *testing.T) {
 	}
 	f.accounted()
 }
+
+// TestFreeingALock: the printed command frees the lock of the run that it was printed about. A run that has it by the time
+// that somebody pastes that keeps it.
+func TestFreeingALock(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	f.write("users: [{name: alice@OWNER}]")
+	f.must(0, "apply", "--yes")
+	f.write("users: [{name: alice@OWNER, clusterRoles: [view]}]")
+	held := func(by string) { // until an hour from now, however slow this machine is
+		t.Helper()
+		f.kubectl("patch", "lease", "-n", "kube-system", "certsync-"+f.owner, "--type=merge", "-p", fmt.Sprintf(
+			`{"spec":{"holderIdentity":%q,"leaseDurationSeconds":600,"renewTime":%q}}`, by, time.Now().Add(time.Hour).UTC().Format("2006-01-02T15:04:05.000000Z07:00")))
+	}
+	command := func() string {
+		t.Helper()
+		_, line, _ := strings.Cut(f.must(4, "apply", "--yes").stderr, "free it: ")
+		line, _, _ = strings.Cut(line, "\n")
+		return line
+	}
+	held("a run that is dead")
+	stale := command()
+	held("a run that lives")
+	if out, err := f.paste(f.kubeconfig, stale); err == nil || !strings.Contains(out, "the object has been modified") {
+		t.Errorf("%s: %v\n%s", stale, err, out)
+	}
+	fresh := command()
+	if out, err := f.paste(f.kubeconfig, fresh); err != nil {
+		t.Errorf("%s: %v\n%s", fresh, err, out)
+	}
+	f.must(0, "apply", "--yes")
+}

@@ -218,26 +218,6 @@ func TestPlantedReplacement(t *testing.T) {
 	}
 }
 
-// TestFinalizerKeepsWanted: a binding that was deleted and that a finalizer keeps goes on serving who should be served,
-// and its name is not asked for; under another role it serves nobody.
-func TestFinalizerKeepsWanted(t *testing.T) {
-	w := newWorld(t)
-	w.mustApply(parse(t, crew(4)))
-	b := w.bindings[groupView]
-	b.Terminating = true
-	w.bindings[groupView] = b
-	w.mustApply(parse(t, crew(4, 0)))
-	if got := w.subjects(groupView); !slices.Equal(got, []string{"user01", "user02", "user03"}) {
-		t.Errorf("subjects %q", got)
-	}
-	b = w.bindings[groupView]
-	b.RoleRef.Name = "admin"
-	w.bindings[groupView] = b
-	if held := w.holding(crew(4, 0)); len(w.subjects(groupView)) > 0 || !slices.Equal(held, []string{"bind devs: held"}) {
-		t.Errorf("subjects %q, held %q", w.subjects(groupView), held)
-	}
-}
-
 // TestAdviceIsSafe: whoever may make bindings chooses what somebody is advised to paste into a shell.
 func TestAdviceIsSafe(t *testing.T) {
 	for name, want := range map[string]string{

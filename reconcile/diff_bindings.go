@@ -140,6 +140,7 @@ type part struct {
 	owner    string
 	observed *ourBinding // nil: there is none yet, or it has another roleRef
 	planted  bool
+	anew     bool      // observed was deleted, and is to be made anew
 	stay     []Subject // observed subjects that are right
 	extra    []Subject // observed subjects that are not
 	stuck    []Subject // observed subjects that are not, and must not be taken out
@@ -162,16 +163,9 @@ func (d *differ) part(g Grant, kept map[string]bool) *part {
 		p.planted = true
 	}
 	if b, ok := d.ours[object]; ok {
-		switch {
-		case b.rightRole():
-			p.observed = &b
-			if b.Terminating {
-				d.note(Note{Kind: Terminating, Object: object, Message: "was deleted, and a finalizer keeps it; it is made anew when it is gone"})
-			}
-		case b.Terminating:
-			d.unbind(b, Drifted, stageUnbind)
-			p.occupied.hold("a binding that was deleted has its name, and a finalizer keeps it", byWait)
-		default:
+		if b.rightRole() {
+			p.observed, p.anew = &b, d.anew(b)
+		} else {
 			p.occupied = d.unbind(b, Drifted, stageUnbind) // its name is needed
 		}
 	}

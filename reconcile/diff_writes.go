@@ -14,7 +14,7 @@ func (d *differ) write(p *part) {
 	swaps := d.swaps(p)
 	first := slices.Concat(p.stay, p.stuck, users(p.now), users(swapped(swaps)))
 	switch {
-	case len(p.extra)+len(p.now) == 0 && !(exists && p.observed.adopt && len(first) > 0):
+	case len(p.extra)+len(p.now) == 0 && !(exists && (p.observed.adopt || p.anew) && len(first) > 0):
 		if exists && len(first)+len(p.later) == 0 {
 			// Somebody emptied it, and whom it was for is blocked.
 			d.unbind(*p.observed, Drifted, stageRetire)
@@ -74,7 +74,7 @@ func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, deta
 	if !exists {
 		s.Action = Bind
 	} else if p.observed != nil {
-		s.binding.object, s.binding.adopt = p.observed.Binding, p.observed.adopt
+		s.binding.object, s.binding.adopt, s.binding.anew = p.observed.Binding, p.observed.adopt, p.anew
 		if p.observed.adopt {
 			s.Reasons = []Reason{Adopted}
 		}
@@ -88,10 +88,24 @@ func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, deta
 	d.step(s.of(p.grant))
 }
 
+// anew reports whether a wanted binding that was deleted, and that a finalizer keeps, is to be made anew. Where nothing can
+// be made in its place, or nothing may be deleted, it serves on and is noted; so does one by which whoever runs apply may
+// have the right to make it.
+func (d *differ) anew(b ourBinding) bool {
+	if !b.Terminating || d.rules.Policy.takes() && !d.closed(b.grant) && !slices.Contains(b.Subjects, UserSubject(d.rules.Self)) {
+		return b.Terminating
+	}
+	d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it is made anew when it is gone"})
+	return false
+}
+
 // changeReason says why a wanted binding is not as it should be. Under the inventory of the last run, and for subjects
 // that no inventory of ours has put there, it has drifted.
 func (d *differ) changeReason(p *part, extra []Subject) Reason {
 	changed := RolesChanged
+	if p.anew && len(extra)+len(p.now)+len(p.later) == 0 {
+		return Drifted
+	}
 	if p.grant.For == ForGroup && p.observed != nil {
 		changed = MembersChanged
 	} else if r, ok := d.issues[p.grant.Subject]; ok && (r == NewUser || r == Renamed) && p.grant.For == ForUser {
@@ -121,13 +135,8 @@ func (p *part) waits() bool {
 }
 
 // unbind ends a binding of ours at a stage (those of people who left go first in any case), and returns the step: when
-// somebody in it must not lose it, that is held. One that a finalizer keeps after its subjects were taken out is only
-// noted.
+// somebody in it must not lose it, that is held.
 func (d *differ) unbind(b ourBinding, reason Reason, at stage) Step {
-	if b.Terminating && len(b.Subjects) == 0 {
-		d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it grants nothing"})
-		return Step{}
-	}
 	s := Step{
 		Action: Unbind, Object: b.Object(), Reasons: []Reason{reason}, stage: at,
 		binding: &bindingWrite{object: b.Binding},

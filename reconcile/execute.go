@@ -259,7 +259,7 @@ func (s Step) lacking() []Subject {
 	if s.Action != Bind && s.Action != Update {
 		return nil
 	}
-	if s.heldBy == byConflict {
+	if s.heldBy == byConflict || s.binding.anew { // which may have been deleted, and not made
 		return slices.Clone(s.binding.subjects)
 	}
 	if slices.Equal(s.binding.subjects, s.binding.object.Subjects) {

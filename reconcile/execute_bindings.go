@@ -33,6 +33,9 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 	if len(left) == len(w.waitsFor) && len(left) > 0 {
 		return "", heldBack{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
 	}
+	if w.anew && w.object.Terminating { // no earlier step has made it anew
+		return note, r.remake(ctx, w.object, subjects)
+	}
 	if w.adopt && (w.object.ManagedBy != ManagedByValue || w.object.Owner != r.plan.Owner) {
 		adopted, err := r.Bindings.AdoptBinding(ctx, w.object, r.plan.Owner)
 		if err := r.wrote(w.object, adopted, err); err != nil {
@@ -50,6 +53,18 @@ func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 		made, err = r.Bindings.UpdateBinding(ctx, w.object, subjects)
 	}
 	return note, r.wrote(w.object, made, err)
+}
+
+// remake finishes the deletion of a binding that a finalizer keeps, and makes it anew.
+func (r *run) remake(ctx context.Context, old Binding, subjects []Subject) error {
+	if err := r.Bindings.DeleteBinding(ctx, old); err != nil {
+		return r.wrote(old, Binding{}, err)
+	}
+	made, err := r.Bindings.CreateBinding(ctx, Binding{
+		Kind: old.Kind, Namespace: old.Namespace, Name: old.Name, ManagedBy: ManagedByValue, Owner: r.plan.Owner,
+		RoleRef: old.RoleRef, Subjects: subjects,
+	})
+	return r.wrote(old, made, err)
 }
 
 // withoutReplacement lists the subjects of a binding that is to go for whom the binding in its place could not be made: a
@@ -119,6 +134,7 @@ func (r *run) written(b Binding) (Binding, error) {
 	}
 	if left, ok := r.objects[b.Object()]; ok && left.UID != "" {
 		b.UID, b.ResourceVersion, b.Subjects, b.ManagedBy, b.Owner = left.UID, left.ResourceVersion, left.Subjects, left.ManagedBy, left.Owner
+		b.Terminating = left.Terminating
 	}
 	return b, nil
 }

@@ -44,15 +44,9 @@ func (p Plan) permissions(issuing []Permission) []Permission {
 		if s.binding.object.Kind == RoleBinding {
 			perm.Resource = "rolebindings"
 		}
-		switch s.Action {
-		case Bind:
-			perm.Verb = "create"
-		case Update:
-			perm.Verb = "patch"
-		case Unbind:
-			perm.Verb = "delete"
+		for _, perm.Verb = range s.bindingVerbs() {
+			needed[perm] = true
 		}
-		needed[perm] = true
 	}
 	list := make([]Permission, 0, len(needed))
 	for perm := range needed {
@@ -60,6 +54,21 @@ func (p Plan) permissions(issuing []Permission) []Permission {
 	}
 	slices.SortFunc(list, func(a, b Permission) int { return cmp.Compare(a.String(), b.String()) })
 	return list
+}
+
+// bindingVerbs lists what a bind, unbind or update takes. A finalizer that holds up a deletion is taken out by a patch.
+func (s Step) bindingVerbs() []string {
+	switch {
+	case s.Action == Bind:
+		return []string{"create"}
+	case s.binding.anew:
+		return []string{"delete", "patch", "create"}
+	case s.Action == Unbind && s.binding.object.Terminating:
+		return []string{"delete", "patch"}
+	case s.Action == Unbind:
+		return []string{"delete"}
+	}
+	return []string{"patch"}
 }
 
 // storeNeeds lists the users whose entries a plan writes in Vault.

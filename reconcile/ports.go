@@ -57,8 +57,8 @@ type StoreReader interface {
 //
 // Update changes b.Subjects, as they were observed, into subjects, and leaves others' labels and annotations alone. Who
 // may patch a binding must not be able to keep it by touching it, so when it has changed since b.ResourceVersion, what
-// is to go and to come is worked out anew from what is there then. Delete asks for the UID alone for the same reason,
-// and takes the subjects out of a binding that a finalizer keeps.
+// is to go and to come is worked out anew from what is there then. Delete asks for the UID alone for the same reason.
+// It takes the finalizers out of a binding that they keep, and returns nil only when that object is gone.
 //
 // Create, Update and Adopt return what the API server made of it.
 type BindingWriter interface {

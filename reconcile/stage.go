@@ -52,4 +52,6 @@ type bindingWrite struct {
 	successor string
 	// adopt: the binding gets our labels first.
 	adopt bool
+	// anew: the binding was deleted, and a finalizer keeps it. Its deletion is finished, and it is made anew.
+	anew bool
 }

@@ -188,11 +188,6 @@ func (w *world) DeleteBinding(_ context.Context, b Binding) error {
 	if ok && has.UID != b.UID {
 		return fmt.Errorf("deleting %s: %w", b.Object(), ErrPrecondition)
 	}
-	if has.Terminating {
-		has.Subjects = nil // a finalizer keeps it
-		w.bindings[b.Object()] = has
-		return nil
-	}
 	delete(w.bindings, b.Object())
 	return nil
 }

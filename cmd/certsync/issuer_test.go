@@ -108,7 +108,7 @@ func TestManualApproval(t *testing.T) {
 		t.Errorf("exit %d\n%s\n%s", r.code, r.stdout, r.stderr)
 	}
 	for _, user := range []string{"alice", "bob"} {
-		command := regexp.MustCompile(`(?m)^kubectl certificate approve (certsync-[12])   # ` + user + `$`).FindStringSubmatch(r.stderr)
+		command := regexp.MustCompile(`(?m)^kubectl patch csr (certsync-[12]) .* -p '.*"uid":"[^"]+".*'   # ` + user + `$`).FindStringSubmatch(r.stderr)
 		if command == nil {
 			t.Fatalf("nobody is asked for %s: %s", user, r.stderr)
 		}
@@ -118,7 +118,7 @@ func TestManualApproval(t *testing.T) {
 			t.Errorf("%s is not held: %s, calls %q", user, r.stdout, k.calls)
 		}
 	}
-	if _, held, _ := strings.Cut(r.stderr, ": held: "); strings.Contains(held, "kubectl certificate approve") {
+	if _, held, _ := strings.Cut(r.stderr, ": held: "); strings.Contains(held, "kubectl patch csr") {
 		t.Errorf("one is asked for after the other: %s", r.stderr)
 	}
 	if k.called("PUT "+csrPath) || strings.Contains(k.reviewed, "approv") {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
 )
 
 // progress talks on stderr while a plan is carried out: a bar on a terminal, a line a step elsewhere.
@@ -26,7 +27,7 @@ type progress struct {
 func (g *progress) begin(total int) { g.total, g.began = total, g.now() }
 
 // askFor prints the command that approves a request. People paste it, so it stands on a line of its own.
-func (g *progress) askFor(user, request string) {
+func (g *progress) askFor(user string, csr reconcile.CSRRef) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.terminal {
@@ -34,9 +35,9 @@ func (g *progress) askFor(user, request string) {
 	}
 	if !g.asked {
 		g.asked = true
-		fmt.Fprintln(g.out, "Waiting for somebody to approve (or kubectl certificate deny):")
+		fmt.Fprintln(g.out, "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):")
 	}
-	fmt.Fprintf(g.out, "kubectl certificate approve %s   # %s\n", request, name(user))
+	fmt.Fprintf(g.out, "%s   # %s\n", kube.ApproveCommand(csr), name(user))
 	if g.terminal {
 		fmt.Fprint(g.out, g.bar())
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
 )
 
 // outcomes has what golden files in testdata/text show.
@@ -93,9 +94,10 @@ func TestProgress(t *testing.T) {
 
 // TestAskFor: each command that approves stands on a line that can be pasted, below what is said once.
 func TestAskFor(t *testing.T) {
-	const first = "Waiting for somebody to approve (or kubectl certificate deny):\n"
-	const alice = "kubectl certificate approve certsync-abcde   # alice@example.com\n"
-	const bob = "kubectl certificate approve certsync-fghij   # bob\n"
+	const first = "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):\n"
+	csrs := []reconcile.CSRRef{{Name: "certsync-abcde", UID: "1"}, {Name: "certsync-fghij", UID: "2"}}
+	alice := kube.ApproveCommand(csrs[0]) + "   # alice@example.com\n"
+	bob := kube.ApproveCommand(csrs[1]) + "   # bob\n"
 	bar := "[" + strings.Repeat(".", barWidth) + "] 0/2, 0s left"
 	for terminal, want := range map[bool]string{
 		false: first + alice + bob,
@@ -104,8 +106,8 @@ func TestAskFor(t *testing.T) {
 		var b strings.Builder
 		g := &progress{out: &b, terminal: terminal, now: time.Now}
 		g.begin(2)
-		g.askFor("alice@example.com", "certsync-abcde")
-		g.askFor("bob", "certsync-fghij")
+		g.askFor("alice@example.com", csrs[0])
+		g.askFor("bob", csrs[1])
 		if diff := cmp.Diff(want, b.String()); diff != "" {
 			t.Errorf("terminal %t: %s", terminal, diff)
 		}

@@ -63,7 +63,7 @@ func (i *Issuer) sendApproval(ctx context.Context, csr *certificatesv1.Certifica
 // approvalFailed adds to a 403 what it takes to approve: two rights, of which the message names one.
 func (i *Issuer) approvalFailed(csr *certificatesv1.CertificateSigningRequest, err error) error {
 	doing := "approving " + csrName(csr)
-	if apierrors.IsForbidden(err) {
+	if apierrors.IsForbidden(err) && admissionHint(err) == "" {
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err),
 			"grant certsync update on certificatesigningrequests/approval, and approve on signers/"+
 				certificatesv1.KubeAPIServerClientSignerName)

@@ -2,16 +2,54 @@ package kube
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/certsync/certsync/reconcile"
 )
 
+// ManualApprovalReason is the reason of approvals by people.
+const ManualApprovalReason = "CertsyncManualApproval"
+
 const notApprovedHint = "the request is deleted: apply again, and have somebody run the kubectl command " +
 	"that apply prints; --approval-timeout gives them more time"
+
+// approvalPatch is a JSON merge patch of a request's /approval. The API server refuses it for an object with another uid.
+type approvalPatch struct {
+	Metadata struct {
+		UID string `json:"uid"`
+	} `json:"metadata"`
+	Status struct {
+		Conditions [1]approvalCondition `json:"conditions"`
+	} `json:"status"`
+}
+
+type approvalCondition struct {
+	Type    certificatesv1.RequestConditionType `json:"type"`
+	Status  corev1.ConditionStatus              `json:"status"`
+	Reason  string                              `json:"reason"`
+	Message string                              `json:"message"`
+}
+
+// ApproveCommand is the kubectl command, for a shell, with which people approve a request. Another one that has its name
+// by then is not approved: whoever may create requests chooses their names. A request that was denied stays denied.
+func ApproveCommand(csr reconcile.CSRRef) string {
+	var p approvalPatch
+	p.Metadata.UID = csr.UID
+	p.Status.Conditions[0] = approvalCondition{
+		Type: certificatesv1.CertificateApproved, Status: corev1.ConditionTrue,
+		Reason: ManualApprovalReason, Message: "approved with the command that certsync printed",
+	}
+	patch, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // strings only
+	}
+	return fmt.Sprintf("kubectl patch csr %s --subresource=approval --type=merge -p %s", shellWord(csr.Name), shellWord(string(patch)))
+}
 
 // ask has people approve a request. It returns nil once they did, or once anything else became of it, which wait tells.
 // When the time is up it looks for itself, once: the watch may be what is broken. An approval that comes even later meets
@@ -23,7 +61,7 @@ func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigning
 		return err
 	}
 	if i.options.Announce != nil {
-		i.options.Announce(user, csr.Name)
+		i.options.Announce(user, reconcile.CSRRef{Name: csr.Name, UID: string(csr.UID)})
 	}
 	deadline := time.NewTimer(i.options.ApprovalTimeout)
 	defer deadline.Stop()

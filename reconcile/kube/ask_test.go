@@ -38,6 +38,22 @@ func brokenWatch(g *signer) {
 	g.routes["GET "+csrPath] = fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
 }
 
+// TestApproveCommand: it is bound to one object, and is one command in a shell whatever a server answers.
+func TestApproveCommand(t *testing.T) {
+	for csr, want := range map[reconcile.CSRRef]string{
+		{Name: "certsync-abcde", UID: "8f1c"}: `kubectl patch csr certsync-abcde --subresource=approval --type=merge -p ` +
+			`'{"metadata":{"uid":"8f1c"},"status":{"conditions":[{"type":"Approved","status":"True",` +
+			`"reason":"CertsyncManualApproval","message":"approved with the command that certsync printed"}]}}'`,
+		{Name: "a; b", UID: `"'$(c)`}: `kubectl patch csr 'a; b' --subresource=approval --type=merge -p ` +
+			`'{"metadata":{"uid":"\"'\''$(c)"},"status":{"conditions":[{"type":"Approved","status":"True",` +
+			`"reason":"CertsyncManualApproval","message":"approved with the command that certsync printed"}]}}'`,
+	} {
+		if diff := cmp.Diff(want, ApproveCommand(csr)); diff != "" {
+			t.Error(diff)
+		}
+	}
+}
+
 func TestPeopleApprove(t *testing.T) {
 	cases := map[string]struct {
 		prepare func(*signer)
@@ -122,8 +138,8 @@ func TestPeopleApprove(t *testing.T) {
 			var g *signer
 			g, i := issuing(t, tc.prepare, func(o *IssuerOptions) {
 				o.Manual, o.ApprovalTimeout = true, tc.timeout
-				o.Announce = func(user, request string) {
-					asked = append(asked, user+" "+request)
+				o.Announce = func(user string, csr reconcile.CSRRef) {
+					asked = append(asked, user+" "+csr.Name+" "+csr.UID)
 					if tc.people != nil {
 						g.locked(func() { tc.people(g) })
 					}
@@ -150,7 +166,7 @@ func TestPeopleApprove(t *testing.T) {
 			if tc.is == reconcile.ErrNotApproved && !strings.Contains(reconcile.Hint(err), "--approval-timeout") {
 				t.Errorf("hint %q", reconcile.Hint(err))
 			}
-			if (len(asked) == 0) != tc.unasked || len(asked) == 1 && asked[0] != "alice certsync-1" {
+			if (len(asked) == 0) != tc.unasked || len(asked) == 1 && asked[0] != "alice certsync-1 uid-1" {
 				t.Errorf("asked %q", asked)
 			}
 			if g.called("PUT") != nil || g.left() != tc.left {
@@ -182,7 +198,7 @@ func TestARunThatEndsWhilePeopleAreAskedLeavesNoRequest(t *testing.T) {
 			var i *Issuer
 			g, i := issuing(t, nil, func(o *IssuerOptions) {
 				o.Manual = true
-				o.Announce = func(string, string) { end(i, cancel) }
+				o.Announce = func(string, reconcile.CSRRef) { end(i, cancel) }
 			})
 			_, err := i.Issue(ctx, aliceRequest)
 			if err == nil || !strings.Contains(err.Error(), "waiting for somebody to approve CertificateSigningRequest certsync-1: ") || g.left() != 0 {

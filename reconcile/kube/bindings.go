@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -122,25 +123,51 @@ func (w *Bindings) mergePatch(b reconcile.Binding, patch any) *rest.Request {
 }
 
 // DeleteBinding deletes the object with that UID, whatever was done to it since: who may patch a binding must not be able
-// to keep it. One that a finalizer keeps goes on granting, so its subjects are taken out. One that is gone is as it
-// should be.
+// to keep it. One that finalizers keep goes on granting, so they are taken out. One that is gone is as it should be.
 func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error {
 	doing := "deleting " + b.Object()
 	if err := observed(b); err != nil {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	uid := types.UID(b.UID)
-	left, err := w.send(ctx, w.request("DELETE", b).Name(b.Name).Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}))
-	for try := 1; err == nil && left != nil && len(left.Subjects) > 0 && left.UID == b.UID; try++ {
-		if _, err = w.patch(ctx, b, left.ResourceVersion, nil); !apierrors.IsConflict(err) || try == updateTries {
-			break
+	left, err := w.do(ctx, w.request("DELETE", b).Name(b.Name).Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}))
+	for try := 1; err == nil && left != nil && left.GetUID() == uid && len(left.GetFinalizers()) > 0; try++ {
+		if try > updateTries {
+			return reconcile.WithHint(fmt.Errorf("%s: its finalizers %q are still there after %d tries", doing, left.GetFinalizers(), updateTries),
+				"is there an admission webhook that puts them back, or a controller that writes the binding all the time?")
 		}
-		left, err = w.send(ctx, w.request("GET", b).Name(b.Name))
+		left, err = w.release(ctx, b)
 	}
 	if err == nil || apierrors.IsNotFound(err) {
 		return nil
 	}
 	return w.failed(doing, b, err)
+}
+
+// finalizersPatch is a JSON merge patch that takes all finalizers out. It changes nothing else, or the API server would
+// ask whether certsync may grant the binding's role. The uid is that of the object already, and refuses any other one.
+type finalizersPatch struct {
+	Metadata struct {
+		UID        string   `json:"uid"`
+		Finalizers []string `json:"finalizers"`
+	} `json:"metadata"`
+}
+
+// release takes the finalizers out of a binding that is being deleted, to which the API server lets nobody add any. It
+// returns what has the name then, and an error if that is still the same object and cannot be written.
+func (w *Bindings) release(ctx context.Context, b reconcile.Binding) (metav1.Object, error) {
+	var p finalizersPatch
+	p.Metadata.UID = b.UID
+	left, err := w.do(ctx, w.mergePatch(b, p))
+	// For another object the API server says that the uid is immutable, or that certsync may not grant the role.
+	if !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) && !apierrors.IsForbidden(err) {
+		return left, err
+	}
+	current, getErr := w.do(ctx, w.request("GET", b).Name(b.Name))
+	if getErr == nil && current != nil && string(current.GetUID()) == b.UID && !apierrors.IsConflict(err) {
+		return nil, err
+	}
+	return current, getErr
 }
 
 // request begins a request for bindings of b's kind.
@@ -152,11 +179,9 @@ func (w *Bindings) request(verb string, b reconcile.Binding) *rest.Request {
 	return r.Resource("clusterrolebindings")
 }
 
-// send returns the binding in the answer, or nil if there is none in it: a DELETE that is done answers with a Status.
+// send returns the binding in the answer.
 func (w *Bindings) send(ctx context.Context, r *rest.Request) (*reconcile.Binding, error) {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
-	obj, err := r.Do(ctx).Get()
+	obj, err := w.do(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -166,12 +191,29 @@ func (w *Bindings) send(ctx context.Context, r *rest.Request) (*reconcile.Bindin
 		b = fromClusterRoleBinding(o)
 	case *rbacv1.RoleBinding:
 		b = fromRoleBinding(o)
-	case *metav1.Status:
-		return nil, nil
 	default:
-		return nil, fmt.Errorf("the answer is a %T", obj)
+		return nil, errors.New("there is no binding in the answer")
 	}
 	return &b, nil
+}
+
+// do returns the object in the answer, or nil if there is none in it: a DELETE that is done answers with a Status.
+func (w *Bindings) do(ctx context.Context, r *rest.Request) (metav1.Object, error) {
+	ctx, cancel := withTimeout(ctx)
+	defer cancel()
+	obj, err := r.Do(ctx).Get()
+	if err != nil {
+		return nil, err
+	}
+	switch o := obj.(type) {
+	case *rbacv1.ClusterRoleBinding:
+		return o, nil
+	case *rbacv1.RoleBinding:
+		return o, nil
+	case *metav1.Status:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("the answer is a %T", obj)
 }
 
 // observed refuses a write without preconditions: the API server takes an empty one for none.

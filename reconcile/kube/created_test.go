@@ -19,7 +19,10 @@ func TestCreatedIsTold(t *testing.T) {
 				asked := false
 				g, i := issuing(t, nil, func(o *IssuerOptions) {
 					o.Manual = manual
-					o.Announce = func(string, string) { asked = true; g.locked(func() { g.becomes("certsync-1", approved, issued) }) }
+					o.Announce = func(string, reconcile.CSRRef) {
+						asked = true
+						g.locked(func() { g.becomes("certsync-1", approved, issued) })
+					}
 				})
 				told := 0
 				req := aliceRequest

@@ -1,16 +1,43 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certsync/certsync/reconcile"
 )
+
+// admission finds in an answer which admission policy or webhook it comes from. RBAC says "cannot VERB resource" instead.
+var admission = regexp.MustCompile(`(ValidatingAdmissionPolicy) '([a-z0-9.-]+)' with binding '[a-z0-9.-]+' denied request|` +
+	`(admission webhook) "([a-z0-9.-]+)" denied the request|failed calling (webhook) "([a-z0-9.-]+)"`)
+
+// admissionHint says what to do about an answer of admission control, or "" if it is none. The object's name is left out:
+// whoever may create bindings chooses it.
+func admissionHint(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return ""
+	}
+	message := status.Status().Message
+	if details := status.Status().Details; details != nil {
+		message = strings.ReplaceAll(message, strconv.Quote(details.Name), "")
+	}
+	m := admission.FindStringSubmatch(message)
+	if m == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s %q is in the way: have it let through what the identity that runs certsync does",
+		cmp.Or(m[1], m[3], m[5]), cmp.Or(m[2], m[4], m[6]))
+}
 
 // failed wraps what the API server or the network answered with what certsync was doing, and with a hint where one
 // helps.
@@ -20,6 +47,8 @@ func (c *Cluster) failed(doing string, err error) error {
 		untrusted *tls.CertificateVerificationError
 	)
 	switch {
+	case admissionHint(err) != "":
+		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err), admissionHint(err))
 	case apierrors.IsUnauthorized(err):
 		return reconcile.WithHint(
 			fmt.Errorf("%s: the cluster does not accept this identity: %w", doing, err),

@@ -43,9 +43,9 @@ type IssuerOptions struct {
 	// certsync then approves nothing.
 	Manual          bool
 	ApprovalTimeout time.Duration
-	// Announce is told of each request that waits for people: for whom it is, and its name, which is safe in a shell. It
-	// is called by several goroutines at once.
-	Announce func(user, request string)
+	// Announce is told of each request that waits for people, and for whom it is. It is called by several goroutines at
+	// once.
+	Announce func(user string, csr reconcile.CSRRef)
 	// StopAsking ends the wait for people when it is closed, and no other; nil: never.
 	StopAsking <-chan struct{}
 }

@@ -163,6 +163,12 @@ func (l *Locker) arguments() string {
 	return fmt.Sprintf("-n %s %s", l.cluster.lockNamespace, reconcile.LockName(l.options.Owner))
 }
 
+// freeing is the JSON merge patch that frees a Lease. It is refused once the Lease has changed: by the time that somebody
+// pastes it, a run that lives may hold it.
+func freeing(lease *coordinationv1.Lease) string {
+	return fmt.Sprintf(`{"metadata":{"resourceVersion":%q},"spec":{"holderIdentity":""}}`, lease.ResourceVersion)
+}
+
 // sighting is since when (the API server's time) a Lease has stood there as it does.
 type sighting struct {
 	what string
@@ -209,5 +215,5 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 	}
 	return reconcile.WithHint(
 		reconcile.Locked{Name: l.cluster.leaseName(l.options.Owner), Holder: short(holder), Held: held, Renewed: now.Sub(last)},
-		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+` --type=merge -p '{"spec":{"holderIdentity":""}}'`)
+		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+shellWord(freeing(lease)))
 }

@@ -47,6 +47,12 @@ func TestAcquireCreatesTheLease(t *testing.T) {
 	})
 }
 
+// freeingCommand frees the Lease as it stands, and not once a run has renewed or taken it.
+func (s *leaseServer) freeingCommand() string {
+	return `kubectl patch lease -n kube-system certsync-prod-eu --type=merge -p '{"metadata":{"resourceVersion":"` +
+		s.lease().ResourceVersion + `"},"spec":{"holderIdentity":""}}'`
+}
+
 func TestSecondRunIsLockedOut(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *leaseServer) {
 		first := s.acquire("run 1")
@@ -61,7 +67,7 @@ func TestSecondRunIsLockedOut(t *testing.T) {
 			t.Error(diff)
 		}
 		if want := "it can be taken in 51s, unless that run renews it (--lock-timeout waits); " +
-			"if that run is known to be dead, free it: kubectl patch lease -n kube-system certsync-prod-eu --type=merge -p '{\"spec\":{\"holderIdentity\":\"\"}}'"; reconcile.Hint(err) != want {
+			"if that run is known to be dead, free it: " + s.freeingCommand(); reconcile.Hint(err) != want {
 			t.Errorf("hint is %q", reconcile.Hint(err))
 		}
 		s.release(first)
@@ -150,7 +156,7 @@ func TestHostileLease(t *testing.T) {
 					t.Errorf("locked is %+v, error %v", locked, err)
 				}
 				if hint := reconcile.Hint(err); !strings.HasPrefix(hint, tc.hint) ||
-					!strings.HasSuffix(hint, "kubectl patch lease -n kube-system certsync-prod-eu --type=merge -p '{\"spec\":{\"holderIdentity\":\"\"}}'") {
+					!strings.HasSuffix(hint, s.freeingCommand()) {
 					t.Errorf("hint is %q", hint)
 				}
 				l, start := s.locker("run 1"), time.Now()

@@ -1,0 +1,112 @@
+package kube
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	apifield "k8s.io/apimachinery/pkg/util/validation/field"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// finalized is b as the API server shows it, with these finalizers.
+func finalized(b reconcile.Binding, finalizers ...string) any {
+	meta := func(o metav1.Object) {
+		now := metav1.Now()
+		o.SetUID("u1")
+		o.SetResourceVersion("57")
+		o.SetDeletionTimestamp(&now)
+		o.SetFinalizers(finalizers)
+	}
+	if b.Kind == reconcile.RoleBinding {
+		o := toRoleBinding(b)
+		o.APIVersion, o.Kind = rbacv1.SchemeGroupVersion.String(), "RoleBinding"
+		meta(o)
+		return o
+	}
+	o := toClusterRoleBinding(b)
+	o.APIVersion, o.Kind = rbacv1.SchemeGroupVersion.String(), "ClusterRoleBinding"
+	meta(o)
+	return o
+}
+
+// TestDeleteTakesFinalizersOut: a finalizer keeps no binding. What takes it out changes nothing else, and no other object.
+func TestDeleteTakesFinalizersOut(t *testing.T) {
+	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
+		t.Run(string(b.Kind), func(t *testing.T) {
+			s := newServer(t)
+			s.routes["DELETE "+path+"/"+wideName] = answers(http.StatusOK, finalized(b, "example.com/keep", metav1.FinalizerDeleteDependents))
+			s.routes["PATCH "+path+"/"+wideName] = answers(http.StatusOK, finalized(b))
+			s.begin()
+			if err := s.cluster().Bindings().DeleteBinding(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+			if sent := s.called("PATCH"); len(sent) != 1 || sent[0].body != `{"metadata":{"uid":"u1","finalizers":null}}` {
+				t.Errorf("sent %+v", sent)
+			}
+		})
+	}
+}
+
+// TestFinalizersThatStay: DeleteBinding ends well only when the object is gone, whatever has its name by then.
+func TestFinalizersThatStay(t *testing.T) {
+	crb := resource("rbac.authorization.k8s.io", "clusterrolebindings")
+	conflict := fails(apierrors.NewConflict(crb, wideName, errors.New("modified")))
+	immutable := fails(apierrors.NewInvalid(rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding").GroupKind(), wideName,
+		apifield.ErrorList{apifield.Invalid(apifield.NewPath("metadata", "uid"), "u1", "field is immutable")}))
+	escalation := fails(apierrors.NewForbidden(crb, wideName, errors.New("attempting to grant RBAC permissions not currently held:\n{...}")))
+	mayNot := fails(apierrors.NewForbidden(crb, wideName, errors403("patch", "clusterrolebindings")))
+	policy := fails(apierrors.NewForbidden(crb, wideName, errors.New("ValidatingAdmissionPolicy 'keep' with binding 'b' denied request: no")))
+	gone := fails(apierrors.NewNotFound(crb, wideName))
+	same, another := answers(http.StatusOK, finalized(wide(), "example.com/keep")), answers(http.StatusOK, stored(wide()))
+	done := answers(http.StatusOK, finalized(wide()))
+	for name, tt := range map[string]struct {
+		patch   []http.HandlerFunc // the last one again and again
+		get     http.HandlerFunc
+		patches int
+		want    string // in the error; "": none
+		hint    string
+	}{
+		"somebody touches it":                      {[]http.HandlerFunc{conflict, conflict, done}, same, 3, "", ""},
+		"somebody touches it all the time":         {[]http.HandlerFunc{conflict}, same, updateTries, "still there after 10 tries", "all the time"},
+		"a webhook puts them back":                 {[]http.HandlerFunc{same}, nil, updateTries, `["example.com/keep"] are still there`, "webhook"},
+		"it is gone":                               {[]http.HandlerFunc{gone}, nil, 1, "", ""},
+		"touched, then gone":                       {[]http.HandlerFunc{conflict}, gone, 1, "", ""},
+		"touched, then made anew":                  {[]http.HandlerFunc{conflict}, another, 1, "", ""},
+		"made anew":                                {[]http.HandlerFunc{immutable}, another, 1, "", ""},
+		"made anew, with a role that is not ours":  {[]http.HandlerFunc{escalation}, another, 1, "", ""},
+		"a right is missing":                       {[]http.HandlerFunc{mayNot}, same, 1, `cannot patch resource`, "the README lists the rights"},
+		"an admission policy denies it":            {[]http.HandlerFunc{policy}, same, 1, "denied request: no", `ValidatingAdmissionPolicy "keep" is in the way`},
+		"a right is missing, and it is gone since": {[]http.HandlerFunc{mayNot}, gone, 1, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newServer(t)
+			s.routes["DELETE "+widePath+"/"+wideName] = same
+			patches := 0
+			s.routes["PATCH "+widePath+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
+				tt.patch[min(patches, len(tt.patch)-1)](w, r)
+				patches++
+			}
+			if tt.get != nil {
+				s.routes["GET "+widePath+"/"+wideName] = tt.get
+			}
+			s.begin()
+			err := s.cluster().Bindings().DeleteBinding(t.Context(), wide())
+			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) || patches != tt.patches {
+				t.Errorf("%v, after %d patches", err, patches)
+			}
+			if hint := reconcile.Hint(err); !strings.Contains(hint, tt.hint) {
+				t.Errorf("hint %q", hint)
+			}
+			if slices.ContainsFunc(s.called("PATCH"), func(c call) bool { return !strings.Contains(c.body, `"uid":"u1"`) }) {
+				t.Error("a patch without the uid")
+			}
+		})
+	}
+}
