@@ -109,7 +109,7 @@ func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
 	defer file.Close()
 	data, err = readRegular(file, clean, bound)
 	switch {
-	case errors.Is(err, ErrNotRegular), errors.Is(err, errTooLarge):
+	case errors.Is(err, ErrNotRegular), errors.Is(err, ErrTooLarge):
 		return nil, "is " + reason(err).Error()
 	case err != nil:
 		return nil, "cannot be read: " + reason(err).Error()

@@ -59,7 +59,7 @@ func (c confined) readInventory(path string) ([]byte, error) {
 	}
 	defer file.Close()
 	data, err := readRegular(file, path, maxSize)
-	if errors.Is(err, errTooLarge) {
+	if errors.Is(err, ErrTooLarge) {
 		return nil, fmt.Errorf("%w: give some of the users an inventory with another owner", err)
 	}
 	return data, err

@@ -59,21 +59,15 @@ func TestHostileInventories(t *testing.T) {
 	const whole, room = maxSize - 1<<10, maxMarks
 	for sentence, text := range map[string]string{
 		"a mapping of keys without values":        header + "users: {" + many("a,", whole) + "}",
-		"as many as pass":                         header + "users: {" + many("a,", room-100) + "}",
-		"as many, in the root":                    "{kind: Inventory, " + many("a,", room-100) + "}",
-		"as many different ones, in the root":     "{kind: Inventory, " + each(7*room/2, "a%05d,") + "}",
+		"as many keys as pass, in the root":       "{kind: Inventory, " + each(7*room/2, "a%05d,") + "}",
 		"keys in the root, one a line":            header + each(4*room, "a%d:\n"),
-		"a list in one line":                      header + "users: [" + many("a,", whole) + "]",
 		"a list of users without names":           header + "users: [" + many("{},", room/4*3-100) + "]",
-		"a block list":                            header + "users:\n" + many("-\n", whole),
-		"as long as passes":                       header + "users:\n" + many("-\n", 2*room-100),
+		"a block list as long as passes":          header + "users:\n" + many("-\n", 2*room-100),
 		"anchors":                                 header + "users:\n" + each(whole, "- &a%d x\n"),
 		"as many anchors as pass":                 header + "users:\n" + each(room*9, "- &a%d x\n"),
 		"a comment for each item":                 header + "users:\n" + many("- a #\n", whole),
 		"as many comments as pass":                header + "users:\n" + many("- a #\n", 6*room/4-100),
-		"comments in a flow":                      header + "users: [" + many("a, #\n", room-100) + "]",
 		"complex keys":                            header + "users: {" + many("?,", whole) + "}",
-		"nested lists":                            header + "users: [" + many(strings.Repeat("[", 9000)+strings.Repeat("]", 9000)+",", 2*room-1<<15) + "]",
 		"nested items":                            header + "users:\n" + many(strings.Repeat(" -", 9000)+"\n", room*2-1<<15),
 		"tag directives":                          each(whole, "%%TAG !a%d! b\n") + "---\n" + header,
 		"as many tag directives as pass":          each(room/10, "%%TAG !%d! b\n") + "---\n" + header,
@@ -81,7 +75,6 @@ func TestHostileInventories(t *testing.T) {
 		"a long text":                             header + "users: \"" + many(`\U0001F600`, whole) + "\"",
 		"a long name of a team":                   header + "users: []\ngroups: [{name: g}]\nteams: [{name: " + many("a", whole/2) + ", groups: [" + many("a,", room/2) + "]}]",
 		"empty lines":                             header + many("\n", whole),
-		"a folded text":                           header + "users: a" + many("\n  b", whole),
 		"many documents":                          many("---\n", whole),
 		"users in groups that nobody declares":    header + "groups: [" + each(4000, "{name: g%d},") + "]\nusers:\n" + each(18*room/8, "- {name: a%d, groups: [h]}\n"),
 		"users whose groups differ by one letter": header + "groups: [" + each(room, "{name: g%063d},") + "]\nusers:\n" + each(room, "- {name: a%d, groups: [g"+strings.Repeat("0", 62)+"x]}\n"),
@@ -150,7 +143,7 @@ func TestHostileFolders(t *testing.T) {
 // loadHostile loads the inventory in a folder in a process of its own.
 func loadHostile(t *testing.T, dir string, harmless bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it takes seconds, on a machine that has nothing else to do
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), hostileInventory+"="+filepath.Join(dir, "users.yaml"))

@@ -12,8 +12,8 @@ import (
 // ErrNotRegular is the error for a folder, a pipe, a socket or a device where a file is expected.
 var ErrNotRegular = errors.New("not a regular file")
 
-// errTooLarge is the error for a file that holds more than its reader takes.
-var errTooLarge = errors.New("larger than")
+// ErrTooLarge is the error for a file over the limit, which follows it: larger than 64 KiB.
+var ErrTooLarge = errors.New("larger than")
 
 // openFlag opens a file for reading. Without O_NONBLOCK, opening a pipe waits for a writer.
 const openFlag = os.O_RDONLY | syscall.O_NONBLOCK
@@ -34,7 +34,7 @@ func OpenRegular(name string) (*os.File, error) {
 
 // ReadRegular returns the content of a regular file of at most limit bytes that passes the checks. A check gets the file
 // that is read, not the one that had the name before. Errors name the file and repeat nothing of its content: those of
-// OpenRegular, of the checks, and for a file over the limit.
+// OpenRegular and of the checks, and an *fs.PathError with ErrTooLarge.
 func ReadRegular(name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, error) {
 	file, err := os.OpenFile(name, openFlag, 0)
 	if err != nil {
@@ -60,7 +60,7 @@ func readRegular(file fs.File, name string, limit int, checks ...func(fs.FileInf
 	case err != nil:
 		return nil, err
 	case len(data) > limit:
-		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w %s", errTooLarge, size(limit))}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w %s", ErrTooLarge, size(limit))}
 	}
 	return data, nil
 }

@@ -5,12 +5,13 @@ import (
 	"encoding/pem"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // conflicts says which entries of a kubeconfig, merged of its files as kubectl does, are called like those of ours and
@@ -79,7 +80,7 @@ func authority(c *clientcmdapi.Cluster) []string {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(c.LocationOfOrigin), path)
 		}
-		text, _ = os.ReadFile(path)
+		text, _ = inventory.ReadRegular(path, maxCAFile)
 	}
 	var found []string
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
