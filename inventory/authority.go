@@ -7,7 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -100,35 +99,27 @@ func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
 	if v.files == nil {
 		return nil, "cannot be read: there is no folder to look into"
 	}
-	// Asked before it is opened: opening a pipe would wait for somebody to write.
-	switch info, err := fs.Stat(v.files, clean); {
-	case err != nil:
-		return nil, "cannot be read: " + cause(err)
-	case !info.Mode().IsRegular():
-		return nil, "is not a regular file"
+	if !take(&v.left.named, 1) {
+		return nil, fmt.Sprintf("is one too many: an inventory can name %d files", maxNamed)
 	}
 	file, err := v.files.Open(clean)
 	if err != nil {
-		return nil, "cannot be read: " + cause(err)
+		return nil, "cannot be read: " + reason(err).Error()
 	}
 	defer file.Close()
-	data, err = io.ReadAll(io.LimitReader(file, int64(bound)+1))
+	data, err = readRegular(file, clean, bound)
 	switch {
+	case errors.Is(err, ErrNotRegular), errors.Is(err, ErrTooLarge):
+		return nil, "is " + reason(err).Error()
 	case err != nil:
-		return nil, "cannot be read: " + cause(err)
-	case len(data) > bound:
-		return nil, fmt.Sprintf("is larger than %d KiB", bound>>10)
+		return nil, "cannot be read: " + reason(err).Error()
+	case !take(&v.left.bytes, len(data)):
+		return nil, "is too large: the files that an inventory names can hold " + size(maxBytes) + " in all"
 	}
-	v.opened[clean] = data
+	if v.opened != nil {
+		v.opened[clean] = data
+	}
 	return data, ""
-}
-
-// cause leaves out the path, which stands in the message already.
-func cause(err error) string {
-	if p, ok := errors.AsType[*fs.PathError](err); ok {
-		return p.Err.Error()
-	}
-	return err.Error()
 }
 
 // certificates returns a PEM bundle in its one canonical form, or what is wrong with it. pem.Decode alone would skip

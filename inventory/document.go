@@ -18,6 +18,9 @@ func (d *decoder) document(data []byte) (value, bool) {
 	if !d.characters(data) {
 		return value{}, false
 	}
+	if !d.affordable(data) {
+		return value{}, false
+	}
 	yamls := yaml.NewDecoder(bytes.NewReader(data))
 	var first, second yaml.Node
 	switch err := yamls.Decode(&first); {

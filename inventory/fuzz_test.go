@@ -8,6 +8,9 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode/utf8"
+
+	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
 func FuzzParse(f *testing.F) {
@@ -24,8 +27,17 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Add([]byte(withRequest))
+	for _, flow := range []string{"{a,b,? c,? ,d: e}", "[a: b,? c,{},[],\"\":]", "? - a\n: - - b\n  -\n? \n", "- - a\n -\n-"} {
+		f.Add([]byte(flow))
+	}
 	files, schema := fstest.MapFS{"ca.crt": {Data: certificate(f)}, "alice.csr": {Data: []byte(csr(f, nil, "devs"))}}, validator(f, Schema())
 	f.Fuzz(func(t *testing.T, data []byte) {
+		var document yaml.Node
+		if yaml.Unmarshal(data, &document) == nil && utf8.Valid(data) {
+			if n := nodes(document.Content); n > marks(data) {
+				t.Fatalf("%d nodes, counted as %d", n, marks(data))
+			}
+		}
 		inv, err := Parse("users.yaml", data, files)
 		again, errAgain := Parse("users.yaml", data, files)
 		if err != nil {
@@ -89,6 +101,14 @@ func FuzzRequest(f *testing.F) {
 			t.Fatal("written again, it is another")
 		}
 	})
+}
+
+func nodes(all []*yaml.Node) int {
+	n := len(all)
+	for _, node := range all {
+		n += nodes(node.Content)
+	}
+	return n
 }
 
 // obeys checks what the rest of certsync relies on.

@@ -3,39 +3,22 @@ package inventory
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
-// maxSize keeps a wrong path from filling the memory. 5,000 users take less than 1 MiB.
-const maxSize = 8 << 20
-
-// Load reads the inventory at path. Files that it names are opened in its folder and never outside of it, not by a link
-// either. What is wrong with the inventory comes as Problems.
+// Load reads the inventory at path. It and the files that it names are opened in its folder and never outside of it, not
+// by a link either. What is wrong with the inventory comes as Problems.
 func Load(path string) (*Inventory, error) {
-	inv, _, err := LoadFiles(path)
+	inv, _, err := load(path, nil)
 	return inv, err
 }
 
 // LoadFiles is Load, and also returns what has to lie in another folder for Load to read the same inventory there: the
 // inventory itself under the last part of its path, and the files that it names under their paths in the folder.
 func LoadFiles(path string) (*Inventory, map[string][]byte, error) {
-	if path == "-" {
-		return nil, nil, errors.New("loading inventory: standard input is not supported: name a file")
-	}
-	data, err := read(path)
-	if err != nil {
-		return nil, nil, fmt.Errorf("loading inventory: %w", err)
-	}
-	folder, err := os.OpenRoot(filepath.Dir(path))
-	if err != nil {
-		return nil, nil, fmt.Errorf("loading inventory: %w", err)
-	}
-	defer folder.Close()
 	files := map[string][]byte{}
-	inv, err := parse(path, data, folder.FS(), files)
+	inv, data, err := load(path, files)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,45 +26,55 @@ func LoadFiles(path string) (*Inventory, map[string][]byte, error) {
 	return inv, files, nil
 }
 
-func read(path string) ([]byte, error) {
-	file, err := os.Open(path)
+// load reads the inventory at path, and keeps what it reads of other files in opened, unless that is nil.
+func load(path string, opened map[string][]byte) (*Inventory, []byte, error) {
+	if path == "-" {
+		return nil, nil, errors.New("loading inventory: standard input is not supported: name a file")
+	}
+	files, err := openFolder(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxSize+1))
+	defer files.root.Close()
+	data, err := files.readInventory(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
-	if len(data) > maxSize {
-		return nil, fmt.Errorf("%q is larger than %d MiB", path, maxSize>>20)
-	}
-	return data, nil
+	inv, err := parse(path, data, files, opened)
+	return inv, data, err
 }
 
 // Parse reads an inventory from data. Name stands before every problem; files is the folder in which files that the
 // inventory names are looked up, nil if there is none. Every error is of type Problems.
 func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
-	return parse(name, data, files, map[string][]byte{})
+	return parse(name, data, files, nil)
 }
 
 func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*Inventory, error) {
-	d := &decoder{&run{root: name, files: files, opened: opened, suggestions: maxSuggestions}, name, "an inventory"}
+	d := &decoder{&run{root: name, files: files, opened: opened, left: newBudget()}, name, "an inventory"}
 	var inv *Inventory
-	root, ok := d.document(data)
-	line, column, aTeams := teamKind(data)
-	switch {
-	case ok && aTeams:
-		// One problem, and not one for each field that it has or lacks.
-		d.note(line, column, "kind", "this is a team's file: name the inventory instead, which reads it and says in what groups it may put people")
-	case ok:
-		inv = d.inventory(root)
+	if root, ok := d.document(data); ok {
+		inv = d.identified(root)
 	}
 	if len(d.problems) > 0 {
 		d.problems.sort(name)
-		return nil, d.problems
+		return nil, d.problems.and(name, d.more)
 	}
 	return inv, nil
+}
+
+// identified decodes the document if it is an inventory, and otherwise notes one problem instead of one for each field.
+func (d *decoder) identified(root value) *Inventory {
+	if key := root.says("kind", TeamKind); key != nil {
+		d.note(key.Line, key.Column, "kind", "this is a team's file: name the inventory instead, which reads it and says in what groups it may put people")
+		return nil
+	}
+	if root.says("apiVersion", APIVersion) == nil && root.says("kind", Kind) == nil {
+		// A link in the folder may lead to a file with a secret: nothing of it is repeated.
+		root.problem("this is no inventory: write apiVersion: %s and kind: %s", APIVersion, Kind)
+		return nil
+	}
+	return d.inventory(root)
 }
 
 // inventory decodes the whole document. Groups come before users, wherever they stand in the file, since users refer to

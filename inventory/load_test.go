@@ -3,6 +3,7 @@
 package inventory
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -111,13 +112,118 @@ func TestLoadRefusesFiles(t *testing.T) {
 	}
 }
 
+// TestLoadOfALinkedInventory: an inventory that is a link may lead to another file in its folder, as it does in a
+// mounted ConfigMap, and not to somebody's secret elsewhere. Nothing is waited for.
+func TestLoadOfALinkedInventory(t *testing.T) {
+	const secret = "https://robot:hunter2@git.example.com"
+	for sentence, c := range map[string]struct {
+		prepare func(t *testing.T, inside string)
+		want    string // "" for none; PATH is the inventory
+	}{
+		"another file in the folder": {func(t *testing.T, inside string) {
+			write(t, filepath.Join(inside, "prod/users.yaml"), header+"users: []")
+			link(t, "prod/users.yaml", filepath.Join(inside, "users.yaml"))
+		}, ""},
+		"a mounted ConfigMap": {func(t *testing.T, inside string) {
+			write(t, filepath.Join(inside, "..2026_01_01/users.yaml"), header+"users: []")
+			link(t, "..2026_01_01", filepath.Join(inside, "..data"))
+			link(t, "..data/users.yaml", filepath.Join(inside, "users.yaml"))
+		}, ""},
+		"a file outside": {func(t *testing.T, inside string) {
+			write(t, filepath.Join(inside, "../token"), secret)
+			link(t, "../token", filepath.Join(inside, "users.yaml"))
+		}, `loading inventory: "PATH" is a link that leads out of its folder: name the file itself`},
+		"a file outside by its whole path": {func(t *testing.T, inside string) {
+			write(t, filepath.Join(inside, "../token"), secret)
+			link(t, filepath.Join(filepath.Dir(inside), "token"), filepath.Join(inside, "users.yaml"))
+		}, `loading inventory: "PATH" is a link that leads out of its folder: name the file itself`},
+		"an inventory outside": {func(t *testing.T, inside string) {
+			write(t, filepath.Join(inside, "../x.yaml"), header+"users: []")
+			link(t, "../x.yaml", filepath.Join(inside, "users.yaml"))
+		}, `loading inventory: "PATH" is a link that leads out of its folder: name the file itself`},
+		"a token in the folder": {func(t *testing.T, inside string) {
+			write(t, filepath.Join(inside, ".git-credentials"), secret)
+			link(t, ".git-credentials", filepath.Join(inside, "users.yaml"))
+		}, `PATH:1:1: this is no inventory: write apiVersion: certsync.dev/v1 and kind: Inventory`},
+		"a file of settings in the folder": {func(t *testing.T, inside string) {
+			write(t, filepath.Join(inside, "settings.yaml"), "hunter2: hunter2\nowner: hunter2\nkind: hunter2\nusers: [hunter2]\n")
+			link(t, "settings.yaml", filepath.Join(inside, "users.yaml"))
+		}, `PATH:1:1: this is no inventory: write apiVersion: certsync.dev/v1 and kind: Inventory`},
+		"an endless device": {func(t *testing.T, inside string) { link(t, "/dev/zero", filepath.Join(inside, "users.yaml")) },
+			`loading inventory: "PATH" is a link that leads out of its folder: name the file itself`},
+		"standard input": {func(t *testing.T, inside string) { link(t, "/dev/stdin", filepath.Join(inside, "users.yaml")) },
+			`loading inventory: "PATH" is a link that leads out of its folder: name the file itself`},
+		"nothing": {func(t *testing.T, inside string) { link(t, "none", filepath.Join(inside, "users.yaml")) },
+			`loading inventory: open PATH: no such file or directory`},
+		"a pipe": {func(t *testing.T, inside string) {
+			if err := syscall.Mkfifo(filepath.Join(inside, "users.yaml"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, `loading inventory: open PATH: not a regular file`},
+		"a folder": {func(t *testing.T, inside string) { write(t, filepath.Join(inside, "users.yaml/x"), secret) },
+			`loading inventory: open PATH: not a regular file`},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inside := filepath.Join(t.TempDir(), "inside")
+			if err := os.Mkdir(inside, 0o755); err != nil {
+				t.Fatal(err)
+			}
+			c.prepare(t, inside)
+			path := filepath.Join(inside, "users.yaml")
+			got := ""
+			if _, err := Load(path); err != nil {
+				got = strings.ReplaceAll(err.Error(), path, "PATH")
+			}
+			if got != c.want {
+				t.Errorf("got  %s\nwant %s", got, c.want)
+			}
+			if strings.Contains(got, "hunter2") {
+				t.Error(got)
+			}
+		})
+	}
+}
+
+// TestLoadFromAPipe: the folder of an inventory is no pipe, which nobody may ever write to.
+func TestLoadFromAPipe(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(filepath.Join(pipe, "users.yaml"))
+	if want := "loading inventory: open " + pipe + ": not a directory"; err == nil || err.Error() != want {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+}
+
+// TestConfinedNeverWaits: neither does what stands in the folder in place of a file that was regular a moment ago.
+func TestConfinedNeverWaits(t *testing.T) {
+	inside := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(inside, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	files, err := openFolder(filepath.Join(inside, "users.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer files.root.Close()
+	file, err := files.Open("pipe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if _, err := readRegular(file, "pipe", maxFile); !errors.Is(err, ErrNotRegular) {
+		t.Error(err)
+	}
+}
+
 func TestLoadFails(t *testing.T) {
 	t.Chdir(t.TempDir())
 	write(t, "large.yaml", strings.Repeat("#", maxSize+1))
 	for sentence, c := range map[string]struct{ path, want string }{
 		"without a file":       {"none.yaml", `loading inventory: open none.yaml: no such file or directory`},
-		"for a folder":         {".", `loading inventory: read .: is a directory`},
-		"for too large a file": {"large.yaml", `loading inventory: "large.yaml" is larger than 8 MiB`},
+		"for a folder":         {".", `loading inventory: open .: not a regular file`},
+		"for too large a file": {"large.yaml", `loading inventory: read large.yaml: larger than 8 MiB: give some of the users an inventory with another owner`},
 		"for standard input":   {"-", `loading inventory: standard input is not supported: name a file`},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -28,7 +28,7 @@ func (p Problem) String() string {
 }
 
 // Problems is all that is wrong with an inventory, in the order of the file; after that what is wrong with teams' files, in
-// the order of their names.
+// the order of their names. Of more than 100, the last one says how many more there are.
 type Problems []Problem
 
 // Error is one problem a line.
@@ -38,6 +38,14 @@ func (p Problems) Error() string {
 		lines[i] = problem.String()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// and adds that there are more problems than these.
+func (p Problems) and(root string, more int) Problems {
+	if more == 0 {
+		return p
+	}
+	return append(p, Problem{root, 1, 1, "", fmt.Sprintf("and %d more", more)})
 }
 
 func (p Problems) sort(root string) {

@@ -3,6 +3,7 @@ package inventory
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -17,58 +18,99 @@ const teamsFolder = "teams"
 
 // strays refuses teams' files that no team has: whoever wrote one believes that it is read. They are looked for in the folder
 // teams and in those where teams have their files, not below, among files that end as YAML does.
-func (v value) strays(declared []string) {
+func (v value) strays(files *roll) {
 	if v.files == nil {
 		return
 	}
 	folders := []string{teamsFolder}
-	for _, name := range declared {
+	for _, name := range files.names {
 		folders = append(folders, path.Dir(name))
 	}
 	slices.Sort(folders)
+	var text bytes.Buffer
 	for _, folder := range slices.Compact(folders) {
-		if info, err := fs.Stat(v.files, folder); err != nil || !info.IsDir() {
-			continue // what a team has there cannot be read, which is said at the team
-		}
-		entries, err := fs.ReadDir(v.files, folder)
-		if err != nil {
-			v.note(1, 1, "", "folder "+show(folder)+" cannot be searched for teams' files: "+cause(err))
-		}
-		for _, e := range entries {
-			if name := path.Join(folder, e.Name()); isYAML(name) && !slices.Contains(declared, name) {
-				v.stray(name)
+		for _, name := range v.listed(folder) {
+			if name := path.Join(folder, name); isYAML(name) && !files.has(name) {
+				v.stray(name, &text)
 			}
 		}
 	}
 }
 
-// stray refuses a file that no team has, if it is a team's.
-func (v value) stray(name string) {
-	line, column, ok := teamKind(peek(v.files, name))
-	if !ok {
-		return
+// listed returns the names in a folder, sorted, and none where there is no folder: what a team has there cannot be read,
+// which is said at the team.
+func (v value) listed(folder string) []string {
+	if info, err := fs.Stat(v.files, folder); err != nil || !info.IsDir() {
+		return nil
 	}
-	d := &decoder{run: v.run, file: beside(v.root, name)}
-	d.note(line, column, "kind", "no team in "+v.root+" has this file: name it under teams, or take it away")
+	entries, err := readDir(v.files, folder, v.left.entries+1)
+	switch {
+	case err != nil:
+		v.note(1, 1, "", "folder "+show(folder)+" cannot be searched for teams' files: "+reason(err).Error())
+		return nil
+	case !take(&v.left.entries, len(entries)):
+		v.note(1, 1, "", fmt.Sprintf("folder %s cannot be searched for teams' files: the folders of teams can hold %d files in all: "+
+			"keep teams' files in folders of their own", show(folder), maxEntries))
+		return nil
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	slices.Sort(names)
+	return names
 }
 
-// peek returns what a file holds as far as a team's may, and nothing for what is no file or cannot be read: then it is
-// nobody's.
-func peek(files fs.FS, name string) []byte {
-	// Asked before it is opened: opening a pipe would wait for somebody to write.
-	if info, err := fs.Stat(files, name); err != nil || !info.Mode().IsRegular() {
-		return nil
+// readDir returns up to n of what is in a folder, n above 0. fs.ReadDir would return all.
+func readDir(files fs.FS, name string, n int) ([]fs.DirEntry, error) {
+	dir, err := files.Open(name)
+	if err != nil {
+		return nil, err
 	}
+	defer dir.Close()
+	list, ok := dir.(fs.ReadDirFile)
+	if !ok {
+		return nil, errors.ErrUnsupported
+	}
+	entries, err := list.ReadDir(n)
+	if errors.Is(err, io.EOF) { // it is empty
+		err = nil
+	}
+	return entries, err
+}
+
+// stray refuses a file that no team has, if it is a team's. It reads the file into text.
+func (v value) stray(name string, text *bytes.Buffer) {
+	peek(v.files, name, text)
+	data := text.Bytes()
+	if !bytes.Contains(data, []byte(TeamKind)) {
+		return // as nearly all are, which costs no parsing
+	}
+	d := &decoder{run: v.run, file: beside(v.root, name)}
+	if !take(&v.left.bytes, len(data)) || !take(&v.left.marks, marks(data)) {
+		d.note(1, 1, "", "no team in "+v.root+" has this file, and there is too much around it to find out whether it is a team's: name it under teams, or take it away")
+		return
+	}
+	if line, column, ok := teamKind(data); ok {
+		d.note(line, column, "kind", "no team in "+v.root+" has this file: name it under teams, or take it away")
+	}
+}
+
+// peek reads a file into text as far as a team's may go, and nothing of what is no file or cannot be read: then it is
+// nobody's.
+func peek(files fs.FS, name string, text *bytes.Buffer) {
+	text.Reset()
 	file, err := files.Open(name)
 	if err != nil {
-		return nil
+		return
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxTeamFile))
-	if err != nil {
-		return nil
+	if _, err = regularInfo(file, name); err == nil {
+		_, err = text.ReadFrom(io.LimitReader(file, maxTeamFile))
 	}
-	return data
+	if err != nil {
+		text.Reset()
+	}
 }
 
 var writtenTeamKind = regexp.MustCompile(`(?m)^kind[ \t]*:[ \t]*["']?` + TeamKind + `\b`)
@@ -76,9 +118,6 @@ var writtenTeamKind = regexp.MustCompile(`(?m)^kind[ \t]*:[ \t]*["']?` + TeamKin
 // teamKind finds where a file says that it is a team's, in any of its documents. Of a file that is no YAML, as it may be
 // halfway through being written, it looks at the lines.
 func teamKind(data []byte) (line, column int, ok bool) {
-	if !bytes.Contains(data, []byte(TeamKind)) {
-		return 0, 0, false
-	}
 	for documents := yaml.NewDecoder(bytes.NewReader(data)); ; {
 		var document yaml.Node
 		switch err := documents.Decode(&document); {
@@ -90,11 +129,8 @@ func teamKind(data []byte) (line, column int, ok bool) {
 			}
 			return 0, 0, false
 		}
-		root := document.Content[0]
-		for i := 0; root.Kind == yaml.MappingNode && i+1 < len(root.Content); i += 2 {
-			if key, value := root.Content[i], root.Content[i+1]; key.Value == "kind" && value.Value == TeamKind {
-				return key.Line, key.Column, true
-			}
+		if key := (value{node: document.Content[0]}).says("kind", TeamKind); key != nil {
+			return key.Line, key.Column, true
 		}
 	}
 }

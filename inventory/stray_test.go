@@ -183,7 +183,7 @@ func TestLoadOfAFolderThatCannotBeSearched(t *testing.T) {
 // unlisted is a folder in which nothing can be listed.
 type unlisted struct{ fstest.MapFS }
 
-func (unlisted) ReadDir(name string) ([]fs.DirEntry, error) {
+func (unlisted) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 }
 

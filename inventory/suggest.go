@@ -2,21 +2,20 @@ package inventory
 
 import "strings"
 
-// maxSuggestions bounds the work for a file in which nearly every name is wrong.
-const maxSuggestions = 200
-
 // maxCandidates is how many names a wrong one is compared with.
 const maxCandidates = 500
 
 // didYouMean returns ` (did you mean "developers"?)` for the candidate that is nearest to got, or nothing.
 func (d *decoder) didYouMean(got string, candidates []string) string {
-	if d.suggestions == 0 || len(got) > maxNameLength {
-		return ""
+	if len(d.problems) == maxProblems || len(got) > maxNameLength {
+		return "" // in a file in which nearly every name is wrong, the rest are not shown
 	}
-	d.suggestions--
 	got = strings.ToLower(got)
 	nearest, least := "", min(3, (len(got)+2)/3)+1
 	for _, candidate := range candidates[:min(len(candidates), maxCandidates)] {
+		if len(candidate) > maxNameLength {
+			continue // as long as its file may be, and no name to suggest
+		}
 		if n := distance(got, strings.ToLower(candidate), least); n < least {
 			nearest, least = candidate, n
 		}

@@ -34,7 +34,7 @@ func (v value) teams(fields map[string]value, names, groups *roll, defaults Defa
 	}
 	// Where a file's name could not be read, that file would be reported as one that nobody declares.
 	if all {
-		v.strays(files.names)
+		v.strays(files)
 	}
 	return users
 }
@@ -104,7 +104,7 @@ func (t team) read(v value, name string, names *roll) []User {
 	if !ok {
 		return nil
 	}
-	if _, _, ok := teamKind(data); !ok {
+	if root.says("kind", TeamKind) == nil {
 		// A link that the team made may lead to somebody's secret: nothing of it is repeated.
 		root.note(root.node.Line, root.node.Column, "kind", "is not "+TeamKind+": this is no team's file")
 		return nil

@@ -19,15 +19,20 @@ type decoder struct {
 
 // run is what all files of one run share.
 type run struct {
-	root        string            // the inventory's file
-	files       fs.FS             // may be nil
-	opened      map[string][]byte // what was read from files, by its path there
-	keys        map[string]value  // the requests' keys, see Fingerprint, and where each was named
-	problems    Problems
-	suggestions int // how many more may be looked for
+	root     string            // the inventory's file
+	files    fs.FS             // may be nil
+	opened   map[string][]byte // what was read from files, by its path there; nil keeps nothing
+	keys     map[string]value  // the requests' keys, see Fingerprint, and where each was named
+	left     budget
+	problems Problems
+	more     int // problems that are not among them, see maxProblems
 }
 
 func (d *decoder) note(line, column int, path, message string) {
+	if len(d.problems) == maxProblems {
+		d.more++
+		return
+	}
 	d.problems = append(d.problems, Problem{d.file, max(line, 1), max(column, 1), path, message})
 }
 
@@ -51,12 +56,26 @@ func (d *decoder) at(node *yaml.Node, path string) value {
 }
 
 func (v value) problem(format string, args ...any) {
+	if len(v.problems) == maxProblems {
+		v.more++ // without the work of the message
+		return
+	}
 	v.note(v.node.Line, v.node.Column, v.path, fmt.Sprintf(format, args...))
 }
 
 // missing notes that a mapping lacks a key.
 func (v value) missing(key, hint string) {
 	v.note(v.node.Line, v.node.Column, join(v.path, key), "is missing: "+hint)
+}
+
+// says returns the key of a mapping, if this text stands under it.
+func (v value) says(key, text string) *yaml.Node {
+	for i := 0; v.node.Kind == yaml.MappingNode && i+1 < len(v.node.Content); i += 2 {
+		if k := v.node.Content[i]; k.Value == key && v.node.Content[i+1].Value == text {
+			return k
+		}
+	}
+	return nil
 }
 
 // null says that there is nothing, not that it could not be read.
@@ -108,7 +127,7 @@ func (v value) entries() ([]entry, bool) {
 	if !v.tagged("!!map") {
 		return nil, false
 	}
-	var entries []entry
+	entries := make([]entry, 0, len(v.node.Content)/2)
 	lines := map[string]int{}
 	for i := 0; i+1 < len(v.node.Content); i += 2 {
 		key := v.at(v.node.Content[i], v.path)
@@ -135,7 +154,7 @@ func (v value) fields(known ...string) (map[string]value, bool) {
 // fieldsOf is fields, and refuses differently what is known elsewhere.
 func (v value) fieldsOf(known []string, elsewhere func(entry) bool) (map[string]value, bool) {
 	entries, ok := v.entries()
-	fields := make(map[string]value, len(entries))
+	fields := make(map[string]value, len(known)) // not of all that is there, which may be a lot
 	for _, e := range entries {
 		switch {
 		case slices.Contains(known, e.name):

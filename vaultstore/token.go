@@ -3,7 +3,6 @@ package vaultstore
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"unicode"
@@ -11,6 +10,7 @@ import (
 	"github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/api/cliconfig"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -63,7 +63,8 @@ const maxSecretFile = 64 << 10
 
 // readSecret returns the token in a file that a flag names. No error repeats any of it.
 func readSecret(flag, name string) (string, error) {
-	text, err := readRegular(name)
+	data, err := inventory.ReadRegular(name, maxSecretFile)
+	text := string(data)
 	if err == nil {
 		text, err = oneLine(text)
 	}
@@ -74,23 +75,4 @@ func readSecret(flag, name string) (string, error) {
 		return "", reconcile.WithHint(fmt.Errorf("reading the file of %s: %w", flag, err), "name a file that holds it, and nothing else, with "+flag)
 	}
 	return text, nil
-}
-
-func readRegular(name string) (string, error) {
-	// Asked before it is opened: opening a pipe would wait for somebody to write.
-	if info, err := os.Stat(name); err != nil {
-		return "", err
-	} else if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%q is not a regular file", name)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxSecretFile+1))
-	if err == nil && len(data) > maxSecretFile {
-		err = fmt.Errorf("%q is larger than 64 KiB", name)
-	}
-	return string(data), err
 }

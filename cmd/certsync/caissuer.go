@@ -3,12 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"runtime"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -43,37 +42,21 @@ func onlyOurs(name string, info fs.FileInfo) error {
 
 // readPEMFile returns what a file holds that passes check (nil: any). No error repeats any of it.
 func readPEMFile(name string, check func(name string, info fs.FileInfo) error) ([]byte, error) {
-	// Asked before it is opened: opening a pipe would wait for somebody to write.
-	info, err := os.Stat(name)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, reconcile.WithHint(fmt.Errorf("%q is not a regular file", name), "name a file that holds PEM")
-	}
-	if err != nil {
-		return nil, reconcile.WithHint(err, "name the file from here, or by its whole path")
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, reconcile.WithHint(err, "run certsync as the user whom the file belongs to")
-	}
-	defer file.Close()
-	// Asked again, of what is open: under that name there may be another file by now.
-	if info, err = file.Stat(); err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%q is not a regular file any more", name)
-	}
-	if check != nil {
-		if err := check(name, info); err != nil {
-			return nil, err
+	data, err := inventory.ReadRegular(name, maxPEMFile, func(info fs.FileInfo) error {
+		if check == nil {
+			return nil
 		}
+		return check(name, info)
+	})
+	switch {
+	case errors.Is(err, inventory.ErrNotRegular):
+		err = reconcile.WithHint(err, "name a file that holds PEM")
+	case errors.Is(err, inventory.ErrTooLarge):
+		err = reconcile.WithHint(err, "name a file that holds one certificate or key")
+	case errors.Is(err, fs.ErrNotExist):
+		err = reconcile.WithHint(err, "name the file from here, or by its whole path")
+	case errors.Is(err, fs.ErrPermission):
+		err = reconcile.WithHint(err, "run certsync as the user whom the file belongs to")
 	}
-	data, err := io.ReadAll(io.LimitReader(file, maxPEMFile+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxPEMFile {
-		return nil, reconcile.WithHint(errors.New("the file is larger than 64 KiB"), "name a file that holds one certificate or key")
-	}
-	return data, nil
+	return data, err
 }

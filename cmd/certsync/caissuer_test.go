@@ -87,25 +87,25 @@ func TestCAFiles(t *testing.T) {
 			return os.Symlink(key+".real", key)
 		}, "its permissions are 0644", "chmod 600 ca.key"},
 		"no key": {func(dir string) error { return os.Remove(filepath.Join(dir, "ca.key")) },
-			"--ca-key: stat ca.key: no such file or directory", "whole path"},
+			"--ca-key: open ca.key: no such file or directory", "whole path"},
 		"no certificate": {func(dir string) error { return os.Remove(filepath.Join(dir, "ca.crt")) },
-			"--ca-cert: stat ca.crt: no such file or directory", "whole path"},
+			"--ca-cert: open ca.crt: no such file or directory", "whole path"},
 		"a folder for a certificate": {func(dir string) error {
 			crt := filepath.Join(dir, "ca.crt")
 			if err := os.Remove(crt); err != nil {
 				return err
 			}
 			return os.Mkdir(crt, 0o700)
-		}, `--ca-cert: "ca.crt" is not a regular file`, "PEM"},
+		}, `--ca-cert: open ca.crt: not a regular file`, "PEM"},
 		"a pipe for a key": {func(dir string) error {
 			key := filepath.Join(dir, "ca.key")
 			if err := os.Remove(key); err != nil {
 				return err
 			}
 			return syscall.Mkfifo(key, 0o600)
-		}, `--ca-key: "ca.key" is not a regular file`, "PEM"},
+		}, `--ca-key: open ca.key: not a regular file`, "PEM"},
 		"too large a certificate": {func(dir string) error { return os.Truncate(filepath.Join(dir, "ca.crt"), maxPEMFile+1) },
-			"--ca-cert: the file is larger than 64 KiB", "one certificate or key"},
+			"--ca-cert: read ca.crt: larger than 64 KiB", "one certificate or key"},
 		"a key that is none": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "ca.key"), []byte("hunter2"), 0o600)
 		}, "reading the CA's key: it holds no PEM private key", "BEGIN PRIVATE KEY"},

@@ -7,8 +7,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -106,12 +104,7 @@ func readCertificates(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("reading Vault's CA: %w (--vault-ca)", err)
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxCertificates))
+	data, err := inventory.ReadRegular(path, maxCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("reading Vault's CA: %w (--vault-ca)", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -61,7 +62,7 @@ func (r reportFile) begin() (*os.File, error) {
 const reportStart = `{"formatVersion":`
 
 func isReport(name string) bool {
-	file, err := os.Open(name)
+	file, err := inventory.OpenRegular(name)
 	if err != nil {
 		return false
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -16,6 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -67,6 +67,9 @@ func newCluster(config *rest.Config, server string, entry kubeconfigEntry) (*Clu
 	}, nil
 }
 
+// maxCAFile is more than the bundle of a whole system.
+const maxCAFile = 1 << 20
+
 // csrs is the client for CertificateSigningRequests.
 func (c *Cluster) csrs() certificatesv1.CertificateSigningRequestInterface {
 	return c.client.CertificatesV1().CertificateSigningRequests()
@@ -79,7 +82,7 @@ func (c *Cluster) Endpoint() (reconcile.Endpoint, error) {
 	ca := c.config.CAData
 	if len(ca) == 0 && c.config.CAFile != "" {
 		var err error
-		if ca, err = os.ReadFile(c.config.CAFile); err != nil {
+		if ca, err = inventory.ReadRegular(c.config.CAFile, maxCAFile); err != nil {
 			return reconcile.Endpoint{}, fmt.Errorf("reading the cluster's CA: %w", err)
 		}
 	}

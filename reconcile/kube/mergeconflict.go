@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // conflicts says which entries of the files, merged as kubectl does, are called like those of ours and are something else, or
@@ -94,7 +96,7 @@ func authority(c *clientcmdapi.Cluster) []string {
 			path = filepath.Join(filepath.Dir(c.LocationOfOrigin), path)
 		}
 		var err error
-		if text, err = readKubeconfig(path); err != nil {
+		if text, err = inventory.ReadRegular(path, maxCAFile); err != nil {
 			return []string{path}
 		}
 	}

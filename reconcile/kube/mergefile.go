@@ -5,9 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -15,6 +13,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -102,7 +101,7 @@ func readFiles(explicit string) (userFiles, error) {
 		if name == "" {
 			continue
 		}
-		text, err := readKubeconfig(name)
+		text, err := inventory.ReadRegular(name, maxKubeconfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -145,25 +144,6 @@ func (f *userFiles) add(name string, config *clientcmdapi.Config) {
 
 // maxKubeconfig is far more than anybody has.
 const maxKubeconfig = 16 << 20
-
-func readKubeconfig(name string) ([]byte, error) {
-	// Asked before it is opened: opening a pipe would wait for somebody to write.
-	if info, err := os.Stat(name); err != nil {
-		return nil, err
-	} else if !info.Mode().IsRegular() {
-		return nil, errors.New("it is not a regular file")
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxKubeconfig+1))
-	if err == nil && len(text) > maxKubeconfig {
-		err = errors.New("it is larger than 16 MiB")
-	}
-	return text, err
-}
 
 // shares says which file gets what.
 func (f userFiles) shares(ours *clientcmdapi.Config) map[string]*share {

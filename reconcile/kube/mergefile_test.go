@@ -199,9 +199,9 @@ func TestMergeFails(t *testing.T) {
 		"it is no kubeconfig": {t.Context(), func() error { return os.WriteFile("config", []byte("{s3cret"), 0o644) },
 			`reading the kubeconfig "config": it is no kubeconfig that kubectl can read`, "kubectl --kubeconfig=config config view", []string{"-rw-r--r-- config"}},
 		"it is a folder": {t.Context(), func() error { return errors.Join(os.Remove("config"), os.Mkdir("config", 0o700)) },
-			"it is not a regular file", "", []string{"drwx------ config"}},
+			"open config: not a regular file", "", []string{"drwx------ config"}},
 		"it is a pipe": {t.Context(), func() error { return errors.Join(os.Remove("config"), syscall.Mkfifo("config", 0o600)) },
-			"it is not a regular file", "", []string{"prw------- config"}},
+			"open config: not a regular file", "", []string{"prw------- config"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Chdir(t.TempDir())

@@ -1,0 +1,74 @@
+package inventory
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// confined is the folder of an inventory, as an fs.FS. No link leads out of it, and to open a pipe in it does not wait for
+// a writer, as it does in os.Root's own FS.
+type confined struct{ root *os.Root }
+
+// openFolder opens the folder of the inventory at path.
+func openFolder(path string) (confined, error) {
+	dir := filepath.Dir(path)
+	// The dot makes a pipe in the folder's place an error. os.OpenRoot alone waits for a writer.
+	root, err := os.OpenRoot(dir + string(filepath.Separator) + ".")
+	if err != nil {
+		return confined{}, &fs.PathError{Op: "open", Path: dir, Err: reason(err)}
+	}
+	return confined{root}, nil
+}
+
+// Open opens a file for reading.
+func (c confined) Open(name string) (fs.File, error) {
+	local, err := filepath.Localize(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
+	}
+	file, err := c.root.OpenFile(local, openFlag, 0)
+	if err != nil {
+		return nil, err
+	}
+	return file, nil
+}
+
+// Stat describes a file, also one that cannot be opened.
+func (c confined) Stat(name string) (fs.FileInfo, error) {
+	local, err := filepath.Localize(name)
+	if err != nil {
+		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
+	}
+	return c.root.Stat(local)
+}
+
+// readInventory returns the content of the inventory at path, which is in this folder.
+func (c confined) readInventory(path string) ([]byte, error) {
+	name := filepath.Base(path)
+	file, err := c.root.OpenFile(name, openFlag, 0)
+	if err != nil {
+		_, inside := c.root.Stat(name)
+		if _, anywhere := os.Stat(path); anywhere == nil && inside != nil {
+			// Somebody who may change the link, but not read its target, would read it in the errors.
+			return nil, fmt.Errorf("%q is a link that leads out of its folder: name the file itself", path)
+		}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: reason(err)}
+	}
+	defer file.Close()
+	data, err := readRegular(file, path, maxSize)
+	if errors.Is(err, ErrTooLarge) {
+		return nil, fmt.Errorf("%w: give some of the users an inventory with another owner", err)
+	}
+	return data, err
+}
+
+// reason is an error without the path.
+func reason(err error) error {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		return p.Err
+	}
+	return err
+}
