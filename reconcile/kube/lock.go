@@ -97,7 +97,7 @@ func (l *Locker) try(ctx context.Context) (*heldLock, error) {
 		case err == nil:
 			return lock, nil
 		case changed && try == lockTries:
-			return nil, reconcile.WithHint(fmt.Errorf("%s: it changed %d times meanwhile: %w", l.doing(), try, err),
+			return nil, reconcile.WithHint(fmt.Errorf("%s: it changed %d times meanwhile: %w", l.doing(), try, brief{err}),
 				"look who writes to it: kubectl get lease --show-managed-fields -o yaml "+l.arguments())
 		case !changed:
 			return nil, l.failed(err)
@@ -152,7 +152,7 @@ func (l *Locker) settle(ctx context.Context, failure error) (*coordinationv1.Lea
 
 func (l *Locker) failed(err error) error {
 	if apierrors.IsNotFound(err) {
-		return reconcile.WithHint(fmt.Errorf("%s: %w", l.doing(), err),
+		return reconcile.WithHint(fmt.Errorf("%s: %w", l.doing(), brief{err}),
 			fmt.Sprintf("namespace %q has to exist; or name another with --lock-namespace", l.cluster.lockNamespace))
 	}
 	return l.cluster.failed(l.doing(), err)
