@@ -36,7 +36,7 @@ func (g *progress) askFor(user, request string) {
 		g.asked = true
 		fmt.Fprintln(g.out, "Waiting for somebody to approve (or kubectl certificate deny):")
 	}
-	fmt.Fprintf(g.out, "kubectl certificate approve %s   # %s\n", request, name(user))
+	fmt.Fprintf(g.out, "kubectl certificate approve %s   # %s\n", reconcile.ShellQuote(request), name(user))
 	if g.terminal {
 		fmt.Fprint(g.out, g.bar())
 	}

@@ -160,7 +160,7 @@ func (l *Locker) failed(err error) error {
 
 // arguments name the Lease to kubectl.
 func (l *Locker) arguments() string {
-	return fmt.Sprintf("-n %s %s", l.cluster.lockNamespace, reconcile.LockName(l.options.Owner))
+	return fmt.Sprintf("-n %s %s", reconcile.ShellQuote(l.cluster.lockNamespace), reconcile.ShellQuote(reconcile.LockName(l.options.Owner)))
 }
 
 // sighting is since when (the API server's time) a Lease has stood there as it does.
