@@ -125,7 +125,7 @@ users:
 
 	// Other groups need another request, and the message says how to make it.
 	f.write(strings.Replace(inventory, "groups: [devs-OWNER], ", "", 1))
-	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stderr, `openssl req -new -key KEY -subj "/CN=`+alice+`" -out alice.csr`) {
+	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stderr, `openssl req -new -key KEY -subj /CN=`+alice+` -out alice.csr`) {
 		t.Errorf("a request for other groups: %s", r.stderr)
 	}
 

@@ -8,7 +8,6 @@ import (
 	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -155,15 +154,9 @@ func (u User) valid() bool {
 	return ValidName(u.Name) && !slices.ContainsFunc(u.Groups, func(g string) bool { return !ValidName(g) })
 }
 
-// plainFile is a path that needs no quotes in a shell, and is no option.
-var plainFile = regexp.MustCompile(`^[A-Za-z0-9_./@+][A-Za-z0-9_./@+-]*$`)
-
 // RequestCommand is the command with which the user makes a request that the inventory takes, into that file.
 func (u User) RequestCommand(file string) string {
-	if !plainFile.MatchString(file) {
-		file = "FILE"
-	}
 	// Since version 3, OpenSSL takes a bare + for the beginning of another attribute of the same set.
 	subject := strings.ReplaceAll("/CN="+strings.Join(append([]string{u.Name}, u.Groups...), "/O="), "+", `\+`)
-	return fmt.Sprintf(`openssl req -new -key KEY -subj "%s" -out %s`, subject, file)
+	return fmt.Sprintf("openssl req -new -key KEY -subj %s -out %s", ShellQuote(subject), ShellQuote(file))
 }

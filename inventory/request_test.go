@@ -49,7 +49,7 @@ func TestParseTakesRequests(t *testing.T) {
 // TestParseTakesRequestsOfOpenSSL: testdata/requests was made by OpenSSL 3.0, with the command that certsync names.
 func TestParseTakesRequestsOfOpenSSL(t *testing.T) {
 	user := User{Name: "cy+x@example.com", Groups: []string{"developers", "on+call"}}
-	const want = `openssl req -new -key KEY -subj "/CN=cy\+x@example.com/O=developers/O=on\+call" -out cy.csr`
+	const want = `openssl req -new -key KEY -subj '/CN=cy\+x@example.com/O=developers/O=on\+call' -out cy.csr`
 	if diff := cmp.Diff(want, user.RequestCommand("cy.csr")); diff != "" {
 		t.Error(diff)
 	}
@@ -67,7 +67,7 @@ func TestParseTakesRequestsOfOpenSSL(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = Parse("users.yaml", []byte(header+"groups: [{name: developers}, {name: on-call}]\nusers: [{name: cy+x, groups: [developers, on-call], request: x.csr}]"), fstest.MapFS{"x.csr": {Data: data}})
-	if err == nil || !strings.Contains(err.Error(), `"/CN=cy\+x/O=developers/O=on-call"`) {
+	if err == nil || !strings.Contains(err.Error(), `'/CN=cy\+x/O=developers/O=on-call'`) {
 		t.Error(err)
 	}
 }
@@ -86,7 +86,7 @@ func TestReadmeRequest(t *testing.T) {
 
 // The end of a message about a subject, and of those about a key and what is asked for.
 const (
-	otherNames  = `is for another name or other groups than the inventory says: make a new one with the same key: openssl req -new -key KEY -subj "/CN=alice/O=devs" -out alice.csr`
+	otherNames  = `is for another name or other groups than the inventory says: make a new one with the same key: openssl req -new -key KEY -subj /CN=alice/O=devs -out alice.csr`
 	otherKey    = `is for a key of a kind or size that is not supported: use RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384`
 	unsafeKey   = `is for an RSA key whose exponent is not safe: make a key with the usual one, 65537`
 	badlySigned = `is signed in a way that can be forged or is not known: make a new one with -sha256`
@@ -192,7 +192,7 @@ func TestParseRefusesRequestFields(t *testing.T) {
 		"a file outside":     {strings.Replace(withRequest, "alice.csr", "../alice.csr", 1), `users.yaml:5:48: users[0].request: file "../alice.csr" is outside of the inventory's folder`},
 		"a file that is not": {strings.Replace(withRequest, "alice.csr", "none.csr", 1), `users.yaml:5:48: users[0].request: file "none.csr" cannot be read: file does not exist`},
 		"a file whose name needs quotes": {strings.NewReplacer("[devs]", "[ops]", "alice.csr", "a b.csr").Replace(withRequest),
-			`users.yaml:5:47: users[0].request: file "a b.csr" is for another name or other groups than the inventory says: make a new one with the same key: openssl req -new -key KEY -subj "/CN=alice/O=ops" -out FILE`},
+			`users.yaml:5:47: users[0].request: file "a b.csr" is for another name or other groups than the inventory says: make a new one with the same key: openssl req -new -key KEY -subj /CN=alice/O=ops -out 'a b.csr'`},
 		"a name that is none": {strings.Replace(withRequest, "name: alice,", `name: '$(id)',`, 1),
 			`users.yaml:5:16: users[0].name: "$(id)" is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit` + "\n" +
 				`users.yaml:5:50: users[0].request: file "alice.csr" is for another name or other groups than the inventory says`},

@@ -223,7 +223,8 @@ func TestAdviceIsSafe(t *testing.T) {
 	for name, want := range map[string]string{
 		"certsync:test:user:a:x":             "RoleBinding/staging/certsync:test:user:a:x",
 		"certsync:test:user:a:x$(curl evil)": "'RoleBinding/staging/certsync:test:user:a:x$(curl evil)'",
-		"certsync:test:user:a:it's":          `'RoleBinding/staging/certsync:test:user:a:it'\''s'`,
+		"certsync:test:user:a:it's":          `'RoleBinding/staging/certsync:test:user:a:it'"'"'s'`,
+		"certsync:test:user:a:\x1b[2J":       `'"RoleBinding/staging/certsync:test:user:a:\x1b[2J"'`,
 	} {
 		w := newWorld(t)
 		w.bindings["RoleBinding staging/"+name] = Binding{Kind: RoleBinding, Namespace: "staging", Name: name, UID: "u", ResourceVersion: "1"}

@@ -93,7 +93,7 @@ func (s *Step) hold(why string, by hold) {
 // they hold from before serves them until it expires.
 func (d *differ) denied(user string, rec *Record) {
 	d.blocked[user] = !d.stays[user]
-	d.note(Note{User: user, Kind: RequestDenied, Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, user)})
+	d.note(Note{User: user, Kind: RequestDenied, Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, ShellQuote(user))})
 }
 
 // verdict returns why a user needs a new certificate (none: they don't) and what forbids it.
@@ -134,7 +134,7 @@ func (d *differ) conflicting(user, what string) string {
 	if d.rules.adopts("users/" + user) {
 		return ""
 	}
-	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt users/%s)", what, user)
+	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, ShellQuote("users/"+user))
 }
 
 // returning decides on a user whose name was removed, or is being removed. Whoever holds the old certificate would get
@@ -145,7 +145,7 @@ func (d *differ) returning(name string, rec *Record, meta CredentialMeta) ([]Rea
 	case live && !slices.Contains(d.rules.Reinstate, name):
 		return []Reason{NewUser}, fmt.Sprintf(
 			"the name is quarantined: its user was removed on %s (%s), and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
-			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), name)
+			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), ShellQuote(name))
 	case rec.State == Removing:
 		return []Reason{Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
 	case live:

@@ -227,7 +227,7 @@ func (d *differ) conflict(b Binding, action Action, wanted []string) {
 		binding: &bindingWrite{object: b, subjects: users(wanted)},
 	}
 	s.hold(fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or take it over: --adopt %s)",
-		quoted(b.adoptName())), byConflict)
+		ShellQuote(b.adoptName())), byConflict)
 	d.step(s.of(g))
 }
 

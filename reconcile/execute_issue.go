@@ -125,7 +125,7 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
 			} else {
-				err = WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", s.User))
+				err = WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", ShellQuote(s.User)))
 			}
 		}
 		if err != nil {

@@ -54,13 +54,14 @@ func TestImportsPointInwards(t *testing.T) {
 		"inventory": func(path string) bool {
 			return path == "sigs.k8s.io/yaml" || strings.HasPrefix(path, "sigs.k8s.io/yaml/")
 		},
-		"reconcile": func(path string) bool { return path == module+"inventory" },
+		"reconcile":           func(path string) bool { return path == module+"inventory" },
+		"reconcile/httplimit": func(string) bool { return false },
 		"reconcile/kube": func(path string) bool {
-			return within(path, module+"inventory") || path == module+"reconcile" || strings.HasPrefix(path, "k8s.io/") ||
+			return within(path, module+"inventory") || within(path, module+"reconcile/httplimit") || path == module+"reconcile" || strings.HasPrefix(path, "k8s.io/") ||
 				path == "sigs.k8s.io/yaml/goyaml.v3"
 		},
 		"vaultstore": func(path string) bool {
-			return within(path, module+"inventory") || path == module+"reconcile" || within(path, "github.com/hashicorp/vault/api")
+			return within(path, module+"inventory") || within(path, module+"reconcile/httplimit") || path == module+"reconcile" || within(path, "github.com/hashicorp/vault/api")
 		},
 	}
 	for dir, ok := range allowed {
@@ -134,7 +135,7 @@ func top(t *testing.T) []string {
 
 // TestDocumented: every exported name says what it is.
 func TestDocumented(t *testing.T) {
-	for _, dir := range []string{"inventory", "reconcile", "reconcile/kube", "vaultstore"} {
+	for _, dir := range []string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/kube", "vaultstore"} {
 		documented := false
 		for name, file := range goFiles(t, filepath.Join("..", dir)) {
 			documented = documented || file.Doc != nil

@@ -158,15 +158,5 @@ func (r Rules) unknown(inv *inventory.Inventory, o Observed) error {
 // adopts reports whether somebody takes responsibility for what stands there.
 func (r Rules) adopts(name string) bool { return slices.Contains(r.Adopt, name) }
 
-var plainArgument = regexp.MustCompile(`^[A-Za-z0-9._@:/#+-]+$`)
-
-// quoted is an argument as a shell takes it. Whoever may make bindings chooses what somebody is advised to paste.
-func quoted(argument string) string {
-	if plainArgument.MatchString(argument) {
-		return argument
-	}
-	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
-}
-
 // adoptName is how --adopt names a binding.
 func (b Binding) adoptName() string { return strings.Replace(b.Object(), " ", "/", 1) }

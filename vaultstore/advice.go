@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -57,7 +59,11 @@ type tokenOwner struct {
 func (o tokenOwner) String() string {
 	policies := slices.Concat(o.Policies, o.IdentityPolicies)
 	slices.Sort(policies)
-	return fmt.Sprintf("%q (policies: %s)", o.DisplayName, strings.Join(slices.Compact(policies), ", "))
+	policies = slices.Compact(policies)
+	if more := len(policies) - policiesShown; more > 0 {
+		policies = append(policies[:policiesShown], fmt.Sprintf("and %d more", more))
+	}
+	return fmt.Sprintf("%q (policies: %s)", short(o.DisplayName), short(strings.Join(policies, ", ")))
 }
 
 // is reports whether the name is that of a user: Vault puts the method's mount in front.
@@ -134,22 +140,29 @@ func rank(kind string) int {
 	return len(peopleLogIn)
 }
 
-// loginAs says how to log in. Nothing else of Vault's can be known to somebody without a token.
+// methodsShown is how many methods, and policiesShown how many policies somebody reads. Vault may have many.
+const methodsShown, policiesShown = 10, 20
+
+// loginAs says how to log in. Nothing else of Vault's can be known to somebody without a token. Whoever may mount methods
+// chooses what they are called, and somebody is to paste it.
 func loginAs(user string, methods []authMount) string {
 	var command string
 	var others []string
 	for _, m := range methods {
 		switch {
-		case command == "" && m.kind != "jwt":
+		case command == "" && m.kind != "jwt" && inventory.Pasteable(m.path):
 			command = "vault login -method=" + m.kind
 			if m.path != m.kind {
-				command += " -path=" + m.path
+				command += " " + reconcile.ShellQuote("-path="+m.path)
 			}
 		case m.kind == "jwt":
-			others = append(others, "jwt at "+m.path+"/, for --vault-auth=jwt")
+			others = append(others, "jwt at "+shown(m.path+"/")+", for --vault-auth=jwt")
 		default:
-			others = append(others, m.kind+" at "+m.path+"/")
+			others = append(others, m.kind+" at "+shown(m.path+"/"))
 		}
+	}
+	if more := len(others) - methodsShown; more > 0 {
+		others = append(others[:methodsShown], fmt.Sprintf("and %d more", more))
 	}
 	text := "log in to Vault as " + user
 	if command != "" {
@@ -163,4 +176,12 @@ func loginAs(user string, methods []authMount) string {
 		text += " (this Vault shows: " + strings.Join(others, "; ") + ")"
 	}
 	return text
+}
+
+// shown is a path of Vault's as text: quoted, unless it is one that certsync takes itself.
+func shown(path string) string {
+	if _, err := cleanPath(path, ""); err != nil {
+		return strconv.Quote(short(path))
+	}
+	return short(path)
 }

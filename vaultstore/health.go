@@ -16,7 +16,7 @@ func (s *Store) Health(ctx context.Context) (reconcile.StoreHealth, error) {
 		// Only the root namespace knows.
 		said, err := s.client.WithNamespace("").Sys().HealthWithContext(ctx)
 		if err == nil {
-			h.Version, h.Standby, h.Sealed = said.Version, said.Standby || said.PerformanceStandby, said.Sealed
+			h.Version, h.Standby, h.Sealed = short(said.Version), said.Standby || said.PerformanceStandby, said.Sealed
 		}
 		return err
 	})

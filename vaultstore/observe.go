@@ -15,11 +15,12 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 // ObserveStore reads the state, every ledger record and the metadata of every credential. What it cannot read is an
-// error for the whole: a failed list is not an empty ledger. Only a record that is there and makes no sense is the
-// Problem of that user alone.
+// error for the whole: a failed list is not an empty ledger. Only what is there and makes no sense, or is too large to be
+// read, is the Problem of that user alone: whoever may write one user's paths must not stop everybody's runs.
 func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 	view := reconcile.StoreView{}
 	var err error
@@ -39,6 +40,7 @@ func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 
 	records := make([]*reconcile.LedgerEntry, len(ledger))
 	credentials := make([]*reconcile.CredentialMeta, len(users))
+	large := make([]*httplimit.TooLarge, len(users))
 	err = s.each(ctx, len(ledger)+len(users), func(ctx context.Context, i int) (err error) {
 		if i < len(ledger) {
 			records[i], err = s.readRecord(ctx, ledger[i])
@@ -46,12 +48,20 @@ func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 		}
 		i -= len(ledger)
 		credentials[i], err = s.readMetadata(ctx, users[i])
+		if errors.As(err, &large[i]) {
+			return nil
+		}
 		return err
 	})
 	if err != nil {
 		return reconcile.StoreView{}, err
 	}
 	view.Ledger, view.Credentials = byName(ledger, records), byName(users, credentials)
+	for i, l := range large {
+		if l != nil {
+			view.Ledger[users[i]] = reconcile.LedgerEntry{Version: view.Ledger[users[i]].Version, Problem: l.Error()}
+		}
+	}
 	return view, nil
 }
 
@@ -128,18 +138,21 @@ func (s *Store) readState(ctx context.Context) (*reconcile.State, int, error) {
 	var state reconcile.State
 	err = json.Unmarshal(d.Data, &state)
 	if err == nil && state.FormatVersion != reconcile.FormatVersion {
-		err = fmt.Errorf("its formatVersion is %q, not %q", state.FormatVersion, reconcile.FormatVersion)
+		err = fmt.Errorf("its formatVersion is %q, not %q", short(state.FormatVersion), reconcile.FormatVersion)
 	}
 	if err != nil {
 		name := s.tree.name(stateEntry)
 		return nil, 0, reconcile.WithHint(fmt.Errorf("reading %s: %w", name, err), fmt.Sprintf(
-			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, name))
+			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, reconcile.ShellQuote(name)))
 	}
 	return &state, d.Metadata.Version, nil
 }
 
 func (s *Store) readRecord(ctx context.Context, user string) (*reconcile.LedgerEntry, error) {
 	d, err := s.readData(ctx, ledgerFolder+"/"+user)
+	if large := (*httplimit.TooLarge)(nil); errors.As(err, &large) {
+		return &reconcile.LedgerEntry{Problem: large.Error()}, nil
+	}
 	if err != nil || d == nil {
 		return nil, err
 	}

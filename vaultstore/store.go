@@ -18,6 +18,7 @@ import (
 	"github.com/hashicorp/vault/api"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 var (
@@ -44,6 +45,10 @@ const (
 	defaultPrefix      = "certsync"
 	defaultConcurrency = 50
 )
+
+// maxAnswer is how many bytes of one answer are read, of which there may be as many at once as there are requests. An
+// entry has at most 1 MiB with integrated storage, and the names of 10,000 users have less.
+const maxAnswer = 4 << 20
 
 // Store is one owner's folder in Vault. It is safe for concurrent use.
 type Store struct {
@@ -140,6 +145,8 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: %w", err),
 			"check VAULT_ADDR and VAULT_HEADERS in the environment")
 	}
+	// After NewClient, which wants a transport of net/http's own.
+	config.HttpClient.Transport = httplimit.Transport{Next: transport, Limit: maxAnswer}
 	// VAULT_WRAP_TTL, in the environment for somebody else's use, would wrap every answer.
 	client.SetWrappingLookupFunc(func(string, string) string { return "" })
 	if o.UserAgent == "" {

@@ -102,12 +102,12 @@ func mergedText(done kube.Merged, file string, until time.Time, known bool) []by
 	}
 	kubectl := "kubectl"
 	if file != "" {
-		kubectl += " --kubeconfig=" + name(file)
+		kubectl += " " + reconcile.ShellQuote("--kubeconfig="+file)
 	}
 	if done.Current {
 		fmt.Fprintf(&b, "It is the current context: %s auth whoami\n", kubectl)
 	} else {
-		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, name(done.Context))
+		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, reconcile.ShellQuote(done.Context))
 	}
 	return []byte(b.String())
 }

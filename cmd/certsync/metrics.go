@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/push"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 // Where the credentials for the Pushgateway are: no flag takes a secret.
@@ -81,21 +83,27 @@ func seconds(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1000
 }
 
-// maxAnswer is how much of what a gateway says of a push is read.
+// maxAnswer is how many bytes are read of what a gateway says of a push that it refuses.
 const maxAnswer = 1 << 10
 
-// shortAnswers cuts bodies off: all of one would be read, and become the text of an error.
+// shortAnswers cuts bodies off: all of one would be read, and become the text of an error. Where it was cut off, the text
+// says so, since the error of reading is dropped.
 type shortAnswers struct{ http.RoundTripper }
 
 func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := s.RoundTripper.RoundTrip(r)
-	if err == nil {
-		answer.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(answer.Body, maxAnswer), answer.Body}
+	answer, err := httplimit.Transport{Next: s.RoundTripper, Limit: maxAnswer}.RoundTrip(r)
+	if err != nil || answer.StatusCode == http.StatusOK || answer.StatusCode == http.StatusAccepted {
+		return answer, err
 	}
-	return answer, err
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		text = fmt.Appendf(text, "… (%v)", err)
+	}
+	answer.Body = struct {
+		io.Reader
+		io.Closer
+	}{bytes.NewReader(text), answer.Body}
+	return answer, nil
 }
 
 // push adds the metrics of a run to those of the owner's runs before it: what is not in it stays. Where the inventory

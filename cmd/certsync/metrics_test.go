@@ -11,6 +11,7 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -168,10 +169,13 @@ func TestGatewayURL(t *testing.T) {
 
 // TestPushToWhoTalks: of an answer without end only the beginning is read, and said.
 func TestPushToWhoTalks(t *testing.T) {
+	var sent atomic.Int64
 	talks := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
 		for line := []byte(strings.Repeat("x", 1<<16)); ; {
-			if _, err := w.Write(line); err != nil {
+			n, err := w.Write(line)
+			sent.Add(int64(n))
+			if err != nil {
 				return
 			}
 		}
@@ -182,5 +186,12 @@ func TestPushToWhoTalks(t *testing.T) {
 	err := gatewayURL(talks.URL).push(ctx, reconcile.Account{Owner: "prod-eu"})
 	if err == nil || !strings.Contains(err.Error(), "unexpected status code 400") || len(err.Error()) > 2*maxAnswer {
 		t.Errorf("%.300s", fmt.Sprint(err))
+	}
+	if want := "… (the answer of " + talks.URL + ` to POST "/metrics/job/certsync/owner/prod-eu" is larger than 1024 bytes`; !strings.Contains(fmt.Sprint(err), want) {
+		t.Errorf("%q is not in: %v", want, err)
+	}
+	// Beside what is read, a connection has room for a few MB that nobody takes.
+	if sent.Load() > 8<<20 {
+		t.Errorf("%d bytes were sent", sent.Load())
 	}
 }

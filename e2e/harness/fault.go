@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,6 +23,8 @@ type Fault struct {
 	Status int
 	// Drop is when the connection is reset.
 	Drop Drop
+	// Flood counts the bytes of an answer without an end, in the server's place, for as long as the client reads it.
+	Flood *atomic.Int64
 	// Do is called at that moment, before the client can notice anything: to kill it, for one.
 	Do func()
 }
@@ -48,6 +52,9 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, server string, forw
 	case f.Status != 0:
 		f.do()
 		answerStatus(w, server, f.Status)
+	case f.Flood != nil:
+		f.do()
+		flood(w, f.Flood)
 	case f.Drop == BeforeServer:
 		f.do()
 		reset(w)
@@ -55,6 +62,19 @@ func (f Fault) serve(w http.ResponseWriter, r *http.Request, server string, forw
 		f.dropAnswer(w, r, forward)
 	default:
 		forward.ServeHTTP(w, r)
+	}
+}
+
+// flood begins a JSON object that never ends.
+func flood(w http.ResponseWriter, sent *atomic.Int64) {
+	w.Header().Set("Content-Type", "application/json")
+	blanks := bytes.Repeat([]byte(" "), 32<<10)
+	for part := []byte("{"); ; part = blanks {
+		n, err := w.Write(part)
+		sent.Add(int64(n))
+		if err != nil {
+			return
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ func (i *Issuer) approve(ctx context.Context, csr *certificatesv1.CertificateSig
 		case !apierrors.IsConflict(err):
 			return i.approvalFailed(csr, err)
 		case try == approvalTries:
-			return fmt.Errorf("approving %s: it changed %d times meanwhile: %w", csrName(csr), try, err)
+			return fmt.Errorf("approving %s: it changed %d times meanwhile: %w", csrName(csr), try, brief{err})
 		}
 		if current, err = i.reread(ctx, csr); err != nil {
 			return err
@@ -64,7 +64,7 @@ func (i *Issuer) sendApproval(ctx context.Context, csr *certificatesv1.Certifica
 func (i *Issuer) approvalFailed(csr *certificatesv1.CertificateSigningRequest, err error) error {
 	doing := "approving " + csrName(csr)
 	if apierrors.IsForbidden(err) && admissionHint(err) == "" {
-		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err),
+		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, brief{err}),
 			"grant certsync update on certificatesigningrequests/approval, and approve on signers/"+
 				certificatesv1.KubeAPIServerClientSignerName)
 	}

@@ -48,7 +48,7 @@ func ApproveCommand(csr reconcile.CSRRef) string {
 	if err != nil {
 		panic(err) // strings only
 	}
-	return fmt.Sprintf("kubectl patch csr %s --subresource=approval --type=merge -p %s", shellWord(csr.Name), shellWord(string(patch)))
+	return fmt.Sprintf("kubectl patch csr %s --subresource=approval --type=merge -p %s", reconcile.ShellQuote(csr.Name), reconcile.ShellQuote(string(patch)))
 }
 
 // ask has people approve a request. It returns nil once they did, or once anything else became of it, which wait tells.

@@ -228,13 +228,13 @@ func observed(b reconcile.Binding) error {
 func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
 	switch {
 	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err), apierrors.IsNotFound(err):
-		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, err)
+		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, brief{err})
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fmt.Errorf("%s: %w", doing, err)
+		return fmt.Errorf("%s: %w", doing, brief{err})
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "RBAC permissions not currently held"):
 		// The lines after the first are the rules of the role, some sixty for "view".
 		message, _, _ := strings.Cut(err.Error(), ":\n")
-		return reconcile.WithHint(fmt.Errorf("%s: %s", doing, message),
+		return reconcile.WithHint(fmt.Errorf("%s: %s", doing, shortTo(message, maxErrorText)),
 			fmt.Sprintf("grant certsync the verb bind on clusterroles/%s", b.RoleRef.Name))
 	}
 	return w.cluster.failed(doing, err)

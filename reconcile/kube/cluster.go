@@ -17,6 +17,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 // requestTimeout is the API server's own default limit for a request: a shorter one would give up on writes that the
@@ -31,6 +32,15 @@ func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 // quiet keeps client-go from writing to stderr what it also returns as an error: the zero Logger says nothing.
 func quiet(ctx context.Context) context.Context {
 	return klog.NewContext(ctx, klog.Logger{})
+}
+
+// maxAnswer is how many bytes of one answer are read, or of one event of a watch. The largest object that etcd takes by
+// default has 1.5 MiB, and six times as many as JSON, where a < becomes \u003c.
+const maxAnswer = 16 << 20
+
+// bounded keeps an API server from sending answers without an end.
+func bounded(next http.RoundTripper) http.RoundTripper {
+	return httplimit.Transport{Next: next, Limit: maxAnswer}
 }
 
 // Cluster is a connection to a cluster. Its own methods write nothing.
@@ -48,6 +58,7 @@ type Cluster struct {
 func newCluster(config *rest.Config, server string, entry kubeconfigEntry) (*Cluster, error) {
 	clock := &serverClock{}
 	config = rest.CopyConfig(config)
+	config.Wrap(bounded)
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return clockReader{next, clock} })
 	connection, err := rest.HTTPClientFor(config)
 	if err != nil {

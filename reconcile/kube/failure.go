@@ -14,6 +14,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 // admission finds in an answer which admission policy or webhook it comes from. RBAC says "cannot VERB resource" instead.
@@ -39,14 +40,32 @@ func admissionHint(err error) string {
 		cmp.Or(m[1], m[3], m[5]), cmp.Or(m[2], m[4], m[6]))
 }
 
+// noAPIServer is the hint for an answer that no API server gives.
+const noAPIServer = "is it the API server that you mean (--kubeconfig, --context), and is something between certsync and it?"
+
+// maxErrorText is how many bytes of an error are shown: the API server or a webhook chooses what is in it.
+const maxErrorText = 2 << 10
+
+// brief is an error whose text is cut off. Of the error itself nothing is lost.
+type brief struct{ error }
+
+func (b brief) Error() string { return shortTo(b.error.Error(), maxErrorText) }
+func (b brief) Unwrap() error { return b.error }
+
 // failed wraps what the API server or the network answered with what certsync was doing, and with a hint where one
 // helps.
 func (c *Cluster) failed(doing string, err error) error {
 	var (
+		large     *httplimit.TooLarge
 		transport *url.Error
 		untrusted *tls.CertificateVerificationError
 	)
+	err = brief{err}
 	switch {
+	case errors.As(err, &large):
+		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, large), noAPIServer)
+	case errors.Is(err, errLongList):
+		return reconcile.WithHint(fmt.Errorf("%s: reading what %s sends: %w", doing, c.server, err), noAPIServer)
 	case admissionHint(err) != "":
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err), admissionHint(err))
 	case apierrors.IsUnauthorized(err):

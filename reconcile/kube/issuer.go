@@ -203,5 +203,5 @@ func (i *Issuer) discard(ctx context.Context, csr *certificatesv1.CertificateSig
 
 // csrName is how errors name a request.
 func csrName(csr *certificatesv1.CertificateSigningRequest) string {
-	return "CertificateSigningRequest " + csr.Name
+	return "CertificateSigningRequest " + short(csr.Name)
 }

@@ -86,7 +86,7 @@ func (c *Cluster) generationOf(owner string, lease *coordinationv1.Lease) (int64
 		return 0, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.leaseName(owner), GenerationAnnotation, short(text)),
 			fmt.Sprintf("certsync did not write that; find out who did, then set it to the generation in the owner's state in Vault: "+
-				"kubectl annotate --overwrite lease -n %s %s %s=N", c.lockNamespace, reconcile.LockName(owner), GenerationAnnotation))
+				"kubectl annotate --overwrite lease -n %s %s %s=N", reconcile.ShellQuote(c.lockNamespace), reconcile.ShellQuote(reconcile.LockName(owner)), GenerationAnnotation))
 	}
 	return int64(parsed), nil
 }

@@ -97,7 +97,7 @@ func (l *Locker) try(ctx context.Context) (*heldLock, error) {
 		case err == nil:
 			return lock, nil
 		case changed && try == lockTries:
-			return nil, reconcile.WithHint(fmt.Errorf("%s: it changed %d times meanwhile: %w", l.doing(), try, err),
+			return nil, reconcile.WithHint(fmt.Errorf("%s: it changed %d times meanwhile: %w", l.doing(), try, brief{err}),
 				"look who writes to it: kubectl get lease --show-managed-fields -o yaml "+l.arguments())
 		case !changed:
 			return nil, l.failed(err)
@@ -152,7 +152,7 @@ func (l *Locker) settle(ctx context.Context, failure error) (*coordinationv1.Lea
 
 func (l *Locker) failed(err error) error {
 	if apierrors.IsNotFound(err) {
-		return reconcile.WithHint(fmt.Errorf("%s: %w", l.doing(), err),
+		return reconcile.WithHint(fmt.Errorf("%s: %w", l.doing(), brief{err}),
 			fmt.Sprintf("namespace %q has to exist; or name another with --lock-namespace", l.cluster.lockNamespace))
 	}
 	return l.cluster.failed(l.doing(), err)
@@ -160,7 +160,7 @@ func (l *Locker) failed(err error) error {
 
 // arguments name the Lease to kubectl.
 func (l *Locker) arguments() string {
-	return fmt.Sprintf("-n %s %s", l.cluster.lockNamespace, reconcile.LockName(l.options.Owner))
+	return fmt.Sprintf("-n %s %s", reconcile.ShellQuote(l.cluster.lockNamespace), reconcile.ShellQuote(reconcile.LockName(l.options.Owner)))
 }
 
 // freeing is the JSON merge patch that frees a Lease. It is refused once the Lease has changed: by the time that somebody
@@ -215,5 +215,5 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 	}
 	return reconcile.WithHint(
 		reconcile.Locked{Name: l.cluster.leaseName(l.options.Owner), Holder: short(holder), Held: held, Renewed: now.Sub(last)},
-		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+shellWord(freeing(lease)))
+		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+reconcile.ShellQuote(freeing(lease)))
 }

@@ -30,6 +30,7 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 	const doing = "logging in with the new certificate"
 	config := rest.AnonymousClientConfig(c.config)
 	config.CertData, config.KeyData = chain, key.Reveal()
+	config.Wrap(bounded)
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return reconcile.Identity{}, fmt.Errorf("%s: %w", doing, err)
@@ -48,7 +49,7 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 		who = identity(review)
 	case apierrors.IsUnauthorized(err):
 		return reconcile.Identity{}, reconcile.WithHint(
-			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", doing, reconcile.ErrNotTrusted, err),
+			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", doing, reconcile.ErrNotTrusted, brief{err}),
 			"the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server "+
 				"trusts for clients (kube-apiserver --client-ca-file)")
 	case apierrors.IsForbidden(err) && forbiddenName(err) != "":

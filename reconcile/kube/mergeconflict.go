@@ -13,6 +13,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // conflicts says which entries of the files, merged as kubectl does, are called like those of ours and are something else, or
@@ -23,7 +24,7 @@ func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []strin
 	var found []string
 	kubectl := "kubectl config"
 	if explicit != "" {
-		kubectl += " --kubeconfig=" + shellWord(explicit)
+		kubectl += " " + reconcile.ShellQuote("--kubeconfig="+explicit)
 	}
 	refuse := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	name := ours.CurrentContext
@@ -36,19 +37,19 @@ func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []strin
 			at += " without a proxy"
 		}
 		refuse("cluster %q in %s is another one, at %s and with another CA (rename that entry in the file; or, if nobody needs it, %s delete-cluster %s; or "+elsewhereFile+")",
-			context.Cluster, c.LocationOfOrigin, at, kubectl, shellWord(context.Cluster))
+			context.Cluster, c.LocationOfOrigin, at, kubectl, argument(context.Cluster))
 	} else if conflict := f.clusterConflict(ours, kubectl); conflict != "" {
 		refuse("%s", conflict)
 	}
 	if u := has.AuthInfos[context.AuthInfo]; u != nil && !sameUser(u, context.AuthInfo, context.Cluster) {
 		refuse("user %q in %s logs in with something other than certsync's certificate (%s delete-user %s)",
-			context.AuthInfo, u.LocationOfOrigin, kubectl, shellWord(context.AuthInfo))
+			context.AuthInfo, u.LocationOfOrigin, kubectl, argument(context.AuthInfo))
 	} else if conflict := f.userConflict(ours, kubectl); conflict != "" {
 		refuse("%s", conflict)
 	}
 	if c := has.Contexts[name]; c != nil && (c.Cluster != context.Cluster || c.AuthInfo != context.AuthInfo) {
 		refuse("context %q in %s is of user %q on cluster %q (%s rename-context %s %s)",
-			name, c.LocationOfOrigin, c.AuthInfo, c.Cluster, kubectl, shellWord(name), shellWord(name+"-old"))
+			name, c.LocationOfOrigin, c.AuthInfo, c.Cluster, kubectl, argument(name), reconcile.ShellQuote(name+"-old"))
 	}
 	return found
 }
@@ -139,13 +140,10 @@ func certifiedName(chain []byte) string {
 	return cert.Subject.CommonName
 }
 
-// shellWord is a name as a shell takes it.
-func shellWord(name string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._:/@+-=", r)
+// argument is a name as one of kubectl's arguments, and no flag.
+func argument(name string) string {
+	if strings.HasPrefix(name, "-") {
+		return "-- " + reconcile.ShellQuote(name)
 	}
-	if name != "" && strings.IndexFunc(name, func(r rune) bool { return !plain(r) }) < 0 {
-		return name
-	}
-	return "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	return reconcile.ShellQuote(name)
 }

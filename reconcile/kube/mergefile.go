@@ -112,7 +112,7 @@ func readFiles(explicit string) (userFiles, error) {
 		config, err := clientcmd.Load(text)
 		if err != nil {
 			return f, reconcile.WithHint(fmt.Errorf("reading the kubeconfig %q: %w", name, errNoKubeconfig),
-				"kubectl --kubeconfig="+shellWord(name)+" config view says what is wrong")
+				"kubectl "+reconcile.ShellQuote("--kubeconfig="+name)+" config view says what is wrong")
 		}
 		f.add(name, config)
 	}

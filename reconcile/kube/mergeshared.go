@@ -59,7 +59,7 @@ func (f userFiles) clusterConflict(ours *clientcmdapi.Config, kubectl string) st
 	}
 	way := deleteContexts(kubectl, foreign)
 	if len(foreign) == 0 { // the user's own: they may follow
-		way = fmt.Sprintf("%s delete-cluster %s, and merge again", kubectl, shellWord(context.Cluster))
+		way = fmt.Sprintf("%s delete-cluster %s, and merge again", kubectl, argument(context.Cluster))
 	}
 	return fmt.Sprintf("cluster %q in %s is used by %s, too, and would change: %s (%s; or, if whoever runs certsync says that this is right, %s)",
 		context.Cluster, has.LocationOfOrigin, listed("context", others), strings.Join(changes, ", "), elsewhereFile, way)
@@ -101,7 +101,7 @@ func listed(what string, contexts []definition) string {
 func deleteContexts(kubectl string, contexts []definition) string {
 	commands := make([]string, len(contexts))
 	for i, d := range contexts {
-		commands[i] = kubectl + " delete-context " + shellWord(d.name)
+		commands[i] = kubectl + " delete-context " + argument(d.name)
 	}
 	return strings.Join(commands, " and ")
 }

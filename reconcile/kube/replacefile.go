@@ -97,7 +97,7 @@ func takeLock(ctx context.Context, lock string) error {
 			return context.Cause(ctx)
 		case <-deadline.C:
 			return reconcile.WithHint(fmt.Errorf("locking the kubeconfig: another kubectl has had the lock %q for %s", lock, lockPatience),
-				"if none is running, one was killed: rm "+shellWord(lock))
+				"if none is running, one was killed: rm "+argument(lock))
 		}
 	}
 }

@@ -1,7 +1,9 @@
 package kube
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -15,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 var (
@@ -31,6 +35,7 @@ type signerWatch struct {
 	mu      sync.Mutex
 	waiting map[types.UID]*waiter
 	last    error // of the latest list or watch; nil after one that worked
+	stream  error // that ended a watch; nil after an event
 }
 
 // waiter waits for the outcome of one request.
@@ -49,23 +54,10 @@ func newSignerWatch(c *Cluster) *signerWatch {
 func (s *signerWatch) start(ctx context.Context) {
 	selector := fields.OneTermEqualSelector("spec.signerName", certificatesv1.KubeAPIServerClientSignerName).String()
 	source := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			o.FieldSelector = selector
-			ctx, cancel := withTimeout(ctx)
-			defer cancel()
-			l, err := s.cluster.csrs().List(ctx, o)
-			if s.noted(err) != nil {
-				return nil, err
-			}
-			for i := range l.Items {
-				l.Items[i] = *s.slim(&l.Items[i])
-			}
-			return l, nil
-		},
+		ListWithContextFunc: func(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) { return s.list(ctx, selector) },
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = selector
-			w, err := s.cluster.csrs().Watch(ctx, o)
-			return w, s.noted(err)
+			return s.open(ctx, o)
 		},
 	}
 	reflector := cache.NewReflectorWithOptions(source, &certificatesv1.CertificateSigningRequest{}, s, cache.ReflectorOptions{
@@ -75,6 +67,82 @@ func (s *signerWatch) start(ctx context.Context) {
 	})
 	// What goes wrong here is part of the error of whoever waits in vain.
 	go reflector.RunWithContext(quiet(ctx))
+}
+
+// list is all there is, slim. It is read anew from etcd, in pages: the cache of an API server would send all at once.
+func (s *signerWatch) list(ctx context.Context, selector string) (*certificatesv1.CertificateSigningRequestList, error) {
+	all := &certificatesv1.CertificateSigningRequestList{}
+	page := func(ctx context.Context, o metav1.ListOptions) (*certificatesv1.CertificateSigningRequestList, error) {
+		l, err := s.cluster.csrs().List(ctx, o)
+		if err == nil && all.ResourceVersion == "" {
+			all.ResourceVersion = l.ResourceVersion
+		}
+		return l, err
+	}
+	o := metav1.ListOptions{FieldSelector: selector, Limit: requestPage}
+	err := list(ctx, page, o, func(csr *certificatesv1.CertificateSigningRequest) { all.Items = append(all.Items, *s.slim(csr)) })
+	if s.noted(err) != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// open begins a watch, each event of which is bounded.
+func (s *signerWatch) open(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
+	ctx, next := httplimit.InParts(ctx)
+	w, err := s.cluster.csrs().Watch(ctx, o)
+	if s.noted(err) != nil {
+		return nil, err
+	}
+	return s.listen(w, next, o.SendInitialEvents != nil && *o.SendInitialEvents), nil
+}
+
+// maxInitial is how many events a watch may begin with for what there is already. The reflector keeps what they tell.
+const maxInitial = 200_000
+
+// listen passes a watch's events on. For each it calls next, and notes whether the stream of events still works. initial
+// says that the watch begins with what there is already, up to a bookmark.
+func (s *signerWatch) listen(w watch.Interface, next func(), initial bool) watch.Interface {
+	events := make(chan watch.Event)
+	proxy := watch.NewProxyWatcher(events)
+	go func() {
+		defer close(events)
+		defer w.Stop()
+		for n := 0; ; n++ {
+			var e watch.Event
+			var open bool
+			select {
+			case e, open = <-w.ResultChan():
+			case <-proxy.StopChan():
+			}
+			if !open {
+				return
+			}
+			next()
+			initial = initial && e.Type != watch.Bookmark
+			if initial && n == maxInitial {
+				e = watch.Event{Type: watch.Error, Object: &metav1.Status{Status: metav1.StatusFailure, Code: 500, Reason: metav1.StatusReasonInternalError,
+					Message: fmt.Sprintf("%s begins a watch with more than %d events, the most that certsync reads", s.cluster.server, maxInitial)}}
+			}
+			s.heard(e)
+			select {
+			case events <- e:
+			case <-proxy.StopChan():
+				return
+			}
+		}
+	}()
+	return proxy
+}
+
+// heard notes what makes a stream of events useless, until an event comes again.
+func (s *signerWatch) heard(e watch.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stream = nil
+	if err := apierrors.FromObject(e.Object); e.Type == watch.Error && apierrors.IsInternalError(err) {
+		s.stream = err
+	}
 }
 
 // register makes a waiter for csr, as Create returned it.
@@ -98,7 +166,7 @@ func (s *signerWatch) forget(uid types.UID) {
 func (s *signerWatch) lastError() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.last
+	return cmp.Or(s.last, s.stream)
 }
 
 // noted keeps err for whoever waits in vain, and returns it. A 403 fails them at once: it does not pass.
