@@ -20,16 +20,52 @@ func (f *fixture) role(name, rules string) string {
 	return name + "-" + f.owner
 }
 
+// widening is what happens between a review and its apply. Without functions, the ClusterRole ops-OWNER is widened and narrowed.
+type widening struct {
+	before, after string // inventories
+	prepare       func(*fixture)
+	widen, narrow func(*fixture)
+}
+
+func (c widening) run(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	f.role("ops", harmlessRules)
+	f.write(c.before)
+	f.must(0, "apply", "--yes")
+	if c.prepare != nil {
+		c.prepare(f)
+	}
+	if c.widen == nil {
+		c.widen = func(f *fixture) { f.role("ops", widenedRules) }
+	}
+	if c.narrow == nil {
+		c.narrow = func(f *fixture) { f.role("ops", harmlessRules) }
+	}
+	f.write(c.after)
+	reviewed := f.plan()
+	c.widen(f)
+	kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
+	if r := f.must(3, "apply", "--expect", reviewed.Digest); !strings.Contains(r.stderr, "not the expected "+reviewed.Digest) {
+		t.Errorf("apply says: %s", r.stderr)
+	}
+	f.noWrites(kube, vault)
+	if text := f.must(0, "plan", "-o", "json").stdout; !strings.Contains(text, `"power":["may `) {
+		t.Errorf("the plan does not say what the role makes of bob: %s", text)
+	}
+	c.narrow(f)
+	f.must(0, "apply", "--expect", reviewed.Digest)
+	if p := f.plan(); p.Changes {
+		t.Errorf("left: %q", p.steps())
+	}
+}
+
 // TestWidenedRole: a ClusterRole that is widened between the review of a plan and `apply --expect` is another plan, wherever the
 // plan gives it. Nothing is written then, and what was reviewed applies once the role is as it was.
 func TestWidenedRole(t *testing.T) {
 	t.Parallel()
 	const roles = "groups: [{name: devs-OWNER, clusterRoles: [ops-OWNER]}]\nusers:\n  - {name: bob@OWNER, groups: [devs-OWNER]}\n"
-	for sentence, c := range map[string]struct {
-		before, after string
-		prepare       func(*fixture)
-		widen, narrow func(*fixture)
-	}{
+	for sentence, c := range map[string]widening{
 		"newcomer": {before: "users: []", after: roles},
 		"member":   {before: roles, after: roles + "  - {name: carol@OWNER, groups: [devs-OWNER]}\n"},
 		"own role": {before: "users: [{name: bob@OWNER}]", after: "users: [{name: bob@OWNER, clusterRoles: [ops-OWNER]}]"},
@@ -63,38 +99,7 @@ func TestWidenedRole(t *testing.T) {
 				f.kubectl("create", "clusterrolebinding", "others-"+f.owner, "--clusterrole=ops-"+f.owner, "--user=bob@"+f.owner)
 			}},
 	} {
-		t.Run(sentence, func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t, shared)
-			f.role("ops", harmlessRules)
-			f.write(c.before)
-			f.must(0, "apply", "--yes")
-			if c.prepare != nil {
-				c.prepare(f)
-			}
-			if c.widen == nil {
-				c.widen = func(f *fixture) { f.role("ops", widenedRules) }
-			}
-			if c.narrow == nil {
-				c.narrow = func(f *fixture) { f.role("ops", harmlessRules) }
-			}
-			f.write(c.after)
-			reviewed := f.plan()
-			c.widen(f)
-			kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
-			if r := f.must(3, "apply", "--expect", reviewed.Digest); !strings.Contains(r.stderr, "not the expected "+reviewed.Digest) {
-				t.Errorf("apply says: %s", r.stderr)
-			}
-			f.noWrites(kube, vault)
-			if text := f.must(0, "plan", "-o", "json").stdout; !strings.Contains(text, `"power":["may `) {
-				t.Errorf("the plan does not say what the role makes of bob: %s", text)
-			}
-			c.narrow(f)
-			f.must(0, "apply", "--expect", reviewed.Digest)
-			if p := f.plan(); p.Changes {
-				t.Errorf("left: %q", p.steps())
-			}
-		})
+		t.Run(sentence, c.run)
 	}
 }
 

@@ -56,26 +56,28 @@ func TestOtherKeyIsAReason(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			w := newWorld(t)
 			w.rules.MaxRemovals = Limit{n: 9, given: true}
-			with := func(inv *inventory.Inventory, key string) *inventory.Inventory {
-				if key == "" {
-					return inv
-				}
-				return withOwnKey(t, inv, inv.Users[0].Name, key)
-			}
-			w.mustApply(with(parse(t, text), c.before))
+			w.mustApply(firstWithKey(t, parse(t, text), c.before))
 			if c.spoil != nil {
 				c.spoil(t, w)
 			}
 			if c.inv == nil {
 				c.inv = func(t *testing.T, text string) *inventory.Inventory { return parse(t, text) }
 			}
-			plan := w.plan(with(c.inv(t, text), c.after))
+			plan := w.plan(firstWithKey(t, c.inv(t, text), c.after))
 			got := slices.DeleteFunc(lines(plan), func(l string) bool { return !strings.Contains(l, "issue ") })
 			if diff := cmp.Diff([]string{c.want}, got); diff != "" {
 				t.Error(diff)
 			}
 		})
 	}
+}
+
+// firstWithKey gives an inventory's first user a key of their own; "": certsync makes it.
+func firstWithKey(t *testing.T, inv *inventory.Inventory, key string) *inventory.Inventory {
+	if key == "" {
+		return inv
+	}
+	return withOwnKey(t, inv, inv.Users[0].Name, key)
 }
 
 func superseded(record func(*world) *Record) func(*testing.T, *world) {

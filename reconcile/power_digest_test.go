@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // TestDigestCoversPower: a role that is widened after the review is another plan wherever the plan gives it, by a binding or
@@ -48,27 +50,7 @@ users: [{name: alice, groups: [devs], clusterRoles: [own-role]}, {name: bob, gro
 				inv = withOwnKey(t, inv, "alice", "one")
 			}
 			delete(w.users, c.lost)
-			o, err := Observe(t.Context(), "test", w, w, func() time.Time { return w.now })
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.Powers = map[string]Power{}
-			for _, r := range roles {
-				o.Powers[r] = PowerOf([]Rule{rule("get", "", "configmaps")})
-			}
-			rules := Rules{MaxRemovals: Limit{n: 9, given: true}}
-			digest := Diff(inv, o, rules).Digest()
-			var covered []string
-			for _, r := range append([]string{"missing-role"}, roles...) {
-				harmless, there := o.Powers[r]
-				o.Powers[r] = PowerOf([]Rule{rule("*", "*", "*")})
-				if Diff(inv, o, rules).Digest() != digest {
-					covered = append(covered, r)
-				}
-				if o.Powers[r] = harmless; !there {
-					delete(o.Powers, r)
-				}
-			}
+			covered := coveredBy(inv, w.observed(), roles)
 			if diff := cmp.Diff(sortedSet(c.covered), sortedSet(covered)); diff != "" {
 				t.Errorf("roles whose widening is another plan: %s", diff)
 			}
@@ -76,15 +58,43 @@ users: [{name: alice, groups: [devs], clusterRoles: [own-role]}, {name: bob, gro
 	}
 }
 
+// coveredBy lists the roles whose widening changes a plan's digest, and missing-role if its making does, as wide as can be.
+func coveredBy(inv *inventory.Inventory, o Observed, roles []string) []string {
+	o.Powers = map[string]Power{}
+	for _, r := range roles {
+		o.Powers[r] = PowerOf([]Rule{rule("get", "", "configmaps")})
+	}
+	rules := Rules{MaxRemovals: Limit{n: 9, given: true}}
+	digest := Diff(inv, o, rules).Digest()
+	var covered []string
+	for _, r := range append([]string{"missing-role"}, roles...) {
+		harmless, there := o.Powers[r]
+		o.Powers[r] = PowerOf([]Rule{rule("*", "*", "*")})
+		if Diff(inv, o, rules).Digest() != digest {
+			covered = append(covered, r)
+		}
+		if o.Powers[r] = harmless; !there {
+			delete(o.Powers, r)
+		}
+	}
+	return covered
+}
+
+func (w *world) observed() Observed {
+	w.t.Helper()
+	o, err := Observe(w.t.Context(), "test", w, w, func() time.Time { return w.now })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return o
+}
+
 // TestDigestCoversMorePower: a role that is as good as cluster-admin already, and becomes so in one more way, is another plan.
 func TestDigestCoversMorePower(t *testing.T) {
 	w := newWorld(t)
 	inv := parse(t, "users: [{name: alice, clusterRoles: [ops]}]")
 	digest := func(rules ...Rule) string {
-		o, err := Observe(t.Context(), "test", w, w, func() time.Time { return w.now })
-		if err != nil {
-			t.Fatal(err)
-		}
+		o := w.observed()
 		o.ClusterRoles, o.Powers = map[string]bool{"ops": true}, map[string]Power{"ops": PowerOf(rules)}
 		return Diff(inv, o, Rules{}).Digest()
 	}
@@ -109,10 +119,7 @@ func TestAdoptionIsPowerful(t *testing.T) {
 	b := w.bindings[name]
 	b.Owner = ""
 	w.bindings[name] = b
-	o, err := Observe(t.Context(), "test", w, w, func() time.Time { return w.now })
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := w.observed()
 	rules := Rules{Adopt: []string{strings.Replace(name, " ", "/", 1)}}
 	o.Powers = map[string]Power{"admin": {}}
 	before := Diff(inv, o, rules)
@@ -131,10 +138,7 @@ func TestAdoptionIsPowerful(t *testing.T) {
 func TestExistingAccessIsPowerful(t *testing.T) {
 	w := newWorld(t)
 	inv := parse(t, "users: [{name: alice}]")
-	o, err := Observe(t.Context(), "test", w, w, func() time.Time { return w.now })
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := w.observed()
 	serve := func(kind BindingKind, namespace, name string, ref RoleRef) {
 		o.Bindings = append(o.Bindings, Binding{Kind: kind, Namespace: namespace, Name: name, RoleRef: ref, Subjects: []Subject{UserSubject("alice")}})
 	}

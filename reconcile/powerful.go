@@ -98,7 +98,7 @@ func PowerOf(rules []Rule) Power {
 	return Power{slices.Compact(p.Everywhere), slices.Compact(p.InSystem)}
 }
 
-// Severity orders reasons why somebody is as good as cluster-admin: the lower, the worse.
+// Severity orders reasons why somebody is as good as cluster-admin: the lower, the worse. It is -1 where no rules were read.
 func Severity(why string) int {
 	return slices.IndexFunc(powers, func(p power) bool { return p.means == why })
 }

@@ -11,16 +11,30 @@ func rule(verb, group, resource string, names ...string) Rule {
 	return Rule{Verbs: []string{"list-of-others", verb}, Groups: []string{group}, Resources: []string{"configmaps", resource}, Names: names}
 }
 
+const (
+	somebodyElse = "may act as somebody else"
+	secrets      = "may read Secrets, tokens among them"
+	tokens       = "may make tokens of service accounts"
+)
+
+func both(means ...string) Power { return Power{means, means} }
+func wide(means ...string) Power { return Power{Everywhere: means} }
+
+type powerCase struct {
+	rules []Rule
+	want  Power
+}
+
+func (c powerCase) check(t *testing.T) {
+	if diff := cmp.Diff(c.want, PowerOf(c.rules)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestPowerOf: each way to cluster-admin is known, and what looks like one and is none is not taken for it.
 func TestPowerOf(t *testing.T) {
-	both := func(means ...string) Power { return Power{means, means} }
-	wide := func(means ...string) Power { return Power{Everywhere: means} }
-	const somebodyElse, secrets, tokens = "may act as somebody else", "may read Secrets, tokens among them", "may make tokens of service accounts"
 	none := Power{}
-	for sentence, c := range map[string]struct {
-		rules []Rule
-		want  Power
-	}{
+	for sentence, c := range map[string]powerCase{
 		"no rules":                {nil, none},
 		"what view allows":        {[]Rule{{Verbs: reads, Groups: []string{""}, Resources: []string{"pods", "configmaps", "pods/log"}}}, none},
 		"all on all":              {[]Rule{rule("*", "*", "*")}, both("may do everything")},
@@ -40,25 +54,6 @@ func TestPowerOf(t *testing.T) {
 		"impersonate one user":          {[]Rule{rule("impersonate", "", "users", "bot")}, none},
 		"impersonate system:masters":    {[]Rule{rule("impersonate", "", "groups", "system:masters")}, both("may act as somebody else")},
 		"impersonate kubeadm's admins":  {[]Rule{rule("impersonate", "", "groups", "kubeadm:cluster-admins")}, both(somebodyElse)},
-
-		"impersonate in the group of constrained impersonation": {[]Rule{rule("impersonate", "authentication.k8s.io", "users")}, none},
-		"constrained: any user":                                 {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "users")}, both(somebodyElse)},
-		"constrained: one user":                                 {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "users", "bot")}, none},
-		"constrained: any group":                                {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "groups")}, both(somebodyElse)},
-		"constrained: the group *, which is all of them":        {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "groups", "*")}, both(somebodyElse)},
-		"constrained: kubeadm's admins":                         {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "groups", "kubeadm:cluster-admins")}, both(somebodyElse)},
-		"constrained: any service account":                      {[]Rule{rule("impersonate:serviceaccount", "authentication.k8s.io", "serviceaccounts")}, both(somebodyElse)},
-		"constrained: any node":                                 {[]Rule{rule("impersonate:arbitrary-node", "authentication.k8s.io", "nodes")}, both(somebodyElse)},
-		"constrained: the node of a pod, which no user has":     {[]Rule{rule("impersonate:associated-node", "authentication.k8s.io", "nodes")}, none},
-		"constrained: of the core group":                        {[]Rule{rule("impersonate:user-info", "", "users")}, none},
-		"all on all of authentication.k8s.io":                   {[]Rule{rule("*", "authentication.k8s.io", "*")}, both(somebodyElse)},
-		"reading Secrets as somebody else":                      {[]Rule{rule("impersonate-on:user-info:get", "", "secrets")}, both(secrets)},
-		"making Pods as a service account":                      {[]Rule{rule("impersonate-on:serviceaccount:create", "", "pods")}, both(runsAnything)},
-		"exec as a node":                                        {[]Rule{rule("impersonate-on:arbitrary-node:get", "", "pods/exec")}, both(runsAnything)},
-		"making bindings as somebody else":                      {[]Rule{rule("impersonate-on:user-info:create", RBACGroup, "clusterrolebindings")}, both("may write roles and bindings as somebody else")},
-		"approving as somebody else": {[]Rule{rule("impersonate-on:user-info:update", "certificates.k8s.io", "certificatesigningrequests/approval")},
-			wide("may approve certificates as somebody else")},
-		"listing Pods as somebody else": {[]Rule{rule("impersonate-on:user-info:list", "", "pods")}, none},
 		"approve for the clients' signer": {[]Rule{rule("approve", "certificates.k8s.io", "signers", "kubernetes.io/kube-apiserver-client")},
 			wide("may have a certificate issued for any name")},
 		"approve for another signer":      {[]Rule{rule("approve", "certificates.k8s.io", "signers", "example.com/mine")}, none},
@@ -83,11 +78,34 @@ func TestPowerOf(t *testing.T) {
 			Power{[]string{"may have a certificate issued for any name", runsAnything, "may run anything in any pod, through its node"}, []string{runsAnything}}},
 		"a verb of one rule and a resource of another": {[]Rule{rule("get", "", "pods"), rule("create", "", "secrets")}, none},
 	} {
-		t.Run(sentence, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, PowerOf(c.rules)); diff != "" {
-				t.Error(diff)
-			}
-		})
+		t.Run(sentence, c.check)
+	}
+}
+
+// TestPowerOfConstrainedImpersonation: whom to be and what to do as them count each by itself.
+func TestPowerOfConstrainedImpersonation(t *testing.T) {
+	none := Power{}
+	for sentence, c := range map[string]powerCase{
+		"impersonate in the group of constrained impersonation": {[]Rule{rule("impersonate", "authentication.k8s.io", "users")}, none},
+		"constrained: any user":                                 {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "users")}, both(somebodyElse)},
+		"constrained: one user":                                 {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "users", "bot")}, none},
+		"constrained: any group":                                {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "groups")}, both(somebodyElse)},
+		"constrained: the group *, which is all of them":        {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "groups", "*")}, both(somebodyElse)},
+		"constrained: kubeadm's admins":                         {[]Rule{rule("impersonate:user-info", "authentication.k8s.io", "groups", "kubeadm:cluster-admins")}, both(somebodyElse)},
+		"constrained: any service account":                      {[]Rule{rule("impersonate:serviceaccount", "authentication.k8s.io", "serviceaccounts")}, both(somebodyElse)},
+		"constrained: any node":                                 {[]Rule{rule("impersonate:arbitrary-node", "authentication.k8s.io", "nodes")}, both(somebodyElse)},
+		"constrained: the node of a pod, which no user has":     {[]Rule{rule("impersonate:associated-node", "authentication.k8s.io", "nodes")}, none},
+		"constrained: of the core group":                        {[]Rule{rule("impersonate:user-info", "", "users")}, none},
+		"all on all of authentication.k8s.io":                   {[]Rule{rule("*", "authentication.k8s.io", "*")}, both(somebodyElse)},
+		"reading Secrets as somebody else":                      {[]Rule{rule("impersonate-on:user-info:get", "", "secrets")}, both(secrets)},
+		"making Pods as a service account":                      {[]Rule{rule("impersonate-on:serviceaccount:create", "", "pods")}, both(runsAnything)},
+		"exec as a node":                                        {[]Rule{rule("impersonate-on:arbitrary-node:get", "", "pods/exec")}, both(runsAnything)},
+		"making bindings as somebody else":                      {[]Rule{rule("impersonate-on:user-info:create", RBACGroup, "clusterrolebindings")}, both("may write roles and bindings as somebody else")},
+		"approving as somebody else": {[]Rule{rule("impersonate-on:user-info:update", "certificates.k8s.io", "certificatesigningrequests/approval")},
+			wide("may approve certificates as somebody else")},
+		"listing Pods as somebody else": {[]Rule{rule("impersonate-on:user-info:list", "", "pods")}, none},
+	} {
+		t.Run(sentence, c.check)
 	}
 }
 
