@@ -140,6 +140,24 @@ users:
 	}
 }
 
+// TestRenamedWithAnotherKey: a key that is exchanged along with a rename is among what a comment shows first.
+func TestRenamedWithAnotherKey(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	f.makeKey("alice.csr", "alice@"+f.owner)
+	f.write("users: [{name: alice@OWNER, clusterRoles: [view], request: alice.csr}]")
+	f.must(0, "apply", "--yes")
+	key := f.makeKey("alicia.csr", "alicia@"+f.owner)
+	f.write("users: [{name: alicia@OWNER, previously: [alice@OWNER], clusterRoles: [view], request: alicia.csr}]")
+	first, _, _ := strings.Cut(f.must(0, "plan", "-o", "markdown").stdout, "| who |")
+	want := "- **Another key**: `alicia@" + f.owner + "`: issue certificate for 168h, for their own key `sha256:" + key.fingerprint + "` (renamed, request-changed)\n"
+	if !strings.Contains(first, want) {
+		t.Errorf("does not say %q: %s", want, first)
+	}
+	f.must(0, "apply", "--yes")
+	f.allowed(f.withKey("alicia@"+f.owner, key), "get", "pods", "-A")
+}
+
 // TestOwnKeyOutlivesTheRun: certsync is killed between the approval and the ledger. The certificate comes to be, and its
 // user can use it: the ledger has known of it all the while, and the next run finishes.
 func TestOwnKeyOutlivesTheRun(t *testing.T) {

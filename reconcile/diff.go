@@ -88,6 +88,7 @@ type differ struct {
 	former    map[string]bool // names that people had before whose time has passed
 	// wanted has who should be a subject of what: each grant (Part 0 stands for all its parts) and its users, sorted.
 	wanted map[Grant][]string
+	powers map[string][]string // why users are as good as cluster-admin by what is wanted
 
 	ours    map[string]ourBinding // by Object()
 	planted map[string]Binding    // our name without our labels, by Object()
@@ -103,7 +104,7 @@ type differ struct {
 	stays   map[string]bool
 	blocked map[string]bool
 	// noted has the notes that are there already: many steps lead to the same one.
-	noted map[Note]bool
+	noted map[[5]string]bool
 	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
 	sameInventory bool
 }
@@ -125,13 +126,13 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 		plan: Plan{
 			Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
 			stateVersion: o.StateVersion, leased: o.Leased, endpoint: endpoint(inv.Cluster, o.Endpoint),
-			frontProxy: o.FrontProxy, sharedCA: r.AcceptSharedCA, powers: o.Powers, ownNamespace: r.Namespace,
+			frontProxy: o.FrontProxy, sharedCA: r.AcceptSharedCA,
 		},
 		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
 		successor: map[string]string{}, former: map[string]bool{},
 		ours: map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
 		serves: map[Subject][]Binding{},
-		noted:  map[Note]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
+		noted:  map[[5]string]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
 	}
 	if o.State != nil {
 		d.plan.generation = o.State.Generation
@@ -157,6 +158,7 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 		d.groups[g.Name] = g
 	}
 	d.wanted = d.grants()
+	d.powers = d.userPowers()
 	d.index()
 	return d
 }
@@ -230,8 +232,7 @@ func (d *differ) known() []string {
 func (d *differ) ended(t time.Time) bool { return !t.IsZero() && !t.After(d.o.At) }
 
 func (d *differ) note(n Note) {
-	key := n
-	key.Until = nil
+	key := [5]string{n.User, n.Group, string(n.Kind), n.Object, n.Message}
 	if !d.noted[key] {
 		d.noted[key] = true
 		d.plan.Notes = append(d.plan.Notes, n)
@@ -239,7 +240,7 @@ func (d *differ) note(n Note) {
 }
 
 func (d *differ) step(s Step) {
-	s.Reason = s.Reasons[0]
+	s.Reason, s.Power = s.Reasons[0], d.power(s)
 	s.hold(d.rules.Policy.holds(s.Action), byPolicy)
 	if s.heldBy == byDenial {
 		return // the denial is noted, and nothing to do about until somebody retries

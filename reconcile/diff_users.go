@@ -47,6 +47,9 @@ func (d *differ) credential(u inventory.User) {
 		d.denied(u.Name, rec)
 		return
 	}
+	if d.otherKey(u, reasons, spec.own) {
+		reasons = append(reasons, RequestChanged)
+	}
 	if len(reasons) == 0 {
 		d.purgeActive(u.Name, entry, meta)
 		return
@@ -127,6 +130,30 @@ func (d *differ) newcomer(u inventory.User) []Reason {
 		}
 	}
 	return []Reason{NewUser}
+}
+
+// otherKey reports whether somebody who had access, under whatever name, gets a certificate for another key of their own than
+// their last one was for, and reasons does not say so yet. The first key of their own is another one too, and so is any if
+// nobody knows the last certificate.
+func (d *differ) otherKey(u inventory.User, reasons []Reason, own *ownKey) bool {
+	rec := d.o.Ledger[u.Name].Record
+	isNew := slices.Contains(reasons, NewUser) && (rec == nil || rec.State != Lapsed)
+	if len(reasons) == 0 || isNew || slices.Contains(reasons, RequestChanged) {
+		return false
+	}
+	if last := rec.last(); last != nil {
+		return last.PublicKeySHA256 != own.print()
+	}
+	known := false
+	for _, name := range u.Previously {
+		old := d.o.Ledger[name].Record
+		if last := old.last(); last != nil && old.State != Removed {
+			if known = true; last.PublicKeySHA256 != own.print() {
+				return true
+			}
+		}
+	}
+	return !known && own != nil
 }
 
 // conflicting is a conflict about a user's entries in Vault, unless somebody adopts what stands there.

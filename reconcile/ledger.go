@@ -184,6 +184,23 @@ func (r *Record) current() *CertificateEntry {
 	return nil
 }
 
+// last returns the certificate that is current, else the one that was issued last; nil without any, and without a record.
+func (r *Record) last() *CertificateEntry {
+	if r == nil {
+		return nil
+	}
+	if cur := r.current(); cur != nil {
+		return cur
+	}
+	var last *CertificateEntry
+	for i, c := range r.Certificates {
+		if last == nil || !c.IssuedAt.Before(last.IssuedAt) {
+			last = &r.Certificates[i]
+		}
+	}
+	return last
+}
+
 // liveUntil is when the record's last certificate expires, and false if none is live at now. One that was asked for counts
 // for as long as it can live.
 func (r *Record) liveUntil(now time.Time) (time.Time, bool) {

@@ -98,6 +98,12 @@ func (d *differ) access(subject Subject) {
 		}
 		n := Note{Kind: ExistingAccess, Object: b.Object(), Message: fmt.Sprintf(
 			"gives %s %q %s, and is %s", subject.Kind, subject.Name, granted(b), whose)}
+		if b.RoleRef.Kind == "ClusterRole" { // certsync does not read Roles
+			n.Power = d.rolePower(b.RoleRef.Name, b.Namespace)
+		}
+		if len(n.Power) > 0 {
+			n.Message = fmt.Sprintf("is as good as cluster-admin (%s): it %s", n.Power[0], n.Message)
+		}
 		if subject.Kind == "User" {
 			n.User = subject.Name
 		} else {

@@ -64,8 +64,11 @@ type Step struct {
 	Reason  Reason   `json:"reason"` // Reasons[0]
 	Reasons []Reason `json:"reasons"`
 	Object  string   `json:"object,omitempty"`
-	Detail  *Detail  `json:"detail,omitempty"`
-	Held    string   `json:"held,omitempty"` // why a guard, a conflict or the policy keeps the step from running
+	// Power lists why those to whom the step gives a role are as good as cluster-admin by it; for a certificate, why its user
+	// is by all that the inventory gives them. It is empty if nothing makes them so, and nil for a step that gives nothing.
+	Power  []string `json:"power,omitzero"`
+	Detail *Detail  `json:"detail,omitempty"`
+	Held   string   `json:"held,omitempty"` // why a guard, a conflict or the policy keeps the step from running
 
 	heldBy  hold
 	stage   stage
@@ -123,12 +126,14 @@ const (
 
 // Note is something that a reader of the plan should know.
 type Note struct {
-	User    string     `json:"user,omitempty"`
-	Group   string     `json:"group,omitempty"`
-	Kind    NoteKind   `json:"kind"`
-	Object  string     `json:"object,omitempty"`
-	Message string     `json:"message"`
-	Until   *time.Time `json:"until,omitempty"`
+	User    string   `json:"user,omitempty"`
+	Group   string   `json:"group,omitempty"`
+	Kind    NoteKind `json:"kind"`
+	Object  string   `json:"object,omitempty"`
+	Message string   `json:"message"`
+	// Power lists why the existing access makes as good as cluster-admin, the worst first.
+	Power []string   `json:"power,omitempty"`
+	Until *time.Time `json:"until,omitempty"`
 }
 
 // Plan is the difference between an inventory and what was observed. It holds no key and no certificate.
@@ -147,8 +152,6 @@ type Plan struct {
 	refusals     []string // what forbids every write
 	guards       []string // why steps are held by a guard
 	endpoint     Endpoint
-	powers       map[string]Power   // of the ClusterRoles that exist
-	ownNamespace string             // certsync's
 	frontProxy   FrontProxy         // nobody gets a certificate that it would take
 	sharedCA     bool               // but for one that anybody's is, which somebody has accepted
 	holdings     map[string]holding // everybody's certificates, before the run
@@ -207,7 +210,8 @@ func (p Plan) Summary() map[string]int {
 }
 
 // Digest identifies what a reviewer agreed to: "sha256:<hex>" over owner, cluster, inventory, the steps with their
-// reasons and the existing-access notes. Renewals and purges are left out: time alone decides on them, and a plan
+// reasons and what makes as good as cluster-admin in what they give, and the existing-access notes: a ClusterRole that was
+// widened after the review is another plan. Renewals and purges are left out: time alone decides on them, and a plan
 // reviewed in the morning still applies in the afternoon.
 func (p Plan) Digest() string {
 	reviewed := struct {

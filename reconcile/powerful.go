@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -11,10 +12,11 @@ type Rule struct {
 	Names                    []string // of single objects; none: all of them
 }
 
-// Power says, in a few words, what makes who has a ClusterRole as good as cluster-admin; "" if nothing does.
+// Power lists, in a few words each, why a user with a ClusterRole is as good as cluster-admin: the worst first, empty if
+// nothing makes them so.
 type Power struct {
-	Everywhere string // bound cluster-wide
-	InSystem   string // bound in a namespace where the cluster's own service accounts are, or certsync's
+	Everywhere []string // bound cluster-wide
+	InSystem   []string // bound in a namespace where the cluster's own service accounts are, or certsync's
 }
 
 // power is a row of what is as good as cluster-admin: any of these verbs on any of these resources, of all objects or of
@@ -29,27 +31,50 @@ type power struct {
 }
 
 var (
-	reads  = []string{"get", "list", "watch"}
-	writes = []string{"create", "update", "patch"}
+	reads      = []string{"get", "list", "watch"}
+	writes     = []string{"create", "update", "patch"}
+	privileged = []string{"system:masters", "kubeadm:cluster-admins", "system:kube-controller-manager"}
 )
+
+// asOther are the verbs of constrained impersonation that let a user do the same while they act as somebody else. A mode is
+// left out: associated-node is for service accounts, and certsync's users are none.
+func asOther(verbs ...string) []string {
+	var on []string
+	for _, mode := range []string{"user-info", "serviceaccount", "arbitrary-node"} {
+		for _, v := range verbs {
+			on = append(on, "impersonate-on:"+mode+":"+v)
+		}
+	}
+	return on
+}
+
+// either are the verbs, for a user as themselves and as somebody else.
+func either(verbs ...string) []string { return slices.Concat(verbs, asOther(verbs...)) }
 
 // powers is the whole definition, the worst first. Each is one step away from cluster-admin: by giving oneself a role, by
 // being somebody else, or by what a service account of the cluster's own may do, whose tokens are in Secrets, and as
-// which a pod runs. Ways that take a second weakness are not here: a list that names every role is not read.
+// which a pod runs. Ways that take a second weakness are not here: a list that names every role is not read. Constrained
+// impersonation takes two rights, whom to be and what to do as them. Each counts, since they may come from two roles.
 var powers = []power{
 	{[]string{"*"}, "*", []string{"*"}, nil, true, "may do everything"},
 	{[]string{"bind", "escalate"}, RBACGroup, []string{"clusterroles", "roles"}, []string{"cluster-admin"}, true, "may give out any role"},
-	{[]string{"impersonate"}, "", []string{"users", "groups", "serviceaccounts"}, []string{"system:masters"}, true, "may act as somebody else"},
+	{[]string{"impersonate"}, "", []string{"users", "groups", "serviceaccounts"}, privileged, true, "may act as somebody else"},
+	// For four groups or more at once, the API server asks about one that is called *.
+	{[]string{"impersonate:user-info", "impersonate:serviceaccount", "impersonate:arbitrary-node"}, "authentication.k8s.io",
+		[]string{"users", "groups", "serviceaccounts", "nodes"}, append([]string{"*"}, privileged...), true, "may act as somebody else"},
+	{asOther(writes...), RBACGroup, []string{"clusterrolebindings", "rolebindings", "clusterroles", "roles"}, nil, true, "may write roles and bindings as somebody else"},
+	{asOther("update", "patch"), "certificates.k8s.io", []string{"certificatesigningrequests/approval", "certificatesigningrequests/status"},
+		nil, false, "may approve certificates as somebody else"},
 	{[]string{"approve", "sign"}, "certificates.k8s.io", []string{"signers"},
 		[]string{"kubernetes.io/kube-apiserver-client", "kubernetes.io/*"}, false, "may have a certificate issued for any name"},
-	{reads, "", []string{"secrets"}, nil, true, "may read Secrets, tokens among them"},
-	{[]string{"create"}, "", []string{"serviceaccounts/token"}, nil, true, "may make tokens of service accounts"},
-	{writes, "", []string{"pods", "pods/ephemeralcontainers", "replicationcontrollers"}, nil, true, runsAnything},
-	{[]string{"create", "get"}, "", []string{"pods/exec", "pods/attach"}, nil, true, runsAnything},
-	{writes, "apps", []string{"deployments", "daemonsets", "statefulsets", "replicasets"}, nil, true, runsAnything},
-	{writes, "batch", []string{"jobs", "cronjobs"}, nil, true, runsAnything},
-	{[]string{"create", "get"}, "", []string{"nodes/proxy"}, nil, false, "may run anything in any pod, through its node"},
-	{writes, "admissionregistration.k8s.io", []string{"mutatingwebhookconfigurations", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings"},
+	{either(reads...), "", []string{"secrets"}, nil, true, "may read Secrets, tokens among them"},
+	{either("create"), "", []string{"serviceaccounts/token"}, nil, true, "may make tokens of service accounts"},
+	{either(writes...), "", []string{"pods", "pods/ephemeralcontainers", "replicationcontrollers"}, nil, true, runsAnything},
+	{either("create", "get"), "", []string{"pods/exec", "pods/attach"}, nil, true, runsAnything},
+	{either(writes...), "apps", []string{"deployments", "daemonsets", "statefulsets", "replicasets"}, nil, true, runsAnything},
+	{either(writes...), "batch", []string{"jobs", "cronjobs"}, nil, true, runsAnything},
+	{either("create", "get"), "", []string{"nodes/proxy"}, nil, false, "may run anything in any pod, through its node"},
+	{either(writes...), "admissionregistration.k8s.io", []string{"mutatingwebhookconfigurations", "mutatingadmissionpolicies", "mutatingadmissionpolicybindings"},
 		nil, false, "may change what others write"},
 }
 
@@ -58,18 +83,24 @@ const runsAnything = "may run anything as a service account of the cluster's"
 // PowerOf says what a ClusterRole with these rules makes of those who have it.
 func PowerOf(rules []Rule) Power {
 	var p Power
-	for _, row := range powers {
+	for i, row := range powers {
 		if !slices.ContainsFunc(rules, row.given) {
 			continue
 		}
-		if p.Everywhere == "" {
-			p.Everywhere = row.means
+		p.Everywhere = append(p.Everywhere, row.means)
+		if row.inSystem {
+			p.InSystem = append(p.InSystem, row.means)
 		}
-		if p.InSystem == "" && row.inSystem {
-			p.InSystem = row.means
+		if i == 0 {
+			break // everything: all other rows say less
 		}
 	}
-	return p
+	return Power{slices.Compact(p.Everywhere), slices.Compact(p.InSystem)}
+}
+
+// Severity orders reasons why somebody is as good as cluster-admin: the lower, the worse. It is -1 where no rules were read.
+func Severity(why string) int {
+	return slices.IndexFunc(powers, func(p power) bool { return p.means == why })
 }
 
 // given reports whether a rule gives a power.
@@ -90,28 +121,67 @@ func powerByName(role string) Power {
 	switch {
 	case role == "cluster-admin", role == "admin", role == "edit", strings.HasPrefix(role, "system:"):
 		const means = "by its name: it is not there, and its rules cannot be seen"
-		return Power{Everywhere: means, InSystem: means}
+		return Power{Everywhere: []string{means}, InSystem: []string{means}}
 	}
 	return Power{}
 }
 
-// Powerful says why those to whom a step gives a role become as good as cluster-admin by it, or "": by the role's rules,
-// cluster-wide or in a namespace that matters (kube-system, certsync's own).
+// Powerful says why those to whom a step gives a role become as good as cluster-admin by it, the worst of Step.Power, or "".
+// A certificate gives no role by itself: there it is "".
 func (p Plan) Powerful(s Step) string {
-	g, ok := p.Grant(s)
-	gives := s.Action == Bind || s.Action == Update && s.Detail != nil && len(s.Detail.Add) > 0
-	if !ok || !gives {
+	if s.binding == nil || len(s.Power) == 0 {
 		return ""
 	}
-	power, known := p.powers[g.Role]
+	return s.Power[0]
+}
+
+// rolePower says why a ClusterRole makes as good as cluster-admin, by its rules: cluster-wide ("") or in a namespace that
+// matters (kube-system, certsync's own).
+func (d *differ) rolePower(role, namespace string) []string {
+	power, known := d.o.Powers[role]
 	if !known {
-		power = powerByName(g.Role)
+		power = powerByName(role)
 	}
-	switch g.Namespace {
+	switch namespace {
 	case "":
 		return power.Everywhere
-	case "kube-system", p.ownNamespace:
+	case "kube-system", d.rules.Namespace:
 		return power.InSystem
 	}
-	return ""
+	return nil
+}
+
+// userPowers collects why users are as good as cluster-admin by all that the inventory gives them.
+func (d *differ) userPowers() map[string][]string {
+	powers := map[string][]string{}
+	for g, users := range d.wanted {
+		if power := d.rolePower(g.Role, g.Namespace); len(power) > 0 {
+			for _, u := range users {
+				powers[u] = append(powers[u], power...)
+			}
+		}
+	}
+	for u, power := range powers {
+		slices.SortFunc(power, func(a, b string) int { return cmp.Or(cmp.Compare(Severity(a), Severity(b)), cmp.Compare(a, b)) })
+		powers[u] = slices.Compact(power)
+	}
+	return powers
+}
+
+// power is Step.Power.
+func (d *differ) power(s Step) []string {
+	switch {
+	case s.issue != nil:
+		return orEmpty(d.powers[s.User])
+	case s.gives():
+		g, _ := d.plan.Grant(s)
+		return orEmpty(d.rolePower(g.Role, g.Namespace))
+	}
+	return nil
+}
+
+// gives reports whether a step gives a role: it makes a binding, adds subjects to one, or makes one certsync's with the
+// subjects that somebody else has put there.
+func (s Step) gives() bool {
+	return s.Action == Bind || s.Action == Update && (s.binding.adopt || s.Detail != nil && len(s.Detail.Add) > 0)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -84,21 +85,23 @@ func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
 	return fmt.Sprintf("%s (%s)", c.markdown(code), joined(s.Reasons))
 }
 
-// accessFirst has the bindings of others. What is given cluster-wide comes first: whoever may make bindings in one namespace
-// alone does not push it out.
+// accessFirst has the bindings of others. What makes as good as cluster-admin comes first, then what is given cluster-wide:
+// whoever may make bindings in one namespace alone does not push it out.
 func accessFirst(plan reconcile.Plan) []string {
-	var wide, limited []string
+	var powerful, wide, limited []string
 	for _, f := range foldNotes(plan) {
 		if f.kind() != reconcile.ExistingAccess {
 			continue
 		}
 		items := &limited
-		if strings.HasPrefix(f.notes[0].Object, string(reconcile.ClusterRoleBinding)+" ") {
+		if len(f.notes[0].Power) > 0 {
+			items = &powerful
+		} else if strings.HasPrefix(f.notes[0].Object, string(reconcile.ClusterRoleBinding)+" ") {
 			items = &wide
 		}
 		*items = append(*items, "**Existing access**: "+noteMarkdown(f))
 	}
-	return append(wide, limited...)
+	return slices.Concat(powerful, wide, limited)
 }
 
 // noteMarkdown is a note, or those that say the same of several people, without its kind.
@@ -118,9 +121,11 @@ func noteMarkdown(f foldedNotes) string {
 	return text
 }
 
-// powerFirst has who becomes as good as cluster-admin, and how.
+// powerFirst has who becomes as good as cluster-admin, and how. The strongest roles come first, so that many that are usual
+// do not push out one that is not.
 func powerFirst(plan reconcile.Plan) []string {
 	var items []string
+	severity := map[string]int{}
 	each(plan, func(who string, c change) {
 		if c.powerful == "" {
 			return
@@ -128,20 +133,42 @@ func powerFirst(plan reconcile.Plan) []string {
 		if c.joins > 0 {
 			who += fmt.Sprintf(", for %s", counted(c.joins, "member"))
 		}
-		items = append(items, fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", who, c.markdown(code), c.powerful))
+		item := fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", who, c.markdown(code), c.powerful)
+		items, severity[item] = append(items, item), reconcile.Severity(c.powerful)
 	})
+	slices.SortStableFunc(items, func(a, b string) int { return cmp.Compare(severity[a], severity[b]) })
 	return items
 }
 
-// keysFirst has whose certificate is for another key than before: whoever has that key becomes them.
+// keysFirst has whose certificate is for another key than before: whoever has that key becomes them. The strongest come first.
 func keysFirst(plan reconcile.Plan) []string {
-	var items []string
-	each(plan, func(who string, c change) {
-		if slices.Contains(c.reasons, reconcile.RequestChanged) {
-			items = append(items, fmt.Sprintf("**Another key**: %s: %s (%s)", who, c.markdown(code), c.why()))
-		}
+	exchanged := slices.DeleteFunc(running(plan), func(s reconcile.Step) bool { return !slices.Contains(s.Reasons, reconcile.RequestChanged) })
+	slices.SortFunc(exchanged, func(a, b reconcile.Step) int {
+		return cmp.Or(cmp.Compare(severityOf(a), severityOf(b)), cmp.Compare(a.User, b.User))
 	})
+	text := func(s reconcile.Step) string {
+		if len(s.Power) > 0 {
+			return stepMarkdown(plan, s) + ", as good as cluster-admin: " + s.Power[0]
+		}
+		return stepMarkdown(plan, s)
+	}
+	var items []string
+	for _, same := range together(exchanged, text) {
+		var names []string
+		for _, s := range same {
+			names = append(names, s.User)
+		}
+		items = append(items, fmt.Sprintf("**Another key**: %s: %s", several(names), text(same[0])))
+	}
 	return items
+}
+
+// severityOf orders steps by what makes as good as cluster-admin in them, the worst first.
+func severityOf(s reconcile.Step) int {
+	if len(s.Power) == 0 {
+		return math.MaxInt
+	}
+	return reconcile.Severity(s.Power[0])
 }
 
 // removedFirst has who is removed.

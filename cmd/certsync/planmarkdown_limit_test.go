@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -131,6 +132,63 @@ func TestMarkdownShowsClusterWideAccessFirst(t *testing.T) {
 	c := readComment(t, planMarkdown(reconcile.Diff(parse(t, "users: [{name: aaa}, {name: zed}]\n"), o, reconcile.Rules{})))
 	says(t, c.first[0], "Existing access", "zed", "ClusterRoleBinding admins")
 	says(t, strings.Join(c.first, "\n"), "noise0", "more of these")
+}
+
+// TestMarkdownShowsTheStrongestFirst: many keys that are exchanged, roles that are usual, and bindings of others do not hide
+// those of somebody who is stronger, and whose name comes last.
+func TestMarkdownShowsTheStrongestFirst(t *testing.T) {
+	var before, roles, keys strings.Builder
+	for _, b := range []*strings.Builder{&before, &roles, &keys} {
+		b.WriteString("users:\n")
+	}
+	for n := range 60 {
+		fmt.Fprintf(&before, "  - {name: user%02d}\n", n)
+		fmt.Fprintf(&roles, "  - {name: user%02d, clusterRoles: [edit, view%02d]}\n", n, n)
+		fmt.Fprintf(&keys, "  - {name: user%02d}\n", n)
+	}
+	before.WriteString("  - {name: zed}\n")
+	roles.WriteString("  - {name: zed, clusterRoles: [cluster-admin]}\n")
+	keys.WriteString("  - {name: zed, clusterRoles: [cluster-admin]}\n")
+	powers := func(o reconcile.Observed) reconcile.Observed {
+		o.Powers["cluster-admin"] = reconcile.PowerOf([]reconcile.Rule{{Verbs: []string{"*"}, Groups: []string{"*"}, Resources: []string{"*"}}})
+		for n := range 60 {
+			o.Powers[fmt.Sprintf("view%02d", n)] = readsSecrets
+		}
+		return o
+	}
+	first := func(inv *inventory.Inventory, o reconcile.Observed, kind string) string {
+		c := readComment(t, planMarkdown(reconcile.Diff(inv, powers(o), reconcile.Rules{})))
+		for _, item := range c.first {
+			if strings.HasPrefix(item, kind) {
+				return item
+			}
+		}
+		t.Fatalf("no %s: %q", kind, c.first)
+		return ""
+	}
+
+	says(t, first(parse(t, roles.String()), settled(parse(t, before.String())), "As good as cluster-admin"), "zed", "may do everything")
+
+	inv := parse(t, keys.String())
+	o := settled(inv)
+	request := ownKey(t).Users[0].Request
+	for i := range inv.Users {
+		o.Ledger[inv.Users[i].Name].Record.Certificates[0].PublicKeySHA256 = fmt.Sprintf("%064d", i)
+		inv.Users[i].Request = request
+		inv.Users[i].Groups = []string{fmt.Sprintf("group%02d", i)} // so that no two do the same
+	}
+	says(t, first(inv, o, "Another key"), "zed", "as good as cluster-admin: may do everything")
+
+	o = settled(parse(t, "users: []\n"))
+	serve := func(kind reconcile.BindingKind, namespace, name, role, user string) {
+		o.Bindings = append(o.Bindings, reconcile.Binding{Kind: kind, Namespace: namespace, Name: name,
+			RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role}, Subjects: []reconcile.Subject{reconcile.UserSubject(user)}})
+	}
+	for n := range 60 {
+		serve(reconcile.ClusterRoleBinding, "", fmt.Sprintf("noise%d", n), "view", "aaa")
+	}
+	serve(reconcile.RoleBinding, "kube-system", "admins", "cluster-admin", "zed")
+	says(t, first(parse(t, "users: [{name: aaa}, {name: zed}]\n"), o, "Existing access"), "zed", "kube-system/admins", "is as good as cluster-admin (may do everything)")
 }
 
 func everybodyMayGo(t *testing.T) reconcile.Limit {

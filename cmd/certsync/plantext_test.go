@@ -173,6 +173,7 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 		).Replace(team), changed),
 		"held":    diff(team, conflicts(inv)),
 		"own-key": reconcile.Diff(ownKey(t), settled(inv), reconcile.Rules{}),
+		"renamed": reconcile.Diff(renamedWithKey(t), settled(inv), reconcile.Rules{}),
 		"hostile": diff(team, hostilities(inv)),
 	}
 }
@@ -186,6 +187,14 @@ func ownKey(t *testing.T) *inventory.Inventory {
 	}
 	inv := parse(t, team)
 	inv.Users[0].Request = request
+	return inv
+}
+
+// renamedWithKey is the team, in which Alice has another name and a request at once, and the group has one role more.
+func renamedWithKey(t *testing.T) *inventory.Inventory {
+	inv := ownKey(t)
+	inv.Users[0].Name, inv.Users[0].Previously = "alicia@example.com", []string{"alice@example.com"}
+	inv.Groups[0].ClusterRoles = append(inv.Groups[0].ClusterRoles, inventory.Grant{ClusterRole: "edit"})
 	return inv
 }
 

@@ -86,8 +86,7 @@ func object(plan reconcile.Plan, s reconcile.Step, quote quoting) string {
 		return "certificate" // the same again
 	case reconcile.Issue, reconcile.Reissue:
 		text := "certificate for " + short(s.Detail.Expiration)
-		// The groups of a certificate that is as the last one was are no news.
-		if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.Contains(s.Reasons, reconcile.GroupsChanged)) {
+		if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.ContainsFunc(s.Reasons, otherGroups)) {
 			text += " in " + quoted(s.Detail.Groups, quote)
 		}
 		if s.Detail.PublicKeySHA256 != "" {
@@ -113,6 +112,16 @@ func object(plan reconcile.Plan, s reconcile.Step, quote quoting) string {
 		text += fmt.Sprintf(" (part %d)", g.Part)
 	}
 	return text
+}
+
+// otherGroups reports whether a certificate that is made anew for a reason may be for other groups than the last one. For other
+// reasons certsync has compared the two, and the same groups are no news.
+func otherGroups(r reconcile.Reason) bool {
+	switch r {
+	case reconcile.GroupsChanged, reconcile.Reinstated, reconcile.Retried, reconcile.LedgerMissing, reconcile.LedgerUnreadable:
+		return true
+	}
+	return false
 }
 
 func quoted(names []string, quote quoting) string {

@@ -82,7 +82,7 @@ func TestObserveCluster(t *testing.T) {
 			{Kind: "RoleBinding", Namespace: "two", Name: "b", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "r"}},
 		},
 		ClusterRoles: map[string]bool{"view": true, "edit": true},
-		Powers:       map[string]reconcile.Power{"view": {}, "edit": {Everywhere: runs, InSystem: runs}},
+		Powers:       map[string]reconcile.Power{"view": {}, "edit": {Everywhere: []string{runs}, InSystem: []string{runs}}},
 		Namespaces:   map[string]bool{"default": true, "kube-system": true, "going": false},
 		Clock:        got.Clock, // TestObserveClusterTellsTheServersTime
 	}
