@@ -43,6 +43,7 @@ func TestPeopleApprove(t *testing.T) {
 		prepare func(*signer)
 		people  func(*signer) // what they do once they are asked
 		timeout time.Duration // by default long enough
+		broken  bool          // the watch, before anybody is asked
 		want    string        // part of the error; none: issued
 		is      error         // what it wraps
 		left    int           // requests that stand afterwards
@@ -79,7 +80,7 @@ func TestPeopleApprove(t *testing.T) {
 			want: "CertificateSigningRequest certsync-1: nobody approved the CertificateSigningRequest in time: they had 100ms",
 		},
 		"nobody approves, and the watch is broken": {
-			prepare: brokenWatch, timeout: 100 * time.Millisecond, want: "a proxy that cannot stream", is: reconcile.ErrNotApproved,
+			prepare: brokenWatch, broken: true, timeout: 100 * time.Millisecond, want: "a proxy that cannot stream", is: reconcile.ErrNotApproved,
 		},
 		"somebody changes labels, and nobody approves": {
 			people:  func(g *signer) { g.becomes("certsync-1", func(c *csr) { c.Labels = nil }) },
@@ -129,6 +130,9 @@ func TestPeopleApprove(t *testing.T) {
 					}
 				}
 			})
+			if tc.broken {
+				breaks(t, i)
+			}
 			req := aliceRequest
 			req.Within = time.Second
 			began := time.Now()

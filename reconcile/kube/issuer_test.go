@@ -32,6 +32,7 @@ func issuing(t *testing.T, prepare func(*signer), change func(*IssuerOptions)) (
 		change(&o)
 	}
 	i := g.cluster().Issuer(o)
+	g.seen = func(c *csr) { _ = i.watch.Update(c) }
 	t.Cleanup(i.Close)
 	return g, i
 }
