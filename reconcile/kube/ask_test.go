@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -8,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +36,7 @@ func issued(c *csr) { c.Status.Certificate = []byte("chain") }
 
 // brokenWatch answers neither lists nor watches.
 func brokenWatch(g *signer) {
+	g.broken = true
 	g.routes["GET "+csrPath] = fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
 }
 
@@ -43,7 +45,6 @@ func TestPeopleApprove(t *testing.T) {
 		prepare func(*signer)
 		people  func(*signer) // what they do once they are asked
 		timeout time.Duration // by default long enough
-		broken  bool          // the watch, before anybody is asked
 		want    string        // part of the error; none: issued
 		is      error         // what it wraps
 		left    int           // requests that stand afterwards
@@ -80,7 +81,7 @@ func TestPeopleApprove(t *testing.T) {
 			want: "CertificateSigningRequest certsync-1: nobody approved the CertificateSigningRequest in time: they had 100ms",
 		},
 		"nobody approves, and the watch is broken": {
-			prepare: brokenWatch, broken: true, timeout: 100 * time.Millisecond, want: "a proxy that cannot stream", is: reconcile.ErrNotApproved,
+			prepare: brokenWatch, timeout: 100 * time.Millisecond, want: "a proxy that cannot stream", is: reconcile.ErrNotApproved,
 		},
 		"somebody changes labels, and nobody approves": {
 			people:  func(g *signer) { g.becomes("certsync-1", func(c *csr) { c.Labels = nil }) },
@@ -114,15 +115,12 @@ func TestPeopleApprove(t *testing.T) {
 		},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
+		whetherWatched(t, name, func(t *testing.T, watched bool) {
 			t.Parallel()
-			if tc.timeout == 0 {
-				tc.timeout = time.Minute
-			}
 			var asked []string
 			var g *signer
 			g, i := issuing(t, tc.prepare, func(o *IssuerOptions) {
-				o.Manual, o.ApprovalTimeout = true, tc.timeout
+				o.Manual, o.ApprovalTimeout = true, cmp.Or(tc.timeout, time.Minute)
 				o.Announce = func(user, request string) {
 					asked = append(asked, user+" "+request)
 					if tc.people != nil {
@@ -130,8 +128,10 @@ func TestPeopleApprove(t *testing.T) {
 					}
 				}
 			})
-			if tc.broken {
+			if g.broken {
 				breaks(t, i)
+			} else if watched {
+				runs(t, g, i)
 			}
 			req := aliceRequest
 			req.Within = time.Second
@@ -221,7 +221,7 @@ func TestDenial(t *testing.T) {
 				t.Fatalf("error is %v", err)
 			}
 			want := reconcile.Denial{Request: "certsync-1", Reason: "KubectlDeny", Message: long[:maxText] + "…", At: noon.Time}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := gocmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -239,7 +239,7 @@ func TestPermissionsToIssue(t *testing.T) {
 		for _, p := range (&Issuer{options: IssuerOptions{Manual: manual}}).Permissions() {
 			got = append(got, p.String())
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("manual %t: %s", manual, diff)
 		}
 	}

@@ -39,6 +39,7 @@ type signer struct {
 	closing  chan struct{} // closed: all watches end
 	noStream bool          // no initial events in watches, like before Kubernetes 1.34
 	told     int           // the version up to which a watch was told
+	broken   bool          // neither lists nor watches
 
 	onCreate  func(*csr) // what comes back from Create, and is stored
 	early     func(*csr) // after Create, before its answer is on its way; what comes of it is seen first

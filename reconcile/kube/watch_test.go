@@ -3,7 +3,7 @@ package kube
 import (
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,17 +60,17 @@ func TestCertificatesArriveThroughWatchesThatClose(t *testing.T) {
 }
 
 func TestAWatchThatEndsAtOnceIsResumedSoon(t *testing.T) {
-	var mu sync.Mutex
-	ended := 0
+	var ended atomic.Int32
 	g, i := issuing(t, func(g *signer) {
 		serve := g.before
+		g.sign = nil
 		g.before = func(w http.ResponseWriter, r *http.Request, c call) bool {
-			mu.Lock()
-			defer mu.Unlock()
-			if c.query.Get("watch") == "" || ended == 8 {
+			if c.query.Get("watch") == "" || ended.Load() == 8 {
 				return serve(w, r, c)
 			}
-			ended++
+			if ended.Add(1) == 8 {
+				g.locked(func() { g.becomes("certsync-1", issued) })
+			}
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusOK)
 			return true
@@ -169,7 +169,7 @@ func TestTheDeadlineLooksForItself(t *testing.T) {
 func TestAWatchThatFailedIsPartOfTheDeadlinesError(t *testing.T) {
 	_, i := issuing(t, func(g *signer) {
 		g.sign = nil
-		g.routes["GET "+csrPath] = fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
+		brokenWatch(g)
 	}, nil)
 	breaks(t, i)
 	req := aliceRequest
@@ -177,6 +177,16 @@ func TestAWatchThatFailedIsPartOfTheDeadlinesError(t *testing.T) {
 	if _, err := i.Issue(t.Context(), req); err == nil || !strings.Contains(err.Error(), "a proxy that cannot stream") {
 		t.Errorf("error is %v", err)
 	}
+}
+
+// runs starts the watch, as another request would have done, and waits until it is there.
+func runs(t *testing.T, g *signer, i *Issuer) {
+	t.Helper()
+	i.watching()
+	waitFor(t, "a watch", func() (there bool) {
+		g.locked(func() { there = g.told > 0 })
+		return there
+	})
 }
 
 // breaks waits until the watch has found that it does not work.
