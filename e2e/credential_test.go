@@ -11,7 +11,9 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +23,7 @@ import (
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/kubernetes"
@@ -71,48 +74,95 @@ func TestCredentialThroughRotations(t *testing.T) {
 	watch.sees(p.makes(namespace, "without-vault"))
 }
 
-// TestCredentialInProgram: a program that runs on asks the plugin at each expirationTimestamp, takes the new certificate, and
-// misses nothing. The least that Kubernetes gives would be asked about after 8 minutes; so these certificates, which end
-// earlier, are signed here.
+// TestCredentialInProgram: a program that runs on takes each new certificate, and its informers miss nothing. client-go closes
+// all its connections then: a request that writes and has no answer yet fails, and can be repeated; one that reads is
+// repeated by client-go. Here each expirationTimestamp has come as soon as it is there, so that nothing depends on a clock.
 func TestCredentialInProgram(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, shared)
 	namespace := f.namespace("work")
-	f.write("users: [{name: alice@OWNER, namespaces: {work-OWNER: [view]}}]")
+	f.write("users: [{name: alice@OWNER, namespaces: {work-OWNER: [edit]}}]")
 	f.must(0, "apply", "--yes")
 	p := f.plug("alice@" + f.owner)
-	// Two minutes before its end the plugin looks for another one.
-	const early = 2 * time.Minute
-	first := p.store(early + 10*time.Second)
+	first := p.store("the first")
+	client := p.program()
+	added := p.informed(client, namespace)
+	p.uses(client, first, 0)
+	p.rotates(p.store("the second"), func(second string) { p.uses(client, second, 1) })
+	f.kubectl("create", "configmap", "after-the-second", "-n", namespace)
+	sees(t, added, "after-the-second")
+
+	gate := p.newGate(namespace)
+	maps := client.CoreV1().ConfigMaps(namespace)
+	create := func(name string, dry ...string) error {
+		_, err := maps.Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: name}}, metav1.CreateOptions{DryRun: dry})
+		return err
+	}
+	for !gate.isThere() {
+		check(t, create("probe", metav1.DryRunAll))
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- create("held") }()
+	gate.wait(t, "held")
+	p.rotates(p.store("the third"), func(string) {
+		if _, err := maps.Get(t.Context(), "kube-root-ca.crt", metav1.GetOptions{}); err != nil {
+			t.Errorf("a request that reads failed at the rotation: %v", err)
+		}
+	})
+	if err := <-ended; !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a request without an answer, at the rotation: %v", err)
+	}
+	gate.open()
+	// Nobody knows whether the API server has carried it out.
+	if err := create("held"); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Errorf("when it is repeated: %v", err)
+	}
+	sees(t, added, "held")
+}
+
+// program is a client whose client-go runs the plugin at every request, as if each expirationTimestamp had come.
+func (p *plugged) program() kubernetes.Interface {
+	p.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", p.kubeconfig)
 	if err != nil {
-		t.Fatal(err)
+		p.Fatal(err)
 	}
+	script := "#!/bin/sh\nout=$('" + config.ExecProvider.Command + "' \"$@\") || exit\n" +
+		`printf '%s\n' "$out" | sed 's/"expirationTimestamp":"[^"]*"/"expirationTimestamp":"2020-01-01T00:00:00Z"/'` + "\n"
+	config.ExecProvider.Command = filepath.Join(p.TempDir(), "plugin")
+	if err := os.WriteFile(config.ExecProvider.Command, []byte(script), 0o700); err != nil {
+		p.Fatal(err)
+	}
+	config.QPS = -1
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		t.Fatal(err)
+		p.Fatal(err)
 	}
-	added := p.informed(client, namespace)
-	p.uses(client, first)
-	second := p.store(early + 25*time.Second)
-	p.uses(client, second)
-	f.kubectl("create", "configmap", "after-the-second", "-n", namespace)
-	third := p.store(time.Hour)
-	p.uses(client, third)
-	f.kubectl("create", "configmap", "after-the-third", "-n", namespace)
-	for _, want := range []string{"after-the-second", "after-the-third"} {
-		for got, timeout := "", time.After(time.Minute); got != want; {
-			select {
-			case got = <-added:
-			case <-timeout:
-				t.Fatalf("the watch does not show %q", want)
-			}
+	return client
+}
+
+// rotates lets the plugin find what is in Vault by now, and sends something.
+func (p *plugged) rotates(id string, send func(id string)) {
+	p.Helper()
+	p.age()
+	send(id)
+}
+
+// sees waits until a ConfigMap of that name has been added.
+func sees(t *testing.T, added <-chan string, want string) {
+	t.Helper()
+	for got, timeout := "", time.After(time.Minute); got != want; {
+		select {
+		case got = <-added:
+		case <-timeout:
+			t.Fatalf("the watch does not show %q", want)
 		}
 	}
 }
 
-// store puts a certificate that ends so soon into Vault as the user's, and returns its credential-id.
-func (p *plugged) store(lives time.Duration) (id string) {
+// store puts a certificate with that group into Vault as the user's, and returns its credential-id. The plugin does not hold
+// on to one with other groups.
+func (p *plugged) store(group string) (id string) {
 	p.Helper()
 	ca, err := tls.LoadX509KeyPair(filepath.Join(p.servers.Dir, "pki", "cluster-ca.crt"), filepath.Join(p.servers.Dir, "pki", "cluster-ca.key"))
 	if err != nil {
@@ -124,8 +174,8 @@ func (p *plugged) store(lives time.Duration) (id string) {
 	}
 	now := time.Now()
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: p.user},
-		NotBefore: now.Add(-time.Minute), NotAfter: now.Add(lives), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: p.user, Organization: []string{group}},
+		NotBefore: now.Add(-time.Minute), NotAfter: now.Add(time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca.Leaf, key.Public(), ca.PrivateKey)
 	if err != nil {
@@ -144,15 +194,20 @@ func (p *plugged) store(lives time.Duration) (id string) {
 	return "X509SHA256=" + hex.EncodeToString(sum[:])
 }
 
-// uses asks the API server who the client is until it comes with that certificate. No request may fail.
-func (p *plugged) uses(client kubernetes.Interface, id string) {
+// uses asks the API server who the client is until it comes with that certificate. So many requests may lose their connection
+// to a rotation: of one program that sends one after the other, that is one at each.
+func (p *plugged) uses(client kubernetes.Interface, id string, rotations int) {
 	p.Helper()
 	ctx, cancel := context.WithTimeout(p.Context(), time.Minute)
 	defer cancel()
-	for asked := 0; ; asked++ {
+	for asked, lost := 0, 0; ; asked++ {
 		review, err := client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+		if errors.Is(err, net.ErrClosed) && lost < rotations {
+			lost++
+			continue
+		}
 		if err != nil {
-			p.Fatalf("after %d requests: %v", asked, err)
+			p.Fatalf("after %d requests, %d of which lost their connection: %v", asked, lost, err)
 		}
 		is := review.Status.UserInfo.Extra["authentication.kubernetes.io/credential-id"]
 		if len(is) == 1 && is[0] == id && review.Status.UserInfo.Username == p.user {

@@ -94,10 +94,24 @@ func TestRevokedAfterAnInterruption(t *testing.T) {
 	})
 }
 
+// ticks has tokens end by a clock that goes on by that much at each renewal: on a slow machine, too, it comes in time.
+func (f *fakeVault) ticks(by time.Duration) {
+	began, renewals := time.Now(), 0 // guarded by f.mu, as what calls now is
+	f.now = func() time.Time { return began.Add(time.Duration(renewals) * by) }
+	f.before = func(_ int, _, path string) {
+		if strings.HasSuffix(path, "auth/token/renew-self") {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			renewals++
+		}
+	}
+}
+
 // A token is renewed as long as Vault lets it.
 func TestRenewed(t *testing.T) {
 	f := newFakeVault(t)
 	f.lease = 1
+	f.ticks(0)
 	s := f.openLogin(t, asPod(t))
 	eventually(t, "the third renewal", func() bool { return f.renewals(1) >= 3 })
 	if err := s.WriteState(t.Context(), reconcile.State{FormatVersion: "1"}, 0); err != nil || f.loggedIn() != 1 {
@@ -129,6 +143,7 @@ func TestLoggedInAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeVault(t)
 			f.lease, f.longest, f.batch = 2, 2*time.Second, batch
+			f.ticks(time.Second + time.Millisecond)
 			l := asPod(t)
 			s := f.openLogin(t, l)
 			rewrite(t, l.TokenFile, "another-jwt")

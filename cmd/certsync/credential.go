@@ -32,7 +32,7 @@ func (credentialCmd) Help() string {
         args: [credential, --owner=prod-eu, --user=alice@example.com]
         interactiveMode: Never
 
-It is kept in a file that nobody else can read, in the folder certsync of your cache folder, ~/.cache on Linux. For 5 minutes Vault is not asked again. While Vault cannot be reached, what is in the file is used until the certificate ends; when Vault says no, the file is deleted. To ask at once:
+It is kept in a file that nobody else can read, in the folder certsync of your cache folder, ~/.cache on Linux. For 5 minutes Vault is not asked again. A new certificate is used when the old one comes to the last tenth of its life, at once if it has other groups, another CA or another kind of key: a program that gets another certificate loses its connections. While Vault cannot be reached, what is in the file is used until the certificate ends; when Vault says no, the file is deleted. To ask at once:
 
   certsync credential --owner=prod-eu --user=alice@example.com --refresh
 
@@ -74,7 +74,7 @@ func (c credentialCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	out, err := kube.ExecCredential(whole.Certificate, whole.Key, askAgain(s.now(), h.until))
+	out, err := kube.ExecCredential(whole.Certificate, whole.Key, h.askAgain(s.now()))
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (s credentialSource) obtain(ctx context.Context) (*heldCredential, error) {
 	}
 	stored, err := s.fetch(ctx, patience)
 	if err == nil {
-		return s.take(stored)
+		return s.take(h, stored)
 	}
 	if again := s.held(); again != nil && (h == nil || again.fetchedAt.After(h.fetchedAt)) {
 		h = again // another plugin had more luck meanwhile
@@ -147,8 +147,8 @@ func (s credentialSource) held() *heldCredential {
 	return h
 }
 
-// take checks what Vault gave, and keeps it.
-func (s credentialSource) take(stored vaultstore.Stored) (*heldCredential, error) {
+// take checks what Vault gave, chooses between that and what is in the cache (nil: nothing), and keeps it.
+func (s credentialSource) take(old *heldCredential, stored vaultstore.Stored) (*heldCredential, error) {
 	now := s.now()
 	h := &heldCredential{version: stored.Version, fetchedAt: now}
 	h.Certificate, h.Key = stored.Certificate, stored.Key
@@ -159,6 +159,9 @@ func (s credentialSource) take(stored vaultstore.Stored) (*heldCredential, error
 	if !h.live(now) {
 		return nil, reconcile.WithHint(fmt.Errorf("reading the credential of %q: its certificate has ended at %s", s.user, clock(h.until)),
 			"tell whoever runs certsync: it should have been renewed by certsync apply; or set this machine's clock")
+	}
+	if !s.refresh && old.goesOn(h, now) {
+		h = &heldCredential{Credential: old.Credential, version: old.version, until: old.until, fetchedAt: now}
 	}
 	s.keep(h)
 	return h, nil

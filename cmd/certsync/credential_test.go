@@ -182,7 +182,7 @@ func TestAnotherPluginWasLucky(t *testing.T) {
 	for _, version := range []int{1, 2} { // with nothing in the cache, and with version 1
 		s.fetch = func(context.Context, time.Duration) (vaultstore.Stored, error) {
 			s.issue(version)
-			if _, err := s.take(s.gives); err != nil {
+			if _, err := s.take(nil, s.gives); err != nil {
 				t.Error(err)
 			}
 			return vaultstore.Stored{}, gone

@@ -70,17 +70,31 @@ func (h *heldCredential) after(err error, now time.Time, refresh bool) choice {
 	return fail
 }
 
+// margin is how long before its end a certificate gives way to another one: long enough to outlast a Vault that is away
+// for a while, and short enough for a program to hold on to what it has. A program's connections are all closed when it gets
+// another certificate.
+func (h *heldCredential) margin() time.Duration { return max(beforeTheEnd, h.Lifetime()/10) }
+
+// goesOn reports whether the credential is used on, although Vault has another one: that one gives nothing else, and the
+// certificate does not end soon.
+func (h *heldCredential) goesOn(other *heldCredential, now time.Time) bool {
+	return h.live(now) && now.Add(h.margin()).Before(h.until) && h.SameAccess(other.Credential)
+}
+
 // recent reports whether t is now, or less than d ago.
 func recent(d time.Duration, t, now time.Time) bool { return !t.After(now) && now.Sub(t) < d }
 
-// askAgain is when kubectl is to run the plugin again: while the certificate that it gets now lives.
-func askAgain(now, until time.Time) time.Time {
-	again := now.Add(untilAskedAgain)
-	if early := until.Add(-beforeTheEnd); early.Before(again) {
-		again = early
+// askAgain is when kubectl is to run the plugin again: when the certificate that it gets now may give way to another one,
+// and while it lives.
+func (h *heldCredential) askAgain(now time.Time) time.Time {
+	again := h.until // if it is about to end: each request would run the plugin otherwise
+	for _, early := range []time.Duration{beforeTheEnd, h.margin()} {
+		if at := h.until.Add(-early); at.After(now) {
+			again = at
+		}
 	}
-	if !again.After(now) {
-		return until // each request would run it otherwise
+	if soon := now.Add(untilAskedAgain); soon.Before(again) {
+		return soon
 	}
 	return again
 }

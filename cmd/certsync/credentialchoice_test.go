@@ -116,7 +116,7 @@ func TestAskAgain(t *testing.T) {
 		"there is no new one yet":          {2 * time.Minute, 2 * time.Minute},
 		"it is over in a second":           {time.Second, time.Second},
 	} {
-		if got := askAgain(noon, noon.Add(tt.lives)); !got.Equal(noon.Add(tt.want)) {
+		if got := heldSince(0, tt.lives).askAgain(noon); !got.Equal(noon.Add(tt.want)) {
 			t.Errorf("%s: %s, want %s", name, got.Sub(noon), tt.want)
 		}
 	}

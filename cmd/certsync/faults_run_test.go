@@ -146,6 +146,7 @@ type command struct {
 	workers int
 	retries int // of Vault's client
 	faults  []fake.Fault
+	late    string // the name of calls that come late
 }
 
 // ran is how a command ended.
@@ -160,6 +161,9 @@ var (
 	errDied    = errors.New("a fault ended the run")
 	errTooLong = errors.New("the run took too long")
 )
+
+// lateness is longer than most runs take when few run at once.
+const lateness = 150 * time.Millisecond
 
 // runLimit is far more than a run takes: waits for what never comes are bounded by certsync itself.
 const runLimit = 2 * time.Minute
@@ -176,6 +180,7 @@ func (l *lab) apply(w *fake.World, c command) ran {
 	limited, stop := context.WithTimeoutCause(ctx, runLimit, errTooLong)
 	defer stop()
 	front.Break(func() { cancel(errDied) }, c.faults...)
+	front.Delay(c.late, lateness)
 	if err := errors.Join(
 		os.WriteFile(b.kubeconfig, front.Kubeconfig("certsync"), 0o600),
 		b.output.Truncate(0), second(b.output.Seek(0, io.SeekStart)),

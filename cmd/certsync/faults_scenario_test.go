@@ -127,7 +127,8 @@ var scenarios = []scenario{
 		args: []string{"--hold"}, exit: exitError,
 	},
 	{
-		name: "people who approve", inventory: company, settings: fake.Settings{People: fake.Approve},
+		// They approve only after certsync has looked, so that it has to wait for them.
+		name: "people who approve", inventory: company, settings: fake.Settings{People: fake.ApproveRead},
 		args: []string{"--approval=manual", "--approval-timeout=5s"},
 	},
 	{

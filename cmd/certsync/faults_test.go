@@ -46,7 +46,7 @@ var everyCall = flag.Bool("every-call", !raceDetector, "try faults at every call
 // all as that does, since one more was seen to write nothing then.
 //
 // Calls are told by their names and numbers among those of the same name: what is read at once comes in another order
-// every time. One worker writes one thing at a time. Vault's client does not repeat requests, so that one fault is
+// every time. Whether a call is made is not left to chance, see TestEveryCallIsMade. One worker writes one thing at a time. Vault's client does not repeat requests, so that one fault is
 // enough to lose one; where it would repeat a write, the fault comes again with the repetition.
 func TestFaultAtEveryCall(t *testing.T) {
 	started := time.Now()
@@ -74,6 +74,32 @@ func TestFaultAtEveryCall(t *testing.T) {
 func repeated(c fake.Call, k fake.FaultKind) bool {
 	return writing(c) && strings.Contains(c.Name, " secret/") && slices.Contains([]fake.FaultKind{fake.Reset, fake.ServerError}, k)
 }
+
+// TestEveryCallIsMade has each call of a run come late, which a run that need not wait for it would end before: no call is
+// made in some runs and not in others, so that those above can be expected.
+func TestEveryCallIsMade(t *testing.T) {
+	l := newLab(t, 8)
+	var group sync.WaitGroup
+	for n, p := range prepareAll(t, l, 1) {
+		for i, call := range p.calls {
+			if call.N > 1 || !*everyCall && (i+n)%48 != 0 {
+				continue
+			}
+			group.Go(func() {
+				c := p.command
+				c.late = call.Name
+				r := l.apply(p.start.Clone(), c)
+				slices.SortFunc(r.calls, byName)
+				if diff := cmp.Diff(p.calls, r.calls); r.exit != p.exit || diff != "" {
+					t.Errorf("%s: with a late %s: exit %d, calls (-want +got): %s\n%s", p.name, call.Name, r.exit, diff, r.output)
+				}
+			})
+		}
+	}
+	group.Wait()
+}
+
+func byName(a, b fake.Call) int { return strings.Compare(a.String(), b.String()) }
 
 // schedules is how many of several faults each a scenario gets with eight workers.
 func schedules() int {
@@ -172,7 +198,7 @@ func prepare(t *testing.T, l *lab, s scenario, workers int) *prepared {
 		t.Fatalf("%s: without a fault: exit %d after %d writes: %s", s.name, r.exit, end.Writes()-w.Writes(), r.output)
 	}
 	p.calls, p.want, p.observer = r.calls, standingOf(end), newObserver(w, end, l.own, s.yields)
-	slices.SortFunc(p.calls, func(a, b fake.Call) int { return strings.Compare(a.String(), b.String()) })
+	slices.SortFunc(p.calls, byName)
 	writes := end.Writes()
 	p.settled = l.apply(end, p.command).exit == s.exit && end.Writes() == writes
 	return p

@@ -89,10 +89,10 @@ func condition(c *csr, t certificatesv1.RequestConditionType) bool {
 	return false
 }
 
-// peopleDecide has somebody approve or deny a request that was just made.
-func (w *World) peopleDecide(key objectKey) {
+// peopleDecide has somebody approve or deny a request that was just made, or just read.
+func (w *World) peopleDecide(key objectKey, read bool) {
 	made, ok := w.objects[key].(*csr)
-	if !ok || w.settings.People == "" {
+	if !ok || w.settings.People == "" || read != (w.settings.People == ApproveRead) || condition(made, certificatesv1.CertificateApproved) {
 		return
 	}
 	c := made.DeepCopy()

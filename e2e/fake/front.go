@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Front is a world as one run of certsync sees it. Give each run its own: what the run leaves behind finds it closed.
@@ -22,6 +23,8 @@ type Front struct {
 	calls    []Call
 	seen     map[string]int
 	faults   map[Call]FaultKind
+	late     string        // the name of calls that come late
+	delay    time.Duration // by how much
 	die      func()
 	met      []Fault
 	dead     bool
@@ -40,6 +43,13 @@ func (f *Front) Break(die func(), faults ...Fault) {
 	for _, fault := range faults {
 		f.faults[fault.Call] = fault.Kind
 	}
+}
+
+// Delay has all calls of that name come late by d, unless the run is over before.
+func (f *Front) Delay(name string, d time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.late, f.delay = name, d
 }
 
 // Met lists the faults that the run came to.
@@ -91,6 +101,20 @@ func (f *Front) enter(name string) (k FaultKind, ok bool) {
 	return k, true
 }
 
+// hold waits if calls of that name come late.
+func (f *Front) hold(name string) {
+	f.mu.Lock()
+	late, delay := f.late, f.delay
+	f.mu.Unlock()
+	if name != late {
+		return
+	}
+	select {
+	case <-f.over.Done():
+	case <-time.After(delay):
+	}
+}
+
 // kill ends the run. The caller holds the lock.
 func (f *Front) kill() {
 	if !f.dead {
@@ -101,6 +125,7 @@ func (f *Front) kill() {
 
 // serve answers one request, with its fault if that is the one.
 func (f *Front) serve(w http.ResponseWriter, r *http.Request, name string, do http.HandlerFunc, refuse func(http.ResponseWriter, int)) {
+	f.hold(name)
 	kind, ok := f.enter(name)
 	if !ok {
 		panic(http.ErrAbortHandler)

@@ -103,6 +103,7 @@ func (w *World) serveObject(rw http.ResponseWriter, r *request) {
 		return
 	case r.Method == http.MethodGet:
 		obj, err = w.get(r)
+		w.peopleDecide(r.key(), true)
 	case r.Method == http.MethodPost && r.name == "":
 		status = http.StatusCreated
 		obj, err = w.create(r)

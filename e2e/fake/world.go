@@ -51,13 +51,14 @@ type Signer struct {
 	MaxLife time.Duration // 0: as long as asked
 }
 
-// People says what somebody does with a request as soon as it exists.
+// People says what somebody does with a request: as soon as it exists, unless it says otherwise.
 type People string
 
 // What people do with requests: nothing by default.
 const (
-	Approve People = "approve"
-	Deny    People = "deny"
+	Approve     People = "approve"
+	ApproveRead People = "approve once read" // after the first answer that shows it
+	Deny        People = "deny"
 )
 
 // NewWorld returns a world with the namespaces default and kube-system, and an empty Vault. Certificates come from a.

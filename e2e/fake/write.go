@@ -54,7 +54,7 @@ func (w *World) create(r *request) (object, error) {
 		}
 	}
 	w.store(watch.Added, key, obj)
-	w.peopleDecide(key)
+	w.peopleDecide(key, false)
 	return obj, nil
 }
 

@@ -60,6 +60,7 @@ func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigning
 	if decided, err := i.look(ctx, csr); decided || err != nil {
 		return err
 	}
+	i.watching()
 	if i.options.Announce != nil {
 		i.options.Announce(user, reconcile.CSRRef{Name: csr.Name, UID: string(csr.UID)})
 	}

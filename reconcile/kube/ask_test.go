@@ -1,6 +1,7 @@
 package kube
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -8,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -35,6 +36,7 @@ func issued(c *csr) { c.Status.Certificate = []byte("chain") }
 
 // brokenWatch answers neither lists nor watches.
 func brokenWatch(g *signer) {
+	g.broken = true
 	g.routes["GET "+csrPath] = fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
 }
 
@@ -48,7 +50,7 @@ func TestApproveCommand(t *testing.T) {
 			`'{"metadata":{"uid":"\"'\''$(c)"},"status":{"conditions":[{"type":"Approved","status":"True",` +
 			`"reason":"CertsyncManualApproval","message":"approved with the command that certsync printed"}]}}'`,
 	} {
-		if diff := cmp.Diff(want, ApproveCommand(csr)); diff != "" {
+		if diff := gocmp.Diff(want, ApproveCommand(csr)); diff != "" {
 			t.Error(diff)
 		}
 	}
@@ -129,15 +131,12 @@ func TestPeopleApprove(t *testing.T) {
 		},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
+		whetherWatched(t, name, func(t *testing.T, watched bool) {
 			t.Parallel()
-			if tc.timeout == 0 {
-				tc.timeout = time.Minute
-			}
 			var asked []string
 			var g *signer
 			g, i := issuing(t, tc.prepare, func(o *IssuerOptions) {
-				o.Manual, o.ApprovalTimeout = true, tc.timeout
+				o.Manual, o.ApprovalTimeout = true, cmp.Or(tc.timeout, time.Minute)
 				o.Announce = func(user string, csr reconcile.CSRRef) {
 					asked = append(asked, user+" "+csr.Name+" "+csr.UID)
 					if tc.people != nil {
@@ -145,6 +144,11 @@ func TestPeopleApprove(t *testing.T) {
 					}
 				}
 			})
+			if g.broken {
+				breaks(t, i)
+			} else if watched {
+				runs(t, g, i)
+			}
 			req := aliceRequest
 			req.Within = time.Second
 			began := time.Now()
@@ -233,7 +237,7 @@ func TestDenial(t *testing.T) {
 				t.Fatalf("error is %v", err)
 			}
 			want := reconcile.Denial{Request: "certsync-1", Reason: "KubectlDeny", Message: long[:maxText] + "…", At: noon.Time}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := gocmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -251,7 +255,7 @@ func TestPermissionsToIssue(t *testing.T) {
 		for _, p := range (&Issuer{options: IssuerOptions{Manual: manual}}).Permissions() {
 			got = append(got, p.String())
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("manual %t: %s", manual, diff)
 		}
 	}

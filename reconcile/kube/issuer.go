@@ -97,8 +97,6 @@ func (i *Issuer) Issue(ctx context.Context, req reconcile.CertificateRequest) (r
 	if i.context.Err() != nil {
 		return reconcile.Issued{}, errClosed
 	}
-	i.start.Do(func() { i.watch.start(i.context) })
-
 	csr, err := i.create(ctx, req)
 	if err != nil {
 		// A request whose Create answered too late is never approved; the cluster deletes it after a day.
@@ -155,10 +153,20 @@ func (i *Issuer) create(ctx context.Context, req reconcile.CertificateRequest) (
 	return got, nil
 }
 
+// watching starts the watch, once. Until a run has to wait for a request, it sends no watch: in which order one went out
+// beside the rest would be left to chance, and so would be whether a run that need not wait came to it.
+func (i *Issuer) watching() { i.start.Do(func() { i.watch.start(i.context) }) }
+
 // wait returns the certificate. Past the deadline it looks for itself, once: the watch may be what is broken.
 func (i *Issuer) wait(
 	ctx context.Context, csr *certificatesv1.CertificateSigningRequest, w *waiter, within time.Duration,
 ) ([]byte, error) {
+	select {
+	case o := <-w.settled:
+		return o.chain, o.err
+	default:
+		i.watching()
+	}
 	deadline := time.NewTimer(within)
 	defer deadline.Stop()
 	select {

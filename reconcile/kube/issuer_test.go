@@ -32,6 +32,7 @@ func issuing(t *testing.T, prepare func(*signer), change func(*IssuerOptions)) (
 		change(&o)
 	}
 	i := g.cluster().Issuer(o)
+	g.seen = func(c *csr) { _ = i.watch.Update(c) }
 	t.Cleanup(i.Close)
 	return g, i
 }
@@ -117,8 +118,11 @@ func TestIssueSaysWhatBecameOfTheRequest(t *testing.T) {
 		}, "certsync-1 was deleted while certsync waited for it", false, 0},
 	}
 	for name, tc := range cases {
-		t.Run(name, func(t *testing.T) {
+		whetherWatched(t, name, func(t *testing.T, watched bool) {
 			g, i := issuing(t, tc.prepare, nil)
+			if watched {
+				runs(t, g, i)
+			}
 			began := time.Now()
 			_, err := i.Issue(t.Context(), aliceRequest)
 			if err == nil || !strings.Contains(err.Error(), tc.want) || errors.Is(err, reconcile.ErrDenied) != tc.denied {
@@ -132,6 +136,13 @@ func TestIssueSaysWhatBecameOfTheRequest(t *testing.T) {
 			}
 		})
 	}
+}
+
+// whetherWatched tries a case with a watch that begins when it is needed, and with one that is there for another request.
+func whetherWatched(t *testing.T, name string, try func(t *testing.T, watched bool)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { try(t, false) })
+	t.Run(name+", and a watch is there", func(t *testing.T) { try(t, true) })
 }
 
 func TestWithoutASignerTheRequestIsDeleted(t *testing.T) {

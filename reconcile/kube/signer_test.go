@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,9 +38,12 @@ type signer struct {
 	changed  chan struct{}
 	closing  chan struct{} // closed: all watches end
 	noStream bool          // no initial events in watches, like before Kubernetes 1.34
+	told     int           // the version up to which a watch was told
+	broken   bool          // neither lists nor watches
 
 	onCreate  func(*csr) // what comes back from Create, and is stored
-	early     func(*csr) // after Create, before its answer is on its way
+	early     func(*csr) // after Create, before its answer is on its way; what comes of it is seen first
+	seen      func(*csr) // by the issuer's watch
 	onApprove func(*csr) // before the approval is looked at
 	sign      func(*csr) // after the approval
 }
@@ -109,7 +111,7 @@ func (g *signer) create(w http.ResponseWriter, r *http.Request) {
 	})
 	if g.early != nil {
 		g.locked(func() { g.early(c.DeepCopy()) })
-		time.Sleep(200 * time.Millisecond) // the watch is faster
+		g.seen(g.object(c.Name))
 	}
 	reply(w, http.StatusCreated, c)
 }
@@ -231,6 +233,7 @@ func (g *signer) watch(w http.ResponseWriter, r *http.Request) {
 		}
 		first = nil
 		_ = http.NewResponseController(w).Flush()
+		g.locked(func() { g.told = from })
 		select {
 		case <-changed:
 		case <-closing:

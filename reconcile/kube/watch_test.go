@@ -3,7 +3,7 @@ package kube
 import (
 	"net/http"
 	"strings"
-	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,17 +60,17 @@ func TestCertificatesArriveThroughWatchesThatClose(t *testing.T) {
 }
 
 func TestAWatchThatEndsAtOnceIsResumedSoon(t *testing.T) {
-	var mu sync.Mutex
-	ended := 0
+	var ended atomic.Int32
 	g, i := issuing(t, func(g *signer) {
 		serve := g.before
+		g.sign = nil
 		g.before = func(w http.ResponseWriter, r *http.Request, c call) bool {
-			mu.Lock()
-			defer mu.Unlock()
-			if c.query.Get("watch") == "" || ended == 8 {
+			if c.query.Get("watch") == "" || ended.Load() == 8 {
 				return serve(w, r, c)
 			}
-			ended++
+			if ended.Add(1) == 8 {
+				g.locked(func() { g.becomes("certsync-1", issued) })
+			}
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusOK)
 			return true
@@ -120,8 +120,10 @@ func TestARequestThatVanishedWhileTheWatchWasDown(t *testing.T) {
 				done <- err
 			}()
 			waitFor(t, "the approval", func() bool { return len(g.called("PUT")) == 1 })
-			waitFor(t, "a watch", func() bool { return g.watches() > 0 })
-			time.Sleep(200 * time.Millisecond) // let the approval's event through
+			waitFor(t, "a watch that was told of the approval", func() (told bool) {
+				g.locked(func() { told = g.told == g.version })
+				return told
+			})
 			g.locked(func() {
 				g.store(watch.Deleted, g.objects["certsync-1"].DeepCopy())
 				g.history, g.compact = nil, g.version+1
@@ -167,12 +169,47 @@ func TestTheDeadlineLooksForItself(t *testing.T) {
 func TestAWatchThatFailedIsPartOfTheDeadlinesError(t *testing.T) {
 	_, i := issuing(t, func(g *signer) {
 		g.sign = nil
-		g.routes["GET "+csrPath] = fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
+		brokenWatch(g)
 	}, nil)
+	breaks(t, i)
 	req := aliceRequest
 	req.Within = 300 * time.Millisecond
 	if _, err := i.Issue(t.Context(), req); err == nil || !strings.Contains(err.Error(), "a proxy that cannot stream") {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// runs starts the watch, as another request would have done, and waits until it is there.
+func runs(t *testing.T, g *signer, i *Issuer) {
+	t.Helper()
+	i.watching()
+	waitFor(t, "a watch", func() (there bool) {
+		g.locked(func() { there = g.told > 0 })
+		return there
+	})
+}
+
+// breaks waits until the watch has found that it does not work.
+func breaks(t *testing.T, i *Issuer) {
+	t.Helper()
+	i.watching()
+	waitFor(t, "a watch that failed", func() bool { return i.watch.lastError() != nil })
+}
+
+// TestWithoutAWaitThereIsNoWatch: a request that others decided on at once needs none. Whether one went out beside the rest
+// would be left to chance.
+func TestWithoutAWaitThereIsNoWatch(t *testing.T) {
+	for _, manual := range []bool{true, false} {
+		_, i := issuing(t, func(g *signer) {
+			g.early = func(*csr) { g.becomes("certsync-1", approved, issued) }
+		}, func(o *IssuerOptions) { o.Manual = manual })
+		if got, err := i.Issue(t.Context(), aliceRequest); err != nil || string(got.Chain) != "chain" {
+			t.Errorf("issued %q, error %v", got.Chain, err)
+		}
+		started := true
+		if i.start.Do(func() { started = false }); started {
+			t.Errorf("manual %t: a watch was started", manual)
+		}
 	}
 }
 
