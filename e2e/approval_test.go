@@ -129,7 +129,7 @@ func TestApprovalOfAnotherRequest(t *testing.T) {
 	f := newFixture(t, shared)
 	o := f.owner
 	approver, planter := f.approver(), newPlanter(f)
-	f.kubectl("create", "clusterrole", "planter-"+o, "--verb=create", "--resource=certificatesigningrequests.certificates.k8s.io")
+	f.kubectl("create", "clusterrole", "planter-"+o, "--verb=create,list", "--resource=certificatesigningrequests.certificates.k8s.io")
 	f.kubectl("create", "clusterrolebinding", "planter-"+o, "--clusterrole=planter-"+o, "--user=planter-"+o)
 	refused := func(command, name string) {
 		t.Helper()

@@ -83,7 +83,7 @@ func TestRenewal(t *testing.T) {
 }
 
 // eventually waits for a condition that the servers bring about.
-func eventually(t *testing.T, within time.Duration, what string, is func() bool) {
+func eventually(t testing.TB, within time.Duration, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(within); !is(); time.Sleep(time.Second) {
 		if time.Now().After(deadline) {

@@ -18,7 +18,7 @@ func openFolder(path string) (confined, error) {
 	// The dot makes a pipe in the folder's place an error. os.OpenRoot alone waits for a writer.
 	root, err := os.OpenRoot(dir + string(filepath.Separator) + ".")
 	if err != nil {
-		return confined{}, &fs.PathError{Op: "open", Path: dir, Err: reason(err)}
+		return confined{}, &fs.PathError{Op: "open", Path: path, Err: reason(err)}
 	}
 	return confined{root}, nil
 }

@@ -47,7 +47,7 @@ func TestApproveCommand(t *testing.T) {
 			`'{"metadata":{"uid":"8f1c"},"status":{"conditions":[{"type":"Approved","status":"True",` +
 			`"reason":"CertsyncManualApproval","message":"approved with the command that certsync printed"}]}}'`,
 		{Name: "a; b", UID: `"'$(c)`}: `kubectl patch csr 'a; b' --subresource=approval --type=merge -p ` +
-			`'{"metadata":{"uid":"\"'\''$(c)"},"status":{"conditions":[{"type":"Approved","status":"True",` +
+			`'{"metadata":{"uid":"\"'"'"'$(c)"},"status":{"conditions":[{"type":"Approved","status":"True",` +
 			`"reason":"CertsyncManualApproval","message":"approved with the command that certsync printed"}]}}'`,
 	} {
 		if diff := gocmp.Diff(want, ApproveCommand(csr)); diff != "" {
