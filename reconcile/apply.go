@@ -225,7 +225,7 @@ func (a *Apply) begin(ctx context.Context, p Plan, lock Lock) error {
 	err := a.Executor.Store.WriteState(ctx, State{
 		FormatVersion: FormatVersion, ClusterUID: p.ClusterUID, InventoryDigest: p.InventoryDigest,
 		Generation: generation, RunID: a.Executor.RunID, StartedAt: a.Executor.Now().UTC(), StartedBy: a.Rules.Self,
-		HeldBack: len(p.Held())+len(p.HeldByPolicy()) > 0,
+		HeldBack: p.heldBack(),
 	}, p.stateVersion)
 	if errors.Is(err, ErrPrecondition) {
 		return Refused{[]string{"another run has begun meanwhile; wait for it, then plan again"}}

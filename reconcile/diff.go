@@ -90,10 +90,11 @@ type differ struct {
 	wanted map[Grant][]string
 	powers map[string][]string // why users are as good as cluster-admin by what is wanted
 
-	ours    map[string]ourBinding // by Object()
-	planted map[string]Binding    // our name without our labels, by Object()
-	parts   map[Grant][]int       // numbers of the parts that exist, sorted, by the grant's first part
-	// names has the users whom a binding of ours serves.
+	ours       map[string]ourBinding // by Object()
+	planted    map[string]Binding    // our name without our labels, by Object()
+	plantedFor map[string]string     // one of planted, by whom it serves
+	parts      map[Grant][]int       // numbers of the parts that exist, sorted, by the grant's first part
+	// names has the users whom a ClusterRoleBinding of ours serves.
 	names map[string]bool
 	// serves has the bindings that are not ours by the User or Group whom they serve.
 	serves map[Subject][]Binding
@@ -130,7 +131,7 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 		},
 		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
 		successor: map[string]string{}, former: map[string]bool{},
-		ours: map[string]ourBinding{}, planted: map[string]Binding{}, parts: map[Grant][]int{}, names: map[string]bool{},
+		ours: map[string]ourBinding{}, planted: map[string]Binding{}, plantedFor: map[string]string{}, parts: map[Grant][]int{}, names: map[string]bool{},
 		serves: map[Subject][]Binding{},
 		noted:  map[[5]string]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
 	}
@@ -180,13 +181,19 @@ func (d *differ) index() {
 		case Ours:
 			d.ours[b.Object()] = ourBinding{b, grant, adopt}
 			for _, s := range b.Subjects {
-				if authorized(s) == UserSubject(s.Name) {
+				// RoleBindings prove nothing: whoever is admin of a namespace can make one for any name.
+				if b.Kind == ClusterRoleBinding && authorized(s) == UserSubject(s.Name) {
 					d.names[s.Name] = true
 				}
 			}
 			continue
 		case Planted:
 			d.planted[b.Object()] = b
+			for _, s := range b.Subjects {
+				if authorized(s) == UserSubject(s.Name) {
+					d.plantedFor[s.Name] = b.Object()
+				}
+			}
 		case Copied:
 			d.note(Note{Kind: CopiedLabels, Object: b.Object(),
 				Message: "carries certsync's labels for this owner under a name that certsync does not give; it is left alone"})

@@ -59,6 +59,9 @@ func (d *differ) leaver(name string) {
 		d.remains(name, entry)
 	default:
 		d.liveCertificate(name, rec)
+		if object := d.plantedFor[name]; object != "" && rec.State == Removing && meta.CurrentVersion == 0 {
+			s.hold(fmt.Sprintf("all is removed but %s, which may be certsync's without its labels", object), byConflict)
+		}
 		d.step(s)
 	}
 }

@@ -82,7 +82,7 @@ type run struct {
 	// replacements has the new bindings of role changes, by whom and where they are for. naming has the bindings that
 	// name a user who leaves. Both are built once: a run of thousands must not walk all steps for each step.
 	replacements map[Grant][]Step
-	naming       map[string][]string
+	naming       map[string][]Step
 }
 
 func (x *Executor) run(p Plan) *run {
@@ -90,7 +90,7 @@ func (x *Executor) run(p Plan) *run {
 		Executor: x, plan: p,
 		failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
 		objects: map[string]Binding{}, broken: map[string]error{}, begun: map[string]*leaving{}, expires: map[string]time.Time{},
-		ownGrants: map[string][]Step{}, replacements: map[Grant][]Step{}, naming: map[string][]string{},
+		ownGrants: map[string][]Step{}, replacements: map[Grant][]Step{}, naming: map[string][]Step{},
 	}
 	for _, s := range p.Steps {
 		if s.leave != nil && s.Action == Remove {
@@ -106,7 +106,7 @@ func (x *Executor) run(p Plan) *run {
 		}
 		for _, u := range s.binding.object.Subjects {
 			if _, leaves := r.naming[u.Name]; leaves && u == UserSubject(u.Name) {
-				r.naming[u.Name] = append(r.naming[u.Name], s.Object)
+				r.naming[u.Name] = append(r.naming[u.Name], s)
 			}
 		}
 	}
@@ -258,6 +258,9 @@ func (r *run) remember(s Step, err error) {
 func (s Step) lacking() []Subject {
 	if s.Action != Bind && s.Action != Update {
 		return nil
+	}
+	if s.heldBy == byConflict && s.binding.object.Namespace != "" {
+		return nil // whoever is admin of the namespace could keep the old name of somebody there, and everywhere else
 	}
 	if s.heldBy == byConflict || s.binding.anew { // which may have been deleted, and not made
 		return slices.Clone(s.binding.subjects)

@@ -110,9 +110,12 @@ func (r *run) stillBound(user string) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, object := range r.naming[user] {
-		if err := r.broken[object]; err != nil {
+	for _, s := range r.naming[user] {
+		if err := r.broken[s.Object]; err != nil {
 			return err
+		}
+		if s.heldBy == byConflict {
+			return fmt.Errorf("%s: %s", s.Object, s.Held)
 		}
 	}
 	return nil

@@ -91,8 +91,12 @@ func TestHold(t *testing.T) {
 				b.Owner = ""
 				w.bindings[groupView] = b
 			},
-			want: []string{"bind devs: held"},
+			want:  []string{"bind devs: held", "remove user00: failed"},
+			again: []string{"bind devs: held", "remove user00: held"},
 			check: func(t *testing.T, w *world) {
+				if rec := w.ledger["user00"].versions[w.ledger["user00"].current].record; rec.State != Removing {
+					t.Errorf("the leaver, whom the binding serves, is %s", rec.State)
+				}
 				if w.users["user00"] != nil || w.users["user08"] == nil || len(w.subjects(groupView)) != 8 {
 					t.Error("the leaver stayed, the newcomer got nothing, or the binding was touched")
 				}

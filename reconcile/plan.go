@@ -165,14 +165,23 @@ func (p Plan) Held() []Step {
 	return p.which(func(s Step) bool { return s.Held != "" && s.heldBy != byPolicy })
 }
 
-// HeldByGuard lists the steps that a guard keeps from running. They refuse the plan, unless --hold skips them.
+// HeldByGuard lists the steps of a guard that refuses the plan, unless --hold skips them.
 func (p Plan) HeldByGuard() []Step {
-	return p.which(func(s Step) bool { return s.heldBy == byGuard })
+	return p.which(func(s Step) bool { return s.heldBy == byGuard && len(p.guards) > 0 })
 }
 
-// Skipped lists the steps that apply skips in any case: those that a conflict holds, and those that wait for such a step.
+// Skipped lists the steps that apply skips in any case: those that a conflict holds, those that wait for another step,
+// and those of a guard that refuses nothing, see differ.guard.
 func (p Plan) Skipped() []Step {
-	return p.which(func(s Step) bool { return s.heldBy == byConflict || s.heldBy == byWait })
+	return p.which(func(s Step) bool {
+		return s.heldBy == byConflict || s.heldBy == byWait || s.heldBy == byGuard && len(p.guards) == 0
+	})
+}
+
+// heldBack reports whether a guard or the policy holds a step. The next run has to count again what it takes away. A
+// conflict does not: whoever may write one path could otherwise have every correction of drift refused.
+func (p Plan) heldBack() bool {
+	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.heldBy == byGuard || s.heldBy == byPolicy })
 }
 
 // HeldByPolicy lists the steps that --policy keeps from running.
