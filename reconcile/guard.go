@@ -2,7 +2,9 @@ package reconcile
 
 import (
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -83,7 +85,7 @@ func (d *differ) refusals() []string {
 	if !d.rules.AcceptSharedCA {
 		all = append(all, d.o.FrontProxy.open())
 	}
-	all = append(all, misplaced(d.inv.Owner, d.o, d.clusterWide(), d.rules))
+	all = append(all, misplaced(d.inv.Owner, d.o, d.boundClusterWide(), d.rules))
 	if d.rules.Drift && !d.sameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
@@ -101,21 +103,10 @@ func skewed(here, there time.Time) string {
 	return ""
 }
 
-// clusterWide counts the ClusterRoleBindings with a name of this owner's. RoleBindings prove nothing: whoever is admin of
+// boundClusterWide counts the ClusterRoleBindings with a name of this owner's. RoleBindings prove nothing: whoever is admin of
 // a namespace can make them.
-func (d *differ) clusterWide() int {
-	n := 0
-	for _, b := range d.ours {
-		if b.Kind == ClusterRoleBinding {
-			n++
-		}
-	}
-	for _, b := range d.planted {
-		if b.Kind == ClusterRoleBinding {
-			n++
-		}
-	}
-	return n
+func (d *differ) boundClusterWide() int {
+	return count(slices.Collect(maps.Keys(d.ours)), clusterWide) + count(slices.Collect(maps.Keys(d.planted)), clusterWide)
 }
 
 // misplaced says why cluster and Vault do not belong together, or not to this owner, who has so many ClusterRoleBindings,
@@ -139,7 +130,9 @@ func misplaced(owner string, o Observed, bound int, r Rules) string {
 	return ""
 }
 
-// guard looks at a plan that nothing was held in and returns what must be held, with a message for each guard, or nil.
+// guard looks at a plan that nothing was held in and returns what must be held, with a message for each guard that refuses
+// the plan, or nil. A guard that only RoleBindings trip holds what they would lose, and refuses nothing: whoever is admin
+// of a namespace can make as many of them as they like, for anybody.
 func (d *differ) guard() (*holds, []string) {
 	h := &holds{users: map[string]string{}, subjects: map[string]map[Subject]string{}}
 	var messages []string
@@ -149,13 +142,15 @@ func (d *differ) guard() (*holds, []string) {
 	}
 	t := d.takings()
 	for _, name := range sortedSet(append(slices.Clone(d.rules.Protect), d.rules.Self)) {
-		if loss := t.loss(name); loss != "" {
+		if loss, refuses := t.loss(name); loss != "" {
 			why := fmt.Sprintf("would %s %q, who is protected (--protect)", loss, name)
 			if name == d.rules.Self {
 				why = fmt.Sprintf("would %s %q, who runs this apply (have somebody else apply it; --protect does the same for others)", loss, name)
 			}
 			h.users[name] = why
-			messages = append(messages, why)
+			if refuses {
+				messages = append(messages, why)
+			}
 		}
 	}
 	// Under the inventory of the last run there is only drift to take away, and what that run did not come to: it was
@@ -163,7 +158,7 @@ func (d *differ) guard() (*holds, []string) {
 	if accepted := d.sameInventory && !d.o.State.HeldBack; len(d.inv.Users) > 0 && !accepted {
 		messages = append(messages, d.tooMany(t, h)...)
 	}
-	if len(messages) == 0 {
+	if len(messages)+len(h.users)+len(h.subjects) == 0 {
 		return nil, nil
 	}
 	return h, messages
@@ -173,15 +168,16 @@ func (d *differ) guard() (*holds, []string) {
 func (d *differ) tooMany(t takings, h *holds) []string {
 	var messages []string
 	limit := d.rules.MaxRemovals
-	over := func(doing, of string, taken, total int) string {
-		if taken <= limit.allowed(total) {
-			return ""
+	over := func(doing, of string, taken, clusterWide, total int) (why string) {
+		if taken > limit.allowed(total) {
+			why = fmt.Sprintf("would %s %d of %d %s, more than %s (--max-removals)", doing, taken, total, of, limit)
 		}
-		why := fmt.Sprintf("would %s %d of %d %s, more than %s (--max-removals)", doing, taken, total, of, limit)
-		messages = append(messages, why)
+		if clusterWide > limit.allowed(total) {
+			messages = append(messages, why)
+		}
 		return why
 	}
-	if why := over("remove", "users", len(t.users), t.activeUsers); why != "" {
+	if why := over("remove", "users", len(t.users), len(t.users), t.activeUsers); why != "" {
 		for _, u := range t.users {
 			h.users[u] = why
 		}
@@ -192,8 +188,9 @@ func (d *differ) tooMany(t takings, h *holds) []string {
 		return messages
 	}
 	// Held is who counts, and nobody else in the same binding: who left or whose time is over goes all the same.
-	bindings := over("delete", "bindings", len(t.bindings), t.allBindings)
-	subjects := over("take", "subjects out of their bindings", len(t.subjects), t.allSubjects)
+	bindings := over("delete", "bindings", len(t.bindings), count(t.bindings, clusterWide), t.allBindings)
+	subjects := over("take", "subjects out of their bindings", len(t.subjects),
+		count(t.subjects, func(s entry) bool { return clusterWide(s.object) }), t.allSubjects)
 	for _, s := range t.subjects {
 		if subjects != "" {
 			h.keep(s, subjects)
@@ -202,4 +199,19 @@ func (d *differ) tooMany(t takings, h *holds) []string {
 		}
 	}
 	return messages
+}
+
+// clusterWide reports whether an object is a ClusterRoleBinding, which only administrators can make.
+func clusterWide(object string) bool {
+	return strings.HasPrefix(object, string(ClusterRoleBinding)+" ")
+}
+
+func count[T any](list []T, is func(T) bool) int {
+	n := 0
+	for _, item := range list {
+		if is(item) {
+			n++
+		}
+	}
+	return n
 }

@@ -140,3 +140,53 @@ func TestConflictKeepsTheDigest(t *testing.T) {
 		t.Error("a step that is not held any more does not change the digest")
 	}
 }
+
+// TestPlantedBindingsRefuseNothing: a tenant makes bindings under certsync's names for people whom the inventory has, one of
+// them protected. The leaver is out in the first run.
+func TestPlantedBindingsRefuseNothing(t *testing.T) {
+	for sentence, planted := range map[string][]string{
+		"somebody protected": {"user03"},
+		"many":               {"user01", "user02", "user04", "user05", "user06", "user07"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := newWorld(t)
+			w.mustApply(parse(t, crew(8)))
+			for _, role := range []string{"admin", "edit", "view"} {
+				b := newBinding("test", Grant{For: ForGroup, Subject: "devs", Namespace: "staging", Role: role, Part: 1}, planted)
+				b.UID, b.ResourceVersion = w.next(), w.next()
+				w.bindings[b.Object()] = b
+			}
+			w.unseen, w.rules.Protect = true, []string{"user03"}
+			o, err := w.apply(parse(t, crew(9, 0)))
+			if err != nil || w.users["user00"] != nil || len(w.served("user00")) > 0 || len(w.served("user08")) != 2 {
+				t.Errorf("%v, %q; the leaver has %q, the newcomer %q", err, results(o), w.served("user00"), w.served("user08"))
+			}
+		})
+	}
+}
+
+// TestPlantedBindingIsNobodysHistory: a tenant's binding for a name is no sign that certsync has ever known that name.
+func TestPlantedBindingIsNobodysHistory(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, crew(2)))
+	w.write(w.users, "zed", kvVersion{credential: &Credential{}})
+	for _, user := range []string{"zed", "root"} {
+		b := newBinding("test", Grant{For: ForUser, Subject: user, Namespace: "staging", Role: "view", Part: 1}, []string{user})
+		b.UID, b.ResourceVersion = w.next(), w.next()
+		w.bindings[b.Object()] = b
+	}
+	p := w.plan(parse(t, crew(2)+"  - {name: root}\n"))
+	if got := lines(p); !slices.Contains(got, "issue root [new-user]") || !slices.Contains(got, "remove zed [foreign-credential not-in-inventory] held") {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestConflictIsNoHeldBack: whoever writes one path does not make the next run count drift as removals.
+func TestConflictIsNoHeldBack(t *testing.T) {
+	w := newWorld(t)
+	w.mustApply(parse(t, crew(8)))
+	w.write(w.users, "user01", kvVersion{})
+	if o, err := w.apply(parse(t, crew(9))); err != nil || o.Failed() != 1 || w.state.HeldBack {
+		t.Errorf("%v, %q, held back: %t", err, results(o), w.state.HeldBack)
+	}
+}

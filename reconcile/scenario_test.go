@@ -144,13 +144,18 @@ func (s *scenario) isDone(inv *inventory.Inventory, p, left Plan) {
 
 var numbers = regexp.MustCompile(`[0-9]+ of [0-9]+`)
 
-// guardKinds is what guards say, without how much it is.
+// guardKinds is what guards say, those that only hold among them, without how much it is.
 func guardKinds(p Plan) []string {
-	var kinds []string
-	for _, g := range p.guards {
-		kinds = append(kinds, numbers.ReplaceAllString(g, ""))
+	kinds := slices.Clone(p.guards)
+	for _, step := range p.Steps {
+		if step.heldBy == byGuard {
+			kinds = append(kinds, step.Held)
+		}
 	}
-	return kinds
+	for i, k := range kinds {
+		kinds[i] = numbers.ReplaceAllString(k, "")
+	}
+	return sortedSet(kinds)
 }
 
 // heldPeople lists whom steps are about that guards and renames hold.

@@ -167,23 +167,24 @@ func (d *differ) isUser(name string) bool {
 	return d.names[name] && (stored || entry.Problem != "") || stored && entry.Problem != ""
 }
 
-// loss says what a plan takes from a user, as a verb with its preposition, or "".
-func (t takings) loss(name string) string {
+// loss says what a plan takes from a user, as a verb with its preposition, or "". It refuses the plan unless it is only
+// what RoleBindings give.
+func (t takings) loss(name string) (what string, refuses bool) {
 	if t.gone[name] {
-		return "remove"
+		return "remove", true
 	}
 	lost := slices.SortedFunc(maps.Keys(t.before[name]), func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.role, b.role))
 	})
-	for _, p := range lost {
+	for _, p := range lost { // sorted: cluster-wide first
 		if !t.after[name][p] && !t.after[name][place{role: p.role}] {
-			return "take " + Grant{Namespace: p.namespace, Role: p.role}.String() + " from"
+			return "take " + Grant{Namespace: p.namespace, Role: p.role}.String() + " from", p.namespace == "" || t.narrowed[name]
 		}
 	}
 	if t.narrowed[name] {
-		return "take a group from"
+		return "take a group from", true
 	}
-	return ""
+	return "", false
 }
 
 func give(to map[string]map[place]bool, user string, g Grant) {

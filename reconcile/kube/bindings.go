@@ -133,7 +133,7 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 	left, err := w.do(ctx, w.request("DELETE", b).Name(b.Name).Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}))
 	for try := 1; err == nil && left != nil && left.GetUID() == uid && len(left.GetFinalizers()) > 0; try++ {
 		if try > updateTries {
-			return reconcile.WithHint(fmt.Errorf("%s: its finalizers %q are still there after %d tries", doing, left.GetFinalizers(), updateTries),
+			return reconcile.WithHint(fmt.Errorf("%s: its finalizers %q are still there after %d tries", doing, short(strings.Join(left.GetFinalizers(), ", ")), updateTries),
 				"is there an admission webhook that puts them back, or a controller that writes the binding all the time?")
 		}
 		left, err = w.release(ctx, b)
