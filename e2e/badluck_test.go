@@ -83,17 +83,11 @@ func TestBadLuck(t *testing.T) {
 			},
 			code: 1, want: []string{"version 1", "hint: "},
 		},
-		"a foreign secret at a user's place": {
-			world: func(f *fixture) {
-				f.vaultWrite("data/certsync/OWNER/users/alice@OWNER", map[string]any{"data": map[string]any{"x": "y"}})
-			},
-			code: 3, want: []string{"user alice@OWNER", "users/alice@OWNER holds version 1 of a secret that the ledger does not know"},
-		},
-		"a foreign binding at one of our names": {
+		"a binding at one of our names, before the first run": {
 			world: func(f *fixture) {
 				f.kubectl("create", "clusterrolebinding", "certsync:"+f.owner+":user:alice@"+f.owner+":view", "--clusterrole=view", "--user=eve")
 			},
-			code: 3, want: []string{"ClusterRoleBinding certsync:OWNER:user:alice@OWNER:view", "not its labels"},
+			code: 3, want: []string{"1 ClusterRoleBindings of owner OWNER", "Vault has no state", "--new-ledger"},
 		},
 		"an inventory without users": {
 			world: func(f *fixture) { f.must(0, "apply", "--yes"); f.write("users: []") },
@@ -132,6 +126,51 @@ func TestBadLuck(t *testing.T) {
 			}
 			f.kubeconfig = admin
 			f.noWrites(kube, vault)
+		})
+	}
+}
+
+// TestConflictOfANewUser: an object that is not certsync's, at a place of a new user, holds what is to be written there. The
+// result says why. The object stays as it is, and the other user is served.
+func TestConflictOfANewUser(t *testing.T) {
+	t.Parallel()
+	tests := map[string]struct {
+		plant func(f *fixture)
+		held  string // on stdout
+		left  func(f *fixture) bool
+	}{
+		"a secret": {
+			plant: func(f *fixture) {
+				f.vaultWrite("data/certsync/OWNER/users/alice@OWNER", map[string]any{"data": map[string]any{"x": "y"}})
+			},
+			held: "issue alice@OWNER: held: users/alice@OWNER holds version 1 of a secret that the ledger does not know",
+			left: func(f *fixture) bool { return f.kv("users/alice@" + f.owner)["x"] == "y" },
+		},
+		"a binding": {
+			plant: func(f *fixture) {
+				f.kubectl("create", "clusterrolebinding", "certsync:"+f.owner+":user:alice@"+f.owner+":view", "--clusterrole=view", "--user=eve")
+			},
+			held: "bind alice@OWNER ClusterRoleBinding certsync:OWNER:user:alice@OWNER:view: held: it has certsync's name but not its labels",
+			left: func(f *fixture) bool {
+				return f.kubectl("get", "clusterrolebinding", "certsync:"+f.owner+":user:alice@"+f.owner+":view", "-o", "jsonpath={.subjects[*].name}") == "eve"
+			},
+		},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, shared)
+			f.write("users: [{name: bob@OWNER}]")
+			f.must(0, "apply", "--yes") // before the first run, a guard refuses such a binding: there is no state
+			tt.plant(f)
+			f.write("users: [{name: alice@OWNER, clusterRoles: [view]}, {name: bob@OWNER, clusterRoles: [view]}]")
+			if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stdout, strings.ReplaceAll(tt.held, "OWNER", f.owner)) {
+				t.Error(r.stdout)
+			}
+			f.allowed(f.userKubeconfig("bob@"+f.owner), "get", "pods", "-A")
+			if !tt.left(f) {
+				t.Error("the object was changed")
+			}
 		})
 	}
 }

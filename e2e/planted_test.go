@@ -75,8 +75,8 @@ func (in *intruder) run(args ...string) {
 }
 
 // TestPlanted: whatever somebody plants in one user's place, in Vault or in the cluster, that user waits for people, or
-// is issued anew; nothing of it is taken for certsync's, and nothing of it is overwritten or deleted. Under --hold
-// everybody else is served: carol leaves, and dan comes.
+// is issued anew; nothing of it is taken for certsync's, and nothing of it is overwritten or deleted.
+// Everybody else is served: carol leaves, and dan comes.
 func TestPlanted(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -182,7 +182,7 @@ func TestPlanted(t *testing.T) {
 			f.write("users:\n" + after + "  - {name: alice@OWNER}\n  - {name: dan@OWNER, clusterRoles: [view]}\n")
 			planted := in.planted(tt.folder)
 
-			r := f.must(tt.code, "apply", "--yes", "--hold", "--max-removals=1")
+			r := f.must(tt.code, "apply", "--yes", "--max-removals=1")
 			f.forbidden(carol, "get", "pods", "-A")
 			if f.kv("users/carol@"+f.owner) != nil {
 				t.Error("the leaver's credential is still there")
@@ -229,7 +229,7 @@ func TestPlantedForALeaver(t *testing.T) {
 			bob := f.userKubeconfig("bob@" + f.owner)
 			newIntruder(f, tt.folder).put(tt.folder, map[string]any{"x": "y"})
 			f.write("users: [{name: alice@OWNER}]")
-			f.must(tt.code, "apply", "--yes", "--hold")
+			f.must(tt.code, "apply", "--yes")
 			f.forbidden(bob, "get", "pods", "-A")
 			if left := f.kv("users/bob@"+f.owner) != nil; left != tt.left {
 				t.Errorf("the credential is left: %v", left)

@@ -119,12 +119,12 @@ func TestTelling(t *testing.T) {
 	// Somebody leaves, and somebody else's secret is planted over.
 	f.write(strings.Replace(team, "  - {name: bob@OWNER, groups: [devs-OWNER]}\n", "", 1))
 	f.vaultWrite("data/certsync/OWNER/users/alice@OWNER", map[string]any{"data": map[string]any{"planted": "by somebody"}})
-	r, metrics = run(3, []string{"Warning Refused"}, "--yes")
-	if len(r.Refusals) != 1 || !strings.Contains(r.Refusals[0], "alice@"+f.owner) {
+	r, metrics = run(3, []string{"Warning Refused"}, "--yes", "--protect=bob@"+f.owner)
+	if len(r.Refusals) != 1 || !strings.Contains(r.Refusals[0], "bob@"+f.owner) {
 		t.Errorf("%q", r.Refusals)
 	}
 	expect(metrics, map[string]float64{"refusals": 1, "exit_code": 3, "last_success_timestamp_seconds": success})
-	_, metrics = run(1, []string{"Normal Applied", "Warning Held"}, "--yes", "--hold")
+	_, metrics = run(1, []string{"Normal Applied", "Warning Held"}, "--yes")
 	expect(metrics, map[string]float64{"refusals": 0, "held": 1, `changes{action="remove"}`: 1, "users": 2, "leavers_live_certificates": 1,
 		"exit_code": 1, "last_success_timestamp_seconds": success})
 	f.tellOfFailure(run, expect, success)
