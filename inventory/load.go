@@ -8,7 +8,7 @@ import (
 )
 
 // Load reads the inventory at path. It and the files that it names are opened in its folder and never outside of it, not
-// by a link either. What is wrong with the inventory comes as Problems.
+// by a link either. Problems of the inventory are returned as Problems.
 func Load(path string) (*Inventory, error) {
 	inv, _, err := load(path, nil)
 	return inv, err

@@ -37,8 +37,7 @@ func (v value) strays(files *roll) {
 	}
 }
 
-// listed returns the names in a folder, sorted, and none where there is no folder: what a team has there cannot be read,
-// which is said at the team.
+// listed returns the sorted names in a folder, or none if there is no folder. The team reports that.
 func (v value) listed(folder string) []string {
 	if info, err := fs.Stat(v.files, folder); err != nil || !info.IsDir() {
 		return nil

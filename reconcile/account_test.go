@@ -51,13 +51,10 @@ func TestNews(t *testing.T) {
 			want: []string{"Applied 300 issue; unchanged users: 0",
 				"Failed steps failed: 300, for user-000, user-001, user-002, user-003, user-004, user-005, user-006, user-007, user-008, user-009 and 290 more; bind of user-000: "},
 		},
-		"a planted secret, and --hold": {
+		"a planted secret, and somebody leaves": {
 			settled: true, inventory: withoutBob,
-			world: func(w *world) {
-				w.hold = true
-				_, _ = w.put(w.users, "alice", kvVersion{}, 1)
-			},
-			want: []string{"Applied ", "Held steps held back: 1, for alice; reissue of alice: "},
+			world: func(w *world) { _, _ = w.put(w.users, "alice", kvVersion{}, 1) },
+			want:  []string{"Applied ", "Held steps held back: 1, for alice; reissue of alice: "},
 		},
 		"a planted secret": {
 			world: func(w *world) { _, _ = w.put(w.users, "alice", kvVersion{}, 0) },

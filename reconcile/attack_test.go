@@ -245,7 +245,7 @@ func TestDeniedIsLookedAt(t *testing.T) {
 	if _, err := w.put(w.users, "bob", kvVersion{}, 0); err != nil {
 		t.Fatal(err)
 	}
-	if got := w.conflicts(team); len(got) == 0 || !strings.Contains(got[0], "--adopt users/bob") {
+	if got := w.conflicts(team); len(got) != 1 || !strings.Contains(got[0], "--adopt users/bob") {
 		t.Errorf("held: %q", got)
 	}
 }

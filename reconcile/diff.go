@@ -105,9 +105,16 @@ type differ struct {
 	stays   map[string]bool
 	blocked map[string]bool
 	// noted has the notes that are there already: many steps lead to the same one.
-	noted map[[5]string]bool
+	noted map[noteKey]bool
 	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
 	sameInventory bool
+}
+
+// noteKey has the fields by which two notes are the same.
+type noteKey struct {
+	user, group     string
+	kind            NoteKind
+	object, message string
 }
 
 type ourBinding struct {
@@ -133,7 +140,7 @@ func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 		successor: map[string]string{}, former: map[string]bool{},
 		ours: map[string]ourBinding{}, planted: map[string]Binding{}, plantedFor: map[string]string{}, parts: map[Grant][]int{}, names: map[string]bool{},
 		serves: map[Subject][]Binding{},
-		noted:  map[[5]string]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
+		noted:  map[noteKey]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
 	}
 	if o.State != nil {
 		d.plan.generation = o.State.Generation
@@ -239,7 +246,7 @@ func (d *differ) known() []string {
 func (d *differ) ended(t time.Time) bool { return !t.IsZero() && !t.After(d.o.At) }
 
 func (d *differ) note(n Note) {
-	key := [5]string{n.User, n.Group, string(n.Kind), n.Object, n.Message}
+	key := noteKey{n.User, n.Group, n.Kind, n.Object, n.Message}
 	if !d.noted[key] {
 		d.noted[key] = true
 		d.plan.Notes = append(d.plan.Notes, n)

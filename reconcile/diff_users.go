@@ -96,7 +96,7 @@ func (s *Step) hold(why string, by hold) {
 // they hold from before serves them until it expires.
 func (d *differ) denied(user string, rec *Record) {
 	d.blocked[user] = !d.stays[user]
-	d.note(Note{User: user, Kind: RequestDenied, Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, ShellQuote(user))})
+	d.note(Note{User: user, Kind: RequestDenied, Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, inventory.ShellQuote(user))})
 }
 
 // verdict returns why a user needs a new certificate (none: they don't) and what forbids it.
@@ -132,9 +132,9 @@ func (d *differ) newcomer(u inventory.User) []Reason {
 	return []Reason{NewUser}
 }
 
-// otherKey reports whether somebody who had access, under whatever name, gets a certificate for another key of their own than
-// their last one was for, and reasons does not say so yet. The first key of their own is another one too, and so is any if
-// nobody knows the last certificate.
+// otherKey reports whether the new certificate of a user who had access, under any name, is for another key than the last
+// one. It is false if reasons already says so. A user's first own key counts as another one. So does any own key if no
+// earlier certificate is known.
 func (d *differ) otherKey(u inventory.User, reasons []Reason, own *ownKey) bool {
 	rec := d.o.Ledger[u.Name].Record
 	isNew := slices.Contains(reasons, NewUser) && (rec == nil || rec.State != Lapsed)
@@ -161,7 +161,7 @@ func (d *differ) conflicting(user, what string) string {
 	if d.rules.adopts("users/" + user) {
 		return ""
 	}
-	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, ShellQuote("users/"+user))
+	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, inventory.ShellQuote("users/"+user))
 }
 
 // returning decides on a user whose name was removed, or is being removed. Whoever holds the old certificate would get
@@ -172,7 +172,7 @@ func (d *differ) returning(name string, rec *Record, meta CredentialMeta) ([]Rea
 	case live && !slices.Contains(d.rules.Reinstate, name):
 		return []Reason{NewUser}, fmt.Sprintf(
 			"the name is quarantined: its user was removed on %s (%s), and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
-			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), ShellQuote(name))
+			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), inventory.ShellQuote(name))
 	case rec.State == Removing:
 		return []Reason{Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
 	case live:

@@ -88,14 +88,16 @@ func (d *differ) change(p *part, exists bool, subjects []Subject, at stage, deta
 	d.step(s.of(p.grant))
 }
 
-// anew reports whether a wanted binding that was deleted, and that a finalizer keeps, is to be made anew. Where nothing can
-// be made in its place, or nothing may be deleted, it serves on and is noted; so does one by which whoever runs apply may
-// have the right to make it.
+// anew reports whether a wanted binding that was deleted, and that a finalizer keeps, is made again. It is not where nothing
+// can be created or deleted, nor where it may give apply its own rights: there it is noted.
 func (d *differ) anew(b ourBinding) bool {
-	if !b.Terminating || d.rules.Policy.takes() && !d.closed(b.grant) && !slices.Contains(b.Subjects, UserSubject(d.rules.Self)) {
-		return b.Terminating
+	if !b.Terminating {
+		return false
 	}
-	d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it is made anew when it is gone"})
+	if d.rules.Policy.takes() && !d.closed(b.grant) && !slices.Contains(b.Subjects, UserSubject(d.rules.Self)) {
+		return true
+	}
+	d.note(Note{Kind: Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it still grants its role"})
 	return false
 }
 
@@ -227,7 +229,7 @@ func (d *differ) conflict(b Binding, action Action, wanted []string) {
 		binding: &bindingWrite{object: b, subjects: users(wanted)},
 	}
 	s.hold(fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or take it over: --adopt %s)",
-		ShellQuote(b.adoptName())), byConflict)
+		inventory.ShellQuote(b.adoptName())), byConflict)
 	d.step(s.of(g))
 }
 

@@ -23,8 +23,9 @@ func TestEndpoint(t *testing.T) {
 	}
 }
 
-// TestPlanRefusesAWayForNobody: what certsync's own connection has and no user's certsync takes is said before anybody gets it.
-func TestPlanRefusesAWayForNobody(t *testing.T) {
+// TestPlanRefusesAnEndpointThatNoInventoryHolds: an endpoint of certsync's own connection that users cannot have is refused
+// before any user gets it.
+func TestPlanRefusesAnEndpointThatNoInventoryHolds(t *testing.T) {
 	w := newWorld(t)
 	w.endpoint.Name = "prod;reboot\x1b[2J"
 	_, err := MakePlan(t.Context(), parse(t, "users: [{name: bob}]"), w, w, Rules{}, func() time.Time { return w.now })

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 const (
@@ -125,7 +127,7 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
 			} else {
-				err = WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", ShellQuote(s.User)))
+				err = WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", inventory.ShellQuote(s.User)))
 			}
 		}
 		if err != nil {

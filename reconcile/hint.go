@@ -18,6 +18,9 @@ func WithHint(err error, hint string) error {
 	return hinted{err, hint}
 }
 
+// ForeignHint is the hint about something in Vault that certsync did not write.
+const ForeignHint = "tell whoever runs certsync: somebody else wrote there, and the next apply says so"
+
 // Hint returns the outermost hint in err's tree, or "".
 func Hint(err error) string {
 	var h hinted

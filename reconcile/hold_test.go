@@ -25,7 +25,7 @@ func (w *world) subjects(object string) []string { return names(w.bindings[objec
 
 const groupView = "ClusterRoleBinding certsync:test:group:devs:view"
 
-// TestHold: what a guard or a conflict refuses is held back for those whom it is about, and everything else is done.
+// TestHold: with --hold, the steps that a guard or a conflict holds are skipped, and the rest is done.
 func TestHold(t *testing.T) {
 	tests := map[string]struct {
 		after string

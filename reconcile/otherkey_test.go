@@ -49,7 +49,7 @@ func TestOtherKeyIsAReason(t *testing.T) {
 		"groups too, another key": {"laptop", nil, "phone", func(t *testing.T, text string) *inventory.Inventory {
 			return parse(t, strings.Replace(text, "alice,", "alice, groups: [devs],", 1))
 		}, "reissue alice [groups-changed request-changed]"},
-		"a stranger": {"laptop", nil, "phone", func(t *testing.T, text string) *inventory.Inventory {
+		"another user": {"laptop", nil, "phone", func(t *testing.T, text string) *inventory.Inventory {
 			return parse(t, strings.Replace(text, "alice", "zed", 1))
 		}, "issue zed [new-user]"},
 	} {

@@ -64,8 +64,8 @@ type Step struct {
 	Reason  Reason   `json:"reason"` // Reasons[0]
 	Reasons []Reason `json:"reasons"`
 	Object  string   `json:"object,omitempty"`
-	// Power lists why those to whom the step gives a role are as good as cluster-admin by it; for a certificate, why its user
-	// is by all that the inventory gives them. It is empty if nothing makes them so, and nil for a step that gives nothing.
+	// Power lists why this step makes users as good as cluster-admin. For a certificate, it covers all that the inventory
+	// gives its user. It is nil if the step gives nothing.
 	Power  []string `json:"power,omitzero"`
 	Detail *Detail  `json:"detail,omitempty"`
 	Held   string   `json:"held,omitempty"` // why a guard, a conflict or the policy keeps the step from running
@@ -218,10 +218,9 @@ func (p Plan) Summary() map[string]int {
 	return sum
 }
 
-// Digest identifies what a reviewer agreed to: "sha256:<hex>" over owner, cluster, inventory, the steps with their
-// reasons and what makes as good as cluster-admin in what they give, and the existing-access notes: a ClusterRole that was
-// widened after the review is another plan. Renewals and purges are left out: time alone decides on them, and a plan
-// reviewed in the morning still applies in the afternoon.
+// Digest identifies what a reviewer agreed to: "sha256:<hex>" over owner, cluster, inventory, steps and existing-access
+// notes. Steps and notes include Power, so a plan is another one after a ClusterRole was widened. Renewals and purges are
+// left out: time alone decides on them, and a plan reviewed in the morning still applies in the afternoon.
 func (p Plan) Digest() string {
 	reviewed := struct {
 		Owner, ClusterUID, InventoryDigest string

@@ -51,10 +51,11 @@ func asOther(verbs ...string) []string {
 // either are the verbs, for a user as themselves and as somebody else.
 func either(verbs ...string) []string { return slices.Concat(verbs, asOther(verbs...)) }
 
-// powers is the whole definition, the worst first. Each is one step away from cluster-admin: by giving oneself a role, by
-// being somebody else, or by what a service account of the cluster's own may do, whose tokens are in Secrets, and as
-// which a pod runs. Ways that take a second weakness are not here: a list that names every role is not read. Constrained
-// impersonation takes two rights, whom to be and what to do as them. Each counts, since they may come from two roles.
+// powers is the whole definition, the worst first. Each is one step away from cluster-admin: a user can give themselves a
+// role, act as somebody else, or use the rights of the cluster's own service accounts. The tokens of these accounts are in
+// Secrets, and pods run as them. Ways that need a second weakness are left out, since nobody would read a list of every role.
+// Constrained impersonation takes two rights: whom to be, and what to do as them. Each counts, since they may come from two
+// roles.
 var powers = []power{
 	{[]string{"*"}, "*", []string{"*"}, nil, true, "may do everything"},
 	{[]string{"bind", "escalate"}, RBACGroup, []string{"clusterroles", "roles"}, []string{"cluster-admin"}, true, "may give out any role"},

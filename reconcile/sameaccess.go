@@ -17,9 +17,9 @@ func (c Credential) Lifetime() time.Duration {
 	return leaf.NotAfter.Sub(leaf.NotBefore)
 }
 
-// SameAccess reports whether two credentials differ in keys and times alone: the API server takes both certificates for the
-// same user in the same groups, one CA has signed them, and their keys have the same algorithm. A key that is the user's own
-// must be the same one. False if one cannot be read, or does not say which CA signed it.
+// SameAccess reports whether two credentials differ in keys and times alone. Both certificates are then for the same user in
+// the same groups, one CA has signed them, and their keys have the same algorithm. A key that is the user's own must be the
+// same one. It is false if a certificate cannot be read, or does not say which CA signed it.
 func (c Credential) SameAccess(other Credential) bool {
 	one, err := parseLeaf(c.Certificate)
 	if err != nil {

@@ -22,7 +22,7 @@ var toPaste = regexp.MustCompile(`((^|[\s"(:])` +
 var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[+#]?[a-z]`)
 
 // quoters make one word of a value: ShellQuote, and what calls it.
-var quoters = []string{"ShellQuote", "reconcile.ShellQuote", "argument", "l.arguments"}
+var quoters = []string{"ShellQuote", "inventory.ShellQuote", "argument", "l.arguments"}
 
 // safe are values that nobody but certsync chooses, or that hold what a quoter has returned.
 var safe = []string{"useless.with", "string(p)", "m.kind", "GenerationAnnotation", "digest", "plan.Digest()"}

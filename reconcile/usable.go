@@ -12,15 +12,14 @@ import (
 	"unicode/utf8"
 )
 
-// Usable checks that a credential from Vault is a certificate as certsync issues them to this user, with its key if there is
-// one, and returns when the certificate ends. Whether that is over is for the caller to say. Nobody can tell by which CA it
-// must be signed: the cluster's CA for clients need not be the one in the kubeconfig. The error has a hint, and repeats nothing
+// Usable checks that a credential from Vault is a certificate as certsync issues them to this user, with its key if it has
+// one. It returns when the certificate ends; the caller compares that with the time. It does not check which CA signed the
+// certificate. The cluster's CA for clients need not be the one in the kubeconfig. The error has a hint, and repeats nothing
 // of the key.
 func (c Credential) Usable(user string) (until time.Time, err error) {
 	leaf, err := c.leafOf(user)
 	if err != nil {
-		return time.Time{}, WithHint(fmt.Errorf("reading the credential of %q: %w", user, err),
-			"tell whoever runs certsync: somebody else wrote there, and the next apply says so")
+		return time.Time{}, WithHint(fmt.Errorf("reading the credential of %q: %w", user, err), ForeignHint)
 	}
 	return leaf.NotAfter, nil
 }

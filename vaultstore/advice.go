@@ -153,7 +153,7 @@ func loginAs(user string, methods []authMount) string {
 		case command == "" && m.kind != "jwt" && inventory.Pasteable(m.path):
 			command = "vault login -method=" + m.kind
 			if m.path != m.kind {
-				command += " " + reconcile.ShellQuote("-path="+m.path)
+				command += " " + inventory.ShellQuote("-path="+m.path)
 			}
 		case m.kind == "jwt":
 			others = append(others, "jwt at "+shown(m.path+"/")+", for --vault-auth=jwt")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hashicorp/vault/api"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/httplimit"
 )
@@ -41,12 +42,7 @@ func (r *refusal) Error() string {
 const maxText = 1 << 10
 
 // short keeps the beginning of a text.
-func short(text string) string {
-	if len(text) <= maxText {
-		return text
-	}
-	return strings.ToValidUTF8(text[:maxText], "") + "…"
-}
+func short(text string) string { return inventory.Shorten(text, maxText) }
 
 // reasonsIn takes Vault's "2 errors occurred:", with each on a line of its own after a "*", apart.
 func reasonsIn(text string) []string {

@@ -18,9 +18,9 @@ import (
 	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
-// ObserveStore reads the state, every ledger record and the metadata of every credential. What it cannot read is an
-// error for the whole: a failed list is not an empty ledger. Only what is there and makes no sense, or is too large to be
-// read, is the Problem of that user alone: whoever may write one user's paths must not stop everybody's runs.
+// ObserveStore reads the state, every ledger record and the metadata of every credential. A read that fails is an error for
+// the whole, since a failed list is not an empty ledger. An entry that makes no sense, or is too large to be read, is only
+// the Problem of that user. An account that may write one user's paths must not stop everybody's runs.
 func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 	view := reconcile.StoreView{}
 	var err error
@@ -143,7 +143,7 @@ func (s *Store) readState(ctx context.Context) (*reconcile.State, int, error) {
 	if err != nil {
 		name := s.tree.name(stateEntry)
 		return nil, 0, reconcile.WithHint(fmt.Errorf("reading %s: %w", name, err), fmt.Sprintf(
-			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, reconcile.ShellQuote(name)))
+			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, inventory.ShellQuote(name)))
 	}
 	return &state, d.Metadata.Version, nil
 }

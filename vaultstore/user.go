@@ -84,8 +84,7 @@ func decodeCredential(data json.RawMessage) (reconcile.Credential, error) {
 		CA          string `json:"ca.crt"`
 	}
 	if json.Unmarshal(data, &fields) != nil || fields.Kubeconfig == "" || fields.Certificate == "" {
-		return reconcile.Credential{}, reconcile.WithHint(errors.New("it is not what certsync writes there"),
-			"tell whoever runs certsync: somebody else wrote there, and the next apply says so")
+		return reconcile.Credential{}, reconcile.WithHint(errors.New("it is not what certsync writes there"), reconcile.ForeignHint)
 	}
 	c := reconcile.Credential{
 		Kubeconfig: reconcile.NewSecret([]byte(fields.Kubeconfig)), Certificate: []byte(fields.Certificate), CA: []byte(fields.CA),

@@ -37,7 +37,7 @@ func (applyCmd) Help() string {
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
 
-Exit codes: 0 done; 1 an error, or some users failed or were held by a conflict and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
+Exit codes: 0 done; 1 an error, or some users failed or were held and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
 }
 
 // Validate is called by kong after parsing.

@@ -37,7 +37,7 @@ func onlyOurs(name string, info fs.FileInfo) error {
 		return nil
 	}
 	return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()),
-		"chmod 600 "+reconcile.ShellQuote(name))
+		"chmod 600 "+inventory.ShellQuote(name))
 }
 
 // readPEMFile returns what a file holds that passes check (nil: any). No error repeats any of it.

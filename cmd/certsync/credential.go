@@ -19,7 +19,7 @@ type credentialCmd struct {
 
 // Help is shown below the flags.
 func (credentialCmd) Help() string {
-	return `Prints a credential for kubectl, which runs this command by itself if the kubeconfig says so, and so takes every new certificate from Vault. Have that written into yours, or write it yourself:
+	return `Prints a credential for kubectl, which runs this command by itself if the kubeconfig says so, and so gets its certificates from Vault. Have that written into yours, or write it yourself:
 
   certsync kubeconfig --owner=prod-eu --user=alice@example.com --merge --exec
 
@@ -32,7 +32,7 @@ func (credentialCmd) Help() string {
         args: [credential, --owner=prod-eu, --user=alice@example.com]
         interactiveMode: Never
 
-It is kept in a file that nobody else can read, in the folder certsync of your cache folder, ~/.cache on Linux. For 5 minutes Vault is not asked again. A new certificate is used when the old one comes to the last tenth of its life, at once if it has other groups, another CA or another kind of key: a program that gets another certificate loses its connections. While Vault cannot be reached, what is in the file is used until the certificate ends; when Vault says no, the file is deleted. To ask at once:
+It is kept in a file that nobody else can read, in the folder certsync of your cache folder, ~/.cache on Linux. For 5 minutes Vault is not asked again. A certificate is used until the last tenth of its life, even if Vault has a newer one: a program that gets another certificate loses its connections. One with other groups, another CA or another kind of key is used at once. While Vault cannot be reached, what is in the file is used until the certificate ends; when Vault says no, the file is deleted. To ask at once:
 
   certsync credential --owner=prod-eu --user=alice@example.com --refresh
 

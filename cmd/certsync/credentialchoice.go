@@ -70,9 +70,8 @@ func (h *heldCredential) after(err error, now time.Time, refresh bool) choice {
 	return fail
 }
 
-// margin is how long before its end a certificate gives way to another one: long enough to outlast a Vault that is away
-// for a while, and short enough for a program to hold on to what it has. A program's connections are all closed when it gets
-// another certificate.
+// margin is how long before its end a certificate gives way to another one. It outlasts a short outage of Vault. A change
+// closes all connections of a program, so it comes late.
 func (h *heldCredential) margin() time.Duration { return max(beforeTheEnd, h.Lifetime()/10) }
 
 // goesOn reports whether the credential is used on, although Vault has another one: that one gives nothing else, and the

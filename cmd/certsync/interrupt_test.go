@@ -119,7 +119,9 @@ func TestInterruptedTwice(t *testing.T) {
 	case <-time.After(500 * time.Millisecond):
 	}
 	// Nothing shows that it has noticed the first. One that comes before counts as the same.
-	for limit, again := time.After(10*time.Second), time.NewTicker(100*time.Millisecond); ; {
+	again := time.NewTicker(100 * time.Millisecond)
+	defer again.Stop()
+	for limit := time.After(10 * time.Second); ; {
 		interrupt()
 		select {
 		case <-ended:

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -102,12 +103,12 @@ func mergedText(done kube.Merged, file string, until time.Time, known bool) []by
 	}
 	kubectl := "kubectl"
 	if file != "" {
-		kubectl += " " + reconcile.ShellQuote("--kubeconfig="+file)
+		kubectl += " " + inventory.ShellQuote("--kubeconfig="+file)
 	}
 	if done.Current {
 		fmt.Fprintf(&b, "It is the current context: %s auth whoami\n", kubectl)
 	} else {
-		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, reconcile.ShellQuote(done.Context))
+		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, inventory.ShellQuote(done.Context))
 	}
 	return []byte(b.String())
 }

@@ -48,7 +48,7 @@ func (c manifestsCmd) vaultScript(inv *inventory.Inventory) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		heredoc(&b, "vault write "+reconcile.ShellQuote(role.Path), append(body, '\n'))
+		heredoc(&b, "vault write "+inventory.ShellQuote(role.Path), append(body, '\n'))
 	}
 	b.WriteString("\n" + c.aboutUsers())
 	for _, policy := range users {
@@ -88,7 +88,7 @@ func (c manifestsCmd) aboutUsers() string {
 }
 
 func writePolicy(b *bytes.Buffer, policy vaultstore.Policy) {
-	heredoc(b, "vault policy write "+reconcile.ShellQuote(policy.Name), []byte(policy.Rules))
+	heredoc(b, "vault policy write "+inventory.ShellQuote(policy.Name), []byte(policy.Rules))
 }
 
 // heredoc is a command that reads text, in which the shell expands nothing.

@@ -16,7 +16,7 @@ const (
 	firstRoom  = 5000 // of each kind, in characters
 )
 
-// seeFirst is what a reviewer must see: what apply would refuse, what the names have already, what makes as good as
+// seeFirst is what a reviewer must see: what apply refuses or holds, what the names have already, what makes as good as
 // cluster-admin, whose certificate is for another key, and who loses what. The worst comes first, and each kind has room of its own.
 func seeFirst(plan reconcile.Plan) string {
 	var refused []string
@@ -24,7 +24,8 @@ func seeFirst(plan reconcile.Plan) string {
 		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
 	}
 	var b strings.Builder
-	for _, kind := range [][]string{refused, heldFirst(plan), accessFirst(plan), powerFirst(plan), keysFirst(plan), removedFirst(plan), takenFirst(plan)} {
+	for _, kind := range [][]string{refused, heldFirst(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` does the rest: "),
+		heldFirst(plan, plan.Skipped(), "**Held**, apply does the rest: "), accessFirst(plan), powerFirst(plan), keysFirst(plan), removedFirst(plan), takenFirst(plan)} {
 		b.WriteString(bounded(kind))
 	}
 	if b.Len() == 0 {
@@ -47,10 +48,11 @@ func bounded(items []string) string {
 	return b.String()
 }
 
-// heldFirst has the steps that a guard or a conflict holds, with the reason once for all that have the same.
-func heldFirst(plan reconcile.Plan) []string {
+// heldFirst has steps that a guard or a conflict holds, each item with that beginning. The reason stands once for all that
+// have the same.
+func heldFirst(plan reconcile.Plan, held []reconcile.Step, beginning string) []string {
 	var items []string
-	for _, same := range together(plan.Held(), func(s reconcile.Step) string { return s.Held }) {
+	for _, same := range together(held, func(s reconcile.Step) string { return s.Held }) {
 		var steps []string
 		for _, s := range same[:min(len(same), 3)] {
 			text := whose(s) + " " + stepMarkdown(plan, s)
@@ -63,7 +65,7 @@ func heldFirst(plan reconcile.Plan) []string {
 		if more := len(same) - len(steps); more > 0 {
 			text += fmt.Sprintf("; and %s more", counted(more, "step"))
 		}
-		items = append(items, "**Held**: "+text+": "+prose(same[0].Held))
+		items = append(items, beginning+text+": "+prose(same[0].Held))
 	}
 	return items
 }

@@ -161,6 +161,10 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 	old.CurrentVersion, old.Versions = 1, append(old.Versions, reconcile.CredentialVersion{Version: 0})
 	changed.Credentials["carol@example.com"] = old
 
+	guarded := settled(inv) // with a conflict besides
+	guarded.Credentials["carol@example.com"] = reconcile.CredentialMeta{CurrentVersion: 4}
+	withoutAlice := strings.Replace(team, "  - {name: alice@example.com, groups: [developers], clusterRoles: [admin]}\n", "", 1)
+
 	return map[string]reconcile.Plan{
 		"first":       diff(team, nobody()),
 		"settled":     diff(team, settled(inv)),
@@ -172,6 +176,7 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 			"payments: [edit]", "payments: [view, {name: admin, until: 2026-03-04}], nowhere: [edit]",
 		).Replace(team), changed),
 		"held":    diff(team, conflicts(inv)),
+		"guarded": reconcile.Diff(parse(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
 		"own-key": reconcile.Diff(ownKey(t), settled(inv), reconcile.Rules{}),
 		"renamed": reconcile.Diff(renamedWithKey(t), settled(inv), reconcile.Rules{}),
 		"hostile": diff(team, hostilities(inv)),

@@ -115,7 +115,7 @@ func object(plan reconcile.Plan, s reconcile.Step, quote quoting) string {
 }
 
 // otherGroups reports whether a certificate that is made anew for a reason may be for other groups than the last one. For other
-// reasons certsync has compared the two, and the same groups are no news.
+// reasons certsync has compared the two, and the same groups need no mention.
 func otherGroups(r reconcile.Reason) bool {
 	switch r {
 	case reconcile.GroupsChanged, reconcile.Reinstated, reconcile.Retried, reconcile.LedgerMissing, reconcile.LedgerUnreadable:

@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // TooLarge is the error of an answer that is larger than the limit of its connection.
@@ -47,11 +49,7 @@ func (t Transport) WrappedRoundTripper() http.RoundTripper { return t.Next }
 
 // shown quotes a path. After a redirect it is the server's choice.
 func shown(path string) string {
-	const most = 512
-	if len(path) > most {
-		path = path[:most] + "…"
-	}
-	return fmt.Sprintf("%q", path)
+	return fmt.Sprintf("%q", inventory.Shorten(path, 512))
 }
 
 type partsKey struct{}

@@ -9,11 +9,12 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
-// ManualApprovalReason is the reason of approvals by people.
-const ManualApprovalReason = "CertsyncManualApproval"
+// manualApprovalReason is the reason of approvals by people.
+const manualApprovalReason = "CertsyncManualApproval"
 
 const notApprovedHint = "the request is deleted: apply again, and have somebody run the kubectl command " +
 	"that apply prints; --approval-timeout gives them more time"
@@ -42,13 +43,13 @@ func ApproveCommand(csr reconcile.CSRRef) string {
 	p.Metadata.UID = csr.UID
 	p.Status.Conditions[0] = approvalCondition{
 		Type: certificatesv1.CertificateApproved, Status: corev1.ConditionTrue,
-		Reason: ManualApprovalReason, Message: "approved with the command that certsync printed",
+		Reason: manualApprovalReason, Message: "approved with the command that certsync printed",
 	}
 	patch, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // strings only
 	}
-	return fmt.Sprintf("kubectl patch csr %s --subresource=approval --type=merge -p %s", reconcile.ShellQuote(csr.Name), reconcile.ShellQuote(string(patch)))
+	return fmt.Sprintf("kubectl patch csr %s --subresource=approval --type=merge -p %s", inventory.ShellQuote(csr.Name), inventory.ShellQuote(string(patch)))
 }
 
 // ask has people approve a request. It returns nil once they did, or once anything else became of it, which wait tells.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -234,7 +235,7 @@ func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "RBAC permissions not currently held"):
 		// The lines after the first are the rules of the role, some sixty for "view".
 		message, _, _ := strings.Cut(err.Error(), ":\n")
-		return reconcile.WithHint(fmt.Errorf("%s: %s", doing, shortTo(message, maxErrorText)),
+		return reconcile.WithHint(fmt.Errorf("%s: %s", doing, inventory.Shorten(message, maxErrorText)),
 			fmt.Sprintf("grant certsync the verb bind on clusterroles/%s", b.RoleRef.Name))
 	}
 	return w.cluster.failed(doing, err)

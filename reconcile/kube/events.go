@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -69,7 +70,7 @@ func (e *Events) event(about corev1.ObjectReference, at time.Time, n reconcile.N
 		InvolvedObject: about,
 		Type:           kind,
 		Reason:         string(n.Kind),
-		Message:        shortTo(n.Message, maxEventText-len("…")),
+		Message:        inventory.Shorten(n.Message, maxEventText-len("…")),
 		// As client-go's recorder fills them in, for what sorts by time and counts.
 		FirstTimestamp: when, LastTimestamp: when, Count: 1,
 		Source:              corev1.EventSource{Component: eventController},

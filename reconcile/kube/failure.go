@@ -13,6 +13,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/httplimit"
 )
@@ -49,7 +50,7 @@ const maxErrorText = 2 << 10
 // brief is an error whose text is cut off. Of the error itself nothing is lost.
 type brief struct{ error }
 
-func (b brief) Error() string { return shortTo(b.error.Error(), maxErrorText) }
+func (b brief) Error() string { return inventory.Shorten(b.error.Error(), maxErrorText) }
 func (b brief) Unwrap() error { return b.error }
 
 // failed wraps what the API server or the network answered with what certsync was doing, and with a hint where one

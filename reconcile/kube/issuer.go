@@ -153,8 +153,8 @@ func (i *Issuer) create(ctx context.Context, req reconcile.CertificateRequest) (
 	return got, nil
 }
 
-// watching starts the watch, once. Until a run has to wait for a request, it sends no watch: in which order one went out
-// beside the rest would be left to chance, and so would be whether a run that need not wait came to it.
+// watching starts the watch, once, when a run first has to wait. A watch that always starts would make the order of calls
+// random, and fault tests rely on it.
 func (i *Issuer) watching() { i.start.Do(func() { i.watch.start(i.context) }) }
 
 // wait returns the certificate. Past the deadline it looks for itself, once: the watch may be what is broken.

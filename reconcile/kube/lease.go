@@ -13,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -86,7 +87,7 @@ func (c *Cluster) generationOf(owner string, lease *coordinationv1.Lease) (int64
 		return 0, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.leaseName(owner), GenerationAnnotation, short(text)),
 			fmt.Sprintf("certsync did not write that; find out who did, then set it to the generation in the owner's state in Vault: "+
-				"kubectl annotate --overwrite lease -n %s %s %s=N", reconcile.ShellQuote(c.lockNamespace), reconcile.ShellQuote(reconcile.LockName(owner)), GenerationAnnotation))
+				"kubectl annotate --overwrite lease -n %s %s %s=N", inventory.ShellQuote(c.lockNamespace), inventory.ShellQuote(reconcile.LockName(owner)), GenerationAnnotation))
 	}
 	return int64(parsed), nil
 }

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -160,7 +161,7 @@ func (l *Locker) failed(err error) error {
 
 // arguments name the Lease to kubectl.
 func (l *Locker) arguments() string {
-	return fmt.Sprintf("-n %s %s", reconcile.ShellQuote(l.cluster.lockNamespace), reconcile.ShellQuote(reconcile.LockName(l.options.Owner)))
+	return fmt.Sprintf("-n %s %s", inventory.ShellQuote(l.cluster.lockNamespace), inventory.ShellQuote(reconcile.LockName(l.options.Owner)))
 }
 
 // freeing is the JSON merge patch that frees a Lease. It is refused once the Lease has changed: by the time that somebody
@@ -215,5 +216,5 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 	}
 	return reconcile.WithHint(
 		reconcile.Locked{Name: l.cluster.leaseName(l.options.Owner), Holder: short(holder), Held: held, Renewed: now.Sub(last)},
-		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+reconcile.ShellQuote(freeing(lease)))
+		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+inventory.ShellQuote(freeing(lease)))
 }

@@ -13,18 +13,16 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/reconcile"
 )
 
-// conflicts says which entries of the files, merged as kubectl does, are called like those of ours and are something else, or
-// are for other contexts as well. They are not overwritten: some of them are somebody's only way to a cluster, and where a
-// cluster's entry leads, the tokens of all its contexts go.
+// conflicts lists entries that have the names of ours but are something else, or that other contexts use too. They are not
+// overwritten: one may be the only way to a cluster, and tokens go where a cluster entry leads.
 func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []string {
 	has := f.whole
 	var found []string
 	kubectl := "kubectl config"
 	if explicit != "" {
-		kubectl += " " + reconcile.ShellQuote("--kubeconfig="+explicit)
+		kubectl += " " + inventory.ShellQuote("--kubeconfig="+explicit)
 	}
 	refuse := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	name := ours.CurrentContext
@@ -49,7 +47,7 @@ func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []strin
 	}
 	if c := has.Contexts[name]; c != nil && (c.Cluster != context.Cluster || c.AuthInfo != context.AuthInfo) {
 		refuse("context %q in %s is of user %q on cluster %q (%s rename-context %s %s)",
-			name, c.LocationOfOrigin, c.AuthInfo, c.Cluster, kubectl, argument(name), reconcile.ShellQuote(name+"-old"))
+			name, c.LocationOfOrigin, c.AuthInfo, c.Cluster, kubectl, argument(name), inventory.ShellQuote(name+"-old"))
 	}
 	return found
 }
@@ -143,7 +141,7 @@ func certifiedName(chain []byte) string {
 // argument is a name as one of kubectl's arguments, and no flag.
 func argument(name string) string {
 	if strings.HasPrefix(name, "-") {
-		return "-- " + reconcile.ShellQuote(name)
+		return "-- " + inventory.ShellQuote(name)
 	}
-	return reconcile.ShellQuote(name)
+	return inventory.ShellQuote(name)
 }

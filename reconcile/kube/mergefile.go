@@ -64,7 +64,7 @@ func MergeKubeconfig(ctx context.Context, file string, kubeconfig reconcile.Secr
 	}
 	found := now.conflicts(ours, file)
 	if len(found) == 0 && file != "" && amongTheUsual(file) {
-		// What goes into this file hides, or is hidden by, what the others have.
+		// Entries in this file hide, or are hidden by, those in the others.
 		together, err := readFiles("")
 		if err != nil {
 			return Merged{}, err
@@ -112,7 +112,7 @@ func readFiles(explicit string) (userFiles, error) {
 		config, err := clientcmd.Load(text)
 		if err != nil {
 			return f, reconcile.WithHint(fmt.Errorf("reading the kubeconfig %q: %w", name, errNoKubeconfig),
-				"kubectl "+reconcile.ShellQuote("--kubeconfig="+name)+" config view says what is wrong")
+				"kubectl "+inventory.ShellQuote("--kubeconfig="+name)+" config view says what is wrong")
 		}
 		f.add(name, config)
 	}

@@ -61,7 +61,7 @@ func (f userFiles) clusterConflict(ours *clientcmdapi.Config, kubectl string) st
 	if len(foreign) == 0 { // the user's own: they may follow
 		way = fmt.Sprintf("%s delete-cluster %s, and merge again", kubectl, argument(context.Cluster))
 	}
-	return fmt.Sprintf("cluster %q in %s is used by %s, too, and would change: %s (%s; or, if whoever runs certsync says that this is right, %s)",
+	return fmt.Sprintf("cluster %q in %s is also used by %s and would change: %s (%s; or, if whoever runs certsync says that this is right, %s)",
 		context.Cluster, has.LocationOfOrigin, listed("context", others), strings.Join(changes, ", "), elsewhereFile, way)
 }
 
@@ -81,7 +81,7 @@ func (f userFiles) userConflict(ours *clientcmdapi.Config, kubectl string) strin
 	if apiequality.Semantic.DeepEqual(was, is) {
 		return ""
 	}
-	return fmt.Sprintf("user %q in %s is used by %s on another cluster, too, and would log in with another credential (%s; or, if nobody needs it, %s)",
+	return fmt.Sprintf("user %q in %s is also used by %s on another cluster and would log in with another credential (%s; or, if nobody needs it, %s)",
 		context.AuthInfo, has.LocationOfOrigin, listed("context", others), elsewhereFile, deleteContexts(kubectl, others))
 }
 
@@ -106,8 +106,8 @@ func deleteContexts(kubectl string, contexts []definition) string {
 	return strings.Join(commands, " and ")
 }
 
-// clusterChanges says in what ours leads elsewhere, or trusts somebody else, than the entry that is there. What is only spelled
-// in another way is no change.
+// clusterChanges says in what ours leads elsewhere, or trusts somebody else, than the entry that is there. Another
+// spelling of the same value is no change.
 func clusterChanges(has, ours *clientcmdapi.Cluster) []string {
 	var changes []string
 	change := func(key string, same bool, was, is string) {

@@ -80,7 +80,7 @@ func TestMergeSharedCluster(t *testing.T) {
 		"the same":             {admin, old, nil},
 		"another CA and proxy": {admin, reconcile.Endpoint{Server: server, CA: other, ProxyURL: proxy}, []string{`cluster "prod" in config is another one, at https://k8s.example.com:6443 without a proxy and with another CA`, "merge into another file with --kubeconfig FILE"}},
 		"another CA": {admin, reconcile.Endpoint{Server: server, CA: other}, []string{
-			`cluster "prod" in config is used by context "admin", too, and would change: another certificate authority`,
+			`cluster "prod" in config is also used by context "admin" and would change: another certificate authority`,
 			"merge into another file with --kubeconfig FILE", "kubectl config delete-context admin"}},
 		"another server": {admin, reconcile.Endpoint{Server: "https://other.example.com", CA: testCA}, []string{
 			`server: "https://k8s.example.com:6443" becomes "https://other.example.com"`}},
@@ -97,9 +97,9 @@ func TestMergeSharedCluster(t *testing.T) {
 		"no check so far": {strings.Replace(admin, "server: ", "insecure-skip-tls-verify: true\n    server: ", 1), old, []string{
 			`insecure-skip-tls-verify: "true" becomes "false"`}},
 		"by two others": {with(s.stored(old), "admin prod admin", "b prod bob"), reconcile.Endpoint{Server: server, CA: other}, []string{
-			`is used by contexts "admin" and "b", too`, "delete-context admin and kubectl config delete-context b"}},
+			`is also used by contexts "admin" and "b"`, "delete-context admin and kubectl config delete-context b"}},
 		"by a second context of alice's": {with(s.stored(old), "payments prod alice@prod"), reconcile.Endpoint{Server: server, CA: other}, []string{
-			`is used by context "payments", too`, "kubectl config delete-cluster prod, and merge again"}},
+			`is also used by context "payments"`, "kubectl config delete-cluster prod, and merge again"}},
 		"an other name for a shell": {with(s.stored(old), "'x;reboot' prod admin"), reconcile.Endpoint{Server: server, CA: other}, []string{
 			"kubectl config delete-context 'x;reboot'"}},
 		"one that is not there": {strings.Replace(admin, "  name: prod\n", "  name: prod-old\n", 1), old, []string{
@@ -164,12 +164,12 @@ func TestMergeAcrossFiles(t *testing.T) {
 		files map[string]string
 		want  string
 	}{
-		"in another file":                     {"", []string{"a", "b"}, map[string]string{"a": s.stored(old), "b": admin}, `is used by context "admin", too`},
-		"hidden by ours":                      {"", []string{"a", "b"}, map[string]string{"a": s.stored(old), "b": hidden}, `is used by context "prod", too`},
-		"the cluster in another file":         {"", []string{"a", "b"}, map[string]string{"a": admin, "b": s.stored(old)}, `cluster "prod" in b is used by context "admin", too`},
-		"a file among them":                   {"a", []string{"a", "b"}, map[string]string{"a": empty, "b": with(s.stored(old), "admin prod admin")}, `cluster "prod" in b is used by context "admin", too`},
-		"a file among them, in other words":   {"././a", []string{"a", "b"}, map[string]string{"a": empty, "b": with(s.stored(old), "admin prod admin")}, `is used by context "admin", too`},
-		"a file among them that is not there": {"a", []string{"a", "b"}, map[string]string{"b": with(s.stored(old), "admin prod admin")}, `is used by context "admin", too`},
+		"in another file":                     {"", []string{"a", "b"}, map[string]string{"a": s.stored(old), "b": admin}, `is also used by context "admin"`},
+		"hidden by ours":                      {"", []string{"a", "b"}, map[string]string{"a": s.stored(old), "b": hidden}, `is also used by context "prod"`},
+		"the cluster in another file":         {"", []string{"a", "b"}, map[string]string{"a": admin, "b": s.stored(old)}, `cluster "prod" in b is also used by context "admin"`},
+		"a file among them":                   {"a", []string{"a", "b"}, map[string]string{"a": empty, "b": with(s.stored(old), "admin prod admin")}, `cluster "prod" in b is also used by context "admin"`},
+		"a file among them, in other words":   {"././a", []string{"a", "b"}, map[string]string{"a": empty, "b": with(s.stored(old), "admin prod admin")}, `is also used by context "admin"`},
+		"a file among them that is not there": {"a", []string{"a", "b"}, map[string]string{"b": with(s.stored(old), "admin prod admin")}, `is also used by context "admin"`},
 		"a file that is not among them":       {"c", []string{"a", "b"}, map[string]string{"a": s.stored(old), "b": admin}, ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -229,7 +229,7 @@ func TestMergeSharedUser(t *testing.T) {
 	}{
 		"a second context on this cluster": {"payments prod alice@prod", true, nil},
 		"on another cluster": {"lab lab alice@prod", true, []string{
-			`user "alice@prod" in config is used by context "lab" on another cluster, too, and would log in with another credential`, "kubectl config delete-context lab"}},
+			`user "alice@prod" in config is also used by context "lab" on another cluster and would log in with another credential`, "kubectl config delete-context lab"}},
 		"on another cluster, with nothing new": {"lab lab alice@prod", false, nil},
 		"another user's":                       {"lab lab admin", true, nil},
 	} {

@@ -7,12 +7,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"slices"
-	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -49,15 +49,7 @@ func (c *Cluster) requests(ctx context.Context, owner string) (all []reconcile.R
 }
 
 // short keeps the beginning of somebody else's text.
-func short(s string) string { return shortTo(s, maxText) }
-
-// shortTo keeps that many bytes of a text, and says where it went on.
-func shortTo(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(strings.Clone(s[:limit]), "") + "…"
-}
+func short(s string) string { return inventory.Shorten(s, maxText) }
 
 // ourLabels are on every object that certsync makes.
 func ourLabels(owner string) map[string]string {

@@ -16,17 +16,15 @@ import (
 // maxStored is far more than a kubeconfig of certsync's has, and few enough for a YAML parser.
 const maxStored = 1 << 20
 
-// StoredKubeconfig returns the kubeconfig of a credential in Vault if the credential is usable, and KubeconfigWriter has
-// written it for this user, with this certificate and key, and with an endpoint that an inventory could hold. A kubeconfig can
-// have kubectl run programs, send files and trust anybody, so that whoever may write to a user's path in Vault would own the
-// user's machine: nothing else is taken. Errors repeat of it no more than, in quotes, whom the certificate is for and an
-// endpoint's name.
+// StoredKubeconfig returns the kubeconfig of a usable credential if KubeconfigWriter would write the same for this user,
+// certificate and key, and for an endpoint that an inventory could hold. Anything else is refused: a kubeconfig can run
+// programs and send files. Errors repeat only the certificate's name and an endpoint's name, in quotes.
 func StoredKubeconfig(user string, c reconcile.Credential) (reconcile.Secret, error) {
 	if _, err := c.Usable(user); err != nil {
 		return reconcile.Secret{}, err
 	}
 	if len(c.Kubeconfig.Reveal()) > maxStored {
-		return reconcile.Secret{}, errNotOurs(fmt.Sprintf("it is larger than %d KiB", maxStored>>10))
+		return reconcile.Secret{}, notOurs(fmt.Sprintf("it is larger than %d KiB", maxStored>>10))
 	}
 	config, err := parseUserConfig(c.Kubeconfig)
 	if err != nil {
@@ -38,14 +36,14 @@ func StoredKubeconfig(user string, c reconcile.Credential) (reconcile.Secret, er
 		ProxyURL: cluster.ProxyURL, TLSServerName: cluster.TLSServerName,
 	}
 	if fault := e.Fault(); fault != "" {
-		return reconcile.Secret{}, errNotOurs("its cluster's " + fault)
+		return reconcile.Secret{}, notOurs("its cluster's " + fault)
 	}
 	written, err := KubeconfigWriter{}.Kubeconfig(e, user, c.Certificate, c.Key)
 	if err != nil {
-		return reconcile.Secret{}, errNotOurs("") // err may quote from it
+		return reconcile.Secret{}, errNotOurs // err may quote from it
 	}
 	if text, err := clientcmd.Write(*config); err != nil || !bytes.Equal(text, written.Reveal()) {
-		return reconcile.Secret{}, errNotOurs("")
+		return reconcile.Secret{}, errNotOurs
 	}
 	return written, nil // and not its text, of which another parser may make something else
 }
@@ -108,15 +106,10 @@ func parseUserConfig(kubeconfig reconcile.Secret) (*clientcmdapi.Config, error) 
 			return config, nil
 		}
 	}
-	return nil, errNotOurs("") // err may quote from it
+	return nil, errNotOurs // err may quote from it
 }
 
-// errNotOurs says why, if why says something.
-func errNotOurs(why string) error {
-	err := errors.New("reading the kubeconfig in Vault: it is not one of certsync's")
-	if why != "" {
-		err = fmt.Errorf("%w: %s", err, why)
-	}
-	return reconcile.WithHint(err,
-		"tell whoever runs certsync: somebody else wrote there, and the next apply says so")
-}
+var errNotOurs = reconcile.WithHint(errors.New("reading the kubeconfig in Vault: it is not one of certsync's"), reconcile.ForeignHint)
+
+// notOurs is errNotOurs with the reason.
+func notOurs(why string) error { return fmt.Errorf("%w: %s", errNotOurs, why) }

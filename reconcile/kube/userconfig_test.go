@@ -125,13 +125,13 @@ func TestForeignKubeconfig(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			c, _ := aliceStored(t, changed)
-			notOurs(t, c)
+			checkNotOurs(t, c)
 		})
 	}
 }
 
-// notOurs checks that a stored kubeconfig is refused, by words that repeat no secret of it and do nothing to a terminal.
-func notOurs(t *testing.T, c reconcile.Credential) {
+// checkNotOurs checks that a stored kubeconfig is refused, by words that repeat no secret of it and do nothing to a terminal.
+func checkNotOurs(t *testing.T, c reconcile.Credential) {
 	t.Helper()
 	got, err := StoredKubeconfig("alice@example.com", c)
 	if err == nil || !strings.Contains(err.Error(), "it is not one of certsync's") || reconcile.Hint(err) == "" || got.Reveal() != nil {
@@ -185,7 +185,7 @@ func TestEndpointOfSomebodyElse(t *testing.T) {
 			if c.Kubeconfig, err = (KubeconfigWriter{}).Kubeconfig(e, "alice@example.com", chain, c.Key); err != nil {
 				t.Fatal(err)
 			}
-			notOurs(t, c)
+			checkNotOurs(t, c)
 		})
 	}
 }
