@@ -191,7 +191,7 @@ func TestLoadFromAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Load(filepath.Join(pipe, "users.yaml"))
-	if want := "loading inventory: open " + pipe + ": not a directory"; err == nil || err.Error() != want {
+	if want := "loading inventory: open " + pipe + "/users.yaml: not a directory"; err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
 }
