@@ -75,7 +75,7 @@ func TestFinalizersThatStay(t *testing.T) {
 	}{
 		"somebody touches it":                      {[]http.HandlerFunc{conflict, conflict, done}, same, 3, "", ""},
 		"somebody touches it all the time":         {[]http.HandlerFunc{conflict}, same, updateTries, "still there after 10 tries", "all the time"},
-		"a webhook puts them back":                 {[]http.HandlerFunc{same}, nil, updateTries, `["example.com/keep"] are still there`, "webhook"},
+		"a webhook puts them back":                 {[]http.HandlerFunc{same}, nil, updateTries, `"example.com/keep" are still there`, "webhook"},
 		"it is gone":                               {[]http.HandlerFunc{gone}, nil, 1, "", ""},
 		"touched, then gone":                       {[]http.HandlerFunc{conflict}, gone, 1, "", ""},
 		"touched, then made anew":                  {[]http.HandlerFunc{conflict}, another, 1, "", ""},
