@@ -92,34 +92,8 @@ func (x *Executor) run(p Plan) *run {
 		objects: map[string]Binding{}, broken: map[string]error{}, begun: map[string]*leaving{}, expires: map[string]time.Time{},
 		ownGrants: map[string][]Step{}, replacements: map[Grant][]Step{}, naming: map[string][]Step{},
 	}
-	for _, s := range p.Steps {
-		if s.leave != nil && s.Action == Remove {
-			r.naming[s.User] = nil
-		}
-	}
-	for _, s := range p.Steps {
-		if s.binding == nil {
-			continue
-		}
-		if s.Action == Bind && s.stage == stageChange {
-			r.replacements[s.whose()] = append(r.replacements[s.whose()], s)
-		}
-		for _, u := range s.binding.object.Subjects {
-			if _, leaves := r.naming[u.Name]; leaves && u == UserSubject(u.Name) {
-				r.naming[u.Name] = append(r.naming[u.Name], s)
-			}
-		}
-	}
+	r.indexBindings()
 	return r
-}
-
-// whose is for whom a step on a binding is, and where, whatever the role.
-func (s Step) whose() Grant {
-	g := Grant{For: ForUser, Subject: s.User, Namespace: s.binding.object.Namespace}
-	if s.Group != "" {
-		g.For, g.Subject = ForGroup, s.Group
-	}
-	return g
 }
 
 // LastStep is how long the steps that are under way when a run is interrupted may take to end, unless Executor.LastStep

@@ -9,6 +9,37 @@ import (
 	"strings"
 )
 
+// indexBindings fills replacements and naming.
+func (r *run) indexBindings() {
+	for _, s := range r.plan.Steps {
+		if s.leave != nil && s.Action == Remove {
+			r.naming[s.User] = nil
+		}
+	}
+	for _, s := range r.plan.Steps {
+		if s.binding == nil {
+			continue
+		}
+		if s.Action == Bind && s.stage == stageChange {
+			r.replacements[s.whose()] = append(r.replacements[s.whose()], s)
+		}
+		for _, u := range s.binding.object.Subjects {
+			if _, leaves := r.naming[u.Name]; leaves && u == UserSubject(u.Name) {
+				r.naming[u.Name] = append(r.naming[u.Name], s)
+			}
+		}
+	}
+}
+
+// whose is for whom a step on a binding is, and where, whatever the role.
+func (s Step) whose() Grant {
+	g := Grant{For: ForUser, Subject: s.User, Namespace: s.binding.object.Namespace}
+	if s.Group != "" {
+		g.For, g.Subject = ForGroup, s.Group
+	}
+	return g
+}
+
 // bind carries out one bind, unbind or update.
 func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 	w := *s.binding

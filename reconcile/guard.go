@@ -11,33 +11,6 @@ import (
 // maxClockSkew is how far the local clock may be from the API server's: `until`, renewals and quarantines hang on it.
 const maxClockSkew = 2 * time.Minute
 
-// hold is why a step is kept from running.
-type hold int
-
-const (
-	notHeld    hold = iota
-	byConflict      // something stands in its way that is not certsync's
-	byGuard         // it would take away what must not be taken away; Plan.guards says so too
-	byPolicy        // --policy; neither refuses a run nor fails it
-	byWait          // something has to happen first, and what refuses that is said there
-	byDenial        // the same, but it was denied: a note and no step
-)
-
-// String is the name of what holds a step: "conflict", "guard", "policy" or "wait"; "" for what is not held.
-func (h hold) String() string {
-	switch h {
-	case byConflict:
-		return "conflict"
-	case byGuard:
-		return "guard"
-	case byPolicy:
-		return "policy"
-	case byWait, byDenial:
-		return "wait"
-	}
-	return ""
-}
-
 // holds is what a guard keeps from being taken away, and why.
 type holds struct {
 	everybody string

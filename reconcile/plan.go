@@ -160,39 +160,6 @@ type Plan struct {
 // Changes reports whether apply would write anything.
 func (p Plan) Changes() bool { return len(p.Steps) > 0 || p.recordState }
 
-// Held lists the steps that are kept from running, but for those that the policy holds, see HeldByPolicy.
-func (p Plan) Held() []Step {
-	return p.which(func(s Step) bool { return s.Held != "" && s.heldBy != byPolicy })
-}
-
-// HeldByGuard lists the steps of a guard that refuses the plan, unless --hold skips them.
-func (p Plan) HeldByGuard() []Step {
-	return p.which(func(s Step) bool { return s.heldBy == byGuard && len(p.guards) > 0 })
-}
-
-// Skipped lists the steps that apply skips in any case: those that a conflict holds, those that wait for another step,
-// and those of a guard that refuses nothing, see differ.guard.
-func (p Plan) Skipped() []Step {
-	return p.which(func(s Step) bool {
-		return s.heldBy == byConflict || s.heldBy == byWait || s.heldBy == byGuard && len(p.guards) == 0
-	})
-}
-
-// heldBack reports whether a guard or the policy holds a step. The next run has to count again what it takes away. A
-// conflict does not: whoever may write one path could otherwise have every correction of drift refused.
-func (p Plan) heldBack() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.heldBy == byGuard || s.heldBy == byPolicy })
-}
-
-// HeldByPolicy lists the steps that --policy keeps from running.
-func (p Plan) HeldByPolicy() []Step {
-	return p.which(func(s Step) bool { return s.heldBy == byPolicy })
-}
-
-func (p Plan) which(is func(Step) bool) []Step {
-	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !is(s) })
-}
-
 // runs reports whether any step is not held, or the state is to be written.
 func (p Plan) runs() bool {
 	return p.recordState || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == "" })

@@ -48,6 +48,8 @@ func (d *differ) takings() takings {
 	}
 	for _, s := range d.plan.Steps {
 		switch {
+		case s.heldBy == byConflict && s.Action == Remove && d.isUser(s.User) && slices.Contains(s.Reasons, NotInInventory):
+			t.users = append(t.users, s.User) // the next run may do it, and need not count then
 		case s.Held != "":
 		case s.Action == Remove:
 			t.gone[s.User] = true
