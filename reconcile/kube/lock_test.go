@@ -280,7 +280,7 @@ func TestAcquireWithoutAnAnswer(t *testing.T) {
 		inBubble(t, func(t *testing.T, s *leaseServer) {
 			ctx, cancel := context.WithCancel(t.Context())
 			s.faulty(writes(once(func(w http.ResponseWriter, r *http.Request, c call) bool {
-				cancel()
+				defer cancel() // once the Lease is written
 				return s.swallowed(w, r, c)
 			})))
 			if _, err := s.locker("run 1").Acquire(ctx); !errors.Is(err, context.Canceled) || s.lease() == nil || holderOf(s.lease()) != "" {
