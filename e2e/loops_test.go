@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -48,7 +49,7 @@ func (f *fixture) loop(change func(ctx context.Context, lap int) error) (stop fu
 }
 
 // floods lets a tenant who is admin of a namespace create and delete RoleBindings there, under names and with labels of
-// this owner's. Each lap uses another name, so that no two plans are the same.
+// this owner's. Each lap makes another one before it deletes the last, so that no two plans are the same.
 func (f *fixture) floods(namespace string) (stop func()) {
 	f.Helper()
 	tenant := "tenant-" + f.owner
@@ -58,6 +59,7 @@ func (f *fixture) floods(namespace string) (stop func()) {
 		f.Fatal(err)
 	}
 	bindings := f.clientOf(kubeconfig).RbacV1().RoleBindings(namespace)
+	last := ""
 	return f.loop(func(ctx context.Context, lap int) error {
 		b := &rbacv1.RoleBinding{
 			ObjectMeta: metav1.ObjectMeta{
@@ -70,9 +72,12 @@ func (f *fixture) floods(namespace string) (stop func()) {
 		if _, err := bindings.Create(ctx, b, metav1.CreateOptions{}); err != nil {
 			return fmt.Errorf("creating %s: %w", b.Name, err)
 		}
-		if err := bindings.Delete(ctx, b.Name, metav1.DeleteOptions{}); err != nil && !strings.Contains(err.Error(), "not found") {
-			return fmt.Errorf("deleting %s: %w", b.Name, err)
+		if last != "" {
+			if err := bindings.Delete(ctx, last, metav1.DeleteOptions{}); err != nil && !apierrors.IsNotFound(err) {
+				return fmt.Errorf("deleting %s: %w", last, err)
+			}
 		}
+		last = b.Name
 		return nil
 	})
 }
