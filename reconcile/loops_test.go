@@ -190,3 +190,18 @@ func TestConflictIsNoHeldBack(t *testing.T) {
 		t.Errorf("%v, %q, held back: %t", err, results(o), w.state.HeldBack)
 	}
 }
+
+// TestPlantedBindingHoldsNoRename: a tenant takes the name of a binding that somebody should get under a new name. The old
+// name loses its access all the same.
+func TestPlantedBindingHoldsNoRename(t *testing.T) {
+	w := newWorld(t)
+	const roles = ", clusterRoles: [edit], namespaces: {staging: [view]}"
+	w.mustApply(parse(t, "users:\n  - {name: alice"+roles+"}\n"))
+	b := newBinding("test", Grant{For: ForUser, Subject: "alicia", Namespace: "staging", Role: "view", Part: 1}, []string{"mallory"})
+	b.UID, b.ResourceVersion, b.ManagedBy, b.Owner = w.next(), w.next(), "", ""
+	w.bindings[b.Object()] = b
+	o, err := w.apply(parse(t, "users:\n  - {name: alicia"+roles+", previously: [alice]}\n"))
+	if err != nil || len(w.served("alice")) > 0 || w.users["alice"] != nil || len(w.served("alicia")) != 1 {
+		t.Errorf("%v, %q; the old name has %q, the new one %q", err, results(o), w.served("alice"), w.served("alicia"))
+	}
+}

@@ -74,9 +74,8 @@ func (a *authority) sign(key crypto.Signer, from, until time.Time, groups ...str
 	}
 }
 
-// TestACertificateIsHeldOnTo: what Vault has anew is used when the old one comes to the last tenth of its life, and at once
-// if it gives something else. Whoever can write in Vault, or a run that issues again and again, does not make programs
-// reconnect.
+// TestACertificateIsHeldOnTo: the plugin changes to a new certificate in the last tenth of the old one's life, and at once if
+// the new one gives something else. A run that issues again and again does not make programs reconnect.
 func TestACertificateIsHeldOnTo(t *testing.T) {
 	ca, p256 := newAuthority(t), elliptic.P256()
 	other := newAuthority(t)
@@ -95,7 +94,7 @@ func TestACertificateIsHeldOnTo(t *testing.T) {
 		"a renewed one":                      {gives: renewed(ca, newKey(t, p256), "devs"), at: 71 * time.Hour, want: 1},
 		"just before the last tenth":         {gives: renewed(ca, newKey(t, p256), "devs"), at: 90*time.Hour - time.Second, want: 1},
 		"in the last tenth":                  {gives: renewed(ca, newKey(t, p256), "devs"), at: 90 * time.Hour, want: 2},
-		"somebody wants it anew":             {gives: renewed(ca, newKey(t, p256), "devs"), at: 71 * time.Hour, refresh: true, want: 2},
+		"somebody asks for the new one":      {gives: renewed(ca, newKey(t, p256), "devs"), at: 71 * time.Hour, refresh: true, want: 2},
 		"one with another group":             {gives: renewed(ca, newKey(t, p256), "devs", "ops"), at: 71 * time.Hour, want: 2},
 		"one without a group":                {gives: renewed(ca, newKey(t, p256)), at: 71 * time.Hour, want: 2},
 		"one of a new CA, of the same name":  {gives: renewed(other, newKey(t, p256), "devs"), at: 71 * time.Hour, want: 2},

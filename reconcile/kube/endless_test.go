@@ -12,10 +12,12 @@ import (
 	"sync/atomic"
 	"testing"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -124,7 +126,8 @@ func TestCompressedAnswerWithoutEnd(t *testing.T) {
 func inProtobuf(t *testing.T, l runtime.Object) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	codec := scheme.Codecs.EncoderForVersion(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme), rbacv1.SchemeGroupVersion)
+	codec := scheme.Codecs.EncoderForVersion(protobuf.NewSerializer(scheme.Scheme, scheme.Scheme),
+		schema.GroupVersions{rbacv1.SchemeGroupVersion, certificatesv1.SchemeGroupVersion})
 	if err := codec.Encode(l, &b); err != nil {
 		t.Fatal(err)
 	}
@@ -158,6 +161,24 @@ func TestPagesWithoutEnd(t *testing.T) {
 				t.Errorf("%d pages of %d bytes were read", n, len(body))
 			}
 		})
+	}
+}
+
+// TestRequestsWithoutEnd: whoever may create signing requests keeps no plan from being made. What was read of them is shown,
+// and that there are more.
+func TestRequestsWithoutEnd(t *testing.T) {
+	page := certificatesv1.CertificateSigningRequestList{ListMeta: metav1.ListMeta{ResourceVersion: "1", Continue: "more"}}
+	for n := range requestPage {
+		page.Items = append(page.Items, certificatesv1.CertificateSigningRequest{ObjectMeta: metav1.ObjectMeta{
+			Name: fmt.Sprintf("r%d", n), Annotations: map[string]string{"a": strings.Repeat("x", 200<<10)}}})
+	}
+	body := inProtobuf(t, &page)
+	s := observable(t)
+	s.routes["GET "+csrPath] = func(w http.ResponseWriter, _ *http.Request) { sendsProtobuf(w, body) }
+	s.begin()
+	all, more, err := s.cluster().requests(t.Context(), "prod-eu")
+	if err != nil || len(all) != maxRequests || more == 0 {
+		t.Errorf("%d requests and %d more: %v", len(all), more, err)
 	}
 }
 
