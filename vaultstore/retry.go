@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
 // limits is how long a request may take.
@@ -73,7 +75,7 @@ func (p retryPolicy) check(ctx context.Context, resp *http.Response, err error) 
 	switch {
 	case c.delayed != "":
 		return true, nil
-	case timedOut(err), says(resp, http.StatusServiceUnavailable, "Vault is sealed"):
+	case timedOut(err), errors.As(err, new(*httplimit.TooLarge)), says(resp, http.StatusServiceUnavailable, "Vault is sealed"):
 		return false, nil // the next attempt would find the same
 	}
 	retry, err := api.DefaultRetryPolicy(ctx, resp, err)
@@ -113,22 +115,31 @@ func says(resp *http.Response, status int, text string) bool {
 	if resp == nil || resp.StatusCode != status {
 		return false
 	}
-	const enough = 64 << 10
-	start, err := io.ReadAll(io.LimitReader(resp.Body, enough))
-	rest := io.Reader(resp.Body)
-	if err != nil {
-		rest = failing{err}
-	}
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{io.MultiReader(bytes.NewReader(start), rest), resp.Body}
-	return strings.Contains(string(start), text)
+	body, err := io.ReadAll(resp.Body) // wholeAnswer has it in memory
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil && strings.Contains(string(body), text)
 }
 
-type failing struct{ err error }
+// wholeAnswer returns an answer when its whole body is there. An answer that breaks off is then an error of the
+// connection, which retryPolicy repeats; vault/api reads the body after its last attempt.
+type wholeAnswer struct {
+	next http.RoundTripper // bounds the body
+}
 
-func (f failing) Read([]byte) (int, error) { return 0, f.err }
+// RoundTrip implements http.RoundTripper.
+func (t wholeAnswer) RoundTrip(request *http.Request) (*http.Response, error) {
+	resp, err := t.next.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
+}
 
 func timedOut(err error) bool {
 	var t interface{ Timeout() bool }

@@ -26,6 +26,7 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		"two errors":                    {[]http.HandlerFunc{failsWith(500, "oh"), failsWith(502)}, 3, ""},
 		"three errors":                  {[]http.HandlerFunc{failsWith(500, "oh"), failsWith(500, "oh"), failsWith(500, "oh")}, 3, "writing secret/certsync/prod-eu/state: Vault answered 500 Internal Server Error: oh"},
 		"a connection that breaks":      {[]http.HandlerFunc{func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}, 2, ""},
+		"an answer that breaks off":     {[]http.HandlerFunc{breaksOff}, 2, ""},
 		"a rate limit, however often":   {[]http.HandlerFunc{turnedAway, turnedAway, turnedAway, turnedAway, turnedAway, turnedAway}, 7, ""},
 		"a rate limit and two errors":   {[]http.HandlerFunc{turnedAway, failsWith(500), turnedAway, failsWith(500), turnedAway}, 6, ""},
 		"a seal":                        {[]http.HandlerFunc{failsWith(503, "Vault is sealed")}, 1, "writing secret/certsync/prod-eu/state: Vault answered 503 Service Unavailable: Vault is sealed"},
@@ -54,6 +55,14 @@ func TestWhatIsTriedAgain(t *testing.T) {
 			}
 		})
 	}
+}
+
+// breaksOff answers with less than it announced, and closes the connection.
+func breaksOff(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "100")
+	_, _ = w.Write([]byte(`{"data":`))
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
 }
 
 // The answer to a write that was applied gets lost. The repetition meets its own version, or that of another run.

@@ -146,7 +146,7 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 			"check VAULT_ADDR and VAULT_HEADERS in the environment")
 	}
 	// After NewClient, which wants a transport of net/http's own.
-	config.HttpClient.Transport = httplimit.Transport{Next: transport, Limit: maxAnswer}
+	config.HttpClient.Transport = wholeAnswer{next: httplimit.Transport{Next: transport, Limit: maxAnswer}}
 	// VAULT_WRAP_TTL, in the environment for somebody else's use, would wrap every answer.
 	client.SetWrappingLookupFunc(func(string, string) string { return "" })
 	if o.UserAgent == "" {
