@@ -71,14 +71,3 @@ func (a Account) MarshalJSON() ([]byte, error) {
 		orEmpty(a.refusals()), summary, orEmpty(plan.Steps), orEmpty(a.Outcome.Events), orEmpty(a.Outcome.ended(Held)),
 		orEmpty(plan.Notes)})
 }
-
-// ended lists the steps that ended so, but for those that the policy holds.
-func (o Outcome) ended(how Result) []Event {
-	var events []Event
-	for _, e := range o.Events {
-		if e.Result == how && !e.byPolicy {
-			events = append(events, e)
-		}
-	}
-	return events
-}

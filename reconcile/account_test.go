@@ -166,7 +166,7 @@ func TestReport(t *testing.T) {
 
 // TestFigures: what is counted is the world after the run.
 func TestFigures(t *testing.T) {
-	none := func() map[Action]int { return Outcome{}.changes() }
+	none := func() map[Action]int { return changes(Outcome{}) }
 	with := func(counts map[Action]int) map[Action]int {
 		all := none()
 		for a, n := range counts {

@@ -10,46 +10,6 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// Refused is why apply did not begin: exit code 3. Nothing was written.
-type Refused struct {
-	Violations []string // each names a thing and what lifts the refusal
-}
-
-func (r Refused) Error() string { return "refused: " + strings.Join(r.Violations, "; ") }
-
-// Observe reads cluster and Vault at once and returns both or an error.
-func Observe(ctx context.Context, owner string, cluster ClusterReader, store StoreReader, now func() time.Time) (Observed, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	o := Observed{}
-	failed := make(chan error, 1)
-	go func() {
-		var err error
-		o.StoreView, err = store.ObserveStore(ctx)
-		if err != nil {
-			cancel(err)
-		}
-		failed <- err
-	}()
-	var err error
-	o.ClusterView, err = cluster.ObserveCluster(ctx, owner)
-	answered := now()
-	if err != nil {
-		cancel(err)
-	}
-	if storeErr := <-failed; storeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
-		err = storeErr
-	}
-	if err != nil {
-		return Observed{}, err
-	}
-	o.At = now().UTC()
-	if !o.Clock.IsZero() {
-		o.Clock = o.Clock.Add(o.At.Sub(answered)) // Vault's answer may have taken longer
-	}
-	return o, nil
-}
-
 // MakePlan observes and compares. It is all that `plan` does, and how `apply` begins; it is given readers only.
 func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster ClusterReader, store StoreReader, r Rules, now func() time.Time) (Plan, error) {
 	o, err := Observe(ctx, inv.Owner, cluster, store, now)
@@ -88,34 +48,6 @@ type Apply struct {
 	Unseen bool
 	// Begin is told the plan that is about to be carried out, or held as a whole.
 	Begin func(Plan)
-}
-
-// Outcome is what Apply did.
-type Outcome struct {
-	Plan   Plan
-	Events []Event // empty if there was nothing to do
-}
-
-// Failed counts the steps that did not end well. Those that the policy holds do as asked.
-func (o Outcome) Failed() int {
-	n := 0
-	for _, e := range o.Events {
-		if e.Result != Done && !e.byPolicy {
-			n++
-		}
-	}
-	return n
-}
-
-// HeldByPolicy counts the steps that --policy kept from running.
-func (o Outcome) HeldByPolicy() int {
-	n := 0
-	for _, e := range o.Events {
-		if e.byPolicy {
-			n++
-		}
-	}
-	return n
 }
 
 // Do observes, plans, asks, takes the lock, observes and plans again, and carries out that second plan. Where somebody
@@ -270,21 +202,4 @@ func (a *Apply) permitted(ctx context.Context, p Plan) error {
 			"add it to the token's policy; nothing was written")
 	}
 	return nil
-}
-
-// Summary counts the steps that were done by action, the others as "failed" and "held", and the users without a step as
-// "unchanged".
-func (o Outcome) Summary() map[string]int {
-	sum := map[string]int{"unchanged": o.Plan.Unchanged}
-	for _, e := range o.Events {
-		switch e.Result {
-		case Done:
-			sum[string(e.Action)]++
-		case Failed:
-			sum["failed"]++
-		case Held:
-			sum["held"]++
-		}
-	}
-	return sum
 }

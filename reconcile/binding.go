@@ -219,3 +219,23 @@ func (g Grant) String() string {
 	}
 	return fmt.Sprintf("ClusterRole %q in namespace %q", g.Role, g.Namespace)
 }
+
+// authorized is a subject as the API server's authorizer sees it, which ignores the namespace of Users and Groups.
+func authorized(s Subject) Subject {
+	if s.Kind == "User" || s.Kind == "Group" {
+		s.Namespace = ""
+	}
+	return s
+}
+
+// same reports whether two bindings are one object.
+func (b Binding) same(other Binding) bool { return b.Object() == other.Object() }
+
+// users makes subjects of names.
+func users(names []string) []Subject {
+	var subjects []Subject
+	for _, name := range names {
+		subjects = append(subjects, UserSubject(name))
+	}
+	return subjects
+}

@@ -109,7 +109,7 @@ func (c *CAIssuer) Issue(ctx context.Context, req CertificateRequest) (Issued, e
 	if err := c.valid(); err != nil {
 		return Issued{}, err
 	}
-	csr, err := req.parse()
+	csr, err := parseRequest(req)
 	if err != nil {
 		return Issued{}, fmt.Errorf("reading the certificate request: %w", err)
 	}
@@ -142,7 +142,7 @@ func (c *CAIssuer) Issue(ctx context.Context, req CertificateRequest) (Issued, e
 }
 
 // parse reads the PKCS#10 and checks that it is signed with its own key, and asks for the user's name and groups alone.
-func (r CertificateRequest) parse() (*x509.CertificateRequest, error) {
+func parseRequest(r CertificateRequest) (*x509.CertificateRequest, error) {
 	block, rest := pem.Decode(r.CSR)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {
 		return nil, errors.New("it is not one PEM certificate request")

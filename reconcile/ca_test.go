@@ -55,7 +55,7 @@ func TestCASigns(t *testing.T) {
 				t.Fatal(err)
 			}
 			spec := certificateSpec{user: "bob", groups: []string{"devs", "ops"}, expiration: req.Expiration}
-			leaf, err := spec.check(issued.Chain, key.signer.Public(), a.now)
+			leaf, err := check(spec, issued.Chain, key.signer.Public(), a.now)
 			if err != nil {
 				t.Fatal(err)
 			}

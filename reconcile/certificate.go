@@ -8,27 +8,11 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/certsync/certsync/inventory"
 )
-
-// certificateSpec is the certificate that a user should have.
-type certificateSpec struct {
-	user       string
-	groups     []string // sorted, distinct
-	expiration time.Duration
-	algorithm  inventory.KeyAlgorithm
-	own        *ownKey // nil: certsync makes the key
-	kubeconfig KubeconfigRef
-}
-
-// slack is how far signers move a certificate's times: notBefore 5 minutes back, notAfter 5 minutes early for
-// lifetimes of 8 hours and more, and clocks that differ by a little.
-const slack = 10 * time.Minute
 
 // check returns the leaf if the issued chain is what was asked for, and an error that says in what it is not. A
 // certificate that fails here is never stored: its holder would be somebody else than the inventory says.
-func (s certificateSpec) check(chain []byte, key crypto.PublicKey, now time.Time) (*x509.Certificate, error) {
+func check(s certificateSpec, chain []byte, key crypto.PublicKey, now time.Time) (*x509.Certificate, error) {
 	cert, err := parseLeaf(chain)
 	if err != nil {
 		return nil, err
@@ -56,7 +40,7 @@ func (s certificateSpec) check(chain []byte, key crypto.PublicKey, now time.Time
 }
 
 // shortened says by how much less than asked a certificate lives, or "".
-func (s certificateSpec) shortened(cert *x509.Certificate, now time.Time) string {
+func shortened(s certificateSpec, cert *x509.Certificate, now time.Time) string {
 	lives := cert.NotAfter.Sub(now)
 	if s.expiration-lives <= slack {
 		return ""
@@ -68,28 +52,4 @@ func (s certificateSpec) shortened(cert *x509.Certificate, now time.Time) string
 // leafPEM is what the ledger keeps of a chain.
 func leafPEM(leaf *x509.Certificate) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}))
-}
-
-// differences compares what a user has with what they should have. The result becomes the plan's reasons.
-func (s certificateSpec) differences(has CertificateEntry, ref KubeconfigRef) []Reason {
-	var reasons []Reason
-	if !slices.Equal(has.Groups, s.groups) {
-		reasons = append(reasons, GroupsChanged)
-	}
-	if has.PublicKeySHA256 != s.own.print() {
-		reasons = append(reasons, RequestChanged)
-	}
-	if s.own == nil && has.KeyAlgorithm != string(s.algorithm) { // of their own they may have any
-		reasons = append(reasons, KeyAlgorithmChanged)
-	}
-	if ref.CASHA256 != s.kubeconfig.CASHA256 {
-		reasons = append(reasons, ClusterCAChanged)
-	}
-	if ref.Server != s.kubeconfig.Server || ref.ProxyURL != s.kubeconfig.ProxyURL || ref.TLSServerName != s.kubeconfig.TLSServerName {
-		reasons = append(reasons, ServerChanged)
-	}
-	if ref.Cluster != s.kubeconfig.Cluster {
-		reasons = append(reasons, ClusterNameChanged)
-	}
-	return reasons
 }

@@ -25,14 +25,14 @@ func TestOtherKey(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := spec.check(chain, other.Public(), w.now); err == nil || err.Error() != "it is for another key" {
+	if _, err := check(spec, chain, other.Public(), w.now); err == nil || err.Error() != "it is for another key" {
 		t.Errorf("error %v", err)
 	}
 	leaf, err := parseLeaf(chain)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := spec.check(chain, leaf.PublicKey, w.now); err != nil {
+	if _, err := check(spec, chain, leaf.PublicKey, w.now); err != nil {
 		t.Errorf("its own key: %v", err)
 	}
 }

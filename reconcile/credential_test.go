@@ -34,7 +34,7 @@ func TestWithKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			has := Credential{Kubeconfig: NewSecret([]byte("kubeconfig")), Certificate: []byte(leafPEM(newAuthority(t, tt.key, nil).cert)), CA: []byte("ca")}
-			got, err := has.WithKey(NewSecret(tt.pem))
+			got, err := WithKey(has, NewSecret(tt.pem))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -79,7 +79,7 @@ func TestWithoutKey(t *testing.T) {
 			if tt.stored != "" {
 				c.Key = NewSecret([]byte(tt.stored))
 			}
-			got, err := c.WithKey(NewSecret([]byte(tt.key)))
+			got, err := WithKey(c, NewSecret([]byte(tt.key)))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(Hint(err), tt.hint) || got.Key.Reveal() != nil {
 				t.Errorf("error %v, hint %q", err, Hint(err))
 			}

@@ -2,9 +2,7 @@ package reconcile
 
 import (
 	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/certsync/certsync/inventory"
 )
@@ -33,6 +31,25 @@ func Diff(inv *inventory.Inventory, o Observed, r Rules) Plan {
 }
 
 func (d *differ) compare() {
+	d.credentials()
+	d.bindings()
+	d.waits()
+	d.plan.sort()
+}
+
+// Credentials says what everybody's credential needs, whatever their bindings: at most one step a user, and who holds a
+// good one already.
+func Credentials(inv *inventory.Inventory, o Observed) (x *index, steps map[string]Step, stays map[string]bool) {
+	d := newDiffer(inv, o, Rules{})
+	d.credentials()
+	steps = map[string]Step{}
+	for _, s := range d.plan.Steps {
+		steps[s.User] = s
+	}
+	return d.index, steps, d.stays
+}
+
+func (d *differ) credentials() {
 	for _, u := range d.inv.Users {
 		d.credential(u)
 	}
@@ -41,9 +58,6 @@ func (d *differ) compare() {
 			d.leaver(name)
 		}
 	}
-	d.bindings()
-	d.waits()
-	d.plan.sort()
 }
 
 // waits holds what the old name of somebody should lose who is held from a binding under the new one.
@@ -70,35 +84,13 @@ func (d *differ) waits() {
 	}
 }
 
-// differ is the state of one Diff. What the observed world says by name is indexed once: a look-up a user must not
-// walk all bindings.
+// differ is the state of one Diff.
 type differ struct {
-	inv   *inventory.Inventory
-	o     Observed
-	rules Rules
+	*index
 	holds *holds // nil: nothing is held yet
 	plan  Plan
 
-	active map[string]bool // users in the inventory whose access has not ended
-	lapsed map[string]bool // users in the inventory whose `until` has passed
-	users  map[string]inventory.User
-	groups map[string]inventory.Group
-	// successor has the name that somebody has now, by the one that they had before.
-	successor map[string]string
-	former    map[string]bool // names that people had before whose time has passed
-	// wanted has who should be a subject of what: each grant (Part 0 stands for all its parts) and its users, sorted.
-	wanted map[Grant][]string
 	powers map[string][]string // why users are as good as cluster-admin by what is wanted
-
-	ours       map[string]ourBinding // by Object()
-	planted    map[string]Binding    // our name without our labels, by Object()
-	plantedFor map[string]string     // one of planted, by whom it serves
-	parts      map[Grant][]int       // numbers of the parts that exist, sorted, by the grant's first part
-	// names has the users whom a ClusterRoleBinding of ours serves.
-	names map[string]bool
-	// serves has the bindings that are not ours by the User or Group whom they serve.
-	serves map[Subject][]Binding
-
 	// issues has the users who get a certificate in this run, with the first reason; stays those who hold a good
 	// credential already; blocked those whom a conflict keeps from getting anything new.
 	issues  map[string]Reason
@@ -106,8 +98,6 @@ type differ struct {
 	blocked map[string]bool
 	// noted has the notes that are there already: many steps lead to the same one.
 	noted map[noteKey]bool
-	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
-	sameInventory bool
 }
 
 // noteKey has the fields by which two notes are the same.
@@ -117,133 +107,28 @@ type noteKey struct {
 	object, message string
 }
 
-type ourBinding struct {
-	Binding
-	grant Grant
-	adopt bool // it was planted, and somebody says that it is to be ours
-}
-
-// rightRole reports whether a binding grants what its name says.
-func (b ourBinding) rightRole() bool {
-	return b.RoleRef == RoleRef{Kind: "ClusterRole", Name: b.grant.Role}
-}
-
 func newDiffer(inv *inventory.Inventory, o Observed, r Rules) *differ {
 	d := &differ{
-		inv: inv, o: o, rules: r,
+		index: newIndex(inv, o, r),
 		plan: Plan{
 			Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
 			stateVersion: o.StateVersion, leased: o.Leased, endpoint: endpoint(inv.Cluster, o.Endpoint),
 			frontProxy: o.FrontProxy, sharedCA: r.AcceptSharedCA,
 		},
-		active: map[string]bool{}, lapsed: map[string]bool{}, users: map[string]inventory.User{}, groups: map[string]inventory.Group{},
-		successor: map[string]string{}, former: map[string]bool{},
-		ours: map[string]ourBinding{}, planted: map[string]Binding{}, plantedFor: map[string]string{}, parts: map[Grant][]int{}, names: map[string]bool{},
-		serves: map[Subject][]Binding{},
-		noted:  map[noteKey]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
+		noted: map[noteKey]bool{}, issues: map[string]Reason{}, stays: map[string]bool{}, blocked: map[string]bool{},
 	}
 	if o.State != nil {
 		d.plan.generation = o.State.Generation
-		d.sameInventory = o.State.InventoryDigest == d.plan.InventoryDigest
 	}
 	d.plan.generation = max(d.plan.generation, o.Generation) // it only ever rises
 	d.plan.recordState = !d.sameInventory || o.State.ClusterUID != o.ClusterView.UID
-	for _, u := range inv.Users {
-		d.users[u.Name] = u
-		if d.ended(u.Until) {
-			d.lapsed[u.Name] = true
-			for _, old := range u.Previously {
-				d.former[old] = true
-			}
-		} else {
-			d.active[u.Name] = true
-			for _, old := range u.Previously {
-				d.successor[old] = u.Name
-			}
-		}
-	}
-	for _, g := range inv.Groups {
-		d.groups[g.Name] = g
-	}
-	d.wanted = d.grants()
 	d.powers = d.userPowers()
-	d.index()
+	for _, object := range d.copied {
+		d.note(Note{Kind: CopiedLabels, Object: object,
+			Message: "carries certsync's labels for this owner under a name that certsync does not give; it is left alone"})
+	}
 	return d
 }
-
-// index sorts the observed bindings by whose they are.
-func (d *differ) index() {
-	for _, b := range d.o.Bindings {
-		ownership, grant := Classify(d.inv.Owner, b)
-		adopt := ownership == Planted && d.rules.adopts(b.adoptName())
-		if adopt {
-			ownership = Ours
-		}
-		if ownership == Ours || ownership == Planted {
-			first := grant
-			first.Part = 1
-			d.parts[first] = append(d.parts[first], grant.Part)
-		}
-		switch ownership {
-		case Ours:
-			d.ours[b.Object()] = ourBinding{b, grant, adopt}
-			for _, s := range b.Subjects {
-				// RoleBindings prove nothing: whoever is admin of a namespace can make one for any name.
-				if b.Kind == ClusterRoleBinding && authorized(s) == UserSubject(s.Name) {
-					d.names[s.Name] = true
-				}
-			}
-			continue
-		case Planted:
-			d.planted[b.Object()] = b
-			for _, s := range b.Subjects {
-				if authorized(s) == UserSubject(s.Name) {
-					d.plantedFor[s.Name] = b.Object()
-				}
-			}
-		case Copied:
-			d.note(Note{Kind: CopiedLabels, Object: b.Object(),
-				Message: "carries certsync's labels for this owner under a name that certsync does not give; it is left alone"})
-		}
-		for _, s := range b.Subjects {
-			if s = authorized(s); s.APIGroup == RBACGroup && !slices.ContainsFunc(d.serves[s], b.same) {
-				d.serves[s] = append(d.serves[s], b)
-			}
-		}
-	}
-	for _, numbers := range d.parts {
-		slices.Sort(numbers)
-	}
-}
-
-// authorized is a subject as the API server's authorizer sees it, which ignores the namespace of Users and Groups.
-func authorized(s Subject) Subject {
-	if s.Kind == "User" || s.Kind == "Group" {
-		s.Namespace = ""
-	}
-	return s
-}
-
-// same reports whether two bindings are one object.
-func (b Binding) same(other Binding) bool { return b.Object() == other.Object() }
-
-// known lists all users that the ledger, the credentials or a binding of ours name, and those whose time has passed.
-func (d *differ) known() []string {
-	names := maps.Clone(d.names)
-	for name := range d.o.Ledger {
-		names[name] = true
-	}
-	for name := range d.o.Credentials {
-		names[name] = true
-	}
-	for name := range d.lapsed {
-		names[name] = true
-	}
-	return slices.Sorted(maps.Keys(names))
-}
-
-// ended reports whether access that lasts until t is over.
-func (d *differ) ended(t time.Time) bool { return !t.IsZero() && !t.After(d.o.At) }
 
 func (d *differ) note(n Note) {
 	key := noteKey{n.User, n.Group, n.Kind, n.Object, n.Message}

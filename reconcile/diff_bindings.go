@@ -34,7 +34,7 @@ func compareGrants(a, b Grant) int {
 }
 
 // grants collects who should be a subject of what.
-func (d *differ) grants() map[Grant][]string {
+func (d *index) grants() map[Grant][]string {
 	wanted := map[Grant][]string{}
 	members := map[string][]string{}
 	add := func(g Grant, roles []inventory.Grant, users ...string) {
@@ -226,16 +226,6 @@ func (d *differ) holdSubject(b *ourBinding, s Subject, why string, by hold) {
 	}
 	step.hold(why, by)
 	d.step(step.of(b.grant))
-}
-
-// of says for whom a step on a binding is.
-func (s Step) of(g Grant) Step {
-	if g.For == ForGroup {
-		s.Group = g.Subject
-	} else {
-		s.User = g.Subject
-	}
-	return s
 }
 
 // lossReason says why a subject is to be taken out of a binding.

@@ -84,12 +84,6 @@ func (d *differ) stuck(user string) (why string, by hold) {
 	return "", notHeld
 }
 
-// mayLapse reports whether a user's end by `until` leaves no quarantine within the file. Who was removed before, or is
-// being removed for another reason, may be somebody else than the file means now.
-func (r *Record) mayLapse() bool {
-	return r == nil || r.State != Removed && (r.State != Removing || r.Reason == string(UntilPassed))
-}
-
 // lostRecord notes that a certificate may live of which the ledger knows nothing.
 func (d *differ) lostRecord(user string) {
 	d.note(Note{User: user, Kind: UnknownCertificate,

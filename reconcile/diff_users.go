@@ -85,13 +85,6 @@ func (d *differ) credential(u inventory.User) {
 	d.step(s)
 }
 
-// hold holds a step for why, unless that is "" or it is held already.
-func (s *Step) hold(why string, by hold) {
-	if why != "" && s.Held == "" {
-		s.Held, s.heldBy = why, by
-	}
-}
-
 // denied leaves a user alone whose request was denied: asking again every hour would not change whoever denied it. What
 // they hold from before serves them until it expires.
 func (d *differ) denied(user string, rec *Record) {
@@ -202,7 +195,7 @@ func (d *differ) activeVerdict(u inventory.User, rec *Record, meta CredentialMet
 	} else if now := meta.Current(); meta.CurrentVersion < cur.CredentialVersion || now.Deleted || now.Destroyed {
 		reasons = append(reasons, CredentialMissing)
 	}
-	reasons = append(reasons, spec.differences(*cur, rec.Kubeconfig)...)
+	reasons = append(reasons, differences(spec, *cur, rec.Kubeconfig)...)
 	due, clamped := renewal{policy: d.inv.Defaults.RenewBefore, owner: d.inv.Owner, user: u.Name}.due(*cur)
 	if clamped {
 		d.note(Note{User: u.Name, Kind: RenewBeforeTooLong, Message: fmt.Sprintf(

@@ -33,15 +33,6 @@ func (d *differ) write(p *part) {
 	}
 }
 
-// users makes subjects of names.
-func users(names []string) []Subject {
-	var subjects []Subject
-	for _, name := range names {
-		subjects = append(subjects, UserSubject(name))
-	}
-	return subjects
-}
-
 // swaps takes those subjects out of p.extra whose person comes later under another name: one write exchanges the names,
 // and leaves the old one where it is if the new one has no credential by then.
 func (d *differ) swaps(p *part) map[string][]string {
@@ -206,7 +197,7 @@ func (d *differ) unwanted(g Grant) Reason {
 }
 
 // granted finds what the inventory says of a grant, whether or not it has ended.
-func (d *differ) granted(g Grant) (inventory.Grant, bool) {
+func (d *index) granted(g Grant) (inventory.Grant, bool) {
 	cluster, namespaces := d.groups[g.Subject].ClusterRoles, d.groups[g.Subject].Namespaces
 	if g.For == ForUser {
 		cluster, namespaces = d.users[g.Subject].ClusterRoles, d.users[g.Subject].Namespaces

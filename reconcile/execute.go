@@ -33,34 +33,6 @@ type Executor struct {
 	Report func(Event)
 }
 
-// Result says how a step ended.
-type Result string
-
-// How a step ends. Held: it was not tried, since something that it needs was not there; an approval by people may be what
-// was missing.
-const (
-	Done   Result = "done"
-	Failed Result = "failed"
-	Held   Result = "held"
-)
-
-// Event is the end of one step.
-type Event struct {
-	Time   time.Time `json:"time"`
-	Run    string    `json:"run"`
-	User   string    `json:"user,omitempty"`
-	Group  string    `json:"group,omitempty"`
-	Action Action    `json:"action"`
-	Object string    `json:"object,omitempty"`
-	Result Result    `json:"result"`
-	Error  string    `json:"error,omitempty"`
-	Hint   string    `json:"hint,omitempty"`
-	Note   string    `json:"note,omitempty"` // done, but not quite as asked
-
-	byPolicy bool      // held, as was asked for
-	expires  time.Time // the certificate that was issued
-}
-
 // run is one execution of one plan.
 type run struct {
 	*Executor
@@ -226,27 +198,6 @@ func (r *run) remember(s Step, err error) {
 	if s.User != "" && s.Held == "" {
 		r.failed[s.User] = err
 	}
-}
-
-// lacking lists who does not get what they should have if a step is not carried out.
-func (s Step) lacking() []Subject {
-	if s.Action != Bind && s.Action != Update {
-		return nil
-	}
-	if s.heldBy == byConflict && s.binding.object.Namespace != "" {
-		return nil // whoever is admin of the namespace could keep the old name of somebody there, and everywhere else
-	}
-	if s.heldBy == byConflict || s.binding.anew { // which may have been deleted, and not made
-		return slices.Clone(s.binding.subjects)
-	}
-	if slices.Equal(s.binding.subjects, s.binding.object.Subjects) {
-		return nil // thousands of steps that are held have a thousand subjects each
-	}
-	had := map[Subject]bool{}
-	for _, u := range s.binding.object.Subjects {
-		had[u] = true
-	}
-	return slices.DeleteFunc(slices.Clone(s.binding.subjects), func(u Subject) bool { return had[u] })
 }
 
 // failure returns why an earlier binding or removal of a user's did not end well, or nil.

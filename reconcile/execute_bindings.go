@@ -31,15 +31,6 @@ func (r *run) indexBindings() {
 	}
 }
 
-// whose is for whom a step on a binding is, and where, whatever the role.
-func (s Step) whose() Grant {
-	g := Grant{For: ForUser, Subject: s.User, Namespace: s.binding.object.Namespace}
-	if s.Group != "" {
-		g.For, g.Subject = ForGroup, s.Group
-	}
-	return g
-}
-
 // bind carries out one bind, unbind or update.
 func (r *run) bind(ctx context.Context, s Step) (note string, err error) {
 	w := *s.binding

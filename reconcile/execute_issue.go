@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// canaryWait is how long the signer may take for the first certificate of a run.
-	canaryWait = 30 * time.Second
 	// issueWait is how long it may take for any other. It serves 20 a second in its default settings, kubelets among
 	// them, and at most Workers of ours are waiting.
 	issueWait = 2 * time.Minute
@@ -66,13 +64,13 @@ func (r *run) issueAll(ctx context.Context) {
 // Nobody but its user can log in with a key of their own. Such users come last; where there are no others, it is enough
 // that the signer issues in time, and whether the API server trusts it is for them to find out.
 func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error) {
-	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(a.ownKey(), b.ownKey()) })
+	slices.SortStableFunc(steps, func(a, b Step) int { return cmp.Compare(ownKeyLast(a), ownKeyLast(b)) })
 	for i, s := range steps {
-		prove := proof(r.prove)
-		if s.ownKey() > 0 {
+		prove := Proof(r.signing().Prove)
+		if ownKeyLast(s) > 0 {
 			prove = nil
 		}
-		err := r.attempt(ctx, s, r.issueTo(canaryWait, prove))
+		err := r.attempt(ctx, s, r.issueTo(CanaryWait, prove))
 		r.grantOwn(ctx, s.User)
 		switch {
 		case err == nil:
@@ -84,45 +82,27 @@ func (r *run) canary(ctx context.Context, steps []Step) (rest []Step, stop error
 	return nil, nil
 }
 
-// ownKey is 1 for a certificate whose key is the user's own, else 0.
-func (s Step) ownKey() int {
+// ownKeyLast is 1 for a certificate whose key is the user's own, else 0.
+func ownKeyLast(s Step) int {
 	if s.issue.spec.own != nil {
 		return 1
 	}
 	return 0
 }
 
-// prove logs in with a new certificate. It runs before anything is stored: on a cluster whose API server does not trust
-// its own signer for clients, all that apply could do is fill Vault with credentials that nobody can use.
-func (x *Executor) prove(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error {
-	id, err := x.Login.Authenticate(ctx, chain, key)
-	if err != nil {
-		return err
-	}
-	if id.Name != spec.user {
-		return fmt.Errorf("%w: the API server takes it for %q", ErrNotTrusted, id.Name)
-	}
-	for _, g := range spec.groups {
-		if id.Groups != nil && !slices.Contains(id.Groups, g) {
-			return fmt.Errorf("%w: the API server does not see group %q in it", ErrNotTrusted, g)
-		}
-	}
-	return nil
-}
-
-type proof func(ctx context.Context, spec certificateSpec, chain []byte, key Secret) error
+func (x *Executor) signing() Signing { return Signing{x.Issuer, x.Login, x.Now} }
 
 // issueTo carries out issue, renew and reissue: approve, verify, ledger, credential. A certificate whose key died with
 // the process harms nobody; a live one that the ledger doesn't know would. For a key that is the user's own the ledger comes
 // first as well.
-func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, Step) (string, error) {
+func (r *run) issueTo(within time.Duration, prove Proof) func(context.Context, Step) (string, error) {
 	return func(ctx context.Context, s Step) (string, error) {
 		is := *s.issue // the plan stays what it is, whatever is recorded on the way
 		s.issue = &is
 		if err := r.recordRequest(ctx, &is); err != nil {
 			return "", err
 		}
-		issued, key, err := r.request(ctx, is.spec, within, r.created(&is))
+		issued, key, err := r.signing().Request(ctx, is.spec, within, r.created(&is))
 		if errors.Is(err, ErrDenied) {
 			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
@@ -136,7 +116,7 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 			}
 			return "", err
 		}
-		leaf, note, err := r.accept(ctx, is.spec, issued, key, prove)
+		leaf, note, err := r.signing().Accept(ctx, is.spec, issued, key, prove)
 		if err == nil {
 			if why := r.plan.frontProxy.makes(s.User, issued.Chain, r.plan.sharedCA, r.Now()); why != "" {
 				err = fmt.Errorf("verifying %s: %s", issued.name(), why)
@@ -152,44 +132,13 @@ func (r *run) issueTo(within time.Duration, prove proof) func(context.Context, S
 	}
 }
 
-// request makes a key, unless the user has one, and has a certificate issued for it.
-func (x *Executor) request(ctx context.Context, spec certificateSpec, within time.Duration, created func(context.Context, CSRRef) error) (Issued, keyPair, error) {
-	key, csr, err := spec.key()
-	if err != nil {
-		return Issued{}, keyPair{}, err
-	}
-	issued, err := x.Issuer.Issue(ctx, CertificateRequest{
-		User: spec.user, CSR: csr, Expiration: spec.expiration, Within: within, Created: created,
-	})
-	if err != nil {
-		return Issued{}, keyPair{}, fmt.Errorf("issuing a certificate: %w", err)
-	}
-	return issued, key, nil
-}
-
-// accept returns the certificate if it is what was asked for and stands the proof (nil: none), with a note if the signer
-// made it shorter.
-func (x *Executor) accept(ctx context.Context, spec certificateSpec, issued Issued, key keyPair, prove proof) (*x509.Certificate, string, error) {
-	now := x.Now()
-	leaf, err := spec.check(issued.Chain, key.public, now)
-	if err != nil {
-		return nil, "", fmt.Errorf("verifying %s: %w", issued.name(), err)
-	}
-	if prove != nil {
-		if err := prove(ctx, spec, issued.Chain, key.pem); err != nil {
-			return nil, "", err
-		}
-	}
-	return leaf, spec.shortened(leaf, now), nil
-}
-
 // recordDenial keeps the next runs from asking again. What the user holds from before goes on living, and being known.
 func (r *run) recordDenial(ctx context.Context, s Step, denied error) error {
 	rec := Record{FormatVersion: FormatVersion, User: s.User, Kubeconfig: s.issue.spec.kubeconfig}
 	if s.issue.record != nil {
 		rec = *s.issue.record
 	}
-	rec.Certificates = s.issue.earlier() // nothing can come of what was denied
+	rec.Certificates = earlier(s.issue) // nothing can come of what was denied
 	rec.State, rec.Since, rec.Reason = Denied, r.Now().UTC(), denied.Error()
 	if d := (Denial{}); errors.As(denied, &d) {
 		rec.Reason = d.Error()
@@ -200,14 +149,6 @@ func (r *run) recordDenial(ctx context.Context, s Step, denied error) error {
 	return nil
 }
 
-// name is how errors name what was issued.
-func (i Issued) name() string {
-	if i.CSR.Name == "" {
-		return "the new certificate"
-	}
-	return fmt.Sprintf("the certificate of CertificateSigningRequest %q", i.CSR.Name)
-}
-
 // store writes the ledger, then the credential, then destroys what the credential replaces.
 func (r *run) store(ctx context.Context, s Step, issued Issued, leaf *x509.Certificate, key Secret) error {
 	is := s.issue
@@ -215,7 +156,7 @@ func (r *run) store(ctx context.Context, s Step, issued Issued, leaf *x509.Certi
 	if err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
-	rec := is.next(issued, leaf, r.Now().UTC())
+	rec := nextRecord(is, issued, leaf, r.Now().UTC())
 	version, err := r.Store.WriteRecord(ctx, rec, is.recordVersion)
 	if err != nil {
 		return fmt.Errorf("recording the certificate: %w", err)
@@ -236,14 +177,14 @@ func (r *run) store(ctx context.Context, s Step, issued Issued, leaf *x509.Certi
 	r.mu.Lock()
 	r.expires[s.User] = leaf.NotAfter
 	r.mu.Unlock()
-	if err := r.Store.DestroyVersions(ctx, s.User, is.replaced()); err != nil {
+	if err := r.Store.DestroyVersions(ctx, s.User, replaced(is)); err != nil {
 		return fmt.Errorf("destroying the versions before (the new credential is stored): %w", err)
 	}
 	return nil
 }
 
-// next is the record with the new certificate as the current one, and all others that still live.
-func (is *issuance) next(issued Issued, leaf *x509.Certificate, now time.Time) Record {
+// nextRecord is the record with the new certificate as the current one, and all others that still live.
+func nextRecord(is *issuance, issued Issued, leaf *x509.Certificate, now time.Time) Record {
 	rec := Record{
 		FormatVersion: FormatVersion, User: is.spec.user, State: Active, Since: now, Kubeconfig: is.spec.kubeconfig,
 		Reason: "issued",
@@ -252,7 +193,7 @@ func (is *issuance) next(issued Issued, leaf *x509.Certificate, now time.Time) R
 		if is.record.State == Active && is.record.Reason != reasonRequested {
 			rec.Since, rec.Reason = is.record.Since, is.record.Reason
 		}
-		for _, c := range is.earlier() {
+		for _, c := range earlier(is) {
 			if !c.NotAfter.After(now) {
 				continue
 			}
@@ -260,14 +201,14 @@ func (is *issuance) next(issued Issued, leaf *x509.Certificate, now time.Time) R
 			rec.Certificates = append(rec.Certificates, c)
 		}
 	}
-	entry := is.entry(issued, leaf, Current, now)
+	entry := issuedEntry(is, issued, leaf, Current, now)
 	entry.CredentialVersion = is.credential.CurrentVersion + 1
 	rec.Certificates = append(rec.Certificates, entry)
 	return rec
 }
 
-// entry is the ledger's for a certificate that was issued.
-func (is *issuance) entry(issued Issued, leaf *x509.Certificate, status CertificateStatus, now time.Time) CertificateEntry {
+// issuedEntry is the ledger's for a certificate that was issued.
+func issuedEntry(is *issuance, issued Issued, leaf *x509.Certificate, status CertificateStatus, now time.Time) CertificateEntry {
 	entry := CertificateEntry{
 		Status: status, Certificate: leafPEM(leaf), IssuedAt: now, CSR: issued.CSR, PublicKeySHA256: is.spec.own.print(),
 	}
@@ -276,7 +217,7 @@ func (is *issuance) entry(issued Issued, leaf *x509.Certificate, status Certific
 }
 
 // replaced lists the versions of the credential that the new one makes obsolete.
-func (is *issuance) replaced() []int {
+func replaced(is *issuance) []int {
 	old := is.credential.Older()
 	if v := is.credential.Current(); is.credential.CurrentVersion > 0 && !v.Destroyed {
 		old = append(old, v.Version)

@@ -66,7 +66,7 @@ func ExportBindings(owner string, bindings []Binding) Export {
 	}
 	kept := oneOfCase(all)
 	for _, s := range all {
-		if kept[s.fold()] != s.Name || s.group != "" && kept[s.member().fold()] != s.group {
+		if kept[fold(s.Subject)] != s.Name || s.group != "" && kept[fold(s.member())] != s.group {
 			x.leave(differInCaseOnly, s.binding, s.Subject)
 			continue
 		}
@@ -92,7 +92,7 @@ type exportedSubject struct {
 }
 
 // fold is what no two names of a kind may share.
-func (s Subject) fold() Subject { return Subject{Kind: s.Kind, Name: strings.ToLower(s.Name)} }
+func fold(s Subject) Subject { return Subject{Kind: s.Kind, Name: strings.ToLower(s.Name)} }
 
 // member is the group as a subject.
 func (s exportedSubject) member() Subject { return Subject{Kind: "Group", Name: s.group} }
@@ -161,10 +161,10 @@ func oneOfCase(all []exportedSubject) map[Subject]string {
 	}
 	kept := map[Subject]string{}
 	for s, n := range times {
-		first, ok := kept[s.fold()]
+		first, ok := kept[fold(s)]
 		most := times[Subject{Kind: s.Kind, Name: first}]
 		if !ok || n > most || n == most && s.Name < first {
-			kept[s.fold()] = s.Name
+			kept[fold(s)] = s.Name
 		}
 	}
 	return kept

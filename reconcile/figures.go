@@ -27,54 +27,23 @@ type Census struct {
 	LeaversCertificates int
 }
 
-// holding is what the ledger knows of the certificates of one user.
-type holding struct {
-	leaver  bool
-	expires time.Time // the current one, if a next run would renew it; zero: there is none
-	live    int       // certificates that the API server accepts, or would accept if they came to be
-}
-
-// holdings counts everybody's certificates before the run.
-func (d *differ) holdings() map[string]holding {
-	all := map[string]holding{}
-	for name := range d.active {
-		all[name] = holding{}
-	}
-	for name, entry := range d.o.Ledger {
-		if entry.Record == nil {
-			continue
-		}
-		h := holding{leaver: !d.active[name]}
-		if c := entry.Record.current(); c != nil && entry.Record.State == Active {
-			h.expires = c.NotAfter
-		}
-		for _, c := range entry.Record.Certificates {
-			if c.NotAfter.After(d.o.At) {
-				h.live++
-			}
-		}
-		all[name] = h
-	}
-	return all
-}
-
 // Figures counts what a run did, and what is there after it.
 func (a Account) Figures() Figures {
 	f := Figures{
-		Changes: a.Outcome.changes(), Failures: len(a.Outcome.ended(Failed)), Refusals: len(a.refusals()),
+		Changes: changes(a.Outcome), Failures: len(a.Outcome.ended(Failed)), Refusals: len(a.refusals()),
 		Held: len(a.Outcome.ended(Held)),
 	}
 	if a.failure() != nil {
 		f.Failures++
 	}
 	if a.planned() {
-		f.Census = a.Outcome.census()
+		f.Census = census(a.Outcome)
 	}
 	return f
 }
 
 // changes counts the steps that were done.
-func (o Outcome) changes() map[Action]int {
+func changes(o Outcome) map[Action]int {
 	done := map[Action]int{}
 	for _, action := range actions {
 		done[action] = 0
@@ -86,7 +55,7 @@ func (o Outcome) changes() map[Action]int {
 }
 
 // census is what the plan found, with the certificates that the run has issued since.
-func (o Outcome) census() *Census {
+func census(o Outcome) *Census {
 	all := maps.Clone(o.Plan.holdings)
 	for _, e := range o.ended(Done) {
 		if !e.expires.IsZero() {

@@ -61,3 +61,10 @@ func (p Plan) HeldByPolicy() []Step {
 func (p Plan) which(is func(Step) bool) []Step {
 	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !is(s) })
 }
+
+// hold holds a step for why, unless that is "" or it is held already.
+func (s *Step) hold(why string, by hold) {
+	if why != "" && s.Held == "" {
+		s.Held, s.heldBy = why, by
+	}
+}

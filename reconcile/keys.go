@@ -15,13 +15,6 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// keyPair is a user's new key on its way to Vault, or of a key that is the user's own its public half alone.
-type keyPair struct {
-	public crypto.PublicKey
-	signer crypto.Signer // nil: certsync does not have it
-	pem    Secret        // PKCS#8
-}
-
 // newKeyPair makes a key. RSA-4096 takes about a second of one core, ECDSA-P256 microseconds.
 func newKeyPair(algorithm inventory.KeyAlgorithm) (keyPair, error) {
 	signer, err := generate(algorithm)
@@ -51,8 +44,8 @@ func generate(algorithm inventory.KeyAlgorithm) (crypto.Signer, error) {
 	return nil, fmt.Errorf("key algorithm %q is unknown", algorithm)
 }
 
-// key makes a key and a request for it, or takes those of the user.
-func (s certificateSpec) key() (keyPair, []byte, error) {
+// newKey makes a key and a request for it, or takes those of the user.
+func newKey(s certificateSpec) (keyPair, []byte, error) {
 	switch {
 	case s.own == nil:
 	case s.own.public == nil:
@@ -105,4 +98,11 @@ func parsePrivateKey(key Secret) (crypto.Signer, error) {
 		return signer, nil
 	}
 	return nil, WithHint(errors.New("it holds no PEM private key"), "begin it with -----BEGIN PRIVATE KEY-----")
+}
+
+// keyPair is a user's new key on its way to Vault, or of a key that is the user's own its public half alone.
+type keyPair struct {
+	public crypto.PublicKey
+	signer crypto.Signer // nil: certsync does not have it
+	pem    Secret        // PKCS#8
 }

@@ -232,3 +232,9 @@ func sortedSet(in []string) []string {
 	slices.Sort(out)
 	return slices.Compact(out)
 }
+
+// mayLapse reports whether a user's end by `until` leaves no quarantine within the file. Who was removed before, or is
+// being removed for another reason, may be somebody else than the file means now.
+func (r *Record) mayLapse() bool {
+	return r == nil || r.State != Removed && (r.State != Removing || r.Reason == string(UntilPassed))
+}

@@ -36,7 +36,7 @@ func (a Account) News() []News {
 	o := a.Outcome
 	switch {
 	case len(o.ended(Done)) > 0:
-		tell(NewsApplied, "%s; unchanged users: %d", o.counts(), o.Plan.Unchanged)
+		tell(NewsApplied, "%s; unchanged users: %d", counts(o), o.Plan.Unchanged)
 	case a.Err == nil && o.Plan.recordState:
 		tell(NewsApplied, "the inventory is recorded; nothing else was changed")
 	}
@@ -56,9 +56,9 @@ func (a Account) News() []News {
 }
 
 // counts says what was done, such as "2 issue, 1 bind".
-func (o Outcome) counts() string {
+func counts(o Outcome) string {
 	var parts []string
-	done := o.changes()
+	done := changes(o)
 	for _, action := range actions {
 		if done[action] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", done[action], action))

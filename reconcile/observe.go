@@ -1,6 +1,10 @@
 package reconcile
 
-import "time"
+import (
+	"context"
+	"errors"
+	"time"
+)
 
 // Observed is all that Diff looks at besides the inventory. It is complete or it does not exist: a failed list is not
 // an empty cluster (external-dns#2858), so a reader that misses one object returns an error and no view.
@@ -105,4 +109,37 @@ func (m CredentialMeta) Older() []int {
 		}
 	}
 	return old
+}
+
+// Observe reads cluster and Vault at once and returns both or an error.
+func Observe(ctx context.Context, owner string, cluster ClusterReader, store StoreReader, now func() time.Time) (Observed, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	o := Observed{}
+	failed := make(chan error, 1)
+	go func() {
+		var err error
+		o.StoreView, err = store.ObserveStore(ctx)
+		if err != nil {
+			cancel(err)
+		}
+		failed <- err
+	}()
+	var err error
+	o.ClusterView, err = cluster.ObserveCluster(ctx, owner)
+	answered := now()
+	if err != nil {
+		cancel(err)
+	}
+	if storeErr := <-failed; storeErr != nil && (err == nil || errors.Is(err, context.Canceled)) {
+		err = storeErr
+	}
+	if err != nil {
+		return Observed{}, err
+	}
+	o.At = now().UTC()
+	if !o.Clock.IsZero() {
+		o.Clock = o.Clock.Add(o.At.Sub(answered)) // Vault's answer may have taken longer
+	}
+	return o, nil
 }

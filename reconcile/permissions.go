@@ -56,21 +56,6 @@ func (p Plan) permissions(issuing []Permission) []Permission {
 	return list
 }
 
-// bindingVerbs lists what a bind, unbind or update takes. A finalizer that holds up a deletion is taken out by a patch.
-func (s Step) bindingVerbs() []string {
-	switch {
-	case s.Action == Bind:
-		return []string{"create"}
-	case s.binding.anew:
-		return []string{"delete", "patch", "create"}
-	case s.Action == Unbind && s.binding.object.Terminating:
-		return []string{"delete", "patch"}
-	case s.Action == Unbind:
-		return []string{"delete"}
-	}
-	return []string{"patch"}
-}
-
 // storeNeeds lists the users whose entries a plan writes in Vault.
 func (p Plan) storeNeeds() StoreNeeds {
 	var n StoreNeeds

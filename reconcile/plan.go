@@ -267,3 +267,19 @@ func (p Plan) Grant(s Step) (Grant, bool) {
 	}
 	return ParseBindingName(p.Owner, s.binding.object.Namespace, s.binding.object.Name)
 }
+
+// Powerful says why those to whom a step gives a role become as good as cluster-admin by it, the worst of Step.Power, or "".
+// A certificate gives no role by itself: there it is "".
+func (p Plan) Powerful(s Step) string {
+	if s.binding == nil || len(s.Power) == 0 {
+		return ""
+	}
+	return s.Power[0]
+}
+
+// holding is what the ledger knows of the certificates of one user.
+type holding struct {
+	leaver  bool
+	expires time.Time // the current one, if a next run would renew it; zero: there is none
+	live    int       // certificates that the API server accepts, or would accept if they came to be
+}

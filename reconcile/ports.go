@@ -171,3 +171,20 @@ type StoreNeeds struct {
 	Purge      []string // ledger/<user> is deleted
 	Read       []string // ledger/<user> and the metadata of users/<user> are read, the folders listed, the state read
 }
+
+// name is how errors name what was issued.
+func (i Issued) name() string {
+	if i.CSR.Name == "" {
+		return "the new certificate"
+	}
+	return fmt.Sprintf("the certificate of CertificateSigningRequest %q", i.CSR.Name)
+}
+
+// Credential is what stands at users/<user>: the fields kubeconfig, tls.crt, tls.key (PKCS#8) and ca.crt. Without Key,
+// the key has never left its user, and the kubeconfig holds none either.
+type Credential struct {
+	Kubeconfig  Secret
+	Certificate []byte // PEM chain
+	Key         Secret // PEM, PKCS#8
+	CA          []byte // PEM
+}

@@ -203,7 +203,7 @@ func needs(inv *inventory.Inventory) StoreNeeds {
 // wanted lists what the inventory has bound now: each role once for each place, without whom it is for.
 func (p *Preflight) wanted() []Grant {
 	var list []Grant
-	for g := range newDiffer(p.Inventory, Observed{At: p.Now()}, Rules{}).wanted {
+	for g := range newIndex(p.Inventory, Observed{At: p.Now()}, Rules{}).wanted {
 		list = append(list, Grant{For: ForUser, Role: g.Role, Namespace: g.Namespace, Part: 1})
 	}
 	slices.SortFunc(list, func(a, b Grant) int {

@@ -46,12 +46,12 @@ func (l *look) issueOne(ctx context.Context, issuer Issuer) Check {
 	spec := certificateSpec{
 		user: throwAway + "-" + l.RunID, expiration: minLifetime, algorithm: inventory.ECDSAP256,
 	}
-	x := &Executor{Issuer: issuer, Login: l.Cluster, Now: l.Now}
-	issued, key, err := x.request(ctx, spec, canaryWait, nil)
+	s := Signing{Issuer: issuer, Login: l.Cluster, Now: l.Now}
+	issued, key, err := s.Request(ctx, spec, CanaryWait, nil)
 	if err != nil {
 		return broken(err)
 	}
-	leaf, _, err := x.accept(ctx, spec, issued, key, x.prove)
+	leaf, _, err := s.Accept(ctx, spec, issued, key, s.Prove)
 	if err := errors.Join(err, l.deleteRequest(ctx, issuer, issued.CSR)); err != nil {
 		return broken(err)
 	}

@@ -8,19 +8,10 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// Lifetime is from the beginning of the certificate to its end; 0 for one that cannot be read.
-func (c Credential) Lifetime() time.Duration {
-	leaf, err := parseLeaf(c.Certificate)
-	if err != nil {
-		return 0
-	}
-	return leaf.NotAfter.Sub(leaf.NotBefore)
-}
-
 // SameAccess reports whether two credentials differ in keys and times alone. Both certificates are then for the same user in
 // the same groups, one CA has signed them, and their keys have the same algorithm. A key that is the user's own must be the
 // same one. It is false if a certificate cannot be read, or does not say which CA signed it.
-func (c Credential) SameAccess(other Credential) bool {
+func SameAccess(c, other Credential) bool {
 	one, err := parseLeaf(c.Certificate)
 	if err != nil {
 		return false
@@ -38,4 +29,13 @@ func (c Credential) SameAccess(other Credential) bool {
 		return ok && key.Equal(two.PublicKey)
 	}
 	return inventory.AlgorithmOf(one.PublicKey) == inventory.AlgorithmOf(two.PublicKey)
+}
+
+// Lifetime is from the beginning of the certificate to its end; 0 for one that cannot be read.
+func Lifetime(c Credential) time.Duration {
+	leaf, err := parseLeaf(c.Certificate)
+	if err != nil {
+		return 0
+	}
+	return leaf.NotAfter.Sub(leaf.NotBefore)
 }

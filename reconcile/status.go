@@ -88,19 +88,8 @@ type AcceptedCertificate struct {
 // Status reports on every user of the inventory, and on everybody else whom the ledger, a credential or a binding of this
 // owner's knows. The same inputs give the same report.
 func Status(inv *inventory.Inventory, o Observed) StatusReport {
-	d := newDiffer(inv, o, Rules{})
-	for _, u := range inv.Users {
-		d.credential(u)
-	}
-	for _, name := range d.known() {
-		if !d.active[name] {
-			d.leaver(name)
-		}
-	}
-	steps := map[string]Step{}
-	for _, s := range d.plan.Steps { // bindings were not compared: these are credentials, one step a user
-		steps[s.User] = s
-	}
+	x, steps, stays := Credentials(inv, o)
+	d := survey{x, stays}
 	names := d.known()
 	for _, u := range inv.Users {
 		names = append(names, u.Name)
@@ -119,6 +108,12 @@ func Status(inv *inventory.Inventory, o Observed) StatusReport {
 	return report
 }
 
+// survey is one Status.
+type survey struct {
+	*index
+	stays map[string]bool // users who hold a good credential
+}
+
 // moment is a time that may not be.
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
@@ -128,7 +123,7 @@ func moment(t time.Time) *time.Time {
 }
 
 // stand says how a user stands: by what the ledger says, and by the step that their credential needs.
-func (d *differ) stand(u *UserStatus, s Step) {
+func (d survey) stand(u *UserStatus, s Step) {
 	rec := d.o.Ledger[u.Name].Record
 	if rec != nil {
 		u.Since, u.Detail = moment(rec.Since), rec.Reason

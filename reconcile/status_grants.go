@@ -10,7 +10,7 @@ import (
 )
 
 // servedByOurs has the bindings of ours that serve each user, in order.
-func (d *differ) servedByOurs() map[string][]ourBinding {
+func (d survey) servedByOurs() map[string][]ourBinding {
 	serves := map[string][]ourBinding{}
 	for _, object := range slices.Sorted(maps.Keys(d.ours)) {
 		b := d.ours[object]
@@ -32,7 +32,7 @@ type promise struct {
 }
 
 // promises lists what the inventory grants a user, whether or not it has ended.
-func (d *differ) promises(user string) []promise {
+func (d survey) promises(user string) []promise {
 	var all []promise
 	add := func(g Grant, roles []inventory.Grant) {
 		for _, r := range roles {
@@ -55,7 +55,7 @@ func (d *differ) promises(user string) []promise {
 }
 
 // grantStatuses is what the inventory grants a user, and what else bindings of ours give them.
-func (d *differ) grantStatuses(user string, serves []ourBinding) []GrantStatus {
+func (d survey) grantStatuses(user string, serves []ourBinding) []GrantStatus {
 	out := []GrantStatus{}
 	for _, p := range d.promises(user) {
 		s := grantStatus(p.Grant, newBinding(d.inv.Owner, p.Grant, nil))

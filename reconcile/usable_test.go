@@ -74,7 +74,7 @@ func TestUsable(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			until, err := tt.credential.Usable(tt.user)
+			until, err := Usable(tt.credential, tt.user)
 			if tt.want == "" {
 				if err != nil || !until.Equal(end) {
 					t.Errorf("until %s, want %s: %v", until.Format(time.RFC3339), end.Format(time.RFC3339), err)

@@ -30,7 +30,7 @@ func (f clientKeyFlags) complete(user string, c reconcile.Credential) (reconcile
 	if err != nil {
 		return reconcile.Credential{}, fmt.Errorf("--client-key: %w", err)
 	}
-	if c, err = c.WithKey(reconcile.NewSecret(key)); err != nil {
+	if c, err = reconcile.WithKey(c, reconcile.NewSecret(key)); err != nil {
 		return reconcile.Credential{}, fmt.Errorf("--client-key: %q: %w", f.ClientKey, err)
 	}
 	if len(c.Kubeconfig.Reveal()) > 0 {

@@ -153,7 +153,7 @@ func (s credentialSource) take(old *heldCredential, stored vaultstore.Stored) (*
 	h := &heldCredential{version: stored.Version, fetchedAt: now}
 	h.Certificate, h.Key = stored.Certificate, stored.Key
 	var err error
-	if h.until, err = h.Usable(s.user); err != nil {
+	if h.until, err = reconcile.Usable(h.Credential, s.user); err != nil {
 		return nil, err
 	}
 	if !h.live(now) {

@@ -223,7 +223,7 @@ func TestKeyOfTheUser(t *testing.T) {
 	s := newStage(t)
 	key := s.gives.Key
 	s.gives.Key = reconcile.Secret{}
-	s.complete = func(c reconcile.Credential) (reconcile.Credential, error) { return c.WithKey(key) }
+	s.complete = func(c reconcile.Credential) (reconcile.Credential, error) { return reconcile.WithKey(c, key) }
 	s.want(0, 1, 1)
 	s.want(time.Minute, 1, 0)
 	text, err := os.ReadFile(filepath.Join(s.folder, s.cache.name))

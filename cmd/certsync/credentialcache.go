@@ -115,7 +115,7 @@ func (c *credentialCache) read(user string) *heldCredential {
 	if r.Key != "" {
 		h.Key = reconcile.NewSecret([]byte(r.Key))
 	}
-	if h.until, err = h.Usable(user); err != nil {
+	if h.until, err = reconcile.Usable(h.Credential, user); err != nil {
 		return nil
 	}
 	return h

@@ -64,7 +64,7 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 			return err
 		}
 	}
-	until, known := credential.Until()
+	until, known := reconcile.Until(credential)
 	if known && !time.Now().Before(until) {
 		p.complain(reconcile.WithHint(fmt.Errorf("the certificate of %q has expired at %s", c.User, until.UTC().Format(time.RFC3339)),
 			"ask whoever runs certsync: apply renews it"))

@@ -1,0 +1,97 @@
+package reconcile
+
+import (
+	"strings"
+	"time"
+)
+
+// Refused is why apply did not begin: exit code 3. Nothing was written.
+type Refused struct {
+	Violations []string // each names a thing and what lifts the refusal
+}
+
+func (r Refused) Error() string { return "refused: " + strings.Join(r.Violations, "; ") }
+
+// Result says how a step ended.
+type Result string
+
+// How a step ends. Held: it was not tried, since something that it needs was not there; an approval by people may be what
+// was missing.
+const (
+	Done   Result = "done"
+	Failed Result = "failed"
+	Held   Result = "held"
+)
+
+// Event is the end of one step.
+type Event struct {
+	Time   time.Time `json:"time"`
+	Run    string    `json:"run"`
+	User   string    `json:"user,omitempty"`
+	Group  string    `json:"group,omitempty"`
+	Action Action    `json:"action"`
+	Object string    `json:"object,omitempty"`
+	Result Result    `json:"result"`
+	Error  string    `json:"error,omitempty"`
+	Hint   string    `json:"hint,omitempty"`
+	Note   string    `json:"note,omitempty"` // done, but not quite as asked
+
+	byPolicy bool      // held, as was asked for
+	expires  time.Time // the certificate that was issued
+}
+
+// Outcome is what Apply did.
+type Outcome struct {
+	Plan   Plan
+	Events []Event // empty if there was nothing to do
+}
+
+// Failed counts the steps that did not end well. Those that the policy holds do as asked.
+func (o Outcome) Failed() int {
+	n := 0
+	for _, e := range o.Events {
+		if e.Result != Done && !e.byPolicy {
+			n++
+		}
+	}
+	return n
+}
+
+// HeldByPolicy counts the steps that --policy kept from running.
+func (o Outcome) HeldByPolicy() int {
+	n := 0
+	for _, e := range o.Events {
+		if e.byPolicy {
+			n++
+		}
+	}
+	return n
+}
+
+// Summary counts the steps that were done by action, the others as "failed" and "held", and the users without a step as
+// "unchanged".
+func (o Outcome) Summary() map[string]int {
+	sum := map[string]int{"unchanged": o.Plan.Unchanged}
+	for _, e := range o.Events {
+		switch e.Result {
+		case Done:
+			sum[string(e.Action)]++
+		case Failed:
+			sum["failed"]++
+		case Held:
+			sum["held"]++
+		}
+	}
+	return sum
+}
+
+// ended lists the steps that ended so, but for those that the policy holds.
+func (o Outcome) ended(how Result) []Event {
+	var events []Event
+	for _, e := range o.Events {
+		if e.Result == how && !e.byPolicy {
+			events = append(events, e)
+		}
+	}
+	return events
+}

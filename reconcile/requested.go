@@ -1,0 +1,59 @@
+package reconcile
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// requestLife is the longest after which a CertificateSigningRequest still turns into a certificate: Kubernetes deletes
+// one that nobody decides on after 24 hours, and one that was approved and not signed 24 hours after that, and looks for
+// both every hour.
+const requestLife = 2 * (24 + 1) * time.Hour
+
+// maxRequested is the longest that an entry without a certificate can have to be accounted for.
+const maxRequested = requestLife + (1<<31-1)*time.Second + slack
+
+// reasonRequested is that of a record which began with a request. What has come of it says the entry.
+const reasonRequested = "requested"
+
+// requested is the ledger's entry for a certificate that is about to be asked for. Until one is there, nobody knows when
+// it ends: NotAfter is the latest time.
+func (s certificateSpec) requested(now time.Time) CertificateEntry {
+	return CertificateEntry{
+		Status: Requested, NotBefore: now, IssuedAt: now, NotAfter: now.Add(requestLife + s.expiration + slack),
+		Groups: s.groups, KeyAlgorithm: string(inventory.AlgorithmOf(s.own.public)), PublicKeySHA256: s.own.fingerprint,
+	}
+}
+
+var fingerprintForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+
+// completeRequested checks an entry without a certificate: one was asked for, and may be there.
+func (e *CertificateEntry) completeRequested() error {
+	switch {
+	case e.Status == Current:
+		return errors.New("it is current, and holds no certificate")
+	case !fingerprintForm.MatchString(e.PublicKeySHA256):
+		return errors.New("it holds no PEM certificate, and no SHA-256 of the public key for which one was requested")
+	case e.CredentialVersion != 0:
+		return errors.New("it holds no certificate, and has a credentialVersion")
+	case e.IssuedAt.IsZero() || e.NotAfter.Before(e.IssuedAt) || e.NotAfter.After(e.IssuedAt.Add(maxRequested)):
+		return errors.New("it holds no certificate, and its times are none that a request can have")
+	}
+	e.Serial, e.SHA256, e.NotBefore = "", "", e.IssuedAt
+	e.Groups = sortedSet(e.Groups)
+	return nil
+}
+
+// maybe reports whether nobody knows that there is such a certificate.
+func (e CertificateEntry) maybe() bool { return e.Certificate == "" && e.PublicKeySHA256 != "" }
+
+// sameRequest reports whether two entries are requests for the same key and the same groups: what can come of them differs by
+// its times alone.
+func (e CertificateEntry) sameRequest(other CertificateEntry) bool {
+	return e.maybe() && other.maybe() && e.Status == Requested && other.Status == Requested &&
+		e.PublicKeySHA256 == other.PublicKeySHA256 && slices.Equal(e.Groups, other.Groups)
+}

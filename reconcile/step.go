@@ -1,0 +1,64 @@
+package reconcile
+
+import "slices"
+
+// lacking lists who does not get what they should have if a step is not carried out.
+func (s Step) lacking() []Subject {
+	if s.Action != Bind && s.Action != Update {
+		return nil
+	}
+	if s.heldBy == byConflict && s.binding.object.Namespace != "" {
+		return nil // whoever is admin of the namespace could keep the old name of somebody there, and everywhere else
+	}
+	if s.heldBy == byConflict || s.binding.anew { // which may have been deleted, and not made
+		return slices.Clone(s.binding.subjects)
+	}
+	if slices.Equal(s.binding.subjects, s.binding.object.Subjects) {
+		return nil // thousands of steps that are held have a thousand subjects each
+	}
+	had := map[Subject]bool{}
+	for _, u := range s.binding.object.Subjects {
+		had[u] = true
+	}
+	return slices.DeleteFunc(slices.Clone(s.binding.subjects), func(u Subject) bool { return had[u] })
+}
+
+// whose is for whom a step on a binding is, and where, whatever the role.
+func (s Step) whose() Grant {
+	g := Grant{For: ForUser, Subject: s.User, Namespace: s.binding.object.Namespace}
+	if s.Group != "" {
+		g.For, g.Subject = ForGroup, s.Group
+	}
+	return g
+}
+
+// of says for whom a step on a binding is.
+func (s Step) of(g Grant) Step {
+	if g.For == ForGroup {
+		s.Group = g.Subject
+	} else {
+		s.User = g.Subject
+	}
+	return s
+}
+
+// gives reports whether a step gives a role: it makes a binding, adds subjects to one, or makes one certsync's with the
+// subjects that somebody else has put there.
+func (s Step) gives() bool {
+	return s.Action == Bind || s.Action == Update && (s.binding.adopt || s.Detail != nil && len(s.Detail.Add) > 0)
+}
+
+// bindingVerbs lists what a bind, unbind or update takes. A finalizer that holds up a deletion is taken out by a patch.
+func (s Step) bindingVerbs() []string {
+	switch {
+	case s.Action == Bind:
+		return []string{"create"}
+	case s.binding.anew:
+		return []string{"delete", "patch", "create"}
+	case s.Action == Unbind && s.binding.object.Terminating:
+		return []string{"delete", "patch"}
+	case s.Action == Unbind:
+		return []string{"delete"}
+	}
+	return []string{"patch"}
+}
