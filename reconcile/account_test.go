@@ -12,14 +12,11 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// account is what a run of the world's has to tell.
-func (w *world) account(inv *inventory.Inventory) Account {
+// accountOf is what a run of the world's has to tell.
+func accountOf(w *world, inv *inventory.Inventory) Account {
 	o, err := w.apply(inv)
 	return Account{Owner: "test", RunID: "run-1", StartedAt: w.now, EndedAt: w.now.Add(time.Minute), Err: err, Outcome: o}
 }
-
-// withoutBob is the team without him.
-var withoutBob = strings.Replace(team, "  - {name: bob, groups: [devs]}\n", "", 1)
 
 // crowd is an inventory with that many users.
 func crowd(n int) string {
@@ -81,7 +78,7 @@ func TestNews(t *testing.T) {
 			if tt.inventory == "" {
 				tt.inventory = team
 			}
-			a := w.account(parse(t, tt.inventory))
+			a := accountOf(w, parse(t, tt.inventory))
 			if tt.account != nil {
 				tt.account(&a)
 			}
@@ -130,7 +127,7 @@ func TestReport(t *testing.T) {
 	t.Run("done, but for a failure and what waits for it", func(t *testing.T) {
 		w := newWorld(t)
 		w.fail = failing("issue carol", errBoom)
-		a := w.account(parse(t, team))
+		a := accountOf(w, parse(t, team))
 		a.ExitCode = 1
 		r := read(t, a)
 		if r.Owner != "test" || r.ClusterUID != "cluster-1" || r.Run != "run-1" || r.ExitCode != 1 || r.EndedAt.Sub(r.StartedAt) != time.Minute || r.Error != "" {
@@ -146,7 +143,7 @@ func TestReport(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		w := newWorld(t)
 		w.mustApply(parse(t, team))
-		r := read(t, w.account(parse(t, "users: []")))
+		r := read(t, accountOf(w, parse(t, "users: []")))
 		if len(r.Refusals) != 1 || r.Error != "" || len(r.Steps) != 7 || len(r.Events) != 0 {
 			t.Errorf("%+v", r)
 		}
@@ -177,7 +174,7 @@ func TestFigures(t *testing.T) {
 	w := newWorld(t)
 	step := func(what string, want Figures, text string) {
 		t.Helper()
-		if diff := cmp.Diff(want, w.account(parse(t, text)).Figures()); diff != "" {
+		if diff := cmp.Diff(want, accountOf(w, parse(t, text)).Figures()); diff != "" {
 			t.Errorf("%s: %s", what, diff)
 		}
 	}
@@ -188,7 +185,7 @@ func TestFigures(t *testing.T) {
 		return s.versions[s.current].record.current().NotAfter
 	}
 	w.fail = failing("issue carol", errBoom)
-	w.account(parse(t, team)) // to learn what the signer gives
+	accountOf(w, parse(t, team)) // to learn what the signer gives
 	if got := ends("alice"); got.Before(start) || got.After(week(start)) {
 		t.Fatalf("a certificate until %s", got)
 	}
@@ -208,7 +205,7 @@ func TestFigures(t *testing.T) {
 		Census:  &Census{Users: 1, EarliestExpiry: ends("carol"), LeaversCertificates: 2},
 	}, "users: [{name: carol, namespaces: {payments: [edit]}}]\n")
 	w.now = w.now.Add(160 * time.Hour)
-	renewed := w.account(parse(t, "users: [{name: carol, namespaces: {payments: [edit]}}]\n")).Figures()
+	renewed := accountOf(w, parse(t, "users: [{name: carol, namespaces: {payments: [edit]}}]\n")).Figures()
 	if diff := cmp.Diff(Figures{
 		Changes: with(map[Action]int{Renew: 1}), Census: &Census{Users: 1, EarliestExpiry: ends("carol"), LeaversCertificates: 2},
 	}, renewed); diff != "" || !ends("carol").After(week(start)) {

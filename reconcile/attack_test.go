@@ -8,18 +8,6 @@ import (
 	"time"
 )
 
-// served lists the bindings that name somebody.
-func (w *world) served(user string) []string {
-	var objects []string
-	for object, b := range w.bindings {
-		if slices.Contains(b.Subjects, UserSubject(user)) {
-			objects = append(objects, object)
-		}
-	}
-	slices.Sort(objects)
-	return objects
-}
-
 // TestHeldBindingsKeepNoLeaver: what is held of a binding is held for those who count; who left, or whose time is over,
 // is out.
 func TestHeldBindingsKeepNoLeaver(t *testing.T) {

@@ -1,14 +1,11 @@
 package reconcile
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/certsync/certsync/inventory"
 )
 
 // TestDifferences starts from a settled world, changes one thing in the world or in the inventory, and looks at the
@@ -327,33 +324,4 @@ func TestDifferences(t *testing.T) {
 			}
 		})
 	}
-}
-
-// skips: apply carries out all of a plan but what a guard or a conflict holds. A guard refuses the plan.
-func (w *world) skips(inv *inventory.Inventory, p Plan) {
-	w.t.Helper()
-	o, err := w.apply(inv)
-	if guarded := len(p.HeldByGuard()) > 0; guarded != isRefused(err) || guarded && len(w.writes()) > 0 {
-		w.t.Errorf("%v, wrote %q", err, w.writes())
-		return
-	}
-	held := slices.DeleteFunc(lines(w.plan(inv)), func(s string) bool { return !strings.HasSuffix(s, " held") })
-	if len(o.ended(Held)) == 0 || o.Failed() == 0 || len(held) != len(p.Held()) {
-		w.t.Errorf("%q, still held: %q", results(o), held)
-	}
-}
-
-// limit is --max-removals.
-func limit(t testing.TB, text string) Limit {
-	t.Helper()
-	var l Limit
-	if err := l.UnmarshalText([]byte(text)); err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func isRefused(err error) bool {
-	_, ok := err.(Refused)
-	return ok
 }

@@ -19,25 +19,25 @@ var drifts = []drift{
 		w.now = w.now.Add(choose(c, time.Hour, 6*time.Minute, 20*time.Hour, 5*24*time.Hour, 40*24*time.Hour))
 	}},
 	{"a binding is deleted", func(w *world, c *choices) {
-		if b, ok := w.oneOfOurs(c); ok {
+		if b, ok := oneOfOurs(w, c); ok {
 			delete(w.bindings, b.Object())
 		}
 	}},
 	{"a subject comes into a binding", func(w *world, c *choices) {
-		w.touch(c, func(b *Binding) { b.Subjects = append(slices.Clone(b.Subjects), choose(c, strangers...)) })
+		touch(w, c, func(b *Binding) { b.Subjects = append(slices.Clone(b.Subjects), choose(c, strangers...)) })
 	}},
 	{"a subject is taken out of a binding", func(w *world, c *choices) {
-		w.touch(c, func(b *Binding) {
+		touch(w, c, func(b *Binding) {
 			if i := c.below(max(len(b.Subjects), 1)); i < len(b.Subjects) {
 				b.Subjects = slices.Delete(slices.Clone(b.Subjects), i, i+1)
 			}
 		})
 	}},
 	{"a label is stripped", func(w *world, c *choices) {
-		w.touch(c, func(b *Binding) { *choose(c, &b.ManagedBy, &b.Owner) = choose(c, "", "else") })
+		touch(w, c, func(b *Binding) { *choose(c, &b.ManagedBy, &b.Owner) = choose(c, "", "else") })
 	}},
 	{"a binding comes back with another role", func(w *world, c *choices) {
-		w.touch(c, func(b *Binding) {
+		touch(w, c, func(b *Binding) {
 			b.RoleRef.Name = "admin"
 			if b.Namespace != "" {
 				b.RoleRef = choose(c, b.RoleRef, RoleRef{"Role", "view"})
@@ -117,7 +117,7 @@ var strangers = []Subject{
 }
 
 // oneOfOurs chooses a binding that is named as ours are.
-func (w *world) oneOfOurs(c *choices) (Binding, bool) {
+func oneOfOurs(w *world, c *choices) (Binding, bool) {
 	var ours []Binding
 	for _, object := range slices.Sorted(maps.Keys(w.bindings)) {
 		if b := w.bindings[object]; named("test", b) {
@@ -135,18 +135,10 @@ func named(owner string, b Binding) bool {
 	return o == Ours || o == Planted
 }
 
-func (w *world) touch(c *choices, change func(*Binding)) {
-	if b, ok := w.oneOfOurs(c); ok {
+func touch(w *world, c *choices, change func(*Binding)) {
+	if b, ok := oneOfOurs(w, c); ok {
 		change(&b)
 		b.ResourceVersion = w.next()
 		w.bindings[b.Object()] = b
 	}
 }
-
-func (w *world) plant(b Binding) {
-	b.UID, b.ResourceVersion = w.next(), w.next()
-	w.bindings[b.Object()] = b
-}
-
-// markCurrent puts something else in place of the current version, without a new one.
-func (w *world) markCurrent(s *secret, v kvVersion) { s.versions[s.current] = &v }

@@ -2,22 +2,12 @@ package reconcile
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// results lists events as "action who: result".
-func results(o Outcome) []string {
-	var out []string
-	for _, e := range o.Events {
-		out = append(out, fmt.Sprintf("%s %s%s: %s", e.Action, e.User, e.Group, e.Result))
-	}
-	return out
-}
 
 // TestFailures: one call fails; the other users are served, and a clean second run ends where a clean first one would.
 func TestFailures(t *testing.T) {
@@ -199,22 +189,5 @@ func TestRemovalFailures(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-// sameBindings compares all but what the server numbers and the order in which people came.
-func sameBindings(t *testing.T, want, got *world) {
-	t.Helper()
-	plain := func(w *world) map[string]Binding {
-		out := map[string]Binding{}
-		for object, b := range w.bindings {
-			b.UID, b.ResourceVersion = "", ""
-			b.Subjects = slices.SortedFunc(slices.Values(b.Subjects), func(a, b Subject) int { return strings.Compare(a.Name, b.Name) })
-			out[object] = b
-		}
-		return out
-	}
-	if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
-		t.Errorf("bindings: %s", diff)
 	}
 }

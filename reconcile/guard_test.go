@@ -1,59 +1,12 @@
 package reconcile
 
 import (
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// crew is an inventory of users user00 to user<n-1> in one group with one role, each with a role of their own.
-func crew(n int, without ...int) string {
-	var b strings.Builder
-	b.WriteString("groups: [{name: devs, clusterRoles: [view]}]\nusers:\n")
-	for i := range n {
-		if !slices.Contains(without, i) {
-			fmt.Fprintf(&b, "  - {name: user%02d, groups: [devs], clusterRoles: [edit]}\n", i)
-		}
-	}
-	return b.String()
-}
-
-// refused is why apply refuses, or nil.
-func (w *world) refused(text string) []string {
-	w.t.Helper()
-	before := len(w.bindings)
-	_, err := w.apply(parse(w.t, text))
-	if err == nil {
-		return nil
-	}
-	r, ok := err.(Refused)
-	if !ok {
-		w.t.Fatal(err)
-	}
-	if len(w.writes()) > 0 || len(w.bindings) != before {
-		w.t.Errorf("a refused apply wrote %q", w.writes())
-	}
-	return r.Violations
-}
-
-// conflicts applies, and returns why steps were held. The run itself is not refused.
-func (w *world) conflicts(text string) []string {
-	w.t.Helper()
-	o, err := w.apply(parse(w.t, text))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	var why []string
-	for _, e := range o.ended(Held) {
-		why = append(why, e.Error)
-	}
-	slices.Sort(why)
-	return why
-}
 
 // TestGuards: each guard refuses, says what and how much, and names the flag that lifts it; with that it is done.
 func TestGuards(t *testing.T) {

@@ -9,22 +9,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// hold applies with --hold and returns the events that were not done, as "action who: result", and the calls.
-func (w *world) holding(text string) []string {
-	w.t.Helper()
-	w.hold = true
-	o, err := w.apply(parse(w.t, text))
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return slices.DeleteFunc(results(o), func(r string) bool { return strings.HasSuffix(r, ": done") })
-}
-
-// subjects lists whom a binding serves.
-func (w *world) subjects(object string) []string { return names(w.bindings[object].Subjects) }
-
-const groupView = "ClusterRoleBinding certsync:test:group:devs:view"
-
 // TestHold: with --hold, the steps that a guard or a conflict holds are skipped, and the rest is done.
 func TestHold(t *testing.T) {
 	tests := map[string]struct {
@@ -153,8 +137,6 @@ func TestHold(t *testing.T) {
 	}
 }
 
-func sortedSetOf(list []string) []string { return slices.Sorted(slices.Values(list)) }
-
 // TestHoldDoesNotLift: whatever makes the plan itself wrong refuses everything.
 func TestHoldDoesNotLift(t *testing.T) {
 	w := newWorld(t)
@@ -228,14 +210,6 @@ func TestPolicy(t *testing.T) {
 				t.Errorf("left: %q", lines(p))
 			}
 		})
-	}
-}
-
-// mustPolicy applies under a policy, which holds steps and fails none.
-func (w *world) mustPolicy(text string) {
-	w.t.Helper()
-	if o, err := w.apply(parse(w.t, text)); err != nil || o.Failed() > 0 {
-		w.t.Errorf("%v, %q", err, results(o))
 	}
 }
 

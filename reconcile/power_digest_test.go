@@ -3,7 +3,6 @@ package reconcile
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -78,15 +77,6 @@ func coveredBy(inv *inventory.Inventory, o Observed, roles []string) []string {
 		}
 	}
 	return covered
-}
-
-func (w *world) observed() Observed {
-	w.t.Helper()
-	o, err := Observe(w.t.Context(), "test", w, w, func() time.Time { return w.now })
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return o
 }
 
 // TestDigestCoversMorePower: a role that is as good as cluster-admin already, and becomes so in one more way, is another plan.

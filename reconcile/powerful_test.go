@@ -7,10 +7,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func rule(verb, group, resource string, names ...string) Rule {
-	return Rule{Verbs: []string{"list-of-others", verb}, Groups: []string{group}, Resources: []string{"configmaps", resource}, Names: names}
-}
-
 const (
 	somebodyElse = "may act as somebody else"
 	secrets      = "may read Secrets, tokens among them"

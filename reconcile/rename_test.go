@@ -6,16 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/certsync/certsync/inventory"
 )
-
-// renamed is team, in which alice has another name.
-func renamed(t *testing.T) *inventory.Inventory {
-	inv := parse(t, strings.Replace(team, "name: alice,", "name: alicia,", 1))
-	inv.Users[0].Previously = []string{"alice"}
-	return inv
-}
 
 // TestRename: the new name gets its access before the old one loses it, and what the old one held is accounted for.
 func TestRename(t *testing.T) {

@@ -21,7 +21,7 @@ func TestRequestedIsAccountedFor(t *testing.T) {
 	}
 	until := w.now.Add(50*time.Hour + 24*time.Hour + slack)
 	want := []AcceptedCertificate{{Status: Requested, NotAfter: until, Groups: []string{"devs"}, PublicKeySHA256: fingerprintOf(t, "laptop")}}
-	u := w.status(inv).Users[0]
+	u := statusOf(w, inv).Users[0]
 	if diff := cmp.Diff(want, u.Certificates); diff != "" || u.State != NoCredential || !u.CertificatesUntil.Equal(until) {
 		t.Error(diff, u.State, u.CertificatesUntil)
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // status is what Status says of the world as it is.
-func (w *world) status(inv *inventory.Inventory) StatusReport {
+func statusOf(w *world, inv *inventory.Inventory) StatusReport {
 	w.t.Helper()
 	o, err := Observe(w.t.Context(), "test", w, w, func() time.Time { return w.now })
 	if err != nil {
@@ -192,7 +192,7 @@ func TestStatus(t *testing.T) {
 				}
 			}
 			got := []string{}
-			for _, u := range w.status(parse(t, text)).Users {
+			for _, u := range statusOf(w, parse(t, text)).Users {
 				got = append(got, sketch(u))
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
@@ -208,7 +208,7 @@ func TestStatusOfARename(t *testing.T) {
 	w.mustApply(parse(t, team))
 	inv := parse(t, strings.Replace(team, "name: carol", "name: karla", 1))
 	inv.Users[2].Previously = []string{"carol"}
-	got := w.status(inv).Users[2]
+	got := statusOf(w, inv).Users[2]
 	if got.Name != "carol" || got.State != IsLeaving || got.Detail != "is karla now" {
 		t.Errorf("%+v", got)
 	}
@@ -221,7 +221,7 @@ func TestStatusOfCertificates(t *testing.T) {
 	w.mustApply(inv)
 	w.now = w.now.Add(6 * 24 * time.Hour)
 	w.mustApply(inv)
-	u := w.status(inv).Users[0]
+	u := statusOf(w, inv).Users[0]
 	var want []AcceptedCertificate
 	for _, c := range w.ledger["alice"].versions[len(w.ledger["alice"].versions)].record.Certificates {
 		want = append(want, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, []string{"devs"}, ""})
@@ -242,12 +242,12 @@ func TestStatusIsTheSameEveryTime(t *testing.T) {
 	w := newWorld(t)
 	w.mustApply(parse(t, team))
 	inv := parse(t, strings.Replace(team, "{payments: [edit]}", "{payments: [edit, view], staging: [admin]}", 1))
-	first, err := json.Marshal(w.status(inv))
+	first, err := json.Marshal(statusOf(w, inv))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
-		if again, err := json.Marshal(w.status(inv)); err != nil || string(again) != string(first) {
+		if again, err := json.Marshal(statusOf(w, inv)); err != nil || string(again) != string(first) {
 			t.Fatalf("%s\n%s %v", first, again, err)
 		}
 	}
@@ -256,7 +256,7 @@ func TestStatusIsTheSameEveryTime(t *testing.T) {
 func TestStatusOnly(t *testing.T) {
 	w := newWorld(t)
 	w.mustApply(parse(t, team))
-	report := w.status(parse(t, team))
+	report := statusOf(w, parse(t, team))
 	got, err := report.Only([]string{"carol", "alice"})
 	if err != nil || len(got.Users) != 2 || got.Users[0].Name != "alice" || got.Users[1].Name != "carol" || len(report.Users) != 3 {
 		t.Errorf("%+v, %v", got.Users, err)

@@ -10,26 +10,6 @@ import (
 
 const groupEdit = "RoleBinding staging/certsync:test:group:devs:edit"
 
-// terminate deletes bindings that finalizers keep.
-func (w *world) terminate(objects ...string) {
-	w.t.Helper()
-	for _, object := range objects {
-		w.changed(object, func(b *Binding) { b.Terminating = true })
-	}
-}
-
-// changed changes a binding behind certsync's back.
-func (w *world) changed(object string, change func(*Binding)) {
-	w.t.Helper()
-	b, ok := w.bindings[object]
-	if !ok {
-		w.t.Fatalf("there is no %s", object)
-	}
-	change(&b)
-	b.ResourceVersion = w.next()
-	w.bindings[object] = b
-}
-
 // TestTerminatingIsMadeAnew: a wanted binding that was deleted, and that a finalizer keeps, is ended and made anew at once,
 // for whom it should serve.
 func TestTerminatingIsMadeAnew(t *testing.T) {
@@ -98,11 +78,6 @@ func TestTerminatingIsMadeAnew(t *testing.T) {
 			}
 		})
 	}
-}
-
-// bindingWrites lists the calls that wrote bindings.
-func (w *world) bindingWrites() []string {
-	return slices.DeleteFunc(w.writes(), func(c string) bool { return !strings.Contains(c, "Binding ") })
 }
 
 // TestTerminatingServesOn: where nothing can be made in its place, or nothing may be deleted, a wanted binding that a

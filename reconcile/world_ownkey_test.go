@@ -1,0 +1,34 @@
+package reconcile
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"sync"
+	"testing"
+)
+
+// ownKeys are keys of users' own, by what tests call them, and the requests that were made with them. Making one takes
+// longer than all else that a test does, so that they are kept.
+var ownKeys = struct {
+	sync.Mutex
+	keys     map[string]keyPair
+	requests map[string][]byte
+}{keys: map[string]keyPair{}, requests: map[string][]byte{}}
+
+// ownKeyNamed returns a key, always the same for a name.
+func ownKeyNamed(t testing.TB, name string) keyPair {
+	t.Helper()
+	ownKeys.Lock()
+	defer ownKeys.Unlock()
+	k, ok := ownKeys.keys[name]
+	if !ok {
+		signer, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader) // not what the inventories' default is
+		if err != nil {
+			t.Fatal(err)
+		}
+		k = keyPair{public: signer.Public(), signer: signer}
+		ownKeys.keys[name] = k
+	}
+	return k
+}
