@@ -99,7 +99,7 @@ func TestNews(t *testing.T) {
 
 // TestReport: what stands in it, however a run ended. The same account gives the same bytes.
 func TestReport(t *testing.T) {
-	type report struct {
+	type accountJSON struct {
 		FormatVersion, Owner, ClusterUID, Run, Error, Hint string
 		ExitCode                                           int
 		StartedAt, EndedAt                                 time.Time
@@ -107,7 +107,7 @@ func TestReport(t *testing.T) {
 		Summary                                            map[string]int
 		Steps, Events, Held, Notes                         []map[string]any
 	}
-	read := func(t *testing.T, a Account) (r report) {
+	read := func(t *testing.T, a Account) (r accountJSON) {
 		t.Helper()
 		text, err := json.Marshal(a)
 		if err != nil {
@@ -199,7 +199,7 @@ func TestFigures(t *testing.T) {
 		Changes: with(map[Action]int{Issue: 1, Bind: 1}),
 		Census:  &Census{Users: 3, EarliestExpiry: ends("alice")},
 	}, team)
-	w.rules.MaxRemovals = Limit{n: 100, percent: true, given: true}
+	w.rules.MaxRemovals = limit(t, "100%")
 	step("two leave", Figures{
 		Changes: with(map[Action]int{Unbind: 3, Remove: 2}),
 		Census:  &Census{Users: 1, EarliestExpiry: ends("carol"), LeaversCertificates: 2},

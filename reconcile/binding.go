@@ -239,3 +239,12 @@ func users(names []string) []Subject {
 	}
 	return subjects
 }
+
+// names is how subjects appear in a plan.
+func names(subjects []Subject) []string {
+	var out []string
+	for _, s := range subjects {
+		out = append(out, s.String())
+	}
+	return out
+}

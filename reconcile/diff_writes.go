@@ -223,12 +223,3 @@ func (d *differ) conflict(b Binding, action Action, wanted []string) {
 		inventory.ShellQuote(b.adoptName())), byConflict)
 	d.step(s.of(g))
 }
-
-// names is how subjects appear in a plan.
-func names(subjects []Subject) []string {
-	var out []string
-	for _, s := range subjects {
-		out = append(out, s.String())
-	}
-	return out
-}

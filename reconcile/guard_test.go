@@ -171,15 +171,15 @@ func TestGuards(t *testing.T) {
 			if diff := cmp.Diff(tt.want, w.refused(tt.after)); diff != "" {
 				t.Fatal(diff)
 			}
-			if tt.want == nil || tt.lift.isZero() && tt.rules.isZero() {
+			if tt.want == nil || isZero(tt.lift) && isZero(tt.rules) {
 				return
 			}
 			w.rules = tt.lift
-			if !tt.lift.isZero() {
+			if !isZero(tt.lift) {
 				w.mustApply(parse(t, tt.after))
 			}
 		})
 	}
 }
 
-func (r Rules) isZero() bool { return cmp.Equal(r, Rules{}, cmp.AllowUnexported(Limit{})) }
+func isZero(r Rules) bool { return cmp.Equal(r, Rules{}, cmp.AllowUnexported(Limit{})) }

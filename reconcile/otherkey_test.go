@@ -55,7 +55,7 @@ func TestOtherKeyIsAReason(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := newWorld(t)
-			w.rules.MaxRemovals = Limit{n: 9, given: true}
+			w.rules.MaxRemovals = limit(t, "9")
 			w.mustApply(firstWithKey(t, parse(t, text), c.before))
 			if c.spoil != nil {
 				c.spoil(t, w)

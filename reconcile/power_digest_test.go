@@ -49,7 +49,7 @@ users: [{name: alice, groups: [devs], clusterRoles: [own-role]}, {name: bob, gro
 				inv = withOwnKey(t, inv, "alice", "one")
 			}
 			delete(w.users, c.lost)
-			covered := coveredBy(inv, w.observed(), roles)
+			covered := coveredBy(t, inv, w.observed(), roles)
 			if diff := cmp.Diff(sortedSet(c.covered), sortedSet(covered)); diff != "" {
 				t.Errorf("roles whose widening is another plan: %s", diff)
 			}
@@ -58,12 +58,12 @@ users: [{name: alice, groups: [devs], clusterRoles: [own-role]}, {name: bob, gro
 }
 
 // coveredBy lists the roles whose widening changes a plan's digest, and missing-role if its making does, as wide as can be.
-func coveredBy(inv *inventory.Inventory, o Observed, roles []string) []string {
+func coveredBy(t *testing.T, inv *inventory.Inventory, o Observed, roles []string) []string {
 	o.Powers = map[string]Power{}
 	for _, r := range roles {
 		o.Powers[r] = PowerOf([]Rule{rule("get", "", "configmaps")})
 	}
-	rules := Rules{MaxRemovals: Limit{n: 9, given: true}}
+	rules := Rules{MaxRemovals: limit(t, "9")}
 	digest := Diff(inv, o, rules).Digest()
 	var covered []string
 	for _, r := range append([]string{"missing-role"}, roles...) {

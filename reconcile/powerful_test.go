@@ -32,7 +32,7 @@ func TestPowerOf(t *testing.T) {
 	none := Power{}
 	for sentence, c := range map[string]powerCase{
 		"no rules":                {nil, none},
-		"what view allows":        {[]Rule{{Verbs: reads, Groups: []string{""}, Resources: []string{"pods", "configmaps", "pods/log"}}}, none},
+		"what view allows":        {[]Rule{{Verbs: []string{"get", "list", "watch"}, Groups: []string{""}, Resources: []string{"pods", "configmaps", "pods/log"}}}, none},
 		"all on all":              {[]Rule{rule("*", "*", "*")}, both("may do everything")},
 		"all on all of one group": {[]Rule{rule("*", "example.com", "*")}, none},
 		"all on all of the core group": {[]Rule{rule("*", "", "*")}, Power{

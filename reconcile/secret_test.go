@@ -140,7 +140,7 @@ func TestSecretIsNamed(t *testing.T) {
 			if strings.HasPrefix(form, "%") && strings.ContainsAny(form, "pTw") || strings.HasSuffix(form, "error") {
 				continue // where it stands, its type, and a verb of Errorf alone: fmt asks no value about these
 			}
-			if !strings.Contains(text, redacted) {
+			if !strings.Contains(text, "[redacted]") {
 				t.Errorf("%s: %q", form, text)
 			}
 		}
@@ -175,11 +175,11 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	record := *w.ledger["alice"].versions[1].record
 	x := &Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: time.Now, Report: func(Event) {}}
 	observed.At = w.now
-	report, export := Status(inv, observed), ExportBindings("test", observed.Bindings)
+	who, made := Status(inv, observed), ExportBindings("test", observed.Bindings)
 	account := Account{Owner: "test", Err: errBoom, Outcome: o}
 	exported := []any{
 		account, account.News()[0], account.Figures(), *account.Figures().Census,
-		report, report.Users[0], report.Users[0].Grants[0], report.Users[0].Certificates[0], export, LeftOut{},
+		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, LeftOut{},
 		Secret{}, *w.users["alice"].versions[1].credential, before, before.Steps[0], *before.Steps[0].Detail, Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.state, observed, observed.ClusterView, observed.StoreView,
 		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, Grant{}, Request{}, Power{}, Rule{},

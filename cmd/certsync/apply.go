@@ -172,7 +172,7 @@ func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, ev
 		return reconcile.WithHint(events.err, "the run is over all the same; certsync plan shows what is left")
 	}
 	if code != exitOK {
-		return status(code)
+		return exitStatus(code)
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	if c.DetailedExitcode && plan.Changes() {
-		return status(exitChanges)
+		return exitStatus(exitChanges)
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	if !report.OK() {
-		return status(exitError)
+		return exitStatus(exitError)
 	}
 	return nil
 }

@@ -47,10 +47,10 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
-// status is an exit code that is no error to be printed.
-type status int
+// exitStatus is an exit code that is no error to be printed.
+type exitStatus int
 
-func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // Run carries out one command line and returns the exit code.
 func (p program) Run(ctx context.Context, args []string) int {
@@ -113,7 +113,7 @@ func (p program) misused(err error) int {
 
 // fail prints an error with its hint, and returns the exit code for it.
 func (p program) fail(ctx context.Context, err error) int {
-	var code status
+	var code exitStatus
 	var refused reconcile.Refused
 	var locked reconcile.Locked
 	var unknown reconcile.UnknownName

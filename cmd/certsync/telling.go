@@ -45,12 +45,12 @@ func (f tellFlags) telling(ctx context.Context, p program, run func(context.Cont
 		}
 	}
 	f.spread(ctx, p, t)
-	return status(code)
+	return exitStatus(code)
 }
 
 // over closes the account.
 func (t *telling) over(code int, err error) {
-	if errors.As(err, new(status)) {
+	if errors.As(err, new(exitStatus)) {
 		err = nil // the steps say what it stands for
 	}
 	if code == exitInterrupted {
