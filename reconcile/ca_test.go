@@ -98,7 +98,11 @@ func TestSerials(t *testing.T) {
 // TestCASignsNoLongerThanItself: a certificate that outlives its CA is one that fails before it says so.
 func TestCASignsNoLongerThanItself(t *testing.T) {
 	a := newAuthority(t, newECKey(t), func(c *x509.Certificate) { c.NotAfter = c.NotBefore.AddDate(1, 0, 0).Add(time.Hour) })
-	c := a.issuer(t)
+	now := a.now
+	c, err := NewCAIssuer([]byte(leafPEM(a.cert)), NewSecret(a.pkcs8(t)), func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
 	req, _ := asks(t)
 	issued, err := c.Issue(t.Context(), req)
 	if err != nil {
@@ -107,7 +111,7 @@ func TestCASignsNoLongerThanItself(t *testing.T) {
 	if leaf, err := parseLeaf(issued.Chain); err != nil || !leaf.NotAfter.Equal(a.cert.NotAfter) {
 		t.Errorf("%v, %v", leaf.NotAfter, err)
 	}
-	c.now = func() time.Time { return a.cert.NotAfter }
+	now = a.cert.NotAfter
 	if _, err := c.Issue(t.Context(), req); err == nil || !strings.Contains(err.Error(), "the CA's certificate has expired at 2026-03-01T13:00:00Z") {
 		t.Errorf("signed by an expired CA: %v", err)
 	}

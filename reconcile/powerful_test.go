@@ -13,6 +13,8 @@ const (
 	tokens       = "may make tokens of service accounts"
 )
 
+const anything = "may run anything as a service account of the cluster's"
+
 func both(means ...string) Power { return Power{means, means} }
 func wide(means ...string) Power { return Power{Everywhere: means} }
 
@@ -36,11 +38,11 @@ func TestPowerOf(t *testing.T) {
 		"all on all":              {[]Rule{rule("*", "*", "*")}, both("may do everything")},
 		"all on all of one group": {[]Rule{rule("*", "example.com", "*")}, none},
 		"all on all of the core group": {[]Rule{rule("*", "", "*")}, Power{
-			[]string{somebodyElse, secrets, tokens, runsAnything, "may run anything in any pod, through its node"},
-			[]string{somebodyElse, secrets, tokens, runsAnything}}},
+			[]string{somebodyElse, secrets, tokens, anything, "may run anything in any pod, through its node"},
+			[]string{somebodyElse, secrets, tokens, anything}}},
 		"all on all, of one name": {[]Rule{rule("*", "*", "*", "one")}, none},
 		"reading all, which is exec too": {[]Rule{rule("get", "*", "*")}, Power{
-			[]string{secrets, runsAnything, "may run anything in any pod, through its node"}, []string{secrets, runsAnything}}},
+			[]string{secrets, anything, "may run anything in any pod, through its node"}, []string{secrets, anything}}},
 		"bind":                          {[]Rule{rule("bind", RBACGroup, "clusterroles")}, both("may give out any role")},
 		"bind on harmless roles":        {[]Rule{rule("bind", RBACGroup, "clusterroles", "view", "edit")}, none},
 		"bind on cluster-admin":         {[]Rule{rule("bind", RBACGroup, "clusterroles", "view", "cluster-admin")}, both("may give out any role")},
@@ -61,17 +63,17 @@ func TestPowerOf(t *testing.T) {
 		"tokens":                          {[]Rule{rule("create", "", "serviceaccounts/token")}, both("may make tokens of service accounts")},
 		"any token subresource":           {[]Rule{rule("create", "", "*/token")}, both("may make tokens of service accounts")},
 		"service accounts alone":          {[]Rule{rule("create", "", "serviceaccounts")}, none},
-		"Pods":                            {[]Rule{rule("create", "", "pods")}, both(runsAnything)},
-		"exec":                            {[]Rule{rule("get", "", "pods/exec")}, both(runsAnything)},
-		"Deployments":                     {[]Rule{rule("patch", "apps", "deployments")}, both(runsAnything)},
+		"Pods":                            {[]Rule{rule("create", "", "pods")}, both(anything)},
+		"exec":                            {[]Rule{rule("get", "", "pods/exec")}, both(anything)},
+		"Deployments":                     {[]Rule{rule("patch", "apps", "deployments")}, both(anything)},
 		"scaling Deployments":             {[]Rule{rule("patch", "apps", "deployments/scale")}, none},
-		"CronJobs":                        {[]Rule{rule("update", "batch", "cronjobs")}, both(runsAnything)},
+		"CronJobs":                        {[]Rule{rule("update", "batch", "cronjobs")}, both(anything)},
 		"deleting Pods":                   {[]Rule{rule("delete", "", "pods")}, none},
 		"nodes/proxy":                     {[]Rule{rule("get", "", "nodes/proxy")}, wide("may run anything in any pod, through its node")},
 		"webhooks":                        {[]Rule{rule("update", "admissionregistration.k8s.io", "mutatingwebhookconfigurations")}, wide("may change what others write")},
 		"all of several, the worst first, and those in a namespace": {
 			[]Rule{rule("get", "", "nodes/proxy"), rule("create", "", "pods"), rule("sign", "certificates.k8s.io", "signers"), rule("create", "batch", "jobs")},
-			Power{[]string{"may have a certificate issued for any name", runsAnything, "may run anything in any pod, through its node"}, []string{runsAnything}}},
+			Power{[]string{"may have a certificate issued for any name", anything, "may run anything in any pod, through its node"}, []string{anything}}},
 		"a verb of one rule and a resource of another": {[]Rule{rule("get", "", "pods"), rule("create", "", "secrets")}, none},
 	} {
 		t.Run(sentence, c.check)
@@ -94,8 +96,8 @@ func TestPowerOfConstrainedImpersonation(t *testing.T) {
 		"constrained: of the core group":                        {[]Rule{rule("impersonate:user-info", "", "users")}, none},
 		"all on all of authentication.k8s.io":                   {[]Rule{rule("*", "authentication.k8s.io", "*")}, both(somebodyElse)},
 		"reading Secrets as somebody else":                      {[]Rule{rule("impersonate-on:user-info:get", "", "secrets")}, both(secrets)},
-		"making Pods as a service account":                      {[]Rule{rule("impersonate-on:serviceaccount:create", "", "pods")}, both(runsAnything)},
-		"exec as a node":                                        {[]Rule{rule("impersonate-on:arbitrary-node:get", "", "pods/exec")}, both(runsAnything)},
+		"making Pods as a service account":                      {[]Rule{rule("impersonate-on:serviceaccount:create", "", "pods")}, both(anything)},
+		"exec as a node":                                        {[]Rule{rule("impersonate-on:arbitrary-node:get", "", "pods/exec")}, both(anything)},
 		"making bindings as somebody else":                      {[]Rule{rule("impersonate-on:user-info:create", RBACGroup, "clusterrolebindings")}, both("may write roles and bindings as somebody else")},
 		"approving as somebody else": {[]Rule{rule("impersonate-on:user-info:update", "certificates.k8s.io", "certificatesigningrequests/approval")},
 			wide("may approve certificates as somebody else")},
@@ -133,8 +135,8 @@ users: [{name: alice, groups: [devs], clusterRoles: [system:gone, gone, approver
 	}
 	want := map[string]string{
 		`devs: ClusterRole "secret-reader" cluster-wide`:          "may read Secrets, tokens among them",
-		`devs: ClusterRole "deployer" in namespace "kube-system"`: runsAnything,
-		`devs: ClusterRole "deployer" in namespace "certsync"`:    runsAnything,
+		`devs: ClusterRole "deployer" in namespace "kube-system"`: anything,
+		`devs: ClusterRole "deployer" in namespace "certsync"`:    anything,
 		`alice: ClusterRole "approver" cluster-wide`:              "may have a certificate issued for any name",
 		`alice: ClusterRole "system:gone" cluster-wide`:           "by its name: it is not there, and its rules cannot be seen",
 	}
