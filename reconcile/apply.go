@@ -137,7 +137,7 @@ func (a *Apply) idle(p Plan) Outcome {
 func (a *Apply) refusals(p Plan) []string {
 	refused := p.Refusals()
 	if a.Hold {
-		refused = p.Forbidden()
+		refused = p.Forbidden
 	}
 	if digest := p.Digest(); a.Rules.Expect != "" && p.Changes() && digest != a.Rules.Expect {
 		refused = append(refused, fmt.Sprintf("the plan's digest is %s, not the expected %s: it was made from something else, or with other flags (--expect)",

@@ -23,7 +23,7 @@ func Diff(inv *inventory.Inventory, o Observed, r Rules) Plan {
 		d.plan.guards = guards
 	}
 	d.notes()
-	d.plan.refusals = d.refusals()
+	d.plan.Forbidden = d.refusals()
 	d.plan.Unchanged = d.unchanged()
 	d.plan.holdings = d.holdings()
 	d.plan.sort()

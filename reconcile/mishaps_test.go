@@ -49,7 +49,7 @@ func (s *scenario) falters(f *choices, text string) {
 	s.onlyKnown(inv, o)
 	p := s.diff(inv, o)
 	kind := choose(f, "", "", "", "one call", "all calls", "denial", "finalizer")
-	if kind == "" || len(p.Forbidden()) > 0 {
+	if kind == "" || len(p.Forbidden) > 0 {
 		return
 	}
 	s.tell("a first run of what comes next goes wrong: %s; its plan is:\n  %s\n  guards: %q", kind, strings.Join(lines(p), "\n  "), p.guards)

@@ -36,8 +36,8 @@ type Event struct {
 	Hint   string    `json:"hint,omitempty"`
 	Note   string    `json:"note,omitempty"` // done, but not quite as asked
 
-	byPolicy bool      // held, as was asked for
-	expires  time.Time // the certificate that was issued
+	byPolicy bool      `json:"-"` // held, as was asked for
+	expires  time.Time `json:"-"` // the certificate that was issued
 }
 
 // Outcome is what Apply did.

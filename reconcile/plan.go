@@ -70,11 +70,12 @@ type Step struct {
 	Detail *Detail  `json:"detail,omitempty"`
 	Held   string   `json:"held,omitempty"` // why a guard, a conflict or the policy keeps the step from running
 
-	heldBy  hold
-	stage   stage
-	issue   *issuance
-	leave   *leaving
-	binding *bindingWrite
+	// What carries the step out. It is in no output.
+	heldBy  hold          `json:"-"`
+	stage   stage         `json:"-"`
+	issue   *issuance     `json:"-"` // of issue, renew and reissue
+	leave   *leaving      `json:"-"` // of remove and purge
+	binding *bindingWrite `json:"-"` // of bind, unbind and update
 }
 
 // Detail is what a reviewer wants to know of a step beyond its reasons.
@@ -144,12 +145,13 @@ type Plan struct {
 	Steps           []Step // in the order of the run
 	Notes           []Note
 	Unchanged       int // users of the inventory that no step names
+	// Forbidden lists what forbids every write, whatever the run may hold back.
+	Forbidden []string
 
 	stateVersion int
 	generation   int64    // of the state or the lock that was observed, whichever is higher
 	leased       bool     // the lock's Lease exists
 	recordState  bool     // the inventory is another one than the state says
-	refusals     []string // what forbids every write
 	guards       []string // why steps are held by a guard
 	endpoint     Endpoint
 	frontProxy   FrontProxy         // nobody gets a certificate that it would take
@@ -165,13 +167,10 @@ func (p Plan) runs() bool {
 	return p.recordState || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == "" })
 }
 
-// Forbidden lists what forbids every write, whatever the run may hold back.
-func (p Plan) Forbidden() []string { return p.refusals }
-
 // Refusals lists why apply refuses this plan, each with the flag that lifts it: what forbids every write, and what guards
 // found. With --hold only the first kind counts. A conflict refuses no plan: whoever may write one path of Vault, or one
 // binding, would keep everybody else's access from being taken away.
-func (p Plan) Refusals() []string { return slices.Concat(p.refusals, p.guards) }
+func (p Plan) Refusals() []string { return slices.Concat(p.Forbidden, p.guards) }
 
 // Summary counts the steps by action, the held ones once more as "held", and the users without a step as "unchanged".
 func (p Plan) Summary() map[string]int {

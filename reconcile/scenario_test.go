@@ -70,7 +70,7 @@ func (s *scenario) applies(text string) {
 	o := s.observe()
 	s.onlyKnown(inv, o)
 	p := s.diff(inv, o)
-	if why := p.Forbidden(); len(why) > 0 {
+	if why := p.Forbidden; len(why) > 0 {
 		s.refuses(inv, why, true)
 		s.lift()
 		p = s.diff(inv, o)

@@ -72,7 +72,9 @@ func (h *heldCredential) after(err error, now time.Time, refresh bool) choice {
 
 // margin is how long before its end a certificate gives way to another one. It outlasts a short outage of Vault. A change
 // closes all connections of a program, so it comes late.
-func (h *heldCredential) margin() time.Duration { return max(beforeTheEnd, reconcile.Lifetime(h.Credential)/10) }
+func (h *heldCredential) margin() time.Duration {
+	return max(beforeTheEnd, reconcile.Lifetime(h.Credential)/10)
+}
 
 // goesOn reports whether the credential is used on, although Vault has another one: that one gives nothing else, and the
 // certificate does not end soon.

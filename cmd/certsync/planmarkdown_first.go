@@ -20,7 +20,7 @@ const (
 // cluster-admin, whose certificate is for another key, and who loses what. The worst comes first, and each kind has room of its own.
 func seeFirst(plan reconcile.Plan) string {
 	var refused []string
-	for _, why := range plan.Forbidden() {
+	for _, why := range plan.Forbidden {
 		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
 	}
 	var b strings.Builder

@@ -67,7 +67,7 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 		t.Errorf("the table: %s", diff)
 	}
 	first := strings.Join(c.first, "\n")
-	for _, why := range plan.Forbidden() {
+	for _, why := range plan.Forbidden {
 		says(t, first, "Refused", prosed(why))
 	}
 	bound := strings.Contains(first, "of these") // and then not all of a kind are there

@@ -98,11 +98,11 @@ func together[T any](items []T, key func(T) string) [][]T {
 
 // refusedText prints what forbids the whole plan, and how to lift it.
 func refusedText(b *bytes.Buffer, c palette, plan reconcile.Plan) {
-	if len(plan.Forbidden()) == 0 {
+	if len(plan.Forbidden) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n%s\n", c.bold(c.red("Refused: apply writes nothing")))
-	for _, why := range plan.Forbidden() {
+	for _, why := range plan.Forbidden {
 		b.WriteString(fill("  ! ", clean(why)))
 	}
 }
