@@ -3,15 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -76,17 +75,17 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 		return err
 	}
 	runID := t.account.RunID
-	progress := &progress{out: p.stderr, terminal: draws(p.stderr), colours: paletteFor(p.stderr), now: time.Now}
+	progress := &render.Progress{Out: p.stderr, Terminal: knowsEscapes(p.stderr), Palette: paletteFor(p.stderr), Now: time.Now}
 	issuer, stop := c.openIssuer(ca, cluster, kube.IssuerOptions{
-		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: progress.askFor,
+		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: askForApproval(progress),
 		StopAsking: ctx.Done(), // after an interruption nobody waits for people
 	}, len(inv.Users))
 	defer stop()
 	events := &eventStream{out: p.stdout}
-	executor := newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
+	executor := p.newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
 	executor.WithoutCanary = c.manual()
 	executor.Report = func(e reconcile.Event) {
-		progress.step(e)
+		progress.Step(e)
 		if c.Output == "json" {
 			events.send(e)
 		}
@@ -100,13 +99,13 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockNamespace: c.LockNamespace,
 		Consent: func(plan reconcile.Plan) error { shown = true; return c.consent(ctx, p, plan) },
 		Begin: func(plan reconcile.Plan) {
-			progress.begin(len(plan.Steps))
+			progress.Begin(len(plan.Steps))
 			context.AfterFunc(ctx, p.ending)
 		},
 	}
 	outcome, err := apply.Do(ctx, inv)
 	t.account.Outcome = outcome
-	progress.end()
+	progress.End()
 	if errors.As(err, new(reconcile.Refused)) && !shown {
 		err = cmp.Or(c.show(p, outcome.Plan), err) // what is refused is in it
 	}
@@ -118,12 +117,12 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 
 // ending says what the first signal sets off.
 func (p program) ending() {
-	fmt.Fprintf(p.stderr, "certsync: interrupted: what is under way has %s to end; interrupt again to leave at once\n", reconcile.LastStep)
+	fmt.Fprintf(p.stderr, "certsync: interrupted: what is under way has %s to end; interrupt again to leave at once\n", p.lastStep())
 }
 
 // waiting says what apply waits for.
 func (p program) waiting(l reconcile.Locked) {
-	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", clean(l.Error()))
+	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", render.Clean(l.Error()))
 }
 
 // outliveReaders keeps a reader who went away (`certsync apply --yes 2>&1 | head`) from ending the run by SIGPIPE in
@@ -132,22 +131,6 @@ func outliveReaders() (stop func()) {
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	return func() { signal.Stop(broken) }
-}
-
-// eventStream writes events as JSON, one a line. The first write that failed is remembered to the end.
-type eventStream struct {
-	out io.Writer
-	err error
-}
-
-func (s *eventStream) send(event any) {
-	text, err := json.Marshal(event)
-	if err == nil {
-		err = writeAll(s.out, append(text, '\n'))
-	}
-	if s.err == nil {
-		s.err = err
-	}
 }
 
 // report prints how the run ended and returns its exit code.
@@ -166,13 +149,13 @@ func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, ev
 			ExitCode int            `json:"exitCode"`
 		}{o.Summary(), code})
 	} else {
-		events.err = writeAll(p.stdout, resultText(o, paletteFor(p.stdout)))
+		events.err = writeAll(p.stdout, render.Result(o, paletteFor(p.stdout)))
 	}
 	if events.err != nil {
 		return reconcile.WithHint(events.err, "the run is over all the same; certsync plan shows what is left")
 	}
 	if code != exitOK {
-		return status(code)
+		return exitStatus(code)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -56,7 +57,7 @@ func (c applyCmd) show(p program, plan reconcile.Plan) error {
 	if c.Output == "json" {
 		out = p.stderr // stdout carries events
 	}
-	return writeAll(out, planText(plan, paletteFor(out)))
+	return writeAll(out, render.Plan(plan, paletteFor(out)))
 }
 
 func refuse(format string, args ...any) error {

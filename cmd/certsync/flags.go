@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
-	"runtime/debug"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -93,14 +91,11 @@ func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (
 	return vaultstore.Open(ctx, o)
 }
 
-// lastStep is shorter in tests in which an interruption stands for the end of the process.
-var lastStep = reconcile.LastStep
-
-// newExecutor wires what writes.
-func newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
+// newExecutor wires the part that writes.
+func (p program) newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
 	return &reconcile.Executor{
 		Bindings: cluster.Bindings(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kube.KubeconfigWriter{},
-		Now: time.Now, Workers: workers, RunID: runID, LastStep: lastStep,
+		Now: time.Now, Workers: workers, RunID: runID, LastStep: p.lastStep(),
 	}
 }
 
@@ -108,78 +103,4 @@ func newRunID() string {
 	var id [8]byte
 	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the process instead
 	return hex.EncodeToString(id[:])
-}
-
-// version is set by the linker in releases.
-var version = ""
-
-// versionName is the release, or what the go command knows of the source.
-func versionName() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
-
-func userAgent() string { return "certsync/" + versionName() }
-
-type versionCmd struct{}
-
-// Help is shown below the flags.
-func (versionCmd) Help() string {
-	return `The version is the release's, or what Go knows of the source.
-
-  certsync version
-
-Exit codes: 0 done; 1 an error; 80 usage.`
-}
-
-// Run prints the version.
-func (versionCmd) Run(p program) error {
-	return writeAll(p.stdout, fmt.Appendf(nil, "certsync %s\n", versionName()))
-}
-
-// credentialFlags say whose credential. No inventory is needed.
-type credentialFlags struct {
-	Owner      string `required:"" placeholder:"NAME" help:"Owner of the inventory that the user is in."`
-	User       string `required:"" placeholder:"NAME" help:"Whose credential: your own name, as in the inventory."`
-	vaultFlags `group:"Vault:"`
-}
-
-// validate refuses names that nobody can have.
-func (f credentialFlags) validate() error {
-	switch {
-	case f.Owner != "" && !inventory.ValidOwner(f.Owner): // kong says what is missing
-		return errors.New("--owner: a-z, 0-9 and - are allowed, the first and the last not a -, at most 40 in all")
-	case f.User != "" && !inventory.ValidName(f.User):
-		return errors.New("--user: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit, at most 64 in all")
-	}
-	return f.vaultLoginFlags.Validate()
-}
-
-// AfterApply refuses names that are given and empty, as by a variable of a script's that is not set.
-func (f credentialFlags) AfterApply() error {
-	switch "" {
-	case f.Owner:
-		return errors.New("--owner: it is empty; name the inventory's owner")
-	case f.User:
-		return errors.New("--user: it is empty; name yourself as the inventory does")
-	}
-	return nil
-}
-
-// fetch reads the credential from Vault, and has left it when it returns. It waits so long for each request at most; 0: as
-// long as all other commands.
-func (f credentialFlags) fetch(ctx context.Context, p program, patience time.Duration) (vaultstore.Stored, error) {
-	o := f.options(f.Owner)
-	o.Patience = patience
-	store, err := vaultstore.OpenUser(ctx, o)
-	if err != nil {
-		return vaultstore.Stored{}, err
-	}
-	defer p.leave(ctx, store)
-	return store.ReadCredential(ctx, f.User)
 }

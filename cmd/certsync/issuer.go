@@ -2,8 +2,11 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -43,7 +46,20 @@ func (f issuerFlags) readCA() (reconcile.Issuer, error) {
 	if f.Issuer != "ca" {
 		return nil, nil
 	}
-	return newCAIssuer(f.CACert, f.CAKey)
+	cert, err := credentials.ReadCertificateFile(f.CACert)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert: %w", err)
+	}
+	key, err := credentials.ReadKeyFile(f.CAKey)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-key: %w", err)
+	}
+	return reconcile.NewCAIssuer(cert, reconcile.NewSecret(key), time.Now)
+}
+
+// askForApproval returns a function that prints the command which approves a signing request.
+func askForApproval(progress *render.Progress) func(user string, csr reconcile.CSRRef) {
+	return func(user string, csr reconcile.CSRRef) { progress.AskForApproval(user, kube.ApproveCommand(csr)) }
 }
 
 // openIssuer makes the issuer that the flags ask for; stop ends what it has under way. What o says of approvals is set

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -42,7 +43,7 @@ func TestMergeWithoutRoom(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			dir := t.TempDir()
-			write(t, filepath.Join(dir, "config"), []byte(tt.old), 0o600)
+			fixture.WriteFile(t, filepath.Join(dir, "config"), []byte(tt.old), 0o600)
 			cmd := merging(t, dir, "--exec")
 			// A block is 512 bytes in some shells and 1,024 in others.
 			cmd.Args = append([]string{"sh", "-c", `ulimit -f 1; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
@@ -64,7 +65,7 @@ func TestMergeWithoutRights(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	const old = "apiVersion: v1\nkind: Config\n"
-	write(t, filepath.Join(dir, "config"), []byte(old), 0o644)
+	fixture.WriteFile(t, filepath.Join(dir, "config"), []byte(old), 0o644)
 	cmd := merging(t, dir)
 	if os.Getuid() == 0 { // whom nothing is forbidden
 		self, err := os.ReadFile(cmd.Path)
@@ -76,7 +77,7 @@ func TestMergeWithoutRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = os.RemoveAll(bin) })
-		write(t, filepath.Join(bin, "certsync"), self, 0o755)
+		fixture.WriteFile(t, filepath.Join(bin, "certsync"), self, 0o755)
 		if err := os.Chmod(bin, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -172,7 +173,7 @@ func TestPlugin(t *testing.T) {
 	if err := os.Remove("certsync"); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "certsync"), []byte("#!/bin/sh\n"), 0o755)
+	fixture.WriteFile(t, filepath.Join(dir, "certsync"), []byte("#!/bin/sh\n"), 0o755)
 	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != self {
 		t.Errorf("%q, %v", got.Command, err)
 	}
@@ -196,7 +197,7 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			end := time.Now().Add(tt.end).UTC().Truncate(time.Second)
 			vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				has := newCredential("alice", end)
+				has := fixture.Credential("alice", end)
 				c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", has.Certificate, has.Key)
 				if err != nil {
 					panic(err)

@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
-
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
@@ -123,7 +118,11 @@ func (c manifestsCmd) Run(p program) error {
 	if err != nil {
 		return err
 	}
-	text, err := c.text(inv.Owner, objects)
+	var documents []any
+	for _, object := range objects {
+		documents = append(documents, object)
+	}
+	text, err := render.Manifests(inv.Owner, c.Namespace, documents)
 	if err != nil {
 		return err
 	}
@@ -163,55 +162,4 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		env["VAULT_CACERT"] = kube.VaultCAFile
 	}
 	return env
-}
-
-// warning comes first in all that manifests prints.
-func (c manifestsCmd) warning() string {
-	return fmt.Sprintf(`# Whoever may approve for the signer kubernetes.io/kube-apiserver-client is as good as cluster-admin: such a certificate can
-# carry almost any name and group. The service account certsync in namespace %[1]s may, and so may whoever can create pods,
-# exec into them, make tokens or write ConfigMaps in namespace %[1]s: give nobody anything there who is not an administrator of
-# the cluster.
-`, c.Namespace)
-}
-
-// text is the objects as YAML documents. What only the API server sets is not in them.
-func (c manifestsCmd) text(owner string, objects []runtime.Object) ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteString(c.warning())
-	fmt.Fprintf(&b, "#\n# Made by certsync manifests for owner %s. A changed inventory makes a ConfigMap of another name; the old ones can be\n"+
-		"# deleted. The names of namespaces are in policies and roles too: change them with certsync manifests, not here.\n", owner)
-	for _, object := range objects {
-		text, err := json.Marshal(object)
-		if err != nil {
-			return nil, err
-		}
-		var fields map[string]any
-		if err := json.Unmarshal(text, &fields); err != nil {
-			return nil, err
-		}
-		delete(fields, "status")
-		prune(fields)
-		document, err := yaml.Marshal(fields)
-		if err != nil {
-			return nil, err
-		}
-		b.WriteString("---\n")
-		b.Write(document)
-	}
-	return b.Bytes(), nil
-}
-
-// prune takes out what Go's types have and nobody set: a creationTimestamp that is null, and metadata or a spec with nothing
-// in it.
-func prune(fields map[string]any) {
-	for name, value := range fields {
-		inner, isMap := value.(map[string]any)
-		if isMap {
-			prune(inner)
-		}
-		empty := isMap && len(inner) == 0 && (name == "metadata" || name == "spec")
-		if empty || name == "creationTimestamp" && value == nil {
-			delete(fields, name)
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -42,7 +43,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	if c.DetailedExitcode && plan.Changes() {
-		return status(exitChanges)
+		return exitStatus(exitChanges)
 	}
 	return nil
 }
@@ -72,7 +73,7 @@ func (p program) show(plan reconcile.Plan, output string) error {
 		}
 		return writeAll(p.stdout, append(text, '\n'))
 	case "markdown":
-		return writeAll(p.stdout, planMarkdown(plan))
+		return writeAll(p.stdout, render.PlanMarkdown(plan))
 	}
-	return writeAll(p.stdout, planText(plan, paletteFor(p.stdout)))
+	return writeAll(p.stdout, render.Plan(plan, paletteFor(p.stdout)))
 }

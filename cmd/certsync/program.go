@@ -2,15 +2,19 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/completion"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -30,7 +34,12 @@ const (
 type program struct {
 	stdin          *os.File
 	stdout, stderr *os.File
+	// grace is how long steps have to end after an interruption; 0: reconcile.LastStep.
+	grace time.Duration
 }
+
+// lastStep is how long steps have to end after an interruption.
+func (p program) lastStep() time.Duration { return cmp.Or(p.grace, reconcile.LastStep) }
 
 type cli struct {
 	Validate   validateCmd   `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
@@ -47,10 +56,10 @@ type cli struct {
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
-// status is an exit code that is no error to be printed.
-type status int
+// exitStatus is an exit code that is no error to be printed.
+type exitStatus int
 
-func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // Run carries out one command line and returns the exit code.
 func (p program) Run(ctx context.Context, args []string) int {
@@ -59,8 +68,8 @@ func (p program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(ctx, err)
 	}
-	if len(args) > 0 && args[0] == completeCommand {
-		return p.fail(ctx, writeAll(p.stdout, complete(parser.Model, args[1:]).text()))
+	if len(args) > 0 && args[0] == completion.Command {
+		return p.fail(ctx, writeAll(p.stdout, completion.Complete(parser.Model, args[1:])))
 	}
 	p.warnOfVariables(parser.Model, os.Environ())
 	command, err := parser.Parse(byHabit(args))
@@ -107,13 +116,13 @@ func (p program) misused(err error) int {
 	if variable := variableFor(text); variable != "" {
 		hint = variable + " is set in the environment; " + hint
 	}
-	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", clean(text), hint)
+	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", render.Clean(text), hint)
 	return exitUsage
 }
 
 // fail prints an error with its hint, and returns the exit code for it.
 func (p program) fail(ctx context.Context, err error) int {
-	var code status
+	var code exitStatus
 	var refused reconcile.Refused
 	var locked reconcile.Locked
 	var unknown reconcile.UnknownName
@@ -129,7 +138,7 @@ func (p program) fail(ctx context.Context, err error) int {
 	case errors.As(err, &refused):
 		fmt.Fprintln(p.stderr, "certsync: refused, nothing was written:")
 		for _, v := range refused.Violations {
-			fmt.Fprintf(p.stderr, "  - %s\n", clean(v))
+			fmt.Fprintf(p.stderr, "  - %s\n", render.Clean(v))
 		}
 		return exitRefused
 	case errors.As(err, &locked):
@@ -140,7 +149,7 @@ func (p program) fail(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &problems):
 		for _, problem := range problems {
-			fmt.Fprintln(p.stderr, clean(problem.String()))
+			fmt.Fprintln(p.stderr, render.Clean(problem.String()))
 		}
 		return exitError
 	}
@@ -150,9 +159,9 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	fmt.Fprintf(p.stderr, "certsync: %s\n", clean(err.Error()))
+	fmt.Fprintf(p.stderr, "certsync: %s\n", render.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		fmt.Fprintf(p.stderr, "hint: %s\n", clean(hint))
+		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(hint))
 	}
 }
 

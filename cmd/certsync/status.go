@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -51,9 +52,9 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 		}
 		return writeAll(p.stdout, append(text, '\n'))
 	case len(c.User) > 0:
-		return writeAll(p.stdout, userText(report, colours))
+		return writeAll(p.stdout, render.Users(report, colours))
 	}
-	return writeAll(p.stdout, statusText(report, colours))
+	return writeAll(p.stdout, render.Status(report, colours))
 }
 
 // observe looks at the cluster and at Vault, and has left Vault before anything is printed, as plan has.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -45,12 +46,12 @@ func (f tellFlags) telling(ctx context.Context, p program, run func(context.Cont
 		}
 	}
 	f.spread(ctx, p, t)
-	return status(code)
+	return exitStatus(code)
 }
 
 // over closes the account.
 func (t *telling) over(code int, err error) {
-	if errors.As(err, new(status)) {
+	if errors.As(err, new(exitStatus)) {
 		err = nil // the steps say what it stands for
 	}
 	if code == exitInterrupted {
@@ -83,7 +84,7 @@ func (t *telling) tellCluster(ctx context.Context) error {
 	}
 	news := t.account.News()
 	for i := range news {
-		news[i].Message = clean(news[i].Message) // kubectl shows it on terminals
+		news[i].Message = render.Clean(news[i].Message) // kubectl shows it on terminals
 	}
 	return t.cluster.Events(t.account.Owner, t.account.RunID).Tell(ctx, t.account.EndedAt, news)
 }

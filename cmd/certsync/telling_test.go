@@ -15,6 +15,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/e2e/fake"
 )
 
@@ -156,7 +158,7 @@ func TestEventsAreClean(t *testing.T) {
 	var mu sync.Mutex
 	var told []corev1.Event
 	lease := `{"kind":"Lease","apiVersion":"coordination.k8s.io/v1","metadata":{"name":"certsync-prod-eu","namespace":"kube-system","uid":"uid-of-the-lease","resourceVersion":"1"}}`
-	refusal, err := json.Marshal(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403, "message": hostile})
+	refusal, err := json.Marshal(map[string]any{"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Forbidden", "code": 403, "message": fixture.Hostile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,8 +187,8 @@ func TestEventsAreClean(t *testing.T) {
 	}
 	shown := false
 	for _, e := range told {
-		shown = shown || strings.Contains(e.Message, clean(hostile))
-		if e.Message != clean(e.Message) {
+		shown = shown || strings.Contains(e.Message, render.Clean(fixture.Hostile))
+		if e.Message != render.Clean(e.Message) {
 			t.Errorf("%s: %q", e.Reason, e.Message)
 		}
 	}

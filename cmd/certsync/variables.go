@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 )
 
 // envPrefix begins the variables that set flags.
@@ -54,6 +56,6 @@ func (p program) warnOfVariables(commands *kong.Application, environment []strin
 	}
 	slices.Sort(strays)
 	for _, name := range strays {
-		fmt.Fprintf(p.stderr, "certsync: %s is set in the environment, and is the variable of no flag: it does nothing\n", clean(name))
+		fmt.Fprintf(p.stderr, "certsync: %s is set in the environment, and is the variable of no flag: it does nothing\n", render.Clean(name))
 	}
 }
