@@ -8,13 +8,22 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Command is what the completion scripts call: the words so far follow, the last of them up to the cursor. It is
-// no command of kong's, for which half a command line is a mistake, and it warns of nothing: stderr is the prompt's.
+// Command is the first word of a call by a completion script; the words of the command line follow. It is no command of
+// kong's, which would refuse half a command line.
 const Command = "__complete"
 
-// offer is what may stand at the cursor.
+// filePlaceholder is the placeholder of every flag that names a file.
+const filePlaceholder = "FILE"
+
+// Complete returns what the last of words can become, for the scripts: a word, a tab and what the word is about on each
+// line, or ":files" if the shell should offer the names of files.
+func Complete(commands *kong.Application, words []string) []byte {
+	return complete(commands, words).text()
+}
+
+// offer is what can stand at the cursor.
 type offer struct {
-	files bool // the names of files, which the shell knows best
+	files bool
 	words []offeredWord
 }
 
@@ -22,7 +31,6 @@ type offeredWord struct {
 	word, about string
 }
 
-// text is what the scripts read: a word and what it is about on each line, or :files.
 func (o offer) text() []byte {
 	if o.files {
 		return []byte(":files\n")
@@ -34,21 +42,19 @@ func (o offer) text() []byte {
 	return text
 }
 
-// typed is the command line before the cursor.
-type typed struct {
-	node      *kong.Node // the application, or a command; nil: an unknown one
-	given     map[*kong.Flag]bool
-	waiting   *kong.Flag // wants the next word for its value
-	arguments int
-	onlyWords bool // behind --
+func (o *offer) add(word, start, help string) {
+	if strings.HasPrefix(word, start) {
+		o.words = append(o.words, offeredWord{word, firstSentence(help)})
+	}
 }
 
-// Complete returns what the last of words can become, as the scripts read it.
-func Complete(commands *kong.Application, words []string) []byte {
-	return complete(commands, words).text()
+// firstSentence shortens a help text for a list of words.
+func firstSentence(help string) string {
+	help, _, _ = strings.Cut(help, ". ")
+	help, _, _ = strings.Cut(help, " (default: ")
+	return strings.TrimSuffix(help, ".")
 }
 
-// complete says what the last of words can become. It looks at nothing but the flags and commands that there are.
 func complete(commands *kong.Application, words []string) offer {
 	if len(words) == 0 {
 		return offer{}
@@ -57,51 +63,60 @@ func complete(commands *kong.Application, words []string) offer {
 		words = words[1:]
 	}
 	last := words[len(words)-1]
-	t := typed{node: commands.Node, given: map[*kong.Flag]bool{}}
+	l := commandLine{node: commands.Node, given: map[*kong.Flag]bool{}}
 	for _, word := range words[:len(words)-1] {
-		t.read(word)
+		l.read(word)
 	}
-	if t.node == nil {
+	if l.node == nil {
 		return offer{}
 	}
 	name, value, assigned := strings.Cut(last, "=")
 	switch {
-	case t.waiting != nil:
-		return valuesOf(t.waiting.Value, "", last)
-	case t.onlyWords || !strings.HasPrefix(last, "-"):
-		return t.wordsLike(last)
+	case l.valueOf != nil:
+		return offerValues(l.valueOf.Value, "", last)
+	case l.argumentsOnly || !strings.HasPrefix(last, "-"):
+		return l.offerWords(last)
 	case !strings.HasPrefix(last, "--") && len(last) > 2:
-		if flag := t.flag(last[:2]); flag != nil && takesValue(flag) {
-			return valuesOf(flag.Value, last[:2], last)
+		if flag := l.flag(last[:2]); flag != nil && takesValue(flag) {
+			return offerValues(flag.Value, last[:2], last)
 		}
 		return offer{}
 	case assigned:
-		if flag := t.flag(name); flag != nil && takesValue(flag) {
-			return valuesOf(flag.Value, name+"=", name+"="+value)
+		if flag := l.flag(name); flag != nil && takesValue(flag) {
+			return offerValues(flag.Value, name+"=", name+"="+value)
 		}
 		return offer{}
 	}
-	return t.flagsLike(last)
+	return l.offerFlags(last)
 }
 
-// read takes in a word that stands before the cursor.
-func (t *typed) read(word string) {
+// commandLine is what the words before the cursor say.
+type commandLine struct {
+	node          *kong.Node // the application, or a command; nil: an unknown command
+	given         map[*kong.Flag]bool
+	valueOf       *kong.Flag // the next word is the value of this flag
+	arguments     int
+	argumentsOnly bool // after --
+}
+
+// read takes in the next word before the cursor.
+func (l *commandLine) read(word string) {
 	switch {
-	case t.node == nil:
-	case t.waiting != nil:
-		t.waiting = nil
-	case t.onlyWords || !strings.HasPrefix(word, "-") || word == "-":
-		t.readArgument(word)
+	case l.node == nil:
+	case l.valueOf != nil:
+		l.valueOf = nil
+	case l.argumentsOnly || !strings.HasPrefix(word, "-") || word == "-":
+		l.readArgument(word)
 	case word == "--":
-		t.onlyWords = true
+		l.argumentsOnly = true
 	case strings.HasPrefix(word, "--"):
 		name, _, assigned := strings.Cut(word, "=")
-		t.take(t.flag(name), assigned)
+		l.readFlag(l.flag(name), assigned)
 	default: // -y, -yf, -fusers.yaml
 		for i, letter := range word[1:] {
-			flag := t.flag("-" + string(letter))
+			flag := l.flag("-" + string(letter))
 			rest := i+1+len(string(letter)) < len(word)
-			t.take(flag, rest)
+			l.readFlag(flag, rest)
 			if flag == nil || takesValue(flag) {
 				return
 			}
@@ -109,87 +124,88 @@ func (t *typed) read(word string) {
 	}
 }
 
-func (t *typed) readArgument(word string) {
-	if t.node.Type != kong.ApplicationNode {
-		t.arguments++
+func (l *commandLine) readArgument(word string) {
+	if l.node.Type != kong.ApplicationNode {
+		l.arguments++
 		return
 	}
-	i := slices.IndexFunc(t.node.Children, func(command *kong.Node) bool { return command.Name == word })
+	i := slices.IndexFunc(l.node.Children, func(command *kong.Node) bool { return command.Name == word })
 	if i < 0 {
-		t.node = nil
+		l.node = nil
 		return
 	}
-	t.node = t.node.Children[i]
+	l.node = l.node.Children[i]
 }
 
-func (t *typed) take(flag *kong.Flag, hasValue bool) {
+func (l *commandLine) readFlag(flag *kong.Flag, hasValue bool) {
 	if flag == nil {
 		return
 	}
-	t.given[flag] = true
+	l.given[flag] = true
 	if takesValue(flag) && !hasValue {
-		t.waiting = flag
+		l.valueOf = flag
 	}
 }
 
 func takesValue(flag *kong.Flag) bool { return !flag.IsBool() && !flag.IsCounter() }
 
-func (t *typed) flags() []*kong.Flag { return slices.Concat(t.node.AllFlags(true)...) }
+func (l *commandLine) flags() []*kong.Flag { return slices.Concat(l.node.AllFlags(true)...) }
 
-// flag is the flag that a word names: --file or -f.
-func (t *typed) flag(word string) *kong.Flag {
-	for _, flag := range t.flags() {
-		if word == "--"+flag.Name || word == shortOf(flag) {
+// flag returns the flag that a word such as --file or -f names, or nil.
+func (l *commandLine) flag(word string) *kong.Flag {
+	for _, flag := range l.flags() {
+		if word == "--"+flag.Name || word == shortName(flag) {
 			return flag
 		}
 	}
 	return nil
 }
 
-// shortOf is the flag's other name, "" if it has none.
-func shortOf(flag *kong.Flag) string {
+// shortName is a flag's name of one letter, or "".
+func shortName(flag *kong.Flag) string {
 	if flag.Short == 0 {
 		return ""
 	}
 	return "-" + string(flag.Short)
 }
 
-// wordsLike offers commands, or arguments; where none can stand and nothing is typed yet, flags.
-func (t *typed) wordsLike(start string) offer {
+// offerWords offers commands or the values of an argument. After the last argument it offers flags, if nothing is typed yet.
+func (l *commandLine) offerWords(start string) offer {
 	switch {
-	case t.node.Type == kong.ApplicationNode:
+	case l.node.Type == kong.ApplicationNode:
 		var found offer
-		for _, command := range t.node.Children {
+		for _, command := range l.node.Children {
 			if !command.Hidden {
 				found.add(command.Name, start, command.Help)
 			}
 		}
 		return found
-	case t.arguments < len(t.node.Positional):
-		return valuesOf(t.node.Positional[t.arguments], "", start)
-	case start == "" && !t.onlyWords:
-		return t.flagsLike("--")
+	case l.arguments < len(l.node.Positional):
+		return offerValues(l.node.Positional[l.arguments], "", start)
+	case start == "" && !l.argumentsOnly:
+		return l.offerFlags("--")
 	}
 	return offer{}
 }
 
-// flagsLike offers the flags that are not there yet, or may be repeated.
-func (t *typed) flagsLike(start string) offer {
+// offerFlags offers the flags that are not given yet, or can be repeated.
+func (l *commandLine) offerFlags(start string) offer {
 	var found offer
-	for _, flag := range t.flags() {
-		if t.given[flag] && !flag.IsCumulative() {
+	for _, flag := range l.flags() {
+		if l.given[flag] && !flag.IsCumulative() {
 			continue
 		}
 		found.add("--"+flag.Name, start, flag.Help)
-		if short := shortOf(flag); short != "" {
+		if short := shortName(flag); short != "" {
 			found.add(short, start, flag.Help)
 		}
 	}
 	return found
 }
 
-// valuesOf offers what a flag or an argument may be, behind what else the word begins with: --output=, or nothing.
-func valuesOf(value *kong.Value, before, start string) offer {
+// offerValues offers the values of a flag or an argument. before is the beginning of the word that is no part of the value,
+// such as --output=.
+func offerValues(value *kong.Value, before, start string) offer {
 	var found offer
 	switch {
 	case value.Enum != "":
@@ -202,20 +218,4 @@ func valuesOf(value *kong.Value, before, start string) offer {
 		found.files = true
 	}
 	return found
-}
-
-// filePlaceholder stands in the help of the flags that name a file.
-const filePlaceholder = "FILE"
-
-func (o *offer) add(word, start, help string) {
-	if strings.HasPrefix(word, start) {
-		o.words = append(o.words, offeredWord{word, firstSentence(help)})
-	}
-}
-
-// firstSentence is as much of a help as a list has room for.
-func firstSentence(help string) string {
-	help, _, _ = strings.Cut(help, ". ")
-	help, _, _ = strings.Cut(help, " (default: ")
-	return strings.TrimSuffix(help, ".")
 }

@@ -7,23 +7,22 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
-// The plugin's times.
 const (
 	// recheckAfter is how long a credential from Vault is used without asking Vault again.
 	recheckAfter = 5 * time.Minute
-	// retryAfter is how long Vault is left alone after it could not be reached: not every kubectl is to wait for it.
+	// retryAfter is how long Vault is left alone after it could not be reached. Otherwise every kubectl would wait for it.
 	retryAfter = 30 * time.Second
-	// rerunAfter is how long at most kubectl and other clients go on before they run the plugin again.
+	// rerunAfter is how long kubectl and other clients go on at most before they run the plugin again.
 	rerunAfter = time.Hour
-	// expiryMargin is how long before its end a certificate is replaced, if Vault has a new one: clocks may differ by two
-	// minutes (see the guards), and who comes too late gets a 401.
+	// expiryMargin is how long before its end a certificate is replaced at the latest, if Vault has a newer one. Clocks may
+	// differ by two minutes, and the API server answers 401 to an expired certificate.
 	expiryMargin = 2 * time.Minute
-	// vaultTimeout is how long a request to Vault may take, and shortVaultTimeout if there is something else to go on with.
+	// vaultTimeout is how long a request to Vault may take, and shortVaultTimeout how long with a usable credential at hand.
 	vaultTimeout      = 15 * time.Second
 	shortVaultTimeout = 5 * time.Second
 )
 
-// entry is a credential as the cache has it: certificate and key, or the certificate alone.
+// entry is a credential in the cache: certificate and key, or the certificate alone.
 type entry struct {
 	reconcile.Credential
 	version   int       // in Vault
@@ -32,68 +31,68 @@ type entry struct {
 	failedAt  time.Time // when Vault could not be reached after that; zero: never
 }
 
-// live reports a credential that can be used; nil is none.
-func (h *entry) live(now time.Time) bool { return h != nil && now.Before(h.until) }
+// live reports whether an entry is there and its certificate has not ended.
+func (e *entry) live(now time.Time) bool { return e != nil && now.Before(e.until) }
 
-// choice is what the plugin does for a credential.
+// choice is what the plugin does with the entry and with Vault.
 type choice int
 
 const (
-	askVault    choice = iota // Vault
-	useEntry                  // the one in the cache
-	fallBack                  // with the one in the cache, since Vault cannot be reached
-	deleteEntry               // the one in the cache, and fail: Vault says that it is not the user's any more
+	askVault    choice = iota
+	useEntry           // without asking Vault
+	fallBack           // to the entry, since Vault cannot be reached
+	deleteEntry        // and fail: Vault says that the user has no credential any more
 	fail
 )
 
-// before chooses what to do first. A time that lies ahead is a mistake of some clock, and does not count.
-func (h *entry) firstChoice(now time.Time, refresh bool) choice {
+// firstChoice chooses before Vault is asked. A time in the future comes from a wrong clock, and does not count.
+func (e *entry) firstChoice(now time.Time, refresh bool) choice {
 	switch {
-	case refresh, !h.live(now):
+	case refresh, !e.live(now):
 		return askVault
-	case within(recheckAfter, h.fetchedAt, now) && now.Add(expiryMargin).Before(h.until):
+	case within(recheckAfter, e.fetchedAt, now) && now.Add(expiryMargin).Before(e.until):
 		return useEntry
-	case within(retryAfter, h.failedAt, now):
+	case within(retryAfter, e.failedAt, now):
 		return fallBack
 	}
 	return askVault
 }
 
-// after chooses what to do after Vault was asked, and err came of it.
-func (h *entry) choiceAfter(err error, now time.Time, refresh bool) choice {
+// choiceAfter chooses after Vault was asked and failed with err.
+func (e *entry) choiceAfter(err error, now time.Time, refresh bool) choice {
 	switch {
 	case vaultstore.Refused(err):
 		return deleteEntry
-	case vaultstore.Unavailable(err) && h.live(now) && !refresh:
+	case vaultstore.Unavailable(err) && e.live(now) && !refresh:
 		return fallBack
 	}
 	return fail
 }
 
-// margin is how long before its end a certificate gives way to another one. It outlasts a short outage of Vault. A change
-// closes all connections of a program, so it comes late.
-func (h *entry) renewalMargin() time.Duration { return max(expiryMargin, h.Lifetime()/10) }
+// renewalMargin is how long before its end a certificate gives way to a newer one. It outlasts a short outage of Vault. It
+// is no longer than that, since a change of certificate closes all connections of a client.
+func (e *entry) renewalMargin() time.Duration { return max(expiryMargin, e.Lifetime()/10) }
 
-// staysInUse reports whether the credential is used on, although Vault has another one: that one gives nothing else, and the
-// certificate does not end soon.
-func (h *entry) staysInUse(other *entry, now time.Time) bool {
-	return h.live(now) && now.Add(h.renewalMargin()).Before(h.until) && h.SameAccess(other.Credential)
+// staysInUse reports whether the entry is used on although Vault has another credential. That one must give the same
+// access, and the entry's certificate must not end soon.
+func (e *entry) staysInUse(other *entry, now time.Time) bool {
+	return e.live(now) && now.Add(e.renewalMargin()).Before(e.until) && e.SameAccess(other.Credential)
 }
 
 // within reports whether t is now, or less than d ago.
 func within(d time.Duration, t, now time.Time) bool { return !t.After(now) && now.Sub(t) < d }
 
-// rerunAt is when kubectl is to run the plugin again: when the certificate that it gets now may give way to another one,
-// and while it lives.
-func (h *entry) rerunAt(now time.Time) time.Time {
-	again := h.until // if it is about to end: each request would run the plugin otherwise
-	for _, early := range []time.Duration{expiryMargin, h.renewalMargin()} {
-		if at := h.until.Add(-early); at.After(now) {
-			again = at
+// rerunAt is when kubectl runs the plugin again: when the entry's certificate may give way to a newer one, and always
+// before its end. Shortly before the end that is the end itself. Otherwise each request would run the plugin.
+func (e *entry) rerunAt(now time.Time) time.Time {
+	at := e.until
+	for _, margin := range []time.Duration{expiryMargin, e.renewalMargin()} {
+		if early := e.until.Add(-margin); early.After(now) {
+			at = early
 		}
 	}
-	if soon := now.Add(rerunAfter); soon.Before(again) {
-		return soon
+	if latest := now.Add(rerunAfter); latest.Before(at) {
+		return latest
 	}
-	return again
+	return at
 }

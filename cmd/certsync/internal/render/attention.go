@@ -10,22 +10,32 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// What must be seen is bounded too: whoever can make a thousand bindings must not push the rest out of the comment.
+// Each kind of item is bounded. Otherwise a user who can make a thousand bindings could push other kinds out of the comment.
 const (
 	maxItems       = 25
-	maxItemsLength = 5000 // of each kind, in characters
+	maxItemsLength = 5000 // of one kind, in characters
 )
 
-// seeFirst is what a reviewer must see: what apply refuses or holds, what the names have already, what makes as good as
-// cluster-admin, whose certificate is for another key, and who loses what. The worst issued first, and each kind has room of its own.
+// attention is the list at the top of a comment that a reviewer must see. The most serious kinds come first, and each kind
+// has its own room:
+//
+//   - what apply refuses or holds;
+//   - bindings of others that name users of the inventory;
+//   - users who become as good as cluster-admin;
+//   - certificates for another key than before;
+//   - removed users, and access that users lose.
 func attention(plan reconcile.Plan) string {
 	var refused []string
 	for _, why := range plan.Forbidden() {
 		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
 	}
 	var b strings.Builder
-	for _, kind := range [][]string{refused, heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` does the rest: "),
-		heldItems(plan, plan.Skipped(), "**Held**, apply does the rest: "), accessItems(plan), powerItems(plan), keyItems(plan), removedItems(plan), lossItems(plan)} {
+	for _, kind := range [][]string{
+		refused,
+		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` does the rest: "),
+		heldItems(plan, plan.Skipped(), "**Held**, apply does the rest: "),
+		accessItems(plan), powerItems(plan), keyItems(plan), removalItems(plan), lossItems(plan),
+	} {
 		b.WriteString(boundedList(kind))
 	}
 	if b.Len() == 0 {
@@ -34,7 +44,7 @@ func attention(plan reconcile.Plan) string {
 	return "\n#### Look at this first\n\n" + b.String()
 }
 
-// bounded is a list of as many items as a kind has room for.
+// boundedList lists as many items as a kind has room for, and counts the rest.
 func boundedList(items []string) string {
 	var b strings.Builder
 	room := maxItemsLength
@@ -48,8 +58,7 @@ func boundedList(items []string) string {
 	return b.String()
 }
 
-// heldFirst has steps that a guard or a conflict holds, each item with that beginning. The reason stands once for all that
-// have the same.
+// heldItems returns one item for all steps that are held for the same reason.
 func heldItems(plan reconcile.Plan, held []reconcile.Step, beginning string) []string {
 	var items []string
 	for _, same := range groupBy(held, func(s reconcile.Step) string { return s.Held }) {
@@ -70,79 +79,46 @@ func heldItems(plan reconcile.Plan, held []reconcile.Step, beginning string) []s
 	return items
 }
 
-// whose is whom a step is for.
-func stepSubject(s reconcile.Step) string {
-	if s.Group != "" {
-		return "group " + code(s.Group)
-	}
-	return code(s.User)
-}
-
-// stepMarkdown is a step by itself.
-func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
-	c := change{action: s.Action, objects: []string{objectText(plan, s, code)}}
-	if s.Detail != nil && s.Group != "" {
-		c.add, c.remove = s.Detail.Add, s.Detail.Remove
-	}
-	return fmt.Sprintf("%s (%s)", c.markdown(code), joinReasons(s.Reasons))
-}
-
-// accessFirst has the bindings of others. What makes as good as cluster-admin issued first, then what is given cluster-wide:
-// whoever may make bindings in one namespace alone does not push it out.
+// accessItems returns the bindings of others: first those as good as cluster-admin, then cluster-wide ones. So a user who
+// may only make bindings in one namespace cannot push those out.
 func accessItems(plan reconcile.Plan) []string {
 	var powerful, wide, limited []string
-	for _, f := range groupNotes(plan) {
-		if f.kind() != reconcile.ExistingAccess {
+	for _, g := range groupNotes(plan) {
+		if g.kind() != reconcile.ExistingAccess {
 			continue
 		}
 		items := &limited
-		if len(f.notes[0].Power) > 0 {
+		if len(g.notes[0].Power) > 0 {
 			items = &powerful
-		} else if strings.HasPrefix(f.notes[0].Object, string(reconcile.ClusterRoleBinding)+" ") {
+		} else if strings.HasPrefix(g.notes[0].Object, string(reconcile.ClusterRoleBinding)+" ") {
 			items = &wide
 		}
-		*items = append(*items, "**Existing access**: "+noteMarkdown(f))
+		*items = append(*items, "**Existing access**: "+g.markdown())
 	}
 	return slices.Concat(powerful, wide, limited)
 }
 
-// noteMarkdown is a note, or those that say the same of several people, without its kind.
-func noteMarkdown(f noteGroup) string {
-	names, until := f.who(code)
-	text := ""
-	if len(names) > 0 {
-		text = firstNames(names, func(s string) string { return s }) + ": "
-	}
-	if object := f.notes[0].Object; object != "" {
-		text += code(object) + " "
-	}
-	text += prose(f.notes[0].Message)
-	if until != "" && !strings.Contains(f.notes[0].Message, until) {
-		text += " (" + until + ")"
-	}
-	return text
-}
-
-// powerFirst has who becomes as good as cluster-admin, and how. The strongest roles come first, so that many that are usual
-// do not push out one that is not.
+// powerItems returns the changes that make a user as good as cluster-admin. The strongest roles come first, so that many
+// weaker ones do not push them out.
 func powerItems(plan reconcile.Plan) []string {
 	var items []string
 	severity := map[string]int{}
-	each(plan, func(who string, c change) {
+	forEachChange(plan, func(names string, c change) {
 		if c.powerful == "" {
 			return
 		}
 		if c.unlistedAdds > 0 {
-			who += fmt.Sprintf(", for %s", pluralWithCommas(c.unlistedAdds, "member"))
+			names += fmt.Sprintf(", for %s", pluralWithCommas(c.unlistedAdds, "member"))
 		}
-		item := fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", who, c.markdown(code), c.powerful)
+		item := fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", names, c.markdown(code), c.powerful)
 		items, severity[item] = append(items, item), reconcile.Severity(c.powerful)
 	})
 	slices.SortStableFunc(items, func(a, b string) int { return cmp.Compare(severity[a], severity[b]) })
 	return items
 }
 
-// keysFirst has whose certificate is for another key than before: whoever has that key becomes them. The strongest come first.
+// keyItems returns the certificates for another key than before, the strongest first. The holder of the new key gets the
+// user's access.
 func keyItems(plan reconcile.Plan) []string {
 	exchanged := slices.DeleteFunc(stepsToRun(plan), func(s reconcile.Step) bool { return !slices.Contains(s.Reasons, reconcile.RequestChanged) })
 	slices.SortFunc(exchanged, func(a, b reconcile.Step) int {
@@ -165,7 +141,7 @@ func keyItems(plan reconcile.Plan) []string {
 	return items
 }
 
-// severityOf orders steps by what makes as good as cluster-admin in them, the worst first.
+// severityOf orders steps by the power that they give; the strongest has the lowest number.
 func severityOf(s reconcile.Step) int {
 	if len(s.Power) == 0 {
 		return math.MaxInt
@@ -173,44 +149,42 @@ func severityOf(s reconcile.Step) int {
 	return reconcile.Severity(s.Power[0])
 }
 
-// removedFirst has who is removed.
-func removedItems(plan reconcile.Plan) []string {
+// removalItems returns the users that the plan removes.
+func removalItems(plan reconcile.Plan) []string {
 	var items []string
-	for _, e := range entries(plan, code) {
-		for _, c := range e.changes {
-			if c.action == reconcile.Remove {
-				items = append(items, fmt.Sprintf("**Removed**: %s: %s (%s)", boundedNames(e.names), c.markdown(code), c.reasonText()))
-			}
-		}
-	}
-	return items
-}
-
-// takenFirst has what is taken from those who stay, or from whom certsync never served.
-func lossItems(plan reconcile.Plan) []string {
-	var items []string
-	each(plan, func(who string, c change) {
-		if c.action == reconcile.Unbind || len(c.remove) > 0 {
-			items = append(items, fmt.Sprintf("**Taken away**: %s: %s (%s)", who, c.markdown(code), c.reasonText()))
+	forEachChange(plan, func(names string, c change) {
+		if c.action == reconcile.Remove {
+			items = append(items, fmt.Sprintf("**Removed**: %s: %s (%s)", names, c.markdown(code), c.reasonText()))
 		}
 	})
 	return items
 }
 
-// each calls do for every change and those whom it is for.
-func each(plan reconcile.Plan, do func(who string, c change)) {
+// lossItems returns the access that is taken from subjects who are not removed.
+func lossItems(plan reconcile.Plan) []string {
+	var items []string
+	forEachChange(plan, func(names string, c change) {
+		if c.action == reconcile.Unbind || len(c.remove) > 0 {
+			items = append(items, fmt.Sprintf("**Taken away**: %s: %s (%s)", names, c.markdown(code), c.reasonText()))
+		}
+	})
+	return items
+}
+
+// forEachChange calls do for every change, with the names of its entry.
+func forEachChange(plan reconcile.Plan, do func(names string, c change)) {
 	for _, e := range entries(plan, code) {
-		who := boundedNames(e.names)
+		names := boundedNames(e.names)
 		if e.group {
-			who = "group " + who
+			names = "group " + names
 		}
 		for _, c := range e.changes {
-			do(who, c)
+			do(names, c)
 		}
 	}
 }
 
-// several lists as many names as half of what a kind has room for, and counts the rest.
+// boundedNames lists names up to half of the room of a kind, and counts the rest.
 func boundedNames(names []string) string {
 	var first []string
 	room := maxItemsLength / 2
@@ -224,30 +198,24 @@ func boundedNames(names []string) string {
 	return strings.Join(first, ", ")
 }
 
-// allDetails is what is there to look up: notes, certificates that live on, what the policy holds, and each step.
-func allDetails(plan reconcile.Plan) []details {
-	notes, live, policy, steps := details{title: "Notes"}, details{title: "Certificates that live on"}, details{title: "Held by the policy"}, details{title: "Each step"}
-	for _, f := range groupNotes(plan) {
-		switch f.kind() {
-		case reconcile.ExistingAccess:
-		case reconcile.LiveCertificate, reconcile.UnknownCertificate:
-			for _, n := range f.notes { // each, with its time
-				live.items = append(live.items, noteMarkdown(noteGroup{notes: []reconcile.Note{n}}))
-			}
-		default:
-			notes.items = append(notes.items, "**"+string(f.kind())+"**: "+noteMarkdown(f))
-		}
+// stepSubject is the user or the group of a step.
+func stepSubject(s reconcile.Step) string {
+	if s.Group != "" {
+		return "group " + code(s.Group)
 	}
-	for _, s := range plan.HeldByPolicy() {
-		policy.items = append(policy.items, stepSubject(s)+" "+stepMarkdown(plan, s))
-	}
-	for _, s := range plan.Steps {
-		steps.items = append(steps.items, stepInFull(plan, s))
-	}
-	return []details{notes, live, policy, steps}
+	return code(s.User)
 }
 
-// stepInFull is a step with the object that it writes, and where its kubeconfig leads.
+// stepMarkdown shows one step without its subject.
+func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
+	c := change{action: s.Action, objects: []string{objectText(plan, s, code)}}
+	if s.Detail != nil && s.Group != "" {
+		c.add, c.remove = s.Detail.Add, s.Detail.Remove
+	}
+	return fmt.Sprintf("%s (%s)", c.markdown(code), joinReasons(s.Reasons))
+}
+
+// stepInFull shows one step with the object that it writes and the cluster of its kubeconfig.
 func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
 	text := stepSubject(s) + " " + stepMarkdown(plan, s)
 	if s.Object != "" {

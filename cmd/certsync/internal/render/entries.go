@@ -9,31 +9,33 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// A plan has a step for each binding and each certificate. People read who gets what: steps for which one line does stand
-// in one, and whoever gets the same has one entry groupBy. Text and Markdown are made of the same entries; what differs
-// is how they quote a name.
+// A plan has one step for each binding and each certificate. Readers ask who gets what. So steps that fit one line become
+// one change, and users with the same changes share one entry.
 
-// quoter makes a name of the inventory or the cluster safe to stand in a text.
+// maxListed is how many subjects or objects one line names; the rest is counted.
+const maxListed = 10
+
+// quoter makes a name from the inventory or the cluster safe to stand in a text.
 type quoter func(string) string
 
-// entry is what happens to people, or to a group: all the names to which the same happens, sorted.
+// entry holds the changes for one user or one group, or for several with the same changes.
 type entry struct {
 	group   bool
-	names   []string
+	names   []string // sorted
 	changes []change
 }
 
-// change is one line of an entry: what is done, to one or more objects.
+// change is one line of an entry: one action on one or more objects.
 type change struct {
 	action                        reconcile.Action
 	reasons                       []reconcile.Reason
-	objects                       []string // each as object names it
-	add, remove                   []string // subjects of each of the objects, but for those who are told of otherwise
-	unlistedAdds, unlistedRemoves int      // how many those are
-	powerful                      string   // why it makes as good as cluster-admin, or ""
+	objects                       []string // as objectText names them
+	add, remove                   []string // subjects of each of the objects, without the unlisted ones
+	unlistedAdds, unlistedRemoves int
+	powerful                      string // why it makes a user as good as cluster-admin, or ""
 }
 
-// entries are all steps of a plan that will run, people first, then groups, each by name.
+// entries returns all steps of a plan that will run: users first, then groups, each sorted by name.
 func entries(plan reconcile.Plan, quote quoter) []entry {
 	run := stepsToRun(plan)
 	mentioned := mentionedBy(run)
@@ -59,44 +61,47 @@ func entries(plan reconcile.Plan, quote quoter) []entry {
 	return all
 }
 
-// running are the steps that are not held.
+// stepsToRun returns the steps that are not held.
 func stepsToRun(plan reconcile.Plan) []reconcile.Step {
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(s reconcile.Step) bool { return s.Held != "" })
 }
 
-// told is who gets a first certificate in a plan, by user and group, and who is removed: entries of people say so, and
-// those of their groups need not name them again.
+// mentioned holds the users whose own entries say that they are new or removed. The entries of their groups only count
+// them.
 type mentioned struct {
-	issued  map[[2]string]bool
+	issued  map[[2]string]bool // by user and group: the user's first certificate is for that group
 	removed map[string]bool
 }
 
 func mentionedBy(run []reconcile.Step) mentioned {
-	t := mentioned{map[[2]string]bool{}, map[string]bool{}}
+	m := mentioned{map[[2]string]bool{}, map[string]bool{}}
 	for _, s := range run {
 		switch s.Action {
 		case reconcile.Issue:
 			for _, g := range s.Detail.Groups {
-				t.issued[[2]string{s.User, g}] = true
+				m.issued[[2]string{s.User, g}] = true
 			}
 		case reconcile.Remove:
-			t.removed[s.User] = true
+			m.removed[s.User] = true
 		}
 	}
-	return t
+	return m
 }
 
-// changes are the steps for one name, in as few lines as they take: the two writes of a group's binding are one change,
-// so is the same change of several bindings, and so is all that somebody loses who is removed.
-func (t mentioned) changes(plan reconcile.Plan, steps []reconcile.Step, quote quoter) []change {
+// changes merges the steps for one name into as few changes as possible:
+//
+//   - the two writes of a group's binding are one change;
+//   - the same change of several bindings is one change;
+//   - the bindings of a removed user are part of the removal.
+func (m mentioned) changes(plan reconcile.Plan, steps []reconcile.Step, quote quoter) []change {
 	var each []change
 	for _, s := range steps {
-		if s.Action == reconcile.Unbind && t.removed[s.User] {
+		if s.Action == reconcile.Unbind && m.removed[s.User] {
 			continue
 		}
 		c := change{action: s.Action, reasons: s.Reasons, objects: []string{objectText(plan, s, quote)}, powerful: plan.Powerful(s)}
 		if s.Detail != nil {
-			c.add, c.remove = slices.Clone(s.Detail.Add), slices.Clone(s.Detail.Remove) // which stay the plan's
+			c.add, c.remove = slices.Clone(s.Detail.Add), slices.Clone(s.Detail.Remove) // the plan stays as it is
 		}
 		each = append(each, c)
 	}
@@ -106,12 +111,13 @@ func (t mentioned) changes(plan reconcile.Plan, steps []reconcile.Step, quote qu
 			into.powerful = cmp.Or(into.powerful, c.powerful)
 		})
 	for i := range merged {
-		t.count(&merged[i], steps[0].Group)
+		m.unlist(&merged[i], steps[0].Group)
 	}
 	return mergeChanges(merged, func(c change) string { c.objects = nil; return fmt.Sprintf("%#v", c) },
 		func(into *change, c change) { into.objects = append(into.objects, c.objects...) })
 }
 
+// mergeChanges merges the changes that have the same key, by the function into.
 func mergeChanges(changes []change, key func(change) string, into func(*change, change)) []change {
 	var out []change
 	for _, same := range groupBy(changes, key) {
@@ -123,21 +129,21 @@ func mergeChanges(changes []change, key func(change) string, into func(*change, 
 	return out
 }
 
-// count unlistedRemoves those subjects to be named who are not told of otherwise. Of a binding that is made for a whole group, the
-// inventory tells.
-func (t mentioned) count(c *change, group string) {
+// unlist counts the subjects that need no name here: mentioned users, and the many members of a new binding. The
+// inventory lists those.
+func (m mentioned) unlist(c *change, group string) {
 	slices.Sort(c.add)
 	slices.Sort(c.remove)
-	all, out := len(c.add), len(c.remove)
-	c.add = slices.DeleteFunc(c.add, func(u string) bool { return t.issued[[2]string{u, group}] })
-	c.remove = slices.DeleteFunc(c.remove, func(u string) bool { return t.removed[u] })
+	adds, removes := len(c.add), len(c.remove)
+	c.add = slices.DeleteFunc(c.add, func(u string) bool { return m.issued[[2]string{u, group}] })
+	c.remove = slices.DeleteFunc(c.remove, func(u string) bool { return m.removed[u] })
 	if c.action == reconcile.Bind && len(c.add) > maxListed {
 		c.add = nil
 	}
-	c.unlistedAdds, c.unlistedRemoves = all-len(c.add), out-len(c.remove)
+	c.unlistedAdds, c.unlistedRemoves = adds-len(c.add), removes-len(c.remove)
 }
 
-// why are a change's reasons, with the numbers of those whom it does not name.
+// reasonText lists a change's reasons, and counts the subjects that it does not list: members-changed +3.
 func (c change) reasonText() string {
 	text := joinReasons(c.reasons)
 	if c.unlistedAdds > 0 {

@@ -4,17 +4,24 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/certsync/certsync/inventory"
 )
 
-// The rules of Markdown: what is not certsync's own words stands in code spans, cleaned as for a terminal. There is no
-// markup in them, no mention that notifies somebody, no link, no number of an issue and no command, on GitHub and GitLab.
+// Text that is not certsync's own stands in a code span, cleaned as for a terminal. There, GitHub and GitLab read no
+// markup, mention, link, issue number or command.
 
-// maxNameLength is how many characters of a name or a message are textName: more than any legal name of Kubernetes' has.
+// maxNameLength is how many bytes of a name a comment shows. No legal name in Kubernetes is longer.
 const maxNameLength = 300
 
-// code is a name in a code span.
+// maxMessageLength is how many bytes of a message a comment shows.
+const maxMessageLength = 1000
+
+// length is the size of a text in a comment: characters, not bytes.
+func length(s string) int { return utf8.RuneCountInString(s) }
+
+// code returns a name in a code span.
 func code(s string) string {
 	if s = inventory.Shorten(Clean(s), maxNameLength); s == "" {
 		return "(empty)"
@@ -22,7 +29,7 @@ func code(s string) string {
 	return span(s)
 }
 
-// span is a code span between more backticks than follow each other in it.
+// span returns a code span between more backticks than the text has in a row.
 func span(s string) string {
 	s = manyBackticks.ReplaceAllStringFunc(s, func(run string) string { return strings.Repeat(`\u0060`, len(run)) })
 	fence := "`"
@@ -30,43 +37,52 @@ func span(s string) string {
 		fence += "`"
 	}
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") {
-		s = " " + s + " " // which the parser takes off again
+		s = " " + s + " " // the parser removes these blanks
 	}
 	return fence + s + fence
 }
 
-// cell is a code span in a table, where a | ends a cell in code too, unless a \ stands before it. Parsers differ on what
-// a second \ means, so there is none.
+// cell returns a code span for a table. There, a | ends a cell even in code, unless a \ stands before it. Parsers differ on
+// what a second \ means, so a name's own \| is shown as an escape.
 func cell(s string) string {
 	s = strings.ReplaceAll(Clean(s), `\|`, `\u005c|`)
 	return strings.ReplaceAll(code(s), "|", `\|`)
 }
 
 var (
-	// Parsers take no fence of any length.
+	// manyBackticks are more than a parser may take for a fence.
 	manyBackticks = regexp.MustCompile("`{8,}")
-	// Go's quotes, or a word.
+	// token is a string in Go's quotes, or a word.
 	token = regexp.MustCompile(`"(?:[^"\\]|\\.)*"[.,;:?)]*|\S+`)
-	// What can only be read as a word or a number. A name with a dot is an address, and one with a digit could be a commit.
+	// plainWord can only be read as a word or a number. A name with a dot could be an address, one with a digit a commit.
 	plainWord = regexp.MustCompile(`^(?:[A-Za-z]+(?:['-][a-z]+)*|[0-9]+%?)$`)
 )
 
-// maxMessageLength is how many characters of a message are textName.
-const maxMessageLength = 1000
-
-// piece is a word of a sentence, or several that become one code span.
+// piece is a word of a sentence, or several words that become one code span.
 type piece struct {
 	before, text, after string
 	plain               bool
 }
 
-// prose is a sentence of certsync's with names in it: words stay what they are, everything else becomes code.
+// prose returns a sentence of certsync's that holds names: words stay as they are, everything else becomes code.
 func prose(s string) string {
+	pieces := piecesOf(inventory.Shorten(Clean(s), maxMessageLength))
+	words := make([]string, len(pieces))
+	for i, p := range pieces {
+		if !p.plain {
+			p.text = span(p.text)
+		}
+		words[i] = p.before + p.text + p.after
+	}
+	return strings.Join(words, " ")
+}
+
+// piecesOf splits a clean sentence into plain words and code. Code that follows code becomes one piece with it.
+func piecesOf(s string) []piece {
 	var pieces []piece
-	s = inventory.Shorten(Clean(s), maxMessageLength)
 	for _, at := range token.FindAllStringIndex(s, -1) {
 		t, last := s[at[0]:at[1]], len(pieces)-1
-		if last >= 0 && s[at[0]-1] != ' ' { // something right behind a quote
+		if last >= 0 && s[at[0]-1] != ' ' { // it follows a quote without a blank
 			p := &pieces[last]
 			p.text, p.after, p.plain = p.text+p.after+t, "", false
 			continue
@@ -85,17 +101,10 @@ func prose(s string) string {
 		}
 		pieces = append(pieces, p)
 	}
-	words := make([]string, len(pieces))
-	for i, p := range pieces {
-		if !p.plain {
-			p.text = span(p.text)
-		}
-		words[i] = p.before + p.text + p.after
-	}
-	return strings.Join(words, " ")
+	return pieces
 }
 
-// withCommas is a number as people write it: 4,312.
+// withCommas shows a number as 4,312.
 func withCommas(n int) string {
 	digits := strconv.Itoa(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {
@@ -103,3 +112,23 @@ func withCommas(n int) string {
 	}
 	return digits
 }
+
+// pluralWithCommas is a number and its noun: 1 step, 4,312 steps.
+func pluralWithCommas(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return withCommas(n) + " " + noun + "s"
+}
+
+// firstOf lists the first maxListed items, and counts the rest.
+func firstOf(items []string, quote quoter) string {
+	text := quoteAll(items[:min(len(items), maxListed)], quote)
+	if more := len(items) - maxListed; more > 0 {
+		text += " and " + withCommas(more) + " more"
+	}
+	return text
+}
+
+// asQuoted is for names that are quoted already.
+func asQuoted(s string) string { return s }

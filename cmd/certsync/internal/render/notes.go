@@ -10,14 +10,13 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// noteGroup are notes that say the same of several people, or one that says it of one.
+// noteGroup holds notes that differ only in the user or group, and in their end.
 type noteGroup struct {
 	notes   []reconcile.Note
-	removed bool // they are about people whom the plan removes, and whose names stand there
+	removed bool // all users are removed by the plan, which names them
 }
 
-// groupNotes puts a plan's notes of one kind groupBy, existing access first, and into one where all that differs is whom
-// it is about, and until when.
+// groupNotes groups a plan's notes, and sorts them by kind: existing access first, then as the plan has them.
 func groupNotes(plan reconcile.Plan) []noteGroup {
 	sorted := slices.Clone(plan.Notes)
 	order := map[reconcile.NoteKind]int{reconcile.ExistingAccess: -1}
@@ -27,82 +26,101 @@ func groupNotes(plan reconcile.Plan) []noteGroup {
 		}
 	}
 	slices.SortStableFunc(sorted, func(a, b reconcile.Note) int { return order[a.Kind] - order[b.Kind] })
-	goes := mentionedBy(stepsToRun(plan)).removed
-	removed := func(n reconcile.Note) bool { return n.Kind == reconcile.LiveCertificate && goes[n.User] }
-	var folded []noteGroup
+	users := mentionedBy(stepsToRun(plan)).removed
+	removed := func(n reconcile.Note) bool { return n.Kind == reconcile.LiveCertificate && users[n.User] }
+	var groups []noteGroup
 	for _, same := range groupBy(sorted, func(n reconcile.Note) string {
-		nobody := cmp.Or(n.User, n.Group) == "" // a note on nobody is not one on everybody
-		return fmt.Sprintf("%q %t %t %q %q", n.Kind, nobody, removed(n), n.Object, n.Message)
+		general := cmp.Or(n.User, n.Group) == "" // never in one group with notes about users
+		return fmt.Sprintf("%q %t %t %q %q", n.Kind, general, removed(n), n.Object, n.Message)
 	}) {
-		folded = append(folded, noteGroup{same, removed(same[0]) && len(same) > 1})
+		groups = append(groups, noteGroup{same, removed(same[0]) && len(same) > 1})
 	}
-	return folded
+	return groups
 }
 
-// kind is what all of them are.
-func (f noteGroup) kind() reconcile.NoteKind { return f.notes[0].Kind }
+// kind is the kind of all notes in the group.
+func (g noteGroup) kind() reconcile.NoteKind { return g.notes[0].Kind }
 
-// who lists whom notes are about, each with until when if that differs, which else is until.
-func (f noteGroup) who(quote quoter) (names []string, until string) {
-	until = untilOf(f.notes[0])
-	for _, n := range f.notes {
-		if untilOf(n) != until {
+// names lists the users and groups that the notes are about. If all notes have the same end, it returns that as until.
+// Otherwise each name has its own end behind it.
+func (g noteGroup) names(quote quoter) (names []string, until string) {
+	until = untilText(g.notes[0])
+	for _, n := range g.notes {
+		if untilText(n) != until {
 			until = ""
 		}
 	}
-	for _, n := range f.notes {
-		who := cmp.Or(n.User, n.Group)
-		if who == "" {
+	for _, n := range g.notes {
+		name := cmp.Or(n.User, n.Group)
+		if name == "" {
 			continue
 		}
-		who = quote(who)
-		if u := untilOf(n); u != until {
-			who += " (" + u + ")"
+		name = quote(name)
+		if u := untilText(n); u != until {
+			name += " (" + u + ")"
 		}
-		names = append(names, who)
+		names = append(names, name)
 	}
 	return names, until
 }
 
-// last is the latest until of all.
-func (f noteGroup) last() string {
-	last := ""
-	for _, n := range f.notes {
-		last = max(last, untilOf(n)) // of one form, and in UTC
+// latestUntil is the latest end of all notes.
+func (g noteGroup) latestUntil() string {
+	latest := ""
+	for _, n := range g.notes {
+		latest = max(latest, untilText(n)) // texts of one form, and in UTC
 	}
-	return last
+	return latest
 }
 
-func untilOf(n reconcile.Note) string {
+func untilText(n reconcile.Note) string {
 	if n.Until == nil {
 		return ""
 	}
-	return n.Until.UTC().Format(time.RFC3339)
+	return timeText(*n.Until)
 }
 
-// said is what notes say, of whom and to when apart.
-func (f noteGroup) message() string {
-	return strings.TrimPrefix(f.notes[0].Object+" "+f.notes[0].Message, " ")
+// message is the object and the message that all notes have.
+func (g noteGroup) message() string {
+	return strings.TrimPrefix(g.notes[0].Object+" "+g.notes[0].Message, " ")
 }
 
-// noteText is a note, or those that say the same of several people. Of existing access nothing is left out.
-func noteText(f noteGroup) string {
-	names, until := f.who(textName)
+// text shows the notes for a terminal. It names every user with existing access, and at most maxListed of other kinds.
+func (g noteGroup) text() string {
+	names, until := g.names(textName)
 	switch {
-	case f.removed:
-		names, until = []string{fmt.Sprintf("the %d who are removed", len(f.notes))}, f.last()
-	case f.kind() != reconcile.ExistingAccess && len(names) > maxListed:
+	case g.removed:
+		names, until = []string{fmt.Sprintf("the %d who are removed", len(g.notes))}, g.latestUntil()
+	case g.kind() != reconcile.ExistingAccess && len(names) > maxListed:
 		names = append(names[:maxListed:maxListed], fmt.Sprintf("and %d more (-o json)", len(names)-maxListed))
 	}
-	text := string(f.kind()) + ": "
+	text := string(g.kind()) + ": "
 	if len(names) > 0 {
 		text += strings.Join(names, ", ") + ": "
 	}
-	text += Clean(f.message())
+	text += Clean(g.message())
 	if until != "" && !strings.Contains(text, until) {
 		text += " (" + until + ")"
 	}
 	return text
 }
 
+// markdown shows the notes in a comment, without their kind.
+func (g noteGroup) markdown() string {
+	names, until := g.names(code)
+	text := ""
+	if len(names) > 0 {
+		text = firstOf(names, asQuoted) + ": "
+	}
+	if object := g.notes[0].Object; object != "" {
+		text += code(object) + " "
+	}
+	text += prose(g.notes[0].Message)
+	if until != "" && !strings.Contains(g.notes[0].Message, until) {
+		text += " (" + until + ")"
+	}
+	return text
+}
+
+// timeText shows a time in UTC, to the second.
 func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -10,26 +10,27 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// Plan is a plan made to be read: the counts, then who, what and why.
+// Plan shows a plan on a terminal. It begins with a summary in one line. Then come the changes of users and groups, what
+// is refused or held and why, the notes, and the digest for apply --expect.
 func Plan(plan reconcile.Plan, c Palette) []byte {
 	var b bytes.Buffer
 	title := "Plan for " + plan.Owner + ":"
 	b.WriteString(strings.Replace(wrap("", title+" "+summaryLine(plan)), title, c.bold(title), 1))
 	all := entries(plan, textName)
-	people := slices.IndexFunc(all, func(e entry) bool { return e.group })
-	if people < 0 {
-		people = len(all)
+	users := slices.IndexFunc(all, func(e entry) bool { return e.group })
+	if users < 0 {
+		users = len(all)
 	}
-	section(&b, c, "People", all[:people])
-	section(&b, c, "Groups", all[people:])
-	refusedText(&b, c, plan)
-	heldText(&b, c, "Held by a guard: apply refuses the plan; --hold does the rest", plan.HeldByGuard(), plan)
-	heldText(&b, c, "Held: apply skips these and does the rest", plan.Skipped(), plan)
-	heldText(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
+	writeEntries(&b, c, "People", all[:users])
+	writeEntries(&b, c, "Groups", all[users:])
+	writeRefused(&b, c, plan)
+	writeHeld(&b, c, "Held by a guard: apply refuses the plan; --hold does the rest", plan.HeldByGuard(), plan)
+	writeHeld(&b, c, "Held: apply skips these and does the rest", plan.Skipped(), plan)
+	writeHeld(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
 	if len(plan.Notes) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
 		for _, n := range groupNotes(plan) {
-			b.WriteString(wrap("  * ", noteText(n)))
+			b.WriteString(wrap("  * ", n.text()))
 		}
 	}
 	if plan.Changes() {
@@ -38,7 +39,11 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 	return b.Bytes()
 }
 
-// counts is the summary in one line.
+// actions are all actions, in the order in which a summary counts them.
+var actions = []reconcile.Action{reconcile.Issue, reconcile.Renew, reconcile.Reissue, reconcile.Bind, reconcile.Update,
+	reconcile.Unbind, reconcile.Remove, reconcile.Purge}
+
+// summaryLine counts a plan's steps by action, and the users without any.
 func summaryLine(plan reconcile.Plan) string {
 	sum := plan.Summary()
 	var parts []string
@@ -59,22 +64,18 @@ func summaryLine(plan reconcile.Plan) string {
 	return fmt.Sprintf("%s; %s unchanged", text, plural(plan.Unchanged, "user"))
 }
 
-var actions = []reconcile.Action{reconcile.Issue, reconcile.Renew, reconcile.Reissue, reconcile.Bind, reconcile.Update,
-	reconcile.Unbind, reconcile.Remove, reconcile.Purge}
-
-// section prints the entries of people, or of groups.
-func section(b *bytes.Buffer, c Palette, title string, entries []entry) {
+func writeEntries(b *bytes.Buffer, c Palette, title string, entries []entry) {
 	if len(entries) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n%s\n", c.bold(title))
 	for _, e := range entries {
-		b.WriteString(entryText(c, e))
+		b.WriteString(e.text(c))
 	}
 }
 
-// refusedText prints what forbids the whole plan, and how to lift it.
-func refusedText(b *bytes.Buffer, c Palette, plan reconcile.Plan) {
+// writeRefused shows why apply refuses the whole plan, and which flags lift that.
+func writeRefused(b *bytes.Buffer, c Palette, plan reconcile.Plan) {
 	if len(plan.Forbidden()) == 0 {
 		return
 	}
@@ -84,17 +85,18 @@ func refusedText(b *bytes.Buffer, c Palette, plan reconcile.Plan) {
 	}
 }
 
-// heldText prints the steps that are kept from running, with the reason once for all that have the same.
-func heldText(b *bytes.Buffer, c Palette, title string, held []reconcile.Step, plan reconcile.Plan) {
+// writeHeld shows held steps, and each reason once for all steps that have it.
+func writeHeld(b *bytes.Buffer, c Palette, title string, held []reconcile.Step, plan reconcile.Plan) {
 	if len(held) == 0 {
 		return
 	}
 	fmt.Fprintf(b, "\n%s\n", c.bold(c.red(title)))
 	for _, same := range groupBy(held, func(s reconcile.Step) string { return s.Held }) {
 		for _, s := range same {
-			b.WriteString(withSign("  ", "!", c.red("!"), fmt.Sprintf("%s: %s %s (%s)", textName(cmp.Or(s.User, s.Group)), s.Action, objectText(plan, s, textName), joinReasons(s.Reasons))))
+			text := fmt.Sprintf("%s: %s %s (%s)", textName(cmp.Or(s.User, s.Group)), s.Action, objectText(plan, s, textName), joinReasons(s.Reasons))
+			b.WriteString(withSign("  ", "!", c.red("!"), text))
 			if s.Group != "" && s.Detail != nil {
-				b.WriteString(members("+", c.green("+"), s.Detail.Add) + members("-", c.red("-"), s.Detail.Remove))
+				b.WriteString(memberLines(c, s.Detail.Add, s.Detail.Remove))
 			}
 			b.WriteString(change{powerful: plan.Powerful(s)}.warning(c))
 		}

@@ -4,40 +4,37 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/certsync/certsync/reconcile"
 )
 
-// commentLimit is how many characters a comment has at most. GitHub takes 65,536 (characters, not bytes), GitLab a
-// million; what a CI job puts around it has room too.
+// commentLimit is how many characters a comment has at most. GitHub takes 65,536 characters, GitLab a million. The rest is
+// room for what a CI job puts around it.
 const commentLimit = 60000
 
-// PlanMarkdown is a plan as a comment below a change of the inventory: the counts, what must be seen first, who gets what,
-// the digest, and the rest folded. The first line is for a job that looks for its comment to replace it. What there is no
-// room for is left out, the least important first, and the comment says so.
+// PlanMarkdown shows a plan as a comment below a change of the inventory. It has the summary, what needs attention, a table
+// of all changes, the digest, and details to open. The first line marks the comment, so that a job can find and replace it.
+// A long plan is shortened, the least important first, and the comment says so.
 func PlanMarkdown(plan reconcile.Plan) []byte {
 	top := fmt.Sprintf("<!-- certsync plan: %s -->\n**certsync plan for %s**: %s\n", plan.Owner, code(plan.Owner), summaryLine(plan))
 	first := attention(plan)
-	end := digestMarkdown(plan)
-	d := budget{room: commentLimit - length(top) - length(first) - length(end) - length(omittedText(1<<60, 1<<60))}
-	table := d.table(rows(plan, cell))
-	folded := ""
-	for _, f := range allDetails(plan) {
-		folded += d.details(f)
+	digest := digestMarkdown(plan)
+	b := budget{room: commentLimit - length(top) - length(first) - length(digest) - length(omittedText(1<<60, 1<<60))}
+	table := b.table(rows(plan, cell))
+	details := ""
+	for _, d := range allDetails(plan) {
+		details += b.details(d)
 	}
-	return []byte(top + omittedText(d.rowsOmitted, d.itemsOmitted) + first + table + end + folded)
+	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + digest + details)
 }
 
-// size is what a text takes of a comment.
-func length(s string) int { return utf8.RuneCountInString(s) }
-
-// budget counts what room there is left, and what was left out.
+// budget counts the characters that are left in a comment, and what was omitted for lack of them.
 type budget struct {
 	room                      int
 	rowsOmitted, itemsOmitted int
 }
 
+// omittedText says how much a comment leaves out, or nothing.
 func omittedText(rows, items int) string {
 	if rows+items == 0 {
 		return ""
@@ -46,28 +43,21 @@ func omittedText(rows, items int) string {
 		pluralWithCommas(rows, "change"), pluralWithCommas(items, "detail"))
 }
 
-func pluralWithCommas(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return withCommas(n) + " " + noun + "s"
-}
-
-// row is a line of the table: for whom, what and why.
+// row is a row of the table. who is empty where the row above is about the same.
 type row struct{ who, what, why string }
 
 func (r row) String() string { return fmt.Sprintf("| %s | %s | %s |\n", r.who, r.what, r.why) }
 
 const (
-	tableHead = "\n| who | what | why |\n|:--|:--|:--|\n"
-	namesARow = 20
+	tableHead   = "\n| who | what | why |\n|:--|:--|:--|\n"
+	namesPerRow = 20
 )
 
-// rows has a row for each change of at most so many people; the first of an entry names them.
+// rows returns a row for each change, for at most namesPerRow names and maxListed objects.
 func rows(plan reconcile.Plan, quote quoter) []row {
 	var all []row
 	for _, e := range entries(plan, quote) {
-		for names := range slices.Chunk(e.names, namesARow) {
+		for names := range slices.Chunk(e.names, namesPerRow) {
 			who := quoteAll(names, quote)
 			if e.group {
 				who = "group " + who
@@ -84,51 +74,42 @@ func rows(plan reconcile.Plan, quote quoter) []row {
 	return all
 }
 
-// markdown is what a change does, and to whom.
+// markdown says what a change does, and which subjects it adds and removes.
 func (c change) markdown(quote quoter) string {
-	text := string(c.action) + " " + firstNames(c.objects, func(s string) string { return s })
+	text := string(c.action) + " " + firstOf(c.objects, asQuoted)
 	if len(c.add) > 0 {
-		text += ", adds " + firstNames(c.add, quote)
+		text += ", adds " + firstOf(c.add, quote)
 	}
 	if len(c.remove) > 0 {
-		text += ", takes out " + firstNames(c.remove, quote)
+		text += ", takes out " + firstOf(c.remove, quote)
 	}
 	return text
 }
 
-// some lists names, and counts those that are too many.
-func firstNames(names []string, quote quoter) string {
-	text := quoteAll(names[:min(len(names), maxListed)], quote)
-	if more := len(names) - maxListed; more > 0 {
-		text += " and " + withCommas(more) + " more"
-	}
-	return text
-}
-
-// table writes as many rows as there is room for.
-func (d *budget) table(rows []row) string {
+// table writes as many rows as there is room for, and says how many are missing.
+func (b *budget) table(rows []row) string {
 	if len(rows) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	b.WriteString(tableHead)
-	d.room -= length(tableHead) + length(row{what: moreRows(1 << 60)}.String())
+	var text strings.Builder
+	text.WriteString(tableHead)
+	b.room -= length(tableHead) + length(row{what: moreRows(1 << 60)}.String())
 	for i, r := range rows {
 		n := length(r.String())
-		if n > d.room {
-			d.room, d.rowsOmitted = 0, len(rows)-i
-			b.WriteString(row{what: moreRows(d.rowsOmitted)}.String())
+		if n > b.room {
+			b.room, b.rowsOmitted = 0, len(rows)-i
+			text.WriteString(row{what: moreRows(b.rowsOmitted)}.String())
 			break
 		}
-		d.room -= n
-		b.WriteString(r.String())
+		b.room -= n
+		text.WriteString(r.String())
 	}
-	return b.String()
+	return text.String()
 }
 
 func moreRows(n int) string { return "**and " + withCommas(n) + " more**, which `certsync plan` shows" }
 
-// digestMarkdown is what to apply, and how.
+// digestMarkdown shows the digest, and the command that applies exactly this plan.
 func digestMarkdown(plan reconcile.Plan) string {
 	if !plan.Changes() {
 		return ""
@@ -140,37 +121,60 @@ func digestMarkdown(plan reconcile.Plan) string {
 	return text
 }
 
-// details is a list below a line to click on.
+// details is a list that the reader opens by a click on its title.
 type details struct {
 	title string
 	items []string
 }
 
-// details writes as many items as there is room for, and nothing if there is room for none.
-func (d *budget) details(f details) string {
-	open := fmt.Sprintf("\n<details>\n<summary>%s: %s</summary>\n\n", f.title, withCommas(len(f.items)))
+// details writes as many items as there is room for, or nothing if not even one fits.
+func (b *budget) details(d details) string {
+	open := fmt.Sprintf("\n<details>\n<summary>%s: %s</summary>\n\n", d.title, withCommas(len(d.items)))
 	const end = "\n</details>\n"
 	more := func(n int) string {
 		return fmt.Sprintf("- **and %s more**, which `certsync plan -o json` shows\n", withCommas(n))
 	}
-	room := d.room - length(open) - length(end) - length(more(1<<60))
-	var b strings.Builder
-	for i, item := range f.items {
+	room := b.room - length(open) - length(end) - length(more(1<<60))
+	var list strings.Builder
+	for i, item := range d.items {
 		line := "- " + item + "\n"
 		if room -= length(line); room < 0 {
-			d.itemsOmitted += len(f.items) - i
+			b.itemsOmitted += len(d.items) - i
 			if i == 0 {
 				return ""
 			}
-			b.WriteString(more(len(f.items) - i))
+			list.WriteString(more(len(d.items) - i))
 			break
 		}
-		b.WriteString(line)
+		list.WriteString(line)
 	}
-	if len(f.items) == 0 {
+	if len(d.items) == 0 {
 		return ""
 	}
-	text := open + b.String() + end
-	d.room -= length(text)
+	text := open + list.String() + end
+	b.room -= length(text)
 	return text
+}
+
+// allDetails returns the notes, the certificates that stay valid, the steps that the policy holds, and every step.
+func allDetails(plan reconcile.Plan) []details {
+	notes, live, policy, steps := details{title: "Notes"}, details{title: "Certificates that live on"}, details{title: "Held by the policy"}, details{title: "Each step"}
+	for _, g := range groupNotes(plan) {
+		switch g.kind() {
+		case reconcile.ExistingAccess: // in attention
+		case reconcile.LiveCertificate, reconcile.UnknownCertificate:
+			for _, n := range g.notes { // one item each, with its own end
+				live.items = append(live.items, noteGroup{notes: []reconcile.Note{n}}.markdown())
+			}
+		default:
+			notes.items = append(notes.items, "**"+string(g.kind())+"**: "+g.markdown())
+		}
+	}
+	for _, s := range plan.HeldByPolicy() {
+		policy.items = append(policy.items, stepSubject(s)+" "+stepMarkdown(plan, s))
+	}
+	for _, s := range plan.Steps {
+		steps.items = append(steps.items, stepInFull(plan, s))
+	}
+	return []details{notes, live, policy, steps}
 }

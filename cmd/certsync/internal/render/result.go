@@ -9,8 +9,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// Result is what apply unlistedRemoves on stdout: how much was done, then each step that was not, and why. What has one
-// cause stands groupBy, with the cause once.
+// Result shows how apply ended: the number of steps that were done, and each step that was not. Steps with the same cause
+// stand together, with the cause once.
 func Result(o reconcile.Outcome, c Palette) []byte {
 	var b bytes.Buffer
 	switch {
@@ -28,15 +28,15 @@ func Result(o reconcile.Outcome, c Palette) []byte {
 		fmt.Fprintf(&b, ", %d held by the policy", n)
 	}
 	b.WriteString(".\n")
-	told := slices.DeleteFunc(slices.Clone(o.Events), func(e reconcile.Event) bool { return e.Result == reconcile.Done && e.Note == "" })
-	for _, same := range groupBy(told, eventDetail) {
+	explained := slices.DeleteFunc(slices.Clone(o.Events), func(e reconcile.Event) bool { return e.Result == reconcile.Done && e.Note == "" })
+	for _, same := range groupBy(explained, cause) {
 		if len(same) == 1 {
-			fmt.Fprintf(&b, "  %s: %s\n", eventText(same[0]), Clean(eventDetail(same[0])))
+			fmt.Fprintf(&b, "  %s: %s\n", eventText(same[0]), Clean(cause(same[0])))
 		} else {
 			for _, e := range same {
 				fmt.Fprintf(&b, "  %s\n", eventText(e))
 			}
-			fmt.Fprintf(&b, "    %s\n", Clean(eventDetail(same[0])))
+			fmt.Fprintf(&b, "    %s\n", Clean(cause(same[0])))
 		}
 		if hint := same[0].Hint; hint != "" {
 			fmt.Fprintf(&b, "    hint: %s\n", Clean(hint))
@@ -45,10 +45,10 @@ func Result(o reconcile.Outcome, c Palette) []byte {
 	return b.Bytes()
 }
 
-// reason is what is to be said of a step besides how it ended.
-func eventDetail(e reconcile.Event) string { return cmp.Or(e.Error, e.Note) }
+// cause is the error of a step that was not done, or the note of one that was.
+func cause(e reconcile.Event) string { return cmp.Or(e.Error, e.Note) }
 
-// eventText is who, what and how it ended.
+// eventText says which step an event is about, and how the step ended.
 func eventText(e reconcile.Event) string {
 	text := fmt.Sprintf("%s %s", e.Action, quoteName(cmp.Or(e.User, e.Group)))
 	if e.Object != "" {
@@ -57,11 +57,11 @@ func eventText(e reconcile.Event) string {
 	return text + ": " + string(e.Result)
 }
 
-// eventLine is all of an event in one line.
+// eventLine shows a whole event in one line.
 func eventLine(e reconcile.Event) string {
 	text := eventText(e)
-	if eventDetail(e) != "" {
-		text += ": " + Clean(eventDetail(e))
+	if cause(e) != "" {
+		text += ": " + Clean(cause(e))
 	}
 	if e.Hint != "" {
 		text += " (" + Clean(e.Hint) + ")"

@@ -11,41 +11,40 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// textName is how text quotes a name.
+// textName quotes a name for a terminal.
 func textName(s string) string { return Clean(quoteName(s)) }
 
-// entryText is an entry in as few lines as it takes: one, if what happens is one thing and there is room.
-func entryText(c Palette, e entry) string {
+// text shows an entry: in one line if it has one change and there is room.
+func (e entry) text(c Palette) string {
 	if len(e.changes) == 1 && len(e.names) <= maxListed {
 		return e.changes[0].text(c, "  ", nameList(e.names, len(e.names))+": ")
 	}
-	who := nameList(e.names, len(e.names))
+	names := nameList(e.names, len(e.names))
 	if len(e.names) > maxListed {
-		who += fmt.Sprintf(" (%d)", len(e.names))
+		names += fmt.Sprintf(" (%d)", len(e.names))
 	}
-	text := wrap("  ", who)
+	text := wrap("  ", names)
 	for _, ch := range e.changes {
 		text += ch.text(c, "    ", "")
 	}
 	return text
 }
 
-// text is a change behind a margin and who it is for: in one line, if there is room, else with the subjects below.
-func (ch change) text(c Palette, margin, who string) string {
-	plain, text := sign(false, ch.action), who+ch.phrase()
+// text shows a change behind a margin and a beginning: in one line if there is room, else with its subjects below.
+func (ch change) text(c Palette, margin, beginning string) string {
+	plain, text := sign(false, ch.action), beginning+ch.phrase()
 	if utf8.RuneCountInString(margin+plain+" "+text+ch.inline(false)) <= lineWidth {
 		return margin + sign(c, ch.action) + " " + text + ch.inline(c) + "\n" + ch.warning(c)
 	}
-	return withSign(margin, plain, sign(c, ch.action), text) +
-		members("+", c.green("+"), ch.add) + members("-", c.red("-"), ch.remove) + ch.warning(c)
+	return withSign(margin, plain, sign(c, ch.action), text) + memberLines(c, ch.add, ch.remove) + ch.warning(c)
 }
 
-// phrase is what a change does, to what, and why.
+// phrase says what a change does, to which objects, and why.
 func (ch change) phrase() string {
 	return fmt.Sprintf("%s %s (%s)", ch.action, strings.Join(ch.objects, ", "), ch.reasonText())
 }
 
-// inline are the subjects that a change adds and takes out, for the end of its line.
+// inline lists the subjects that a change adds and removes, for the end of its line.
 func (ch change) inline(c Palette) string {
 	text := ""
 	if len(ch.add) > 0 {
@@ -57,20 +56,20 @@ func (ch change) inline(c Palette) string {
 	return text
 }
 
-// warning marks what makes as good as cluster-admin.
+// warning says why a change makes a user as good as cluster-admin, if it does.
 func (ch change) warning(c Palette) string {
 	if ch.powerful == "" {
 		return ""
 	}
-	return withSign(membersMargin, "!", c.red("!"), "as good as cluster-admin: "+ch.powerful)
+	return withSign(memberMargin, "!", c.red("!"), "as good as cluster-admin: "+ch.powerful)
 }
 
-// signed fills text behind a sign, whose colour takes no room.
+// withSign wraps text behind a sign. The sign's colour has no width.
 func withSign(margin, sign, coloured, text string) string {
 	return strings.Replace(wrap(margin+sign+" ", text), sign, coloured, 1)
 }
 
-// sign says at a glance whether an action gives, changes or takes.
+// sign shows whether an action gives access (+), changes it (~) or takes it away (-).
 func sign(c Palette, a reconcile.Action) string {
 	switch a {
 	case reconcile.Issue, reconcile.Bind:
@@ -81,20 +80,13 @@ func sign(c Palette, a reconcile.Action) string {
 	return c.yellow("~")
 }
 
-// object names what a step writes as people do.
+// objectText names the object that a step writes, by its role or its certificate.
 func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
 	switch s.Action {
 	case reconcile.Renew:
-		return "certificate" // the same again
+		return "certificate" // like the one before
 	case reconcile.Issue, reconcile.Reissue:
-		text := "certificate for " + durationText(s.Detail.Expiration)
-		if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.ContainsFunc(s.Reasons, mayChangeGroups)) {
-			text += " in " + quoteAll(s.Detail.Groups, quote)
-		}
-		if s.Detail.PublicKeySHA256 != "" {
-			text += ", for their own key " + quote("sha256:"+s.Detail.PublicKeySHA256)
-		}
-		return text
+		return certificateObject(s, quote)
 	case reconcile.Remove:
 		return "credential and all bindings"
 	case reconcile.Purge:
@@ -116,8 +108,20 @@ func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
 	return text
 }
 
-// mayChangeGroups reports whether a certificate that is made anew for a reason may be for other groups than the last one. For other
-// reasons certsync has compared the two, and the same groups need no mention.
+// certificateObject describes the certificate of an issue or a reissue.
+func certificateObject(s reconcile.Step, quote quoter) string {
+	text := "certificate for " + durationText(s.Detail.Expiration)
+	if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.ContainsFunc(s.Reasons, mayChangeGroups)) {
+		text += " in " + quoteAll(s.Detail.Groups, quote)
+	}
+	if s.Detail.PublicKeySHA256 != "" {
+		text += ", for their own key " + quote("sha256:"+s.Detail.PublicKeySHA256)
+	}
+	return text
+}
+
+// mayChangeGroups reports whether a certificate that is reissued for this reason may have other groups than the last one.
+// For the other reasons certsync has compared them, and they are the same.
 func mayChangeGroups(r reconcile.Reason) bool {
 	switch r {
 	case reconcile.GroupsChanged, reconcile.Reinstated, reconcile.Retried, reconcile.LedgerMissing, reconcile.LedgerUnreadable:
@@ -126,15 +130,7 @@ func mayChangeGroups(r reconcile.Reason) bool {
 	return false
 }
 
-func quoteAll(names []string, quote quoter) string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = quote(n)
-	}
-	return strings.Join(out, ", ")
-}
-
-// rubbish is what a purge clears.
+// purgedText lists what a purge deletes.
 func purgedText(s reconcile.Step) string {
 	var parts []string
 	if slices.Contains(s.Reasons, reconcile.CertificatesExpired) {
@@ -147,33 +143,43 @@ func purgedText(s reconcile.Step) string {
 	return strings.Join(parts, " and ")
 }
 
-// short takes the zeros off a Go duration: 168h0m0s is 168h.
-func durationText(duration string) string {
-	d, err := time.ParseDuration(duration)
+// durationText shows a duration of a plan as an inventory writes it: 168h instead of 168h0m0s.
+func durationText(goDuration string) string {
+	d, err := time.ParseDuration(goDuration)
 	if err != nil {
-		return Clean(duration)
+		return Clean(goDuration)
 	}
 	return inventory.DurationText(d)
 }
 
-// maxListed is how many of a binding's subjects are textName; -o json has them all.
-const maxListed = 10
+func quoteAll(names []string, quote quoter) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = quote(n)
+	}
+	return strings.Join(out, ", ")
+}
 
-// listOf lists names, and counts those that are more than most.
-func nameList(names []string, most int) string {
-	text := quoteAll(names[:min(len(names), most)], textName)
-	if more := len(names) - most; more > 0 {
+// nameList lists names, and counts those above limit.
+func nameList(names []string, limit int) string {
+	text := quoteAll(names[:min(len(names), limit)], textName)
+	if more := len(names) - limit; more > 0 {
 		text += fmt.Sprintf(" and %d more", more)
 	}
 	return text
 }
 
-const membersMargin = "      "
+// memberMargin stands before lines that belong to a change above them.
+const memberMargin = "      "
 
-// members lists the subjects that a step adds or takes out.
-func members(sign, coloured string, names []string) string {
-	if len(names) == 0 {
-		return ""
+// memberLines lists the subjects that a change adds and removes, each kind on lines of its own.
+func memberLines(c Palette, add, remove []string) string {
+	text := ""
+	if len(add) > 0 {
+		text += withSign(memberMargin, "+", c.green("+"), nameList(add, maxListed))
 	}
-	return withSign(membersMargin, sign, coloured, nameList(names, maxListed))
+	if len(remove) > 0 {
+		text += withSign(memberMargin, "-", c.red("-"), nameList(remove, maxListed))
+	}
+	return text
 }
