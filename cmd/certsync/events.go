@@ -5,13 +5,16 @@ import (
 	"io"
 )
 
-// eventStream writes events as JSON, one a line. err is the first error of a write; later events are tried all the same.
+// eventStream writes events as JSON, one a line. After a write that failed, it still tries the next ones.
 type eventStream struct {
-	out io.Writer
-	err error
+	out io.Writer // nil: nothing is written
+	err error     // of the first write that failed
 }
 
 func (s *eventStream) send(event any) {
+	if s.out == nil {
+		return
+	}
 	text, err := json.Marshal(event)
 	if err == nil {
 		err = writeAll(s.out, append(text, '\n'))

@@ -28,7 +28,7 @@ Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
 // ownerName is the value of --owner.
 type ownerName string
 
-// UnmarshalText refuses what no inventory may have as its owner.
+// UnmarshalText refuses text that no inventory can have as its owner.
 func (o *ownerName) UnmarshalText(text []byte) error {
 	if !inventory.ValidOwner(string(text)) {
 		return fmt.Errorf("a-z, 0-9 and - are allowed, the first and the last not a -, at most 40 in all")
@@ -51,8 +51,7 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 	return writeAll(p.stdout, render.Export(reconcile.ExportBindings(owner, bindings), cluster.Name()))
 }
 
-// legalOwner makes an owner of a cluster's name, or nothing: arn:aws:eks:eu-west-1:1234:cluster/prod is called prod by
-// its people.
+// legalOwner makes an owner from a cluster's name, or returns "". Of arn:aws:eks:eu-west-1:1234:cluster/prod it takes prod.
 func legalOwner(cluster string) string {
 	last := cluster[strings.LastIndexAny(cluster, "/:")+1:]
 	legal := strings.Map(func(r rune) rune {

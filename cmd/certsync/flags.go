@@ -24,7 +24,7 @@ func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	return inv, notFound(err)
 }
 
-// notFound says what to do about a file that is not there.
+// notFound adds a hint to the error for a missing file.
 func notFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return reconcile.WithHint(err, "name the inventory with -f FILE")
@@ -32,7 +32,7 @@ func notFound(err error) error {
 	return err
 }
 
-// clusterFlags say which cluster.
+// clusterFlags name the cluster.
 type clusterFlags struct {
 	Kubeconfig string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
 	Context    string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
@@ -42,34 +42,34 @@ func (f clusterFlags) cluster() (*kube.Cluster, error) {
 	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
 }
 
-// serverFlags say which cluster, where in it the lock is, and which part of Vault.
+// serverFlags name the cluster, the namespace of the lock in it, and the folder in Vault.
 type serverFlags struct {
 	clusterFlags  `group:"Cluster and Vault:"`
 	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
 	vaultFlags
 }
 
-// vaultFolderFlags say which part of Vault.
+// vaultFolderFlags name the folder in Vault.
 type vaultFolderFlags struct {
 	VaultMount  string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
 	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
 }
 
-// vaultFlags say which part of Vault, and how to log in.
+// vaultFlags name the folder in Vault, and say how to log in.
 type vaultFlags struct {
 	vaultFolderFlags
 	vaultLoginFlags `group:"Logging in to Vault:"`
 }
 
-// options are for an owner's folder.
+// options are for the folder of an owner.
 func (f vaultFlags) options(owner string) vaultstore.Options {
 	return vaultstore.Options{
 		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, UserAgent: userAgent(), Login: f.login(),
 	}
 }
 
-// connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
-// program.leave is for when the store is not needed any more.
+// connect connects to Kubernetes and to the folder of an owner in Vault, where up to concurrency requests run at once. The
+// caller ends the session in Vault with program.leave.
 func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
 	cluster, err := f.kubernetes()
 	if err != nil {
@@ -91,7 +91,7 @@ func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (
 	return vaultstore.Open(ctx, o)
 }
 
-// newExecutor wires the part that writes.
+// newExecutor returns the executor, the only part of a run that writes.
 func (p program) newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
 	return &reconcile.Executor{
 		Bindings: cluster.Bindings(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kube.KubeconfigWriter{},
@@ -101,6 +101,6 @@ func (p program) newExecutor(cluster *kube.Cluster, store *vaultstore.Store, iss
 
 func newRunID() string {
 	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the process instead
+	_, _ = rand.Read(id[:]) // it never fails: crypto/rand ends the process instead
 	return hex.EncodeToString(id[:])
 }

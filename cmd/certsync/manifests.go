@@ -42,12 +42,12 @@ func (manifestsCmd) Help() string {
 Exit codes: 0 done; 1 an error; 80 usage.`
 }
 
-// cronSchedule is the value of --schedule. What the numbers in it may be is the API server's to say.
+// cronSchedule is the value of --schedule. The API server checks the numbers in it.
 type cronSchedule string
 
 var cronForm = regexp.MustCompile(`^(@[a-z]+|[0-9A-Za-z*?/,-]+( +[0-9A-Za-z*?/,-]+){4})$`)
 
-// UnmarshalText refuses what is no schedule of a CronJob.
+// UnmarshalText refuses text that is no schedule of a CronJob.
 func (s *cronSchedule) UnmarshalText(text []byte) error {
 	if !cronForm.Match(text) {
 		return errors.New("five fields are wanted, such as \"*/30 * * * *\", or @hourly and the like")
@@ -59,7 +59,7 @@ func (s *cronSchedule) UnmarshalText(text []byte) error {
 // serverURL is the value of --vault-addr.
 type serverURL string
 
-// UnmarshalText refuses what Vault cannot be at. It does not repeat what may hold a password.
+// UnmarshalText refuses text that is no address of Vault. It repeats nothing, since a URL may hold a password.
 func (s *serverURL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
@@ -97,7 +97,7 @@ func (c manifestsCmd) Run(p program) error {
 		return notFound(err)
 	}
 	deployment := c.deployment(inv, files)
-	// Both sides, whichever is wanted: what is refused for one of them is not deployed to the other.
+	// Both sides are checked: a deployment that one side refuses must not be half set up.
 	if err := deployment.Validate(); err != nil {
 		return err
 	}
@@ -139,7 +139,7 @@ func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]by
 	}
 }
 
-// environment is all that the job is told beyond its command line.
+// environment returns the variables of the job: all its settings beyond the command line.
 func (c manifestsCmd) environment(owner string) map[string]string {
 	flag := func(name string) string { return envPrefix + "_" + name }
 	env := map[string]string{
@@ -152,7 +152,7 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		flag("VAULT_AUTH_MOUNT"): c.VaultAuth,
 		flag("VAULT_ROLE"):       roleName(owner),
 		flag("VAULT_TOKEN_FILE"): kube.VaultTokenFile,
-		flag("LOCK_TIMEOUT"):     "2m", // the lock of a run that was killed is free after one
+		flag("LOCK_TIMEOUT"):     "2m", // the lock of a killed run is free after one minute
 		"VAULT_ADDR":             string(c.VaultAddr),
 	}
 	if c.VaultSpace != "" {

@@ -13,7 +13,7 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
-// roleName is what a job's role in Vault is called, and the policy that it gives.
+// roleName is the name of a job's role in Vault, and of the policy that the role gives.
 func roleName(owner string) string { return reconcile.LockName(owner) }
 
 // vaultScript is the Vault side of a deployment.
@@ -61,10 +61,10 @@ func (c manifestsCmd) userPolicies(policies vaultstore.Policies, inv *inventory.
 	return all, nil
 }
 
-// maxCertificates is the most that a file of --vault-ca may hold.
+// maxCertificates is the most bytes that the file of --vault-ca may hold.
 const maxCertificates = 64 << 10
 
-// readCertificates reads a PEM file, "" is none. Anything else in it, such as a key, is left out.
+// readCertificates returns the certificates in a PEM file, and nothing else that it holds. path is "" without --vault-ca.
 func readCertificates(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil

@@ -45,7 +45,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 	}
 	report := c.check(ctx, p, inv)
 	if ctx.Err() != nil {
-		return context.Cause(ctx) // what was not checked any more is nobody's fault
+		return context.Cause(ctx) // the checks that were not made have not failed
 	}
 	if err := c.print(p, report); err != nil {
 		return err
@@ -56,7 +56,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 	return nil
 }
 
-// check makes the checks. What keeps one server from being asked does not keep the other.
+// check makes the checks. If one server cannot be reached, the other one is checked all the same.
 func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) reconcile.PreflightReport {
 	check := &reconcile.Preflight{
 		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,

@@ -19,7 +19,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// What a run ends with. 80 is kong's own.
+// The exit codes. 80 is kong's own.
 const (
 	exitOK          = 0
 	exitError       = 1
@@ -83,22 +83,22 @@ func (p program) Run(ctx context.Context, args []string) int {
 	return p.fail(ctx, command.Run(p))
 }
 
-// newParser is kong, knowing certsync's command line.
+// newParser returns kong's parser for certsync's command line.
 func newParser(help, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(&cli{}, kong.Name("certsync"), kong.Description(description),
 		kong.DefaultEnvars(envPrefix), kong.Writers(help, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		// The description says how a variable is called after its flag; 20 times more make the flags hard to read.
+		// The description says once how a flag's variable is called. Repeating it makes the flags hard to read.
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
-		// kong would end the process after --help; instead it goes on, and all that counts is that help was asked for.
+		// kong ends the process after --help. Here it goes on, and Run prints the help.
 		kong.Exit(func(int) {}))
 }
 
-// misused says what is wrong with a command line.
+// misused says why a command line is refused.
 func (p program) misused(err error) int {
-	// What kong calls the end of the line is its own affair.
+	// kong has a name of its own for the end of the line.
 	text, missing := strings.CutSuffix(err.Error(), ` but got "EOL" (<EOL>)`)
-	// kong repeats the whole value of a variable, whatever secret it holds; the hint names the variable.
+	// kong repeats the whole value of a variable, which may be a secret. The hint names the variable instead.
 	text, _, _ = strings.Cut(text, " (from envar ")
 	if flag, _, ok := strings.Cut(text, ": expected "); ok && missing {
 		text = flag + ": a value is missing"
@@ -165,7 +165,7 @@ func (p program) complain(err error) {
 	}
 }
 
-// writeAll writes the product to stdout. A full disk or a closed pipe is an error: a plan cut off must not exit 0.
+// writeAll writes the product to stdout. A full disk or a closed pipe is an error: half a plan must not exit 0.
 func writeAll(w io.Writer, text []byte) error {
 	if _, err := w.Write(text); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
