@@ -44,16 +44,18 @@ func newCAFiles(t *testing.T, dir string) {
 	fixture.WriteFile(t, filepath.Join(dir, "ca.key"), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
 }
 
-// TestCAFiles: a key that anybody else can read is refused, and so is what is no file of a CA; nothing waits for a pipe,
-// and no error repeats what a file holds.
-func TestCAFiles(t *testing.T) {
+// caFile is what becomes of the files of a CA, and what certsync says of them.
+type caFile struct {
+	change     func(dir string) error
+	want, hint string // parts of the error; none: the files are good
+}
+
+// caFiles are good and bad files of a CA.
+func caFiles() map[string]caFile {
 	mode := func(m os.FileMode) func(string) error {
 		return func(dir string) error { return os.Chmod(filepath.Join(dir, "ca.key"), m) }
 	}
-	for name, tt := range map[string]struct {
-		change     func(dir string) error
-		want, hint string // parts of them; none: the files are good
-	}{
+	return map[string]caFile{
 		"as they should be":         {},
 		"a key for reading alone":   {change: mode(0o400)},
 		"a key that the group has":  {mode(0o640), `--ca-key: others can read "ca.key", its permissions are 0640`, "chmod 600 ca.key"},
@@ -99,7 +101,13 @@ func TestCAFiles(t *testing.T) {
 		"a key that is none": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "ca.key"), []byte("hunter2"), 0o600)
 		}, "reading the CA's key: it holds no PEM private key", "BEGIN PRIVATE KEY"},
-	} {
+	}
+}
+
+// TestCAFiles: certsync refuses a key that others can read, and files that are no files of a CA. It waits for no pipe, and no
+// error repeats what a file holds.
+func TestCAFiles(t *testing.T) {
+	for name, tt := range caFiles() {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			newCAFiles(t, dir)

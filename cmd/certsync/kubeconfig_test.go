@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,8 +113,7 @@ func unchanged(t *testing.T, dir, old string, want []string) {
 	}
 }
 
-// TestPlugin: what kubectl will run says where Vault is and whose credential it wants, works in every folder, and holds no
-// secret.
+// TestPlugin: the command that kubectl will run names Vault and the user, works in every folder, and holds no secret.
 func TestPlugin(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -162,24 +160,33 @@ func TestPlugin(t *testing.T) {
 	if strings.Contains(fmt.Sprint(got, string(said)), "s3cret") {
 		t.Error("there is a secret in it")
 	}
-	// Once it can be found by its name, it is called by that.
-	if err := os.Symlink(self, filepath.Join(dir, "certsync")); err != nil {
+}
+
+// TestOwnCommand: kubectl calls certsync by its name if that leads to this program, and by its path otherwise.
+func TestOwnCommand(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	self, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != "certsync" {
-		t.Errorf("%q, %v", got.Command, err)
+	link := filepath.Join(dir, "certsync")
+	check := func(want string) {
+		t.Helper()
+		if got, err := ownCommand(); err != nil || got != want {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
 	}
-	// Another program of that name is not.
-	if err := os.Remove("certsync"); err != nil {
+	check(self)
+	if err := os.Symlink(self, link); err != nil {
 		t.Fatal(err)
 	}
-	fixture.WriteFile(t, filepath.Join(dir, "certsync"), []byte("#!/bin/sh\n"), 0o755)
-	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != self {
-		t.Errorf("%q, %v", got.Command, err)
+	check("certsync")
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
 	}
-	if slices.Contains(got.Args, "--vault-prefix=certsync") {
-		t.Error("it says what is so anyway")
-	}
+	fixture.WriteFile(t, link, []byte("#!/bin/sh\n"), 0o755) // another program of that name
+	check(self)
 }
 
 // TestKubeconfigTellsTheEnd: until when the certificate lives, and that it does no more.

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Where $XDG_CACHE_HOME says where caches are.
+// On other systems $XDG_CACHE_HOME does not say where the cache folder is.
 
 package credentials
 
@@ -19,7 +19,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// newCache opens a cache in a new folder, and returns where it is.
+// newCache opens a cache in a new folder, and returns the path of the folder.
 func newCache(t *testing.T) (c *Cache, folder string) {
 	t.Helper()
 	caches := filepath.Join(t.TempDir(), "caches")
@@ -32,7 +32,7 @@ func newCache(t *testing.T) (c *Cache, folder string) {
 	return c, filepath.Join(caches, "certsync")
 }
 
-// setCaches says where os.UserCacheDir is.
+// setCaches makes path the folder that os.UserCacheDir returns.
 func setCaches(t *testing.T, path string) {
 	t.Helper()
 	t.Setenv("XDG_CACHE_HOME", path)
@@ -48,7 +48,7 @@ func textOf(h *entry) []string {
 	return []string{string(h.Certificate), string(h.Key.Reveal()), h.until.UTC().String(), h.fetchedAt.UTC().String(), h.failedAt.UTC().String()}
 }
 
-// TestCacheKeeps: what was written comes back, for nobody else to read, and each place in Vault has its own.
+// TestCacheKeeps: the cache returns what was written, nobody else can read it, and each place in Vault has a file of its own.
 func TestCacheKeeps(t *testing.T) {
 	c, folder := newCache(t)
 	first := &entry{Credential: fixture.Credential("alice", fixture.Noon), version: 3, until: fixture.Noon, fetchedAt: fixture.Noon.Add(-time.Hour), failedAt: fixture.Noon.Add(-time.Minute)}
@@ -83,7 +83,7 @@ func TestCacheKeeps(t *testing.T) {
 	if other.read("alice") != nil || c.read("bob") != nil {
 		t.Error("a credential is another place's, or another user's")
 	}
-	// Two plugins that were killed while they wrote, and one of another place.
+	// The temporary files of two killed plugins, and one of another place.
 	elsewhere := other.name + ".0123456789abcdef"
 	for _, name := range []string{c.name + ".0123456789abcdef", c.name + ".fedcba9876543210", elsewhere} {
 		fixture.WriteFile(t, filepath.Join(folder, name), []byte("half a key"), 0o600)
@@ -114,7 +114,7 @@ func rewritten(oldNew ...string) func(*testing.T, string) {
 	}
 }
 
-// copied makes a file like another one.
+// copied copies a file.
 func copied(t *testing.T, from, to string) {
 	text, err := os.ReadFile(from)
 	if err != nil {
@@ -123,7 +123,7 @@ func copied(t *testing.T, from, to string) {
 	fixture.WriteFile(t, to, text, 0o600)
 }
 
-// cacheAttacks are what can become of the file under the name path.
+// cacheAttacks are changes of the cache file at path, by others or by accident.
 func cacheAttacks() map[string]func(t *testing.T, path string) {
 	attacks := map[string]func(t *testing.T, path string){
 		"the group can read it": func(_ *testing.T, path string) { _ = os.Chmod(path, 0o640) },
@@ -166,7 +166,7 @@ func cacheAttacks() map[string]func(t *testing.T, path string) {
 	return attacks
 }
 
-// TestCacheAttacks: what is not as certsync left it is not used, nor followed, and replaced.
+// TestCacheAttacks: a file that certsync did not leave so is not used, links are not followed, and the next write replaces it.
 func TestCacheAttacks(t *testing.T) {
 	for name, attack := range cacheAttacks() {
 		t.Run(name, func(t *testing.T) {
@@ -196,7 +196,7 @@ func TestCacheAttacks(t *testing.T) {
 	}
 }
 
-// swapped keeps alice's credential with something of bob's in it.
+// swapped writes alice's credential with parts of bob's.
 func swapped(change func(alices, bobs *entry)) func(*testing.T, string) {
 	return func(t *testing.T, path string) {
 		folder, err := os.OpenRoot(filepath.Dir(path))
@@ -263,13 +263,13 @@ func TestCacheFolder(t *testing.T) {
 	}
 }
 
-// foreignFile is a file of another user's.
+// foreignFile is a file of another user.
 type foreignFile struct{ fs.FileInfo }
 
 func (foreignFile) Sys() any { return &syscall.Stat_t{Uid: uint32(os.Geteuid()) + 1} }
 
-// TestOurs: a file is ours by the user who runs certsync, whatever the environment says.
-func TestOurs(t *testing.T) {
+// TestIsOwn: the user who runs certsync owns a file, whatever the environment says.
+func TestIsOwn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	fixture.WriteFile(t, path, nil, 0o600)
 	info, err := os.Stat(path)

@@ -13,56 +13,56 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
-// heldSince is a credential that Vault gave some time before fixture.Noon, and that ends some time after it.
-func heldSince(fetched, until time.Duration) *entry {
+// entrySince is an entry that Vault returned some time before noon, and that ends some time after noon.
+func entrySince(fetched, until time.Duration) *entry {
 	return &entry{fetchedAt: fixture.Noon.Add(-fetched), until: fixture.Noon.Add(until)}
 }
 
-func (h *entry) failed(ago time.Duration) *entry {
-	h.failedAt = fixture.Noon.Add(-ago)
-	return h
+func (e *entry) failed(ago time.Duration) *entry {
+	e.failedAt = fixture.Noon.Add(-ago)
+	return e
 }
 
 func (c choice) String() string { return []string{"ask", "use", "fallBack", "deleteEntry", "fail"}[c] }
 
-// TestBefore: when Vault is asked.
-func TestBefore(t *testing.T) {
+// TestFirstChoice: which entries are used without asking Vault.
+func TestFirstChoice(t *testing.T) {
 	const day = 24 * time.Hour
 	tests := map[string]struct {
-		held    *entry
+		entry   *entry
 		refresh bool
 		want    choice
 	}{
 		"nothing in the cache":                         {nil, false, askVault},
-		"a second ago":                                 {heldSince(time.Second, day), false, useEntry},
-		"just now":                                     {heldSince(0, day), false, useEntry},
-		"almost five minutes ago":                      {heldSince(5*time.Minute-1, day), false, useEntry},
-		"five minutes ago":                             {heldSince(5*time.Minute, day), false, askVault},
-		"an hour ago":                                  {heldSince(time.Hour, day), false, askVault},
-		"by a clock that was ahead":                    {heldSince(-1, day), false, askVault},
-		"somebody wants it anew":                       {heldSince(time.Second, day), true, askVault},
-		"it has ended":                                 {heldSince(time.Second, 0), false, askVault},
-		"it is about to end":                           {heldSince(time.Second, 2*time.Minute), false, askVault},
-		"it ends soon":                                 {heldSince(time.Second, 2*time.Minute+1), false, useEntry},
-		"Vault was gone a moment ago":                  {heldSince(time.Hour, day).failed(time.Second), false, fallBack},
-		"Vault was gone almost half a minute ago":      {heldSince(time.Hour, day).failed(30*time.Second - 1), false, fallBack},
-		"Vault was gone half a minute ago":             {heldSince(time.Hour, day).failed(30 * time.Second), false, askVault},
-		"Vault was gone by a clock that was ahead":     {heldSince(time.Hour, day).failed(-1), false, askVault},
-		"Vault was gone, and somebody wants it anew":   {heldSince(time.Hour, day).failed(time.Second), true, askVault},
-		"Vault was gone, and it has ended":             {heldSince(time.Hour, 0).failed(time.Second), false, askVault},
-		"Vault was gone, and it is about to end":       {heldSince(time.Second, time.Minute).failed(time.Second), false, fallBack},
-		"Vault was gone, and it is not old enough yet": {heldSince(time.Minute, day).failed(time.Second), false, useEntry},
+		"a second ago":                                 {entrySince(time.Second, day), false, useEntry},
+		"just now":                                     {entrySince(0, day), false, useEntry},
+		"almost five minutes ago":                      {entrySince(5*time.Minute-1, day), false, useEntry},
+		"five minutes ago":                             {entrySince(5*time.Minute, day), false, askVault},
+		"an hour ago":                                  {entrySince(time.Hour, day), false, askVault},
+		"by a clock that was ahead":                    {entrySince(-1, day), false, askVault},
+		"somebody wants it anew":                       {entrySince(time.Second, day), true, askVault},
+		"it has ended":                                 {entrySince(time.Second, 0), false, askVault},
+		"it is about to end":                           {entrySince(time.Second, 2*time.Minute), false, askVault},
+		"it ends soon":                                 {entrySince(time.Second, 2*time.Minute+1), false, useEntry},
+		"Vault was gone a moment ago":                  {entrySince(time.Hour, day).failed(time.Second), false, fallBack},
+		"Vault was gone almost half a minute ago":      {entrySince(time.Hour, day).failed(30*time.Second - 1), false, fallBack},
+		"Vault was gone half a minute ago":             {entrySince(time.Hour, day).failed(30 * time.Second), false, askVault},
+		"Vault was gone by a clock that was ahead":     {entrySince(time.Hour, day).failed(-1), false, askVault},
+		"Vault was gone, and somebody wants it anew":   {entrySince(time.Hour, day).failed(time.Second), true, askVault},
+		"Vault was gone, and it has ended":             {entrySince(time.Hour, 0).failed(time.Second), false, askVault},
+		"Vault was gone, and it is about to end":       {entrySince(time.Second, time.Minute).failed(time.Second), false, fallBack},
+		"Vault was gone, and it is not old enough yet": {entrySince(time.Minute, day).failed(time.Second), false, useEntry},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.held.firstChoice(fixture.Noon, tt.refresh); got != tt.want {
+			if got := tt.entry.firstChoice(fixture.Noon, tt.refresh); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
 	}
 }
 
-// unreachable is the error of a Vault that is not there.
+// unreachable is the error for a Vault that refuses connections.
 func unreachable(t *testing.T) error {
 	t.Helper()
 	fixture.CleanEnvironment(t)
@@ -76,38 +76,38 @@ func unreachable(t *testing.T) error {
 	return err
 }
 
-// TestAfter: what an answer of Vault's, and the lack of one, mean for what is in the cache.
-func TestAfter(t *testing.T) {
+// TestChoiceAfter: what the errors of Vault mean for the entry.
+func TestChoiceAfter(t *testing.T) {
 	gone := unreachable(t)
 	none := fmt.Errorf("reading: %w", vaultstore.ErrNoCredential)
 	other := errors.New("the answer is not one of Vault's")
 	tests := map[string]struct {
-		held    *entry
+		entry   *entry
 		err     error
 		refresh bool
 		want    choice
 	}{
-		"Vault is gone":                             {heldSince(time.Hour, time.Hour), gone, false, fallBack},
-		"Vault is gone until the end":               {heldSince(time.Hour, 1), gone, false, fallBack},
-		"Vault is gone, and it has ended":           {heldSince(time.Hour, 0), gone, false, fail},
+		"Vault is gone":                             {entrySince(time.Hour, time.Hour), gone, false, fallBack},
+		"Vault is gone until the end":               {entrySince(time.Hour, 1), gone, false, fallBack},
+		"Vault is gone, and it has ended":           {entrySince(time.Hour, 0), gone, false, fail},
 		"Vault is gone, and there is nothing":       {nil, gone, false, fail},
-		"Vault is gone, and somebody wants it anew": {heldSince(time.Hour, time.Hour), gone, true, fail},
-		"the user has left":                         {heldSince(time.Hour, time.Hour), none, false, deleteEntry},
-		"the user has left, and wants it anew":      {heldSince(time.Hour, time.Hour), none, true, deleteEntry},
+		"Vault is gone, and somebody wants it anew": {entrySince(time.Hour, time.Hour), gone, true, fail},
+		"the user has left":                         {entrySince(time.Hour, time.Hour), none, false, deleteEntry},
+		"the user has left, and wants it anew":      {entrySince(time.Hour, time.Hour), none, true, deleteEntry},
 		"the user was never there":                  {nil, none, false, deleteEntry},
-		"somebody else answers":                     {heldSince(time.Hour, time.Hour), other, false, fail},
+		"somebody else answers":                     {entrySince(time.Hour, time.Hour), other, false, fail},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.held.choiceAfter(tt.err, fixture.Noon, tt.refresh); got != tt.want {
+			if got := tt.entry.choiceAfter(tt.err, fixture.Noon, tt.refresh); got != tt.want {
 				t.Errorf("%s, want %s", got, tt.want)
 			}
 		})
 	}
 }
 
-// TestAskAgain: kubectl asks again within an hour, before the certificate ends, and not at every request.
-func TestAskAgain(t *testing.T) {
+// TestRerunAt: kubectl runs the plugin again within an hour, before the certificate ends, and not at every request.
+func TestRerunAt(t *testing.T) {
 	for name, tt := range map[string]struct{ lives, want time.Duration }{
 		"it lives for a week":              {7 * 24 * time.Hour, time.Hour},
 		"it lives for little over an hour": {62*time.Minute + 1, time.Hour},
@@ -117,7 +117,7 @@ func TestAskAgain(t *testing.T) {
 		"there is no new one yet":          {2 * time.Minute, 2 * time.Minute},
 		"it is over in a second":           {time.Second, time.Second},
 	} {
-		if got := heldSince(0, tt.lives).rerunAt(fixture.Noon); !got.Equal(fixture.Noon.Add(tt.want)) {
+		if got := entrySince(0, tt.lives).rerunAt(fixture.Noon); !got.Equal(fixture.Noon.Add(tt.want)) {
 			t.Errorf("%s: %s, want %s", name, got.Sub(fixture.Noon), tt.want)
 		}
 	}

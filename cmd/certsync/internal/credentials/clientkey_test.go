@@ -31,8 +31,8 @@ func newUserFiles(t *testing.T, dir string) reconcile.Credential {
 	return reconcile.Credential{Kubeconfig: reconcile.NewSecret([]byte(without)), Certificate: c.Certificate}
 }
 
-// TestClientKey: a key that never left its user, and one in Vault, and what goes wrong with either.
-func TestClientKey(t *testing.T) {
+// TestAddKey: a key that never left its user, a key in Vault, and the errors for both.
+func TestAddKey(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
 	keyless := newUserFiles(t, dir)

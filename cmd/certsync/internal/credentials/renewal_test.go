@@ -1,6 +1,6 @@
 //go:build linux
 
-// Where $XDG_CACHE_HOME says where caches are.
+// On other systems $XDG_CACHE_HOME does not say where the cache folder is.
 
 package credentials
 
@@ -15,9 +15,9 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
-// TestACertificateIsHeldOnTo: the plugin changes to a new certificate in the last tenth of the old one's life, and at once if
-// the new one gives something else. A run that issues again and again does not make programs reconnect.
-func TestACertificateIsHeldOnTo(t *testing.T) {
+// TestCertificateStaysInUse: the plugin changes to a new certificate in the last tenth of the old one's life, and at once if
+// the new one gives other access. So a run that reissues certificates does not make clients reconnect.
+func TestCertificateStaysInUse(t *testing.T) {
 	ca, p256 := fixture.NewCA(t), elliptic.P256()
 	other := fixture.NewCA(t)
 	const life = 100 * time.Hour
@@ -54,13 +54,13 @@ func TestACertificateIsHeldOnTo(t *testing.T) {
 			s.Refresh = tt.refresh
 			s.want(tt.at, tt.want, 1)
 			s.Refresh = false
-			s.want(tt.at+time.Minute, tt.want, 0) // Vault was asked, whatever came of it
+			s.want(tt.at+time.Minute, tt.want, 0) // Vault was asked a minute ago
 		})
 	}
 }
 
-// TestAKeyOfTheUsersOwnIsNotHeldOnTo: after a new request the old key is not used on.
-func TestAKeyOfTheUsersOwnIsNotHeldOnTo(t *testing.T) {
+// TestOwnKeyIsOtherAccess: after a new signing request, the certificate for the old key is not used on.
+func TestOwnKeyIsOtherAccess(t *testing.T) {
 	ca := fixture.NewCA(t)
 	first := ca.Sign(fixture.Key(t, elliptic.P256()), fixture.Noon, fixture.Noon.Add(100*time.Hour))
 	second := ca.Sign(fixture.Key(t, elliptic.P256()), fixture.Noon, fixture.Noon.Add(200*time.Hour))
@@ -70,8 +70,8 @@ func TestAKeyOfTheUsersOwnIsNotHeldOnTo(t *testing.T) {
 	}
 }
 
-// TestVaultIsAskedInTheLastTenth: and in it until there is another one, and not at every request.
-func TestVaultIsAskedInTheLastTenth(t *testing.T) {
+// TestRerunInTheLastTenth: kubectl runs the plugin at the last tenth of the certificate's life, and not at every request.
+func TestRerunInTheLastTenth(t *testing.T) {
 	ca := fixture.NewCA(t)
 	h := &entry{Credential: ca.Sign(fixture.Key(t, elliptic.P256()), fixture.Noon, fixture.Noon.Add(5*time.Hour)), until: fixture.Noon.Add(5 * time.Hour)}
 	for at, want := range map[time.Duration]time.Duration{

@@ -1,6 +1,6 @@
 //go:build linux
 
-// Where $XDG_CACHE_HOME says where caches are.
+// On other systems $XDG_CACHE_HOME does not say where the cache folder is.
 
 package credentials
 
@@ -67,7 +67,7 @@ func (s *stage) at(after time.Duration) (version, asked int, err error) {
 	return version, len(s.asked), err
 }
 
-// want checks what came of a run without an error.
+// want checks a run without an error.
 func (s *stage) want(after time.Duration, version, asked int) {
 	s.t.Helper()
 	gotVersion, gotAsked, err := s.at(after)
@@ -76,7 +76,7 @@ func (s *stage) want(after time.Duration, version, asked int) {
 	}
 }
 
-// TestVaultIsAskedAgain: after five minutes, and then a new version is used.
+// TestVaultIsAskedAgain: Vault is asked again after five minutes, and then a new version is used.
 func TestVaultIsAskedAgain(t *testing.T) {
 	s := newStage(t)
 	s.want(0, 1, 1)
@@ -106,7 +106,7 @@ func TestVaultIsAskedAgain(t *testing.T) {
 	s.want(12*time.Minute, 1, 1)
 }
 
-// TestVaultIsGone: what is in the cache is used until it ends, and Vault is asked every half minute.
+// TestVaultIsGone: the entry is used until its certificate ends, and Vault is asked every half minute.
 func TestVaultIsGone(t *testing.T) {
 	s := newStage(t)
 	s.want(0, 1, 1)
@@ -140,7 +140,7 @@ func TestVaultIsGone(t *testing.T) {
 	}
 }
 
-// TestVaultSaysNo: then nothing is left in the cache.
+// TestVaultSaysNo: if Vault has no credential for the user, nothing is left in the cache.
 func TestVaultSaysNo(t *testing.T) {
 	s := newStage(t)
 	s.want(0, 1, 1)
@@ -157,7 +157,7 @@ func TestVaultSaysNo(t *testing.T) {
 	}
 }
 
-// TestSomebodyElseAnswers: what is no answer of Vault's is an error, and says nothing of what is in the cache.
+// TestSomebodyElseAnswers: an answer that is not Vault's is an error, and leaves the cache as it is.
 func TestSomebodyElseAnswers(t *testing.T) {
 	s := newStage(t)
 	s.want(0, 1, 1)
@@ -169,8 +169,8 @@ func TestSomebodyElseAnswers(t *testing.T) {
 	s.want(7*time.Minute, 1, 1)
 }
 
-// TestAnotherPluginWasLucky: what it got in the meantime is used, and not overwritten with what was there before.
-func TestAnotherPluginWasLucky(t *testing.T) {
+// TestAnotherPluginReachedVault: an entry that another plugin wrote in the meantime is used, and not overwritten.
+func TestAnotherPluginReachedVault(t *testing.T) {
 	s := newStage(t)
 	gone := unreachable(t)
 	fetch := s.Fetch
@@ -188,8 +188,8 @@ func TestAnotherPluginWasLucky(t *testing.T) {
 	s.want(16*time.Minute+59*time.Second, 2, 0)
 }
 
-// TestUseless: what Vault has and nobody can use is an error with a way out, and not kept.
-func TestUseless(t *testing.T) {
+// TestUselessCredential: a credential that nobody can use is an error with a hint, and not kept.
+func TestUselessCredential(t *testing.T) {
 	for name, tt := range map[string]struct {
 		gives      reconcile.Credential
 		want, hint string
@@ -213,7 +213,7 @@ func TestUseless(t *testing.T) {
 	}
 }
 
-// TestKeyOfTheUser: it is never kept, and for a key that does not go with what is in the cache Vault is asked.
+// TestKeyOfTheUser: a key of the user is never kept. Vault is asked if the key does not fit the entry.
 func TestKeyOfTheUser(t *testing.T) {
 	s := newStage(t)
 	key := s.gives.Key
@@ -231,7 +231,23 @@ func TestKeyOfTheUser(t *testing.T) {
 	s.want(3*time.Minute, 2, 0)
 }
 
-// TestNothingCanBeKept: that is said, and is no failure.
+// TestGet: the credential has its key, and kubectl runs the plugin again before the certificate ends.
+func TestGet(t *testing.T) {
+	s := newStage(t)
+	key := s.gives.Key
+	s.gives.Key = reconcile.Secret{}
+	s.AddKey = func(c reconcile.Credential) (reconcile.Credential, error) { return c.WithKey(key) }
+	c, again, err := s.Get(t.Context())
+	if err != nil || string(c.Key.Reveal()) != string(key.Reveal()) || !again.Equal(fixture.Noon.Add(58*time.Minute)) {
+		t.Errorf("again at %s, %v", again, err)
+	}
+	s.AddKey = func(c reconcile.Credential) (reconcile.Credential, error) { return c, errors.New("no key") }
+	if c, _, err := s.Get(t.Context()); err == nil || len(c.Key.Reveal()) > 0 {
+		t.Errorf("without the key: %v", err)
+	}
+}
+
+// TestNothingCanBeKept: a cache that cannot be written is a warning, and no error.
 func TestNothingCanBeKept(t *testing.T) {
 	s := newStage(t)
 	if err := os.MkdirAll(filepath.Join(s.folder, s.Cache.name, "something"), 0o700); err != nil {

@@ -25,10 +25,10 @@ type parsedComment struct {
 	details map[string][]string // the lists below each summary
 }
 
-// ourWords are the only words that stand outside of code: nothing in them is markup, a mention, a link or a command.
+// ourWords matches the only text that may stand outside of code. It holds no markup, mention, link or command.
 var ourWords = regexp.MustCompile(`^[A-Za-z0-9 .,;:()%'+?…-]*$`)
 
-// readComment parses a comment as GitHub would, and fails the test if there is anything in it that is not to be there.
+// readComment parses a comment as GitHub does. The test fails if the comment holds anything that PlanMarkdown does not write.
 func readComment(t testing.TB, source []byte) parsedComment {
 	t.Helper()
 	if n := utf8.RuneCount(source); n > commentLimit || !utf8.Valid(source) {
@@ -91,7 +91,7 @@ var (
 	openForm   = regexp.MustCompile(`^<details>\n<summary>([A-Za-z ]+): ([0-9,]+)</summary>\n$`)
 )
 
-// html takes the comment's own HTML, and returns which details is open behind it.
+// html checks the comment's own HTML, and returns the title of the details that it opens, or "".
 func (c *parsedComment) html(t testing.TB, open, html string) string {
 	t.Helper()
 	summary := openForm.FindStringSubmatch(html)
@@ -108,7 +108,7 @@ func (c *parsedComment) html(t testing.TB, open, html string) string {
 	return ""
 }
 
-// words are the text of a block: words of certsync's own, bold or not, and code.
+// words returns the text of a block, which is certsync's own words, bold or not, and code.
 func words(t testing.TB, block ast.Node, source []byte) string {
 	t.Helper()
 	var b strings.Builder

@@ -10,7 +10,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// exports has what golden files in testdata/text show.
+// exports are the exports in testdata/text, by the names of the files.
 func exports(t *testing.T) map[string]reconcile.Export {
 	subject := func(kind, name string) reconcile.Subject {
 		return reconcile.Subject{Kind: kind, APIGroup: reconcile.RBACGroup, Name: name}
@@ -34,7 +34,7 @@ func exports(t *testing.T) map[string]reconcile.Export {
 	}
 }
 
-// TestExportText: what is exported can be read as an inventory, by people and by certsync.
+// TestExportText: certsync reads an exported text as the same inventory, and no text from the cluster has a line of its own.
 func TestExportText(t *testing.T) {
 	for name, export := range exports(t) {
 		t.Run(name, func(t *testing.T) {

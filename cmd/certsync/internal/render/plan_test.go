@@ -18,7 +18,7 @@ func TestPlanText(t *testing.T) {
 			digest := plan.Digest()
 			text := string(Plan(plan, false))
 			if plan.Digest() != digest {
-				t.Error("who renders a plan changes it")
+				t.Error("rendering changes the plan")
 			}
 			harmless(t, text)
 			fixture.Golden(t, filepath.Join("testdata/text", name+".txt"), text)
@@ -41,7 +41,7 @@ func TestPlanText(t *testing.T) {
 
 var colours = regexp.MustCompile("\x1b\\[(0|1|31|32|33)m")
 
-// harmless checks that text holds nothing that a terminal obeys, and that no name has a line of its own.
+// harmless checks that text holds no control character, and that no name looks like a line of its own.
 func harmless(t *testing.T, text string) {
 	t.Helper()
 	for n, line := range strings.Split(text, "\n") {

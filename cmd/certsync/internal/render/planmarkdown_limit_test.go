@@ -12,8 +12,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// thousandsOf is a plan for 5,000 users, of whom changed get a role more, each another one. The roles' names are of that
-// letter, which may take more than a byte.
+// thousandsOf is a plan for 5,000 users. The first of them, as many as changed, each get one more role of their own. The names
+// of the roles repeat letter, which may have several bytes.
 func thousandsOf(t *testing.T, changed int, letter string) reconcile.Plan {
 	var before, after strings.Builder
 	before.WriteString("users:\n")
@@ -29,10 +29,10 @@ func thousandsOf(t *testing.T, changed int, letter string) reconcile.Plan {
 	return reconcile.Diff(fixture.Inventory(t, after.String()), fixture.Settled(fixture.Inventory(t, before.String())), reconcile.Rules{})
 }
 
-// TestMarkdownLimit: with 5,000 users, a comment has everything as long as there is room; one change more, and details are
-// left out, then rows of the table, and it says so. What counts is characters, not bytes.
+// TestMarkdownLimit: with 5,000 users, a comment has everything as long as there is room. With more changes it first leaves
+// out details, then rows of the table, and says so. The limit counts characters, not bytes.
 func TestMarkdownLimit(t *testing.T) {
-	// left is how many rows and items of the allDetails a comment lacks.
+	// left returns how many rows and details a comment leaves out.
 	left := func(changed int, letter string) (c parsedComment, rowsOmitted, itemsOmitted int) {
 		plan := thousandsOf(t, changed, letter)
 		text := PlanMarkdown(plan)
@@ -79,9 +79,9 @@ func TestMarkdownLimit(t *testing.T) {
 	}
 }
 
-// TestMarkdownFirstIsBounded: whoever makes withCommas of bindings pushes neither the digest out of a comment, nor what else
-// must be seen first.
-func TestMarkdownFirstIsBounded(t *testing.T) {
+// TestAttentionIsBounded: a user who makes thousands of bindings pushes neither the digest nor other kinds of items out of a
+// comment.
+func TestAttentionIsBounded(t *testing.T) {
 	var before, after strings.Builder
 	before.WriteString("groups: [{name: devs, clusterRoles: [view]}]\nusers:\n")
 	after.WriteString("groups: [{name: devs, clusterRoles: [view]}]\nusers:\n")
@@ -99,7 +99,7 @@ func TestMarkdownFirstIsBounded(t *testing.T) {
 			Subjects: []reconcile.Subject{reconcile.UserSubject(fmt.Sprintf("%s%04d@example.com", strings.Repeat("u", 48), n))}})
 	}
 	o.Powers[strings.Repeat("r", 253)] = fixture.ReadsSecrets
-	for name, rules := range map[string]reconcile.Rules{"done": {MaxRemovals: everybodyMayGo(t)}, "held": {}} {
+	for name, rules := range map[string]reconcile.Rules{"done": {MaxRemovals: allRemovals(t)}, "held": {}} {
 		t.Run(name, func(t *testing.T) {
 			plan := reconcile.Diff(fixture.Inventory(t, after.String()), o, rules)
 			c := readComment(t, PlanMarkdown(plan))
@@ -118,9 +118,9 @@ func TestMarkdownFirstIsBounded(t *testing.T) {
 	}
 }
 
-// TestMarkdownShowsClusterWideAccessFirst: whoever may make bindings in one namespace makes a hundred for somebody whose name
-// comes first, and does not hide what another one has in the whole cluster.
-func TestMarkdownShowsClusterWideAccessFirst(t *testing.T) {
+// TestAttentionShowsClusterWideAccessFirst: a hundred bindings in one namespace, for a user whose name sorts first, do not hide
+// the cluster-wide access of another user.
+func TestAttentionShowsClusterWideAccessFirst(t *testing.T) {
 	o := fixture.Settled(fixture.Inventory(t, "users: []\n"))
 	serve := func(kind reconcile.BindingKind, namespace, name, role, user string) {
 		o.Bindings = append(o.Bindings, reconcile.Binding{Kind: kind, Namespace: namespace, Name: name,
@@ -135,9 +135,9 @@ func TestMarkdownShowsClusterWideAccessFirst(t *testing.T) {
 	says(t, strings.Join(c.first, "\n"), "noise0", "more of these")
 }
 
-// TestMarkdownShowsTheStrongestFirst: many keys that are exchanged, roles that are usual, and bindings of others do not hide
-// those of somebody who is stronger, and whose name comes last.
-func TestMarkdownShowsTheStrongestFirst(t *testing.T) {
+// TestAttentionShowsTheStrongestFirst: many exchanged keys, weaker roles and bindings of others do not hide those of a stronger
+// user, whose name sorts last.
+func TestAttentionShowsTheStrongestFirst(t *testing.T) {
 	var before, roles, keys strings.Builder
 	for _, b := range []*strings.Builder{&before, &roles, &keys} {
 		b.WriteString("users:\n")
@@ -192,7 +192,8 @@ func TestMarkdownShowsTheStrongestFirst(t *testing.T) {
 	says(t, first(fixture.Inventory(t, "users: [{name: aaa}, {name: zed}]\n"), o, "Existing access"), "zed", "kube-system/admins", "is as good as cluster-admin (may do everything)")
 }
 
-func everybodyMayGo(t *testing.T) reconcile.Limit {
+// allRemovals is the limit that lets a plan remove everybody.
+func allRemovals(t *testing.T) reconcile.Limit {
 	var l reconcile.Limit
 	if err := l.UnmarshalText([]byte("100%")); err != nil {
 		t.Fatal(err)

@@ -31,16 +31,16 @@ func TestPlanMarkdown(t *testing.T) {
 				t.Fatal(err)
 			}
 			if again := PlanMarkdown(plan); string(again) != string(text) {
-				t.Error("another time other bytes")
+				t.Error("the second rendering has other bytes")
 			}
 			if after, _ := json.Marshal(plan); string(after) != string(before) {
-				t.Error("who renders a plan changes it")
+				t.Error("rendering changes the plan")
 			}
 		})
 	}
 }
 
-// visible is what readers see of a name.
+// visible is the text that readers see of a name.
 func visible(s string) string {
 	if s = inventory.Shorten(Clean(s), maxNameLength); s == "" {
 		return "(empty)"
@@ -57,7 +57,7 @@ func fewBackticks(s string) string {
 
 func visibleInCell(s string) string { return visible(strings.ReplaceAll(Clean(s), `\|`, `\u005c|`)) }
 
-// saysAll checks that a comment that is not shortened has everything of a plan, and as it is.
+// saysAll checks that a comment that is not shortened shows all of a plan.
 func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 	t.Helper()
 	var want [][]string
@@ -69,18 +69,18 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 	}
 	first := strings.Join(c.first, "\n")
 	for _, why := range plan.Forbidden() {
-		says(t, first, "Refused", prosed(why))
+		says(t, first, "Refused", visibleProse(why))
 	}
 	bound := strings.Contains(first, "of these") // and then not all of a kind are there
 	for _, s := range plan.Held() {
 		if says(t, first, "Held"); !bound {
-			says(t, first, prosed(s.Held))
+			says(t, first, visibleProse(s.Held))
 		}
 	}
 	notes := strings.Join(slices.Concat(c.first, c.details["Notes"], c.details["Certificates that live on"]), "\n")
 	for _, n := range plan.Notes {
 		if !bound || n.Kind != reconcile.ExistingAccess {
-			says(t, notes, prosed(n.Message))
+			says(t, notes, visibleProse(n.Message))
 		}
 	}
 	for _, s := range plan.Steps {
@@ -105,7 +105,9 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 	}
 }
 
-func prosed(s string) string { return fewBackticks(inventory.Shorten(Clean(s), maxMessageLength)) }
+func visibleProse(s string) string {
+	return fewBackticks(inventory.Shorten(Clean(s), maxMessageLength))
+}
 
 func says(t testing.TB, text string, words ...string) {
 	t.Helper()
@@ -116,7 +118,7 @@ func says(t testing.TB, text string, words ...string) {
 	}
 }
 
-// fragments are what would like to be markup, to be told to somebody, or to be obeyed.
+// fragments are texts that a parser could read as markup, a mention, a link or a command.
 var fragments = []string{"`", "``", "|", `\|`, `\\|`, `\`, "<details>", "</details>", "<summary>x", "<!--", "-->", "<script>", "@example", "#123", "GH-12", "!5",
 	"http://example.com/x", "www.example.com", "eve@example.com", "**", "__", "~~", "*a*", "[x](y)", "![x](y)", "[x]: y", "\n", "\r\n", "\n\n", "\t", " ", "  ",
 	"\u202e", "\u2066", "\u200d", "\x00", "\x1b[2J", "&lt;", "&#64;", "$`", "`$", ":smile:", "\n# x", "\n| a | b |\n|---|---|\n", "\n---\n", "\n/close", "/close",
@@ -195,9 +197,8 @@ func hostilePlan(t testing.TB, seed uint64) reconcile.Plan {
 	return reconcile.Diff(parsed(world()), o, rules[r.IntN(len(rules))])
 }
 
-// TestHostileMarkdown: whatever names and messages hold, a comment is what it is meant to be. Seeds are always the same. It is
-// no fuzz target, for which all of client-go would be compiled once more. Nothing in it is concurrent: make test tries most
-// seeds without the race detector, which makes it slow.
+// TestHostileMarkdown: whatever names and messages hold, a comment has only the markup that PlanMarkdown writes. The seeds are
+// always the same. Most of them run without the race detector, which is slow and has nothing to find here.
 func TestHostileMarkdown(t *testing.T) {
 	seeds := uint64(300)
 	switch {

@@ -17,7 +17,7 @@ const (
 	devsView   = "ClusterRoleBinding certsync:prod-eu:group:developers:view"
 )
 
-// plans has what golden files in testdata/text show.
+// plans are the plans in testdata/text, by the names of the files.
 func plans(t *testing.T) map[string]reconcile.Plan {
 	inv := fixture.Inventory(t, fixture.Team)
 	diff := func(text string, o reconcile.Observed) reconcile.Plan {
@@ -83,7 +83,7 @@ func renamedWithKey(t *testing.T) *inventory.Inventory {
 	return inv
 }
 
-// conflicts is a world in which apply would refuse, for reasons of all kinds.
+// conflicts is an observation after which apply refuses steps, for reasons of all kinds.
 func conflicts(inv *inventory.Inventory) reconcile.Observed {
 	o := fixture.Settled(inv)
 	for _, object := range []string{aliceAdmin, devsView} {
@@ -94,7 +94,7 @@ func conflicts(inv *inventory.Inventory) reconcile.Observed {
 	return o
 }
 
-// hostilities is a world in which everything that others may write holds what a terminal would obey.
+// hostilities is an observation in which every text that others can write holds control characters.
 func hostilities(inv *inventory.Inventory) reconcile.Observed {
 	o := fixture.Settled(inv)
 	fixture.ChangeBinding(&o, aliceAdmin, func(b *reconcile.Binding) {

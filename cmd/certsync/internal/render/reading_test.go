@@ -14,8 +14,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// threeHundred is an inventory of 300 users in two namespaces: 200 developers, 60 in operations, 40 who are on call too, 20 who
-// only look on, and 20 with a role of their own.
+// threeHundred is an inventory of 300 users in two namespaces: 200 developers, of whom 40 are also on call, 60 in operations,
+// 20 auditors, and 20 with a role of their own.
 func threeHundred() (head string, users []string) {
 	head = `groups:
   - {name: developers, clusterRoles: [view], namespaces: {staging: [edit]}}
@@ -43,7 +43,7 @@ users:
 	return head, users
 }
 
-// alter changes a line of threeHundred's users.
+// alter changes the line of one user of threeHundred.
 func alter(t *testing.T, users []string, n int, old, new string) {
 	t.Helper()
 	changed := strings.Replace(users[n], old, new, 1)
@@ -53,9 +53,9 @@ func alter(t *testing.T, users []string, n int, old, new string) {
 	users[n] = changed
 }
 
-// monday is what a reviewer meets: 20 changes among 300 users. Five people come, four leave, one of them with a role of
-// their own; one gets a role more, one another role, one is on call from now on, somebody's access to payments ends, the
-// auditors may look into payments; five certificates are due, one is gone from Vault, and a binding has drifted.
+// monday is a plan of 20 changes among 300 users. Five users are new, four leave, one of them with a role of their own. One
+// user gets one more role, one another role, one is on call from now on, and the access of one ends. The auditors get a role
+// in payments. Five certificates are due for renewal, one credential is gone from Vault, and one binding has drifted.
 func monday(t *testing.T) reconcile.Plan {
 	head, users := threeHundred()
 	inv := fixture.Inventory(t, head+strings.Join(users, ""))
@@ -105,7 +105,7 @@ func TestReading(t *testing.T) {
 	}
 }
 
-// TestStatusFits: whatever legal names there are, and however somebody stands, status is 80 columns wide at most.
+// TestStatusFits: with all legal names and all states, status is 80 columns wide at most.
 func TestStatusFits(t *testing.T) {
 	wide := 0
 	for seed := range uint64(60) {

@@ -7,7 +7,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 )
 
-// TestResultText compares how runs end.
+// TestResultText compares the results of runs.
 func TestResultText(t *testing.T) {
 	for name, o := range fixture.Outcomes(t) {
 		t.Run(name, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// statuses has what golden files in testdata/text show.
+// statuses are the reports in testdata/text, by the names of the files.
 func statuses(t *testing.T) map[string]reconcile.StatusReport {
 	inv := fixture.Inventory(t, fixture.Team)
 	mixed := fixture.Settled(inv)
@@ -56,8 +56,8 @@ func statuses(t *testing.T) map[string]reconcile.StatusReport {
 	}
 }
 
-// requested is a world in which a certificate was issued for Alice's own key, and another one may have been; Dan left when
-// his may have been.
+// requested is an observation with a certificate for Alice's own key, and a second one that the signer may have issued. Dan
+// left while the signer may have issued his.
 func requested(inv *inventory.Inventory) reconcile.Observed {
 	const print = "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce"
 	o := fixture.Settled(inv)
@@ -106,8 +106,8 @@ func TestStatusText(t *testing.T) {
 	}
 }
 
-// TestStatusInOneLine: what there is no room for is counted.
-func TestStatusInOneLine(t *testing.T) {
+// TestJoinWithin: items without room are counted.
+func TestJoinWithin(t *testing.T) {
 	for sentence, c := range map[string]struct {
 		items []string
 		room  int
