@@ -41,8 +41,8 @@ func (g *gatewayURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// metrics returns the gauges of a run. A gauge that is left out keeps the value of an earlier run: the last success after a
-// failure, and the census when the cluster and Vault could not be read.
+// metrics returns the gauges of a run. A gauge that is left out keeps the value of an earlier run. After a failure that is
+// the last success. It is the census if the cluster and Vault could not be read.
 func metrics(a reconcile.Account) *prometheus.Registry {
 	all := prometheus.NewRegistry()
 	gauge := func(name, help string, value float64) {

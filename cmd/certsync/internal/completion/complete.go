@@ -15,8 +15,8 @@ const Command = "__complete"
 // filePlaceholder is the placeholder of every flag that names a file.
 const filePlaceholder = "FILE"
 
-// Complete returns what the last of words can become, for the scripts: a word, a tab and what the word is about on each
-// line, or ":files" if the shell should offer the names of files.
+// Complete returns what the last of words can become, for the scripts. Each line has a word, a tab and what the word is
+// about. If the shell should offer the names of files, the only line is ":files".
 func Complete(commands *kong.Application, words []string) []byte {
 	return complete(commands, words).text()
 }
@@ -203,8 +203,8 @@ func (l *commandLine) offerFlags(start string) offer {
 	return found
 }
 
-// offerValues offers the values of a flag or an argument. before is the beginning of the word that is no part of the value,
-// such as --output=.
+// offerValues offers the values of a flag or an argument. The word at the cursor has before in front of its value, such as
+// --output=.
 func offerValues(value *kong.Value, before, start string) offer {
 	var found offer
 	switch {

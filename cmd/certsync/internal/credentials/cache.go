@@ -111,8 +111,8 @@ func (c *Cache) Close() {
 	}
 }
 
-// read returns the user's entry, or nil. It returns nil for a file that others could have changed or can read, that cannot
-// be read as an entry, or that holds a certificate of another user.
+// read returns the user's entry, or nil. It returns nil for a file that others can read or could have changed. It also does
+// for a file that holds no entry, or a certificate of another user.
 func (c *Cache) read(user string) *entry {
 	if c == nil {
 		return nil

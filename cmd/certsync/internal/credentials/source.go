@@ -23,8 +23,8 @@ type Source struct {
 	Inform func(string) // prints a sentence
 }
 
-// Get returns a credential with its key and a certificate that has not ended. again is when kubectl should run the plugin
-// again, at the latest at the end of the certificate.
+// Get returns a credential with its key and a certificate that has not ended. The time again tells kubectl when to run the
+// plugin again. It is never after the end of the certificate.
 func (s Source) Get(ctx context.Context) (c reconcile.Credential, again time.Time, err error) {
 	e, err := s.obtain(ctx)
 	if err != nil {

@@ -10,8 +10,8 @@
 //
 // # Text from others
 //
-// Names of objects, and messages of servers, come from whoever can write to the cluster or to Vault. Such text must never
-// act on what shows it, nor look like text of certsync's:
+// Names of objects and messages of servers come from users who can write to the cluster or to Vault. Such text must not
+// control a terminal, become markup, or look like text of certsync itself:
 //
 //   - For a terminal, it passes Clean: control characters become escapes, and it cannot begin a line of its own.
 //   - In Markdown, it also stands in a code span (markdown.go). It holds no markup, mention, link or command there.

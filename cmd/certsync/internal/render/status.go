@@ -115,8 +115,8 @@ func (t statusTable) write(b *bytes.Buffer, c Palette, title string, users []rec
 	}
 }
 
-// accessText shows a user's access in at most room characters: problems, the end of the access, the groups, and the number
-// of the user's own roles.
+// accessText shows a user's access in at most room characters. It has problems, the end of the access, the groups, and the
+// number of the user's own roles.
 func accessText(c Palette, u reconcile.UserStatus, room int) string {
 	var items []string
 	problems := u.Problems()

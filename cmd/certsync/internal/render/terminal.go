@@ -28,7 +28,7 @@ func (c Palette) plain(s string) string  { return s }
 const clearLine = "\r\x1b[K"
 
 // Clean makes text safe for a terminal. Names in the cluster and messages of servers come from others. Control characters
-// are shown as escapes, and every run of blanks is one blank, so that no text can look like a line of its own.
+// are shown as escapes. Every run of blanks is one blank, so that no text can look like a line of its own.
 func Clean(s string) string {
 	var b strings.Builder
 	for _, r := range strings.Join(strings.FieldsFunc(s, isBlank), " ") {
