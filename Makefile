@@ -35,7 +35,7 @@ demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves
 test: ## everything, against real servers too
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
 	$(GO) test $(RACE) -count=1 -timeout 60m ./... # nothing tells go test of a changed server
-	$(GO) test -count=1 -timeout 30m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade|TestEvilMarkdown)$$' ./cmd/certsync # all of it takes too long with -race
+	$(GO) test -count=1 -timeout 30m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade|TestHostileMarkdown)$$' ./cmd/certsync ./cmd/certsync/internal/render # all of it takes too long with -race
 	cd cmd/release && $(GO) test -count=1 ./...
 	cd e2e/rules && $(GO) test -count=1 ./... # the alerts in examples, by Prometheus' own parser and engine
 	@$(MAKE) --no-print-directory fuzz

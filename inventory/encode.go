@@ -71,12 +71,12 @@ func (c Cluster) encode() *element {
 func (d Defaults) encode() *element {
 	m := mapping(yaml.FlowStyle)
 	if d.Expiration != 0 && d.Expiration != builtIn.Expiration {
-		m.add("expiration", scalar(written(d.Expiration)))
+		m.add("expiration", scalar(DurationText(d.Expiration)))
 	}
 	switch r := d.RenewBefore; {
 	case r == RenewBefore{} || r == builtIn.RenewBefore:
 	case r.Duration > 0:
-		m.add("renewBefore", scalar(written(r.Duration)))
+		m.add("renewBefore", scalar(DurationText(r.Duration)))
 	default:
 		m.add("renewBefore", scalar(r.String()))
 	}
@@ -100,7 +100,7 @@ func (u User) encode(defaults Defaults) *element {
 	m.addFilled("groups", row(texts(u.Groups)))
 	m.addGrants(u.ClusterRoles, u.Namespaces)
 	if u.Expiration != 0 && u.Expiration != defaults.Expiration {
-		m.add("expiration", scalar(written(u.Expiration)))
+		m.add("expiration", scalar(DurationText(u.Expiration)))
 	}
 	if !u.Until.IsZero() {
 		m.add("until", scalar(lastDay(u.Until)))
@@ -200,8 +200,8 @@ func text(s string) *element {
 // scalar is a date, a duration or a share.
 func scalar(s string) *element { return &element{Kind: yaml.ScalarNode, Value: s} }
 
-// written is a duration as people write it: 168h instead of 168h0m0s.
-func written(d time.Duration) string {
+// DurationText returns a duration as an inventory writes it: 168h instead of 168h0m0s.
+func DurationText(d time.Duration) string {
 	s := d.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = strings.TrimSuffix(s, "0s")

@@ -168,7 +168,7 @@ func (t team) user(v value, names *roll) (User, bool) {
 	if field, ok := fields["expiration"]; ok {
 		u.Expiration = field.expiration(t.defaults.Expiration)
 		if t.maxExpiration > 0 && u.Expiration > t.maxExpiration {
-			field.problem("%s is over %s, the maxExpiration of team %s in %s", show(field.node.Value), written(t.maxExpiration), show(t.name), v.root)
+			field.problem("%s is over %s, the maxExpiration of team %s in %s", show(field.node.Value), DurationText(t.maxExpiration), show(t.name), v.root)
 			u.Expiration = t.defaults.Expiration
 		}
 		field.fits(t.defaults.RenewBefore, u.Expiration)

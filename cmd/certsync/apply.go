@@ -3,15 +3,14 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -22,7 +21,7 @@ type applyCmd struct {
 	ruleFlags   `group:"Guards, and what lifts them:"`
 	lockFlags   `group:"Cluster and Vault:"`
 	issuerFlags `group:"Certificates:"`
-	tellFlags   `group:"Telling:"`
+	reportFlags `group:"Telling:"`
 	Yes         bool       `short:"y" help:"Do not ask."`
 	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
@@ -48,48 +47,46 @@ func (c applyCmd) Validate() error {
 	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate())
 }
 
-// Run applies the inventory, and tells of it wherever it is to be told.
+// Run applies the inventory, and reports on the run.
 func (c applyCmd) Run(ctx context.Context, p program) error {
 	defer outliveReaders()()
-	return c.telling(ctx, p, c.apply)
+	return c.reportOn(ctx, p, c.apply)
 }
 
-func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
+func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 	inv, err := c.load()
 	if err != nil {
 		return err
 	}
-	t.account.Owner = inv.Owner
+	r.account.Owner = inv.Owner
 	ca, err := c.readCA()
 	if err != nil {
 		return err
 	}
 	cluster, store, err := c.connect(ctx, inv.Owner, c.MaxInFlight)
-	t.cluster = cluster // there is one also when it is Vault that is not to be had
+	r.cluster = cluster // also if only Vault cannot be reached
 	if err != nil {
 		return err
 	}
 	defer p.leave(ctx, store)
 	self, err := cluster.WhoAmI(ctx)
 	if err != nil {
-		t.cluster = nil // what it does not tell, it will not be told either
+		r.cluster = nil // a cluster that does not answer takes no Events
 		return err
 	}
-	runID := t.account.RunID
-	progress := &progress{out: p.stderr, terminal: draws(p.stderr), colours: paletteFor(p.stderr), now: time.Now}
+	runID := r.account.RunID
+	progress := &render.Progress{Out: p.stderr, Terminal: knowsEscapes(p.stderr), Palette: paletteFor(p.stderr), Now: time.Now}
 	issuer, stop := c.openIssuer(ca, cluster, kube.IssuerOptions{
-		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: progress.askFor,
-		StopAsking: ctx.Done(), // after an interruption nobody waits for people
+		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: askForApproval(progress),
+		StopAsking: ctx.Done(), // after an interruption certsync waits for nobody
 	}, len(inv.Users))
 	defer stop()
-	events := &eventStream{out: p.stdout}
-	executor := newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
+	events := c.events(p)
+	executor := p.newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
 	executor.WithoutCanary = c.manual()
 	executor.Report = func(e reconcile.Event) {
-		progress.step(e)
-		if c.Output == "json" {
-			events.send(e)
-		}
+		progress.Step(e)
+		events.send(e)
 	}
 	rules := c.rules(self, c.LockNamespace)
 	rules.Expect = string(c.Expect)
@@ -100,15 +97,15 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockNamespace: c.LockNamespace,
 		Consent: func(plan reconcile.Plan) error { shown = true; return c.consent(ctx, p, plan) },
 		Begin: func(plan reconcile.Plan) {
-			progress.begin(len(plan.Steps))
+			progress.Begin(len(plan.Steps))
 			context.AfterFunc(ctx, p.ending)
 		},
 	}
 	outcome, err := apply.Do(ctx, inv)
-	t.account.Outcome = outcome
-	progress.end()
+	r.account.Outcome = outcome
+	progress.End()
 	if errors.As(err, new(reconcile.Refused)) && !shown {
-		err = cmp.Or(c.show(p, outcome.Plan), err) // what is refused is in it
+		err = cmp.Or(c.show(p, outcome.Plan), err) // the plan says what is refused
 	}
 	if err != nil {
 		return err
@@ -116,41 +113,33 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 	return c.report(ctx, p, outcome, events)
 }
 
-// ending says what the first signal sets off.
+// ending says what happens after the first signal.
 func (p program) ending() {
-	fmt.Fprintf(p.stderr, "certsync: interrupted: what is under way has %s to end; interrupt again to leave at once\n", reconcile.LastStep)
+	fmt.Fprintf(p.stderr, "certsync: interrupted: what is under way has %s to end; interrupt again to leave at once\n", p.lastStep())
 }
 
-// waiting says what apply waits for.
+// waiting says that apply waits for the lock, and which run holds it.
 func (p program) waiting(l reconcile.Locked) {
-	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", clean(l.Error()))
+	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", render.Clean(l.Error()))
 }
 
-// outliveReaders keeps a reader who went away (`certsync apply --yes 2>&1 | head`) from ending the run by SIGPIPE in
-// the middle of a user. Writes fail instead.
+// outliveReaders ignores SIGPIPE until stop is called: writes fail instead. Otherwise the end of the reader in
+// `certsync apply --yes 2>&1 | head` would end the run in the middle of a user.
 func outliveReaders() (stop func()) {
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	return func() { signal.Stop(broken) }
 }
 
-// eventStream writes events as JSON, one a line. The first write that failed is remembered to the end.
-type eventStream struct {
-	out io.Writer
-	err error
+// events returns the stream of events on stdout, if -o json asks for it.
+func (c applyCmd) events(p program) *eventStream {
+	if c.Output == "json" {
+		return &eventStream{out: p.stdout}
+	}
+	return &eventStream{}
 }
 
-func (s *eventStream) send(event any) {
-	text, err := json.Marshal(event)
-	if err == nil {
-		err = writeAll(s.out, append(text, '\n'))
-	}
-	if s.err == nil {
-		s.err = err
-	}
-}
-
-// report prints how the run ended and returns its exit code.
+// report prints how the run ended, and returns its exit code as an error.
 func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, events *eventStream) error {
 	code := exitOK
 	switch {
@@ -166,7 +155,7 @@ func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, ev
 			ExitCode int            `json:"exitCode"`
 		}{o.Summary(), code})
 	} else {
-		events.err = writeAll(p.stdout, resultText(o, paletteFor(p.stdout)))
+		events.err = writeAll(p.stdout, render.Result(o, paletteFor(p.stdout)))
 	}
 	if events.err != nil {
 		return reconcile.WithHint(events.err, "the run is over all the same; certsync plan shows what is left")

@@ -1,19 +1,6 @@
 package main
 
-import (
-	_ "embed"
-)
-
-// The scripts are all that shells differ in: each asks certsync itself what to offer, so that it need not be made anew for
-// a new release. They are files since the release archives have them too.
-var (
-	//go:embed completion/certsync.bash
-	bashCompletion string
-	//go:embed completion/certsync.zsh
-	zshCompletion string
-	//go:embed completion/certsync.fish
-	fishCompletion string
-)
+import "github.com/certsync/certsync/cmd/certsync/internal/completion"
 
 type completionCmd struct {
 	Shell string `arg:"" enum:"bash,zsh,fish" help:"Whose script: bash, zsh or fish."`
@@ -37,6 +24,5 @@ Exit codes: 0 done; 1 an error; 80 usage.`
 
 // Run prints the script.
 func (c completionCmd) Run(p program) error {
-	scripts := map[string]string{"bash": bashCompletion, "zsh": zshCompletion, "fish": fishCompletion}
-	return writeAll(p.stdout, []byte(scripts[c.Shell]))
+	return writeAll(p.stdout, completion.Script(c.Shell))
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/completion"
 )
 
 // TestBashCompletion has bash run the function that `certsync completion bash` defines, as bash calls it at a Tab: with
@@ -86,7 +88,7 @@ func bashCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	if err := os.Symlink(self, filepath.Join(dir, "bin", "certsync")); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "certsync.bash"), []byte(bashCompletion), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "certsync.bash"), completion.Script("bash"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	path := "PATH=" + filepath.Join(dir, "bin") + string(filepath.ListSeparator) + os.Getenv("PATH")

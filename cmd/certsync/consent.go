@@ -9,14 +9,15 @@ import (
 	"os"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // planDigest is the value of --expect.
 type planDigest string
 
-// UnmarshalText refuses all that is no digest. An empty one is what a failed `certsync plan` leaves of $(…), and must
-// not pass for no --expect at all.
+// UnmarshalText refuses text that is no digest. A failed `certsync plan` leaves an empty text in $(…), which must not count
+// as no --expect at all.
 func (d *planDigest) UnmarshalText(text []byte) error {
 	digits, ok := strings.CutPrefix(string(text), "sha256:")
 	if sum, err := hex.DecodeString(digits); !ok || err != nil || len(sum) != 32 {
@@ -26,8 +27,8 @@ func (d *planDigest) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// consent shows the plan and gets leave to carry it out: from --expect, which fits by now, from --yes, or from a person.
-// Under --yes it is the plan that is carried out, made under the lock.
+// consent shows the plan, and asks a person for consent unless --yes or --expect gives it. --expect has been compared with
+// the plan before.
 func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) error {
 	if err := c.show(p, plan); err != nil {
 		return err
@@ -42,7 +43,7 @@ func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) e
 	fmt.Fprint(p.stderr, "\nApply this plan? Only \"yes\" is taken as consent: ")
 	answer, err := readLine(ctx, p.stdin)
 	if !strings.HasSuffix(answer, "\n") {
-		fmt.Fprintln(p.stderr) // the cursor still stands behind the question
+		fmt.Fprintln(p.stderr) // the cursor is still behind the question
 	}
 	if err == nil && strings.TrimSpace(answer) != "yes" {
 		err = refuse("no consent was given")
@@ -50,21 +51,21 @@ func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) e
 	return err
 }
 
-// show prints a plan to whoever is to agree to it.
+// show prints a plan for consent.
 func (c applyCmd) show(p program, plan reconcile.Plan) error {
 	out := p.stdout
 	if c.Output == "json" {
 		out = p.stderr // stdout carries events
 	}
-	return writeAll(out, planText(plan, paletteFor(out)))
+	return writeAll(out, render.Plan(plan, paletteFor(out)))
 }
 
 func refuse(format string, args ...any) error {
 	return reconcile.Refused{Violations: []string{fmt.Sprintf(format, args...)}}
 }
 
-// readLine returns what somebody types, with the newline unless the input ends before. A read from a terminal cannot
-// be called off: after an interruption it is left behind for the process to end with.
+// readLine returns a line that a person types, with its newline unless the input ends before. A read from a terminal cannot
+// be cancelled. After an interruption it goes on until the process ends.
 func readLine(ctx context.Context, in *os.File) (string, error) {
 	typed := make(chan string, 1)
 	go func() {

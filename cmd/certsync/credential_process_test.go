@@ -18,6 +18,7 @@ import (
 
 	clientauthentication "k8s.io/client-go/pkg/apis/clientauthentication/v1"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -73,7 +74,7 @@ func printsIt(t *testing.T, r result, c reconcile.Credential, said string) {
 // TestCredentialProcess: kubectl's plugin, and the same by hand; the second time without Vault.
 func TestCredentialProcess(t *testing.T) {
 	t.Parallel()
-	c := newCredential("alice", time.Now().Add(24*time.Hour))
+	c := fixture.Credential("alice", time.Now().Add(24*time.Hour))
 	vault, asked := vaultWith(t, c)
 	dir := t.TempDir()
 	printsIt(t, run(t, credentialProcess(t, dir, vault)), c, "")
@@ -94,7 +95,7 @@ func TestCredentialProcess(t *testing.T) {
 // TestManyPlugins: many at once, as many kubectl start them, each print the credential, and leave one whole cache.
 func TestManyPlugins(t *testing.T) {
 	t.Parallel()
-	c := newCredential("alice", time.Now().Add(24*time.Hour))
+	c := fixture.Credential("alice", time.Now().Add(24*time.Hour))
 	vault, _ := vaultWith(t, c)
 	dir := t.TempDir()
 	var waits []func() result
@@ -114,7 +115,7 @@ func TestManyPlugins(t *testing.T) {
 // TestNowhereToKeepIt: where nothing can be written, the credential is printed all the same, and nothing is left behind.
 func TestNowhereToKeepIt(t *testing.T) {
 	t.Parallel()
-	c := newCredential("alice", time.Now().Add(24*time.Hour))
+	c := fixture.Credential("alice", time.Now().Add(24*time.Hour))
 	vault, asked := vaultWith(t, c)
 	dir := t.TempDir()
 	for range 2 {

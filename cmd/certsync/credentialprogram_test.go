@@ -33,6 +33,7 @@ import (
 	"k8s.io/client-go/rest"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -193,10 +194,10 @@ var requests = map[string]func(context.Context, typedcorev1.ConfigMapInterface) 
 // repeats it if it only reads; any other fails, once.
 func TestProgramAtARotation(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
+	ca := fixture.NewCA(t)
 	now := time.Now()
-	first := ca.sign(newKey(t, elliptic.P256()), now, now.Add(time.Hour))
-	second := ca.sign(newKey(t, elliptic.P256()), now.Add(time.Second), now.Add(time.Hour))
+	first := ca.Sign(fixture.Key(t, elliptic.P256()), now, now.Add(time.Hour))
+	second := ca.Sign(fixture.Key(t, elliptic.P256()), now.Add(time.Second), now.Add(time.Hour))
 	for kind, send := range requests {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -227,8 +228,8 @@ func TestProgramAtARotation(t *testing.T) {
 // TestProgramInTheMiddleOfAnAnswer: of a request that only reads, too, client-go does not repeat one whose answer has begun.
 func TestProgramInTheMiddleOfAnAnswer(t *testing.T) {
 	t.Parallel()
-	ca, now := newAuthority(t), time.Now()
-	p := newRotation(t, ca.sign(newKey(t, elliptic.P256()), now, now.Add(time.Hour)))
+	ca, now := fixture.NewCA(t), time.Now()
+	p := newRotation(t, ca.Sign(fixture.Key(t, elliptic.P256()), now, now.Add(time.Hour)))
 	body, err := p.client.Get().Namespace("work").Resource("configmaps").Name("half").Stream(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -237,7 +238,7 @@ func TestProgramInTheMiddleOfAnAnswer(t *testing.T) {
 	if _, err := io.ReadFull(body, make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
-	p.rotates(ca.sign(newKey(t, elliptic.P256()), now.Add(time.Second), now.Add(time.Hour)))
+	p.rotates(ca.Sign(fixture.Key(t, elliptic.P256()), now.Add(time.Second), now.Add(time.Hour)))
 	if _, err := io.ReadAll(body); !closedByRotation(err) {
 		t.Errorf("error is %v", err)
 	}
@@ -254,8 +255,8 @@ func closedByRotation(err error) bool {
 // TestProgramWithoutARotation: a plugin that gives the same certificate again closes nothing, however often it runs.
 func TestProgramWithoutARotation(t *testing.T) {
 	t.Parallel()
-	ca := newAuthority(t)
-	only := ca.sign(newKey(t, elliptic.P256()), time.Now(), time.Now().Add(time.Hour))
+	ca := fixture.NewCA(t)
+	only := ca.Sign(fixture.Key(t, elliptic.P256()), time.Now(), time.Now().Add(time.Hour))
 	p := newRotation(t, only)
 	p.holds = true
 	ended := make(chan error, 1)

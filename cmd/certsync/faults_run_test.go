@@ -20,8 +20,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/e2e/fake"
-	"github.com/certsync/certsync/reconcile"
 )
 
 // lab is where certsync runs, many times at once, in this process.
@@ -45,9 +45,7 @@ type bench struct {
 
 func newLab(t *testing.T, benches int) *lab {
 	t.Helper()
-	cleanEnvironment(t)
-	lastStep = time.Millisecond
-	t.Cleanup(func() { lastStep = reconcile.LastStep })
+	fixture.CleanEnvironment(t)
 	collect := debug.SetGCPercent(400) // thousands of runs, none of which keeps anything
 	t.Cleanup(func() { debug.SetGCPercent(collect) })
 	l := &lab{dir: t.TempDir(), benches: make(chan *bench, benches)}
@@ -81,20 +79,6 @@ func newLab(t *testing.T, benches int) *lab {
 		l.benches <- b
 	}
 	return l
-}
-
-// cleanEnvironment leaves none of the machine's settings to the runs. What VAULT_TOKEN and VAULT_MAX_RETRIES are set to
-// goes with the test.
-func cleanEnvironment(t *testing.T) {
-	t.Helper()
-	for _, name := range []string{
-		"VAULT_AGENT_ADDR", "VAULT_TOKEN", "VAULT_NAMESPACE", "VAULT_CACERT", "VAULT_CACERT_BYTES", "VAULT_CAPATH",
-		"VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY", "VAULT_CLIENT_TIMEOUT", "VAULT_HEADERS", "VAULT_MAX_RETRIES",
-		"VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY", "VAULT_RATE_LIMIT", "VAULT_SKIP_VERIFY", "VAULT_TLS_SERVER_NAME",
-		"VAULT_WRAP_TTL", "KUBECONFIG",
-	} {
-		t.Setenv(name, "")
-	}
 }
 
 // file writes a file that nobody else can read, and returns its path.
@@ -199,7 +183,7 @@ func (l *lab) apply(w *fake.World, c command) ran {
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
-		exit <- program{stdin: l.null, stdout: b.output, stderr: b.output}.Run(limited, args)
+		exit <- program{stdin: l.null, stdout: b.output, stderr: b.output, grace: time.Millisecond}.Run(limited, args)
 	}()
 	select {
 	case <-front.AtVault():

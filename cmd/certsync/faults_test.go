@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/e2e/fake"
 )
 
@@ -27,7 +28,7 @@ const (
 
 // everyCall takes many minutes with the race detector, which has more to find with eight workers. There, one call in
 // 48 gets faults, unless asked for otherwise: make test runs all of them without it.
-var everyCall = flag.Bool("every-call", !raceDetector, "try faults at every call, not only at one in 48")
+var everyCall = flag.Bool("every-call", !fixture.RaceDetector, "try faults at every call, not only at one in 48")
 
 // TestFaultAtEveryCall runs each scenario with each kind of fault at each of its calls, then without a fault. Always:
 //

@@ -5,9 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"io/fs"
-	"runtime/debug"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -26,7 +24,7 @@ func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	return inv, notFound(err)
 }
 
-// notFound says what to do about a file that is not there.
+// notFound adds a hint to the error for a missing file.
 func notFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return reconcile.WithHint(err, "name the inventory with -f FILE")
@@ -34,7 +32,7 @@ func notFound(err error) error {
 	return err
 }
 
-// clusterFlags say which cluster.
+// clusterFlags name the cluster.
 type clusterFlags struct {
 	Kubeconfig string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
 	Context    string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
@@ -44,34 +42,34 @@ func (f clusterFlags) cluster() (*kube.Cluster, error) {
 	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
 }
 
-// serverFlags say which cluster, where in it the lock is, and which part of Vault.
+// serverFlags name the cluster, the namespace of the lock in it, and the folder in Vault.
 type serverFlags struct {
 	clusterFlags  `group:"Cluster and Vault:"`
 	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
 	vaultFlags
 }
 
-// vaultFolderFlags say which part of Vault.
+// vaultFolderFlags name the folder in Vault.
 type vaultFolderFlags struct {
 	VaultMount  string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
 	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
 }
 
-// vaultFlags say which part of Vault, and how to log in.
+// vaultFlags name the folder in Vault, and say how to log in.
 type vaultFlags struct {
 	vaultFolderFlags
 	vaultLoginFlags `group:"Logging in to Vault:"`
 }
 
-// options are for an owner's folder.
+// options are for the folder of an owner.
 func (f vaultFlags) options(owner string) vaultstore.Options {
 	return vaultstore.Options{
 		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, UserAgent: userAgent(), Login: f.login(),
 	}
 }
 
-// connect connects to Kubernetes and to an owner's part of Vault, where concurrency requests may be under way at once.
-// program.leave is for when the store is not needed any more.
+// connect connects to Kubernetes and to the folder of an owner in Vault, where up to concurrency requests run at once. The
+// caller ends the session in Vault with program.leave.
 func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
 	cluster, err := f.kubernetes()
 	if err != nil {
@@ -93,93 +91,16 @@ func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (
 	return vaultstore.Open(ctx, o)
 }
 
-// lastStep is shorter in tests in which an interruption stands for the end of the process.
-var lastStep = reconcile.LastStep
-
-// newExecutor wires what writes.
-func newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
+// newExecutor returns the executor, the only part of a run that writes.
+func (p program) newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
 	return &reconcile.Executor{
 		Bindings: cluster.Bindings(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kube.KubeconfigWriter{},
-		Now: time.Now, Workers: workers, RunID: runID, LastStep: lastStep,
+		Now: time.Now, Workers: workers, RunID: runID, LastStep: p.lastStep(),
 	}
 }
 
 func newRunID() string {
 	var id [8]byte
-	_, _ = rand.Read(id[:]) // never fails: crypto/rand ends the process instead
+	_, _ = rand.Read(id[:]) // it never fails: crypto/rand ends the process instead
 	return hex.EncodeToString(id[:])
-}
-
-// version is set by the linker in releases.
-var version = ""
-
-// versionName is the release, or what the go command knows of the source.
-func versionName() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
-
-func userAgent() string { return "certsync/" + versionName() }
-
-type versionCmd struct{}
-
-// Help is shown below the flags.
-func (versionCmd) Help() string {
-	return `The version is the release's, or what Go knows of the source.
-
-  certsync version
-
-Exit codes: 0 done; 1 an error; 80 usage.`
-}
-
-// Run prints the version.
-func (versionCmd) Run(p program) error {
-	return writeAll(p.stdout, fmt.Appendf(nil, "certsync %s\n", versionName()))
-}
-
-// credentialFlags say whose credential. No inventory is needed.
-type credentialFlags struct {
-	Owner      string `required:"" placeholder:"NAME" help:"Owner of the inventory that the user is in."`
-	User       string `required:"" placeholder:"NAME" help:"Whose credential: your own name, as in the inventory."`
-	vaultFlags `group:"Vault:"`
-}
-
-// validate refuses names that nobody can have.
-func (f credentialFlags) validate() error {
-	switch {
-	case f.Owner != "" && !inventory.ValidOwner(f.Owner): // kong says what is missing
-		return errors.New("--owner: a-z, 0-9 and - are allowed, the first and the last not a -, at most 40 in all")
-	case f.User != "" && !inventory.ValidName(f.User):
-		return errors.New("--user: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit, at most 64 in all")
-	}
-	return f.vaultLoginFlags.Validate()
-}
-
-// AfterApply refuses names that are given and empty, as by a variable of a script's that is not set.
-func (f credentialFlags) AfterApply() error {
-	switch "" {
-	case f.Owner:
-		return errors.New("--owner: it is empty; name the inventory's owner")
-	case f.User:
-		return errors.New("--user: it is empty; name yourself as the inventory does")
-	}
-	return nil
-}
-
-// fetch reads the credential from Vault, and has left it when it returns. It waits so long for each request at most; 0: as
-// long as all other commands.
-func (f credentialFlags) fetch(ctx context.Context, p program, patience time.Duration) (vaultstore.Stored, error) {
-	o := f.options(f.Owner)
-	o.Patience = patience
-	store, err := vaultstore.OpenUser(ctx, o)
-	if err != nil {
-		return vaultstore.Stored{}, err
-	}
-	defer p.leave(ctx, store)
-	return store.ReadCredential(ctx, f.User)
 }

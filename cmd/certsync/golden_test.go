@@ -11,8 +11,9 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 )
 
 // TestCommandLine runs the command line in each folder of testdata: args has one argument a line, env one variable.
@@ -28,7 +29,7 @@ func TestCommandLine(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	places := map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t), "$CLOSED": closed(t), "$SELF": self}
+	places := map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t), "$CLOSED": fixture.ClosedAddress(t), "$SELF": self}
 	maps.Copy(places, storedPlaces)
 	for _, folder := range folders {
 		folder = filepath.Dir(folder)
@@ -37,9 +38,9 @@ func TestCommandLine(t *testing.T) {
 			dir := t.TempDir()
 			copyFolder(t, folder, dir, places)
 			got := run(t, process(t, dir, linesOf(t, dir, "env"), linesOf(t, dir, "args")))
-			golden(t, filepath.Join(folder, "stdout"), sameEveryTime(got.stdout, dir, places))
-			golden(t, filepath.Join(folder, "stderr"), sameEveryTime(got.stderr, dir, places))
-			golden(t, filepath.Join(folder, "code"), fmt.Sprintln(got.code))
+			fixture.Golden(t, filepath.Join(folder, "stdout"), sameEveryTime(got.stdout, dir, places))
+			fixture.Golden(t, filepath.Join(folder, "stderr"), sameEveryTime(got.stderr, dir, places))
+			fixture.Golden(t, filepath.Join(folder, "code"), fmt.Sprintln(got.code))
 		})
 	}
 }
@@ -101,23 +102,4 @@ func sameEveryTime(text, dir string, places map[string]string) string {
 		text = v.found.ReplaceAllString(text, v.shown)
 	}
 	return text
-}
-
-// closed is an address that refuses connections: it is taken, so that nobody else can listen there, and not listened on.
-func closed(t *testing.T) string {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = syscall.Close(fd) })
-	syscall.CloseOnExec(fd)
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
 }

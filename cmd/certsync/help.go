@@ -15,8 +15,8 @@ The last line is for users, who fetch their kubeconfig from Vault with it.
 
 Every flag can also be set in the environment: --vault-mount is CERTSYNC_VAULT_MOUNT. Vault is found as the vault CLI finds it (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, ~/.vault-token).`
 
-// byHabit turns what people know from other programs into what this one has: certsync help plan into certsync plan --help,
-// and certsync --version into certsync version.
+// byHabit accepts what users know from other programs: certsync help plan is certsync plan --help, and certsync --version is
+// certsync version.
 func byHabit(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":

@@ -27,7 +27,7 @@ func helps(t *testing.T) map[string]string {
 func TestHelpFits(t *testing.T) {
 	for command, help := range helps(t) {
 		for line := range strings.SplitSeq(help, "\n") {
-			if len([]rune(line)) > lineWidth {
+			if len([]rune(line)) > 80 {
 				t.Errorf("%s --help: %q", command, line)
 			}
 		}

@@ -2,13 +2,16 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
 
-// issuerFlags say who signs certificates, and who approves that.
+// issuerFlags choose the signer of certificates, and who approves signing requests.
 type issuerFlags struct {
 	Issuer          string      `enum:"csr,ca" default:"csr" placeholder:"csr|ca" help:"Who signs: the cluster, by CertificateSigningRequests, or certsync itself with the CA's key (default: ${default})."`
 	CACert          string      `name:"ca-cert" placeholder:"FILE" help:"With --issuer=ca: the certificate of a CA that the API server trusts for clients."`
@@ -38,16 +41,29 @@ func (f issuerFlags) validate() error {
 
 func (f issuerFlags) manual() bool { return f.Approval == "manual" }
 
-// readCA makes the issuer of --issuer=ca, and is nil without.
+// readCA returns the issuer of --issuer=ca, or nil with the other issuer.
 func (f issuerFlags) readCA() (reconcile.Issuer, error) {
 	if f.Issuer != "ca" {
 		return nil, nil
 	}
-	return newCAIssuer(f.CACert, f.CAKey)
+	cert, err := credentials.ReadCertificateFile(f.CACert)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-cert: %w", err)
+	}
+	key, err := credentials.ReadKeyFile(f.CAKey)
+	if err != nil {
+		return nil, fmt.Errorf("--ca-key: %w", err)
+	}
+	return reconcile.NewCAIssuer(cert, reconcile.NewSecret(key), time.Now)
 }
 
-// openIssuer makes the issuer that the flags ask for; stop ends what it has under way. What o says of approvals is set
-// here: people are asked for all users at once, since what waits for them does not load the signer.
+// askForApproval returns a function that prints the command which approves a signing request.
+func askForApproval(progress *render.Progress) func(user string, csr reconcile.CSRRef) {
+	return func(user string, csr reconcile.CSRRef) { progress.AskForApproval(user, kube.ApproveCommand(csr)) }
+}
+
+// openIssuer returns the issuer that the flags ask for; stop ends the requests that it still waits for. It sets the options
+// for approvals. Requests that wait for people do not load the signer, so people are asked for all users at once.
 func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o kube.IssuerOptions, users int) (issuer reconcile.Issuer, stop func()) {
 	if ca != nil {
 		return ca, func() {}

@@ -16,6 +16,8 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/scheme"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 )
 
 // requestKeeper is a cluster that takes CertificateSigningRequests, keeps them, and does nothing with them.
@@ -83,7 +85,7 @@ func (k *requestKeeper) applyTo(t *testing.T, args ...string) result {
 	dir := t.TempDir()
 	copyFolder(t, "testdata/apply-failing", dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t)})
 	newCAFiles(t, dir)
-	write(t, filepath.Join(dir, "users.yaml"), []byte("apiVersion: certsync.dev/v1\nkind: Inventory\nowner: prod-eu\nusers: [{name: alice}, {name: bob}]\n"), 0o600)
+	fixture.WriteFile(t, filepath.Join(dir, "users.yaml"), []byte("apiVersion: certsync.dev/v1\nkind: Inventory\nowner: prod-eu\nusers: [{name: alice}, {name: bob}]\n"), 0o600)
 	return run(t, process(t, dir, linesOf(t, dir, "env"), append([]string{"apply", "--yes"}, args...)))
 }
 

@@ -7,7 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -50,7 +51,7 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	if stored.Kubeconfig, err = kube.StoredKubeconfig(c.User, stored.Credential); err != nil {
 		return err
 	}
-	credential, err := c.complete(c.User, stored.Credential)
+	credential, err := credentials.AddKey(c.User, stored.Credential, c.ClientKey)
 	if err != nil {
 		return err
 	}
@@ -80,35 +81,13 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 		p.complain(reconcile.WithHint(fmt.Errorf("cluster %q has changed in your kubeconfig: %s", done.Context, strings.Join(done.Elsewhere, ", ")),
 			fmt.Sprintf("if nobody told you of that, ask whoever runs certsync before you use it; what stood there before is in %s", strings.Join(done.Backups, " and "))))
 	}
-	if c.Exec || !time.Now().Before(until) {
-		known = false // the plugin finds out by itself; and what is over has been said
+	merge := render.Merge{
+		Context: done.Context, Current: done.Current, Changed: done.Changed, Files: done.Files, Backups: done.Backups,
+		Kubeconfig: c.Kubeconfig,
 	}
-	return writeAll(p.stdout, mergedText(done, c.Kubeconfig, until, known))
-}
-
-// mergedText says where it went and what is left to do. file is that of --kubeconfig; known: when the certificate in it ends.
-func mergedText(done kube.Merged, file string, until time.Time, known bool) []byte {
-	var b strings.Builder
-	files := clean(strings.Join(done.Files, " and "))
-	if done.Changed {
-		fmt.Fprintf(&b, "Merged context %s into %s.\n", name(done.Context), files)
-	} else {
-		fmt.Fprintf(&b, "Context %s in %s is as it should be.\n", name(done.Context), files)
+	// The plugin renews the certificate by itself, and an expired one has been reported.
+	if known && !c.Exec && time.Now().Before(until) {
+		merge.Until = until
 	}
-	if len(done.Backups) > 0 {
-		fmt.Fprintf(&b, "What stood there before is in %s.\n", clean(strings.Join(done.Backups, " and ")))
-	}
-	if known {
-		fmt.Fprintf(&b, "The certificate lives until %s. Merge again after a renewal, or once with --exec.\n", until.UTC().Format(time.RFC3339))
-	}
-	kubectl := "kubectl"
-	if file != "" {
-		kubectl += " " + inventory.ShellQuote("--kubeconfig="+file)
-	}
-	if done.Current {
-		fmt.Fprintf(&b, "It is the current context: %s auth whoami\n", kubectl)
-	} else {
-		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, inventory.ShellQuote(done.Context))
-	}
-	return []byte(b.String())
+	return writeAll(p.stdout, render.Merged(merge))
 }

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -42,7 +42,7 @@ func TestMergeWithoutRoom(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			dir := t.TempDir()
-			write(t, filepath.Join(dir, "config"), []byte(tt.old), 0o600)
+			fixture.WriteFile(t, filepath.Join(dir, "config"), []byte(tt.old), 0o600)
 			cmd := merging(t, dir, "--exec")
 			// A block is 512 bytes in some shells and 1,024 in others.
 			cmd.Args = append([]string{"sh", "-c", `ulimit -f 1; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
@@ -64,7 +64,7 @@ func TestMergeWithoutRights(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	const old = "apiVersion: v1\nkind: Config\n"
-	write(t, filepath.Join(dir, "config"), []byte(old), 0o644)
+	fixture.WriteFile(t, filepath.Join(dir, "config"), []byte(old), 0o644)
 	cmd := merging(t, dir)
 	if os.Getuid() == 0 { // whom nothing is forbidden
 		self, err := os.ReadFile(cmd.Path)
@@ -76,7 +76,7 @@ func TestMergeWithoutRights(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = os.RemoveAll(bin) })
-		write(t, filepath.Join(bin, "certsync"), self, 0o755)
+		fixture.WriteFile(t, filepath.Join(bin, "certsync"), self, 0o755)
 		if err := os.Chmod(bin, 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -113,8 +113,7 @@ func unchanged(t *testing.T, dir, old string, want []string) {
 	}
 }
 
-// TestPlugin: what kubectl will run says where Vault is and whose credential it wants, works in every folder, and holds no
-// secret.
+// TestPlugin: the command that kubectl will run names Vault and the user, works in every folder, and holds no secret.
 func TestPlugin(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
@@ -161,24 +160,33 @@ func TestPlugin(t *testing.T) {
 	if strings.Contains(fmt.Sprint(got, string(said)), "s3cret") {
 		t.Error("there is a secret in it")
 	}
-	// Once it can be found by its name, it is called by that.
-	if err := os.Symlink(self, filepath.Join(dir, "certsync")); err != nil {
+}
+
+// TestOwnCommand: kubectl calls certsync by its name if that leads to this program, and by its path otherwise.
+func TestOwnCommand(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("PATH", dir)
+	self, err := os.Executable()
+	if err != nil {
 		t.Fatal(err)
 	}
-	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != "certsync" {
-		t.Errorf("%q, %v", got.Command, err)
+	link := filepath.Join(dir, "certsync")
+	check := func(want string) {
+		t.Helper()
+		if got, err := ownCommand(); err != nil || got != want {
+			t.Errorf("%q, %v; want %q", got, err, want)
+		}
 	}
-	// Another program of that name is not.
-	if err := os.Remove("certsync"); err != nil {
+	check(self)
+	if err := os.Symlink(self, link); err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, "certsync"), []byte("#!/bin/sh\n"), 0o755)
-	if got, err = c.plugin(program{stderr: talk}); err != nil || got.Command != self {
-		t.Errorf("%q, %v", got.Command, err)
+	check("certsync")
+	if err := os.Remove(link); err != nil {
+		t.Fatal(err)
 	}
-	if slices.Contains(got.Args, "--vault-prefix=certsync") {
-		t.Error("it says what is so anyway")
-	}
+	fixture.WriteFile(t, link, []byte("#!/bin/sh\n"), 0o755) // another program of that name
+	check(self)
 }
 
 // TestKubeconfigTellsTheEnd: until when the certificate lives, and that it does no more.
@@ -196,7 +204,7 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			end := time.Now().Add(tt.end).UTC().Truncate(time.Second)
 			vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				has := newCredential("alice", end)
+				has := fixture.Credential("alice", end)
 				c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", has.Certificate, has.Key)
 				if err != nil {
 					panic(err)

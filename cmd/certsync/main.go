@@ -10,7 +10,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal ends the run in good order; the second, which finds no handler any more, ends it at once.
+	// The first signal lets the run end in good order. After that there is no handler, so the second ends it at once.
 	context.AfterFunc(ctx, stop)
 	p := program{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	os.Exit(p.Run(ctx, os.Args[1:]))

@@ -4,16 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"os/exec"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 )
-
-var update = flag.Bool("update", false, "write what certsync prints into the golden files")
 
 // TestMain makes this test binary certsync itself when a test starts it under that variable, so that what the tests run
 // is the real main, in a process of its own.
@@ -72,24 +67,5 @@ func start(t *testing.T, cmd *exec.Cmd) (wait func() result) {
 			t.Fatal(err)
 		}
 		return result{stdout.String(), stderr.String(), cmd.ProcessState.ExitCode()}
-	}
-}
-
-// golden compares with a file, or writes it.
-func golden(t *testing.T, path, got string) {
-	t.Helper()
-	if *update {
-		if got == "" {
-			_ = os.Remove(path)
-		} else if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (go test -update writes it): %s", path, diff)
 	}
 }

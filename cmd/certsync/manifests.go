@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/url"
 	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/yaml"
-
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
@@ -47,12 +42,12 @@ func (manifestsCmd) Help() string {
 Exit codes: 0 done; 1 an error; 80 usage.`
 }
 
-// cronSchedule is the value of --schedule. What the numbers in it may be is the API server's to say.
+// cronSchedule is the value of --schedule. The API server checks the numbers in it.
 type cronSchedule string
 
 var cronForm = regexp.MustCompile(`^(@[a-z]+|[0-9A-Za-z*?/,-]+( +[0-9A-Za-z*?/,-]+){4})$`)
 
-// UnmarshalText refuses what is no schedule of a CronJob.
+// UnmarshalText refuses text that is no schedule of a CronJob.
 func (s *cronSchedule) UnmarshalText(text []byte) error {
 	if !cronForm.Match(text) {
 		return errors.New("five fields are wanted, such as \"*/30 * * * *\", or @hourly and the like")
@@ -64,7 +59,7 @@ func (s *cronSchedule) UnmarshalText(text []byte) error {
 // serverURL is the value of --vault-addr.
 type serverURL string
 
-// UnmarshalText refuses what Vault cannot be at. It does not repeat what may hold a password.
+// UnmarshalText refuses text that is no address of Vault. It repeats nothing, since a URL may hold a password.
 func (s *serverURL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
@@ -102,7 +97,7 @@ func (c manifestsCmd) Run(p program) error {
 		return notFound(err)
 	}
 	deployment := c.deployment(inv, files)
-	// Both sides, whichever is wanted: what is refused for one of them is not deployed to the other.
+	// Both sides are checked: a deployment that one side refuses must not be half set up.
 	if err := deployment.Validate(); err != nil {
 		return err
 	}
@@ -123,7 +118,11 @@ func (c manifestsCmd) Run(p program) error {
 	if err != nil {
 		return err
 	}
-	text, err := c.text(inv.Owner, objects)
+	var documents []any
+	for _, object := range objects {
+		documents = append(documents, object)
+	}
+	text, err := render.Manifests(inv.Owner, c.Namespace, documents)
 	if err != nil {
 		return err
 	}
@@ -140,7 +139,7 @@ func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]by
 	}
 }
 
-// environment is all that the job is told beyond its command line.
+// environment returns the variables of the job: all its settings beyond the command line.
 func (c manifestsCmd) environment(owner string) map[string]string {
 	flag := func(name string) string { return envPrefix + "_" + name }
 	env := map[string]string{
@@ -153,7 +152,7 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		flag("VAULT_AUTH_MOUNT"): c.VaultAuth,
 		flag("VAULT_ROLE"):       roleName(owner),
 		flag("VAULT_TOKEN_FILE"): kube.VaultTokenFile,
-		flag("LOCK_TIMEOUT"):     "2m", // the lock of a run that was killed is free after one
+		flag("LOCK_TIMEOUT"):     "2m", // the lock of a killed run is free after one minute
 		"VAULT_ADDR":             string(c.VaultAddr),
 	}
 	if c.VaultSpace != "" {
@@ -163,55 +162,4 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		env["VAULT_CACERT"] = kube.VaultCAFile
 	}
 	return env
-}
-
-// warning comes first in all that manifests prints.
-func (c manifestsCmd) warning() string {
-	return fmt.Sprintf(`# Whoever may approve for the signer kubernetes.io/kube-apiserver-client is as good as cluster-admin: such a certificate can
-# carry almost any name and group. The service account certsync in namespace %[1]s may, and so may whoever can create pods,
-# exec into them, make tokens or write ConfigMaps in namespace %[1]s: give nobody anything there who is not an administrator of
-# the cluster.
-`, c.Namespace)
-}
-
-// text is the objects as YAML documents. What only the API server sets is not in them.
-func (c manifestsCmd) text(owner string, objects []runtime.Object) ([]byte, error) {
-	var b bytes.Buffer
-	b.WriteString(c.warning())
-	fmt.Fprintf(&b, "#\n# Made by certsync manifests for owner %s. A changed inventory makes a ConfigMap of another name; the old ones can be\n"+
-		"# deleted. The names of namespaces are in policies and roles too: change them with certsync manifests, not here.\n", owner)
-	for _, object := range objects {
-		text, err := json.Marshal(object)
-		if err != nil {
-			return nil, err
-		}
-		var fields map[string]any
-		if err := json.Unmarshal(text, &fields); err != nil {
-			return nil, err
-		}
-		delete(fields, "status")
-		prune(fields)
-		document, err := yaml.Marshal(fields)
-		if err != nil {
-			return nil, err
-		}
-		b.WriteString("---\n")
-		b.Write(document)
-	}
-	return b.Bytes(), nil
-}
-
-// prune takes out what Go's types have and nobody set: a creationTimestamp that is null, and metadata or a spec with nothing
-// in it.
-func prune(fields map[string]any) {
-	for name, value := range fields {
-		inner, isMap := value.(map[string]any)
-		if isMap {
-			prune(inner)
-		}
-		empty := isMap && len(inner) == 0 && (name == "metadata" || name == "spec")
-		if empty || name == "creationTimestamp" && value == nil {
-			delete(fields, name)
-		}
-	}
 }

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/inventory"
 )
 
@@ -36,7 +37,7 @@ func TestManifestExamples(t *testing.T) {
 		if again := within(t, t.Context(), args...); again.stdout != first.stdout {
 			t.Errorf("%s is another the second time", name)
 		}
-		golden(t, filepath.Join(inCluster, name), first.stdout)
+		fixture.Golden(t, filepath.Join(inCluster, name), first.stdout)
 	}
 }
 

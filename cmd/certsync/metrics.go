@@ -19,7 +19,7 @@ import (
 	"github.com/certsync/certsync/reconcile/httplimit"
 )
 
-// Where the credentials for the Pushgateway are: no flag takes a secret.
+// The variables with the credentials for the Pushgateway. No flag takes a secret.
 const (
 	gatewayUsername = "CERTSYNC_PUSHGATEWAY_USERNAME"
 	gatewayPassword = "CERTSYNC_PUSHGATEWAY_PASSWORD"
@@ -28,7 +28,7 @@ const (
 // gatewayURL is the value of --pushgateway; "" for none.
 type gatewayURL string
 
-// UnmarshalText refuses what is not the address of a Pushgateway. It repeats nothing: a password may be in it.
+// UnmarshalText refuses text that is no address of a Pushgateway. It repeats nothing, since a URL may hold a password.
 func (g *gatewayURL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	switch {
@@ -41,8 +41,8 @@ func (g *gatewayURL) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// metrics are the gauges of a run. Those that are left out keep the value that an earlier run has pushed: the last success
-// after a run without, and what only cluster and Vault can tell when they were not seen.
+// metrics returns the gauges of a run. A gauge that is left out keeps the value of an earlier run. After a failure that is
+// the last success. It is the census if the cluster and Vault could not be read.
 func metrics(a reconcile.Account) *prometheus.Registry {
 	all := prometheus.NewRegistry()
 	gauge := func(name, help string, value float64) {
@@ -75,7 +75,7 @@ func metrics(a reconcile.Account) *prometheus.Registry {
 	return all
 }
 
-// seconds is a time as Prometheus has it; 0 for none.
+// seconds is a time in Unix seconds; 0 for none.
 func seconds(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
@@ -83,11 +83,11 @@ func seconds(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1000
 }
 
-// maxAnswer is how many bytes are read of what a gateway says of a push that it refuses.
+// maxAnswer is how many bytes are read of a gateway's answer to a push that it refuses.
 const maxAnswer = 1 << 10
 
-// shortAnswers cuts bodies off: all of one would be read, and become the text of an error. Where it was cut off, the text
-// says so, since the error of reading is dropped.
+// shortAnswers limits the size of answers. The client reads all of an answer, makes it the text of an error, and drops the
+// error of reading. So a cut text says itself that it was cut.
 type shortAnswers struct{ http.RoundTripper }
 
 func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -106,15 +106,15 @@ func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// push adds the metrics of a run to those of the owner's runs before it: what is not in it stays. Where the inventory
-// could not be read there is no owner to push for, and of a run that another one kept out, that one tells.
+// push adds the metrics of a run to those of the owner's earlier runs. It pushes nothing if there is no owner, since the
+// inventory could not be read, or if another run holds the lock. That run pushes its own.
 func (g gatewayURL) push(ctx context.Context, a reconcile.Account) error {
 	if g == "" || a.Owner == "" || a.ExitCode == exitLocked {
 		return nil
 	}
 	pusher := push.New(string(g), "certsync").Grouping("owner", a.Owner).Gatherer(metrics(a)).Client(&http.Client{
 		Transport: shortAnswers{http.DefaultTransport},
-		// A POST that is sent elsewhere becomes a GET, which would pass for a success.
+		// A redirected POST becomes a GET, which would look like a success.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
 	if user, password := os.Getenv(gatewayUsername), os.Getenv(gatewayPassword); user+password != "" {
@@ -131,7 +131,7 @@ func (g gatewayURL) push(ctx context.Context, a reconcile.Account) error {
 	case errors.As(err, &transport):
 		err = fmt.Errorf("reaching %s: %w", g, transport.Err)
 	default:
-		err = errors.New(strings.TrimSuffix(err.Error(), ": ")) // after which comes what the gateway says, which may be nothing
+		err = errors.New(strings.TrimSuffix(err.Error(), ": ")) // the gateway's answer follows, and may be empty
 	}
 	return reconcile.WithHint(fmt.Errorf("pushing metrics: %w", err),
 		"the run is over all the same, with the exit code that it has; is that a Pushgateway, and up (--pushgateway)?")

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/e2e/fake"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -28,9 +29,9 @@ func accounts(t *testing.T) []struct {
 	name string
 	reconcile.Account
 } {
-	ended := outcomes(t)
+	ended := fixture.Outcomes(t)
 	at := func(hours int, code int, err error, o reconcile.Outcome) reconcile.Account {
-		end := noon.Add(time.Duration(hours) * time.Hour)
+		end := fixture.Noon.Add(time.Duration(hours) * time.Hour)
 		return reconcile.Account{
 			Owner: "prod-eu", RunID: "0123456789abcdef", StartedAt: end.Add(-90 * time.Second), EndedAt: end,
 			ExitCode: code, Err: err, Outcome: o,
@@ -63,7 +64,7 @@ func TestMetrics(t *testing.T) {
 		if pushed := g.Pushes() > before; pushed == (a.ExitCode == exitLocked) {
 			t.Errorf("%s: pushed is %v", a.name, pushed)
 		}
-		golden(t, "testdata/metrics/"+a.name, g.Text(group))
+		fixture.Golden(t, "testdata/metrics/"+a.name, g.Text(group))
 	}
 }
 

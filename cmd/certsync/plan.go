@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -28,7 +29,7 @@ func (planCmd) Help() string {
 Exit codes: 0 done; 1 an error; 2 changes are pending (with --detailed-exitcode); 80 usage; 130 interrupted.`
 }
 
-// Run shows the plan. It is given readers only.
+// Run shows the plan. It only reads.
 func (c planCmd) Run(ctx context.Context, p program) error {
 	inv, err := c.load()
 	if err != nil {
@@ -47,8 +48,8 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	return nil
 }
 
-// plan makes the plan. It has left Vault before anything is printed: who closes stdout (`certsync plan | head`) ends the
-// process, and a token would stay.
+// plan makes the plan. It revokes its token before anything is printed. A reader that closes stdout, as in
+// `certsync plan | head`, ends the process.
 func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) (reconcile.Plan, error) {
 	cluster, store, err := c.connect(ctx, inv.Owner, 0)
 	if err != nil {
@@ -72,7 +73,7 @@ func (p program) show(plan reconcile.Plan, output string) error {
 		}
 		return writeAll(p.stdout, append(text, '\n'))
 	case "markdown":
-		return writeAll(p.stdout, planMarkdown(plan))
+		return writeAll(p.stdout, render.PlanMarkdown(plan))
 	}
-	return writeAll(p.stdout, planText(plan, paletteFor(p.stdout)))
+	return writeAll(p.stdout, render.Plan(plan, paletteFor(p.stdout)))
 }

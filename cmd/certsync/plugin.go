@@ -10,8 +10,8 @@ import (
 	"github.com/certsync/certsync/reconcile/kube"
 )
 
-// plugin is what kubectl is to run later, in whatever folder and environment: with the flags and the part of this
-// environment that say where Vault is, and no secret.
+// plugin returns the command that kubectl will run, in any folder and environment. It has the flags and the variables of
+// this environment that say where Vault is, and no secret.
 func (c kubeconfigCmd) plugin(p program) (kube.Plugin, error) {
 	command, err := ownCommand()
 	if err != nil {
@@ -46,7 +46,7 @@ func (c kubeconfigCmd) plugin(p program) (kube.Plugin, error) {
 	return kube.Plugin{Command: command, Args: args, Env: env}, err
 }
 
-// ownCommand is certsync's name, if that is how this program is found, so that it may move when it is upgraded; else its path.
+// ownCommand is the name certsync if $PATH leads to this program, so that an upgrade may move it. Otherwise it is the path.
 func ownCommand() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -63,7 +63,7 @@ func ownCommand() (string, error) {
 	return self, nil
 }
 
-// The variables that say where Vault is and how to get there. None of the others is written to a file: VAULT_TOKEN and
+// The variables that say where Vault is and how to reach it. No other variable is written to a file, since VAULT_TOKEN and
 // VAULT_HEADERS hold secrets.
 var (
 	plainVariables   = []string{"VAULT_NAMESPACE", "VAULT_CACERT_BYTES", "VAULT_TLS_SERVER_NAME", "VAULT_SKIP_VERIFY", "VAULT_CLIENT_TIMEOUT"}
@@ -71,7 +71,7 @@ var (
 	fileVariables    = []string{"VAULT_CACERT", "VAULT_CAPATH", "VAULT_CLIENT_CERT", "VAULT_CLIENT_KEY", "VAULT_CONFIG_PATH"}
 )
 
-// environment is that part of this environment, with absolute paths.
+// environment returns the variables of this environment that the plugin needs, with absolute paths.
 func (kubeconfigCmd) environment(p program) ([]string, error) {
 	var env []string
 	for _, name := range addressVariables {

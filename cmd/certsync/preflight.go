@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
@@ -44,7 +45,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 	}
 	report := c.check(ctx, p, inv)
 	if ctx.Err() != nil {
-		return context.Cause(ctx) // what was not checked any more is nobody's fault
+		return context.Cause(ctx) // the checks that were not made have not failed
 	}
 	if err := c.print(p, report); err != nil {
 		return err
@@ -55,7 +56,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 	return nil
 }
 
-// check makes the checks. What keeps one server from being asked does not keep the other.
+// check makes the checks. If one server cannot be reached, the other one is checked all the same.
 func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) reconcile.PreflightReport {
 	check := &reconcile.Preflight{
 		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
@@ -77,9 +78,9 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 	defer func() { stop() }()
 	check.OpenIssuer = func(self reconcile.Identity) (issuer reconcile.Issuer) {
 		stop()
-		progress := &progress{out: p.stderr}
+		progress := &render.Progress{Out: p.stderr}
 		issuer, stop = c.openIssuer(ca, cluster, kube.IssuerOptions{
-			Owner: inv.Owner, RunID: check.RunID, Identity: self, Announce: progress.askFor, StopAsking: ctx.Done(),
+			Owner: inv.Owner, RunID: check.RunID, Identity: self, Announce: askForApproval(progress), StopAsking: ctx.Done(),
 		}, 1)
 		return issuer
 	}
@@ -94,5 +95,5 @@ func (c preflightCmd) print(p program, report reconcile.PreflightReport) error {
 		}
 		return writeAll(p.stdout, append(text, '\n'))
 	}
-	return writeAll(p.stdout, preflightText(report, paletteFor(p.stdout)))
+	return writeAll(p.stdout, render.Preflight(report, paletteFor(p.stdout)))
 }

@@ -2,20 +2,24 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/completion"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
-// What a run ends with. 80 is kong's own.
+// The exit codes. 80 is kong's own.
 const (
 	exitOK          = 0
 	exitError       = 1
@@ -30,7 +34,12 @@ const (
 type program struct {
 	stdin          *os.File
 	stdout, stderr *os.File
+	// grace is how long steps have to end after an interruption; 0: reconcile.LastStep.
+	grace time.Duration
 }
+
+// lastStep is how long steps have to end after an interruption.
+func (p program) lastStep() time.Duration { return cmp.Or(p.grace, reconcile.LastStep) }
 
 type cli struct {
 	Validate   validateCmd   `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
@@ -59,8 +68,8 @@ func (p program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(ctx, err)
 	}
-	if len(args) > 0 && args[0] == completeCommand {
-		return p.fail(ctx, writeAll(p.stdout, complete(parser.Model, args[1:]).text()))
+	if len(args) > 0 && args[0] == completion.Command {
+		return p.fail(ctx, writeAll(p.stdout, completion.Complete(parser.Model, args[1:])))
 	}
 	p.warnOfVariables(parser.Model, os.Environ())
 	command, err := parser.Parse(byHabit(args))
@@ -74,22 +83,22 @@ func (p program) Run(ctx context.Context, args []string) int {
 	return p.fail(ctx, command.Run(p))
 }
 
-// newParser is kong, knowing certsync's command line.
+// newParser returns kong's parser for certsync's command line.
 func newParser(help, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(&cli{}, kong.Name("certsync"), kong.Description(description),
 		kong.DefaultEnvars(envPrefix), kong.Writers(help, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		// The description says how a variable is called after its flag; 20 times more make the flags hard to read.
+		// The description says once how a flag's variable is called. Repeating it makes the flags hard to read.
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
-		// kong would end the process after --help; instead it goes on, and all that counts is that help was asked for.
+		// kong ends the process after --help. Here it goes on, and Run prints the help.
 		kong.Exit(func(int) {}))
 }
 
-// misused says what is wrong with a command line.
+// misused says why a command line is refused.
 func (p program) misused(err error) int {
-	// What kong calls the end of the line is its own affair.
+	// kong has a name of its own for the end of the line.
 	text, missing := strings.CutSuffix(err.Error(), ` but got "EOL" (<EOL>)`)
-	// kong repeats the whole value of a variable, whatever secret it holds; the hint names the variable.
+	// kong repeats the whole value of a variable, which may be a secret. The hint names the variable instead.
 	text, _, _ = strings.Cut(text, " (from envar ")
 	if flag, _, ok := strings.Cut(text, ": expected "); ok && missing {
 		text = flag + ": a value is missing"
@@ -107,7 +116,7 @@ func (p program) misused(err error) int {
 	if variable := variableFor(text); variable != "" {
 		hint = variable + " is set in the environment; " + hint
 	}
-	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", clean(text), hint)
+	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", render.Clean(text), hint)
 	return exitUsage
 }
 
@@ -129,7 +138,7 @@ func (p program) fail(ctx context.Context, err error) int {
 	case errors.As(err, &refused):
 		fmt.Fprintln(p.stderr, "certsync: refused, nothing was written:")
 		for _, v := range refused.Violations {
-			fmt.Fprintf(p.stderr, "  - %s\n", clean(v))
+			fmt.Fprintf(p.stderr, "  - %s\n", render.Clean(v))
 		}
 		return exitRefused
 	case errors.As(err, &locked):
@@ -140,7 +149,7 @@ func (p program) fail(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &problems):
 		for _, problem := range problems {
-			fmt.Fprintln(p.stderr, clean(problem.String()))
+			fmt.Fprintln(p.stderr, render.Clean(problem.String()))
 		}
 		return exitError
 	}
@@ -150,13 +159,13 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	fmt.Fprintf(p.stderr, "certsync: %s\n", clean(err.Error()))
+	fmt.Fprintf(p.stderr, "certsync: %s\n", render.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		fmt.Fprintf(p.stderr, "hint: %s\n", clean(hint))
+		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(hint))
 	}
 }
 
-// writeAll writes the product to stdout. A full disk or a closed pipe is an error: a plan cut off must not exit 0.
+// writeAll writes the product to stdout. A full disk or a closed pipe is an error: half a plan must not exit 0.
 func writeAll(w io.Writer, text []byte) error {
 	if _, err := w.Write(text); err != nil {
 		return fmt.Errorf("writing the output: %w", err)

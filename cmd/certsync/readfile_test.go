@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
 	"github.com/certsync/certsync/inventory"
 )
 
@@ -23,7 +24,7 @@ func TestFilesOfFlags(t *testing.T) {
 	for path, want := range map[string]error{pipe: inventory.ErrNotRegular, zero: inventory.ErrNotRegular, dir: inventory.ErrNotRegular, large: inventory.ErrTooLarge} {
 		for flag, read := range map[string]func(string) ([]byte, error){
 			"--vault-ca":   readCertificates,
-			"--client-key": func(name string) ([]byte, error) { return readPEMFile(name, onlyOurs) },
+			"--client-key": credentials.ReadKeyFile,
 		} {
 			if _, err := read(path); !errors.Is(err, want) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("%s %s: %v", flag, path, err)

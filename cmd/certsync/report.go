@@ -16,7 +16,7 @@ import (
 // reportFile is the value of --report; "" for none.
 type reportFile string
 
-// UnmarshalText refuses what is no file: for standard output there is -o json.
+// UnmarshalText refuses "-" and an empty name. For standard output there is -o json.
 func (r *reportFile) UnmarshalText(text []byte) error {
 	if len(text) == 0 || string(text) == "-" {
 		return errors.New("the name of a file is wanted; for standard output there is -o json")
@@ -27,7 +27,7 @@ func (r *reportFile) UnmarshalText(text []byte) error {
 
 const reportHint = "name a file in a folder that certsync can write to (--report)"
 
-// check finds out before the run whether its report can be written.
+// check reports before the run whether its report can be written.
 func (r reportFile) check() error {
 	if r == "" {
 		return nil
@@ -42,9 +42,9 @@ func (r reportFile) check() error {
 	return nil
 }
 
-// begin makes the file, in the same folder and for nobody else to read, that takes the report's name when it is whole. What
-// has the name already is a report of an earlier run, or nothing: a device, a link or another file, such as the inventory, is
-// somebody's mistake.
+// begin makes the temporary file that takes the report's name when it is complete. It is in the same folder, and nobody else
+// can read it. An existing file of that name must be an earlier report. Anything else, such as the inventory or a link, is a
+// mistake of the user.
 func (r reportFile) begin() (*os.File, error) {
 	info, err := os.Lstat(string(r))
 	switch {
@@ -58,7 +58,7 @@ func (r reportFile) begin() (*os.File, error) {
 	return os.CreateTemp(filepath.Dir(string(r)), "."+filepath.Base(string(r))+".*")
 }
 
-// reportStart is what every report begins with.
+// reportStart is the beginning of every report.
 const reportStart = `{"formatVersion":`
 
 func isReport(name string) bool {
@@ -72,7 +72,7 @@ func isReport(name string) bool {
 	return err == nil && string(start) == reportStart
 }
 
-// write replaces the report by one of this run, as a whole or not at all.
+// write replaces the report by the one of this run, as a whole or not at all.
 func (r reportFile) write(account reconcile.Account) error {
 	if r == "" {
 		return nil
@@ -85,7 +85,7 @@ func (r reportFile) write(account reconcile.Account) error {
 	return nil
 }
 
-// replace leaves all that fill writes under the report's name, or what was there before.
+// replace leaves under the report's name all that fill writes, or the old file.
 func (r reportFile) replace(fill func(io.Writer) error) error {
 	file, err := r.begin()
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// ruleFlags are what plan and apply may do, and which refusals are lifted, each for one thing.
+// ruleFlags say what plan and apply may do, and lift refusals. Each flag lifts one refusal.
 type ruleFlags struct {
 	MaxRemovals reconcile.Limit  `default:"25%" placeholder:"N|N%" help:"Refuse to remove more than this of the owner's users, or of its bindings, or of the subjects in them (default: ${default}, at least 1)."`
 	Protect     []string         `placeholder:"NAME" help:"Refuse to take anything from this user, as from the one who runs certsync. Repeatable."`
@@ -25,7 +25,7 @@ type ruleFlags struct {
 	sharedCAFlags     `group:"Guards, and what lifts them:"`
 }
 
-// sharedCAFlags lift what would else be refused for as long as the cluster is as it is.
+// sharedCAFlags lift a refusal that plan, apply and preflight share.
 type sharedCAFlags struct {
 	AcceptSharedCA bool `name:"accept-shared-ca" help:"Give out certificates although the cluster's CA is its front proxy's too, so that anybody who has one can be whoever they like."`
 }
@@ -35,7 +35,7 @@ type adoption string
 
 var adoptable = regexp.MustCompile(`^(users/[^/]+|ClusterRoleBinding/[^/]+|RoleBinding/[^/]+/[^/]+)$`)
 
-// UnmarshalText refuses what can be the name of nothing.
+// UnmarshalText refuses text that can name no object.
 func (a *adoption) UnmarshalText(text []byte) error {
 	if !adoptable.Match(text) {
 		return fmt.Errorf("users/NAME, ClusterRoleBinding/NAME or RoleBinding/NAMESPACE/NAME is wanted, not %q", text)
@@ -44,7 +44,7 @@ func (a *adoption) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// rules are what the flags say, for a run by self whose lock is in the namespace lock.
+// rules returns the rules of a run by the identity self, whose Lease is in the namespace lock.
 func (f ruleFlags) rules(self reconcile.Identity, lock string) reconcile.Rules {
 	r := reconcile.Rules{
 		Namespace: f.Namespace, LockNamespace: lock,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/inventory"
 )
 
@@ -18,7 +19,7 @@ const examples = "../../examples"
 // TestSchemasInExamples are what schema prints. -update writes them.
 func TestSchemasInExamples(t *testing.T) {
 	for _, kind := range []string{"inventory", "team"} {
-		golden(t, filepath.Join(examples, "schema", kind+".json"), within(t, t.Context(), "schema", kind).stdout)
+		fixture.Golden(t, filepath.Join(examples, "schema", kind+".json"), within(t, t.Context(), "schema", kind).stdout)
 	}
 	if diff := cmp.Diff(within(t, t.Context(), "schema", "inventory").stdout, within(t, t.Context(), "schema").stdout); diff != "" {
 		t.Error(diff)

@@ -1,18 +1,12 @@
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +16,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 )
@@ -189,27 +184,6 @@ func answerAsVault(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// newCredential is what Vault has for a user, as far as the plugin cares.
-func newCredential(user string, until time.Time) reconcile.Credential {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	leaf := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: user}, NotAfter: until, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return reconcile.Credential{
-		Certificate: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		Key:         reconcile.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
-	}
-}
-
 // storedUsers are credentials in Vault by their paths, and the places of what differs in them from run to run. Eve's is for a
 // key that never left her. The others are as somebody else has changed them: a program in mallory's kubeconfig, a password in
 // trudy's, a context for a shell in oscar's, peggy has bob's credential and
@@ -219,7 +193,7 @@ var storedUsers, storedPlaces = func() (stored map[string]map[string]string, pla
 	for _, user := range []string{"alice", "eve", "mallory", "trudy", "oscar", "peggy", "walter"} {
 		cn := user + "@example.com"
 		e := reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: []byte("CA")}
-		c := newCredential(cn, time.Now().Add(time.Hour*24*365))
+		c := fixture.Credential(cn, time.Now().Add(time.Hour*24*365))
 		switch user {
 		case "trudy":
 			e.Server = "https://joe:hunter2@k8s.example.com"
@@ -228,7 +202,7 @@ var storedUsers, storedPlaces = func() (stored map[string]map[string]string, pla
 		case "walter":
 			c.Certificate = []byte("chain")
 		case "peggy":
-			c = newCredential("bob\x1b[2J", time.Now().Add(time.Hour))
+			c = fixture.Credential("bob\x1b[2J", time.Now().Add(time.Hour))
 		}
 		kubeconfig, err := kube.KubeconfigWriter{}.Kubeconfig(e, cn, c.Certificate, c.Key)
 		if err != nil {

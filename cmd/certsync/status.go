@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -26,7 +27,7 @@ func (statusCmd) Help() string {
 Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
 }
 
-// Run reports on every user. It is given readers only.
+// Run reports on every user. It only reads.
 func (c statusCmd) Run(ctx context.Context, p program) error {
 	inv, err := c.load()
 	if err != nil {
@@ -51,12 +52,12 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 		}
 		return writeAll(p.stdout, append(text, '\n'))
 	case len(c.User) > 0:
-		return writeAll(p.stdout, userText(report, colours))
+		return writeAll(p.stdout, render.Users(report, colours))
 	}
-	return writeAll(p.stdout, statusText(report, colours))
+	return writeAll(p.stdout, render.Status(report, colours))
 }
 
-// observe looks at the cluster and at Vault, and has left Vault before anything is printed, as plan has.
+// observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan.
 func (c statusCmd) observe(ctx context.Context, p program, owner string) (reconcile.Observed, error) {
 	cluster, store, err := c.connect(ctx, owner, 0)
 	if err != nil {

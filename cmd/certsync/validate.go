@@ -1,6 +1,6 @@
 package main
 
-import "fmt"
+import "github.com/certsync/certsync/cmd/certsync/internal/render"
 
 type validateCmd struct {
 	inventoryFlags
@@ -22,6 +22,5 @@ func (c validateCmd) Run(p program) error {
 	if err != nil {
 		return err
 	}
-	return writeAll(p.stdout, fmt.Appendf(nil, "%s: owner %s, %s, %s, %s\n",
-		clean(c.File), inv.Owner, plural(len(inv.Users), "user"), plural(len(inv.Groups), "group"), inv.Digest()))
+	return writeAll(p.stdout, render.Validated(c.File, inv))
 }

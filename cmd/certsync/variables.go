@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
 )
 
 // envPrefix begins the variables that set flags.
@@ -15,10 +17,10 @@ const envPrefix = "CERTSYNC"
 
 var flagName = regexp.MustCompile(`^--([a-z-]+)`)
 
-// variableFor is the variable that sets the flag with which a complaint begins, if it is set: not everybody who reads
-// the complaint knows what stands in a CronJob's environment.
-func variableFor(complaint string) string {
-	flag := flagName.FindStringSubmatch(complaint)
+// variableFor returns the variable of the flag with which an error begins, if that variable is set. Readers may not know
+// the environment of a CronJob.
+func variableFor(message string) string {
+	flag := flagName.FindStringSubmatch(message)
 	if flag == nil {
 		return ""
 	}
@@ -32,9 +34,8 @@ func variableFor(complaint string) string {
 // serviceLinks are the variables that Kubernetes gives the pods of a namespace with a Service called certsync.
 var serviceLinks = regexp.MustCompile(`^CERTSYNC_(PORT|SERVICE_HOST|SERVICE_PORT)(_|$)`)
 
-// warnOfVariables names variables that look like a flag's, and are none's. A flag with a typing error is refused; the
-// variable of a guard would else be without effect in silence, and in a CronJob there are only variables. It is no error
-// since the environment is not only certsync's.
+// warnOfVariables warns about CERTSYNC_ variables that match no flag. A typing error in a flag is refused, but one in a
+// variable would silently switch off a guard. It is no error, since other programs may set such variables.
 func (p program) warnOfVariables(commands *kong.Application, environment []string) {
 	known := map[string]bool{secretIDVariable: true, gatewayUsername: true, gatewayPassword: true}
 	_ = kong.Visit(commands, func(node kong.Visitable, next kong.Next) error {
@@ -54,6 +55,6 @@ func (p program) warnOfVariables(commands *kong.Application, environment []strin
 	}
 	slices.Sort(strays)
 	for _, name := range strays {
-		fmt.Fprintf(p.stderr, "certsync: %s is set in the environment, and is the variable of no flag: it does nothing\n", clean(name))
+		fmt.Fprintf(p.stderr, "certsync: %s is set in the environment, and is the variable of no flag: it does nothing\n", render.Clean(name))
 	}
 }

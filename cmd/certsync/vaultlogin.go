@@ -10,7 +10,7 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
-// secretIDVariable holds approle's secret ID. No flag takes it: command lines can be seen by everybody on the machine.
+// secretIDVariable holds approle's secret ID. No flag takes it, since everybody on the machine can see command lines.
 const secretIDVariable = envPrefix + "_VAULT_SECRET_ID"
 
 // vaultLoginFlags say how to log in to Vault.
@@ -58,7 +58,7 @@ func (f vaultLoginFlags) Validate() error {
 	return nil
 }
 
-// login is what the flags say.
+// login returns the login that the flags ask for.
 func (f vaultLoginFlags) login() vaultstore.Login {
 	l := vaultstore.Login{
 		Method: f.VaultAuth, Mount: f.VaultAuthMount, Role: f.VaultRole, TokenFile: f.VaultTokenFile,
@@ -70,8 +70,8 @@ func (f vaultLoginFlags) login() vaultstore.Login {
 	return l
 }
 
-// leave gives up what logging in has given. A token that cannot be revoked is said, and changes nothing of how the run
-// ended: what it did is done, and the token ends by itself.
+// leave revokes the token of a login. A failure is printed and does not change how the run ended: its work is done, and
+// the token expires by itself.
 func (p program) leave(ctx context.Context, store *vaultstore.Store) {
 	if err := store.Close(ctx); err != nil {
 		p.complain(err)

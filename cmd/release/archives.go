@@ -84,7 +84,7 @@ func readBeside(root string) ([]file, error) {
 		{name: "completions/certsync.bash"}, {name: "completions/certsync.fish"}, {name: "completions/certsync.zsh"},
 	}
 	for i, f := range files {
-		path := filepath.Join(root, strings.Replace(f.name, "completions/", "cmd/certsync/completion/", 1))
+		path := filepath.Join(root, strings.Replace(f.name, "completions/", "cmd/certsync/internal/completion/", 1))
 		content, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err

@@ -113,9 +113,9 @@ func TestArchive(t *testing.T) {
 		}
 		for name, path := range map[string]string{
 			program(platform): os.Args[0], "LICENSE": "../../LICENSE", "README.md": "../../README.md",
-			"completions/certsync.bash": "../certsync/completion/certsync.bash",
-			"completions/certsync.fish": "../certsync/completion/certsync.fish",
-			"completions/certsync.zsh":  "../certsync/completion/certsync.zsh",
+			"completions/certsync.bash": "../certsync/internal/completion/certsync.bash",
+			"completions/certsync.fish": "../certsync/internal/completion/certsync.fish",
+			"completions/certsync.zsh":  "../certsync/internal/completion/certsync.zsh",
 		} {
 			content, err := os.ReadFile(path)
 			if err != nil {

@@ -1,0 +1,49 @@
+package credentials
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"runtime"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// maxPEMFile is the most bytes that a file with a certificate or a key may hold.
+const maxPEMFile = 64 << 10
+
+// othersBits are the permissions of the group and of others.
+const othersBits fs.FileMode = 0o077
+
+// ReadCertificateFile returns the content of a file with a certificate. Its errors have a hint.
+func ReadCertificateFile(name string) ([]byte, error) { return readPEMFile(name) }
+
+// ReadKeyFile returns the content of a file with a private key. It refuses a file that others have any right to. Its errors
+// have a hint, and repeat nothing of the content.
+func ReadKeyFile(name string) ([]byte, error) {
+	return readPEMFile(name, func(info fs.FileInfo) error {
+		// Windows keeps permissions elsewhere, and reports 0666 for every file.
+		if runtime.GOOS == "windows" || info.Mode()&othersBits == 0 {
+			return nil
+		}
+		return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()),
+			"chmod 600 "+inventory.ShellQuote(name))
+	})
+}
+
+// readPEMFile returns the content of a file that passes the checks.
+func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error) {
+	data, err := inventory.ReadRegular(name, maxPEMFile, checks...)
+	switch {
+	case errors.Is(err, inventory.ErrNotRegular):
+		err = reconcile.WithHint(err, "name a file that holds PEM")
+	case errors.Is(err, inventory.ErrTooLarge):
+		err = reconcile.WithHint(err, "name a file that holds one certificate or key")
+	case errors.Is(err, fs.ErrNotExist):
+		err = reconcile.WithHint(err, "name the file from here, or by its whole path")
+	case errors.Is(err, fs.ErrPermission):
+		err = reconcile.WithHint(err, "run certsync as the user whom the file belongs to")
+	}
+	return data, err
+}

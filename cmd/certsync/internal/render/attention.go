@@ -1,0 +1,231 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Each kind of item is bounded. Otherwise a user who can make a thousand bindings could push other kinds out of the comment.
+const (
+	maxItems       = 25
+	maxItemsLength = 5000 // of one kind, in characters
+)
+
+// attention is the list at the top of a comment that a reviewer must see. The most serious kinds come first, and each kind
+// has its own room:
+//
+//   - what apply refuses or holds;
+//   - bindings of others that name users of the inventory;
+//   - users who become as good as cluster-admin;
+//   - certificates for another key than before;
+//   - removed users, and access that users lose.
+func attention(plan reconcile.Plan) string {
+	var refused []string
+	for _, why := range plan.Forbidden {
+		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
+	}
+	var b strings.Builder
+	for _, kind := range [][]string{
+		refused,
+		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` does the rest: "),
+		heldItems(plan, plan.Skipped(), "**Held**, apply does the rest: "),
+		accessItems(plan), powerItems(plan), keyItems(plan), removalItems(plan), lossItems(plan),
+	} {
+		b.WriteString(boundedList(kind))
+	}
+	if b.Len() == 0 {
+		return ""
+	}
+	return "\n#### Look at this first\n\n" + b.String()
+}
+
+// boundedList lists as many items as a kind has room for, and counts the rest.
+func boundedList(items []string) string {
+	var b strings.Builder
+	room := maxItemsLength
+	for i, item := range items {
+		if room -= length(item); i == maxItems || i > 0 && room < 0 {
+			fmt.Fprintf(&b, "- **and %s more** of these, which `certsync plan` shows\n", withCommas(len(items)-i))
+			break
+		}
+		b.WriteString("- " + item + "\n")
+	}
+	return b.String()
+}
+
+// heldItems returns one item for all steps that are held for the same reason.
+func heldItems(plan reconcile.Plan, held []reconcile.Step, beginning string) []string {
+	var items []string
+	for _, same := range groupBy(held, func(s reconcile.Step) string { return s.Held }) {
+		var steps []string
+		for _, s := range same[:min(len(same), 3)] {
+			text := stepSubject(s) + " " + stepMarkdown(plan, s)
+			if plan.Powerful(s) != "" {
+				text += ", as good as cluster-admin"
+			}
+			steps = append(steps, text)
+		}
+		text := strings.Join(steps, "; ")
+		if more := len(same) - len(steps); more > 0 {
+			text += fmt.Sprintf("; and %s more", pluralWithCommas(more, "step"))
+		}
+		items = append(items, beginning+text+": "+prose(same[0].Held))
+	}
+	return items
+}
+
+// accessItems returns the bindings of others: first those as good as cluster-admin, then cluster-wide ones. So a user who
+// may only make bindings in one namespace cannot push those out.
+func accessItems(plan reconcile.Plan) []string {
+	var powerful, wide, limited []string
+	for _, g := range groupNotes(plan) {
+		if g.kind() != reconcile.ExistingAccess {
+			continue
+		}
+		items := &limited
+		if len(g.notes[0].Power) > 0 {
+			items = &powerful
+		} else if strings.HasPrefix(g.notes[0].Object, string(reconcile.ClusterRoleBinding)+" ") {
+			items = &wide
+		}
+		*items = append(*items, "**Existing access**: "+g.markdown())
+	}
+	return slices.Concat(powerful, wide, limited)
+}
+
+// powerItems returns the changes that make a user as good as cluster-admin. The strongest roles come first, so that many
+// weaker ones do not push them out.
+func powerItems(plan reconcile.Plan) []string {
+	var items []string
+	severity := map[string]int{}
+	forEachChange(plan, func(names string, c change) {
+		if c.powerful == "" {
+			return
+		}
+		if c.unlistedAdds > 0 {
+			names += fmt.Sprintf(", for %s", pluralWithCommas(c.unlistedAdds, "member"))
+		}
+		item := fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", names, c.markdown(code), c.powerful)
+		items, severity[item] = append(items, item), reconcile.Severity(c.powerful)
+	})
+	slices.SortStableFunc(items, func(a, b string) int { return cmp.Compare(severity[a], severity[b]) })
+	return items
+}
+
+// keyItems returns the certificates for another key than before, the strongest first. The holder of the new key gets the
+// user's access.
+func keyItems(plan reconcile.Plan) []string {
+	exchanged := slices.DeleteFunc(stepsToRun(plan), func(s reconcile.Step) bool { return !slices.Contains(s.Reasons, reconcile.RequestChanged) })
+	slices.SortFunc(exchanged, func(a, b reconcile.Step) int {
+		return cmp.Or(cmp.Compare(severityOf(a), severityOf(b)), cmp.Compare(a.User, b.User))
+	})
+	text := func(s reconcile.Step) string {
+		if len(s.Power) > 0 {
+			return stepMarkdown(plan, s) + ", as good as cluster-admin: " + s.Power[0]
+		}
+		return stepMarkdown(plan, s)
+	}
+	var items []string
+	for _, same := range groupBy(exchanged, text) {
+		var names []string
+		for _, s := range same {
+			names = append(names, s.User)
+		}
+		items = append(items, fmt.Sprintf("**Another key**: %s: %s", boundedNames(names), text(same[0])))
+	}
+	return items
+}
+
+// severityOf orders steps by the power that they give; the strongest has the lowest number.
+func severityOf(s reconcile.Step) int {
+	if len(s.Power) == 0 {
+		return math.MaxInt
+	}
+	return reconcile.Severity(s.Power[0])
+}
+
+// removalItems returns the users that the plan removes.
+func removalItems(plan reconcile.Plan) []string {
+	var items []string
+	forEachChange(plan, func(names string, c change) {
+		if c.action == reconcile.Remove {
+			items = append(items, fmt.Sprintf("**Removed**: %s: %s (%s)", names, c.markdown(code), c.reasonText()))
+		}
+	})
+	return items
+}
+
+// lossItems returns the access that is taken from subjects who are not removed.
+func lossItems(plan reconcile.Plan) []string {
+	var items []string
+	forEachChange(plan, func(names string, c change) {
+		if c.action == reconcile.Unbind || len(c.remove) > 0 {
+			items = append(items, fmt.Sprintf("**Taken away**: %s: %s (%s)", names, c.markdown(code), c.reasonText()))
+		}
+	})
+	return items
+}
+
+// forEachChange calls do for every change, with the names of its entry.
+func forEachChange(plan reconcile.Plan, do func(names string, c change)) {
+	for _, e := range entries(plan, code) {
+		names := boundedNames(e.names)
+		if e.group {
+			names = "group " + names
+		}
+		for _, c := range e.changes {
+			do(names, c)
+		}
+	}
+}
+
+// boundedNames lists names up to half of the room of a kind, and counts the rest.
+func boundedNames(names []string) string {
+	var first []string
+	room := maxItemsLength / 2
+	for _, n := range names {
+		n = code(n)
+		if room -= length(n) + 2; room < 0 && len(first) > 0 {
+			return strings.Join(first, ", ") + " and " + withCommas(len(names)-len(first)) + " more"
+		}
+		first = append(first, n)
+	}
+	return strings.Join(first, ", ")
+}
+
+// stepSubject is the user or the group of a step.
+func stepSubject(s reconcile.Step) string {
+	if s.Group != "" {
+		return "group " + code(s.Group)
+	}
+	return code(s.User)
+}
+
+// stepMarkdown shows one step without its subject.
+func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
+	c := change{action: s.Action, objects: []string{objectText(plan, s, code)}}
+	if s.Detail != nil && s.Group != "" {
+		c.add, c.remove = s.Detail.Add, s.Detail.Remove
+	}
+	return fmt.Sprintf("%s (%s)", c.markdown(code), joinReasons(s.Reasons))
+}
+
+// stepInFull shows one step with the object that it writes and the cluster of its kubeconfig.
+func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
+	text := stepSubject(s) + " " + stepMarkdown(plan, s)
+	if s.Object != "" {
+		text += ", writes " + code(s.Object)
+	}
+	if s.Detail != nil && s.Detail.Kubeconfig != nil {
+		text += ", kubeconfig for " + code(cmp.Or(s.Detail.Kubeconfig.Cluster, "?")) + " at " + code(s.Detail.Kubeconfig.Server)
+	}
+	if s.Held != "" {
+		text += ", held"
+	}
+	return text
+}

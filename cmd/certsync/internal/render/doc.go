@@ -1,0 +1,24 @@
+// Package render turns certsync's results into text for people: for a terminal, and for a comment below a change in git.
+//
+// Begin with Plan, which shows a plan on a terminal, and PlanMarkdown, which makes a comment of it. Both are made of the
+// same entries (entries.go), so they always agree. An entry says what happens to one user, one group, or several with the
+// same changes. Status, Users, Preflight, Result and Export each show one report. Progress follows a run while it lasts.
+// Manifests and VaultScript write what an administrator applies or runs.
+//
+// The package is pure. It takes data and returns text, or writes text to an io.Writer. It reads no flag, environment,
+// file or clock, and asks no server. The same data gives the same bytes, and rendering never changes the data.
+//
+// # Text from others
+//
+// Names of objects and messages of servers come from users who can write to the cluster or to Vault. Such text must not
+// control a terminal, become markup, or look like text of certsync itself:
+//
+//   - For a terminal, it passes Clean: control characters become escapes, and it cannot begin a line of its own.
+//   - In Markdown, it also stands in a code span (markdown.go). It holds no markup, mention, link or command there.
+//   - In a comment of YAML, it passes Clean, and every line begins with a #.
+//
+// # Size
+//
+// Text for a terminal is at most 80 characters wide, unless a single word is longer. A comment has at most 60,000
+// characters. It leaves out the least important first, and says how much is left out.
+package render

@@ -1,0 +1,55 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Export writes an inventory made from a cluster's bindings, as a file that certsync reads. Its comments say what the
+// reader must check before it is applied, and which subjects are left out. cluster is the cluster's name, or "".
+func Export(e reconcile.Export, cluster string) []byte {
+	source := "the cluster"
+	if cluster != "" {
+		source += " " + quoteName(cluster)
+	}
+	head := comment("", "What certsync export found in the bindings of "+source+". Read it before you apply it:")
+	head = append(head, comment("- ", "apply issues a certificate to everybody under users. Take out who logs in some other way.")...)
+	head = append(head, comment("- ", "Bindings that certsync did not make stay until you delete them: certsync plan lists them as existing-access.")...)
+	if len(e.LeftOut) > 0 {
+		head = append(head, "", "Left out:")
+	}
+	for _, l := range e.LeftOut {
+		head = append(head, comment("- ", fmt.Sprintf("%s %s", plural(l.Count, "subject"), l.Reason))...)
+		for _, example := range l.Examples {
+			head = append(head, comment("    ", example)...)
+		}
+		if more := l.Count - len(l.Examples); more > 0 && len(l.Examples) > 0 {
+			head = append(head, fmt.Sprintf("    and %d more", more))
+		}
+	}
+	c := inventory.Comments{Head: append(head, ""), Groups: map[string][]string{}}
+	for _, group := range e.AsGroup {
+		c.Groups[group] = comment("", "Bound as a Group, which does not tell who is in it: name its members under users. certsync binds them, not the Group.")
+	}
+	for group, members := range e.Uneven {
+		names := strings.Join(members[:min(len(members), maxListed)], ", ")
+		if more := len(members) - maxListed; more > 0 {
+			names += fmt.Sprintf(" and %d more", more)
+		}
+		c.Groups[group] = append(c.Groups[group], comment("", "Some of these roles are new to "+names+".")...)
+	}
+	return e.Inventory.Encode(c)
+}
+
+// comment wraps text into lines that fit behind the # of a comment.
+func comment(lead, text string) []string {
+	const hash = "  "
+	lines := strings.Split(strings.TrimSuffix(wrap(hash+lead, Clean(text)), "\n"), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimPrefix(lines[i], hash)
+	}
+	return lines
+}

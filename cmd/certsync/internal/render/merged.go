@@ -1,0 +1,49 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// Merge is the result of a merge into the user's kubeconfig.
+type Merge struct {
+	Context string   // its name
+	Current bool     // it is the current context
+	Changed bool     // false: the entries were there already
+	Files   []string // the files of the user's kubeconfig that hold the entries
+	Backups []string // the files that keep the old text of changed files
+	// Kubeconfig is the file that the user named with --kubeconfig, or "".
+	Kubeconfig string
+	// Until is the end of the certificate in the entries. It is zero if the user need not know it.
+	Until time.Time
+}
+
+// Merged says where the entries are, and which command uses them.
+func Merged(m Merge) []byte {
+	var b strings.Builder
+	files := Clean(strings.Join(m.Files, " and "))
+	if m.Changed {
+		fmt.Fprintf(&b, "Merged context %s into %s.\n", quoteName(m.Context), files)
+	} else {
+		fmt.Fprintf(&b, "Context %s in %s is as it should be.\n", quoteName(m.Context), files)
+	}
+	if len(m.Backups) > 0 {
+		fmt.Fprintf(&b, "What stood there before is in %s.\n", Clean(strings.Join(m.Backups, " and ")))
+	}
+	if !m.Until.IsZero() {
+		fmt.Fprintf(&b, "The certificate lives until %s. Merge again after a renewal, or once with --exec.\n", timeText(m.Until))
+	}
+	kubectl := "kubectl"
+	if m.Kubeconfig != "" {
+		kubectl += " " + inventory.ShellQuote("--kubeconfig="+m.Kubeconfig)
+	}
+	if m.Current {
+		fmt.Fprintf(&b, "It is the current context: %s auth whoami\n", kubectl)
+	} else {
+		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, inventory.ShellQuote(m.Context))
+	}
+	return []byte(b.String())
+}

@@ -1,0 +1,126 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// noteGroup holds notes that differ only in the user or group, and in their end.
+type noteGroup struct {
+	notes   []reconcile.Note
+	removed bool // all users are removed by the plan, which names them
+}
+
+// groupNotes groups a plan's notes, and sorts them by kind: existing access first, then as the plan has them.
+func groupNotes(plan reconcile.Plan) []noteGroup {
+	sorted := slices.Clone(plan.Notes)
+	order := map[reconcile.NoteKind]int{reconcile.ExistingAccess: -1}
+	for i, n := range sorted {
+		if _, seen := order[n.Kind]; !seen {
+			order[n.Kind] = i
+		}
+	}
+	slices.SortStableFunc(sorted, func(a, b reconcile.Note) int { return order[a.Kind] - order[b.Kind] })
+	users := mentionedBy(stepsToRun(plan)).removed
+	removed := func(n reconcile.Note) bool { return n.Kind == reconcile.LiveCertificate && users[n.User] }
+	var groups []noteGroup
+	for _, same := range groupBy(sorted, func(n reconcile.Note) string {
+		general := cmp.Or(n.User, n.Group) == "" // never in one group with notes about users
+		return fmt.Sprintf("%q %t %t %q %q", n.Kind, general, removed(n), n.Object, n.Message)
+	}) {
+		groups = append(groups, noteGroup{same, removed(same[0]) && len(same) > 1})
+	}
+	return groups
+}
+
+// kind is the kind of all notes in the group.
+func (g noteGroup) kind() reconcile.NoteKind { return g.notes[0].Kind }
+
+// names lists the users and groups that the notes are about. If all notes have the same end, it returns that as until.
+// Otherwise each name has its own end behind it.
+func (g noteGroup) names(quote quoter) (names []string, until string) {
+	until = untilText(g.notes[0])
+	for _, n := range g.notes {
+		if untilText(n) != until {
+			until = ""
+		}
+	}
+	for _, n := range g.notes {
+		name := cmp.Or(n.User, n.Group)
+		if name == "" {
+			continue
+		}
+		name = quote(name)
+		if u := untilText(n); u != until {
+			name += " (" + u + ")"
+		}
+		names = append(names, name)
+	}
+	return names, until
+}
+
+// latestUntil is the latest end of all notes.
+func (g noteGroup) latestUntil() string {
+	latest := ""
+	for _, n := range g.notes {
+		latest = max(latest, untilText(n)) // texts of one form, and in UTC
+	}
+	return latest
+}
+
+func untilText(n reconcile.Note) string {
+	if n.Until == nil {
+		return ""
+	}
+	return timeText(*n.Until)
+}
+
+// message is the object and the message that all notes have.
+func (g noteGroup) message() string {
+	return strings.TrimPrefix(g.notes[0].Object+" "+g.notes[0].Message, " ")
+}
+
+// text shows the notes for a terminal. It names every user with existing access, and at most maxListed of other kinds.
+func (g noteGroup) text() string {
+	names, until := g.names(textName)
+	switch {
+	case g.removed:
+		names, until = []string{fmt.Sprintf("the %d who are removed", len(g.notes))}, g.latestUntil()
+	case g.kind() != reconcile.ExistingAccess && len(names) > maxListed:
+		names = append(names[:maxListed:maxListed], fmt.Sprintf("and %d more (-o json)", len(names)-maxListed))
+	}
+	text := string(g.kind()) + ": "
+	if len(names) > 0 {
+		text += strings.Join(names, ", ") + ": "
+	}
+	text += Clean(g.message())
+	if until != "" && !strings.Contains(text, until) {
+		text += " (" + until + ")"
+	}
+	return text
+}
+
+// markdown shows the notes in a comment, without their kind.
+func (g noteGroup) markdown() string {
+	names, until := g.names(code)
+	text := ""
+	if len(names) > 0 {
+		text = firstOf(names, asQuoted) + ": "
+	}
+	if object := g.notes[0].Object; object != "" {
+		text += code(object) + " "
+	}
+	text += prose(g.notes[0].Message)
+	if until != "" && !strings.Contains(g.notes[0].Message, until) {
+		text += " (" + until + ")"
+	}
+	return text
+}
+
+// timeText shows a time in UTC, to the second.
+func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -1,0 +1,105 @@
+package render
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Plan shows a plan on a terminal. It begins with a summary in one line. Then come the changes of users and groups, what
+// is refused or held and why, the notes, and the digest for apply --expect.
+func Plan(plan reconcile.Plan, c Palette) []byte {
+	var b bytes.Buffer
+	title := "Plan for " + plan.Owner + ":"
+	b.WriteString(strings.Replace(wrap("", title+" "+summaryLine(plan)), title, c.bold(title), 1))
+	all := entries(plan, textName)
+	users := slices.IndexFunc(all, func(e entry) bool { return e.group })
+	if users < 0 {
+		users = len(all)
+	}
+	writeEntries(&b, c, "People", all[:users])
+	writeEntries(&b, c, "Groups", all[users:])
+	writeRefused(&b, c, plan)
+	writeHeld(&b, c, "Held by a guard: apply refuses the plan; --hold does the rest", plan.HeldByGuard(), plan)
+	writeHeld(&b, c, "Held: apply skips these and does the rest", plan.Skipped(), plan)
+	writeHeld(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
+	if len(plan.Notes) > 0 {
+		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
+		for _, n := range groupNotes(plan) {
+			b.WriteString(wrap("  * ", n.text()))
+		}
+	}
+	if plan.Changes() {
+		fmt.Fprintf(&b, "\nDigest: %s\n", plan.Digest())
+	}
+	return b.Bytes()
+}
+
+// actions are all actions, in the order in which a summary counts them.
+var actions = []reconcile.Action{reconcile.Issue, reconcile.Renew, reconcile.Reissue, reconcile.Bind, reconcile.Update,
+	reconcile.Unbind, reconcile.Remove, reconcile.Purge}
+
+// summaryLine counts a plan's steps by action, and the users without any.
+func summaryLine(plan reconcile.Plan) string {
+	sum := plan.Summary()
+	var parts []string
+	for _, a := range actions {
+		if n := sum[string(a)]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d to %s", n, a))
+		}
+	}
+	if len(parts) == 0 && plan.Changes() {
+		parts = append(parts, "nothing to do but to record the inventory")
+	} else if len(parts) == 0 {
+		parts = append(parts, "nothing to do")
+	}
+	text := strings.Join(parts, ", ")
+	if sum["held"] > 0 {
+		text += fmt.Sprintf(" (%d of them held)", sum["held"])
+	}
+	return fmt.Sprintf("%s; %s unchanged", text, plural(plan.Unchanged, "user"))
+}
+
+func writeEntries(b *bytes.Buffer, c Palette, title string, entries []entry) {
+	if len(entries) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", c.bold(title))
+	for _, e := range entries {
+		b.WriteString(e.text(c))
+	}
+}
+
+// writeRefused shows why apply refuses the whole plan, and which flags lift that.
+func writeRefused(b *bytes.Buffer, c Palette, plan reconcile.Plan) {
+	if len(plan.Forbidden) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", c.bold(c.red("Refused: apply writes nothing")))
+	for _, why := range plan.Forbidden {
+		b.WriteString(wrap("  ! ", Clean(why)))
+	}
+}
+
+// writeHeld shows held steps, and each reason once for all steps that have it.
+func writeHeld(b *bytes.Buffer, c Palette, title string, held []reconcile.Step, plan reconcile.Plan) {
+	if len(held) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\n%s\n", c.bold(c.red(title)))
+	for _, same := range groupBy(held, func(s reconcile.Step) string { return s.Held }) {
+		for _, s := range same {
+			text := fmt.Sprintf("%s: %s %s (%s)", textName(cmp.Or(s.User, s.Group)), s.Action, objectText(plan, s, textName), joinReasons(s.Reasons))
+			b.WriteString(withSign("  ", "!", c.red("!"), text))
+			if s.Group != "" && s.Detail != nil {
+				b.WriteString(memberLines(c, s.Detail.Add, s.Detail.Remove))
+			}
+			b.WriteString(change{powerful: plan.Powerful(s)}.warning(c))
+		}
+		b.WriteString(wrap("    ", Clean(same[0].Held)))
+	}
+}

@@ -1,0 +1,180 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// commentLimit is how many characters a comment has at most. GitHub takes 65,536 characters, GitLab a million. The rest is
+// room for what a CI job puts around it.
+const commentLimit = 60000
+
+// PlanMarkdown shows a plan as a comment below a change of the inventory. It has the summary, what needs attention, a table
+// of all changes, the digest, and details to open. The first line marks the comment, so that a job can find and replace it.
+// A long plan is shortened, the least important first, and the comment says so.
+func PlanMarkdown(plan reconcile.Plan) []byte {
+	top := fmt.Sprintf("<!-- certsync plan: %s -->\n**certsync plan for %s**: %s\n", plan.Owner, code(plan.Owner), summaryLine(plan))
+	first := attention(plan)
+	digest := digestMarkdown(plan)
+	b := budget{room: commentLimit - length(top) - length(first) - length(digest) - length(omittedText(1<<60, 1<<60))}
+	table := b.table(rows(plan, cell))
+	details := ""
+	for _, d := range allDetails(plan) {
+		details += b.details(d)
+	}
+	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + digest + details)
+}
+
+// budget counts the characters that are left in a comment, and what was omitted for lack of them.
+type budget struct {
+	room                      int
+	rowsOmitted, itemsOmitted int
+}
+
+// omittedText says how much a comment leaves out, or nothing.
+func omittedText(rows, items int) string {
+	if rows+items == 0 {
+		return ""
+	}
+	return fmt.Sprintf("\n**Shortened to fit a comment**: %s and %s are left out; `certsync plan` shows them.\n",
+		pluralWithCommas(rows, "change"), pluralWithCommas(items, "detail"))
+}
+
+// row is a row of the table. who is empty where the row above is about the same.
+type row struct{ who, what, why string }
+
+func (r row) String() string { return fmt.Sprintf("| %s | %s | %s |\n", r.who, r.what, r.why) }
+
+const (
+	tableHead   = "\n| who | what | why |\n|:--|:--|:--|\n"
+	namesPerRow = 20
+)
+
+// rows returns a row for each change, for at most namesPerRow names and maxListed objects.
+func rows(plan reconcile.Plan, quote quoter) []row {
+	var all []row
+	for _, e := range entries(plan, quote) {
+		for names := range slices.Chunk(e.names, namesPerRow) {
+			who := quoteAll(names, quote)
+			if e.group {
+				who = "group " + who
+			}
+			for _, c := range e.changes {
+				for objects := range slices.Chunk(c.objects, maxListed) {
+					c.objects = objects
+					all = append(all, row{who, c.markdown(quote), c.reasonText()})
+					who = ""
+				}
+			}
+		}
+	}
+	return all
+}
+
+// markdown says what a change does, and which subjects it adds and removes.
+func (c change) markdown(quote quoter) string {
+	text := string(c.action) + " " + firstOf(c.objects, asQuoted)
+	if len(c.add) > 0 {
+		text += ", adds " + firstOf(c.add, quote)
+	}
+	if len(c.remove) > 0 {
+		text += ", takes out " + firstOf(c.remove, quote)
+	}
+	return text
+}
+
+// table writes as many rows as there is room for, and says how many are missing.
+func (b *budget) table(rows []row) string {
+	if len(rows) == 0 {
+		return ""
+	}
+	var text strings.Builder
+	text.WriteString(tableHead)
+	b.room -= length(tableHead) + length(row{what: moreRows(1 << 60)}.String())
+	for i, r := range rows {
+		n := length(r.String())
+		if n > b.room {
+			b.room, b.rowsOmitted = 0, len(rows)-i
+			text.WriteString(row{what: moreRows(b.rowsOmitted)}.String())
+			break
+		}
+		b.room -= n
+		text.WriteString(r.String())
+	}
+	return text.String()
+}
+
+func moreRows(n int) string { return "**and " + withCommas(n) + " more**, which `certsync plan` shows" }
+
+// digestMarkdown shows the digest, and the command that applies exactly this plan.
+func digestMarkdown(plan reconcile.Plan) string {
+	if !plan.Changes() {
+		return ""
+	}
+	text := fmt.Sprintf("\n**Digest**: `%s`\n\n```sh\ncertsync apply --expect %s\n```\n", plan.Digest(), plan.Digest())
+	if len(plan.Refusals()) > 0 {
+		text += "\napply refuses this plan until what is refused and held above is settled.\n"
+	}
+	return text
+}
+
+// details is a list that the reader opens by a click on its title.
+type details struct {
+	title string
+	items []string
+}
+
+// details writes as many items as there is room for, or nothing if not even one fits.
+func (b *budget) details(d details) string {
+	open := fmt.Sprintf("\n<details>\n<summary>%s: %s</summary>\n\n", d.title, withCommas(len(d.items)))
+	const end = "\n</details>\n"
+	more := func(n int) string {
+		return fmt.Sprintf("- **and %s more**, which `certsync plan -o json` shows\n", withCommas(n))
+	}
+	room := b.room - length(open) - length(end) - length(more(1<<60))
+	var list strings.Builder
+	for i, item := range d.items {
+		line := "- " + item + "\n"
+		if room -= length(line); room < 0 {
+			b.itemsOmitted += len(d.items) - i
+			if i == 0 {
+				return ""
+			}
+			list.WriteString(more(len(d.items) - i))
+			break
+		}
+		list.WriteString(line)
+	}
+	if len(d.items) == 0 {
+		return ""
+	}
+	text := open + list.String() + end
+	b.room -= length(text)
+	return text
+}
+
+// allDetails returns the notes, the certificates that stay valid, the steps that the policy holds, and every step.
+func allDetails(plan reconcile.Plan) []details {
+	notes, live, policy, steps := details{title: "Notes"}, details{title: "Certificates that live on"}, details{title: "Held by the policy"}, details{title: "Each step"}
+	for _, g := range groupNotes(plan) {
+		switch g.kind() {
+		case reconcile.ExistingAccess: // in attention
+		case reconcile.LiveCertificate, reconcile.UnknownCertificate:
+			for _, n := range g.notes { // one item each, with its own end
+				live.items = append(live.items, noteGroup{notes: []reconcile.Note{n}}.markdown())
+			}
+		default:
+			notes.items = append(notes.items, "**"+string(g.kind())+"**: "+g.markdown())
+		}
+	}
+	for _, s := range plan.HeldByPolicy() {
+		policy.items = append(policy.items, stepSubject(s)+" "+stepMarkdown(plan, s))
+	}
+	for _, s := range plan.Steps {
+		steps.items = append(steps.items, stepInFull(plan, s))
+	}
+	return []details{notes, live, policy, steps}
+}

@@ -1,0 +1,117 @@
+package render
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+const (
+	aliceAdmin = "ClusterRoleBinding certsync:prod-eu:user:alice@example.com:admin"
+	devsView   = "ClusterRoleBinding certsync:prod-eu:group:developers:view"
+)
+
+// plans are the plans in testdata/text, by the names of the files.
+func plans(t *testing.T) map[string]reconcile.Plan {
+	inv := fixture.Inventory(t, fixture.Team)
+	diff := func(text string, o reconcile.Observed) reconcile.Plan {
+		return reconcile.Diff(fixture.Inventory(t, text), o, reconcile.Rules{})
+	}
+	many := "defaults: {renewBefore: 33%}\ngroups: [{name: developers, clusterRoles: [view]}]\nusers:\n"
+	for n := range 45 {
+		many += fmt.Sprintf("  - {name: user%02d@example.com, groups: [developers]}\n", n)
+	}
+	expiring := fixture.Settled(fixture.Inventory(t, many))
+	expiring.At = fixture.Noon.Add(6 * 24 * time.Hour)
+	expiring.Clock = expiring.At
+
+	changed := fixture.Settled(inv)
+	changed.Bindings = append(changed.Bindings, reconcile.Binding{
+		Kind: reconcile.RoleBinding, Namespace: "payments", Name: "legacy", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "payer"},
+		Subjects: []reconcile.Subject{reconcile.UserSubject("dan@example.com")},
+	})
+	fixture.Issue(changed, "bob@example.com", []string{"developers"}, fixture.Noon.Add(-6*24*time.Hour))
+	old := changed.Credentials["carol@example.com"]
+	old.CurrentVersion, old.Versions = 1, append(old.Versions, reconcile.CredentialVersion{Version: 0})
+	changed.Credentials["carol@example.com"] = old
+
+	guarded := fixture.Settled(inv) // with a conflict besides
+	guarded.Credentials["carol@example.com"] = reconcile.CredentialMeta{CurrentVersion: 4}
+	withoutAlice := strings.Replace(fixture.Team, "  - {name: alice@example.com, groups: [developers], clusterRoles: [admin]}\n", "", 1)
+
+	return map[string]reconcile.Plan{
+		"first":       diff(fixture.Team, fixture.FirstRun()),
+		"settled":     diff(fixture.Team, fixture.Settled(inv)),
+		"record-only": diff(fixture.RecordOnly, fixture.Settled(inv)),
+		"renewals":    diff(many, expiring),
+		"newcomers":   diff(many, fixture.FirstRun()),
+		"changes": diff(strings.NewReplacer(
+			"  - {name: alice@example.com, groups: [developers], clusterRoles: [admin]}\n", "  - {name: dan@example.com, groups: [developers], until: 2026-03-05}\n",
+			"payments: [edit]", "payments: [view, {name: admin, until: 2026-03-04}], nowhere: [edit]",
+		).Replace(fixture.Team), changed),
+		"held":    diff(fixture.Team, conflicts(inv)),
+		"guarded": reconcile.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
+		"own-key": reconcile.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),
+		"renamed": reconcile.Diff(renamedWithKey(t), fixture.Settled(inv), reconcile.Rules{}),
+		"hostile": diff(fixture.Team, hostilities(inv)),
+	}
+}
+
+// ownKey is the team, with a signing request of Alice.
+func ownKey(t *testing.T) *inventory.Inventory {
+	t.Helper()
+	request, err := os.ReadFile("../../../../inventory/testdata/requests/ecdsa.csr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv := fixture.Inventory(t, fixture.Team)
+	inv.Users[0].Request = request
+	return inv
+}
+
+// renamedWithKey is the team, in which Alice gets another name and a signing request, and the group one more role.
+func renamedWithKey(t *testing.T) *inventory.Inventory {
+	inv := ownKey(t)
+	inv.Users[0].Name, inv.Users[0].Previously = "alicia@example.com", []string{"alice@example.com"}
+	inv.Groups[0].ClusterRoles = append(inv.Groups[0].ClusterRoles, inventory.Grant{ClusterRole: "edit"})
+	return inv
+}
+
+// conflicts is an observation after which apply refuses steps, for reasons of all kinds.
+func conflicts(inv *inventory.Inventory) reconcile.Observed {
+	o := fixture.Settled(inv)
+	for _, object := range []string{aliceAdmin, devsView} {
+		fixture.ChangeBinding(&o, object, func(b *reconcile.Binding) { b.Owner = "" })
+	}
+	o.Ledger["bob@example.com"] = reconcile.LedgerEntry{Version: 2, Problem: `it is the record of "mallory"`}
+	o.Credentials["carol@example.com"] = reconcile.CredentialMeta{CurrentVersion: 4}
+	return o
+}
+
+// hostilities is an observation in which every text that others can write holds control characters.
+func hostilities(inv *inventory.Inventory) reconcile.Observed {
+	o := fixture.Settled(inv)
+	fixture.ChangeBinding(&o, aliceAdmin, func(b *reconcile.Binding) {
+		b.Subjects = append(b.Subjects, reconcile.UserSubject(fixture.Hostile), reconcile.Subject{Kind: fixture.Hostile, Name: fixture.Hostile, Namespace: fixture.Hostile})
+	})
+	fixture.Bind(&o, reconcile.Grant{For: reconcile.ForUser, Subject: fixture.Hostile, Role: "admin", Part: 1}, fixture.Hostile)
+	fixture.Bind(&o, reconcile.Grant{For: reconcile.ForGroup, Subject: fixture.Hostile, Namespace: "staging", Role: fixture.Hostile, Part: 3}, fixture.Hostile)
+	planted := o.Bindings[len(o.Bindings)-1]
+	planted.Name = reconcile.BindingName("prod-eu", reconcile.Grant{For: reconcile.ForGroup, Subject: fixture.Hostile, Role: "view", Part: 1})
+	planted.Owner = ""
+	o.Bindings = append(o.Bindings, planted, reconcile.Binding{
+		Kind: reconcile.ClusterRoleBinding, Name: fixture.Hostile, RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: fixture.Hostile},
+		Subjects: []reconcile.Subject{reconcile.UserSubject("bob@example.com")},
+	})
+	delete(o.Credentials, "bob@example.com")
+	o.Ledger["carol@example.com"] = reconcile.LedgerEntry{Version: 2, Problem: fixture.Hostile}
+	o.Strangers = []string{"users/" + fixture.Hostile}
+	o.Requests = []reconcile.Request{{Name: fixture.Hostile, User: fixture.Hostile, RequestedBy: fixture.Hostile, CreatedAt: fixture.Noon, State: "denied", Reason: fixture.Hostile, Message: fixture.Hostile}}
+	return o
+}

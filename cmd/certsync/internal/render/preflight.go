@@ -1,0 +1,57 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Preflight shows a report with one line for each check, and below a failed check its remedy.
+func Preflight(r reconcile.PreflightReport, c Palette) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s\n\n", c.bold("Preflight for "+r.Owner+":"), preflightSummary(r))
+	results, names := 0, 0
+	for _, check := range r.Checks {
+		results, names = max(results, len(check.Verdict)), max(names, len(check.Name))
+	}
+	for _, check := range r.Checks {
+		result := fmt.Sprintf("%-*s", results, strings.ReplaceAll(string(check.Verdict), "-", " "))
+		text := wrap(fmt.Sprintf("  %s  %-*s  ", result, names, check.Name), Clean(check.Detail))
+		if bad := check.Verdict == reconcile.Broken || check.Verdict == reconcile.Warning; bad && strings.Count(text, "\n") > 1 {
+			// A long problem gets the whole width instead of a narrow column.
+			text = fmt.Sprintf("  %s  %s\n", result, check.Name) + wrap("      ", Clean(check.Detail))
+		}
+		if check.Mend != "" {
+			text += wrap("      -> ", Clean(check.Mend))
+		}
+		b.WriteString(strings.Replace(text, result, verdictColour(c, check.Verdict)(result), 1)) // a colour has no width
+	}
+	return b.Bytes()
+}
+
+func preflightSummary(r reconcile.PreflightReport) string {
+	failed, warned := r.Count(reconcile.Broken), r.Count(reconcile.Warning)
+	text := "all is well"
+	if failed > 0 {
+		text = fmt.Sprintf("%d of %d checks failed", failed, len(r.Checks))
+	}
+	if warned > 0 {
+		text += ", " + plural(warned, "warning")
+	}
+	if n := r.Count(reconcile.NotChecked); n > 0 {
+		text += fmt.Sprintf(", %d not checked", n)
+	}
+	return text
+}
+
+func verdictColour(c Palette, v reconcile.Verdict) func(string) string {
+	switch v {
+	case reconcile.Passed:
+		return c.green
+	case reconcile.Broken:
+		return c.red
+	}
+	return c.yellow
+}

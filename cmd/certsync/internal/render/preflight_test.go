@@ -1,0 +1,49 @@
+package render
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+func TestPreflightText(t *testing.T) {
+	report := reconcile.PreflightReport{Owner: "prod-eu", Checks: []reconcile.Check{
+		{Name: "API server", Verdict: reconcile.Passed, Detail: "Kubernetes v1\x1b[31m\nfailed: all"},
+		{Name: "lock", Verdict: reconcile.Warning, Detail: "held", Mend: "wait"},
+		{Name: "rights", Verdict: reconcile.Broken, Detail: strings.Repeat("may not ", 12), Mend: strings.Repeat("grant it ", 12)},
+		{Name: "state", Verdict: reconcile.NotChecked, Detail: "needs rights"},
+	}}
+	want := `Preflight for prod-eu: 1 of 4 checks failed, 1 warning, 1 not checked
+
+  ok           API server  Kubernetes v1\u001b[31m failed: all
+  warning      lock        held
+      -> wait
+  failed       rights
+      may not may not may not may not may not may not may not may not may not
+      may not may not may not
+      -> grant it grant it grant it grant it grant it grant it grant it grant it
+         grant it grant it grant it grant it
+  not checked  state       needs rights
+`
+	text := string(Preflight(report, false))
+	if diff := cmp.Diff(want, text); diff != "" {
+		t.Error(diff)
+	}
+	for line := range strings.Lines(text) {
+		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > lineWidth {
+			t.Errorf("too wide: %s", line)
+		}
+	}
+	coloured := string(Preflight(report, true))
+	if !strings.Contains(coloured, "  \x1b[31mfailed     \x1b[0m  rights") || !strings.Contains(coloured, "\x1b[32mok ") {
+		t.Errorf("%q", coloured)
+	}
+	report.Checks = report.Checks[:1]
+	if first, _, _ := strings.Cut(string(Preflight(report, false)), "\n"); first != "Preflight for prod-eu: all is well" {
+		t.Error(first)
+	}
+}

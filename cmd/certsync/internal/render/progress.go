@@ -1,0 +1,93 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Progress shows how far a run of apply is: as a bar on a terminal, elsewhere as one line for each step. Several goroutines
+// may use it at once.
+type Progress struct {
+	Out      io.Writer
+	Terminal bool // Out knows escape sequences, so that a bar can be redrawn
+	Palette  Palette
+	Now      func() time.Time // the clock; AskForApproval alone needs none
+
+	mu                  sync.Mutex
+	total, done, failed int
+	began, drawn        time.Time
+	asked               bool
+}
+
+// Begin says how many steps the run has.
+func (p *Progress) Begin(total int) { p.total, p.began = total, p.Now() }
+
+// AskForApproval prints the command that approves a user's signing request. It stands on a line of its own, for people to
+// paste it.
+func (p *Progress) AskForApproval(user, command string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.Terminal {
+		fmt.Fprint(p.Out, clearLine)
+	}
+	if !p.asked {
+		p.asked = true
+		fmt.Fprintln(p.Out, "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):")
+	}
+	fmt.Fprintf(p.Out, "%s   # %s\n", command, quoteName(user))
+	if p.Terminal {
+		fmt.Fprint(p.Out, p.bar())
+	}
+}
+
+// Step counts a step that has ended.
+func (p *Progress) Step(e reconcile.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.done++
+	if e.Result != reconcile.Done {
+		p.failed++
+	}
+	if !p.Terminal {
+		fmt.Fprintf(p.Out, "[%d/%d] %s\n", p.done, p.total, eventLine(e))
+		return
+	}
+	if e.Result == reconcile.Failed { // Result shows the steps that are held for it
+		fmt.Fprintf(p.Out, clearLine+"%s\n", p.Palette.red(eventLine(e)))
+	}
+	if now := p.Now(); now.Sub(p.drawn) >= redrawInterval || p.done == p.total {
+		p.drawn = now
+		fmt.Fprintf(p.Out, clearLine+"%s", p.bar())
+	}
+}
+
+const (
+	barWidth       = 30
+	redrawInterval = 100 * time.Millisecond // drawing more often would cost more than the steps
+)
+
+// bar shows the share of steps that have ended, and the time that the others need at the same speed.
+func (p *Progress) bar() string {
+	full := barWidth * p.done / max(p.total, 1)
+	left := time.Duration(0)
+	if p.done > 0 {
+		left = p.Now().Sub(p.began) / time.Duration(p.done) * time.Duration(p.total-p.done)
+	}
+	text := fmt.Sprintf("[%s%s] %d/%d", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), p.done, p.total)
+	if p.failed > 0 {
+		text += fmt.Sprintf(", %d not done", p.failed)
+	}
+	return text + fmt.Sprintf(", %s left", left.Round(time.Second))
+}
+
+// End removes the bar.
+func (p *Progress) End() {
+	if p.Terminal && p.total > 0 {
+		fmt.Fprint(p.Out, clearLine)
+	}
+}

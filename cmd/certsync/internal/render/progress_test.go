@@ -1,0 +1,65 @@
+package render
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+)
+
+// TestProgress compares what a run prints while it lasts: one line for each step, and on a terminal a bar that is redrawn.
+func TestProgress(t *testing.T) {
+	events := fixture.Outcomes(t)["result-one-failed"].Events
+	for name, terminal := range map[string]bool{"progress-lines": false, "progress-bar": true} {
+		t.Run(name, func(t *testing.T) {
+			var b strings.Builder
+			now := fixture.Noon
+			p := &Progress{Out: &b, Terminal: terminal, Now: func() time.Time { return now }}
+			p.Begin(len(events))
+			for i, e := range events {
+				now = now.Add(2 * time.Second)
+				if i == 1 {
+					now = now.Add(redrawInterval/2 - 2*time.Second) // too early to redraw the bar
+				}
+				p.Step(e)
+			}
+			p.End()
+			drawn := strings.NewReplacer("\r", "<home>", "\x1b[K", "<clear>").Replace(b.String())
+			harmless(t, drawn)
+			fixture.Golden(t, filepath.Join("testdata/text", name+".txt"), drawn+"\n")
+		})
+	}
+}
+
+// TestAskForApproval: each command stands on a line of its own, below a sentence that is printed once.
+func TestAskForApproval(t *testing.T) {
+	const first = "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):\n"
+	const alice, bob = "kubectl approve a   # alice@example.com\n", "kubectl approve b   # bob\n"
+	bar := "[" + strings.Repeat(".", barWidth) + "] 0/2, 0s left"
+	for terminal, want := range map[bool]string{
+		false: first + alice + bob,
+		true:  clearLine + first + alice + bar + clearLine + bob + bar,
+	} {
+		var b strings.Builder
+		p := &Progress{Out: &b, Terminal: terminal, Now: time.Now}
+		p.Begin(2)
+		p.AskForApproval("alice@example.com", "kubectl approve a")
+		p.AskForApproval("bob", "kubectl approve b")
+		if diff := cmp.Diff(want, b.String()); diff != "" {
+			t.Errorf("terminal %t: %s", terminal, diff)
+		}
+	}
+}
+
+// TestNoProgress: a run without steps draws nothing.
+func TestNoProgress(t *testing.T) {
+	var b strings.Builder
+	(&Progress{Out: &b, Terminal: true, Now: time.Now}).End()
+	if b.Len() > 0 {
+		t.Errorf("%q", b.String())
+	}
+}

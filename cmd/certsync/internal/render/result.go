@@ -1,0 +1,70 @@
+package render
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Result shows how apply ended: the number of steps that were done, and each step that was not. Steps with the same cause
+// stand together, with the cause once.
+func Result(o reconcile.Outcome, c Palette) []byte {
+	var b bytes.Buffer
+	switch {
+	case len(o.Events) == 0 && !o.Plan.Changes():
+		return Plan(o.Plan, c)
+	case len(o.Events) == 0:
+		fmt.Fprintf(&b, "\n%s the inventory is recorded; nothing else was to do.\n", c.bold("Applied to "+o.Plan.Owner+":"))
+		return b.Bytes()
+	}
+	fmt.Fprintf(&b, "\n%s %s done", c.bold("Applied to "+o.Plan.Owner+":"), plural(len(o.Events)-o.Failed()-o.HeldByPolicy(), "step"))
+	if o.Failed() > 0 {
+		fmt.Fprintf(&b, ", %s", c.red(fmt.Sprintf("%d not done", o.Failed())))
+	}
+	if n := o.HeldByPolicy(); n > 0 {
+		fmt.Fprintf(&b, ", %d held by the policy", n)
+	}
+	b.WriteString(".\n")
+	explained := slices.DeleteFunc(slices.Clone(o.Events), func(e reconcile.Event) bool { return e.Result == reconcile.Done && e.Note == "" })
+	for _, same := range groupBy(explained, cause) {
+		if len(same) == 1 {
+			fmt.Fprintf(&b, "  %s: %s\n", eventText(same[0]), Clean(cause(same[0])))
+		} else {
+			for _, e := range same {
+				fmt.Fprintf(&b, "  %s\n", eventText(e))
+			}
+			fmt.Fprintf(&b, "    %s\n", Clean(cause(same[0])))
+		}
+		if hint := same[0].Hint; hint != "" {
+			fmt.Fprintf(&b, "    hint: %s\n", Clean(hint))
+		}
+	}
+	return b.Bytes()
+}
+
+// cause is the error of a step that was not done, or the note of one that was.
+func cause(e reconcile.Event) string { return cmp.Or(e.Error, e.Note) }
+
+// eventText says which step an event is about, and how the step ended.
+func eventText(e reconcile.Event) string {
+	text := fmt.Sprintf("%s %s", e.Action, quoteName(cmp.Or(e.User, e.Group)))
+	if e.Object != "" {
+		text += " " + Clean(e.Object)
+	}
+	return text + ": " + string(e.Result)
+}
+
+// eventLine shows a whole event in one line.
+func eventLine(e reconcile.Event) string {
+	text := eventText(e)
+	if cause(e) != "" {
+		text += ": " + Clean(cause(e))
+	}
+	if e.Hint != "" {
+		text += " (" + Clean(e.Hint) + ")"
+	}
+	return text
+}

@@ -1,0 +1,128 @@
+package render
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// statuses are the reports in testdata/text, by the names of the files.
+func statuses(t *testing.T) map[string]reconcile.StatusReport {
+	inv := fixture.Inventory(t, fixture.Team)
+	mixed := fixture.Settled(inv)
+	for user, state := range map[string]reconcile.RecordState{"dan@example.com": reconcile.Removed, "erin@example.com": reconcile.Active, "fay@example.com": reconcile.Denied, "gus@example.com": reconcile.Lapsed} {
+		fixture.Issue(mixed, user, []string{"developers"}, fixture.Noon.Add(-time.Hour))
+		rec := mixed.Ledger[user].Record
+		rec.State, rec.Reason = state, "not-in-inventory"
+		rec.Certificates[0].Serial, rec.Certificates[0].SHA256 = "4e074085", strings.Repeat("62bedb8b", 8)
+		if state != reconcile.Active {
+			delete(mixed.Credentials, user)
+		}
+	}
+	mixed.Ledger["fay@example.com"].Record.Reason = `CertificateSigningRequest certsync-x was denied at 2026-02-28T10:00:00Z: "not before Monday" (reason "Office")`
+	mixed.Ledger["fay@example.com"].Record.Certificates = nil
+	mixed.Ledger["dan@example.com"].Record.Certificates[0].Status = reconcile.Revoked
+	mixed.Credentials["carol@example.com"] = reconcile.CredentialMeta{CurrentVersion: 4}
+	fixture.ChangeBinding(&mixed, devsView, func(b *reconcile.Binding) {
+		b.Subjects = append(b.Subjects[1:], reconcile.UserSubject("erin@example.com"))
+	})
+	fixture.ChangeBinding(&mixed, aliceAdmin, func(b *reconcile.Binding) { b.Owner = "" })
+	more := fixture.Team + `
+  - {name: fay@example.com, clusterRoles: [{name: view, until: 2026-02-01}, {name: edit, until: 2026-12-31}]}
+  - {name: gus@example.com, groups: [developers], until: 2026-02-01}
+  - {name: hal@example.com, groups: [developers], until: 2026-12-31}
+  - {name: somebody.with.a.very.long.name+and.a.tag@department.example.com, groups: [developers]}
+`
+	many := "groups:\n  - {name: developers, clusterRoles: [view]}\n  - {name: on-call, namespaces: {payments: [admin]}}\n  - {name: all-the-others}\nusers:\n"
+	for n := range 300 {
+		many += fmt.Sprintf("  - {name: user%03d@example.com, groups: [developers, on-call, all-the-others], clusterRoles: [view, edit]}\n", n)
+	}
+	return map[string]reconcile.StatusReport{
+		"status-nobody":  reconcile.Status(fixture.Inventory(t, "users: []"), fixture.FirstRun()),
+		"status-first":   reconcile.Status(inv, fixture.FirstRun()),
+		"status-settled": reconcile.Status(inv, fixture.Settled(inv)),
+		"status-mixed":   reconcile.Status(fixture.Inventory(t, more), mixed),
+		"status-hostile": reconcile.Status(inv, hostilities(inv)),
+		"status-own-key": reconcile.Status(ownKey(t), requested(inv)),
+		"status-300":     reconcile.Status(fixture.Inventory(t, many), fixture.Settled(fixture.Inventory(t, many))),
+	}
+}
+
+// requested is an observation with a certificate for Alice's own key, and a second one that the signer may have issued. Dan
+// left while the signer may have issued his.
+func requested(inv *inventory.Inventory) reconcile.Observed {
+	const print = "4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce"
+	o := fixture.Settled(inv)
+	alice := o.Ledger["alice@example.com"].Record
+	alice.Certificates[0].Serial, alice.Certificates[0].SHA256, alice.Certificates[0].PublicKeySHA256 = "4e074085", strings.Repeat("62bedb8b", 8), print
+	asked := reconcile.CertificateEntry{Status: reconcile.Requested, IssuedAt: fixture.Noon, NotAfter: fixture.Noon.Add(10 * 24 * time.Hour), Groups: []string{"developers"}, PublicKeySHA256: print}
+	alice.Certificates = append(alice.Certificates, asked)
+	asked.Status = reconcile.Revoked
+	fixture.Issue(o, "dan@example.com", nil, fixture.Noon.Add(-time.Hour))
+	dan := o.Ledger["dan@example.com"].Record
+	dan.State, dan.Reason, dan.Certificates = reconcile.Removed, "not-in-inventory", []reconcile.CertificateEntry{asked}
+	delete(o.Credentials, "dan@example.com")
+	return o
+}
+
+// TestStatusText compares reports as text, as text in colour, and as JSON.
+func TestStatusText(t *testing.T) {
+	for name, report := range statuses(t) {
+		t.Run(name, func(t *testing.T) {
+			for suffix, render := range map[string]func(reconcile.StatusReport, Palette) []byte{".txt": Status, "-user.txt": Users} {
+				text := string(render(report, false))
+				harmless(t, text)
+				if plain := colours.ReplaceAllString(string(render(report, true)), ""); plain != text {
+					t.Errorf("colour changes more than the colour:\n%s", plain)
+				}
+				if name == "status-300" && suffix == "-user.txt" {
+					continue // 3,000 lines that tell nothing new
+				}
+				fixture.Golden(t, filepath.Join("testdata/text", name+suffix), text)
+			}
+			for _, line := range strings.Split(string(Status(report, false)), "\n") {
+				if name != "status-hostile" && utf8.RuneCountInString(line) > lineWidth {
+					t.Errorf("too wide: %q", line)
+				}
+			}
+			if name != "status-mixed" {
+				return
+			}
+			fixture.Golden(t, filepath.Join("testdata/text", name+".colour"), string(Status(report, true)))
+			asJSON, err := json.MarshalIndent(report, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			fixture.Golden(t, filepath.Join("testdata/text", name+".json"), string(asJSON)+"\n")
+		})
+	}
+}
+
+// TestJoinWithin: items without room are counted.
+func TestJoinWithin(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		items []string
+		room  int
+		want  string
+	}{
+		"nothing":                  {nil, 16, ""},
+		"all":                      {[]string{"1 missing", "a", "b"}, 15, "1 missing, a, b"},
+		"the last one is too much": {[]string{"1 missing", "a", "bcd"}, 16, "1 missing, a +1"},
+		"room for the count too":   {[]string{"1 missing", "a", "bcd"}, 14, "1 missing +2"},
+		"no room for any":          {[]string{strings.Repeat("a", 17), "b"}, 16, "+2"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if got := joinWithin(false, c.items, 1, c.room); got != c.want || utf8.RuneCountInString(got) > c.room {
+				t.Errorf("got %q, want %q", got, c.want)
+			}
+		})
+	}
+}

@@ -1,0 +1,185 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// textName quotes a name for a terminal.
+func textName(s string) string { return Clean(quoteName(s)) }
+
+// text shows an entry: in one line if it has one change and there is room.
+func (e entry) text(c Palette) string {
+	if len(e.changes) == 1 && len(e.names) <= maxListed {
+		return e.changes[0].text(c, "  ", nameList(e.names, len(e.names))+": ")
+	}
+	names := nameList(e.names, len(e.names))
+	if len(e.names) > maxListed {
+		names += fmt.Sprintf(" (%d)", len(e.names))
+	}
+	text := wrap("  ", names)
+	for _, ch := range e.changes {
+		text += ch.text(c, "    ", "")
+	}
+	return text
+}
+
+// text shows a change behind a margin and a beginning: in one line if there is room, else with its subjects below.
+func (ch change) text(c Palette, margin, beginning string) string {
+	plain, text := sign(false, ch.action), beginning+ch.phrase()
+	if utf8.RuneCountInString(margin+plain+" "+text+ch.inline(false)) <= lineWidth {
+		return margin + sign(c, ch.action) + " " + text + ch.inline(c) + "\n" + ch.warning(c)
+	}
+	return withSign(margin, plain, sign(c, ch.action), text) + memberLines(c, ch.add, ch.remove) + ch.warning(c)
+}
+
+// phrase says what a change does, to which objects, and why.
+func (ch change) phrase() string {
+	return fmt.Sprintf("%s %s (%s)", ch.action, strings.Join(ch.objects, ", "), ch.reasonText())
+}
+
+// inline lists the subjects that a change adds and removes, for the end of its line.
+func (ch change) inline(c Palette) string {
+	text := ""
+	if len(ch.add) > 0 {
+		text += " " + c.green("+") + " " + nameList(ch.add, maxListed)
+	}
+	if len(ch.remove) > 0 {
+		text += " " + c.red("-") + " " + nameList(ch.remove, maxListed)
+	}
+	return text
+}
+
+// warning says why a change makes a user as good as cluster-admin, if it does.
+func (ch change) warning(c Palette) string {
+	if ch.powerful == "" {
+		return ""
+	}
+	return withSign(memberMargin, "!", c.red("!"), "as good as cluster-admin: "+ch.powerful)
+}
+
+// withSign wraps text behind a sign. The sign's colour has no width.
+func withSign(margin, sign, coloured, text string) string {
+	return strings.Replace(wrap(margin+sign+" ", text), sign, coloured, 1)
+}
+
+// sign shows whether an action gives access (+), changes it (~) or takes it away (-).
+func sign(c Palette, a reconcile.Action) string {
+	switch a {
+	case reconcile.Issue, reconcile.Bind:
+		return c.green("+")
+	case reconcile.Unbind, reconcile.Remove, reconcile.Purge:
+		return c.red("-")
+	}
+	return c.yellow("~")
+}
+
+// objectText names the object that a step writes, by its role or its certificate.
+func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
+	switch s.Action {
+	case reconcile.Renew:
+		return "certificate" // like the one before
+	case reconcile.Issue, reconcile.Reissue:
+		return certificateObject(s, quote)
+	case reconcile.Remove:
+		return "credential and all bindings"
+	case reconcile.Purge:
+		return purgedText(s)
+	}
+	g, ok := plan.Grant(s)
+	if !ok {
+		return quote(s.Object)
+	}
+	text := quote(g.Role)
+	if g.Namespace == "" {
+		text += " cluster-wide"
+	} else {
+		text += " in " + quote(g.Namespace)
+	}
+	if g.Part > 1 {
+		text += fmt.Sprintf(" (part %d)", g.Part)
+	}
+	return text
+}
+
+// certificateObject describes the certificate of an issue or a reissue.
+func certificateObject(s reconcile.Step, quote quoter) string {
+	text := "certificate for " + durationText(s.Detail.Expiration)
+	if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.ContainsFunc(s.Reasons, mayChangeGroups)) {
+		text += " in " + quoteAll(s.Detail.Groups, quote)
+	}
+	if s.Detail.PublicKeySHA256 != "" {
+		text += ", for their own key " + quote("sha256:"+s.Detail.PublicKeySHA256)
+	}
+	return text
+}
+
+// mayChangeGroups reports whether a certificate that is reissued for this reason may have other groups than the last one.
+// For the other reasons certsync has compared them, and they are the same.
+func mayChangeGroups(r reconcile.Reason) bool {
+	switch r {
+	case reconcile.GroupsChanged, reconcile.Reinstated, reconcile.Retried, reconcile.LedgerMissing, reconcile.LedgerUnreadable:
+		return true
+	}
+	return false
+}
+
+// purgedText lists what a purge deletes.
+func purgedText(s reconcile.Step) string {
+	var parts []string
+	if slices.Contains(s.Reasons, reconcile.CertificatesExpired) {
+		parts = append(parts, "expired ledger entries")
+	}
+	if s.Detail != nil && len(s.Detail.Versions) > 0 {
+		numbers := strings.Fields(strings.Trim(fmt.Sprint(s.Detail.Versions), "[]"))
+		parts = append(parts, "old credential versions "+strings.Join(numbers, ", "))
+	}
+	return strings.Join(parts, " and ")
+}
+
+// durationText shows a duration of a plan as an inventory writes it: 168h instead of 168h0m0s.
+func durationText(goDuration string) string {
+	d, err := time.ParseDuration(goDuration)
+	if err != nil {
+		return Clean(goDuration)
+	}
+	return inventory.DurationText(d)
+}
+
+func quoteAll(names []string, quote quoter) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = quote(n)
+	}
+	return strings.Join(out, ", ")
+}
+
+// nameList lists names, and counts those above limit.
+func nameList(names []string, limit int) string {
+	text := quoteAll(names[:min(len(names), limit)], textName)
+	if more := len(names) - limit; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// memberMargin stands before lines that belong to a change above them.
+const memberMargin = "      "
+
+// memberLines lists the subjects that a change adds and removes, each kind on lines of its own.
+func memberLines(c Palette, add, remove []string) string {
+	text := ""
+	if len(add) > 0 {
+		text += withSign(memberMargin, "+", c.green("+"), nameList(add, maxListed))
+	}
+	if len(remove) > 0 {
+		text += withSign(memberMargin, "-", c.red("-"), nameList(remove, maxListed))
+	}
+	return text
+}

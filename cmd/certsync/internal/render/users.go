@@ -1,0 +1,83 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Users shows everything that a report says about its users, one user after the other.
+func Users(r reconcile.StatusReport, c Palette) []byte {
+	var b bytes.Buffer
+	for i, u := range r.Users {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		fmt.Fprintf(&b, "%s %s\n", c.bold(textName(u.Name)+":"), stateText(c, u.State, 0))
+		if u.Detail != "" {
+			b.WriteString(wrap("  ", Clean(u.Detail)))
+		}
+		if u.Since != nil && (u.State == reconcile.HasLeft || u.State == reconcile.HasLapsed || u.State == reconcile.StandsDenied) {
+			fmt.Fprintf(&b, "  since %s\n", timeText(*u.Since))
+		}
+		if u.Until != nil {
+			fmt.Fprintf(&b, "  access ends at %s\n", timeText(*u.Until))
+		}
+		if len(u.Groups) > 0 {
+			b.WriteString(wrap("  in ", strings.Join(u.Groups, ", ")))
+		}
+		for _, g := range u.Grants {
+			writeGrant(&b, c, g)
+		}
+		for _, cert := range u.Certificates {
+			writeCertificate(&b, cert)
+		}
+		if len(u.Certificates) == 0 {
+			b.WriteString("  no live certificate\n")
+		}
+	}
+	return b.Bytes()
+}
+
+func writeGrant(b *bytes.Buffer, c Palette, g reconcile.GrantStatus) {
+	sign := map[reconcile.BindingStatus]string{
+		reconcile.IsBound: c.green("+"), reconcile.HasEnded: "-", reconcile.IsUnwanted: c.red("!"),
+		reconcile.IsMissing: c.yellow("~"), reconcile.IsBlocked: c.red("!"),
+	}[g.Binding]
+	from := "own"
+	if g.Group != "" {
+		from = "of group " + quoteName(g.Group)
+	}
+	text := fmt.Sprintf("%s, %s, %s", g.Binding, g, from)
+	if g.Until != nil {
+		text += ", until " + timeText(*g.Until)
+	}
+	const margin = "    " // as wide as the sign and its blanks, without the colour
+	b.WriteString("  " + sign + " " + strings.TrimPrefix(wrap(margin, Clean(text)), margin))
+}
+
+func writeCertificate(b *bytes.Buffer, cert reconcile.AcceptedCertificate) {
+	text := fmt.Sprintf("certificate %s, until %s", cert.Status, timeText(cert.NotAfter))
+	// A request whose answer certsync never saw. The signer may have issued the certificate.
+	requested := cert.SHA256 == "" && cert.PublicKeySHA256 != ""
+	if requested {
+		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Status, timeText(cert.NotAfter))
+	}
+	for i, g := range cert.Groups {
+		if i == 0 {
+			text += ", in"
+		} else {
+			text += ","
+		}
+		text += " " + quoteName(g)
+	}
+	b.WriteString(wrap("  ", Clean(text)))
+	if !requested {
+		fmt.Fprintf(b, "    serial %s\n    sha256 %s\n", Clean(cert.Serial), Clean(cert.SHA256))
+	}
+	if cert.PublicKeySHA256 != "" {
+		fmt.Fprintf(b, "    of their own key, sha256\n      %s\n", Clean(cert.PublicKeySHA256))
+	}
+}

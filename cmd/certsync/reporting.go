@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube"
+)
+
+// publishTimeout is how long Events and metrics may take after a run. A pod that is being ended has little time left after
+// reconcile.LastStep.
+const publishTimeout = 10 * time.Second
+
+// reportFlags say where apply reports on its run, besides its output and the Events.
+type reportFlags struct {
+	Report      reportFile `placeholder:"FILE" help:"Write how the run went to this file as JSON, also when it fails, is refused or is interrupted."`
+	Pushgateway gatewayURL `placeholder:"URL" help:"Push metrics of the run to this Prometheus Pushgateway, also when it fails or is refused."`
+}
+
+// runReport is what a run of apply leaves for its report.
+type runReport struct {
+	account reconcile.Account
+	cluster *kube.Cluster // gets Events; nil: there is none that could take them
+}
+
+// reportOn carries out a run, and reports on it however it ends: in the file, by Events and to the Pushgateway. A report
+// file that cannot be written is an error, since somebody reads it. Events and metrics that fail are only printed: the run
+// is over, and monitoring sees that no metrics come.
+func (f reportFlags) reportOn(ctx context.Context, p program, run func(context.Context, program, *runReport) error) error {
+	if err := f.Report.check(); err != nil {
+		return err
+	}
+	r := &runReport{account: reconcile.Account{RunID: newRunID(), StartedAt: time.Now()}}
+	err := run(ctx, p, r)
+	code := p.fail(ctx, err)
+	r.end(code, err)
+	if err := f.Report.write(r.account); err != nil {
+		p.complain(err)
+		if code == exitOK {
+			code = exitError
+		}
+	}
+	f.publish(ctx, p, r)
+	return exitStatus(code)
+}
+
+// end adds how the run ended.
+func (r *runReport) end(code int, err error) {
+	if errors.As(err, new(exitStatus)) {
+		err = nil // the events of the steps have the errors
+	}
+	if code == exitInterrupted {
+		err = reconcile.ErrInterrupted
+	}
+	r.account.EndedAt, r.account.ExitCode, r.account.Err = time.Now(), code, err
+}
+
+// publish writes Events and pushes metrics at the same time, also after an interruption.
+func (f reportFlags) publish(ctx context.Context, p program, r *runReport) {
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), publishTimeout,
+		fmt.Errorf("telling of the run took longer than %s", publishTimeout))
+	defer cancel()
+	var events, push error
+	var group sync.WaitGroup
+	group.Go(func() { events = r.writeEvents(ctx) })
+	group.Go(func() { push = f.Pushgateway.push(ctx, r.account) })
+	group.Wait()
+	for _, err := range []error{events, push} {
+		if err != nil {
+			p.complain(err)
+		}
+	}
+}
+
+// writeEvents writes the Events of the run about its Lease.
+func (r *runReport) writeEvents(ctx context.Context) error {
+	if r.cluster == nil {
+		return nil
+	}
+	news := r.account.News()
+	for i := range news {
+		news[i].Message = render.Clean(news[i].Message) // kubectl shows it on a terminal
+	}
+	return r.cluster.Events(r.account.Owner, r.account.RunID).Tell(ctx, r.account.EndedAt, news)
+}
