@@ -182,8 +182,8 @@ func Classify(owner string, b Binding) (Ownership, Grant) {
 	return Foreign, Grant{}
 }
 
-// newBinding is the binding for g as it should be.
-func newBinding(owner string, g Grant, users []string) Binding {
+// NewBinding is the binding for g as it should be.
+func NewBinding(owner string, g Grant, users []string) Binding {
 	b := Binding{
 		Kind: ClusterRoleBinding, Namespace: g.Namespace, Name: BindingName(owner, g),
 		ManagedBy: ManagedByValue, Owner: owner,
@@ -220,19 +220,19 @@ func (g Grant) String() string {
 	return fmt.Sprintf("ClusterRole %q in namespace %q", g.Role, g.Namespace)
 }
 
-// authorized is a subject as the API server's authorizer sees it, which ignores the namespace of Users and Groups.
-func authorized(s Subject) Subject {
+// Authorized is a subject as the API server's authorizer sees it, which ignores the namespace of Users and Groups.
+func Authorized(s Subject) Subject {
 	if s.Kind == "User" || s.Kind == "Group" {
 		s.Namespace = ""
 	}
 	return s
 }
 
-// same reports whether two bindings are one object.
-func (b Binding) same(other Binding) bool { return b.Object() == other.Object() }
+// Same reports whether two bindings are one object.
+func (b Binding) Same(other Binding) bool { return b.Object() == other.Object() }
 
-// users makes subjects of names.
-func users(names []string) []Subject {
+// UserSubjects makes subjects of names.
+func UserSubjects(names []string) []Subject {
 	var subjects []Subject
 	for _, name := range names {
 		subjects = append(subjects, UserSubject(name))
@@ -240,8 +240,8 @@ func users(names []string) []Subject {
 	return subjects
 }
 
-// names is how subjects appear in a plan.
-func names(subjects []Subject) []string {
+// SubjectNames is how subjects appear in a plan.
+func SubjectNames(subjects []Subject) []string {
 	var out []string
 	for _, s := range subjects {
 		out = append(out, s.String())

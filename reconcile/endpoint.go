@@ -19,9 +19,9 @@ type Endpoint struct {
 	TLSServerName string
 }
 
-// endpoint is what goes into users' kubeconfigs: what the inventory says, and otherwise what certsync itself uses. A
+// EndpointOf is what goes into users' kubeconfigs: what the inventory says, and otherwise what certsync itself uses. A
 // proxy or TLS name of certsync's own connection means nothing for another server.
-func endpoint(want inventory.Cluster, own Endpoint) Endpoint {
+func EndpointOf(want inventory.Cluster, own Endpoint) Endpoint {
 	e := own
 	if want.Server != "" && want.Server != own.Server {
 		e.ProxyURL, e.TLSServerName = "", ""
@@ -41,9 +41,9 @@ func (e Endpoint) Fault() string {
 	return inventory.Cluster{Name: e.Name, Server: e.Server, ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName}.Fault()
 }
 
-// complete says what neither the inventory nor certsync's own connection knows, and users' kubeconfigs cannot do without,
+// Complete says what neither the inventory nor certsync's own connection knows, and users' kubeconfigs cannot do without,
 // or cannot have. In a pod the former is both.
-func (e Endpoint) complete() error {
+func (e Endpoint) Complete() error {
 	var lacks, keys []string
 	if e.Name == "" {
 		lacks, keys = append(lacks, "a name for the cluster"), append(keys, "cluster.name")
@@ -65,10 +65,10 @@ func (e Endpoint) complete() error {
 
 // CompleteInAPod is an error, with a hint, for an inventory that lacks what certsync's own connection does not tell in a
 // pod.
-func CompleteInAPod(c inventory.Cluster) error { return endpoint(c, Endpoint{}).complete() }
+func CompleteInAPod(c inventory.Cluster) error { return EndpointOf(c, Endpoint{}).Complete() }
 
-// ref is what the ledger says about kubeconfigs made for e.
-func (e Endpoint) ref() KubeconfigRef {
+// Ref is what the ledger says about kubeconfigs made for e.
+func (e Endpoint) Ref() KubeconfigRef {
 	sum := sha256.Sum256(e.CA)
 	return KubeconfigRef{
 		Cluster: e.Name, Server: e.Server, CASHA256: hex.EncodeToString(sum[:]),

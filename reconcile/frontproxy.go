@@ -40,14 +40,14 @@ func (f FrontProxy) Trusts(chain []byte, now time.Time) bool {
 	return len(certs) > 0 && vouches(parseAll(f.CAs), certs[0], certs[1:], now)
 }
 
-// makes says why a user must not get a certificate that was issued, or "": the CA that signs need not be one of those that
+// Forbids says why a user must not get a certificate that was issued, or "": the CA that signs need not be one of those that
 // the API servers publish.
-func (f FrontProxy) makes(user string, chain []byte, accepted bool, now time.Time) string {
+func (f FrontProxy) Forbids(user string, chain []byte, accepted bool, now time.Time) string {
 	f.SharedCA = f.Trusts(chain, now)
-	if why := f.open(); why != "" && !accepted {
+	if why := f.Open(); why != "" && !accepted {
 		return why
 	}
-	return f.impersonates(user)
+	return f.Impersonates(user)
 }
 
 // vouches reports whether one of the CAs stands behind cert, as the API server looks at it.
@@ -83,8 +83,8 @@ func poolOf(certs []*x509.Certificate) *x509.CertPool {
 	return pool
 }
 
-// open says why nobody at all may get a certificate from this cluster, or "".
-func (f FrontProxy) open() string {
+// Open says why nobody at all may get a certificate from this cluster, or "".
+func (f FrontProxy) Open() string {
 	if !f.SharedCA || len(f.AllowedNames) > 0 {
 		return ""
 	}
@@ -92,8 +92,8 @@ func (f FrontProxy) open() string {
 		"whoever has a certificate can be whoever they like, by a header (give the front proxy a CA of its own; --accept-shared-ca)"
 }
 
-// impersonates says why this name must not get a certificate, or "". No flag lifts it: nobody needs that name.
-func (f FrontProxy) impersonates(user string) string {
+// Impersonates says why this name must not get a certificate, or "". No flag lifts it: nobody needs that name.
+func (f FrontProxy) Impersonates(user string) string {
 	if !f.SharedCA || !slices.Contains(f.AllowedNames, user) {
 		return ""
 	}

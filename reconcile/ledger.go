@@ -145,14 +145,14 @@ func (e *CertificateEntry) complete(user string) error {
 	if e.Certificate == "" {
 		return e.completeRequested()
 	}
-	cert, err := parseLeaf([]byte(e.Certificate))
+	cert, err := ParseLeaf([]byte(e.Certificate))
 	if err != nil {
 		return err
 	}
 	if cert.Subject.CommonName != user {
 		return fmt.Errorf("it is a certificate for %q", cert.Subject.CommonName)
 	}
-	e.describe(cert)
+	e.Describe(cert)
 	// Only the record says when it was issued. Signers set notBefore some minutes back; another time would move the
 	// renewal.
 	if e.IssuedAt.Before(e.NotBefore) || e.IssuedAt.After(e.NotBefore.Add(time.Hour)) {
@@ -161,21 +161,21 @@ func (e *CertificateEntry) complete(user string) error {
 	return nil
 }
 
-// describe fills in all that a certificate says of itself.
-func (e *CertificateEntry) describe(cert *x509.Certificate) {
+// Describe fills in all that a certificate says of itself.
+func (e *CertificateEntry) Describe(cert *x509.Certificate) {
 	sum := sha256.Sum256(cert.Raw)
 	e.Serial = cert.SerialNumber.Text(16)
 	e.SHA256 = hex.EncodeToString(sum[:])
 	e.NotBefore, e.NotAfter = cert.NotBefore.UTC(), cert.NotAfter.UTC()
-	e.Groups = sortedSet(cert.Subject.Organization)
+	e.Groups = SortedSet(cert.Subject.Organization)
 	if e.PublicKeySHA256 != "" {
 		e.PublicKeySHA256 = inventory.Fingerprint(cert.PublicKey)
 	}
 	e.KeyAlgorithm = string(inventory.AlgorithmOf(cert.PublicKey))
 }
 
-// current returns the certificate whose key stands in users/<user>, or nil.
-func (r *Record) current() *CertificateEntry {
+// Current returns the certificate whose key stands in users/<user>, or nil.
+func (r *Record) Current() *CertificateEntry {
 	for i := range r.Certificates {
 		if r.Certificates[i].Status == Current {
 			return &r.Certificates[i]
@@ -184,12 +184,12 @@ func (r *Record) current() *CertificateEntry {
 	return nil
 }
 
-// last returns the certificate that is current, else the one that was issued last; nil without any, and without a record.
-func (r *Record) last() *CertificateEntry {
+// Last returns the certificate that is current, else the one that was issued last; nil without any, and without a record.
+func (r *Record) Last() *CertificateEntry {
 	if r == nil {
 		return nil
 	}
-	if cur := r.current(); cur != nil {
+	if cur := r.Current(); cur != nil {
 		return cur
 	}
 	var last *CertificateEntry
@@ -201,9 +201,9 @@ func (r *Record) last() *CertificateEntry {
 	return last
 }
 
-// liveUntil is when the record's last certificate expires, and false if none is live at now. One that was asked for counts
+// LiveUntil is when the record's last certificate expires, and false if none is live at now. One that was asked for counts
 // for as long as it can live.
-func (r *Record) liveUntil(now time.Time) (time.Time, bool) {
+func (r *Record) LiveUntil(now time.Time) (time.Time, bool) {
 	var last time.Time
 	for _, c := range r.Certificates {
 		if c.NotAfter.After(last) {
@@ -213,8 +213,8 @@ func (r *Record) liveUntil(now time.Time) (time.Time, bool) {
 	return last, last.After(now)
 }
 
-// parseLeaf reads the first certificate of a PEM chain.
-func parseLeaf(chain []byte) (*x509.Certificate, error) {
+// ParseLeaf reads the first certificate of a PEM chain.
+func ParseLeaf(chain []byte) (*x509.Certificate, error) {
 	block, _ := pem.Decode(chain)
 	if block == nil || block.Type != "CERTIFICATE" {
 		return nil, errors.New("it holds no PEM certificate")
@@ -226,15 +226,15 @@ func parseLeaf(chain []byte) (*x509.Certificate, error) {
 	return cert, nil
 }
 
-// sortedSet returns the distinct values of in, sorted.
-func sortedSet(in []string) []string {
+// SortedSet returns the distinct values of in, sorted.
+func SortedSet(in []string) []string {
 	out := slices.Clone(in)
 	slices.Sort(out)
 	return slices.Compact(out)
 }
 
-// mayLapse reports whether a user's end by `until` leaves no quarantine within the file. Who was removed before, or is
+// MayLapse reports whether a user's end by `until` leaves no quarantine within the file. Who was removed before, or is
 // being removed for another reason, may be somebody else than the file means now.
-func (r *Record) mayLapse() bool {
+func (r *Record) MayLapse() bool {
 	return r == nil || r.State != Removed && (r.State != Removing || r.Reason == string(UntilPassed))
 }

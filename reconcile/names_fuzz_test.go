@@ -1,10 +1,11 @@
-package reconcile
+package reconcile_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // FuzzParseBindingName: whatever stands in a cluster, what is read as a grant has that very name, for one owner only.
@@ -18,17 +19,17 @@ func FuzzParseBindingName(f *testing.F) {
 		f.Add("prod", "staging", name)
 	}
 	f.Fuzz(func(t *testing.T, owner, namespace, name string) {
-		g, ok := ParseBindingName(owner, namespace, name)
+		g, ok := reconcile.ParseBindingName(owner, namespace, name)
 		if !ok {
 			return
 		}
-		if again := BindingName(owner, g); again != name {
+		if again := reconcile.BindingName(owner, g); again != name {
 			t.Errorf("%q is read as %+v, whose name is %q", name, g, again)
 		}
-		if g.Namespace != namespace || g.Subject == "" || g.Role == "" || g.Part < 1 || g.For == ForUser && g.Part > 1 || strings.Contains(g.Subject, ":") || strings.Contains(g.Role, "#") {
+		if g.Namespace != namespace || g.Subject == "" || g.Role == "" || g.Part < 1 || g.For == reconcile.ForUser && g.Part > 1 || strings.Contains(g.Subject, ":") || strings.Contains(g.Role, "#") {
 			t.Errorf("%q is read as %+v", name, g)
 		}
-		if _, ok := ParseBindingName(owner+"-2", namespace, name); ok {
+		if _, ok := reconcile.ParseBindingName(owner+"-2", namespace, name); ok {
 			t.Errorf("%q belongs to %q, and to %q", name, owner, owner+"-2")
 		}
 	})
@@ -55,40 +56,40 @@ func FuzzBindingName(f *testing.F) {
 		if !ok {
 			return
 		}
-		a, b := newBinding(owner, g, nil), newBinding(owner2, h, nil)
+		a, b := reconcile.NewBinding(owner, g, nil), reconcile.NewBinding(owner2, h, nil)
 		if one := owner == owner2 && g == h; (a.Object() == b.Object()) != one {
 			t.Errorf("%q is %+v of %q, %q is %+v of %q", a.Object(), g, owner, b.Object(), h, owner2)
 		}
-		if ownership, _ := Classify(owner2, a); owner2 != owner && ownership != Foreign {
+		if ownership, _ := reconcile.Classify(owner2, a); owner2 != owner && ownership != reconcile.Foreign {
 			t.Errorf("%q is of %q, and %d to %q", a.Object(), owner, ownership, owner2)
 		}
 	})
 }
 
 // legalGrant is a grant as an inventory can give it.
-func legalGrant(owner string, user bool, subject, namespace, role string, part int) (Grant, bool) {
-	g := Grant{For: ForGroup, Subject: subject, Namespace: namespace, Role: role, Part: max(part, 1)}
+func legalGrant(owner string, user bool, subject, namespace, role string, part int) (reconcile.Grant, bool) {
+	g := reconcile.Grant{For: reconcile.ForGroup, Subject: subject, Namespace: namespace, Role: role, Part: max(part, 1)}
 	if user {
-		g.For, g.Part = ForUser, 1
+		g.For, g.Part = reconcile.ForUser, 1
 	}
 	return g, inventory.ValidOwner(owner) && inventory.ValidName(subject) && inventory.ValidClusterRole(role) &&
 		(namespace == "" || inventory.ValidNamespace(namespace))
 }
 
-func hasOwnName(t *testing.T, owner string, g Grant) {
+func hasOwnName(t *testing.T, owner string, g reconcile.Grant) {
 	t.Helper()
-	b := newBinding(owner, g, []string{"alice"})
-	if ownership, again := Classify(owner, b); ownership != Ours || again != g {
+	b := reconcile.NewBinding(owner, g, []string{"alice"})
+	if ownership, again := reconcile.Classify(owner, b); ownership != reconcile.Ours || again != g {
 		t.Errorf("%+v has the name %q, which is %d and says %+v", g, b.Name, ownership, again)
 	}
 	stripped, renamed := b, b
 	stripped.Owner = ""
-	if ownership, again := Classify(owner, stripped); ownership != Planted || again != g {
+	if ownership, again := reconcile.Classify(owner, stripped); ownership != reconcile.Planted || again != g {
 		t.Errorf("%q without a label is %d and says %+v", b.Name, ownership, again)
 	}
 	for _, name := range []string{strings.ToUpper(b.Name), "x" + b.Name, b.Name + "#2#2"} {
 		renamed.Name = name
-		if ownership, _ := Classify(owner, renamed); ownership != Copied {
+		if ownership, _ := reconcile.Classify(owner, renamed); ownership != reconcile.Copied {
 			t.Errorf("%q with the labels is %d", name, ownership)
 		}
 	}

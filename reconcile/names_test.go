@@ -1,9 +1,11 @@
-package reconcile
+package reconcile_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/certsync/certsync/reconcile"
 )
 
 // words lists all words of an alphabet up to a length, without the empty one.
@@ -36,16 +38,16 @@ func TestBindingNamesAreInjective(t *testing.T) {
 			for _, subject := range subjects {
 				for _, role := range roles {
 					for part := range 13 { // 0 is the user's own
-						g := Grant{For: ForGroup, Subject: subject, Namespace: namespace, Role: role, Part: part}
+						g := reconcile.Grant{For: reconcile.ForGroup, Subject: subject, Namespace: namespace, Role: role, Part: part}
 						if part == 0 {
-							g.For, g.Part = ForUser, 1
+							g.For, g.Part = reconcile.ForUser, 1
 						}
-						k, who := key{namespace, BindingName(owner, g)}, fmt.Sprintf("%s %+v", owner, g)
+						k, who := key{namespace, reconcile.BindingName(owner, g)}, fmt.Sprintf("%s %+v", owner, g)
 						if other, taken := seen[k]; taken {
 							t.Fatalf("%+v is %s, and %s", k, who, other)
 						}
 						seen[k] = who
-						if again, ok := ParseBindingName(owner, namespace, k.name); !ok || again != g {
+						if again, ok := reconcile.ParseBindingName(owner, namespace, k.name); !ok || again != g {
 							t.Fatalf("%q is %+v, and read as %+v, %t", k.name, g, again, ok)
 						}
 					}
@@ -55,7 +57,7 @@ func TestBindingNamesAreInjective(t *testing.T) {
 	}
 	for k, who := range seen {
 		for _, owner := range owners {
-			if _, ok := ParseBindingName(owner, k.namespace, k.name); ok && !strings.HasPrefix(who, owner+" ") {
+			if _, ok := reconcile.ParseBindingName(owner, k.namespace, k.name); ok && !strings.HasPrefix(who, owner+" ") {
 				t.Fatalf("%s takes the object of %s for its own", owner, who)
 			}
 		}
@@ -65,15 +67,15 @@ func TestBindingNamesAreInjective(t *testing.T) {
 // TestParseBindingNameIsInverse goes through all short names that begin like ours, and some that don't: what is read as
 // a grant is that grant's own name, and nobody else's.
 func TestParseBindingNameIsInverse(t *testing.T) {
-	read := map[Grant]string{}
+	read := map[reconcile.Grant]string{}
 	for _, start := range []string{"certsync:o:user:", "certsync:o:group:", "certsync:o:", "certsync:", "certsync:p:user:", ""} {
 		for _, rest := range append(words("a:#12", 6), "") {
 			name := start + rest
-			g, ok := ParseBindingName("o", "n", name)
+			g, ok := reconcile.ParseBindingName("o", "n", name)
 			if !ok {
 				continue
 			}
-			if again := BindingName("o", g); again != name {
+			if again := reconcile.BindingName("o", g); again != name {
 				t.Fatalf("%q is read as %+v, whose name is %q", name, g, again)
 			}
 			if other, taken := read[g]; taken {
@@ -90,39 +92,39 @@ func TestParseBindingNameIsInverse(t *testing.T) {
 func TestParseBindingName(t *testing.T) {
 	tests := map[string]struct {
 		name string
-		want Grant
+		want reconcile.Grant
 		ok   bool
 	}{
-		"a user's role":              {"certsync:prod-eu:user:alice@example.com:view", Grant{ForUser, "alice@example.com", "", "view", 1}, true},
-		"a role with colons":         {"certsync:prod-eu:user:alice:system:node", Grant{ForUser, "alice", "", "system:node", 1}, true},
-		"a group's role":             {"certsync:prod-eu:group:devs:view", Grant{ForGroup, "devs", "", "view", 1}, true},
-		"its second part":            {"certsync:prod-eu:group:devs:view#2", Grant{ForGroup, "devs", "", "view", 2}, true},
-		"its twelfth part":           {"certsync:prod-eu:group:devs:view#12", Grant{ForGroup, "devs", "", "view", 12}, true},
-		"a first part with a number": {"certsync:prod-eu:group:devs:view#1", Grant{}, false},
-		"part 0":                     {"certsync:prod-eu:group:devs:view#0", Grant{}, false},
-		"a negative part":            {"certsync:prod-eu:group:devs:view#-2", Grant{}, false},
-		"a part with a sign":         {"certsync:prod-eu:group:devs:view#+2", Grant{}, false},
-		"a part with a zero":         {"certsync:prod-eu:group:devs:view#02", Grant{}, false},
-		"a part with a blank":        {"certsync:prod-eu:group:devs:view# 2", Grant{}, false},
-		"a part without a number":    {"certsync:prod-eu:group:devs:view#", Grant{}, false},
-		"a part of a part":           {"certsync:prod-eu:group:devs:view#2#3", Grant{}, false},
-		"a part beyond all integers": {"certsync:prod-eu:group:devs:view#99999999999999999999", Grant{}, false},
-		"other digits":               {"certsync:prod-eu:group:devs:view#２", Grant{}, false},
-		"a user's part":              {"certsync:prod-eu:user:alice:view#2", Grant{}, false},
-		"another kind":               {"certsync:prod-eu:robot:r2d2:view", Grant{}, false},
-		"another owner":              {"certsync:prod-us:user:alice:view", Grant{}, false},
-		"an owner who begins alike":  {"certsync:prod-eu-2:user:alice:view", Grant{}, false},
-		"no owner":                   {"certsync:user:alice:view", Grant{}, false},
-		"no subject":                 {"certsync:prod-eu:user::view", Grant{}, false},
-		"no role":                    {"certsync:prod-eu:user:alice:", Grant{}, false},
-		"no role but a part":         {"certsync:prod-eu:group:devs:#2", Grant{}, false},
-		"too short":                  {"certsync:prod-eu:user:alice", Grant{}, false},
-		"something before":           {"x-certsync:prod-eu:user:alice:view", Grant{}, false},
-		"nothing":                    {"", Grant{}, false},
+		"a user's role":              {"certsync:prod-eu:user:alice@example.com:view", reconcile.Grant{reconcile.ForUser, "alice@example.com", "", "view", 1}, true},
+		"a role with colons":         {"certsync:prod-eu:user:alice:system:node", reconcile.Grant{reconcile.ForUser, "alice", "", "system:node", 1}, true},
+		"a group's role":             {"certsync:prod-eu:group:devs:view", reconcile.Grant{reconcile.ForGroup, "devs", "", "view", 1}, true},
+		"its second part":            {"certsync:prod-eu:group:devs:view#2", reconcile.Grant{reconcile.ForGroup, "devs", "", "view", 2}, true},
+		"its twelfth part":           {"certsync:prod-eu:group:devs:view#12", reconcile.Grant{reconcile.ForGroup, "devs", "", "view", 12}, true},
+		"a first part with a number": {"certsync:prod-eu:group:devs:view#1", reconcile.Grant{}, false},
+		"part 0":                     {"certsync:prod-eu:group:devs:view#0", reconcile.Grant{}, false},
+		"a negative part":            {"certsync:prod-eu:group:devs:view#-2", reconcile.Grant{}, false},
+		"a part with a sign":         {"certsync:prod-eu:group:devs:view#+2", reconcile.Grant{}, false},
+		"a part with a zero":         {"certsync:prod-eu:group:devs:view#02", reconcile.Grant{}, false},
+		"a part with a blank":        {"certsync:prod-eu:group:devs:view# 2", reconcile.Grant{}, false},
+		"a part without a number":    {"certsync:prod-eu:group:devs:view#", reconcile.Grant{}, false},
+		"a part of a part":           {"certsync:prod-eu:group:devs:view#2#3", reconcile.Grant{}, false},
+		"a part beyond all integers": {"certsync:prod-eu:group:devs:view#99999999999999999999", reconcile.Grant{}, false},
+		"other digits":               {"certsync:prod-eu:group:devs:view#２", reconcile.Grant{}, false},
+		"a user's part":              {"certsync:prod-eu:user:alice:view#2", reconcile.Grant{}, false},
+		"another kind":               {"certsync:prod-eu:robot:r2d2:view", reconcile.Grant{}, false},
+		"another owner":              {"certsync:prod-us:user:alice:view", reconcile.Grant{}, false},
+		"an owner who begins alike":  {"certsync:prod-eu-2:user:alice:view", reconcile.Grant{}, false},
+		"no owner":                   {"certsync:user:alice:view", reconcile.Grant{}, false},
+		"no subject":                 {"certsync:prod-eu:user::view", reconcile.Grant{}, false},
+		"no role":                    {"certsync:prod-eu:user:alice:", reconcile.Grant{}, false},
+		"no role but a part":         {"certsync:prod-eu:group:devs:#2", reconcile.Grant{}, false},
+		"too short":                  {"certsync:prod-eu:user:alice", reconcile.Grant{}, false},
+		"something before":           {"x-certsync:prod-eu:user:alice:view", reconcile.Grant{}, false},
+		"nothing":                    {"", reconcile.Grant{}, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got, ok := ParseBindingName("prod-eu", "", tt.name); got != tt.want && tt.ok || ok != tt.ok {
+			if got, ok := reconcile.ParseBindingName("prod-eu", "", tt.name); got != tt.want && tt.ok || ok != tt.ok {
 				t.Errorf("%+v, %t", got, ok)
 			}
 		})
@@ -130,40 +132,42 @@ func TestParseBindingName(t *testing.T) {
 }
 
 func TestClassify(t *testing.T) {
-	ours := newBinding("prod-eu", Grant{For: ForGroup, Subject: "devs", Namespace: "staging", Role: "edit", Part: 2}, []string{"alice"})
+	ours := reconcile.NewBinding("prod-eu", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: "staging", Role: "edit", Part: 2}, []string{"alice"})
 	tests := map[string]struct {
-		change func(*Binding)
-		want   Ownership
+		change func(*reconcile.Binding)
+		want   reconcile.Ownership
 	}{
-		"name and labels":                        {func(*Binding) {}, Ours},
-		"no labels":                              {func(b *Binding) { b.ManagedBy, b.Owner = "", "" }, Planted},
-		"managed by somebody else":               {func(b *Binding) { b.ManagedBy = "helm" }, Planted},
-		"managed by nobody":                      {func(b *Binding) { b.ManagedBy = "" }, Planted},
-		"without owner":                          {func(b *Binding) { b.Owner = "" }, Planted},
-		"another owner's label":                  {func(b *Binding) { b.Owner = "prod-us" }, Planted},
-		"another name, our labels":               {func(b *Binding) { b.Name = "edit" }, Copied},
-		"a name that is almost ours":             {func(b *Binding) { b.Name += "#3" }, Copied},
-		"another owner's name, our labels":       {func(b *Binding) { b.Name = strings.Replace(b.Name, "prod-eu", "prod-us", 1) }, Copied},
-		"another owner's name and labels":        {func(b *Binding) { b.Name, b.Owner = strings.Replace(b.Name, "prod-eu", "prod-us", 1), "prod-us" }, Foreign},
-		"another name, one label of ours":        {func(b *Binding) { b.Name, b.ManagedBy = "edit", "" }, Foreign},
-		"another name, managed by certsync":      {func(b *Binding) { b.Name, b.Owner = "edit", "prod-us" }, Foreign},
-		"nothing of ours":                        {func(b *Binding) { b.Name, b.ManagedBy, b.Owner = "edit", "", "" }, Foreign},
-		"another roleRef, which is drift":        {func(b *Binding) { b.RoleRef = RoleRef{"Role", "admin"} }, Ours},
-		"other subjects, which are drift":        {func(b *Binding) { b.Subjects = []Subject{{Kind: "Group", Name: "x"}} }, Ours},
-		"no subjects, which is drift":            {func(b *Binding) { b.Subjects = nil }, Ours},
-		"in another namespace, a grant of there": {func(b *Binding) { b.Namespace = "payments" }, Ours},
+		"name and labels":                  {func(*reconcile.Binding) {}, reconcile.Ours},
+		"no labels":                        {func(b *reconcile.Binding) { b.ManagedBy, b.Owner = "", "" }, reconcile.Planted},
+		"managed by somebody else":         {func(b *reconcile.Binding) { b.ManagedBy = "helm" }, reconcile.Planted},
+		"managed by nobody":                {func(b *reconcile.Binding) { b.ManagedBy = "" }, reconcile.Planted},
+		"without owner":                    {func(b *reconcile.Binding) { b.Owner = "" }, reconcile.Planted},
+		"another owner's label":            {func(b *reconcile.Binding) { b.Owner = "prod-us" }, reconcile.Planted},
+		"another name, our labels":         {func(b *reconcile.Binding) { b.Name = "edit" }, reconcile.Copied},
+		"a name that is almost ours":       {func(b *reconcile.Binding) { b.Name += "#3" }, reconcile.Copied},
+		"another owner's name, our labels": {func(b *reconcile.Binding) { b.Name = strings.Replace(b.Name, "prod-eu", "prod-us", 1) }, reconcile.Copied},
+		"another owner's name and labels": {func(b *reconcile.Binding) {
+			b.Name, b.Owner = strings.Replace(b.Name, "prod-eu", "prod-us", 1), "prod-us"
+		}, reconcile.Foreign},
+		"another name, one label of ours":        {func(b *reconcile.Binding) { b.Name, b.ManagedBy = "edit", "" }, reconcile.Foreign},
+		"another name, managed by certsync":      {func(b *reconcile.Binding) { b.Name, b.Owner = "edit", "prod-us" }, reconcile.Foreign},
+		"nothing of ours":                        {func(b *reconcile.Binding) { b.Name, b.ManagedBy, b.Owner = "edit", "", "" }, reconcile.Foreign},
+		"another roleRef, which is drift":        {func(b *reconcile.Binding) { b.RoleRef = reconcile.RoleRef{Kind: "Role", Name: "admin"} }, reconcile.Ours},
+		"other subjects, which are drift":        {func(b *reconcile.Binding) { b.Subjects = []reconcile.Subject{{Kind: "Group", Name: "x"}} }, reconcile.Ours},
+		"no subjects, which is drift":            {func(b *reconcile.Binding) { b.Subjects = nil }, reconcile.Ours},
+		"in another namespace, a grant of there": {func(b *reconcile.Binding) { b.Namespace = "payments" }, reconcile.Ours},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			b := ours
 			tt.change(&b)
-			got, g := Classify("prod-eu", b)
+			got, g := reconcile.Classify("prod-eu", b)
 			if got != tt.want {
 				t.Errorf("ownership %d, want %d", got, tt.want)
 			}
-			want := Grant{}
-			if got == Ours || got == Planted {
-				want = Grant{For: ForGroup, Subject: "devs", Namespace: b.Namespace, Role: "edit", Part: 2}
+			want := reconcile.Grant{}
+			if got == reconcile.Ours || got == reconcile.Planted {
+				want = reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: b.Namespace, Role: "edit", Part: 2}
 			}
 			if g != want {
 				t.Errorf("grant %+v, want %+v", g, want)

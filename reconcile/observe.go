@@ -47,11 +47,11 @@ type Request struct {
 // StoreView is what a StoreReader sees of Vault. It holds no key: it is read from the ledger, the state and the
 // metadata of users/.
 type StoreView struct {
-	State        *State // nil: none yet
-	StateVersion int    // KV version of the state, for check-and-set; 0: none
-	Ledger       map[string]LedgerEntry
-	Credentials  map[string]CredentialMeta
-	Strangers    []string // entries whose names no user can have ("ledger/x y", "users/folder/"), sorted
+	State          *State // nil: none yet
+	StateVersion   int    // KV version of the state, for check-and-set; 0: none
+	Ledger         map[string]LedgerEntry
+	Credentials    map[string]CredentialMeta
+	UnknownEntries []string // entries whose names no user can have ("ledger/x y", "users/folder/"), sorted
 }
 
 // State is the record that one owner's runs share.

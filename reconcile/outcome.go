@@ -36,8 +36,8 @@ type Event struct {
 	Hint   string    `json:"hint,omitempty"`
 	Note   string    `json:"note,omitempty"` // done, but not quite as asked
 
-	byPolicy bool      `json:"-"` // held, as was asked for
-	expires  time.Time `json:"-"` // the certificate that was issued
+	ByPolicy bool      `json:"-"` // held, as was asked for
+	Expires  time.Time `json:"-"` // the certificate that was issued
 }
 
 // Outcome is what Apply did.
@@ -50,7 +50,7 @@ type Outcome struct {
 func (o Outcome) Failed() int {
 	n := 0
 	for _, e := range o.Events {
-		if e.Result != Done && !e.byPolicy {
+		if e.Result != Done && !e.ByPolicy {
 			n++
 		}
 	}
@@ -61,7 +61,7 @@ func (o Outcome) Failed() int {
 func (o Outcome) HeldByPolicy() int {
 	n := 0
 	for _, e := range o.Events {
-		if e.byPolicy {
+		if e.ByPolicy {
 			n++
 		}
 	}
@@ -85,11 +85,11 @@ func (o Outcome) Summary() map[string]int {
 	return sum
 }
 
-// ended lists the steps that ended so, but for those that the policy holds.
-func (o Outcome) ended(how Result) []Event {
+// Ended lists the steps that ended so, but for those that the policy holds.
+func (o Outcome) Ended(how Result) []Event {
 	var events []Event
 	for _, e := range o.Events {
-		if e.Result == how && !e.byPolicy {
+		if e.Result == how && !e.ByPolicy {
 			events = append(events, e)
 		}
 	}

@@ -24,24 +24,24 @@ func (p Permission) String() string {
 	return s
 }
 
-// permissions lists what a plan's steps take in Kubernetes, each once, sorted; issuing is what a certificate takes. Verb
+// Permissions lists what a plan's steps take in Kubernetes, each once, sorted; issuing is what a certificate takes. Verb
 // bind is not among them: who holds all rules of a role needs it not, and only the write itself can tell.
-func (p Plan) permissions(issuing []Permission) []Permission {
+func (p Plan) Permissions(issuing []Permission) []Permission {
 	needed := map[Permission]bool{}
 	for _, s := range p.Steps {
 		if s.Held != "" {
 			continue
 		}
-		if s.issue != nil {
+		if s.Issue != nil {
 			for _, perm := range issuing {
 				needed[perm] = true
 			}
 		}
-		if s.binding == nil {
+		if s.Binding == nil {
 			continue
 		}
-		perm := Permission{Group: RBACGroup, Resource: "clusterrolebindings", Namespace: s.binding.object.Namespace}
-		if s.binding.object.Kind == RoleBinding {
+		perm := Permission{Group: RBACGroup, Resource: "clusterrolebindings", Namespace: s.Binding.Object.Namespace}
+		if s.Binding.Object.Kind == RoleBinding {
 			perm.Resource = "rolebindings"
 		}
 		for _, perm.Verb = range s.bindingVerbs() {
@@ -56,8 +56,8 @@ func (p Plan) permissions(issuing []Permission) []Permission {
 	return list
 }
 
-// storeNeeds lists the users whose entries a plan writes in Vault.
-func (p Plan) storeNeeds() StoreNeeds {
+// StoreNeeds lists the users whose entries a plan writes in Vault.
+func (p Plan) StoreNeeds() StoreNeeds {
 	var n StoreNeeds
 	for _, s := range p.Steps {
 		if s.Held != "" {
@@ -72,7 +72,7 @@ func (p Plan) storeNeeds() StoreNeeds {
 			n.Delete = append(n.Delete, s.User)
 			n.Purge = append(n.Purge, s.User) // a record with nothing left to account for
 		case Purge:
-			if s.leave.record.State != Active {
+			if s.Leave.Record.State != Active {
 				n.Purge = append(n.Purge, s.User)
 				continue
 			}
@@ -139,11 +139,11 @@ func WritePermissions(owner, lock string, roles []string, issuing []Permission) 
 		}
 	}
 	for _, role := range roles {
-		all = append(all, bindPermission(role))
+		all = append(all, BindPermission(role))
 	}
 	return append(append(all, issuing...), leasePermission(owner, lock, "update"), EventPermission(lock))
 }
 
-func bindPermission(role string) Permission {
+func BindPermission(role string) Permission {
 	return Permission{Verb: "bind", Group: RBACGroup, Resource: "clusterroles", Name: role}
 }

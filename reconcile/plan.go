@@ -71,11 +71,11 @@ type Step struct {
 	Held   string   `json:"held,omitempty"` // why a guard, a conflict or the policy keeps the step from running
 
 	// What carries the step out. It is in no output.
-	heldBy  hold          `json:"-"`
-	stage   stage         `json:"-"`
-	issue   *issuance     `json:"-"` // of issue, renew and reissue
-	leave   *leaving      `json:"-"` // of remove and purge
-	binding *bindingWrite `json:"-"` // of bind, unbind and update
+	HeldBy  HoldCause     `json:"-"`
+	Stage   Stage         `json:"-"`
+	Issue   *Issuance     `json:"-"` // of issue, renew and reissue
+	Leave   *Leaving      `json:"-"` // of remove and purge
+	Binding *BindingWrite `json:"-"` // of bind, unbind and update
 }
 
 // Detail is what a reviewer wants to know of a step beyond its reasons.
@@ -116,7 +116,7 @@ const (
 	Terminating        NoteKind = "terminating"
 	RequestInFlight    NoteKind = "request-in-flight"
 	InventoryChanged   NoteKind = "inventory-changed"
-	Stranger           NoteKind = "unknown-entry"
+	UnknownEntry       NoteKind = "unknown-entry"
 	UntilSoon          NoteKind = "until-soon"
 	TooShort           NoteKind = "too-short"
 	RenewBeforeTooLong NoteKind = "renew-before-too-long"
@@ -148,29 +148,29 @@ type Plan struct {
 	// Forbidden lists what forbids every write, whatever the run may hold back.
 	Forbidden []string
 
-	stateVersion int
-	generation   int64    // of the state or the lock that was observed, whichever is higher
-	leased       bool     // the lock's Lease exists
-	recordState  bool     // the inventory is another one than the state says
-	guards       []string // why steps are held by a guard
-	endpoint     Endpoint
-	frontProxy   FrontProxy         // nobody gets a certificate that it would take
-	sharedCA     bool               // but for one that anybody's is, which somebody has accepted
-	holdings     map[string]holding // everybody's certificates, before the run
+	StateVersion int
+	Generation   int64    // of the state or the lock that was observed, whichever is higher
+	Leased       bool     // the lock's Lease exists
+	RecordState  bool     // the inventory is another one than the state says
+	Guards       []string // why steps are held by a guard
+	Endpoint     Endpoint
+	FrontProxy   FrontProxy                  // nobody gets a certificate that it would take
+	SharedCA     bool                        // but for one that anybody's is, which somebody has accepted
+	Certificates map[string]UserCertificates // everybody's certificates, before the run
 }
 
 // Changes reports whether apply would write anything.
-func (p Plan) Changes() bool { return len(p.Steps) > 0 || p.recordState }
+func (p Plan) Changes() bool { return len(p.Steps) > 0 || p.RecordState }
 
-// runs reports whether any step is not held, or the state is to be written.
-func (p Plan) runs() bool {
-	return p.recordState || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == "" })
+// Runs reports whether any step is not held, or the state is to be written.
+func (p Plan) Runs() bool {
+	return p.RecordState || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == "" })
 }
 
 // Refusals lists why apply refuses this plan, each with the flag that lifts it: what forbids every write, and what guards
 // found. With --hold only the first kind counts. A conflict refuses no plan: whoever may write one path of Vault, or one
 // binding, would keep everybody else's access from being taken away.
-func (p Plan) Refusals() []string { return slices.Concat(p.Forbidden, p.guards) }
+func (p Plan) Refusals() []string { return slices.Concat(p.Forbidden, p.Guards) }
 
 // Summary counts the steps by action, the held ones once more as "held", and the users without a step as "unchanged".
 func (p Plan) Summary() map[string]int {
@@ -200,9 +200,9 @@ func (p Plan) Digest() string {
 		if s.Held != "" {
 			// Why a step does not run is no part of it. A conflict names the version of a secret, which whoever may write
 			// that one path could change all the time.
-			s.Held = s.heldBy.String()
+			s.Held = s.HeldBy.String()
 		}
-		if s.issue != nil {
+		if s.Issue != nil {
 			// Whether the old certificate is about to expire as well is time's decision too.
 			s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r Reason) bool { return r == Expiring })
 		}
@@ -235,21 +235,21 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Steps           []Step         `json:"steps"`
 		Notes           []Note         `json:"notes"`
 	}{FormatVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.Changes(), p.Summary(), p.Refusals(),
-		orEmpty(p.Steps), orEmpty(p.Notes)})
+		OrEmpty(p.Steps), OrEmpty(p.Notes)})
 }
 
-// orEmpty makes a nil list [] in JSON, which consumers can loop over.
-func orEmpty[T any](list []T) []T {
+// OrEmpty makes a nil list [] in JSON, which consumers can loop over.
+func OrEmpty[T any](list []T) []T {
 	if list == nil {
 		return []T{}
 	}
 	return list
 }
 
-// sort puts steps and notes in the order that they are shown and run in, which no map order can disturb.
-func (p *Plan) sort() {
+// Sort puts steps and notes in the order that they are shown and run in, which no map order can disturb.
+func (p *Plan) Sort() {
 	slices.SortFunc(p.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.stage, b.stage), cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group),
+		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group),
 			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Held, b.Held),
 			slices.Compare(a.Detail.removed(), b.Detail.removed()))
 	})
@@ -261,24 +261,24 @@ func (p *Plan) sort() {
 
 // Grant returns what the binding that a step writes grants, and false for a step that writes none.
 func (p Plan) Grant(s Step) (Grant, bool) {
-	if s.binding == nil {
+	if s.Binding == nil {
 		return Grant{}, false
 	}
-	return ParseBindingName(p.Owner, s.binding.object.Namespace, s.binding.object.Name)
+	return ParseBindingName(p.Owner, s.Binding.Object.Namespace, s.Binding.Object.Name)
 }
 
 // Powerful says why those to whom a step gives a role become as good as cluster-admin by it, the worst of Step.Power, or "".
 // A certificate gives no role by itself: there it is "".
 func (p Plan) Powerful(s Step) string {
-	if s.binding == nil || len(s.Power) == 0 {
+	if s.Binding == nil || len(s.Power) == 0 {
 		return ""
 	}
 	return s.Power[0]
 }
 
-// holding is what the ledger knows of the certificates of one user.
-type holding struct {
-	leaver  bool
-	expires time.Time // the current one, if a next run would renew it; zero: there is none
-	live    int       // certificates that the API server accepts, or would accept if they came to be
+// UserCertificates is what the ledger knows of the certificates of one user.
+type UserCertificates struct {
+	Leaver  bool
+	Expires time.Time // the current one, if a next run would renew it; zero: there is none
+	Live    int       // certificates that the API server accepts, or would accept if they came to be
 }

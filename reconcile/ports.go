@@ -172,8 +172,8 @@ type StoreNeeds struct {
 	Read       []string // ledger/<user> and the metadata of users/<user> are read, the folders listed, the state read
 }
 
-// name is how errors name what was issued.
-func (i Issued) name() string {
+// Name is how errors name what was issued.
+func (i Issued) Name() string {
 	if i.CSR.Name == "" {
 		return "the new certificate"
 	}

@@ -116,8 +116,8 @@ func (p power) given(r Rule) bool {
 	return named && has(r.Verbs, p.verbs...) && has(r.Groups, p.group) && slices.ContainsFunc(p.resources, resource)
 }
 
-// powerByName is for a role whose rules nobody has read, since it is not there yet: what Kubernetes has under that name.
-func powerByName(role string) Power {
+// PowerByName is for a role whose rules nobody has read, since it is not there yet: what Kubernetes has under that name.
+func PowerByName(role string) Power {
 	switch {
 	case role == "cluster-admin", role == "admin", role == "edit", strings.HasPrefix(role, "system:"):
 		const means = "by its name: it is not there, and its rules cannot be seen"

@@ -15,17 +15,17 @@ import (
 const requestLife = 2 * (24 + 1) * time.Hour
 
 // maxRequested is the longest that an entry without a certificate can have to be accounted for.
-const maxRequested = requestLife + (1<<31-1)*time.Second + slack
+const maxRequested = requestLife + (1<<31-1)*time.Second + Slack
 
-// reasonRequested is that of a record which began with a request. What has come of it says the entry.
-const reasonRequested = "requested"
+// ReasonRequested is that of a record which began with a request. What has come of it says the entry.
+const ReasonRequested = "requested"
 
-// requested is the ledger's entry for a certificate that is about to be asked for. Until one is there, nobody knows when
+// Requested is the ledger's entry for a certificate that is about to be asked for. Until one is there, nobody knows when
 // it ends: NotAfter is the latest time.
-func (s certificateSpec) requested(now time.Time) CertificateEntry {
+func (s CertificateSpec) Requested(now time.Time) CertificateEntry {
 	return CertificateEntry{
-		Status: Requested, NotBefore: now, IssuedAt: now, NotAfter: now.Add(requestLife + s.expiration + slack),
-		Groups: s.groups, KeyAlgorithm: string(inventory.AlgorithmOf(s.own.public)), PublicKeySHA256: s.own.fingerprint,
+		Status: Requested, NotBefore: now, IssuedAt: now, NotAfter: now.Add(requestLife + s.Expiration + Slack),
+		Groups: s.Groups, KeyAlgorithm: string(inventory.AlgorithmOf(s.Own.Public)), PublicKeySHA256: s.Own.SHA256,
 	}
 }
 
@@ -44,16 +44,16 @@ func (e *CertificateEntry) completeRequested() error {
 		return errors.New("it holds no certificate, and its times are none that a request can have")
 	}
 	e.Serial, e.SHA256, e.NotBefore = "", "", e.IssuedAt
-	e.Groups = sortedSet(e.Groups)
+	e.Groups = SortedSet(e.Groups)
 	return nil
 }
 
-// maybe reports whether nobody knows that there is such a certificate.
-func (e CertificateEntry) maybe() bool { return e.Certificate == "" && e.PublicKeySHA256 != "" }
+// Unconfirmed reports whether nobody knows that there is such a certificate.
+func (e CertificateEntry) Unconfirmed() bool { return e.Certificate == "" && e.PublicKeySHA256 != "" }
 
-// sameRequest reports whether two entries are requests for the same key and the same groups: what can come of them differs by
+// SameRequest reports whether two entries are requests for the same key and the same groups: what can come of them differs by
 // its times alone.
-func (e CertificateEntry) sameRequest(other CertificateEntry) bool {
-	return e.maybe() && other.maybe() && e.Status == Requested && other.Status == Requested &&
+func (e CertificateEntry) SameRequest(other CertificateEntry) bool {
+	return e.Unconfirmed() && other.Unconfirmed() && e.Status == Requested && other.Status == Requested &&
 		e.PublicKeySHA256 == other.PublicKeySHA256 && slices.Equal(e.Groups, other.Groups)
 }

@@ -60,8 +60,8 @@ const (
 	CreateOnly Policy = "create-only" // issue and bind
 )
 
-// holds says why the policy keeps an action that takes nothing away from running, or "".
-func (p Policy) holds(a Action) string {
+// Holds says why the policy keeps an action that takes nothing away from running, or "".
+func (p Policy) Holds(a Action) string {
 	creates := a == Issue || a == Bind
 	upserts := creates || a == Renew || a == Reissue || a == Update
 	if p == CreateOnly && !creates || p == UpsertOnly && !upserts {
@@ -70,8 +70,8 @@ func (p Policy) holds(a Action) string {
 	return ""
 }
 
-// takes reports whether the policy lets anything be taken away.
-func (p Policy) takes() bool { return p != UpsertOnly && p != CreateOnly }
+// Takes reports whether the policy lets anything be taken away.
+func (p Policy) Takes() bool { return p != UpsertOnly && p != CreateOnly }
 
 // Limit is how much may be taken away at once: a number, or a share of what there is, which is at least one unless it is
 // 0%. The zero value is 25%.
@@ -107,8 +107,8 @@ func (l Limit) String() string {
 	return strconv.Itoa(l.n)
 }
 
-// allowed is how many of total may be taken away.
-func (l Limit) allowed(total int) int {
+// Allowed is how many of total may be taken away.
+func (l Limit) Allowed(total int) int {
 	switch {
 	case !l.given:
 		return max(1, total*defaultPercent/100)
@@ -126,8 +126,8 @@ func (u UnknownName) Error() string {
 	return fmt.Sprintf("%s %q: neither inventory, ledger nor cluster knows that name", u.Flag, u.Name)
 }
 
-// unknown returns an UnknownName for the first name that is one, or nil.
-func (r Rules) unknown(inv *inventory.Inventory, o Observed) error {
+// Unknown returns an UnknownName for the first name that is one, or nil.
+func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 	known := func(name string) bool {
 		_, recorded := o.Ledger[name]
 		_, stored := o.Credentials[name]
@@ -147,7 +147,7 @@ func (r Rules) unknown(inv *inventory.Inventory, o Observed) error {
 	}
 	for _, name := range r.Adopt {
 		user, ok := strings.CutPrefix(name, "users/")
-		if ok && known(user) || !ok && slices.ContainsFunc(o.Bindings, func(b Binding) bool { return b.adoptName() == name }) {
+		if ok && known(user) || !ok && slices.ContainsFunc(o.Bindings, func(b Binding) bool { return b.AdoptName() == name }) {
 			continue
 		}
 		return UnknownName{"--adopt", name}
@@ -155,8 +155,8 @@ func (r Rules) unknown(inv *inventory.Inventory, o Observed) error {
 	return nil
 }
 
-// adopts reports whether somebody takes responsibility for what stands there.
-func (r Rules) adopts(name string) bool { return slices.Contains(r.Adopt, name) }
+// Adopts reports whether somebody takes responsibility for what stands there.
+func (r Rules) Adopts(name string) bool { return slices.Contains(r.Adopt, name) }
 
-// adoptName is how --adopt names a binding.
-func (b Binding) adoptName() string { return strings.Replace(b.Object(), " ", "/", 1) }
+// AdoptName is how --adopt names a binding.
+func (b Binding) AdoptName() string { return strings.Replace(b.Object(), " ", "/", 1) }

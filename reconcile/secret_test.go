@@ -1,4 +1,4 @@
-package reconcile
+package reconcile_test
 
 import (
 	"bytes"
@@ -23,23 +23,31 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/apply"
+	"github.com/certsync/certsync/reconcile/export"
+	"github.com/certsync/certsync/reconcile/pki"
+	"github.com/certsync/certsync/reconcile/preflight"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+	"github.com/certsync/certsync/reconcile/report"
+	"github.com/certsync/certsync/reconcile/status"
 )
 
 // holder has a secret in all the ways in which a struct can.
 type holder struct {
-	Shown   Secret
-	Pointer *Secret
-	List    []Secret
-	ByName  map[string]Secret
+	Shown   reconcile.Secret
+	Pointer *reconcile.Secret
+	List    []reconcile.Secret
+	ByName  map[string]reconcile.Secret
 	Any     any
-	hidden  Secret
-	pointer *Secret
-	list    []Secret
-	byName  map[string]Secret
-	inner   struct{ deeper Secret }
+	hidden  reconcile.Secret
+	pointer *reconcile.Secret
+	list    []reconcile.Secret
+	byName  map[string]reconcile.Secret
+	inner   struct{ deeper reconcile.Secret }
 }
 
-type embedding struct{ Secret }
+type embedding struct{ reconcile.Secret }
 
 const verbs = "vsqxXdobcUtTeEfFgGpwz"
 
@@ -113,18 +121,18 @@ func noLeak(t *testing.T, what string, v any, keys ...[]byte) {
 // TestSecretStaysSecret prints a secret in every way and place.
 func TestSecretStaysSecret(t *testing.T) {
 	key := []byte("the-bytes-of-a-key-that-nobody-may-see")
-	s := NewSecret(key)
+	s := reconcile.NewSecret(key)
 	p := &s
 	h := holder{
-		Shown: s, Pointer: p, List: []Secret{s}, ByName: map[string]Secret{"a": s}, Any: s,
-		hidden: s, pointer: p, list: []Secret{s}, byName: map[string]Secret{"a": s}, inner: struct{ deeper Secret }{s},
+		Shown: s, Pointer: p, List: []reconcile.Secret{s}, ByName: map[string]reconcile.Secret{"a": s}, Any: s,
+		hidden: s, pointer: p, list: []reconcile.Secret{s}, byName: map[string]reconcile.Secret{"a": s}, inner: struct{ deeper reconcile.Secret }{s},
 	}
 	for what, v := range map[string]any{
-		"itself": s, "a pointer": p, "a pointer to a pointer": &p, "a list": []Secret{s}, "pointers in a list": []*Secret{p},
-		"an array": [2]Secret{s, s}, "a map": map[string]Secret{"a": s}, "a map of pointers": map[string]*Secret{"a": p},
+		"itself": s, "a pointer": p, "a pointer to a pointer": &p, "a list": []reconcile.Secret{s}, "pointers in a list": []*reconcile.Secret{p},
+		"an array": [2]reconcile.Secret{s, s}, "a map": map[string]reconcile.Secret{"a": s}, "a map of pointers": map[string]*reconcile.Secret{"a": p},
 		"a list of anything": []any{s, p}, "a struct": h, "a pointer to a struct": &h,
 		"structs in a list": []holder{h}, "structs in a map": map[string]*holder{"a": &h}, "embedded": embedding{s}, "embedded, by pointer": &embedding{s},
-		"an unnamed struct": struct{ s Secret }{s}, "an error": WithHint(fmt.Errorf("storing %v: %+v", s, h), fmt.Sprint(s)),
+		"an unnamed struct": struct{ s reconcile.Secret }{s}, "an error": reconcile.WithHint(fmt.Errorf("storing %v: %+v", s, h), fmt.Sprint(s)),
 	} {
 		noLeak(t, what, v, key)
 	}
@@ -135,7 +143,7 @@ func TestSecretStaysSecret(t *testing.T) {
 
 // TestSecretIsNamed: where a secret stands, it says so, instead of looking like an empty string.
 func TestSecretIsNamed(t *testing.T) {
-	for _, s := range []Secret{NewSecret([]byte("key")), NewSecret(nil), {}} {
+	for _, s := range []reconcile.Secret{reconcile.NewSecret([]byte("key")), reconcile.NewSecret(nil), {}} {
 		for form, text := range renderings(s) {
 			if strings.HasPrefix(form, "%") && strings.ContainsAny(form, "pTw") || strings.HasSuffix(form, "error") {
 				continue // where it stands, its type, and a verb of Errorf alone: fmt asks no value about these
@@ -145,10 +153,10 @@ func TestSecretIsNamed(t *testing.T) {
 			}
 		}
 	}
-	if (Secret{}).Reveal() != nil {
+	if (reconcile.Secret{}).Reveal() != nil {
 		t.Error("the zero Secret holds something")
 	}
-	text, err := json.Marshal(struct{ Key Secret }{NewSecret([]byte("key"))})
+	text, err := json.Marshal(struct{ Key reconcile.Secret }{reconcile.NewSecret([]byte("key"))})
 	if err != nil || string(text) != `{"Key":"[redacted]"}` {
 		t.Errorf("%s, %v", text, err)
 	}
@@ -157,40 +165,40 @@ func TestSecretIsNamed(t *testing.T) {
 // TestNothingExportedShowsAKey goes through a run with real keys, and prints everything of it that has a name outside
 // of this package, and what holds a key inside of it.
 func TestNothingExportedShowsAKey(t *testing.T) {
-	w := newWorld(t)
-	inv := parse(t, team)
-	before := w.plan(inv)
-	o := w.mustApply(inv)
+	w := reconciletest.NewWorld(t)
+	inv := reconciletest.Parse(t, reconciletest.Team)
+	before := w.Plan(inv)
+	o := w.MustApply(inv)
 	var keys [][]byte
-	for _, s := range w.users {
-		keys = append(keys, s.versions[1].credential.Key.Reveal())
+	for _, s := range w.Users {
+		keys = append(keys, s.Versions[1].Credential.Key.Reveal())
 	}
 	if len(keys) != 3 || !bytes.Contains(keys[0], []byte("PRIVATE KEY")) {
 		t.Fatalf("%d keys", len(keys))
 	}
-	observed, err := Observe(t.Context(), "test", w, w, time.Now)
+	observed, err := reconcile.Observe(t.Context(), "test", w, w, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	record := *w.ledger["alice"].versions[1].record
-	x := &Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: time.Now, Report: func(Event) {}}
-	observed.At = w.now
-	who, made := Status(inv, observed), ExportBindings("test", observed.Bindings)
-	account := Account{Owner: "test", Err: errBoom, Outcome: o}
+	record := *w.Ledger["alice"].Versions[1].Record
+	x := &apply.Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: time.Now, Report: func(reconcile.Event) {}}
+	observed.At = w.Now
+	who, made := status.Of(inv, observed), export.Bindings("test", observed.Bindings)
+	account := report.Account{Owner: "test", Err: reconciletest.ErrBoom, Outcome: o}
 	exported := []any{
-		account, account.News()[0], account.Figures(), *account.Figures().Census,
-		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, LeftOut{},
-		Secret{}, *w.users["alice"].versions[1].credential, before, before.Steps[0], *before.Steps[0].Detail, Note{}, o, o.Events[0],
-		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.state, observed, observed.ClusterView, observed.StoreView,
-		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, Grant{}, Request{}, Power{}, Rule{},
+		account, account.KubernetesEvent()[0], account.Metrics(), *account.Metrics().Census,
+		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, export.LeftOut{},
+		reconcile.Secret{}, *w.Users["alice"].Versions[1].Credential, before, before.Steps[0], *before.Steps[0].Detail, reconcile.Note{}, o, o.Events[0],
+		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.State, observed, observed.ClusterView, observed.StoreView,
+		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, reconcile.Grant{}, reconcile.Request{}, reconcile.Power{}, reconcile.Rule{},
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
-		Identity{}, Permission{}, StoreNeeds{}, FrontProxy{CAs: []byte(leafPEM(w.ca))}, CertificateRequest{User: "alice"}, Issued{Chain: []byte(record.Certificates[0].Certificate)},
-		Check{}, LockView{Taken: Locked{}}, StoreHealth{}, PreflightReport{Checks: []Check{{}}}, Preflight{Inventory: inv},
-		Refused{}, Rules{}, UnknownName{}, Denial{}, Locked{}, Limit{}, *x, Apply{Cluster: w, Store: w, Access: w, StoreAccess: w, Executor: x},
+		reconcile.Identity{}, reconcile.Permission{}, reconcile.StoreNeeds{}, reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(w.CA))}, reconcile.CertificateRequest{User: "alice"}, reconcile.Issued{Chain: []byte(record.Certificates[0].Certificate)},
+		preflight.Check{}, preflight.LockView{Taken: reconcile.Locked{}}, preflight.StoreHealth{}, preflight.Report{Checks: []preflight.Check{{}}}, preflight.Preflight{Inventory: inv},
+		reconcile.Refused{}, reconcile.Rules{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Cluster: w, Store: w, Access: w, StoreAccess: w, Executor: x},
 	}
-	ca := authority{w.ca, w.caKey, w.now}
-	keys = append(keys, ca.pkcs8(t), number(t, w.caKey))
-	exported = append(exported, *ca.issuer(t))
+	ca := reconciletest.Authority{Cert: w.CA, Key: w.CAKey, Now: w.Now}
+	keys = append(keys, ca.PKCS8(t), number(t, w.CAKey))
+	exported = append(exported, *ca.Issuer(t))
 	names := map[string]bool{}
 	for _, v := range exported {
 		name := reflect.TypeOf(v).Name()
@@ -203,12 +211,12 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 			t.Errorf("%s is not looked at", name)
 		}
 	}
-	k, err := newKeyPair(inventory.ECDSAP256)
+	k, err := pki.NewKeyPair(inventory.ECDSAP256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for what, v := range map[string]any{"keyPair": k, "*keyPair": &k, "a struct": struct{ k keyPair }{k}, "a list": []keyPair{k}} {
-		noLeak(t, what, v, number(t, k.signer), k.pem.Reveal())
+	for what, v := range map[string]any{"keyPair": k, "*keyPair": &k, "a struct": struct{ k pki.KeyPair }{k}, "a list": []pki.KeyPair{k}} {
+		noLeak(t, what, v, number(t, k.Signer), k.PEM.Reveal())
 	}
 }
 

@@ -2,38 +2,38 @@ package reconcile
 
 import "slices"
 
-// lacking lists who does not get what they should have if a step is not carried out.
-func (s Step) lacking() []Subject {
+// Lacking lists who does not get what they should have if a step is not carried out.
+func (s Step) Lacking() []Subject {
 	if s.Action != Bind && s.Action != Update {
 		return nil
 	}
-	if s.heldBy == byConflict && s.binding.object.Namespace != "" {
+	if s.HeldBy == ByConflict && s.Binding.Object.Namespace != "" {
 		return nil // whoever is admin of the namespace could keep the old name of somebody there, and everywhere else
 	}
-	if s.heldBy == byConflict || s.binding.anew { // which may have been deleted, and not made
-		return slices.Clone(s.binding.subjects)
+	if s.HeldBy == ByConflict || s.Binding.Anew { // which may have been deleted, and not made
+		return slices.Clone(s.Binding.Subjects)
 	}
-	if slices.Equal(s.binding.subjects, s.binding.object.Subjects) {
+	if slices.Equal(s.Binding.Subjects, s.Binding.Object.Subjects) {
 		return nil // thousands of steps that are held have a thousand subjects each
 	}
 	had := map[Subject]bool{}
-	for _, u := range s.binding.object.Subjects {
+	for _, u := range s.Binding.Object.Subjects {
 		had[u] = true
 	}
-	return slices.DeleteFunc(slices.Clone(s.binding.subjects), func(u Subject) bool { return had[u] })
+	return slices.DeleteFunc(slices.Clone(s.Binding.Subjects), func(u Subject) bool { return had[u] })
 }
 
-// whose is for whom a step on a binding is, and where, whatever the role.
-func (s Step) whose() Grant {
-	g := Grant{For: ForUser, Subject: s.User, Namespace: s.binding.object.Namespace}
+// Target is for whom a step on a binding is, and where, whatever the role.
+func (s Step) Target() Grant {
+	g := Grant{For: ForUser, Subject: s.User, Namespace: s.Binding.Object.Namespace}
 	if s.Group != "" {
 		g.For, g.Subject = ForGroup, s.Group
 	}
 	return g
 }
 
-// of says for whom a step on a binding is.
-func (s Step) of(g Grant) Step {
+// ForGrant says for whom a step on a binding is.
+func (s Step) ForGrant(g Grant) Step {
 	if g.For == ForGroup {
 		s.Group = g.Subject
 	} else {
@@ -42,10 +42,10 @@ func (s Step) of(g Grant) Step {
 	return s
 }
 
-// gives reports whether a step gives a role: it makes a binding, adds subjects to one, or makes one certsync's with the
+// Gives reports whether a step gives a role: it makes a binding, adds subjects to one, or makes one certsync's with the
 // subjects that somebody else has put there.
-func (s Step) gives() bool {
-	return s.Action == Bind || s.Action == Update && (s.binding.adopt || s.Detail != nil && len(s.Detail.Add) > 0)
+func (s Step) Gives() bool {
+	return s.Action == Bind || s.Action == Update && (s.Binding.Adopt || s.Detail != nil && len(s.Detail.Add) > 0)
 }
 
 // bindingVerbs lists what a bind, unbind or update takes. A finalizer that holds up a deletion is taken out by a patch.
@@ -53,9 +53,9 @@ func (s Step) bindingVerbs() []string {
 	switch {
 	case s.Action == Bind:
 		return []string{"create"}
-	case s.binding.anew:
+	case s.Binding.Anew:
 		return []string{"delete", "patch", "create"}
-	case s.Action == Unbind && s.binding.object.Terminating:
+	case s.Action == Unbind && s.Binding.Object.Terminating:
 		return []string{"delete", "patch"}
 	case s.Action == Unbind:
 		return []string{"delete"}

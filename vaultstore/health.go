@@ -4,14 +4,14 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
-var _ reconcile.StoreProbe = (*Store)(nil)
+var _ preflight.StoreProbe = (*Store)(nil)
 
 // Health asks Vault how it is. Where is known even if Vault does not say the rest.
-func (s *Store) Health(ctx context.Context) (reconcile.StoreHealth, error) {
-	h := reconcile.StoreHealth{Address: s.address, Mount: s.tree.mount, Folder: s.tree.folder}
+func (s *Store) Health(ctx context.Context) (preflight.StoreHealth, error) {
+	h := preflight.StoreHealth{Address: s.address, Mount: s.tree.mount, Folder: s.tree.folder}
 	err := s.call(ctx, "", func(ctx context.Context) error {
 		// Only the root namespace knows.
 		said, err := s.client.WithNamespace("").Sys().HealthWithContext(ctx)

@@ -8,19 +8,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 func TestHealth(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer http.HandlerFunc
-		want   reconcile.StoreHealth
+		want   preflight.StoreHealth
 		fails  bool
 	}{
-		"active":        {page(200, `{"initialized":true,"version":"1.21.4"}`), reconcile.StoreHealth{Version: "1.21.4"}, false},
-		"a standby":     {page(299, `{"initialized":true,"standby":true,"version":"1.21.4"}`), reconcile.StoreHealth{Version: "1.21.4", Standby: true}, false},
-		"sealed":        {page(299, `{"initialized":true,"sealed":true,"version":"1.21.4"}`), reconcile.StoreHealth{Version: "1.21.4", Sealed: true}, false},
-		"not to be had": {failsWith(404, ""), reconcile.StoreHealth{}, true},
-		"not Vault":     {page(200, `<html>`), reconcile.StoreHealth{}, true},
+		"active":        {page(200, `{"initialized":true,"version":"1.21.4"}`), preflight.StoreHealth{Version: "1.21.4"}, false},
+		"a standby":     {page(299, `{"initialized":true,"standby":true,"version":"1.21.4"}`), preflight.StoreHealth{Version: "1.21.4", Standby: true}, false},
+		"sealed":        {page(299, `{"initialized":true,"sealed":true,"version":"1.21.4"}`), preflight.StoreHealth{Version: "1.21.4", Sealed: true}, false},
+		"not to be had": {failsWith(404, ""), preflight.StoreHealth{}, true},
+		"not Vault":     {page(200, `<html>`), preflight.StoreHealth{}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeVault(t)

@@ -35,8 +35,8 @@ func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 	if err != nil {
 		return reconcile.StoreView{}, err
 	}
-	view.Strangers = append(strangers, more...)
-	slices.Sort(view.Strangers)
+	view.UnknownEntries = append(strangers, more...)
+	slices.Sort(view.UnknownEntries)
 
 	records := make([]*reconcile.LedgerEntry, len(ledger))
 	credentials := make([]*reconcile.CredentialMeta, len(users))

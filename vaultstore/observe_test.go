@@ -74,7 +74,7 @@ func TestObserveStore(t *testing.T) {
 			"carol":                 {CurrentVersion: 1, Versions: []reconcile.CredentialVersion{{Version: 1}}},
 			"metadata-only":         {},
 		},
-		Strangers: []string{"ledger/x y", "users/folder/"},
+		UnknownEntries: []string{"ledger/x y", "users/folder/"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ObserveStore (-want +got):\n%s", diff)

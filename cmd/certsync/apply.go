@@ -12,6 +12,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/kube"
 )
 
@@ -91,7 +92,7 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 	rules := c.rules(self, c.LockNamespace)
 	rules.Expect = string(c.Expect)
 	shown := false
-	apply := &reconcile.Apply{
+	apply := &apply.Apply{
 		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor,
 		Rules: rules, Hold: c.Hold, Unseen: c.Yes && c.Expect == "",
 		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockNamespace: c.LockNamespace,

@@ -8,7 +8,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/export"
 )
 
 type exportCmd struct {
@@ -48,7 +48,7 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	owner := cmp.Or(string(c.Owner), legalOwner(cluster.Name()), "my-owner")
-	return writeAll(p.stdout, render.Export(reconcile.ExportBindings(owner, bindings), cluster.Name()))
+	return writeAll(p.stdout, render.Export(export.Bindings(owner, bindings), cluster.Name()))
 }
 
 // legalOwner makes an owner from a cluster's name, or returns "". Of arn:aws:eks:eu-west-1:1234:cluster/prod it takes prod.

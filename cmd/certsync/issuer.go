@@ -9,6 +9,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/pki"
 )
 
 // issuerFlags choose the signer of certificates, and who approves signing requests.
@@ -54,7 +55,7 @@ func (f issuerFlags) readCA() (reconcile.Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--ca-key: %w", err)
 	}
-	return reconcile.NewCAIssuer(cert, reconcile.NewSecret(key), time.Now)
+	return pki.NewCAIssuer(cert, reconcile.NewSecret(key), time.Now)
 }
 
 // askForApproval returns a function that prints the command which approves a signing request.

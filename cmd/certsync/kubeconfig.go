@@ -11,6 +11,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/pki"
 )
 
 type kubeconfigCmd struct {
@@ -65,7 +66,7 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 			return err
 		}
 	}
-	until, known := reconcile.Until(credential)
+	until, known := pki.Until(credential)
 	if known && !time.Now().Before(until) {
 		p.complain(reconcile.WithHint(fmt.Errorf("the certificate of %q has expired at %s", c.User, until.UTC().Format(time.RFC3339)),
 			"ask whoever runs certsync: apply renews it"))

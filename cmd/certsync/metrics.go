@@ -17,6 +17,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/httplimit"
+	"github.com/certsync/certsync/reconcile/report"
 )
 
 // The variables with the credentials for the Pushgateway. No flag takes a secret.
@@ -43,14 +44,14 @@ func (g *gatewayURL) UnmarshalText(text []byte) error {
 
 // metrics returns the gauges of a run. A gauge that is left out keeps the value of an earlier run. After a failure that is
 // the last success. It is the census if the cluster and Vault could not be read.
-func metrics(a reconcile.Account) *prometheus.Registry {
+func metrics(a report.Account) *prometheus.Registry {
 	all := prometheus.NewRegistry()
 	gauge := func(name, help string, value float64) {
 		g := prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "certsync", Name: name, Help: help})
 		g.Set(value)
 		all.MustRegister(g)
 	}
-	f := a.Figures()
+	f := a.Metrics()
 	gauge("exit_code", "How the last run ended: 0 done, 1 failed or in part, 3 refused.", float64(a.ExitCode))
 	gauge("last_run_timestamp_seconds", "When the last run ended.", seconds(a.EndedAt))
 	gauge("duration_seconds", "How long the last run took.", a.EndedAt.Sub(a.StartedAt).Seconds())
@@ -108,7 +109,7 @@ func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // push adds the metrics of a run to those of the owner's earlier runs. It pushes nothing if there is no owner, since the
 // inventory could not be read, or if another run holds the lock. That run pushes its own.
-func (g gatewayURL) push(ctx context.Context, a reconcile.Account) error {
+func (g gatewayURL) push(ctx context.Context, a report.Account) error {
 	if g == "" || a.Owner == "" || a.ExitCode == exitLocked {
 		return nil
 	}

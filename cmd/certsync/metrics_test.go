@@ -20,6 +20,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/e2e/fake"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/report"
 )
 
 const group = "certsync/owner/prod-eu"
@@ -27,26 +28,26 @@ const group = "certsync/owner/prod-eu"
 // accounts has what golden files in testdata/metrics show, in the order in which the runs follow each other.
 func accounts(t *testing.T) []struct {
 	name string
-	reconcile.Account
+	report.Account
 } {
 	ended := fixture.Outcomes(t)
-	at := func(hours int, code int, err error, o reconcile.Outcome) reconcile.Account {
+	at := func(hours int, code int, err error, o reconcile.Outcome) report.Account {
 		end := fixture.Noon.Add(time.Duration(hours) * time.Hour)
-		return reconcile.Account{
+		return report.Account{
 			Owner: "prod-eu", RunID: "0123456789abcdef", StartedAt: end.Add(-90 * time.Second), EndedAt: end,
 			ExitCode: code, Err: err, Outcome: o,
 		}
 	}
 	return []struct {
 		name string
-		reconcile.Account
+		report.Account
 	}{
 		{"done", at(0, exitOK, nil, ended["result-done"])},
 		{"in-part", at(1, exitError, nil, ended["result-one-failed"])},
 		{"refused", at(2, exitRefused, reconcile.Refused{Violations: []string{"one", "two"}}, reconcile.Outcome{Plan: ended["result-done"].Plan})},
 		{"failed", at(3, exitError, errors.New("vault is sealed"), reconcile.Outcome{})},
 		{"locked-out", at(4, exitLocked, reconcile.Locked{}, reconcile.Outcome{})},
-		{"interrupted", at(5, exitInterrupted, reconcile.ErrInterrupted, reconcile.Outcome{})},
+		{"interrupted", at(5, exitInterrupted, report.ErrInterrupted, reconcile.Outcome{})},
 		{"nothing-to-do", at(6, exitOK, nil, ended["result-nothing"])},
 	}
 }
@@ -184,7 +185,7 @@ func TestPushToWhoTalks(t *testing.T) {
 	defer talks.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
-	err := gatewayURL(talks.URL).push(ctx, reconcile.Account{Owner: "prod-eu"})
+	err := gatewayURL(talks.URL).push(ctx, report.Account{Owner: "prod-eu"})
 	if err == nil || !strings.Contains(err.Error(), "unexpected status code 400") || len(err.Error()) > 2*maxAnswer {
 		t.Errorf("%.300s", fmt.Sprint(err))
 	}

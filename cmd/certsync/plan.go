@@ -8,6 +8,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/apply"
 )
 
 type planCmd struct {
@@ -60,7 +61,7 @@ func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) 
 	if err != nil {
 		return reconcile.Plan{}, err
 	}
-	return reconcile.MakePlan(ctx, inv, cluster, store, c.rules(self, c.LockNamespace), time.Now)
+	return apply.MakePlan(ctx, inv, cluster, store, c.rules(self, c.LockNamespace), time.Now)
 }
 
 // show prints a plan on stdout.

@@ -10,6 +10,8 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/pki"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 type preflightCmd struct {
@@ -57,8 +59,8 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 }
 
 // check makes the checks. If one server cannot be reached, the other one is checked all the same.
-func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) reconcile.PreflightReport {
-	check := &reconcile.Preflight{
+func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) preflight.Report {
+	check := &preflight.Preflight{
 		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
 		Issue: c.Issue, RunID: newRunID(), Now: time.Now,
 	}
@@ -73,7 +75,7 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 	}
 	ca, err := c.readCA()
 	check.CAErr = err
-	check.CA, _ = ca.(*reconcile.CAIssuer)
+	check.CA, _ = ca.(*pki.CAIssuer)
 	stop := func() {}
 	defer func() { stop() }()
 	check.OpenIssuer = func(self reconcile.Identity) (issuer reconcile.Issuer) {
@@ -87,7 +89,7 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 	return check.Do(ctx)
 }
 
-func (c preflightCmd) print(p program, report reconcile.PreflightReport) error {
+func (c preflightCmd) print(p program, report preflight.Report) error {
 	if c.Output == "json" {
 		text, err := json.Marshal(report)
 		if err != nil {

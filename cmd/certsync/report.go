@@ -11,6 +11,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/report"
 )
 
 // reportFile is the value of --report; "" for none.
@@ -73,7 +74,7 @@ func isReport(name string) bool {
 }
 
 // write replaces the report by the one of this run, as a whole or not at all.
-func (r reportFile) write(account reconcile.Account) error {
+func (r reportFile) write(account report.Account) error {
 	if r == "" {
 		return nil
 	}

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
-	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/report"
 )
 
 // publishTimeout is how long Events and metrics may take after a run. A pod that is being ended has little time left after
@@ -24,7 +24,7 @@ type reportFlags struct {
 
 // runReport is what a run of apply leaves for its report.
 type runReport struct {
-	account reconcile.Account
+	account report.Account
 	cluster *kube.Cluster // gets Events; nil: there is none that could take them
 }
 
@@ -35,7 +35,7 @@ func (f reportFlags) reportOn(ctx context.Context, p program, run func(context.C
 	if err := f.Report.check(); err != nil {
 		return err
 	}
-	r := &runReport{account: reconcile.Account{RunID: newRunID(), StartedAt: time.Now()}}
+	r := &runReport{account: report.Account{RunID: newRunID(), StartedAt: time.Now()}}
 	err := run(ctx, p, r)
 	code := p.fail(ctx, err)
 	r.end(code, err)
@@ -55,7 +55,7 @@ func (r *runReport) end(code int, err error) {
 		err = nil // the events of the steps have the errors
 	}
 	if code == exitInterrupted {
-		err = reconcile.ErrInterrupted
+		err = report.ErrInterrupted
 	}
 	r.account.EndedAt, r.account.ExitCode, r.account.Err = time.Now(), code, err
 }
@@ -82,7 +82,7 @@ func (r *runReport) writeEvents(ctx context.Context) error {
 	if r.cluster == nil {
 		return nil
 	}
-	news := r.account.News()
+	news := r.account.KubernetesEvent()
 	for i := range news {
 		news[i].Message = render.Clean(news[i].Message) // kubectl shows it on a terminal
 	}

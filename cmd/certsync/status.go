@@ -7,6 +7,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/status"
 )
 
 type statusCmd struct {
@@ -37,7 +38,7 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	report := reconcile.Status(inv, observed)
+	report := status.Of(inv, observed)
 	if len(c.User) > 0 {
 		if report, err = report.Only(c.User); err != nil {
 			return err

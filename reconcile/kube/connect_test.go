@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
 	"k8s.io/client-go/rest"
 
 	"github.com/certsync/certsync/reconcile"

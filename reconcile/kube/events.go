@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/report"
 )
 
 const (
@@ -36,7 +36,7 @@ func (c *Cluster) Events(owner, runID string) *Events { return &Events{c, owner,
 
 // Tell writes an Event for each piece of news, the message cut to what the API takes. Before an owner's first run there
 // is no Lease, and nothing to attach them to: then nothing is written.
-func (e *Events) Tell(ctx context.Context, at time.Time, news []reconcile.News) error {
+func (e *Events) Tell(ctx context.Context, at time.Time, news []report.KubernetesEvent) error {
 	if len(news) == 0 {
 		return nil
 	}
@@ -58,9 +58,9 @@ func (e *Events) Tell(ctx context.Context, at time.Time, news []reconcile.News) 
 	return all
 }
 
-func (e *Events) event(about corev1.ObjectReference, at time.Time, n reconcile.News) *corev1.Event {
+func (e *Events) event(about corev1.ObjectReference, at time.Time, n report.KubernetesEvent) *corev1.Event {
 	kind, when := corev1.EventTypeWarning, metav1.NewTime(at)
-	if n.Kind == reconcile.NewsApplied {
+	if n.Kind == report.EventApplied {
 		kind = corev1.EventTypeNormal
 	}
 	return &corev1.Event{

@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/report"
 )
 
 const (
@@ -72,19 +73,19 @@ func TestTell(t *testing.T) {
 	long := strings.Repeat("…", 500)
 	tests := map[string]struct {
 		lease string
-		news  []reconcile.News
+		news  []report.KubernetesEvent
 		want  []string // type, reason and message
 	}{
 		"nothing to tell": {lease: aLease},
-		"no lease yet":    {news: []reconcile.News{{Kind: reconcile.NewsRefused, Message: "refused"}}},
+		"no lease yet":    {news: []report.KubernetesEvent{{Kind: report.EventRefused, Message: "refused"}}},
 		"some of each": {
 			lease: aLease,
-			news:  []reconcile.News{{Kind: reconcile.NewsApplied, Message: "2 issue"}, {Kind: reconcile.NewsFailed, Message: "alice"}},
+			news:  []report.KubernetesEvent{{Kind: report.EventApplied, Message: "2 issue"}, {Kind: report.EventFailed, Message: "alice"}},
 			want:  []string{"Normal Applied 2 issue", "Warning Failed alice"},
 		},
 		"more than the API takes": {
 			lease: aLease,
-			news:  []reconcile.News{{Kind: reconcile.NewsRefused, Message: long}},
+			news:  []report.KubernetesEvent{{Kind: report.EventRefused, Message: long}},
 			want:  []string{"Warning Refused " + strings.Repeat("…", 341)}, // 340 of them, and the one that says that there is more
 		},
 	}
@@ -114,7 +115,7 @@ func TestTell(t *testing.T) {
 // TestEventIsAboutTheLease: what kubectl describe and tools find an Event by.
 func TestEventIsAboutTheLease(t *testing.T) {
 	s := tellingServer(t, aLease, nil)
-	if err := s.cluster().Events("prod-eu", "0123").Tell(t.Context(), toldAt, []reconcile.News{{Kind: reconcile.NewsHeld, Message: "m"}}); err != nil {
+	if err := s.cluster().Events("prod-eu", "0123").Tell(t.Context(), toldAt, []report.KubernetesEvent{{Kind: report.EventHeld, Message: "m"}}); err != nil {
 		t.Fatal(err)
 	}
 	when := metav1.NewTime(toldAt)
@@ -134,14 +135,14 @@ func TestEventIsAboutTheLease(t *testing.T) {
 func TestTellFails(t *testing.T) {
 	s := tellingServer(t, aLease, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", fmt.Errorf("no rule")))
 	err := s.cluster().Events("prod-eu", "0123").Tell(t.Context(), toldAt,
-		[]reconcile.News{{Kind: reconcile.NewsApplied}, {Kind: reconcile.NewsFailed}})
+		[]report.KubernetesEvent{{Kind: report.EventApplied}, {Kind: report.EventFailed}})
 	if err == nil || !strings.Contains(err.Error(), "writing Event Applied about Lease kube-system/certsync-prod-eu: ") ||
 		!strings.Contains(err.Error(), "Event Failed") || reconcile.Hint(err) == "" {
 		t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.cluster().Events("prod-eu", "0123").Tell(ended, toldAt, []reconcile.News{{Kind: reconcile.NewsApplied}}); err == nil {
+	if err := s.cluster().Events("prod-eu", "0123").Tell(ended, toldAt, []report.KubernetesEvent{{Kind: report.EventApplied}}); err == nil {
 		t.Error("it told after the end of its time")
 	}
 }

@@ -13,11 +13,12 @@ import (
 	"k8s.io/apimachinery/pkg/version"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 var (
-	_ reconcile.ClusterProbe   = (*Cluster)(nil)
-	_ reconcile.RequestDeleter = (*Issuer)(nil)
+	_ preflight.ClusterProbe   = (*Cluster)(nil)
+	_ preflight.RequestDeleter = (*Issuer)(nil)
 )
 
 // Address is where certsync itself finds the API server.
@@ -59,14 +60,14 @@ func (c *Cluster) Serves(ctx context.Context, groupVersion, resource string) (bo
 func (c *Cluster) Clock() (time.Time, bool) { return c.clock.now() }
 
 // LookAtLock reads an owner's Lease.
-func (c *Cluster) LookAtLock(ctx context.Context, owner string) (reconcile.LockView, error) {
+func (c *Cluster) LookAtLock(ctx context.Context, owner string) (preflight.LockView, error) {
 	ctx, cancel := withTimeout(ctx)
 	defer cancel()
 	lease, err := c.lease(ctx, owner)
 	if err != nil || lease == nil {
-		return reconcile.LockView{}, err
+		return preflight.LockView{}, err
 	}
-	v := reconcile.LockView{Leased: true}
+	v := preflight.LockView{Leased: true}
 	if now, ok := c.clock.now(); ok {
 		v.Taken = c.Locker(LockOptions{Owner: owner}).taken(lease, now)
 	}

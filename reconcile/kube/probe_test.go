@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 func TestVersion(t *testing.T) {
@@ -65,15 +66,15 @@ func TestLookAtLock(t *testing.T) {
 	}
 	for name, tc := range map[string]struct {
 		lease http.HandlerFunc
-		want  reconcile.LockView
+		want  preflight.LockView
 		taken bool
 		fails bool
 	}{
-		"none":               {fails(apierrors.NewNotFound(leaseResource, "certsync-prod-eu")), reconcile.LockView{}, false, false},
-		"free":               {lease("", "7"), reconcile.LockView{Leased: true, Generation: 7}, false, false},
-		"held":               {lease("somebody", "7"), reconcile.LockView{Leased: true, Generation: 7}, true, false},
-		"of no generation":   {lease("", "many"), reconcile.LockView{Leased: true}, false, true},
-		"not for us to read": {fails(apierrors.NewForbidden(leaseResource, "certsync-prod-eu", errors.New("no"))), reconcile.LockView{}, false, true},
+		"none":               {fails(apierrors.NewNotFound(leaseResource, "certsync-prod-eu")), preflight.LockView{}, false, false},
+		"free":               {lease("", "7"), preflight.LockView{Leased: true, Generation: 7}, false, false},
+		"held":               {lease("somebody", "7"), preflight.LockView{Leased: true, Generation: 7}, true, false},
+		"of no generation":   {lease("", "many"), preflight.LockView{Leased: true}, false, true},
+		"not for us to read": {fails(apierrors.NewForbidden(leaseResource, "certsync-prod-eu", errors.New("no"))), preflight.LockView{}, false, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t)

@@ -11,6 +11,7 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/pki"
 )
 
 // maxStored is far more than a kubeconfig of certsync's has, and few enough for a YAML parser.
@@ -20,7 +21,7 @@ const maxStored = 1 << 20
 // certificate and key, and for an endpoint that an inventory could hold. Anything else is refused: a kubeconfig can run
 // programs and send files. Errors repeat only the certificate's name and an endpoint's name, in quotes.
 func StoredKubeconfig(user string, c reconcile.Credential) (reconcile.Secret, error) {
-	if _, err := reconcile.Usable(c, user); err != nil {
+	if _, err := pki.Usable(c, user); err != nil {
 		return reconcile.Secret{}, err
 	}
 	if len(c.Kubeconfig.Reveal()) > maxStored {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/pki"
 )
 
 // Cache is the file that keeps the credential of one path in Vault. A nil Cache keeps nothing.
@@ -131,7 +132,7 @@ func (c *Cache) read(user string) *entry {
 	if r.Key != "" {
 		e.Key = reconcile.NewSecret([]byte(r.Key))
 	}
-	if e.until, err = reconcile.Usable(e.Credential, user); err != nil {
+	if e.until, err = pki.Usable(e.Credential, user); err != nil {
 		return nil
 	}
 	return e

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -72,13 +73,13 @@ func (e *entry) choiceAfter(err error, now time.Time, refresh bool) choice {
 // renewalMargin is how long before its end a certificate gives way to a newer one. It outlasts a short outage of Vault. It
 // is no longer than that, since a change of certificate closes all connections of a client.
 func (e *entry) renewalMargin() time.Duration {
-	return max(expiryMargin, reconcile.Lifetime(e.Credential)/10)
+	return max(expiryMargin, pki.Lifetime(e.Credential)/10)
 }
 
 // staysInUse reports whether the entry is used on although Vault has another credential. That one must give the same
 // access, and the entry's certificate must not end soon.
 func (e *entry) staysInUse(other *entry, now time.Time) bool {
-	return e.live(now) && now.Add(e.renewalMargin()).Before(e.until) && reconcile.SameAccess(e.Credential, other.Credential)
+	return e.live(now) && now.Add(e.renewalMargin()).Before(e.until) && pki.SameAccess(e.Credential, other.Credential)
 }
 
 // within reports whether t is now, or less than d ago.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/pki"
 )
 
 // AddKey returns a user's credential with its key: the key from Vault, or the one in the file that --client-key names. If
@@ -26,7 +27,7 @@ func AddKey(user string, c reconcile.Credential, file string) (reconcile.Credent
 	if err != nil {
 		return reconcile.Credential{}, fmt.Errorf("--client-key: %w", err)
 	}
-	if c, err = reconcile.WithKey(c, reconcile.NewSecret(key)); err != nil {
+	if c, err = pki.WithKey(c, reconcile.NewSecret(key)); err != nil {
 		return reconcile.Credential{}, fmt.Errorf("--client-key: %q: %w", file, err)
 	}
 	if len(c.Kubeconfig.Reveal()) > 0 {

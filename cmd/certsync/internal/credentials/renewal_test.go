@@ -12,6 +12,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -65,7 +66,7 @@ func TestOwnKeyIsOtherAccess(t *testing.T) {
 	first := ca.Sign(fixture.Key(t, elliptic.P256()), fixture.Noon, fixture.Noon.Add(100*time.Hour))
 	second := ca.Sign(fixture.Key(t, elliptic.P256()), fixture.Noon, fixture.Noon.Add(200*time.Hour))
 	first.Key, second.Key = reconcile.Secret{}, reconcile.Secret{}
-	if reconcile.SameAccess(first, second) || !reconcile.SameAccess(first, first) {
+	if pki.SameAccess(first, second) || !pki.SameAccess(first, first) {
 		t.Error("which key it is makes no difference")
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -88,7 +89,7 @@ func (s Source) take(cached *entry, stored vaultstore.Stored) (*entry, error) {
 	e := &entry{version: stored.Version, fetchedAt: now}
 	e.Certificate, e.Key = stored.Certificate, stored.Key
 	var err error
-	if e.until, err = reconcile.Usable(e.Credential, s.User); err != nil {
+	if e.until, err = pki.Usable(e.Credential, s.User); err != nil {
 		return nil, err
 	}
 	if !e.live(now) {

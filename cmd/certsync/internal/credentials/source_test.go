@@ -18,6 +18,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -218,7 +219,7 @@ func TestKeyOfTheUser(t *testing.T) {
 	s := newStage(t)
 	key := s.gives.Key
 	s.gives.Key = reconcile.Secret{}
-	s.AddKey = func(c reconcile.Credential) (reconcile.Credential, error) { return reconcile.WithKey(c, key) }
+	s.AddKey = func(c reconcile.Credential) (reconcile.Credential, error) { return pki.WithKey(c, key) }
 	s.want(0, 1, 1)
 	s.want(time.Minute, 1, 0)
 	text, err := os.ReadFile(filepath.Join(s.folder, s.Cache.name))
@@ -236,7 +237,7 @@ func TestGet(t *testing.T) {
 	s := newStage(t)
 	key := s.gives.Key
 	s.gives.Key = reconcile.Secret{}
-	s.AddKey = func(c reconcile.Credential) (reconcile.Credential, error) { return reconcile.WithKey(c, key) }
+	s.AddKey = func(c reconcile.Credential) (reconcile.Credential, error) { return pki.WithKey(c, key) }
 	c, again, err := s.Get(t.Context())
 	if err != nil || string(c.Key.Reveal()) != string(key.Reveal()) || !again.Equal(fixture.Noon.Add(58*time.Minute)) {
 		t.Errorf("again at %s, %v", again, err)

@@ -5,12 +5,12 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/export"
 )
 
 // Export writes an inventory made from a cluster's bindings, as a file that certsync reads. Its comments say what the
 // reader must check before it is applied, and which subjects are left out. cluster is the cluster's name, or "".
-func Export(e reconcile.Export, cluster string) []byte {
+func Export(e export.Result, cluster string) []byte {
 	source := "the cluster"
 	if cluster != "" {
 		source += " " + quoteName(cluster)

@@ -8,10 +8,11 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/export"
 )
 
 // exports are the exports in testdata/text, by the names of the files.
-func exports(t *testing.T) map[string]reconcile.Export {
+func exports(t *testing.T) map[string]export.Result {
 	subject := func(kind, name string) reconcile.Subject {
 		return reconcile.Subject{Kind: kind, APIGroup: reconcile.RBACGroup, Name: name}
 	}
@@ -27,10 +28,10 @@ func exports(t *testing.T) map[string]reconcile.Export {
 			mixed[i].Subjects = mixed[i].Subjects[1:]
 		}
 	}
-	return map[string]reconcile.Export{
-		"export-nothing": reconcile.ExportBindings("prod-eu", nil),
-		"export-mixed":   reconcile.ExportBindings("prod-eu", mixed),
-		"export-hostile": reconcile.ExportBindings("prod-eu", hostilities(fixture.Inventory(t, fixture.Team)).Bindings),
+	return map[string]export.Result{
+		"export-nothing": export.Bindings("prod-eu", nil),
+		"export-mixed":   export.Bindings("prod-eu", mixed),
+		"export-hostile": export.Bindings("prod-eu", hostilities(fixture.Inventory(t, fixture.Team)).Bindings),
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
 )
 
 // thousandsOf is a plan for 5,000 users. The first of them, as many as changed, each get one more role of their own. The names
@@ -26,7 +27,7 @@ func thousandsOf(t *testing.T, changed int, letter string) reconcile.Plan {
 			fmt.Fprintf(&after, "  - {name: user%04d@example.com}\n", n)
 		}
 	}
-	return reconcile.Diff(fixture.Inventory(t, after.String()), fixture.Settled(fixture.Inventory(t, before.String())), reconcile.Rules{})
+	return plan.Diff(fixture.Inventory(t, after.String()), fixture.Settled(fixture.Inventory(t, before.String())), reconcile.Rules{})
 }
 
 // TestMarkdownLimit: with 5,000 users, a comment has everything as long as there is room. With more changes it first leaves
@@ -101,7 +102,7 @@ func TestAttentionIsBounded(t *testing.T) {
 	o.Powers[strings.Repeat("r", 253)] = fixture.ReadsSecrets
 	for name, rules := range map[string]reconcile.Rules{"done": {MaxRemovals: allRemovals(t)}, "held": {}} {
 		t.Run(name, func(t *testing.T) {
-			plan := reconcile.Diff(fixture.Inventory(t, after.String()), o, rules)
+			plan := plan.Diff(fixture.Inventory(t, after.String()), o, rules)
 			c := readComment(t, PlanMarkdown(plan))
 			first := strings.Join(c.first, "\n")
 			says(t, first, "Existing access", "As good as cluster-admin")
@@ -130,7 +131,7 @@ func TestAttentionShowsClusterWideAccessFirst(t *testing.T) {
 		serve(reconcile.RoleBinding, "dev", fmt.Sprintf("noise%d", n), "view", "aaa")
 	}
 	serve(reconcile.ClusterRoleBinding, "", "admins", "cluster-admin", "zed")
-	c := readComment(t, PlanMarkdown(reconcile.Diff(fixture.Inventory(t, "users: [{name: aaa}, {name: zed}]\n"), o, reconcile.Rules{})))
+	c := readComment(t, PlanMarkdown(plan.Diff(fixture.Inventory(t, "users: [{name: aaa}, {name: zed}]\n"), o, reconcile.Rules{})))
 	says(t, c.first[0], "Existing access", "zed", "ClusterRoleBinding admins")
 	says(t, strings.Join(c.first, "\n"), "noise0", "more of these")
 }
@@ -158,7 +159,7 @@ func TestAttentionShowsTheStrongestFirst(t *testing.T) {
 		return o
 	}
 	first := func(inv *inventory.Inventory, o reconcile.Observed, kind string) string {
-		c := readComment(t, PlanMarkdown(reconcile.Diff(inv, powers(o), reconcile.Rules{})))
+		c := readComment(t, PlanMarkdown(plan.Diff(inv, powers(o), reconcile.Rules{})))
 		for _, item := range c.first {
 			if strings.HasPrefix(item, kind) {
 				return item

@@ -15,6 +15,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
 )
 
 // TestPlanMarkdown compares plans as comments.
@@ -187,14 +188,14 @@ func hostilePlan(t testing.TB, seed uint64) reconcile.Plan {
 	}
 	fixture.Bind(&o, reconcile.Grant{For: reconcile.ForUser, Subject: next(), Namespace: next(), Role: next(), Part: 1}, next())
 	o.Ledger[users[r.IntN(len(users))]] = reconcile.LedgerEntry{Version: 2, Problem: next()}
-	o.Strangers = []string{next()}
+	o.UnknownEntries = []string{next()}
 	o.Requests = []reconcile.Request{{Name: next(), User: next(), RequestedBy: next(), CreatedAt: fixture.Noon, State: "denied", Reason: next(), Message: next()}}
 	o.State.StartedBy = next()
 	if r.IntN(3) == 0 {
 		o.State.ClusterUID = next()
 	}
 	rules := []reconcile.Rules{{}, {Policy: reconcile.CreateOnly}, {Protect: users, Namespace: "staging"}}
-	return reconcile.Diff(parsed(world()), o, rules[r.IntN(len(rules))])
+	return plan.Diff(parsed(world()), o, rules[r.IntN(len(rules))])
 }
 
 // TestHostileMarkdown: whatever names and messages hold, a comment has only the markup that PlanMarkdown writes. The seeds are

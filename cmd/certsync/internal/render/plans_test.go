@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
 )
 
 const (
@@ -21,7 +22,7 @@ const (
 func plans(t *testing.T) map[string]reconcile.Plan {
 	inv := fixture.Inventory(t, fixture.Team)
 	diff := func(text string, o reconcile.Observed) reconcile.Plan {
-		return reconcile.Diff(fixture.Inventory(t, text), o, reconcile.Rules{})
+		return plan.Diff(fixture.Inventory(t, text), o, reconcile.Rules{})
 	}
 	many := "defaults: {renewBefore: 33%}\ngroups: [{name: developers, clusterRoles: [view]}]\nusers:\n"
 	for n := range 45 {
@@ -56,9 +57,9 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 			"payments: [edit]", "payments: [view, {name: admin, until: 2026-03-04}], nowhere: [edit]",
 		).Replace(fixture.Team), changed),
 		"held":    diff(fixture.Team, conflicts(inv)),
-		"guarded": reconcile.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
-		"own-key": reconcile.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),
-		"renamed": reconcile.Diff(renamedWithKey(t), fixture.Settled(inv), reconcile.Rules{}),
+		"guarded": plan.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
+		"own-key": plan.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),
+		"renamed": plan.Diff(renamedWithKey(t), fixture.Settled(inv), reconcile.Rules{}),
 		"hostile": diff(fixture.Team, hostilities(inv)),
 	}
 }
@@ -111,7 +112,7 @@ func hostilities(inv *inventory.Inventory) reconcile.Observed {
 	})
 	delete(o.Credentials, "bob@example.com")
 	o.Ledger["carol@example.com"] = reconcile.LedgerEntry{Version: 2, Problem: fixture.Hostile}
-	o.Strangers = []string{"users/" + fixture.Hostile}
+	o.UnknownEntries = []string{"users/" + fixture.Hostile}
 	o.Requests = []reconcile.Request{{Name: fixture.Hostile, User: fixture.Hostile, RequestedBy: fixture.Hostile, CreatedAt: fixture.Noon, State: "denied", Reason: fixture.Hostile, Message: fixture.Hostile}}
 	return o
 }

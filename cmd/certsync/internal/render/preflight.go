@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 // Preflight shows a report with one line for each check, and below a failed check its remedy.
-func Preflight(r reconcile.PreflightReport, c Palette) []byte {
+func Preflight(r preflight.Report, c Palette) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s\n\n", c.bold("Preflight for "+r.Owner+":"), preflightSummary(r))
 	results, names := 0, 0
@@ -19,7 +19,7 @@ func Preflight(r reconcile.PreflightReport, c Palette) []byte {
 	for _, check := range r.Checks {
 		result := fmt.Sprintf("%-*s", results, strings.ReplaceAll(string(check.Verdict), "-", " "))
 		text := wrap(fmt.Sprintf("  %s  %-*s  ", result, names, check.Name), Clean(check.Detail))
-		if bad := check.Verdict == reconcile.Broken || check.Verdict == reconcile.Warning; bad && strings.Count(text, "\n") > 1 {
+		if bad := check.Verdict == preflight.Broken || check.Verdict == preflight.Warning; bad && strings.Count(text, "\n") > 1 {
 			// A long problem gets the whole width instead of a narrow column.
 			text = fmt.Sprintf("  %s  %s\n", result, check.Name) + wrap("      ", Clean(check.Detail))
 		}
@@ -31,8 +31,8 @@ func Preflight(r reconcile.PreflightReport, c Palette) []byte {
 	return b.Bytes()
 }
 
-func preflightSummary(r reconcile.PreflightReport) string {
-	failed, warned := r.Count(reconcile.Broken), r.Count(reconcile.Warning)
+func preflightSummary(r preflight.Report) string {
+	failed, warned := r.Count(preflight.Broken), r.Count(preflight.Warning)
 	text := "all is well"
 	if failed > 0 {
 		text = fmt.Sprintf("%d of %d checks failed", failed, len(r.Checks))
@@ -40,17 +40,17 @@ func preflightSummary(r reconcile.PreflightReport) string {
 	if warned > 0 {
 		text += ", " + plural(warned, "warning")
 	}
-	if n := r.Count(reconcile.NotChecked); n > 0 {
+	if n := r.Count(preflight.NotChecked); n > 0 {
 		text += fmt.Sprintf(", %d not checked", n)
 	}
 	return text
 }
 
-func verdictColour(c Palette, v reconcile.Verdict) func(string) string {
+func verdictColour(c Palette, v preflight.Verdict) func(string) string {
 	switch v {
-	case reconcile.Passed:
+	case preflight.Passed:
 		return c.green
-	case reconcile.Broken:
+	case preflight.Broken:
 		return c.red
 	}
 	return c.yellow

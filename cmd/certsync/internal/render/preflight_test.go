@@ -7,15 +7,15 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 func TestPreflightText(t *testing.T) {
-	report := reconcile.PreflightReport{Owner: "prod-eu", Checks: []reconcile.Check{
-		{Name: "API server", Verdict: reconcile.Passed, Detail: "Kubernetes v1\x1b[31m\nfailed: all"},
-		{Name: "lock", Verdict: reconcile.Warning, Detail: "held", Mend: "wait"},
-		{Name: "rights", Verdict: reconcile.Broken, Detail: strings.Repeat("may not ", 12), Mend: strings.Repeat("grant it ", 12)},
-		{Name: "state", Verdict: reconcile.NotChecked, Detail: "needs rights"},
+	report := preflight.Report{Owner: "prod-eu", Checks: []preflight.Check{
+		{Name: "API server", Verdict: preflight.Passed, Detail: "Kubernetes v1\x1b[31m\nfailed: all"},
+		{Name: "lock", Verdict: preflight.Warning, Detail: "held", Mend: "wait"},
+		{Name: "rights", Verdict: preflight.Broken, Detail: strings.Repeat("may not ", 12), Mend: strings.Repeat("grant it ", 12)},
+		{Name: "state", Verdict: preflight.NotChecked, Detail: "needs rights"},
 	}}
 	want := `Preflight for prod-eu: 1 of 4 checks failed, 1 warning, 1 not checked
 

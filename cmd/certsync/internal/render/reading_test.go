@@ -12,6 +12,8 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/status"
 )
 
 // threeHundred is an inventory of 300 users in two namespaces: 200 developers, of whom 40 are also on call, 60 in operations,
@@ -87,7 +89,7 @@ func monday(t *testing.T) reconcile.Plan {
 	}
 	users = append(users, "  - {name: rosa.adler@example.com, groups: [operations]}\n", "  - {name: rosa.berg@example.com, groups: [developers], until: 2026-03-06}\n")
 	head = strings.Replace(head, "auditors, clusterRoles: [view]", "auditors, clusterRoles: [view], namespaces: {payments: [view]}", 1)
-	return reconcile.Diff(fixture.Inventory(t, head+strings.Join(users, "")), o, reconcile.Rules{Namespace: "certsync"})
+	return plan.Diff(fixture.Inventory(t, head+strings.Join(users, "")), o, reconcile.Rules{Namespace: "certsync"})
 }
 
 // TestReading: a plan with 20 changes among 300 users fits one screen.
@@ -153,7 +155,7 @@ func TestStatusFits(t *testing.T) {
 		for range r.IntN(4) {
 			fixture.Issue(o, long(64), []string{long(64)}, fixture.Noon.Add(-time.Hour)) // unlistedRemoves
 		}
-		for _, line := range strings.Split(string(Status(reconcile.Status(inv, o), false)), "\n") {
+		for _, line := range strings.Split(string(Status(status.Of(inv, o), false)), "\n") {
 			if n := utf8.RuneCountInString(line); n > lineWidth {
 				t.Fatalf("seed %d: %d columns: %q", seed, n, line)
 			} else if n > lineWidth-4 {

@@ -8,26 +8,26 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/status"
 )
 
 // states has the text and the colour of each state, in the order in which Status counts them.
 var states = []struct {
-	state  reconcile.Standing
+	state  status.Standing
 	text   string
 	colour func(Palette, string) string
 }{
-	{reconcile.HasAccess, "active", Palette.green},
-	{reconcile.NoCredential, "no credential yet", Palette.yellow},
-	{reconcile.StandsDenied, "denied", Palette.red},
-	{reconcile.InConflict, "conflict", Palette.red},
-	{reconcile.HasLapsed, "lapsed", Palette.plain},
-	{reconcile.IsLeaving, "leaving", Palette.yellow},
-	{reconcile.HasLeft, "left", Palette.plain},
+	{status.HasAccess, "active", Palette.green},
+	{status.NoCredential, "no credential yet", Palette.yellow},
+	{status.StandsDenied, "denied", Palette.red},
+	{status.InConflict, "conflict", Palette.red},
+	{status.HasLapsed, "lapsed", Palette.plain},
+	{status.IsLeaving, "leaving", Palette.yellow},
+	{status.HasLeft, "left", Palette.plain},
 }
 
 // stateText shows a state, padded to width.
-func stateText(c Palette, state reconcile.Standing, width int) string {
+func stateText(c Palette, state status.Standing, width int) string {
 	for _, s := range states {
 		if s.state == state {
 			return s.colour(c, s.text) + strings.Repeat(" ", max(0, width-len(s.text)))
@@ -38,7 +38,7 @@ func stateText(c Palette, state reconcile.Standing, width int) string {
 
 // Status shows a report as a table with one line for each user. Users who have left or are leaving have a table of their
 // own.
-func Status(r reconcile.StatusReport, c Palette) []byte {
+func Status(r status.Report, c Palette) []byte {
 	var b bytes.Buffer
 	var parts []string
 	for _, s := range states {
@@ -57,12 +57,12 @@ func Status(r reconcile.StatusReport, c Palette) []byte {
 	}
 	title := "Users of " + r.Owner + ":"
 	b.WriteString(strings.Replace(wrap("", title+" "+strings.Join(parts, ", ")), title, c.bold(title), 1))
-	gone := func(u reconcile.UserStatus) bool {
-		return u.State == reconcile.HasLapsed || u.State == reconcile.IsLeaving || u.State == reconcile.HasLeft
+	gone := func(u status.User) bool {
+		return u.State == status.HasLapsed || u.State == status.IsLeaving || u.State == status.HasLeft
 	}
 	table := newStatusTable(r.Users)
 	table.write(&b, c, "IN THE INVENTORY", slices.DeleteFunc(slices.Clone(r.Users), gone))
-	table.write(&b, c, "GONE OR GOING", slices.DeleteFunc(slices.Clone(r.Users), func(u reconcile.UserStatus) bool { return !gone(u) }))
+	table.write(&b, c, "GONE OR GOING", slices.DeleteFunc(slices.Clone(r.Users), func(u status.User) bool { return !gone(u) }))
 	if len(r.Users) > 0 {
 		b.WriteString("\nTimes are UTC. certsync status --user NAME tells all about one user.\n")
 	}
@@ -78,7 +78,7 @@ const (
 // statusTable holds the widths of the columns. A name that is longer than its column has a line of its own.
 type statusTable struct{ name, state int }
 
-func newStatusTable(users []reconcile.UserStatus) statusTable {
+func newStatusTable(users []status.User) statusTable {
 	t := statusTable{name: len("IN THE INVENTORY"), state: len("STATE")}
 	for _, u := range users {
 		t.state = max(t.state, len(stateText(false, u.State, 0)))
@@ -92,7 +92,7 @@ func newStatusTable(users []reconcile.UserStatus) statusTable {
 	return t
 }
 
-func (t statusTable) write(b *bytes.Buffer, c Palette, title string, users []reconcile.UserStatus) {
+func (t statusTable) write(b *bytes.Buffer, c Palette, title string, users []status.User) {
 	if len(users) == 0 {
 		return
 	}
@@ -117,11 +117,11 @@ func (t statusTable) write(b *bytes.Buffer, c Palette, title string, users []rec
 
 // accessText shows a user's access in at most room characters. It has problems, the end of the access, the groups, and the
 // number of the user's own roles.
-func accessText(c Palette, u reconcile.UserStatus, room int) string {
+func accessText(c Palette, u status.User, room int) string {
 	var items []string
 	problems := u.Problems()
-	for _, p := range []reconcile.BindingStatus{reconcile.IsUnwanted, reconcile.IsBlocked, reconcile.IsMissing} {
-		if problems[p] > 0 && u.State != reconcile.NoCredential { // its bindings wait for the credential
+	for _, p := range []status.BindingStatus{status.IsUnwanted, status.IsBlocked, status.IsMissing} {
+		if problems[p] > 0 && u.State != status.NoCredential { // its bindings wait for the credential
 			items = append(items, fmt.Sprintf("%d %s", problems[p], p))
 		}
 	}
@@ -135,7 +135,7 @@ func accessText(c Palette, u reconcile.UserStatus, room int) string {
 	}
 	own := 0
 	for _, g := range u.Grants {
-		if g.Group == "" && g.Binding != reconcile.IsUnwanted {
+		if g.Group == "" && g.Binding != status.IsUnwanted {
 			own++
 		}
 	}

@@ -12,10 +12,11 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/status"
 )
 
 // statuses are the reports in testdata/text, by the names of the files.
-func statuses(t *testing.T) map[string]reconcile.StatusReport {
+func statuses(t *testing.T) map[string]status.Report {
 	inv := fixture.Inventory(t, fixture.Team)
 	mixed := fixture.Settled(inv)
 	for user, state := range map[string]reconcile.RecordState{"dan@example.com": reconcile.Removed, "erin@example.com": reconcile.Active, "fay@example.com": reconcile.Denied, "gus@example.com": reconcile.Lapsed} {
@@ -45,14 +46,14 @@ func statuses(t *testing.T) map[string]reconcile.StatusReport {
 	for n := range 300 {
 		many += fmt.Sprintf("  - {name: user%03d@example.com, groups: [developers, on-call, all-the-others], clusterRoles: [view, edit]}\n", n)
 	}
-	return map[string]reconcile.StatusReport{
-		"status-nobody":  reconcile.Status(fixture.Inventory(t, "users: []"), fixture.FirstRun()),
-		"status-first":   reconcile.Status(inv, fixture.FirstRun()),
-		"status-settled": reconcile.Status(inv, fixture.Settled(inv)),
-		"status-mixed":   reconcile.Status(fixture.Inventory(t, more), mixed),
-		"status-hostile": reconcile.Status(inv, hostilities(inv)),
-		"status-own-key": reconcile.Status(ownKey(t), requested(inv)),
-		"status-300":     reconcile.Status(fixture.Inventory(t, many), fixture.Settled(fixture.Inventory(t, many))),
+	return map[string]status.Report{
+		"status-nobody":  status.Of(fixture.Inventory(t, "users: []"), fixture.FirstRun()),
+		"status-first":   status.Of(inv, fixture.FirstRun()),
+		"status-settled": status.Of(inv, fixture.Settled(inv)),
+		"status-mixed":   status.Of(fixture.Inventory(t, more), mixed),
+		"status-hostile": status.Of(inv, hostilities(inv)),
+		"status-own-key": status.Of(ownKey(t), requested(inv)),
+		"status-300":     status.Of(fixture.Inventory(t, many), fixture.Settled(fixture.Inventory(t, many))),
 	}
 }
 
@@ -77,7 +78,7 @@ func requested(inv *inventory.Inventory) reconcile.Observed {
 func TestStatusText(t *testing.T) {
 	for name, report := range statuses(t) {
 		t.Run(name, func(t *testing.T) {
-			for suffix, render := range map[string]func(reconcile.StatusReport, Palette) []byte{".txt": Status, "-user.txt": Users} {
+			for suffix, render := range map[string]func(status.Report, Palette) []byte{".txt": Status, "-user.txt": Users} {
 				text := string(render(report, false))
 				harmless(t, text)
 				if plain := colours.ReplaceAllString(string(render(report, true)), ""); plain != text {

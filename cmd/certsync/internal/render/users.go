@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/status"
 )
 
 // Users shows everything that a report says about its users, one user after the other.
-func Users(r reconcile.StatusReport, c Palette) []byte {
+func Users(r status.Report, c Palette) []byte {
 	var b bytes.Buffer
 	for i, u := range r.Users {
 		if i > 0 {
@@ -19,7 +19,7 @@ func Users(r reconcile.StatusReport, c Palette) []byte {
 		if u.Detail != "" {
 			b.WriteString(wrap("  ", Clean(u.Detail)))
 		}
-		if u.Since != nil && (u.State == reconcile.HasLeft || u.State == reconcile.HasLapsed || u.State == reconcile.StandsDenied) {
+		if u.Since != nil && (u.State == status.HasLeft || u.State == status.HasLapsed || u.State == status.StandsDenied) {
 			fmt.Fprintf(&b, "  since %s\n", timeText(*u.Since))
 		}
 		if u.Until != nil {
@@ -41,10 +41,10 @@ func Users(r reconcile.StatusReport, c Palette) []byte {
 	return b.Bytes()
 }
 
-func writeGrant(b *bytes.Buffer, c Palette, g reconcile.GrantStatus) {
-	sign := map[reconcile.BindingStatus]string{
-		reconcile.IsBound: c.green("+"), reconcile.HasEnded: "-", reconcile.IsUnwanted: c.red("!"),
-		reconcile.IsMissing: c.yellow("~"), reconcile.IsBlocked: c.red("!"),
+func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
+	sign := map[status.BindingStatus]string{
+		status.IsBound: c.green("+"), status.HasEnded: "-", status.IsUnwanted: c.red("!"),
+		status.IsMissing: c.yellow("~"), status.IsBlocked: c.red("!"),
 	}[g.Binding]
 	from := "own"
 	if g.Group != "" {
@@ -58,12 +58,12 @@ func writeGrant(b *bytes.Buffer, c Palette, g reconcile.GrantStatus) {
 	b.WriteString("  " + sign + " " + strings.TrimPrefix(wrap(margin, Clean(text)), margin))
 }
 
-func writeCertificate(b *bytes.Buffer, cert reconcile.AcceptedCertificate) {
-	text := fmt.Sprintf("certificate %s, until %s", cert.Status, timeText(cert.NotAfter))
+func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
+	text := fmt.Sprintf("certificate %s, until %s", cert.Of, timeText(cert.NotAfter))
 	// A request whose answer certsync never saw. The signer may have issued the certificate.
 	requested := cert.SHA256 == "" && cert.PublicKeySHA256 != ""
 	if requested {
-		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Status, timeText(cert.NotAfter))
+		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Of, timeText(cert.NotAfter))
 	}
 	for i, g := range cert.Groups {
 		if i == 0 {

@@ -1,0 +1,207 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
+)
+
+// MakePlan observes and compares. It is all that `plan` does, and how `apply` begins; it is given readers only.
+func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster reconcile.ClusterReader, store reconcile.StoreReader, r reconcile.Rules, now func() time.Time) (reconcile.Plan, error) {
+	o, err := reconcile.Observe(ctx, inv.Owner, cluster, store, now)
+	if err != nil {
+		return reconcile.Plan{}, err
+	}
+	if err := reconcile.EndpointOf(inv.Cluster, o.Endpoint).Complete(); err != nil {
+		return reconcile.Plan{}, err
+	}
+	if unknown := r.Unknown(inv, o); unknown != nil {
+		return reconcile.Plan{}, unknown
+	}
+	return plan.Diff(inv, o, r), nil
+}
+
+// Apply makes a cluster and Vault agree with an inventory.
+type Apply struct {
+	Cluster     reconcile.ClusterReader
+	Store       reconcile.StoreReader
+	Access      reconcile.AccessReviewer
+	StoreAccess reconcile.StoreReviewer
+	Executor    *Executor
+	Rules       reconcile.Rules
+	// Hold skips the steps that a guard holds, and does the rest. Steps that a conflict holds are skipped in any case.
+	Hold bool
+	// Lock is taken before the first write; nil is for tests of what check-and-set alone holds together.
+	Lock reconcile.Locker
+	// LockNamespace is where the owner's Lease is.
+	LockNamespace string
+
+	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --expect and the
+	// question on a terminal.
+	Consent func(reconcile.Plan) error
+	// Unseen says that nobody agrees to one plan in particular (--yes). Consent is then asked under the lock, with the
+	// plan that is made there. A tenant who changes objects all the time could otherwise keep every run from beginning.
+	Unseen bool
+	// Begin is told the plan that is about to be carried out, or held as a whole.
+	Begin func(reconcile.Plan)
+}
+
+// Do observes, plans, asks, takes the lock, observes and plans again, and carries out that second plan. Where somebody
+// agreed to the first, the two must be the same. It returns Refused if nothing may be written, Locked while another run writes, and any other error if nothing was written for another reason.
+// Steps that failed are no error: they are in the Outcome, and the other users' steps were done.
+func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Outcome, error) {
+	plan, err := a.plan(ctx, inv)
+	if err != nil {
+		return reconcile.Outcome{Plan: plan}, err
+	}
+	if refused := a.refusals(plan); len(refused) > 0 {
+		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: refused}
+	}
+	if !plan.Runs() {
+		return a.idle(plan), nil
+	}
+	if err := a.permitted(ctx, plan); err != nil {
+		return reconcile.Outcome{Plan: plan}, err
+	}
+	if a.Consent == nil {
+		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"nobody was asked for consent"}}
+	}
+	if !a.Unseen {
+		if err := a.Consent(plan); err != nil {
+			return reconcile.Outcome{Plan: plan}, err
+		}
+	}
+	if a.Lock == nil {
+		return a.locked(ctx, context.WithoutCancel(ctx), inv, plan, nil)
+	}
+	lock, err := a.Lock.Acquire(ctx)
+	if err != nil {
+		return reconcile.Outcome{Plan: plan}, err
+	}
+	defer func() { _ = lock.Release(ctx) }() // if it fails, the lock ends by itself
+	lost, cancel := lock.Held(context.WithoutCancel(ctx))
+	defer cancel()
+	return a.locked(ctx, lost, inv, plan, lock)
+}
+
+// locked is what happens while nobody else writes.
+func (a *Apply) locked(ctx, lost context.Context, inv *inventory.Inventory, first reconcile.Plan, lock reconcile.Lock) (reconcile.Outcome, error) {
+	both, cancel := afterwards(ctx, lost, 0)
+	defer cancel()
+	again, err := a.plan(both, inv)
+	if err != nil {
+		return reconcile.Outcome{Plan: first}, err
+	}
+	changed := again.Digest() != first.Digest()
+	if changed && !a.Unseen {
+		return reconcile.Outcome{Plan: again}, reconcile.Refused{Violations: []string{"the cluster or Vault changed since the plan was shown; plan again"}}
+	}
+	if refused := a.refusals(again); len(refused) > 0 {
+		return reconcile.Outcome{Plan: again}, reconcile.Refused{Violations: refused}
+	}
+	if !again.Runs() {
+		return a.idle(again), nil
+	}
+	if changed {
+		if err := a.permitted(both, again); err != nil {
+			return reconcile.Outcome{Plan: again}, err
+		}
+	}
+	if a.Unseen {
+		if err := a.Consent(again); err != nil {
+			return reconcile.Outcome{Plan: again}, err
+		}
+	}
+	if err := a.begin(both, again, lock); err != nil {
+		return reconcile.Outcome{Plan: again}, err
+	}
+	if a.Begin != nil {
+		a.Begin(again)
+	}
+	return reconcile.Outcome{Plan: again, Events: a.Executor.execute(ctx, lost, again)}, nil
+}
+
+// idle is the outcome of a plan without a step that may run. Nothing is written.
+func (a *Apply) idle(p reconcile.Plan) reconcile.Outcome {
+	if a.Begin != nil && p.Changes() {
+		a.Begin(p)
+	}
+	return reconcile.Outcome{Plan: p, Events: a.Executor.holdAll(p)}
+}
+
+// refusals is why this plan must not be carried out.
+func (a *Apply) refusals(p reconcile.Plan) []string {
+	refused := p.Refusals()
+	if a.Hold {
+		refused = p.Forbidden
+	}
+	if digest := p.Digest(); a.Rules.Expect != "" && p.Changes() && digest != a.Rules.Expect {
+		refused = append(refused, fmt.Sprintf("the plan's digest is %s, not the expected %s: it was made from something else, or with other flags (--expect)",
+			digest, a.Rules.Expect))
+	}
+	return refused
+}
+
+func (a *Apply) plan(ctx context.Context, inv *inventory.Inventory) (reconcile.Plan, error) {
+	return MakePlan(ctx, inv, a.Cluster, a.Store, a.Rules, a.Executor.Now)
+}
+
+// begin writes the state before the first step, check-and-set: of two runs that saw the same state, one fails here. The
+// lock gets its generation after it, so that it is never ahead of the state of a run that was cut off.
+func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock) error {
+	generation := p.Generation + 1
+	err := a.Executor.Store.WriteState(ctx, reconcile.State{
+		FormatVersion: reconcile.FormatVersion, ClusterUID: p.ClusterUID, InventoryDigest: p.InventoryDigest,
+		Generation: generation, RunID: a.Executor.RunID, StartedAt: a.Executor.Now().UTC(), StartedBy: a.Rules.Self,
+		HeldBack: p.HeldBack(),
+	}, p.StateVersion)
+	if errors.Is(err, reconcile.ErrPrecondition) {
+		return reconcile.Refused{Violations: []string{"another run has begun meanwhile; wait for it, then plan again"}}
+	}
+	if err != nil {
+		return fmt.Errorf("recording the start of the run: %w", err)
+	}
+	if lock == nil {
+		return nil
+	}
+	if err := lock.Record(ctx, generation); err != nil {
+		return fmt.Errorf("recording the start of the run at the lock: %w", err)
+	}
+	return nil
+}
+
+// permitted asks Kubernetes and Vault whether everything that the plan needs is allowed, so that a run that cannot end
+// well does not begin.
+func (a *Apply) permitted(ctx context.Context, p reconcile.Plan) error {
+	wanted := p.Permissions(a.Executor.Issuer.Permissions())
+	if a.Lock != nil {
+		wanted = append(wanted, reconcile.LockPermissions(p.Owner, a.LockNamespace, p.Leased)...)
+	}
+	denied, err := a.Access.Denied(ctx, wanted)
+	if err != nil {
+		return fmt.Errorf("asking what %q may do: %w", a.Rules.Self, err)
+	}
+	var lacks []string
+	for _, d := range denied {
+		lacks = append(lacks, d.String())
+	}
+	if len(lacks) > 0 {
+		return reconcile.WithHint(fmt.Errorf("%q may not: %s", a.Rules.Self, strings.Join(lacks, "; ")),
+			"grant it in Kubernetes RBAC to the identity that runs apply; nothing was written")
+	}
+	lacks, err = a.StoreAccess.MissingCapabilities(ctx, p.StoreNeeds())
+	if err != nil {
+		return fmt.Errorf("asking what certsync's Vault token may do: %w", err)
+	}
+	if len(lacks) > 0 {
+		return reconcile.WithHint(fmt.Errorf("certsync's Vault token lacks %s", strings.Join(lacks, "; ")),
+			"add it to the token's policy; nothing was written")
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Executor carries out a plan. Each write is check-and-set or has a precondition, so a plan that the world has left
+// behind fails step by step instead of undoing somebody's work.
+type Executor struct {
+	Bindings    reconcile.BindingWriter
+	Store       reconcile.StoreWriter
+	Issuer      reconcile.Issuer
+	Login       reconcile.Authenticator
+	Kubeconfigs reconcile.KubeconfigWriter
+
+	Now func() time.Time // time.Now outside of tests
+	// Workers bounds how many users, and how many bindings, are worked on at once. At least 1.
+	Workers int
+	// WithoutCanary asks for all certificates at once, without waiting for the first to prove itself. It is for people who
+	// approve: they would be asked for one, and for the rest some time after they have left.
+	WithoutCanary bool
+	// RunID is on every event, in the state and on our approvals.
+	RunID string
+	// LastStep is how long steps have to end after an interruption; 0: LastStep.
+	LastStep time.Duration
+	// Report is called for every step as it ends, by one goroutine at a time.
+	Report func(reconcile.Event)
+}
+
+// run is one execution of one plan.
+type run struct {
+	*Executor
+	plan reconcile.Plan
+	over func() error // why no step may begin any more, or nil
+
+	mu      sync.Mutex
+	events  []reconcile.Event
+	failed  map[string]error              // users with a step that did not end well, and why
+	without map[string]error              // users whose credential did not come, and why
+	lacking map[string]error              // users who did not get a binding that they should have, and why
+	objects map[string]reconcile.Binding  // bindings as the last write left them, by Object()
+	broken  map[string]error              // bindings whose last write failed
+	begun   map[string]*reconcile.Leaving // removals whose record says "removing"; nil: that could not be written
+	expires map[string]time.Time          // new certificates, by user
+
+	// ownGrants has the bindings that wait for one user's credential alone.
+	ownGrants map[string][]reconcile.Step
+	// replacements has the new bindings of role changes, by whom and where they are for. naming has the bindings that
+	// name a user who leaves. Both are built once: a run of thousands must not walk all steps for each step.
+	replacements map[reconcile.Grant][]reconcile.Step
+	naming       map[string][]reconcile.Step
+}
+
+func (x *Executor) run(p reconcile.Plan) *run {
+	r := &run{
+		Executor: x, plan: p,
+		failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
+		objects: map[string]reconcile.Binding{}, broken: map[string]error{}, begun: map[string]*reconcile.Leaving{}, expires: map[string]time.Time{},
+		ownGrants: map[string][]reconcile.Step{}, replacements: map[reconcile.Grant][]reconcile.Step{}, naming: map[string][]reconcile.Step{},
+	}
+	r.indexBindings()
+	return r
+}
+
+// LastStep is how long the steps that are under way when a run is interrupted may take to end, unless Executor.LastStep
+// says otherwise.
+const LastStep = 20 * time.Second
+
+// execute carries out all steps and returns how each ended, in the order in which they did. Once ctx has ended no step
+// begins; those under way have LastStep, unless lost ends, which ends every write at once.
+func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
+	r := x.run(p)
+	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
+	work, cancel := afterwards(ctx, lost, cmp.Or(x.LastStep, LastStep))
+	defer cancel()
+	for _, s := range r.at(reconcile.StageIssue) {
+		r.ownGrants[s.User] = nil
+	}
+	for _, s := range r.at(reconcile.StageGrant) {
+		if _, issues := r.ownGrants[s.User]; issues {
+			r.ownGrants[s.User] = append(r.ownGrants[s.User], s)
+		}
+	}
+	Each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(work, s) })
+	r.stage(work, reconcile.StageUnbind)
+	r.stage(work, reconcile.StageChange)
+	r.stage(work, reconcile.StageRetire)
+	Each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.finishRemoval(work, s) })
+	r.issueAll(work)
+	r.stage(work, reconcile.StageGrant)
+	r.renames(work)
+	Each(r.Workers, r.at(reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
+	return r.events
+}
+
+// holdAll is the end of each step of a plan in which everything is held, without a write.
+func (x *Executor) holdAll(p reconcile.Plan) []reconcile.Event {
+	r := x.run(p)
+	for _, s := range p.Steps {
+		r.end(s, "", heldBack{errors.New(s.Held)})
+	}
+	return r.events
+}
+
+// afterwards returns a context that ends with lost, and when ctx has ended for as long as grace.
+func afterwards(ctx, lost context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	work, cancel := context.WithCancelCause(lost)
+	stop := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(grace, func() { cancel(context.Cause(ctx)) })
+		context.AfterFunc(work, func() { timer.Stop() })
+	})
+	return work, func() { stop(); cancel(nil) }
+}
+
+// at lists the steps of a stage.
+func (r *run) at(st reconcile.Stage) []reconcile.Step {
+	var steps []reconcile.Step
+	for _, s := range r.plan.Steps {
+		if s.Stage == st {
+			steps = append(steps, s)
+		}
+	}
+	return steps
+}
+
+// stage writes the bindings of a stage, but for those that have followed a user's credential at once.
+func (r *run) stage(ctx context.Context, st reconcile.Stage) {
+	steps := slices.DeleteFunc(r.at(st), func(s reconcile.Step) bool {
+		_, follows := r.ownGrants[s.User]
+		return st == reconcile.StageGrant && s.User != "" && follows
+	})
+	Each(r.Workers, steps, func(s reconcile.Step) { _ = r.attempt(ctx, s, r.bind) })
+}
+
+// attempt runs one step, unless it is held or the run is over, and reports how it ended.
+func (r *run) attempt(ctx context.Context, s reconcile.Step, do func(context.Context, reconcile.Step) (string, error)) error {
+	note, err := "", error(nil)
+	switch {
+	case s.Held != "":
+		err = heldBack{errors.New(s.Held)}
+	case r.over() != nil:
+		err = heldBack{fmt.Errorf("the run ended before: %w", r.over())}
+	default:
+		note, err = do(ctx, s)
+	}
+	r.end(s, note, err)
+	return err
+}
+
+// heldBack marks a step that was not tried.
+type heldBack struct{ error }
+
+func (h heldBack) Unwrap() error { return h.error }
+
+// end records and reports how a step ended.
+func (r *run) end(s reconcile.Step, note string, err error) {
+	e := reconcile.Event{
+		Time: r.Now().UTC(), Run: r.RunID, User: s.User, Group: s.Group, Action: s.Action, Object: s.Object,
+		Result: reconcile.Done, Note: note, ByPolicy: s.HeldBy == reconcile.ByPolicy,
+	}
+	if err != nil {
+		e.Result, e.Error, e.Hint = reconcile.Failed, err.Error(), reconcile.Hint(err)
+		if errors.As(err, new(heldBack)) {
+			e.Result = reconcile.Held
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.remember(s, err)
+	} else if s.Issue != nil {
+		e.Expires = r.expires[s.User]
+	}
+	r.events = append(r.events, e)
+	if r.Report != nil {
+		r.Report(e)
+	}
+}
+
+// remember notes for whom a step that did not end well was. The caller holds the lock.
+func (r *run) remember(s reconcile.Step, err error) {
+	switch {
+	case s.Issue != nil:
+		r.without[s.User] = err
+		return
+	default:
+		for _, u := range s.Lacking() {
+			r.lacking[u.Name] = err
+		}
+	}
+	// What is held is not what a leaver waits for: a binding that is not ours is noted, and their record closed.
+	if s.User != "" && s.Held == "" {
+		r.failed[s.User] = err
+	}
+}
+
+// failure returns why an earlier binding or removal of a user's did not end well, or nil.
+func (r *run) failure(user string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.failed[user]
+}
+
+// withoutCredential returns why a user's credential did not come, or nil.
+func (r *run) withoutCredential(user string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.without[user]
+}
+
+// Each runs do for all items, at most workers at once, and returns when all have ended.
+func Each[T any](workers int, items []T, do func(T)) {
+	next := make(chan T)
+	var group sync.WaitGroup
+	for range min(max(workers, 1), len(items)) {
+		group.Go(func() {
+			for item := range next {
+				do(item)
+			}
+		})
+	}
+	for _, item := range items {
+		next <- item
+	}
+	close(next)
+	group.Wait()
+}

@@ -1,0 +1,176 @@
+package apply
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// indexBindings fills replacements and naming.
+func (r *run) indexBindings() {
+	for _, s := range r.plan.Steps {
+		if s.Leave != nil && s.Action == reconcile.Remove {
+			r.naming[s.User] = nil
+		}
+	}
+	for _, s := range r.plan.Steps {
+		if s.Binding == nil {
+			continue
+		}
+		if s.Action == reconcile.Bind && s.Stage == reconcile.StageChange {
+			r.replacements[s.Target()] = append(r.replacements[s.Target()], s)
+		}
+		for _, u := range s.Binding.Object.Subjects {
+			if _, leaves := r.naming[u.Name]; leaves && u == reconcile.UserSubject(u.Name) {
+				r.naming[u.Name] = append(r.naming[u.Name], s)
+			}
+		}
+	}
+}
+
+// bind carries out one bind, unbind or update.
+func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err error) {
+	w := *s.Binding
+	object, earlier := r.written(w.Object)
+	if earlier != nil {
+		return "", heldBack{fmt.Errorf("an earlier write of it failed: %w", earlier)}
+	}
+	w.Object = object
+	if err := r.successorFailed(w.Successor); err != nil {
+		return "", err
+	}
+	if keep := r.withoutReplacement(s); len(keep) > 0 {
+		return "", r.keep(ctx, w.Object, keep)
+	}
+	if s.Action == reconcile.Unbind {
+		return "", r.wrote(w.Object, reconcile.Binding{}, r.Bindings.DeleteBinding(ctx, w.Object))
+	}
+	subjects, left := r.arrived(w)
+	if len(left) > 0 {
+		note = "without " + strings.Join(left, ", ") + ", who got no credential"
+	}
+	if len(left) == len(w.WaitsFor) && len(left) > 0 {
+		return "", heldBack{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
+	}
+	if w.Anew && w.Object.Terminating { // no earlier step has made it anew
+		return note, r.remake(ctx, w.Object, subjects)
+	}
+	if w.Adopt && (w.Object.ManagedBy != reconcile.ManagedByValue || w.Object.Owner != r.plan.Owner) {
+		adopted, err := r.Bindings.AdoptBinding(ctx, w.Object, r.plan.Owner)
+		if err := r.wrote(w.Object, adopted, err); err != nil {
+			return "", err
+		}
+		if w.Object = adopted; slices.Equal(adopted.Subjects, subjects) {
+			return note, nil
+		}
+	}
+	var made reconcile.Binding
+	if s.Action == reconcile.Bind {
+		w.Object.Subjects = subjects
+		made, err = r.Bindings.CreateBinding(ctx, w.Object)
+	} else {
+		made, err = r.Bindings.UpdateBinding(ctx, w.Object, subjects)
+	}
+	return note, r.wrote(w.Object, made, err)
+}
+
+// remake finishes the deletion of a binding that a finalizer keeps, and makes it anew.
+func (r *run) remake(ctx context.Context, old reconcile.Binding, subjects []reconcile.Subject) error {
+	if err := r.Bindings.DeleteBinding(ctx, old); err != nil {
+		return r.wrote(old, reconcile.Binding{}, err)
+	}
+	made, err := r.Bindings.CreateBinding(ctx, reconcile.Binding{
+		Kind: old.Kind, Namespace: old.Namespace, Name: old.Name, ManagedBy: reconcile.ManagedByValue, Owner: r.plan.Owner,
+		RoleRef: old.RoleRef, Subjects: subjects,
+	})
+	return r.wrote(old, made, err)
+}
+
+// withoutReplacement lists the subjects of a binding that is to go for whom the binding in its place could not be made: a
+// changed role is create-new, then delete-old. Who was to get no other role, or leaves, is not among them.
+func (r *run) withoutReplacement(old reconcile.Step) []reconcile.Subject {
+	if old.Action != reconcile.Unbind || old.Stage != reconcile.StageRetire || old.Reason == reconcile.UntilPassed {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var keep []reconcile.Subject
+	for _, s := range r.replacements[old.Target()] {
+		if s.Held != "" || r.broken[s.Object] != nil {
+			keep = append(keep, s.Binding.Subjects...)
+		}
+	}
+	return slices.DeleteFunc(keep, func(s reconcile.Subject) bool { return !slices.Contains(old.Binding.Object.Subjects, s) })
+}
+
+// keep leaves a binding that was to go to some of its subjects.
+func (r *run) keep(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) error {
+	if len(subjects) < len(b.Subjects) {
+		made, err := r.Bindings.UpdateBinding(ctx, b, subjects)
+		if err := r.wrote(b, made, err); err != nil {
+			return err
+		}
+	}
+	return heldBack{errors.New("the binding that replaces it could not be made")}
+}
+
+// arrived returns the subjects to write, without the users whose credential did not come, and who these are.
+func (r *run) arrived(w reconcile.BindingWrite) (subjects []reconcile.Subject, left []string) {
+	for _, u := range w.WaitsFor {
+		if r.withoutCredential(u) != nil {
+			left = append(left, u)
+		}
+	}
+	subjects = slices.DeleteFunc(slices.Clone(w.Subjects), func(s reconcile.Subject) bool {
+		return s == reconcile.UserSubject(s.Name) && slices.Contains(left, s.Name)
+	})
+	for _, u := range left {
+		subjects = append(subjects, reconcile.UserSubjects(w.Swaps[u])...)
+	}
+	return subjects, left
+}
+
+// successorFailed holds back what the old name of somebody should lose who has no access under the new one yet.
+func (r *run) successorFailed(now string) error {
+	if now == "" {
+		return nil
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := cmp.Or(r.without[now], r.lacking[now]); err != nil {
+		return heldBack{fmt.Errorf("%s, who had this name before, has not all of the access yet", now)}
+	}
+	return nil
+}
+
+// written returns a binding as an earlier step of this run left it, so that its resourceVersion is the right
+// precondition, or why that step failed.
+func (r *run) written(b reconcile.Binding) (reconcile.Binding, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.broken[b.Object()]; err != nil {
+		return b, err
+	}
+	if left, ok := r.objects[b.Object()]; ok && left.UID != "" {
+		b.UID, b.ResourceVersion, b.Subjects, b.ManagedBy, b.Owner = left.UID, left.ResourceVersion, left.Subjects, left.ManagedBy, left.Owner
+		b.Terminating = left.Terminating
+	}
+	return b, nil
+}
+
+// wrote remembers how a write left a binding, and passes its error on.
+func (r *run) wrote(b, made reconcile.Binding, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.broken[b.Object()] = err
+		return err
+	}
+	r.objects[b.Object()] = made
+	return nil
+}

@@ -1,0 +1,148 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// beginRemoval writes that a user is being removed, before anything of theirs goes. The bindings go in between, as steps
+// of their own: a crash leaves a record that says "removing", and the next run goes on. If the record cannot be written,
+// the bindings go all the same: it still says "active", and the next run removes the rest.
+func (r *run) beginRemoval(ctx context.Context, s reconcile.Step) {
+	if s.Held != "" || r.over() != nil || r.successorFailed(s.Leave.Successor) != nil {
+		return // finishRemoval reports it
+	}
+	l := *s.Leave
+	rec := reconcile.Record{FormatVersion: reconcile.FormatVersion, User: s.User}
+	if l.Record != nil {
+		rec = *l.Record
+	}
+	// Another reason than the one that is recorded counts, but an `until` that has passed does not: who was being removed
+	// stays quarantined.
+	if rec.State != reconcile.Removing || rec.Reason != string(l.Reason) {
+		rec.State, rec.Since, rec.Reason = reconcile.Removing, r.Now().UTC(), string(l.Reason)
+		version, err := r.Store.WriteRecord(ctx, rec, l.RecordVersion)
+		if err != nil {
+			r.end(s, "", fmt.Errorf("recording the removal: %w", err))
+			r.setBegun(s.User, nil)
+			return
+		}
+		l.RecordVersion = version
+	}
+	l.Record = &rec
+	r.setBegun(s.User, &l)
+}
+
+func (r *run) setBegun(user string, l *reconcile.Leaving) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.begun[user] = l
+}
+
+func (r *run) hasBegun(user string) (l *reconcile.Leaving, tried bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l, tried = r.begun[user]
+	return l, tried
+}
+
+// renames ends the old names of those who have their access under a new one.
+func (r *run) renames(ctx context.Context) {
+	all := r.at(reconcile.StageRename)
+	leave := slices.DeleteFunc(slices.Clone(all), func(s reconcile.Step) bool { return s.Leave == nil })
+	Each(r.Workers, leave, func(s reconcile.Step) { r.beginRemoval(ctx, s) })
+	Each(r.Workers, all, func(s reconcile.Step) {
+		if s.Leave == nil {
+			_ = r.attempt(ctx, s, r.bind)
+		}
+	})
+	Each(r.Workers, leave, func(s reconcile.Step) { r.finishRemoval(ctx, s) })
+}
+
+// finishRemoval deletes the credential and closes the record: with no certificate left to account for, by deleting it.
+// The credential goes even if a binding could not be deleted; the record then stays at "removing".
+func (r *run) finishRemoval(ctx context.Context, s reconcile.Step) {
+	if l, tried := r.hasBegun(s.User); tried && l == nil {
+		return // beginRemoval has failed, and reported it
+	}
+	_ = r.attempt(ctx, s, r.remove)
+}
+
+func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
+	if err := r.successorFailed(s.Leave.Successor); err != nil {
+		return "", err
+	}
+	l, _ := r.hasBegun(s.User)
+	if l.Credential.CurrentVersion > 0 {
+		if err := r.Store.DeleteCredential(ctx, s.User, l.Credential.CurrentVersion); err != nil {
+			return "", fmt.Errorf("deleting the credential: %w", err)
+		}
+	}
+	if err := r.stillBound(s.User); err != nil {
+		return "", fmt.Errorf("the credential is gone, a binding is not: %w", err)
+	}
+	rec := *l.Record
+	rec.State, rec.Reason = l.Final, string(l.Reason)
+	rec.Certificates = nil
+	for _, c := range l.Record.Certificates {
+		if c.NotAfter.After(r.Now()) {
+			c.Status = reconcile.Revoked
+			rec.Certificates = append(rec.Certificates, c)
+		}
+	}
+	if len(rec.Certificates) == 0 {
+		if err := r.Store.DeleteRecord(ctx, s.User, l.RecordVersion); err != nil {
+			return "", fmt.Errorf("deleting the record, which has nothing left to account for: %w", err)
+		}
+		return "", nil
+	}
+	if _, err := r.Store.WriteRecord(ctx, rec, l.RecordVersion); err != nil {
+		return "", fmt.Errorf("recording the end of the removal: %w", err)
+	}
+	return "", nil
+}
+
+// stillBound returns why a binding still names a user who leaves, or nil.
+func (r *run) stillBound(user string) error {
+	if err := r.failure(user); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range r.naming[user] {
+		if err := r.broken[s.Object]; err != nil {
+			return err
+		}
+		if s.HeldBy == reconcile.ByConflict {
+			return fmt.Errorf("%s: %s", s.Object, s.Held)
+		}
+	}
+	return nil
+}
+
+// purge clears what has no use any more: expired certificates and records, old versions of credentials.
+func (r *run) purge(ctx context.Context, s reconcile.Step) (string, error) {
+	l := s.Leave
+	for _, reason := range s.Reasons {
+		var err error
+		switch {
+		case reason == reconcile.OldVersions:
+			err = r.Store.DestroyVersions(ctx, s.User, l.Credential.Older())
+		case l.Record.State == reconcile.Active:
+			rec := *l.Record
+			rec.Certificates = slices.DeleteFunc(slices.Clone(rec.Certificates), func(c reconcile.CertificateEntry) bool {
+				return c.Status != reconcile.Current && !c.NotAfter.After(r.Now())
+			})
+			_, err = r.Store.WriteRecord(ctx, rec, l.RecordVersion)
+		default:
+			err = r.Store.DeleteRecord(ctx, s.User, l.RecordVersion)
+		}
+		if err != nil {
+			return "", fmt.Errorf("clearing %s: %w", reason, err)
+		}
+	}
+	return "", nil
+}

@@ -1,0 +1,184 @@
+package apply_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+// TestQuarantine: a removed name must not hand its access to the old certificate.
+func TestQuarantine(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	without := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1))
+	w.MustApply(without)
+	rec := w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record
+	if rec.State != reconcile.Removed || rec.Certificates[0].Status != reconcile.Revoked {
+		t.Errorf("the record of a leaver says %s, %s", rec.State, rec.Certificates[0].Status)
+	}
+	if w.Users["bob"] != nil {
+		t.Error("the credential of a leaver is still there")
+	}
+	if diff := cmp.Diff([]string{"issue bob [new-user] held"}, reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team)))); diff != "" {
+		t.Errorf("while the certificate lives: %s", diff)
+	}
+	w.Rules.Reinstate = []string{"bob"}
+	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Contains(got, "reissue bob [reinstated]") {
+		t.Errorf("reinstated: %q", got)
+	}
+	w.Rules.Reinstate = []string{"bobby"}
+	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team)); !errors.As(err, new(reconcile.UnknownName)) {
+		t.Errorf("a name that stands nowhere: %v", err)
+	}
+	w.Rules = reconcile.Rules{}
+	w.Now = w.Now.Add(169 * time.Hour)
+	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Contains(got, "issue bob [new-user]") {
+		t.Errorf("after it has expired: %q", got)
+	}
+	if got := reconciletest.Lines(w.Plan(without)); !slices.Contains(got, "purge bob [certificates-expired]") {
+		t.Errorf("after it has expired, without the user: %q", got)
+	}
+	w.MustApply(without)
+	if w.Ledger["bob"] != nil {
+		t.Error("a record with nothing to account for is still there")
+	}
+}
+
+// TestStoredByAnotherRun: a run that did not know of the removal stored the leaver's credential after it.
+func TestStoredByAnotherRun(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	without := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1))
+	w.MustApply(without)
+	if _, err := w.Put(w.Users, "bob", reconciletest.KVVersion{Credential: &reconcile.Credential{}}, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.MustApply(without)
+	if w.Users["bob"] != nil {
+		t.Error("a leaver's credential can still be read")
+	}
+	if p := w.Plan(without); p.Changes() {
+		t.Errorf("left: %q", reconciletest.Lines(p))
+	}
+}
+
+// TestLapsed: an end that was moved forward leaves a live certificate behind, which is accounted for.
+func TestLapsed(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	ended := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "name: bob,", "name: bob, until: 2026-02-01,", 1))
+	w.MustApply(ended)
+	rec := w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record
+	if rec.State != reconcile.Lapsed || rec.Certificates[0].Status != reconcile.Revoked || w.Users["bob"] != nil {
+		t.Errorf("record %+v", rec)
+	}
+	p := w.Plan(ended)
+	if got := reconciletest.Kinds(p); p.Changes() || !slices.Equal(got, []string{"live-certificate bob"}) {
+		t.Errorf("plan %q, notes %q", reconciletest.Lines(p), got)
+	}
+	gone := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1))
+	if diff := cmp.Diff([]string{"remove bob [not-in-inventory]"}, reconciletest.Lines(w.Plan(gone))); diff != "" {
+		t.Errorf("out of the file, where the quarantine begins: %s", diff)
+	}
+	w.MustApply(gone)
+	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Equal(got, []string{"issue bob [new-user] held"}) {
+		t.Errorf("back in the file: %q", got)
+	}
+}
+
+// TestLapseCutOff: a lapse that was cut off anywhere does not quarantine the name while it stays in the file.
+func TestLapseCutOff(t *testing.T) {
+	until := func(day string) string {
+		return strings.Replace(reconciletest.Team, "name: bob,", "name: bob, until: "+day+",", 1)
+	}
+	for _, fault := range []string{"record bob removing", "update ClusterRoleBinding", "erase bob", "record bob lapsed"} {
+		t.Run(fault, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Now = time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
+			w.Fail = reconciletest.Failing(fault, reconciletest.ErrBoom)
+			if o, err := w.Apply(reconciletest.Parse(t, until("2026-03-03"))); err != nil || o.Failed() == 0 {
+				t.Fatal(err, reconciletest.Results(o))
+			}
+			w.Fail = nil
+			w.MustApply(reconciletest.Parse(t, until("2026-12-31")))
+			if p := w.Plan(reconciletest.Parse(t, until("2026-12-31"))); p.Changes() || w.Users["bob"] == nil {
+				t.Errorf("extended: %q", reconciletest.Lines(p))
+			}
+		})
+	}
+}
+
+// TestReinstate: the same person comes back, also after a removal that was cut off; what they hold is accounted for.
+func TestReinstate(t *testing.T) {
+	without := strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1)
+	for _, fault := range []string{"nothing", "erase bob", "record bob removed", "update ClusterRoleBinding"} {
+		t.Run(fault, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Fail = reconciletest.Failing(fault, reconciletest.ErrBoom)
+			if _, err := w.Apply(reconciletest.Parse(t, without)); err != nil {
+				t.Fatal(err)
+			}
+			w.Fail = nil
+			if got := w.Conflicts(reconciletest.Team); len(got) == 0 || !strings.Contains(got[0], "--reinstate bob") {
+				t.Errorf("without --reinstate: held %q", got)
+			}
+			w.Rules.Reinstate = []string{"bob", "alice"} // alice needs nothing: ignored
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Rules = reconcile.Rules{}
+			if p := w.Plan(reconciletest.Parse(t, reconciletest.Team)); p.Changes() {
+				t.Errorf("left: %q", reconciletest.Lines(p))
+			}
+			rec := w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record
+			if rec.State != reconcile.Active || rec.Certificates[0].Status != reconcile.Superseded || rec.Certificates[1].Status != reconcile.Current {
+				t.Errorf("record: %+v", rec)
+			}
+		})
+	}
+}
+
+// TestUntil: access ends with its day, and the name is not quarantined while it stays in the file.
+func TestUntil(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	until := func(day string) string {
+		return strings.Replace(reconciletest.Team, "name: bob,", "name: bob, until: "+day+",", 1)
+	}
+	w.MustApply(reconciletest.Parse(t, until("2026-03-03")))
+	cur := w.Ledger["bob"].Versions[1].Record.Certificates[0]
+	if want := time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC); !cur.NotAfter.Equal(want) {
+		t.Errorf("the certificate ends %s, not with the access", cur.NotAfter)
+	}
+	if got := reconciletest.Kinds(w.Plan(reconciletest.Parse(t, until("2026-03-03")))); !slices.Contains(got, "until-soon bob") {
+		t.Errorf("notes: %q", got)
+	}
+	w.Now = time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
+	ended := reconciletest.Parse(t, until("2026-03-03"))
+	if got := reconciletest.Lines(w.Plan(ended)); !slices.Contains(got, "remove bob [until-passed]") {
+		t.Errorf("at the end: %q", got)
+	}
+	w.MustApply(ended)
+	if got := reconciletest.Lines(w.Plan(ended)); len(got) > 0 {
+		t.Errorf("after the end: %q", got)
+	}
+	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, until("2026-04-03")))); !slices.Contains(got, "issue bob [new-user]") {
+		t.Errorf("extended: %q", got)
+	}
+	w.Now = time.Date(2026, 4, 3, 23, 55, 0, 0, time.UTC)
+	late := w.Plan(reconciletest.Parse(t, until("2026-04-03")))
+	if got := reconciletest.Kinds(late); !slices.Contains(got, "too-short bob") {
+		t.Errorf("notes 5 minutes before the end: %q", got)
+	}
+	for _, l := range reconciletest.Lines(late) {
+		if strings.Contains(l, "+bob") || strings.Contains(l, "issue bob") {
+			t.Errorf("5 minutes before the end: %q", l)
+		}
+	}
+}

@@ -1,0 +1,107 @@
+package apply_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+// TestRename: the new name gets its access before the old one loses it, and what the old one held is accounted for.
+func TestRename(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	want := []string{
+		"issue alicia [renamed]",
+		"bind alicia ClusterRoleBinding user:alicia:admin [renamed]",
+		"update devs ClusterRoleBinding group:devs:view [members-changed] +alicia -alice",
+		"update devs RoleBinding staging/group:devs:edit [members-changed] +alicia -alice",
+		"remove alice [renamed]",
+		"unbind alice ClusterRoleBinding user:alice:admin [renamed]",
+	}
+	if diff := cmp.Diff(reconciletest.SortedSetOf(want), reconciletest.SortedSetOf(reconciletest.Lines(w.Plan(reconciletest.Renamed(t))))); diff != "" {
+		t.Fatal(diff)
+	}
+	w.Fail = func(call string) error {
+		lost := strings.HasPrefix(call, "delete ClusterRoleBinding certsync:test:user:alice:") || strings.HasPrefix(call, "erase alice")
+		if lost && (w.Users["alicia"] == nil || !slices.Contains(w.Subjects(reconciletest.GroupView), "alicia") || w.Bindings["ClusterRoleBinding certsync:test:user:alicia:admin"].UID == "") {
+			t.Errorf("%s before alicia has her access", call)
+		}
+		return nil
+	}
+	w.MustApply(reconciletest.Renamed(t))
+	rec := w.Ledger["alice"].Versions[w.Ledger["alice"].Current].Record
+	if rec.State != reconcile.Removed || rec.Certificates[0].Status != reconcile.Revoked || w.Users["alice"] != nil {
+		t.Errorf("what is left of the old name: %+v", rec)
+	}
+	if got := w.Subjects(reconciletest.GroupView); !slices.Equal(reconciletest.SortedSetOf(got), []string{"alicia", "bob"}) {
+		t.Errorf("subjects %q", got)
+	}
+	if p := w.Plan(reconciletest.Renamed(t)); p.Changes() {
+		t.Errorf("left: %q", reconciletest.Lines(p))
+	}
+}
+
+// TestRenameFails: whatever goes wrong for the new name, the old one keeps what it has, and the next run finishes.
+func TestRenameFails(t *testing.T) {
+	for _, call := range []string{"issue alicia", "login alicia", "record alicia", "store alicia", "create ClusterRoleBinding certsync:test:user:alicia"} {
+		t.Run(call, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Fail = reconciletest.Failing(call, reconciletest.ErrBoom)
+			if o, err := w.Apply(reconciletest.Renamed(t)); err != nil || o.Failed() == 0 {
+				t.Fatal(err)
+			}
+			stored := !strings.HasPrefix(call, "create")
+			if w.Users["alice"] == nil || w.Bindings["ClusterRoleBinding certsync:test:user:alice:admin"].UID == "" ||
+				stored && !slices.Contains(w.Subjects(reconciletest.GroupView), "alice") {
+				t.Errorf("alice lost something: %q", w.Subjects(reconciletest.GroupView))
+			}
+			w.Fail = nil
+			w.MustApply(reconciletest.Renamed(t))
+			if p := w.Plan(reconciletest.Renamed(t)); p.Changes() || w.Users["alice"] != nil {
+				t.Errorf("left: %q", reconciletest.Lines(p))
+			}
+		})
+	}
+}
+
+// TestRenameIsHeld: while a conflict keeps the new name from its credential, the old one keeps everything.
+func TestRenameIsHeld(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	if _, err := w.Put(w.Users, "alicia", reconciletest.KVVersion{}, 0); err != nil {
+		t.Fatal(err)
+	}
+	o, err := w.Apply(reconciletest.Renamed(t))
+	if err != nil || o.Failed() == 0 || w.Users["alice"] == nil || !slices.Contains(w.Subjects(reconciletest.GroupView), "alice") {
+		t.Errorf("%v, %q, subjects %q", err, reconciletest.Results(o), w.Subjects(reconciletest.GroupView))
+	}
+	w.Rules.Adopt = []string{"users/alicia"}
+	w.MustApply(reconciletest.Renamed(t))
+	if p := w.Plan(reconciletest.Renamed(t)); p.Changes() || w.Users["alice"] != nil {
+		t.Errorf("left: %q", reconciletest.Lines(p))
+	}
+}
+
+// TestRenameIsNoRemoval: a rename's moves are no removals, however many there are; a name in use is quarantined after it.
+func TestRenameIsNoRemoval(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(4)))
+	inv := reconciletest.Parse(t, strings.ReplaceAll(reconciletest.Crew(4), "name: user", "name: person"))
+	for i := range inv.Users {
+		inv.Users[i].Previously = []string{"user" + strings.TrimPrefix(inv.Users[i].Name, "person")}
+	}
+	w.MustApply(inv)
+	if got := w.Subjects(reconciletest.GroupView); len(got) != 4 || slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "user") }) {
+		t.Errorf("subjects %q", got)
+	}
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Crew(4)))); !slices.Contains(got, "issue user00 [new-user] held") {
+		t.Errorf("the old name is not quarantined: %q", got)
+	}
+}

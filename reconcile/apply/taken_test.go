@@ -1,0 +1,281 @@
+package apply_test
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// entry is a subject in a binding.
+type entry struct {
+	object  string
+	subject reconcile.Subject
+}
+
+// place is a role in a namespace, or cluster-wide.
+type place struct{ namespace, role string }
+
+// target is for whom a grant is, and where, whatever the role.
+func target(g reconcile.Grant) reconcile.Grant {
+	return reconcile.Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace}
+}
+
+// snapshot is what people have at a time: what a run has taken is worked out from two of them, apart from takings.go.
+type snapshot struct {
+	bindings map[string]reconcile.Binding
+	stored   map[string]int               // the version of the credential, for those that can be read
+	records  map[string]*reconcile.Record // nil: unreadable
+	state    *reconcile.State
+}
+
+func (s *scenario) snapshot() snapshot {
+	n := snapshot{map[string]reconcile.Binding{}, map[string]int{}, map[string]*reconcile.Record{}, s.State}
+	for object, b := range s.Bindings {
+		b.Subjects = slices.Clone(b.Subjects)
+		n.bindings[object] = b
+	}
+	for user, u := range s.Users {
+		if v := u.Versions[u.Current]; !v.Deleted && !v.Destroyed {
+			n.stored[user] = u.Current
+		}
+	}
+	for user, l := range s.Ledger {
+		if rec := l.Versions[l.Current].Record; rec != nil && rec.User == user {
+			n.records[user] = rec
+		}
+	}
+	return n
+}
+
+// entries lists who has what by bindings of ours that grant what their names say.
+func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
+	all := map[entry]reconcile.Grant{}
+	for object, b := range n.bindings {
+		g, _ := reconcile.ParseBindingName("test", b.Namespace, b.Name)
+		if !s.mine(b) || b.Terminating || b.RoleRef != (reconcile.RoleRef{Kind: "ClusterRole", Name: g.Role}) {
+			continue
+		}
+		for _, subject := range b.Subjects {
+			if subject == reconcile.UserSubject(subject.Name) {
+				all[entry{object, subject}] = g
+			}
+		}
+	}
+	return all
+}
+
+// tookOnly: whatever becomes of a run, it took nothing that it should have left.
+func (s *scenario) tookOnly(before snapshot, inv *inventory.Inventory, o reconcile.Observed, p reconcile.Plan) {
+	s.T.Helper()
+	after := s.snapshot()
+	s.tookNothingForbidden(before, after)
+	s.tookNothingHeld(before, after, p)
+	s.tookNothingProtected(before, after, inv, o)
+	s.tookLittle(before, after, inv)
+}
+
+// tookNothingForbidden: a policy that takes nothing away takes nothing away.
+func (s *scenario) tookNothingForbidden(before, after snapshot) {
+	s.T.Helper()
+	if s.Rules.Policy.Takes() {
+		return
+	}
+	adds := s.Rules.Policy == reconcile.UpsertOnly
+	for object, b := range before.bindings {
+		now := after.bindings[object]
+		if now.UID != b.UID || !adds && !gocmp.Equal(b, now) {
+			s.fail("with --policy=%s, %+v became %+v", s.Rules.Policy, b, now)
+		}
+		for _, subject := range b.Subjects {
+			if !slices.Contains(now.Subjects, subject) {
+				s.fail("with --policy=%s, %s lost %s", s.Rules.Policy, object, subject)
+			}
+		}
+	}
+	for user, version := range before.stored {
+		now := after.stored[user]
+		if now < version || !adds && now > version && !s.Rules.Adopts("users/"+user) {
+			s.fail("with --policy=%s, the credential of %s went from version %d to %d", s.Rules.Policy, user, version, now)
+		}
+	}
+	for user, rec := range before.records {
+		now := after.records[user]
+		if now == nil || now.State != rec.State && now.State != reconcile.Active && now.State != reconcile.Denied {
+			s.fail("with --policy=%s, the record of %s became %+v", s.Rules.Policy, user, now)
+		}
+	}
+}
+
+// tookNothingHeld: what a plan says is held stays.
+func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
+	s.T.Helper()
+	had, has := s.entries(before), s.entries(after)
+	for _, step := range p.Steps {
+		if step.Held == "" || step.HeldBy == reconcile.ByPolicy {
+			continue
+		}
+		if step.Object == "" && after.stored[step.User] != before.stored[step.User] {
+			s.fail("%s of %s is held, and the credential went from version %d to %d", step.Action, step.User, before.stored[step.User], after.stored[step.User])
+		}
+		for e := range had {
+			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name
+			its := step.Object == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.Contains(step.Detail.Remove, e.subject.String()))
+			user := e.subject.Name
+			if _, still := has[e]; (mine || its) && !still {
+				s.fail("%s of %s%s %s is held, and %s was taken out of %s", step.Action, step.User, step.Group, step.Object, user, e.object)
+			}
+			if its && step.HeldBy == reconcile.ByGuard && after.stored[user] < before.stored[user] {
+				s.fail("%s of %s%s %s is held, and %s lost the credential", step.Action, step.User, step.Group, step.Object, user)
+			}
+		}
+	}
+}
+
+// tookNothingProtected: who is protected, and holds a certificate that works, can do everything that they could before.
+func (s *scenario) tookNothingProtected(before, after snapshot, inv *inventory.Inventory, o reconcile.Observed) {
+	s.T.Helper()
+	for _, name := range append(slices.Clone(s.Rules.Protect), cmp.Or(s.Rules.Self, "certsync")) {
+		if !s.accountable(name, inv, o) {
+			continue
+		}
+		was, is := before.records[name], after.records[name]
+		could, can := s.places(before, name), s.places(after, name)
+		for p := range could {
+			expired := was != nil && was.Current() != nil && !lasts(was.Current().NotAfter, s.Now)
+			if !expired && !can[p] && !can[place{role: p.role}] {
+				s.fail("%s is protected, and lost %+v", name, p)
+			}
+		}
+		if before.stored[name] > after.stored[name] {
+			s.fail("%s is protected, and lost the credential", name)
+		}
+		if was == nil || was.State != reconcile.Active || was.Current() == nil || before.stored[name] != was.Current().CredentialVersion {
+			continue
+		}
+		if is == nil {
+			s.fail("%s is protected, and lost the record", name)
+		}
+		if is.Current() == nil {
+			continue // somebody else stored a credential meanwhile
+		}
+		for _, g := range was.Current().Groups {
+			if !slices.Contains(is.Current().Groups, g) {
+				s.fail("%s is protected, and the certificate lost group %s", name, g)
+			}
+		}
+	}
+}
+
+func (s *scenario) accountable(name string, inv *inventory.Inventory, o reconcile.Observed) bool {
+	_, recorded := o.Ledger[name]
+	_, stored := o.Credentials[name]
+	return recorded || stored || slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name })
+}
+
+// places lists what a user can do where.
+func (s *scenario) places(n snapshot, user string) map[place]bool {
+	all := map[place]bool{}
+	for e, g := range s.entries(n) {
+		if e.subject.Name == user {
+			all[place{g.Namespace, g.Role}] = true
+		}
+	}
+	return all
+}
+
+// tookLittle: a run takes no more than --max-removals, unless it is said that everybody is to lose access.
+func (s *scenario) tookLittle(before, after snapshot, inv *inventory.Inventory) {
+	s.T.Helper()
+	allowed := func(total int) int { return map[string]int{"": max(1, total/4), "1": 1, "0": 0}[s.limit] }
+	if s.limit == "100%" || len(inv.Users) == 0 {
+		return
+	}
+	if was := before.state; was != nil && was.InventoryDigest == inv.Digest() && !was.HeldBack {
+		return // it was looked at when the inventory was new
+	}
+	stays, renamed := map[string]bool{}, map[string]bool{}
+	ended := map[string]bool{}
+	for _, u := range inv.Users {
+		stays[u.Name], ended[u.Name] = lasts(u.Until, s.Now), !lasts(u.Until, s.Now)
+		for _, old := range u.Previously {
+			renamed[old] = true
+		}
+	}
+	active, removed := 0, []string{}
+	for user, rec := range before.records {
+		if rec.State != reconcile.Active && rec.State != reconcile.Denied {
+			continue
+		}
+		active++
+		if now := after.records[user]; !ended[user] && !renamed[user] && (now == nil || now.State != reconcile.Active && now.State != reconcile.Denied) {
+			removed = append(removed, user)
+		}
+	}
+	if len(removed) > allowed(active) {
+		s.fail("with --max-removals=%s, of %d users these are removed: %q", s.limit, active, removed)
+	}
+	s.tookFewPlaces(before, after, inv, stays, allowed)
+}
+
+// tookFewPlaces counts what those lose who stay, and have not got the like of it in its place.
+func (s *scenario) tookFewPlaces(before, after snapshot, inv *inventory.Inventory, stays map[string]bool, allowed func(int) int) {
+	s.T.Helper()
+	had, has := s.entries(before), s.entries(after)
+	bindings, allBindings := map[string]bool{}, map[string]bool{}
+	people, lost := map[string]bool{}, []string{}
+	for e, g := range had {
+		allBindings[e.object] = true
+		_, still := has[e]
+		if rec := before.records[e.subject.Name]; rec != nil && rec.State == reconcile.Removing {
+			continue // it was decided when the removal began
+		}
+		if still || !stays[e.subject.Name] || s.over(inv, g) || s.replaced(e, g, before, has) {
+			continue
+		}
+		people[e.subject.Name], lost = true, append(lost, e.subject.Name+" "+e.object)
+		if _, there := after.bindings[e.object]; !there {
+			bindings[e.object] = true
+		}
+	}
+	if len(people) > 1 || len(people) > 0 && s.limit == "0" {
+		slices.Sort(lost)
+		if len(lost) > allowed(len(had)) {
+			s.fail("with --max-removals=%s, of %d subjects these are taken out:\n  %s", s.limit, len(had), strings.Join(lost, "\n  "))
+		}
+		if len(bindings) > allowed(len(allBindings)) {
+			s.fail("with --max-removals=%s, of %d bindings these are deleted: %q", s.limit, len(allBindings), slices.Sorted(maps.Keys(bindings)))
+		}
+	}
+}
+
+// replaced reports whether somebody got another role, where and by whom they had the one that they lost.
+func (s *scenario) replaced(e entry, g reconcile.Grant, before snapshot, has map[entry]reconcile.Grant) bool {
+	for other, role := range has {
+		if _, old := before.bindings[other.object]; !old && other.subject == e.subject && target(role) == target(g) {
+			return true
+		}
+	}
+	return false
+}
+
+// over reports whether a grant has ended by `until`.
+func (s *scenario) over(inv *inventory.Inventory, g reconcile.Grant) bool {
+	says := func(name string, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) bool {
+		if g.Namespace != "" {
+			cluster = namespaces[g.Namespace]
+		}
+		return name == g.Subject && slices.ContainsFunc(cluster, func(r inventory.Grant) bool {
+			return r.ClusterRole == g.Role && !lasts(r.Until, s.Now)
+		})
+	}
+	if g.For == reconcile.ForUser {
+		return slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return says(u.Name, u.ClusterRoles, u.Namespaces) })
+	}
+	return slices.ContainsFunc(inv.Groups, func(u inventory.Group) bool { return says(u.Name, u.ClusterRoles, u.Namespaces) })
+}

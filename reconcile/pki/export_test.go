@@ -1,0 +1,7 @@
+package pki
+
+// What only this package's tests use.
+var (
+	Check     = check
+	NewSerial = newSerial
+)

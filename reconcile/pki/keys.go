@@ -1,0 +1,109 @@
+package pki
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// NewKeyPair makes a key. RSA-4096 takes about a second of one core, ECDSA-P256 microseconds.
+func NewKeyPair(algorithm inventory.KeyAlgorithm) (KeyPair, error) {
+	signer, err := generate(algorithm)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("generating a key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(signer)
+	if err != nil {
+		return KeyPair{}, fmt.Errorf("encoding the key: %w", err)
+	}
+	return KeyPair{signer.Public(), signer, reconcile.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, nil
+}
+
+func generate(algorithm inventory.KeyAlgorithm) (crypto.Signer, error) {
+	switch algorithm {
+	case inventory.ECDSAP256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case inventory.ECDSAP384:
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case inventory.RSA2048:
+		return rsa.GenerateKey(rand.Reader, 2048)
+	case inventory.RSA3072:
+		return rsa.GenerateKey(rand.Reader, 3072)
+	case inventory.RSA4096:
+		return rsa.GenerateKey(rand.Reader, 4096)
+	}
+	return nil, fmt.Errorf("key algorithm %q is unknown", algorithm)
+}
+
+// newKey makes a key and a request for it, or takes those of the user.
+func newKey(s reconcile.CertificateSpec) (KeyPair, []byte, error) {
+	switch {
+	case s.Own == nil:
+	case s.Own.Public == nil:
+		return KeyPair{}, nil, fmt.Errorf("reading the request of %q: it is no PKCS#10 in PEM", s.User)
+	default:
+		return KeyPair{Public: s.Own.Public}, s.Own.Request, nil
+	}
+	key, err := NewKeyPair(s.Algorithm)
+	if err != nil {
+		return KeyPair{}, nil, err
+	}
+	csr, err := key.Request(s.User, s.Groups)
+	return key, csr, err
+}
+
+// Request makes the PKCS#10 request for a user and their groups, as PEM.
+func (k KeyPair) Request(user string, groups []string) ([]byte, error) {
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		Subject: pkix.Name{CommonName: user, Organization: groups},
+	}, k.Signer)
+	if err != nil {
+		return nil, fmt.Errorf("making the certificate request: %w", err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
+}
+
+// parsePrivateKey reads the first private key in a PEM file. What else is there, such as OpenSSL's "EC PARAMETERS", is skipped.
+func parsePrivateKey(key reconcile.Secret) (crypto.Signer, error) {
+	for block, rest := pem.Decode(key.Reveal()); block != nil; block, rest = pem.Decode(rest) {
+		parsed, err := any(nil), error(nil)
+		switch block.Type {
+		case "PRIVATE KEY":
+			parsed, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		case "RSA PRIVATE KEY":
+			parsed, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		case "EC PRIVATE KEY":
+			parsed, err = x509.ParseECPrivateKey(block.Bytes)
+		case "ENCRYPTED PRIVATE KEY":
+		default:
+			continue
+		}
+		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
+			return nil, reconcile.WithHint(errors.New("it is encrypted"), "decrypt it into a file that nobody else can read: openssl pkey -in KEY -out FILE")
+		}
+		signer, ok := parsed.(crypto.Signer)
+		if err != nil || !ok {
+			// err may quote from it.
+			return nil, reconcile.WithHint(errors.New("it is no valid RSA, ECDSA or Ed25519 key"), "openssl pkey -noout -check -in FILE says what is wrong")
+		}
+		return signer, nil
+	}
+	return nil, reconcile.WithHint(errors.New("it holds no PEM private key"), "begin it with -----BEGIN PRIVATE KEY-----")
+}
+
+// KeyPair is a user's new key on its way to Vault, or of a key that is the user's own its public half alone.
+type KeyPair struct {
+	Public crypto.PublicKey
+	Signer crypto.Signer    // nil: certsync does not have it
+	PEM    reconcile.Secret // PKCS#8
+}

@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// What somebody can do who may write in a namespace of certsync's own.
+const (
+	runsHere = "whoever may create pods, exec into them, make tokens or write ConfigMaps there is certsync itself, and as good as cluster-admin"
+	lockHere = "whoever may write Leases there can keep certsync from running, or take the lock away from a run"
+	anywhere = "in each namespace, so that of certsync's own job and its lock too: "
+)
+
+// everybody are names of Kubernetes' own that anybody has, or that whatever runs in the cluster has.
+var everybody = map[string]bool{
+	"system:authenticated": true, "system:unauthenticated": true, "system:anonymous": true, "system:serviceaccounts": true,
+}
+
+// ownNamespaces notes who gets something where certsync itself runs, and where its lock is.
+func (d *differ) ownNamespaces() {
+	if d.rules.Namespace == "" {
+		return
+	}
+	for g := range d.Wanted {
+		danger := d.danger(g)
+		if danger == "" {
+			continue
+		}
+		n := reconcile.Note{Kind: reconcile.OwnNamespace, User: g.Subject}
+		if g.For == reconcile.ForGroup {
+			n.User, n.Group = "", g.Subject
+		}
+		where := "cluster-wide"
+		if g.Namespace != "" {
+			where = fmt.Sprintf("in namespace %q", g.Namespace)
+		}
+		n.Message = fmt.Sprintf("is to have ClusterRole %q %s: %s", g.Role, where, danger)
+		d.note(n)
+	}
+	for _, b := range d.Observed.Bindings {
+		danger := d.dangerIn(b.Namespace)
+		if danger == "" {
+			continue
+		}
+		if ownership, _ := reconcile.Classify(d.Inv.Owner, b); ownership == reconcile.Ours {
+			continue // it is told as the grant that it stands for
+		}
+		if subject := d.stranger(b); subject != "" {
+			d.note(reconcile.Note{Kind: reconcile.OwnNamespace, Object: b.Object(), Message: fmt.Sprintf(
+				"gives %s %s, and is not certsync's: %s", subject, granted(b), danger)})
+		}
+	}
+}
+
+// dangerIn says what may be done to certsync in a namespace, or "".
+func (d *differ) dangerIn(namespace string) string {
+	switch namespace {
+	case "": // a ClusterRoleBinding's
+	case d.rules.Namespace:
+		return runsHere
+	case d.rules.LockNamespace:
+		return lockHere
+	}
+	return ""
+}
+
+// danger says what a grant may let its subjects do to certsync itself. What a role of the cluster's own making allows is
+// not known here, so any is named in these namespaces; elsewhere only those that may write in all of them, by the names
+// that Kubernetes gives them. Who is cluster-admin needs no detour.
+func (d *differ) danger(g reconcile.Grant) string {
+	if g.Namespace == "" && (g.Role == "edit" || g.Role == "admin") {
+		return anywhere + runsHere
+	}
+	return d.dangerIn(g.Namespace)
+}
+
+// stranger names the first subject of a binding that is a person, a group of people, or what runs in another namespace,
+// and so whoever may run something there; or "". Where only the lock is, the last are no news: in kube-system, where
+// controllers have their own locks, each has a binding for that, certsync's job among them.
+func (d *differ) stranger(b reconcile.Binding) string {
+	for _, s := range b.Subjects {
+		s = reconcile.Authorized(s)
+		switch {
+		case s.Kind == "ServiceAccount" && b.Namespace != d.rules.Namespace:
+		case s.Kind == "ServiceAccount" && s.Namespace != b.Namespace:
+			return fmt.Sprintf("ServiceAccount %q", s.Namespace+"/"+s.Name)
+		case s.APIGroup == reconcile.RBACGroup && (s.Kind == "User" || s.Kind == "Group") && !internal(s.Name, b.Namespace):
+			return fmt.Sprintf("%s %q", s.Kind, s.Name)
+		}
+	}
+	return ""
+}
+
+// internal reports a name that only parts of Kubernetes and the service accounts of a namespace have.
+func internal(name, namespace string) bool {
+	if account, ok := strings.CutPrefix(name, "system:serviceaccount:"); ok {
+		return strings.HasPrefix(account, namespace+":")
+	}
+	if of, ok := strings.CutPrefix(name, "system:serviceaccounts:"); ok {
+		return of == namespace
+	}
+	return strings.HasPrefix(name, "system:") && !everybody[name]
+}

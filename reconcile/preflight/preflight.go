@@ -1,0 +1,218 @@
+package preflight
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/pki"
+	"github.com/certsync/certsync/reconcile/plan"
+)
+
+// Verdict says how a check ended.
+type Verdict string
+
+// How a check ends. A Warning does not keep apply from working.
+const (
+	Passed     Verdict = "ok"
+	Warning    Verdict = "warning"
+	Broken     Verdict = "failed"
+	NotChecked Verdict = "not-checked" // the detail says why
+)
+
+// Check is one thing that apply will need.
+type Check struct {
+	Name    string  `json:"name"`
+	Verdict Verdict `json:"result"`
+	Detail  string  `json:"detail"`
+	Mend    string  `json:"mend,omitempty"` // what to do about it
+}
+
+// Report is what a Preflight found.
+type Report struct {
+	Owner  string
+	Checks []Check // in the order in which they are shown
+}
+
+// OK reports whether nothing failed.
+func (r Report) OK() bool { return r.Count(Broken) == 0 }
+
+// Count is how many checks ended so.
+func (r Report) Count(v Verdict) int {
+	n := 0
+	for _, c := range r.Checks {
+		if c.Verdict == v {
+			n++
+		}
+	}
+	return n
+}
+
+// MarshalJSON gives the form of `preflight -o json`.
+func (r Report) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		FormatVersion string  `json:"formatVersion"`
+		OK            bool    `json:"ok"`
+		Owner         string  `json:"owner"`
+		Checks        []Check `json:"checks"`
+	}{reconcile.FormatVersion, r.OK(), r.Owner, reconcile.OrEmpty(r.Checks)})
+}
+
+// ClusterProbe is what a Preflight asks of a cluster. Nothing of it changes anything.
+type ClusterProbe interface {
+	reconcile.AccessReviewer
+	reconcile.Authenticator
+	Address() string // of the API server, for certsync itself
+	Version(ctx context.Context) (string, error)
+	// Serves reports whether a group and version has a resource.
+	Serves(ctx context.Context, groupVersion, resource string) (bool, error)
+	WhoAmI(ctx context.Context) (reconcile.Identity, error)
+	// MayBind returns why a binding may not be made, or "".
+	MayBind(ctx context.Context, b reconcile.Binding) (string, error)
+	ClusterRoles(ctx context.Context) (map[string]bool, error)
+	// Namespaces has false for one that is terminating; uid is kube-system's.
+	Namespaces(ctx context.Context) (all map[string]bool, uid string, err error)
+	FrontProxy(ctx context.Context) (reconcile.FrontProxy, error)
+	LookAtLock(ctx context.Context, owner string) (LockView, error)
+	Endpoint() (reconcile.Endpoint, error)
+	// Clock is the API server's, or false if no answer has told it.
+	Clock() (time.Time, bool)
+}
+
+// LockView is the lock of an owner as somebody sees it who does not want it.
+type LockView struct {
+	Leased     bool  // the Lease exists
+	Generation int64 // of the state that a run last wrote to it; 0: none
+	Taken      error // a Locked with a hint while a run holds it
+}
+
+// StoreProbe is what a Preflight asks of Vault. Nothing of it changes anything.
+type StoreProbe interface {
+	reconcile.StoreReader
+	Health(ctx context.Context) (StoreHealth, error)
+	// Lacks is StoreReviewer.MissingCapabilities, and whether the token may ask that.
+	Lacks(ctx context.Context, needs reconcile.StoreNeeds) (sentences []string, mayAsk bool, err error)
+}
+
+// StoreHealth is how a Vault is, and where in it an owner's folder is.
+type StoreHealth struct {
+	Address, Mount, Folder string
+	Version                string
+	Standby, Sealed        bool
+}
+
+// RequestDeleter is an Issuer that leaves a CertificateSigningRequest behind, which the cluster would delete in an hour.
+type RequestDeleter interface {
+	DeleteRequest(ctx context.Context, ref reconcile.CSRRef) error
+}
+
+// Preflight finds out whether an apply will work, without one. All checks are made, whatever the others found; what
+// cannot be checked without another says so.
+type Preflight struct {
+	Inventory     *inventory.Inventory
+	LockNamespace string
+	// AcceptSharedCA is that of Rules.
+	AcceptSharedCA bool
+
+	Cluster    ClusterProbe
+	ClusterErr error // why there is no Cluster
+	Store      StoreProbe
+	StoreErr   error // why there is no Store
+
+	// OpenIssuer makes the issuer that apply would have, for a run by self.
+	OpenIssuer func(self reconcile.Identity) reconcile.Issuer
+	CA         *pki.CAIssuer // with --issuer=ca
+	CAErr      error         // why there is no CA although there should be
+	// Issue has one certificate issued, under a name that nobody has, and logs in with it. It is all that writes.
+	Issue bool
+	RunID string // makes that name
+
+	Now func() time.Time
+}
+
+// Do makes all checks.
+func (p *Preflight) Do(ctx context.Context) Report {
+	l := &look{Preflight: p}
+	var cluster, store []Check
+	var group sync.WaitGroup
+	group.Go(func() { cluster = l.cluster(ctx) })
+	group.Go(func() { store = l.vault(ctx) })
+	group.Wait()
+	return Report{p.Inventory.Owner, append(append(cluster, store...), l.state().of("state"))}
+}
+
+// look is one Preflight under way, with what later checks need of earlier ones. A pointer is nil while that is unknown.
+type look struct {
+	*Preflight
+	self       *reconcile.Identity
+	denied     []reconcile.Permission
+	roles      map[string]bool
+	namespaces map[string]bool
+	uid        string // of the cluster
+	lock       *LockView
+	frontProxy *reconcile.FrontProxy
+	store      *reconcile.StoreView
+}
+
+type step struct {
+	name string
+	look func(context.Context) Check
+}
+
+// inOrder makes checks one after the other. If the first fails, the others would fail for the same reason.
+func inOrder(ctx context.Context, without error, steps []step) []Check {
+	var checks []Check
+	for i, s := range steps {
+		switch {
+		case i == 0 && without != nil:
+			checks = append(checks, broken(without).of(s.name))
+		case i > 0 && checks[0].Verdict == Broken:
+			checks = append(checks, notChecked("needs "+steps[0].name).of(s.name))
+		default:
+			checks = append(checks, s.look(ctx).of(s.name))
+		}
+	}
+	return checks
+}
+
+func (c Check) of(name string) Check {
+	c.Name = name
+	return c
+}
+
+func passed(detail string) Check { return Check{Verdict: Passed, Detail: detail} }
+
+func notChecked(why string) Check { return Check{Verdict: NotChecked, Detail: why} }
+
+func warning(detail, mend string) Check { return Check{Verdict: Warning, Detail: detail, Mend: mend} }
+
+func broken(err error) Check {
+	return Check{Verdict: Broken, Detail: err.Error(), Mend: reconcile.Hint(err)}
+}
+
+// needs lists whom the inventory has, as one who writes and reads everything of theirs.
+func needs(inv *inventory.Inventory) reconcile.StoreNeeds {
+	var users []string
+	for _, u := range inv.Users {
+		users = append(users, u.Name)
+	}
+	slices.Sort(users)
+	return reconcile.StoreNeeds{Record: users, Credential: users, Delete: users, Purge: users, Read: users}
+}
+
+// wanted lists what the inventory has bound now: each role once for each place, without whom it is for.
+func (p *Preflight) wanted() []reconcile.Grant {
+	var list []reconcile.Grant
+	for g := range plan.NewIndex(p.Inventory, reconcile.Observed{At: p.Now()}, reconcile.Rules{}).Wanted {
+		list = append(list, reconcile.Grant{For: reconcile.ForUser, Role: g.Role, Namespace: g.Namespace, Part: 1})
+	}
+	slices.SortFunc(list, func(a, b reconcile.Grant) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Namespace, b.Namespace))
+	})
+	return slices.Compact(list)
+}

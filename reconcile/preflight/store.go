@@ -1,0 +1,85 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
+)
+
+// vault makes the checks of Vault. That it is open, knows the token and has a KV v2 mount there is known since it was
+// connected to.
+func (l *look) vault(ctx context.Context) []Check {
+	return inOrder(ctx, l.StoreErr, []step{
+		{"Vault", l.health},
+		{"Vault rights", l.storeRights},
+		{"Vault contents", l.contents},
+	})
+}
+
+func (l *look) health(ctx context.Context) Check {
+	h, err := l.Store.Health(ctx)
+	where := fmt.Sprintf("%s, folder %s of the KV v2 mount %s", h.Address, h.Folder, h.Mount)
+	switch {
+	case err != nil:
+		return warning(fmt.Sprintf("%s; %v", where, err), reconcile.Hint(err))
+	case h.Sealed:
+		return broken(reconcile.WithHint(fmt.Errorf("%s: it is sealed", h.Address), `unseal it with "vault operator unseal"`))
+	case h.Standby:
+		return passed(fmt.Sprintf("%s at %s (a standby, which forwards)", h.Version, where))
+	}
+	return passed(fmt.Sprintf("%s at %s", h.Version, where))
+}
+
+func (l *look) storeRights(ctx context.Context) Check {
+	lacks, mayAsk, err := l.Store.Lacks(ctx, needs(l.Inventory))
+	switch {
+	case err != nil:
+		return broken(err)
+	case !mayAsk:
+		return warning("the token may not ask what it may do", `allow it "update" on sys/capabilities-self, as Vault's default policy does`)
+	case len(lacks) > 0:
+		return broken(reconcile.WithHint(fmt.Errorf("the token lacks %s", strings.Join(lacks, "; ")), "add it to the token's policy"))
+	}
+	return passed(fmt.Sprintf("all that the inventory's users take (%d)", len(l.Inventory.Users)))
+}
+
+func (l *look) contents(ctx context.Context) Check {
+	view, err := l.Store.ObserveStore(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	l.store = &view
+	var problems []string
+	for _, name := range slices.Sorted(maps.Keys(view.Ledger)) {
+		if why := view.Ledger[name].Problem; why != "" {
+			problems = append(problems, fmt.Sprintf("ledger/%s is no record of this user: %s", name, why))
+		}
+	}
+	if len(problems) > 0 {
+		return warning(strings.Join(problems, "; "), "certsync plan says what becomes of these users")
+	}
+	return passed(fmt.Sprintf("readable: ledger/ (%d), and of users/ the metadata (%d)", len(view.Ledger), len(view.Credentials)))
+}
+
+// state compares whose cluster Vault's state is about with the one that is there.
+func (l *look) state() Check {
+	if l.store == nil || l.uid == "" || l.lock == nil {
+		return notChecked("needs Vault contents, namespaces and lock")
+	}
+	o := reconcile.Observed{StoreView: *l.store, ClusterView: reconcile.ClusterView{UID: l.uid, Generation: l.lock.Generation}}
+	if why := plan.Misplaced(l.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
+		return broken(errors.New(why))
+	}
+	if o.State == nil {
+		return passed("none yet: nothing was applied here so far")
+	}
+	return passed(fmt.Sprintf("of this cluster, generation %d; last run %s by %q", o.State.Generation,
+		o.State.StartedAt.UTC().Format(time.RFC3339), o.State.StartedBy))
+}

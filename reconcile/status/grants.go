@@ -1,0 +1,110 @@
+package status
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
+)
+
+// servedByOurs has the bindings of ours that serve each user, in order.
+func (d survey) servedByOurs() map[string][]plan.OurBinding {
+	serves := map[string][]plan.OurBinding{}
+	for _, object := range slices.Sorted(maps.Keys(d.Ours)) {
+		b := d.Ours[object]
+		for _, s := range b.Subjects {
+			has := serves[s.Name]
+			twice := len(has) > 0 && has[len(has)-1].Same(b.Binding)
+			if reconcile.Authorized(s) == reconcile.UserSubject(s.Name) && !twice {
+				serves[s.Name] = append(has, b)
+			}
+		}
+	}
+	return serves
+}
+
+// promise is a grant of the inventory to one user, of their own or as a member.
+type promise struct {
+	reconcile.Grant
+	until time.Time
+}
+
+// promises lists what the inventory grants a user, whether or not it has ended.
+func (d survey) promises(user string) []promise {
+	var all []promise
+	add := func(g reconcile.Grant, roles []inventory.Grant) {
+		for _, r := range roles {
+			g.Role, g.Part = r.ClusterRole, 1
+			all = append(all, promise{g, r.Until})
+		}
+	}
+	each := func(g reconcile.Grant, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
+		add(g, cluster)
+		for g.Namespace = range namespaces {
+			add(g, namespaces[g.Namespace])
+		}
+	}
+	u := d.Users[user]
+	each(reconcile.Grant{For: reconcile.ForUser, Subject: user}, u.ClusterRoles, u.Namespaces)
+	for _, name := range reconcile.SortedSet(u.Groups) {
+		each(reconcile.Grant{For: reconcile.ForGroup, Subject: name}, d.Groups[name].ClusterRoles, d.Groups[name].Namespaces)
+	}
+	return all
+}
+
+// grantStatuses is what the inventory grants a user, and what else bindings of ours give them.
+func (d survey) grantStatuses(user string, serves []plan.OurBinding) []Grant {
+	out := []Grant{}
+	for _, p := range d.promises(user) {
+		s := grantStatus(p.Grant, reconcile.NewBinding(d.Inv.Owner, p.Grant, nil))
+		s.Until, s.Binding = moment(p.until), IsMissing
+		ended := d.Lapsed[user] || d.Ended(p.until)
+		i := slices.IndexFunc(serves, p.madeTrue)
+		_, taken := d.Planted[s.Object]
+		switch {
+		case i >= 0 && ended:
+			continue // told below, as what should not be
+		case i >= 0:
+			s.Binding, s.Object = IsBound, serves[i].Object()
+			serves = slices.Delete(slices.Clone(serves), i, i+1)
+		case ended:
+			s.Binding = HasEnded
+		case taken:
+			s.Binding = IsBlocked
+		}
+		out = append(out, s)
+	}
+	for _, b := range serves {
+		s := grantStatus(b.Grant, b.Binding)
+		s.Binding = IsUnwanted
+		if r, ok := d.Granted(b.Grant); ok {
+			s.Until = moment(r.Until)
+		}
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b Grant) int {
+		return cmp.Or(cmp.Compare(a.Group, b.Group), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.Role, b.Role), cmp.Compare(a.Object, b.Object))
+	})
+	return out
+}
+
+// madeTrue reports whether b makes a promise true to those whom it serves.
+func (p promise) madeTrue(b plan.OurBinding) bool {
+	g := b.Grant
+	g.Part = p.Part
+	return g == p.Grant && b.RoleRef == reconcile.RoleRef{Kind: "ClusterRole", Name: g.Role}
+}
+
+// grantStatus is what binding b for g gives.
+func grantStatus(g reconcile.Grant, b reconcile.Binding) Grant {
+	s := Grant{Kind: b.RoleRef.Kind, Role: b.RoleRef.Name, Namespace: b.Namespace, Object: b.Object()}
+	if g.For == reconcile.ForGroup {
+		s.Group = g.Subject
+	}
+	return s
+}

@@ -1,0 +1,216 @@
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
+)
+
+// Report is who has access, from where and until when. It holds no key and no certificate.
+type Report struct {
+	FormatVersion string    `json:"formatVersion"`
+	Owner         string    `json:"owner"`
+	ClusterUID    string    `json:"clusterUID"`
+	At            time.Time `json:"at"`
+	Users         []User    `json:"users"` // by name
+}
+
+// Standing says how a user stands now, whatever the next run would do about it.
+type Standing string
+
+// The standings. In the inventory: HasAccess, NoCredential, StandsDenied, HasLapsed. Gone from it, or past their `until`:
+// IsLeaving as long as something is left to take, then HasLeft. InConflict is everybody for whom certsync does nothing
+// until somebody has looked.
+const (
+	HasAccess    Standing = "active"        // a good credential stands in Vault
+	NoCredential Standing = "no-credential" // none, or none that can be used: the next run makes it
+	StandsDenied Standing = "denied"        // somebody denied the CertificateSigningRequest
+	HasLapsed    Standing = "lapsed"        // their `until` has passed, and nothing is left to take
+	IsLeaving    Standing = "leaving"       // the next run takes what is left
+	HasLeft      Standing = "left"          // nothing is left but certificates, which nobody can take
+	InConflict   Standing = "conflict"      // Detail says what stands in the way
+)
+
+// User is one user, of the inventory or known from the ledger, a credential or a binding.
+type User struct {
+	Name        string     `json:"name"`
+	InInventory bool       `json:"inInventory"`
+	State       Standing   `json:"state"`
+	Detail      string     `json:"detail,omitempty"` // why, unless they are active
+	Since       *time.Time `json:"since,omitempty"`  // when the state of the ledger began
+	Until       *time.Time `json:"until,omitempty"`  // when access ends, by the inventory
+	Groups      []string   `json:"groups"`           // by the inventory, sorted
+	// CertificatesUntil is when the last live certificate expires; nil: none lives.
+	CertificatesUntil *time.Time            `json:"certificatesUntil,omitempty"`
+	Grants            []Grant               `json:"grants"`
+	Certificates      []AcceptedCertificate `json:"certificates"` // the current one first, then by expiry
+}
+
+// BindingStatus says whether a grant is true in the cluster.
+type BindingStatus string
+
+// What a grant can be. A grant that is bound may still wait for its role or grant nothing: plan notes that.
+const (
+	IsBound    BindingStatus = "bound"
+	IsMissing  BindingStatus = "missing"  // the inventory grants it, and no binding serves the user
+	IsBlocked  BindingStatus = "blocked"  // missing, and something that is not certsync's has the binding's name
+	HasEnded   BindingStatus = "ended"    // its `until` or the user's has passed, and it is unbound
+	IsUnwanted BindingStatus = "unwanted" // a binding of certsync's serves the user, and should not
+)
+
+// Grant is one role that a user has, should have or had, by the inventory or by a binding of certsync's.
+type Grant struct {
+	Kind      string        `json:"kind"` // ClusterRole; Role in a binding that somebody made anew
+	Role      string        `json:"role"`
+	Namespace string        `json:"namespace,omitempty"` // empty: cluster-wide
+	Group     string        `json:"group,omitempty"`     // whose grant it is; empty: the user's own
+	Until     *time.Time    `json:"until,omitempty"`     // of the grant itself
+	Binding   BindingStatus `json:"binding"`
+	Object    string        `json:"object"` // the binding that serves the user, or that would
+}
+
+// AcceptedCertificate is a certificate that the API server still accepts, or of a key that is the user's own one that was
+// asked for and may be there: that has neither Serial nor SHA256, and NotAfter is the latest end that it can have.
+type AcceptedCertificate struct {
+	Of       reconcile.CertificateStatus `json:"status"`
+	Serial   string                      `json:"serial"` // hex
+	SHA256   string                      `json:"sha256"` // hex, of the DER; the API server's credential-id
+	NotAfter time.Time                   `json:"notAfter"`
+	Groups   []string                    `json:"groups"` // O, sorted
+
+	// PublicKeySHA256 is the fingerprint of a key that is the user's own, hex, of the SubjectPublicKeyInfo.
+	PublicKeySHA256 string `json:"publicKeySHA256,omitempty"`
+}
+
+// Of reports on every user of the inventory, and on everybody else whom the ledger, a credential or a binding of this
+// owner's knows. The same inputs give the same report.
+func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
+	x, steps, stays := plan.Credentials(inv, o)
+	d := survey{x, stays}
+	names := d.Known()
+	for _, u := range inv.Users {
+		names = append(names, u.Name)
+	}
+	serves := d.servedByOurs()
+	report := Report{FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At, Users: []User{}}
+	for _, name := range reconcile.SortedSet(names) {
+		u := User{Name: name, InInventory: d.Active[name] || d.Lapsed[name], Groups: reconcile.OrEmpty(reconcile.SortedSet(d.Users[name].Groups)),
+			Until: moment(d.Users[name].Until), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}
+		d.stand(&u, steps[name])
+		if rec := o.Ledger[name].Record; rec != nil {
+			u.certificates(rec, o.At)
+		}
+		report.Users = append(report.Users, u)
+	}
+	return report
+}
+
+// survey is one Status.
+type survey struct {
+	*plan.Index
+	stays map[string]bool // users who hold a good credential
+}
+
+// moment is a time that may not be.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// stand says how a user stands: by what the ledger says, and by the step that their credential needs.
+func (d survey) stand(u *User, s reconcile.Step) {
+	rec := d.Observed.Ledger[u.Name].Record
+	if rec != nil {
+		u.Since, u.Detail = moment(rec.Since), rec.Reason
+	}
+	bound := slices.ContainsFunc(u.Grants, func(g Grant) bool { return g.Binding == IsUnwanted })
+	switch {
+	case d.Active[u.Name] && rec != nil && rec.State == reconcile.Denied:
+		u.State = StandsDenied
+	case s.Held != "" && (s.Issue != nil || s.Reason == reconcile.LedgerUnreadable || s.Reason == reconcile.ForeignCredential):
+		u.State, u.Detail = InConflict, s.Held
+	case !d.Active[u.Name] && (s.Action == reconcile.Remove || bound):
+		u.State = IsLeaving
+		if u.Detail = string(reconcile.NotInInventory); d.Lapsed[u.Name] {
+			u.Detail = string(reconcile.UntilPassed)
+		}
+		u.rename(d.Inv)
+	case d.Lapsed[u.Name]:
+		u.State, u.Detail = HasLapsed, string(reconcile.UntilPassed)
+	case !d.Active[u.Name]:
+		u.State = HasLeft
+		u.rename(d.Inv)
+	case d.stays[u.Name]:
+		u.State, u.Detail = HasAccess, ""
+	default:
+		u.State, u.Detail = NoCredential, string(s.Reason)
+	}
+}
+
+// rename says which name somebody has now who is gone from the inventory under this one.
+func (u *User) rename(inv *inventory.Inventory) {
+	for _, now := range inv.Users {
+		if slices.Contains(now.Previously, u.Name) {
+			u.Detail = "is " + now.Name + " now"
+		}
+	}
+}
+
+// certificates adds those of the record that live at now.
+func (u *User) certificates(rec *reconcile.Record, now time.Time) {
+	for _, c := range rec.Certificates {
+		if c.NotAfter.After(now) {
+			u.Certificates = append(u.Certificates, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, reconcile.OrEmpty(c.Groups), c.PublicKeySHA256})
+		}
+	}
+	slices.SortFunc(u.Certificates, func(a, b AcceptedCertificate) int {
+		if isCurrent := a.Of == reconcile.Current; isCurrent != (b.Of == reconcile.Current) {
+			if isCurrent {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.SHA256, b.SHA256))
+	})
+	if until, live := rec.LiveUntil(now); live {
+		u.CertificatesUntil = &until
+	}
+}
+
+// Problems counts the grants that are not as they should be.
+func (u User) Problems() map[BindingStatus]int {
+	n := map[BindingStatus]int{}
+	for _, g := range u.Grants {
+		if g.Binding != IsBound && g.Binding != HasEnded {
+			n[g.Binding]++
+		}
+	}
+	return n
+}
+
+// Only returns the report on those users alone. A name that is not in it is an UnknownName.
+func (r Report) Only(names []string) (Report, error) {
+	for _, name := range names {
+		if !slices.ContainsFunc(r.Users, func(u User) bool { return u.Name == name }) {
+			return r, reconcile.UnknownName{Flag: "--user", Name: name}
+		}
+	}
+	r.Users = slices.DeleteFunc(slices.Clone(r.Users), func(u User) bool { return !slices.Contains(names, u.Name) })
+	return r, nil
+}
+
+// String is how a grant reads in a sentence.
+func (g Grant) String() string {
+	where := "cluster-wide"
+	if g.Namespace != "" {
+		where = fmt.Sprintf("in namespace %q", g.Namespace)
+	}
+	return fmt.Sprintf("%s %q %s", g.Kind, g.Role, where)
+}
