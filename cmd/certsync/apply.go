@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
 type applyCmd struct {
@@ -77,7 +77,7 @@ func (c applyCmd) apply(ctx context.Context, p program, t *telling) error {
 	}
 	runID := t.account.RunID
 	progress := &progress{out: p.stderr, terminal: draws(p.stderr), colours: paletteFor(p.stderr), now: time.Now}
-	issuer, stop := c.openIssuer(ca, cluster, kube.IssuerOptions{
+	issuer, stop := c.openIssuer(ca, cluster, csr.Options{
 		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: progress.askFor,
 		StopAsking: ctx.Done(), // after an interruption nobody waits for people
 	}, len(inv.Users))

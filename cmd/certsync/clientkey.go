@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 // clientKeyFlags say where a key is that never left its user.
@@ -34,7 +34,7 @@ func (f clientKeyFlags) complete(user string, c reconcile.Credential) (reconcile
 		return reconcile.Credential{}, fmt.Errorf("--client-key: %q: %w", f.ClientKey, err)
 	}
 	if len(c.Kubeconfig.Reveal()) > 0 {
-		c.Kubeconfig, err = kube.KubeconfigWithKey(c.Kubeconfig, c.Key)
+		c.Kubeconfig, err = kubeconfig.WithKey(c.Kubeconfig, c.Key)
 	}
 	return c, err
 }

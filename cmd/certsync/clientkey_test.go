@@ -11,7 +11,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 // newUserFiles is a user's key in client.key in the folder dir, and what stands in Vault for it.
@@ -25,7 +25,7 @@ func newUserFiles(t *testing.T, dir string) reconcile.Credential {
 	if err != nil {
 		t.Fatal(err)
 	}
-	whole, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", chain, reconcile.NewSecret([]byte("key")))
+	whole, err := kubeconfig.Writer{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", chain, reconcile.NewSecret([]byte("key")))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -47,7 +47,7 @@ const execInfo = "KUBERNETES_EXEC_INFO"
 
 // Run prints an ExecCredential.
 func (c credentialCmd) Run(ctx context.Context, p program) error {
-	if err := kube.CheckExecInfo(os.Getenv(execInfo)); err != nil {
+	if err := kubeconfig.CheckExecInfo(os.Getenv(execInfo)); err != nil {
 		return err
 	}
 	place, err := c.options(c.Owner).Place(c.User)
@@ -74,7 +74,7 @@ func (c credentialCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	out, err := kube.ExecCredential(whole.Certificate, whole.Key, h.askAgain(s.now()))
+	out, err := kubeconfig.ExecCredential(whole.Certificate, whole.Key, h.askAgain(s.now()))
 	if err != nil {
 		return err
 	}

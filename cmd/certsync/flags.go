@@ -13,6 +13,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -99,7 +100,7 @@ var lastStep = reconcile.LastStep
 // newExecutor wires what writes.
 func newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *reconcile.Executor {
 	return &reconcile.Executor{
-		Bindings: cluster.Bindings(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kube.KubeconfigWriter{},
+		Bindings: cluster.Bindings(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kubeconfig.Writer{},
 		Now: time.Now, Workers: workers, RunID: runID, LastStep: lastStep,
 	}
 }

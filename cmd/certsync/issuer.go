@@ -6,6 +6,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
 // issuerFlags say who signs certificates, and who approves that.
@@ -48,7 +49,7 @@ func (f issuerFlags) readCA() (reconcile.Issuer, error) {
 
 // openIssuer makes the issuer that the flags ask for; stop ends what it has under way. What o says of approvals is set
 // here: people are asked for all users at once, since what waits for them does not load the signer.
-func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o kube.IssuerOptions, users int) (issuer reconcile.Issuer, stop func()) {
+func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o csr.Options, users int) (issuer reconcile.Issuer, stop func()) {
 	if ca != nil {
 		return ca, func() {}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 type kubeconfigCmd struct {
@@ -47,20 +47,20 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	if stored.Kubeconfig, err = kube.StoredKubeconfig(c.User, stored.Credential); err != nil {
+	if stored.Kubeconfig, err = kubeconfig.Stored(c.User, stored.Credential); err != nil {
 		return err
 	}
 	credential, err := c.complete(c.User, stored.Credential)
 	if err != nil {
 		return err
 	}
-	kubeconfig := credential.Kubeconfig
+	text := credential.Kubeconfig
 	if c.Exec {
 		plugin, err := c.plugin(p)
 		if err != nil {
 			return err
 		}
-		if kubeconfig, err = kube.KubeconfigWithPlugin(kubeconfig, plugin); err != nil {
+		if text, err = kubeconfig.WithPlugin(text, plugin); err != nil {
 			return err
 		}
 	}
@@ -70,9 +70,9 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 			"ask whoever runs certsync: apply renews it"))
 	}
 	if !c.Merge {
-		return writeAll(p.stdout, kubeconfig.Reveal())
+		return writeAll(p.stdout, text.Reveal())
 	}
-	done, err := kube.MergeKubeconfig(ctx, c.Kubeconfig, kubeconfig)
+	done, err := kubeconfig.Merge(ctx, c.Kubeconfig, text)
 	if err != nil {
 		return err
 	}
@@ -87,7 +87,7 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 }
 
 // mergedText says where it went and what is left to do. file is that of --kubeconfig; known: when the certificate in it ends.
-func mergedText(done kube.Merged, file string, until time.Time, known bool) []byte {
+func mergedText(done kubeconfig.Merged, file string, until time.Time, known bool) []byte {
 	var b strings.Builder
 	files := clean(strings.Join(done.Files, " and "))
 	if done.Changed {

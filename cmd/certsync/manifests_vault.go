@@ -10,7 +10,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/deploy"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -35,8 +35,8 @@ func (c manifestsCmd) vaultScript(inv *inventory.Inventory) ([]byte, error) {
 		name, about string
 		policy      vaultstore.Policy
 	}{
-		{kube.ApplyAccount, "apply writes credentials, and never reads one.", policies.Apply()},
-		{kube.PlanAccount, "plan and status only read, and no credential.", policies.Plan()},
+		{deploy.ApplyAccount, "apply writes credentials, and never reads one.", policies.Apply()},
+		{deploy.PlanAccount, "plan and status only read, and no credential.", policies.Plan()},
 	} {
 		fmt.Fprintf(&b, "\n# %s\n", account.about)
 		writePolicy(&b, account.policy)

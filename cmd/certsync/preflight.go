@@ -8,7 +8,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
 type preflightCmd struct {
@@ -78,7 +78,7 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 	check.OpenIssuer = func(self reconcile.Identity) (issuer reconcile.Issuer) {
 		stop()
 		progress := &progress{out: p.stderr}
-		issuer, stop = c.openIssuer(ca, cluster, kube.IssuerOptions{
+		issuer, stop = c.openIssuer(ca, cluster, csr.Options{
 			Owner: inv.Owner, RunID: check.RunID, Identity: self, Announce: progress.askFor, StopAsking: ctx.Done(),
 		}, 1)
 		return issuer

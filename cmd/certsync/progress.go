@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
 // progress talks on stderr while a plan is carried out: a bar on a terminal, a line a step elsewhere.
@@ -27,7 +27,7 @@ type progress struct {
 func (g *progress) begin(total int) { g.total, g.began = total, g.now() }
 
 // askFor prints the command that approves a request. People paste it, so it stands on a line of its own.
-func (g *progress) askFor(user string, csr reconcile.CSRRef) {
+func (g *progress) askFor(user string, ref reconcile.CSRRef) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.terminal {
@@ -37,7 +37,7 @@ func (g *progress) askFor(user string, csr reconcile.CSRRef) {
 		g.asked = true
 		fmt.Fprintln(g.out, "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):")
 	}
-	fmt.Fprintf(g.out, "%s   # %s\n", kube.ApproveCommand(csr), name(user))
+	fmt.Fprintf(g.out, "%s   # %s\n", csr.ApproveCommand(ref), name(user))
 	if g.terminal {
 		fmt.Fprint(g.out, g.bar())
 	}

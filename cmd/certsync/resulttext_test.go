@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
 // outcomes has what golden files in testdata/text show.
@@ -96,8 +96,8 @@ func TestProgress(t *testing.T) {
 func TestAskFor(t *testing.T) {
 	const first = "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):\n"
 	csrs := []reconcile.CSRRef{{Name: "certsync-abcde", UID: "1"}, {Name: "certsync-fghij", UID: "2"}}
-	alice := kube.ApproveCommand(csrs[0]) + "   # alice@example.com\n"
-	bob := kube.ApproveCommand(csrs[1]) + "   # bob\n"
+	alice := csr.ApproveCommand(csrs[0]) + "   # alice@example.com\n"
+	bob := csr.ApproveCommand(csrs[1]) + "   # bob\n"
 	bar := "[" + strings.Repeat(".", barWidth) + "] 0/2, 0s left"
 	for terminal, want := range map[bool]string{
 		false: first + alice + bob,
