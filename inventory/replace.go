@@ -8,11 +8,11 @@ import (
 	"path/filepath"
 )
 
-// ReplaceFile replaces a file by one that nobody else can read, with the text that fill writes. The file is replaced as a
-// whole or not at all: ReplaceFile writes a temporary file beside it, and renames that. It leaves the file as it is if ctx has
-// ended before the renaming. A link is replaced too, not the file that it leads to.
+// ReplaceFile replaces a file by one that nobody else can read, with the text that fill writes. It does so as a whole or not
+// at all: it writes a temporary file beside the file, and renames that. If ctx has ended before the renaming, the file stays as
+// it is. A link is replaced too, not the file that it leads to.
 func ReplaceFile(ctx context.Context, name string, fill func(io.Writer) error) error {
-	temporary, err := os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*") // mode 0600
+	temporary, err := createTemporary(name)
 	if err != nil {
 		return err
 	}
@@ -29,4 +29,18 @@ func ReplaceFile(ctx context.Context, name string, fill func(io.Writer) error) e
 		_ = os.Remove(temporary.Name())
 	}
 	return err
+}
+
+// CheckReplace returns an error if ReplaceFile cannot write beside the file. It leaves nothing behind.
+func CheckReplace(name string) error {
+	temporary, err := createTemporary(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
+}
+
+// createTemporary creates a file with mode 0600 and a new name in the folder of name.
+func createTemporary(name string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
 }

@@ -47,6 +47,14 @@ func standard(path string) bool {
 	return !strings.Contains(first, ".")
 }
 
+// kubeImports allows inventory, reconcile, and these trees. reconcile/kube imports its children, never the other way round.
+func kubeImports(trees ...string) func(path string) bool {
+	return func(path string) bool {
+		return path == module+"inventory" || path == module+"reconcile" ||
+			slices.ContainsFunc(trees, func(tree string) bool { return within(path, tree) || within(path, module+tree) })
+	}
+}
+
 // TestImportsPointInwards: cmd → {reconcile/kube, vaultstore} → reconcile → inventory, and the inner ones know neither
 // Kubernetes nor Vault.
 func TestImportsPointInwards(t *testing.T) {
@@ -56,10 +64,13 @@ func TestImportsPointInwards(t *testing.T) {
 		},
 		"reconcile":           func(path string) bool { return path == module+"inventory" },
 		"reconcile/httplimit": func(path string) bool { return path == module+"inventory" },
-		"reconcile/kube": func(path string) bool {
-			return within(path, module+"inventory") || within(path, module+"reconcile/httplimit") || path == module+"reconcile" || strings.HasPrefix(path, "k8s.io/") ||
-				path == "sigs.k8s.io/yaml/goyaml.v3"
-		},
+		"reconcile/kube":            kubeImports("reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "k8s.io", "golang.org/x/sync/errgroup"),
+		"reconcile/kube/csr":        kubeImports("reconcile/kube/api", "reconcile/httplimit", "k8s.io"),
+		"reconcile/kube/lease":      kubeImports("reconcile/kube/api", "k8s.io"),
+		"reconcile/kube/api":        kubeImports("reconcile/httplimit", "k8s.io"),
+		"reconcile/kube/kubeconfig": kubeImports("k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"),
+		"reconcile/kube/deploy":     kubeImports("k8s.io/api", "k8s.io/apimachinery"), // no client: it sends nothing
+		"reconcile/kube/apitest":    func(path string) bool { return within(path, "k8s.io") },
 		"vaultstore": func(path string) bool {
 			return within(path, module+"inventory") || within(path, module+"reconcile/httplimit") || path == module+"reconcile" || within(path, "github.com/hashicorp/vault/api")
 		},
@@ -135,7 +146,8 @@ func top(t *testing.T) []string {
 
 // TestDocumented: every exported name says what it is.
 func TestDocumented(t *testing.T) {
-	for _, dir := range []string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/kube", "vaultstore"} {
+	for _, dir := range []string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/api", "reconcile/kube/apitest",
+		"reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "vaultstore"} {
 		documented := false
 		for name, file := range goFiles(t, filepath.Join("..", dir)) {
 			documented = documented || file.Doc != nil

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -32,9 +32,9 @@ func (r reportFile) check() error {
 	if r == "" {
 		return nil
 	}
-	file, err := r.begin()
+	err := r.refuse()
 	if err == nil {
-		err = errors.Join(file.Close(), os.Remove(file.Name()))
+		err = inventory.CheckReplace(string(r))
 	}
 	if err != nil {
 		return reconcile.WithHint(fmt.Errorf("preparing the report: %w", err), reportHint)
@@ -42,20 +42,19 @@ func (r reportFile) check() error {
 	return nil
 }
 
-// begin makes the file, in the same folder and for nobody else to read, that takes the report's name when it is whole. What
-// has the name already is a report of an earlier run, or nothing: a device, a link or another file, such as the inventory, is
-// somebody's mistake.
-func (r reportFile) begin() (*os.File, error) {
+// refuse returns an error for an existing file that is not the report of an earlier run. A device, a link or another file,
+// such as the inventory, is a mistake.
+func (r reportFile) refuse() error {
 	info, err := os.Lstat(string(r))
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%q is not a regular file", string(r))
+		return fmt.Errorf("%q is not a regular file", string(r))
 	case err == nil && info.Size() > 0 && !isReport(string(r)):
-		return nil, fmt.Errorf("%q is no report of certsync's", string(r))
+		return fmt.Errorf("%q is no report of certsync's", string(r))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		return err
 	}
-	return os.CreateTemp(filepath.Dir(string(r)), "."+filepath.Base(string(r))+".*")
+	return nil
 }
 
 // reportStart is what every report begins with.
@@ -85,20 +84,10 @@ func (r reportFile) write(account reconcile.Account) error {
 	return nil
 }
 
-// replace leaves all that fill writes under the report's name, or what was there before.
+// replace replaces the report by the text that fill writes, also after an interruption.
 func (r reportFile) replace(fill func(io.Writer) error) error {
-	file, err := r.begin()
-	if err != nil {
+	if err := r.refuse(); err != nil {
 		return err
 	}
-	if err = fill(file); err == nil {
-		err = file.Sync() // a full disk may say so only now
-	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), string(r))
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
-	}
-	return err
+	return inventory.ReplaceFile(context.Background(), string(r), fill)
 }

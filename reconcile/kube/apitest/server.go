@@ -60,6 +60,7 @@ func (s *Server) Begin() *Server {
 	return s
 }
 
+// ServeHTTP answers by Before, or by the route.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
