@@ -47,9 +47,9 @@ func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
 // updateTries bounds the writes of one binding that somebody else changes all the time.
 const updateTries = 10
 
-// UpdateBinding turns b.Subjects into subjects and changes nothing else. If the binding has changed meanwhile, and is still
-// the same object with the same labels, UpdateBinding applies the same removals and additions to its current subjects. The
-// error is ErrPrecondition if the binding does not exist any more.
+// UpdateBinding turns b.Subjects into subjects and changes nothing else. If the binding has changed meanwhile, UpdateBinding
+// applies the same removals and additions to its current subjects. It must still be the same object with the same labels.
+// The error is ErrPrecondition if it is another one, or does not exist any more.
 func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) (reconcile.Binding, error) {
 	doing := "updating " + b.Object()
 	if err := observed(b); err != nil {

@@ -222,8 +222,8 @@ func TestNoWriteOfWhatWasNeverObserved(t *testing.T) {
 	}
 }
 
-// TestTouchedBindings: who may patch a binding cannot keep it by touching it. What was to go goes; what others put there
-// meanwhile stays for the next plan.
+// TestTouchedBindings: nobody can keep access by changing a binding all the time. The update removes the subjects that it must
+// remove. A subject that others added meanwhile stays for the next plan.
 func TestTouchedBindings(t *testing.T) {
 	s := apitest.New(t)
 	touched := wide()

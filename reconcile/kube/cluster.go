@@ -14,8 +14,8 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/lease"
 )
 
-// Cluster is a connection to a cluster. Its own methods write nothing. Bindings, Issuer, Locker and Events return what
-// writes.
+// Cluster is a connection to a cluster. Its own methods write nothing. Bindings, Issuer, Locker and Events return the
+// objects that write.
 type Cluster struct {
 	config *rest.Config
 	entry  kubeconfigEntry

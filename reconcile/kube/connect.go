@@ -52,7 +52,7 @@ func Connect(o Options) (*Cluster, error) {
 	return newCluster(config, server, entry, cmp.Or(o.LockNamespace, metav1.NamespaceSystem))
 }
 
-// kubeconfigEntry holds what a kubeconfig says of the cluster and a rest.Config does not keep.
+// kubeconfigEntry holds the settings of a kubeconfig that a rest.Config does not keep.
 type kubeconfigEntry struct {
 	name     string
 	proxyURL string

@@ -41,7 +41,7 @@ users:
 - {name: admin, user: {token: abc}}
 `
 
-// home makes the environment of a user who has nothing but what files say, and returns the folder.
+// home sets the environment of a user who has only these files, and returns their folder.
 func home(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -139,7 +139,7 @@ func TestConnectSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// A pod without KUBECONFIG uses its service account, but never instead of what was asked for.
+// A pod without KUBECONFIG uses its service account, but never in place of a context or file that was named.
 func TestConnectInAPod(t *testing.T) {
 	_, noToken := os.Stat("/var/run/secrets/kubernetes.io/serviceaccount/token") // nil where the test itself runs in a pod
 	dir := home(t, nil)

@@ -20,8 +20,8 @@ const (
 	maxErrorText = 2 << 10
 )
 
-// TestAnswersWithoutEnd: whatever the API server is asked, what comes without an end is an error that names the server,
-// the call and the limit, and little more than the limit leaves the server.
+// TestAnswersWithoutEnd: an answer without an end is an error that names the server, the call and the limit. The server sends
+// little more than the limit.
 func TestAnswersWithoutEnd(t *testing.T) {
 	const (
 		items = `{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"ClusterRoleBindingList","metadata":{"resourceVersion":"1"},"items":[`
@@ -73,7 +73,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 			if !strings.HasPrefix(reconcile.Hint(err), "is it the API server that you mean") {
 				t.Errorf("the hint is %q", reconcile.Hint(err))
 			}
-			// Beside what is read, a connection has room for a few MB that nobody takes.
+			// A connection buffers a few MB more, which the client does not read.
 			if most := test.attempts * (maxAnswer + 8<<20); sent.Load() > most {
 				t.Errorf("%d bytes were sent, at most %d were to be", sent.Load(), most)
 			}
@@ -81,7 +81,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 	}
 }
 
-// TestLongErrors: what a server or a webhook says is not repeated at length.
+// TestLongErrors: an error does not repeat a long text of a server or a webhook.
 func TestLongErrors(t *testing.T) {
 	s := observable(t)
 	s.Routes["GET "+rbacPath+"/clusterroles"] = apitest.Fails(apierrors.NewForbidden(apitest.Resource("", "x"), "", fmt.Errorf("%s", strings.Repeat("no ", 1<<20))))

@@ -37,7 +37,8 @@ func finalized(b reconcile.Binding, finalizers ...string) any {
 	return o
 }
 
-// TestDeleteTakesFinalizersOut: a finalizer keeps no binding. What takes it out changes nothing else, and no other object.
+// TestDeleteTakesFinalizersOut: a finalizer does not keep a binding. The patch that removes it changes nothing else, and no other
+// object.
 func TestDeleteTakesFinalizersOut(t *testing.T) {
 	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
 		t.Run(string(b.Kind), func(t *testing.T) {
@@ -55,7 +56,7 @@ func TestDeleteTakesFinalizersOut(t *testing.T) {
 	}
 }
 
-// TestFinalizersThatStay: DeleteBinding ends well only when the object is gone, whatever has its name by then.
+// TestFinalizersThatStay: DeleteBinding returns nil only if the object is deleted. Another object can have its name by then.
 func TestFinalizersThatStay(t *testing.T) {
 	crb := apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings")
 	conflict := apitest.Fails(apierrors.NewConflict(crb, wideName, errors.New("modified")))

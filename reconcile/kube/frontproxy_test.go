@@ -9,7 +9,7 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
-// TestObserveClusterReadsTheFrontProxy: what the ConfigMap says, whatever is there.
+// TestObserveClusterReadsTheFrontProxy: every content of the ConfigMap is read without an error.
 func TestObserveClusterReadsTheFrontProxy(t *testing.T) {
 	other := apitest.PEM("CERTIFICATE", []byte("junk"))
 	for name, tc := range map[string]struct {

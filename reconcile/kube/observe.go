@@ -81,7 +81,7 @@ func (c *Cluster) ClusterRoles(ctx context.Context) (map[string]bool, error) {
 	return all, err
 }
 
-// clusterRoles also returns what each ClusterRole allows that matters to a plan. It does not keep the rules themselves.
+// clusterRoles also returns the power that each ClusterRole gives. It does not keep the rules themselves.
 func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, powers map[string]reconcile.Power, err error) {
 	all, powers = map[string]bool{}, map[string]reconcile.Power{}
 	err = api.List(ctx, c.server.Client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(r *rbacv1.ClusterRole) {

@@ -41,7 +41,7 @@ func connect(t *testing.T, s *apitest.Server) *Cluster {
 	return c
 }
 
-// observable is a server with a small cluster in it; a test replaces what it looks at.
+// observable returns a server with a small cluster in it. A test replaces the routes that it needs.
 func observable(t *testing.T) *apitest.Server {
 	s := apitest.New(t)
 	gone := named("going", "u3")

@@ -64,7 +64,7 @@ func TestLookAtLock(t *testing.T) {
 	}
 }
 
-// TestMayBind: what is sent is a dry run, and a refusal is an answer, which anything else is not.
+// TestMayBind: it sends a dry run. A refusal is an answer, and any other error is an error.
 func TestMayBind(t *testing.T) {
 	b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "certsync:prod-eu:user:x:view", Owner: "prod-eu",
 		RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}, Subjects: []reconcile.Subject{reconcile.UserSubject("x")}}

@@ -23,7 +23,7 @@ func WithTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(Quiet(ctx), requestTimeout)
 }
 
-// Quiet returns a context in which client-go does not log. It returns as an error what it would write to stderr.
+// Quiet returns a context in which client-go does not log. client-go also returns each of these messages as an error.
 func Quiet(ctx context.Context) context.Context {
 	return klog.NewContext(ctx, klog.Logger{}) // the zero Logger writes nothing
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
-// What Create returns is not what was sent: an admission webhook, or a middleman, wants certsync's approval for
-// something else.
+// The object that Create returns differs from the one that was sent. An admission webhook, or something between certsync and
+// the API server, wants an approval for another request.
 func TestIssueApprovesNothingThatItDidNotSend(t *testing.T) {
 	short := int32(600)
 	for name, change := range map[string]func(*csr){

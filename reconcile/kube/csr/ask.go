@@ -57,8 +57,8 @@ func ApproveCommand(ref reconcile.CSRRef) string {
 // ask announces a request to people and waits for their approval. It returns nil once the request is approved or has
 // another outcome, which wait then returns. At the end of the time it reads the request once, in case the watch is broken.
 //
-// An approval that comes even later is harmless. Either the request is being deleted, or the certificate's key is lost with
-// the process, or the key is the user's own and the ledger knows the request.
+// An approval that comes even later is harmless. The request is being deleted, or the certificate's key is lost with the
+// process. If the key is the user's own, the ledger knows the request.
 func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigningRequest, w *waiter, user string) error {
 	// A person or a controller can have decided before the waiter was there.
 	if decided, err := i.look(ctx, csr); decided || err != nil {

@@ -41,7 +41,7 @@ func brokenWatch(g *signer) {
 	g.Routes["GET "+csrPath] = apitest.Fails(apierrors.NewServiceUnavailable("a proxy that cannot stream"))
 }
 
-// TestApproveCommand: it is bound to one object, and is one command in a shell whatever a server answers.
+// TestApproveCommand: the command names one object, and is one command in a shell for every name and UID.
 func TestApproveCommand(t *testing.T) {
 	for csr, want := range map[reconcile.CSRRef]string{
 		{Name: "certsync-abcde", UID: "8f1c"}: `kubectl patch csr certsync-abcde --subresource=approval --type=merge -p ` +
@@ -60,10 +60,10 @@ func TestApproveCommand(t *testing.T) {
 func TestPeopleApprove(t *testing.T) {
 	cases := map[string]struct {
 		prepare func(*signer)
-		people  func(*signer) // what they do once they are asked
+		people  func(*signer) // called once people are asked
 		timeout time.Duration // by default long enough
 		want    string        // part of the error; none: issued
-		is      error         // what it wraps
+		is      error         // the error that it wraps
 		left    int           // requests that stand afterwards
 		unasked bool
 	}{
@@ -213,7 +213,7 @@ func TestARunThatEndsWhilePeopleAreAskedLeavesNoRequest(t *testing.T) {
 	}
 }
 
-// TestDenial: what Kubernetes records of a denial comes back, others' text cut.
+// TestDenial: the error has Kubernetes' record of the denial, with texts of others cut.
 func TestDenial(t *testing.T) {
 	noon := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
 	long := strings.Repeat("no ", 1000)

@@ -9,8 +9,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// TestCreatedIsTold: whoever wants to know of a request is told which one it is, before anybody can approve it by what
-// certsync says or does. If they fail, nothing is approved and nobody asked, and the request is deleted.
+// TestCreatedIsTold: Created gets the request's name and UID before it can be approved, by certsync or by people. If Created
+// fails, nothing is approved or announced, and the request is deleted.
 func TestCreatedIsTold(t *testing.T) {
 	for _, manual := range []bool{false, true} {
 		for _, fails := range []error{nil, errors.New("the ledger is away")} {

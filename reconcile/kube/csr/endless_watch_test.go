@@ -21,8 +21,8 @@ import (
 // limit is package api's limit for one event.
 const limit = 16 << 20
 
-// TestEventWithoutEnd: a watch may go on for as long as it likes, an event may not. Who waits learns what is wrong with
-// the watch, and gets the certificate all the same.
+// TestEventWithoutEnd: a watch has no time limit, but an event has a limit of bytes. The error of a wait tells of the broken
+// watch, and the certificate arrives all the same.
 func TestEventWithoutEnd(t *testing.T) {
 	var sent, watches atomic.Int64
 	_, i := issuing(t, func(g *signer) {

@@ -54,7 +54,7 @@ func List(ctx context.Context, server *api.Server, owner string) (all []reconcil
 	return all, more, nil
 }
 
-// fromCSR returns what a plan shows of a request.
+// fromCSR returns the fields of a request that a plan shows.
 func fromCSR(csr *certificatesv1.CertificateSigningRequest) reconcile.Request {
 	r := reconcile.Request{
 		Name:        csr.Name,

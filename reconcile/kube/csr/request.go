@@ -104,7 +104,7 @@ func outcomeOf(csr *certificatesv1.CertificateSigningRequest) *outcome {
 	return nil
 }
 
-// denial returns what Kubernetes records of a denial. The API server sets the time of the transition; the client that denied
+// denial returns Kubernetes' record of a denial. The API server sets the time of the transition; the client that denied
 // chose the other one.
 func denial(name string, c *certificatesv1.CertificateSigningRequestCondition) reconcile.Denial {
 	at := c.LastTransitionTime

@@ -27,8 +27,8 @@ var csrResource = apitest.Resource("certificates.k8s.io", "certificatesigningreq
 
 type csr = certificatesv1.CertificateSigningRequest
 
-// signer is the part of an API server that serves CertificateSigningRequests, with a controller that signs what is
-// approved. The functions are called with the lock held and make the world less friendly.
+// signer is the part of an API server that serves CertificateSigningRequests, with a controller that signs approved ones. Its
+// functions are called with the lock held, and cause faults.
 type signer struct {
 	*apitest.Server
 	version  int
@@ -42,8 +42,8 @@ type signer struct {
 	told     int           // the version up to which a watch was told
 	broken   bool          // neither lists nor watches
 
-	onCreate  func(*csr) // what comes back from Create, and is stored
-	early     func(*csr) // after Create, before its answer is on its way; what comes of it is seen first
+	onCreate  func(*csr) // changes the object that Create stores and returns
+	early     func(*csr) // after Create, before its answer is sent; the watch sees the result first
 	seen      func(*csr) // by the issuer's watch
 	onApprove func(*csr) // before the approval is looked at
 	sign      func(*csr) // after the approval

@@ -93,7 +93,7 @@ func TestAnExpiredWatchIsListedAnew(t *testing.T) {
 		c := g.objects["certsync-1"].DeepCopy()
 		c.Status.Certificate = []byte("chain")
 		g.store(watch.Modified, c)
-		// The watch that resumes is told that what it missed is gone.
+		// The watch that resumes learns that the events it missed are not available any more.
 		g.history, g.compact = nil, g.version+1
 	})
 	g.closeWatches()

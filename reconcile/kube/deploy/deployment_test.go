@@ -53,7 +53,7 @@ func find[T runtime.Object](t *testing.T, all []runtime.Object, name string) T {
 	panic("unreachable")
 }
 
-// allowed spells out what rules allow, a permission for each verb on each resource of each name.
+// allowed returns the permissions that rules allow: one for each verb on each resource of each name.
 func allowed(rules []rbacv1.PolicyRule, namespace string) []reconcile.Permission {
 	var all []reconcile.Permission
 	for _, r := range rules {
@@ -81,8 +81,7 @@ func sortedPermissions(list []reconcile.Permission) []reconcile.Permission {
 	return slices.Compact(list)
 }
 
-// TestRolesAllowWhatIsNeeded and nothing else: what the roles of an account allow, spelled out, are the permissions that
-// preflight and apply ask for, each once.
+// TestRolesAllowWhatIsNeeded: the roles of an account allow exactly the permissions that preflight and apply ask for, each once.
 func TestRolesAllowWhatIsNeeded(t *testing.T) {
 	d := deployment()
 	for account, want := range map[string][]reconcile.Permission{
@@ -142,7 +141,7 @@ func TestNoObjectIsTakenForCertsyncs(t *testing.T) {
 	}
 }
 
-// TestConfigMapIsNamedAfterWhatIsInIt: whatever changes in a file or in its name changes the ConfigMap's.
+// TestConfigMapIsNamedAfterWhatIsInIt: a change of a file or of its name changes the ConfigMap's name.
 func TestConfigMapIsNamedAfterWhatIsInIt(t *testing.T) {
 	names := map[string]string{}
 	for sentence, change := range map[string]func(d *Deployment){

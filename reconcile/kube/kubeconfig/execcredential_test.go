@@ -38,7 +38,7 @@ func TestCheckExecInfo(t *testing.T) {
 	}
 }
 
-// TestExecCredential: what kubectl reads, to the byte.
+// TestExecCredential: the text for kubectl, byte for byte.
 func TestExecCredential(t *testing.T) {
 	expires := time.Date(2026, 3, 1, 13, 0, 0, 999, time.FixedZone("", 3600))
 	got, err := ExecCredential([]byte("the\nchain\n"), reconcile.NewSecret([]byte("the\nkey\n")), expires)

@@ -22,7 +22,7 @@ func parsed(t *testing.T, text string) *clientcmdapi.Config {
 	return config
 }
 
-// others is a kubeconfig with much of what people have in theirs.
+// others is a kubeconfig with many features that users' kubeconfigs have.
 const others = `# mine
 apiVersion: v1
 kind: Config
@@ -48,8 +48,7 @@ users:
       interactiveMode: Never
 `
 
-// TestMergeText: what is merged into a kubeconfig adds to it, or replaces the entries of the same names, and leaves every
-// other word of it.
+// TestMergeText: a merge adds entries to a kubeconfig, or replaces the entries of the same names. It leaves every other word.
 func TestMergeText(t *testing.T) {
 	everything := share{cluster: true, user: true, context: true}
 	first := everything
@@ -131,13 +130,13 @@ func TestMergeKeepsMeaning(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Error(diff)
 	}
-	// What this is for: by clientcmd, as kubectl config does it, some of it is lost.
+	// kubectl config, which uses clientcmd, would lose some of it. That is the reason for mergeText.
 	if text := string(apitest.Must(clientcmd.Write(*before))); strings.Contains(text, "# mine") || strings.Contains(text, "unknown-field") {
 		t.Errorf("kubectl keeps it too: %s", text)
 	}
 }
 
-// TestNotMergeable: where one change would change another entry too, or what is there is no kubeconfig, nothing is made.
+// TestNotMergeable: a merge is refused if it would change another entry too, or if the text is not a kubeconfig.
 func TestNotMergeable(t *testing.T) {
 	for sentence, tt := range map[string]struct {
 		old  string

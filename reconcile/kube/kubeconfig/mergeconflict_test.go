@@ -16,8 +16,8 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
-// TestMergeConflicts: entries that are called like certsync's, and are not, are refused all at once with what to do, and
-// nothing is written.
+// TestMergeConflicts: entries that have the names of certsync's, but are not certsync's, are refused all at once with a hint.
+// Nothing is written.
 func TestMergeConflicts(t *testing.T) {
 	chain, key := apitest.NewUser("alice")
 	other, _ := apitest.NewUser("bob")

@@ -67,8 +67,8 @@ func textOf(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestMergeKubeconfig: which of the files of KUBECONFIG gets what, with which mode, and what is kept of it.
-func TestMergeKubeconfig(t *testing.T) {
+// TestMerge: the entries go into the right files of KUBECONFIG, with the right mode and a copy of the old text.
+func TestMerge(t *testing.T) {
 	const onlyUser = "apiVersion: v1\nkind: Config\nusers:\n- name: alice@example.com@prod-eu\n  user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: certsync, args: [credential]}}\n"
 	for sentence, tt := range map[string]struct {
 		list  []string
@@ -138,8 +138,8 @@ func TestMergeWithoutAHome(t *testing.T) {
 	}
 }
 
-// TestMergeKubeconfigByName: a file that is named is the only one that counts, and its folder is made for nobody else.
-func TestMergeKubeconfigByName(t *testing.T) {
+// TestMergeByName: a file that is named is the only one that counts. A folder that Merge creates is for nobody else.
+func TestMergeByName(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("KUBECONFIG", "config")
 	got, err := Merge(t.Context(), "a/b/mine", reconcile.NewSecret([]byte(realKubeconfig)))
@@ -178,8 +178,7 @@ func TestMergeThroughALink(t *testing.T) {
 	}
 }
 
-// TestMergeFails: whatever keeps a merge from being written, the file is as it was, nothing lies beside it, and the message
-// says what to do.
+// TestMergeFails: if a merge cannot be written, the file is as it was and nothing is left beside it. The message has a hint.
 func TestMergeFails(t *testing.T) {
 	interrupted, cancel := context.WithCancel(t.Context())
 	cancel()

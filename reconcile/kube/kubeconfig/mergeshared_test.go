@@ -16,13 +16,13 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
-// sharing is a kubeconfig whose cluster prod is used by alice's context, and by others.
+// sharing is a kubeconfig whose cluster prod is used by the context of alice and by other contexts.
 type sharing struct {
 	t          *testing.T
 	chain, key []byte
 }
 
-// stored is what Vault has for alice.
+// stored returns the kubeconfig that Vault has for alice.
 func (s sharing) stored(e reconcile.Endpoint) string {
 	s.t.Helper()
 	e.Name = "prod"
@@ -61,8 +61,8 @@ func (s sharing) merge(file string, kubeconfigs []string, files map[string]strin
 	return done, err
 }
 
-// TestMergeSharedCluster: no merge changes where an entry leads, or whom it trusts, that another context uses. That context's
-// token would go there. What is only spelled in another way stays as it is.
+// TestMergeSharedCluster: no merge changes the server or the trust of an entry that another context uses. kubectl would send
+// that context's token there. An entry that differs only in spelling stays as it is.
 func TestMergeSharedCluster(t *testing.T) {
 	s := sharing{t: t}
 	s.chain, s.key = apitest.NewUser("alice")
@@ -148,8 +148,8 @@ func refusedWith(t *testing.T, err error, parts ...string) {
 	}
 }
 
-// TestMergeAcrossFiles: contexts in all the files of KUBECONFIG count, also those that another file hides, and also for a file
-// that is named by flag and is among them.
+// TestMergeAcrossFiles: the contexts in all files of KUBECONFIG count, also those that kubectl does not use because of an
+// earlier file. They also count if a flag names one of these files.
 func TestMergeAcrossFiles(t *testing.T) {
 	s := sharing{t: t}
 	s.chain, s.key = apitest.NewUser("alice")
@@ -185,7 +185,7 @@ func TestMergeAcrossFiles(t *testing.T) {
 	}
 }
 
-// TestMergeOwnCluster: an entry that only alice's context uses follows the cluster, and what has changed is said.
+// TestMergeOwnCluster: an entry that only the context of alice uses follows the cluster. The result lists the changes.
 func TestMergeOwnCluster(t *testing.T) {
 	s := sharing{t: t}
 	s.chain, s.key = apitest.NewUser("alice")

@@ -14,8 +14,8 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
-// TestKubeconfigWithKey: a kubeconfig without a key and the key together are the one that Vault would hold.
-func TestKubeconfigWithKey(t *testing.T) {
+// TestWithKey: a kubeconfig without a key and the key together are the kubeconfig that Vault would hold.
+func TestWithKey(t *testing.T) {
 	without := strings.Replace(goldenKubeconfig, "    client-key-data: a2V5\n", "", 1)
 	got, err := WithKey(reconcile.NewSecret([]byte(without)), reconcile.NewSecret([]byte("key")))
 	if err != nil {
@@ -26,7 +26,7 @@ func TestKubeconfigWithKey(t *testing.T) {
 	}
 }
 
-// TestKubeconfigOfSomebodyElse: what certsync did not write is not changed, and not repeated.
+// TestKubeconfigOfSomebodyElse: a text that certsync did not write is not changed, and no error repeats it.
 func TestKubeconfigOfSomebodyElse(t *testing.T) {
 	for name, text := range map[string]string{
 		"no YAML":                 "{s3cret",
@@ -67,8 +67,8 @@ func replacing(old, with string) func(string) string {
 
 var keyLine = regexp.MustCompile("    client-key-data: .*\n")
 
-// TestStoredKubeconfig: of what stands in Vault, a user gets what certsync has written, byte for byte.
-func TestStoredKubeconfig(t *testing.T) {
+// TestStored: a user gets the kubeconfig that certsync wrote, byte for byte.
+func TestStored(t *testing.T) {
 	const ways = "    certificate-authority-data: Q0E=\n    proxy-url: http://proxy.example.com:3128\n"
 	for sentence, changed := range map[string]func(string) string{
 		"as it was written":                  nil,
@@ -144,8 +144,8 @@ func checkNotOurs(t *testing.T, c reconcile.Credential) {
 	}
 }
 
-// TestEndpointOfSomebodyElse: a kubeconfig as certsync writes it is refused with an address that no inventory takes, and with
-// a name that would do something to a terminal, a shell or its prompt.
+// TestEndpointOfSomebodyElse: a kubeconfig in certsync's form is refused if no inventory could have its address. It is also
+// refused if its name has an effect on a terminal, a shell or a prompt.
 func TestEndpointOfSomebodyElse(t *testing.T) {
 	server := func(s string) reconcile.Endpoint { return reconcile.Endpoint{Name: "prod-eu", Server: s} }
 	proxy := func(s string) reconcile.Endpoint { e := server("https://k8s.example.com"); e.ProxyURL = s; return e }

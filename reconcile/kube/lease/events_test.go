@@ -30,7 +30,7 @@ const (
 
 var toldAt = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// eventsOf decodes what was created.
+// eventsOf decodes the Events that were created.
 func eventsOf(t *testing.T, s *apitest.Server) []corev1.Event {
 	t.Helper()
 	var all []corev1.Event
@@ -123,7 +123,7 @@ func TestTell(t *testing.T) {
 	}
 }
 
-// TestEventIsAboutTheLease: what kubectl describe and tools find an Event by.
+// TestEventIsAboutTheLease: the Event has the fields by which kubectl describe and other tools find it.
 func TestEventIsAboutTheLease(t *testing.T) {
 	s := tellingServer(t, aLease, nil)
 	if err := clientOf(t, s).Events("prod-eu", "0123").Tell(t.Context(), toldAt, []reconcile.News{{Kind: reconcile.NewsHeld, Message: "m"}}); err != nil {

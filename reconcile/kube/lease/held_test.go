@@ -160,7 +160,7 @@ func TestSlowRenewalCountsFromWhenItWasSent(t *testing.T) {
 	})
 }
 
-// The machine slept, or the API server's clock was set: what was written as now is long past.
+// The machine slept, or the API server's clock was set. So the time of a renewal was out of date when it was sent.
 func TestRenewalThatIsOutOfDateIsSentAgain(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *leaseServer) {
 		lock := s.acquire("run 1")

@@ -110,7 +110,7 @@ func (c *Client) generationOf(owner string, lease *coordinationv1.Lease) (int64,
 	if !there {
 		return 0, nil
 	}
-	// 62 bits leave room to count on: nobody with the right to write the Lease must be able to make it overflow.
+	// 62 bits leave room to count on. Nobody with the right to write the Lease must be able to cause an overflow.
 	parsed, err := strconv.ParseUint(text, 10, 62)
 	if err != nil {
 		return 0, reconcile.WithHint(
@@ -149,7 +149,7 @@ func renew(lease *coordinationv1.Lease, owner string, now time.Time) {
 	lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &seconds, &at
 }
 
-// take sets a new holder, and does what renew does.
+// take sets a new holder, and renews the Lease.
 func take(lease *coordinationv1.Lease, owner, holder string, now time.Time) {
 	renew(lease, owner, now)
 	at, transitions := metav1.NewMicroTime(now), int32(0)

@@ -109,7 +109,7 @@ func (s *leaseServer) put(lease *coordinationv1.Lease) {
 	s.leases[lease.Name] = lease.DeepCopy()
 }
 
-// lease is what is stored for owner prod-eu; nil: nothing.
+// lease returns the Lease that is stored for owner prod-eu, or nil.
 func (s *leaseServer) lease() *coordinationv1.Lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +180,7 @@ func unavailable(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
 	return true
 }
 
-// swallowed is a fault for which the server does what it is asked, and the connection breaks before the answer.
+// swallowed is a fault in which the server carries out the request, and the connection breaks before the answer.
 func (s *leaseServer) swallowed(_ http.ResponseWriter, r *http.Request, c apitest.Call) bool {
 	s.serve(httptest.NewRecorder(), r, c)
 	panic(http.ErrAbortHandler)
