@@ -62,8 +62,8 @@ func TestImportsPointInwards(t *testing.T) {
 		"inventory": func(path string) bool {
 			return path == "sigs.k8s.io/yaml" || strings.HasPrefix(path, "sigs.k8s.io/yaml/")
 		},
-		"reconcile":           func(path string) bool { return path == module+"inventory" },
-		"reconcile/httplimit": func(path string) bool { return path == module+"inventory" },
+		"reconcile":                 func(path string) bool { return path == module+"inventory" },
+		"reconcile/httplimit":       func(path string) bool { return path == module+"inventory" },
 		"reconcile/kube":            kubeImports("reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "k8s.io", "golang.org/x/sync/errgroup"),
 		"reconcile/kube/csr":        kubeImports("reconcile/kube/api", "reconcile/httplimit", "k8s.io"),
 		"reconcile/kube/lease":      kubeImports("reconcile/kube/api", "k8s.io"),

@@ -180,5 +180,6 @@ const Self = "system:serviceaccount:certsync:certsync"
 
 // MissingRight returns the reason that an API server gives if Self lacks a right.
 func MissingRight(verb, resource string) error {
-	return fmt.Errorf("User %q cannot %s resource %q at the cluster scope", Self, verb, resource)
+	const kind = "User" // the API server begins its text in upper case
+	return fmt.Errorf("%s %q cannot %s resource %q at the cluster scope", kind, Self, verb, resource)
 }
