@@ -13,7 +13,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
 type applyCmd struct {
@@ -77,7 +77,7 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 	}
 	runID := r.account.RunID
 	progress := &render.Progress{Out: p.stderr, Terminal: knowsEscapes(p.stderr), Palette: paletteFor(p.stderr), Now: time.Now}
-	issuer, stop := c.openIssuer(ca, cluster, kube.IssuerOptions{
+	issuer, stop := c.openIssuer(ca, cluster, csr.Options{
 		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: askForApproval(progress),
 		StopAsking: ctx.Done(), // after an interruption certsync waits for nobody
 	}, len(inv.Users))

@@ -8,7 +8,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -48,7 +48,7 @@ const execInfo = "KUBERNETES_EXEC_INFO"
 
 // Run prints an ExecCredential.
 func (c credentialCmd) Run(ctx context.Context, p program) error {
-	if err := kube.CheckExecInfo(os.Getenv(execInfo)); err != nil {
+	if err := kubeconfig.CheckExecInfo(os.Getenv(execInfo)); err != nil {
 		return err
 	}
 	place, err := c.options(c.Owner).Place(c.User)
@@ -75,7 +75,7 @@ func (c credentialCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	out, err := kube.ExecCredential(credential.Certificate, credential.Key, again)
+	out, err := kubeconfig.ExecCredential(credential.Certificate, credential.Key, again)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
@@ -60,12 +61,12 @@ func (f issuerFlags) readCA() (reconcile.Issuer, error) {
 
 // askForApproval returns a function that prints the command which approves a signing request.
 func askForApproval(progress *render.Progress) func(user string, csr reconcile.CSRRef) {
-	return func(user string, csr reconcile.CSRRef) { progress.AskForApproval(user, kube.ApproveCommand(csr)) }
+	return func(user string, ref reconcile.CSRRef) { progress.AskForApproval(user, csr.ApproveCommand(ref)) }
 }
 
 // openIssuer returns the issuer that the flags ask for; stop ends the requests that it still waits for. It sets the options
 // for approvals. Requests that wait for people do not load the signer, so people are asked for all users at once.
-func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o kube.IssuerOptions, users int) (issuer reconcile.Issuer, stop func()) {
+func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o csr.Options, users int) (issuer reconcile.Issuer, stop func()) {
 	if ca != nil {
 		return ca, func() {}
 	}

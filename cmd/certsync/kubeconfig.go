@@ -10,7 +10,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
@@ -49,20 +49,20 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	if stored.Kubeconfig, err = kube.StoredKubeconfig(c.User, stored.Credential); err != nil {
+	if stored.Kubeconfig, err = kubeconfig.Stored(c.User, stored.Credential); err != nil {
 		return err
 	}
 	credential, err := credentials.AddKey(c.User, stored.Credential, c.ClientKey)
 	if err != nil {
 		return err
 	}
-	kubeconfig := credential.Kubeconfig
+	text := credential.Kubeconfig
 	if c.Exec {
 		plugin, err := c.plugin(p)
 		if err != nil {
 			return err
 		}
-		if kubeconfig, err = kube.KubeconfigWithPlugin(kubeconfig, plugin); err != nil {
+		if text, err = kubeconfig.WithPlugin(text, plugin); err != nil {
 			return err
 		}
 	}
@@ -72,9 +72,9 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 			"ask whoever runs certsync: apply renews it"))
 	}
 	if !c.Merge {
-		return writeAll(p.stdout, kubeconfig.Reveal())
+		return writeAll(p.stdout, text.Reveal())
 	}
-	done, err := kube.MergeKubeconfig(ctx, c.Kubeconfig, kubeconfig)
+	done, err := kubeconfig.Merge(ctx, c.Kubeconfig, text)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 // merging prepares a process that merges alice's kubeconfig into the file config of dir.
@@ -144,7 +144,7 @@ func TestPlugin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := kube.Plugin{
+	want := kubeconfig.Plugin{
 		Command: self,
 		Args: []string{"--owner=prod-eu", "--user=alice@example.com", "--vault-mount=team/kv", "--vault-auth=approle", "--vault-auth-mount=apps",
 			"--vault-role-id=id", "--vault-secret-id-file=" + filepath.Join(dir, "id.txt"), "--client-key=" + filepath.Join(dir, "my.key")},
@@ -205,7 +205,7 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 			end := time.Now().Add(tt.end).UTC().Truncate(time.Second)
 			vault := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				has := fixture.Credential("alice", end)
-				c, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", has.Certificate, has.Key)
+				c, err := kubeconfig.Writer{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", has.Certificate, has.Key)
 				if err != nil {
 					panic(err)
 				}

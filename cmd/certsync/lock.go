@@ -8,6 +8,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/lease"
 )
 
 // lockFlags say what apply does while another run of its owner holds the lock.
@@ -37,7 +38,7 @@ func (f lockFlags) locker(cluster *kube.Cluster, owner string, self reconcile.Id
 	if withoutLock != "" {
 		return nil
 	}
-	return cluster.Locker(kube.LockOptions{
+	return cluster.Locker(lease.Options{
 		Owner: owner, Holder: lockHolder(self, runID), Timeout: time.Duration(f.LockTimeout), Waiting: waiting,
 	})
 }

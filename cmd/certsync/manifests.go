@@ -11,7 +11,8 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
+	"github.com/certsync/certsync/reconcile/kube/deploy"
 )
 
 type manifestsCmd struct {
@@ -129,9 +130,9 @@ func (c manifestsCmd) Run(p program) error {
 	return writeAll(p.stdout, text)
 }
 
-func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]byte) kube.Deployment {
-	return kube.Deployment{
-		Owner: inv.Owner, ClusterRoles: inv.ClusterRoles(),
+func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]byte) deploy.Deployment {
+	return deploy.Deployment{
+		Owner: inv.Owner, ClusterRoles: inv.ClusterRoles(), Issuing: csr.Permissions(false),
 		Namespace: c.Namespace, LockNamespace: c.LockNamespace,
 		Image: c.Image, Schedule: string(c.Schedule),
 		Environment: c.environment(inv.Owner),
@@ -143,7 +144,7 @@ func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]by
 func (c manifestsCmd) environment(owner string) map[string]string {
 	flag := func(name string) string { return envPrefix + "_" + name }
 	env := map[string]string{
-		flag("FILE"):             path.Join(kube.InventoryFolder, filepath.Base(c.File)),
+		flag("FILE"):             path.Join(deploy.InventoryFolder, filepath.Base(c.File)),
 		flag("NAMESPACE"):        c.Namespace,
 		flag("LOCK_NAMESPACE"):   c.LockNamespace,
 		flag("VAULT_MOUNT"):      c.VaultMount,
@@ -151,7 +152,7 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		flag("VAULT_AUTH"):       "kubernetes",
 		flag("VAULT_AUTH_MOUNT"): c.VaultAuth,
 		flag("VAULT_ROLE"):       roleName(owner),
-		flag("VAULT_TOKEN_FILE"): kube.VaultTokenFile,
+		flag("VAULT_TOKEN_FILE"): deploy.VaultTokenFile,
 		flag("LOCK_TIMEOUT"):     "2m", // the lock of a killed run is free after one minute
 		"VAULT_ADDR":             string(c.VaultAddr),
 	}
@@ -159,7 +160,7 @@ func (c manifestsCmd) environment(owner string) map[string]string {
 		env["VAULT_NAMESPACE"] = c.VaultSpace
 	}
 	if c.VaultCA != "" {
-		env["VAULT_CACERT"] = kube.VaultCAFile
+		env["VAULT_CACERT"] = deploy.VaultCAFile
 	}
 	return env
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/deploy"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -30,8 +30,8 @@ func (c manifestsCmd) vaultScript(inv *inventory.Inventory) ([]byte, error) {
 		name, about string
 		policy      vaultstore.Policy
 	}{
-		{kube.ApplyAccount, "apply writes credentials, and never reads one.", policies.Apply()},
-		{kube.PlanAccount, "plan and status only read, and no credential.", policies.Plan()},
+		{deploy.ApplyAccount, "apply writes credentials, and never reads one.", policies.Apply()},
+		{deploy.PlanAccount, "plan and status only read, and no credential.", policies.Plan()},
 	} {
 		role, err := account.policy.Role(c.VaultAuth, c.Namespace, account.name, c.VaultAudience)
 		if err != nil {

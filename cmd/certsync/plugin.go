@@ -7,15 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 // plugin returns the command that kubectl will run, in any folder and environment. It has the flags and the variables of
 // this environment that say where Vault is, and no secret.
-func (c kubeconfigCmd) plugin(p program) (kube.Plugin, error) {
+func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	command, err := ownCommand()
 	if err != nil {
-		return kube.Plugin{}, err
+		return kubeconfig.Plugin{}, err
 	}
 	args := []string{"--owner=" + c.Owner, "--user=" + c.User}
 	for _, f := range []struct {
@@ -37,13 +37,13 @@ func (c kubeconfigCmd) plugin(p program) (kube.Plugin, error) {
 		}
 		if f.file {
 			if f.value, err = filepath.Abs(f.value); err != nil {
-				return kube.Plugin{}, fmt.Errorf("finding the file of --%s: %w", f.flag, err)
+				return kubeconfig.Plugin{}, fmt.Errorf("finding the file of --%s: %w", f.flag, err)
 			}
 		}
 		args = append(args, "--"+f.flag+"="+f.value)
 	}
 	env, err := c.environment(p)
-	return kube.Plugin{Command: command, Args: args, Env: env}, err
+	return kubeconfig.Plugin{Command: command, Args: args, Env: env}, err
 }
 
 // ownCommand is the name certsync if $PATH leads to this program, so that an upgrade may move it. Otherwise it is the path.

@@ -9,7 +9,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/preflight"
 )
@@ -81,7 +81,7 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 	check.OpenIssuer = func(self reconcile.Identity) (issuer reconcile.Issuer) {
 		stop()
 		progress := &render.Progress{Out: p.stderr}
-		issuer, stop = c.openIssuer(ca, cluster, kube.IssuerOptions{
+		issuer, stop = c.openIssuer(ca, cluster, csr.Options{
 			Owner: inv.Owner, RunID: check.RunID, Identity: self, Announce: askForApproval(progress), StopAsking: ctx.Done(),
 		}, 1)
 		return issuer

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -33,9 +33,9 @@ func (r reportFile) check() error {
 	if r == "" {
 		return nil
 	}
-	file, err := r.begin()
+	err := r.refuse()
 	if err == nil {
-		err = errors.Join(file.Close(), os.Remove(file.Name()))
+		err = inventory.CheckReplace(string(r))
 	}
 	if err != nil {
 		return reconcile.WithHint(fmt.Errorf("preparing the report: %w", err), reportHint)
@@ -43,20 +43,19 @@ func (r reportFile) check() error {
 	return nil
 }
 
-// begin makes the temporary file that takes the report's name when it is complete. It is in the same folder, and nobody else
-// can read it. An existing file of that name must be an earlier report. Anything else, such as the inventory or a link, is a
-// mistake of the user.
-func (r reportFile) begin() (*os.File, error) {
+// refuse returns an error for an existing file that is not the report of an earlier run. A device, a link or another file,
+// such as the inventory, is a mistake.
+func (r reportFile) refuse() error {
 	info, err := os.Lstat(string(r))
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%q is not a regular file", string(r))
+		return fmt.Errorf("%q is not a regular file", string(r))
 	case err == nil && info.Size() > 0 && !isReport(string(r)):
-		return nil, fmt.Errorf("%q is no report of certsync's", string(r))
+		return fmt.Errorf("%q is no report of certsync's", string(r))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return nil, err
+		return err
 	}
-	return os.CreateTemp(filepath.Dir(string(r)), "."+filepath.Base(string(r))+".*")
+	return nil
 }
 
 // reportStart is the beginning of every report.
@@ -86,20 +85,10 @@ func (r reportFile) write(account report.Account) error {
 	return nil
 }
 
-// replace leaves under the report's name all that fill writes, or the old file.
+// replace replaces the report by the text that fill writes, also after an interruption.
 func (r reportFile) replace(fill func(io.Writer) error) error {
-	file, err := r.begin()
-	if err != nil {
+	if err := r.refuse(); err != nil {
 		return err
 	}
-	if err = fill(file); err == nil {
-		err = file.Sync() // a full disk may say so only now
-	}
-	if err = errors.Join(err, file.Close()); err == nil {
-		err = os.Rename(file.Name(), string(r))
-	}
-	if err != nil {
-		_ = os.Remove(file.Name())
-	}
-	return err
+	return inventory.ReplaceFile(context.Background(), string(r), fill)
 }

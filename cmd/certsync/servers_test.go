@@ -18,7 +18,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 // The servers here are a cluster without bindings, whose requests for certificates are forbidden, and a Vault without
@@ -204,7 +204,7 @@ var storedUsers, storedPlaces = func() (stored map[string]map[string]string, pla
 		case "peggy":
 			c = fixture.Credential("bob\x1b[2J", time.Now().Add(time.Hour))
 		}
-		kubeconfig, err := kube.KubeconfigWriter{}.Kubeconfig(e, cn, c.Certificate, c.Key)
+		kubeconfig, err := kubeconfig.Writer{}.Kubeconfig(e, cn, c.Certificate, c.Key)
 		if err != nil {
 			panic(err)
 		}

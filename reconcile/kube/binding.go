@@ -5,6 +5,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
 func fromClusterRoleBinding(o *rbacv1.ClusterRoleBinding) reconcile.Binding {
@@ -15,7 +16,7 @@ func fromRoleBinding(o *rbacv1.RoleBinding) reconcile.Binding {
 	return fromBinding(reconcile.RoleBinding, o.ObjectMeta, o.RoleRef, o.Subjects)
 }
 
-// fromBinding keeps strings only, and so lets go of the page that o is part of.
+// fromBinding copies strings only, so that the page of the list that they come from can be freed.
 func fromBinding(kind reconcile.BindingKind, m metav1.ObjectMeta, role rbacv1.RoleRef, subjects []rbacv1.Subject) reconcile.Binding {
 	b := reconcile.Binding{
 		Kind:            kind,
@@ -49,7 +50,7 @@ func newMeta(b reconcile.Binding) metav1.ObjectMeta {
 	return metav1.ObjectMeta{
 		Name:      b.Name,
 		Namespace: b.Namespace,
-		Labels:    ourLabels(b.Owner),
+		Labels:    api.Labels(b.Owner),
 	}
 }
 

@@ -15,19 +15,19 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/rest"
 
-	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
 var _ reconcile.BindingWriter = (*Bindings)(nil)
 
 // Bindings changes ClusterRoleBindings and RoleBindings.
-type Bindings struct{ cluster *Cluster }
+type Bindings struct{ server *api.Server }
 
 // Bindings returns the writer of the cluster's bindings.
-func (c *Cluster) Bindings() *Bindings { return &Bindings{c} }
+func (c *Cluster) Bindings() *Bindings { return &Bindings{c.server} }
 
-// CreateBinding creates b with its labels. A name that is taken is ErrPrecondition.
+// CreateBinding creates b with its labels. The error is ErrPrecondition if a binding of that name exists.
 func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
 	made, err := w.send(ctx, w.creation(b))
 	if err != nil {
@@ -44,12 +44,12 @@ func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
 	return w.request("POST", b).Body(o)
 }
 
-// updateTries bounds how often somebody who keeps touching a binding can make certsync start over.
+// updateTries bounds the writes of one binding that somebody else changes all the time.
 const updateTries = 10
 
-// UpdateBinding turns b.Subjects into subjects and changes nothing else. When the binding was touched meanwhile, what is
-// to go and to come is worked out from what is there now, if it is still the same object with the same labels. One that
-// is gone is ErrPrecondition.
+// UpdateBinding turns b.Subjects into subjects and changes nothing else. If the binding has changed meanwhile, UpdateBinding
+// applies the same removals and additions to its current subjects. It must still be the same object with the same labels.
+// The error is ErrPrecondition if it is another one, or does not exist any more.
 func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) (reconcile.Binding, error) {
 	doing := "updating " + b.Object()
 	if err := observed(b); err != nil {
@@ -75,14 +75,15 @@ func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subje
 	}
 }
 
-// AdoptBinding puts our labels on a binding that is as it was observed, and changes nothing else.
+// AdoptBinding puts certsync's labels on a binding, and changes nothing else. The error is ErrPrecondition if the binding
+// has changed since it was observed.
 func (w *Bindings) AdoptBinding(ctx context.Context, b reconcile.Binding, owner string) (reconcile.Binding, error) {
 	doing := "adopting " + b.Object()
 	if err := observed(b); err != nil {
 		return reconcile.Binding{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	var p labelsPatch
-	p.Metadata.UID, p.Metadata.ResourceVersion, p.Metadata.Labels = b.UID, b.ResourceVersion, ourLabels(owner)
+	p.Metadata.UID, p.Metadata.ResourceVersion, p.Metadata.Labels = b.UID, b.ResourceVersion, api.Labels(owner)
 	made, err := w.send(ctx, w.mergePatch(b, p))
 	if err != nil {
 		return reconcile.Binding{}, w.failed(doing, b, err)
@@ -99,8 +100,8 @@ type labelsPatch struct {
 	} `json:"metadata"`
 }
 
-// subjectsPatch is a JSON merge patch. The API server refuses it when the object is not at that resourceVersion; an
-// object made anew under the same name never is, and has another uid besides.
+// subjectsPatch is a JSON merge patch. The API server refuses it if the object is not at that resourceVersion. An object
+// that was made anew under the same name has another resourceVersion and another uid.
 type subjectsPatch struct {
 	Metadata struct {
 		UID             string `json:"uid"`
@@ -123,8 +124,9 @@ func (w *Bindings) mergePatch(b reconcile.Binding, patch any) *rest.Request {
 	return w.request("PATCH", b).SetHeader("Content-Type", string(types.MergePatchType)).Name(b.Name).Body(body)
 }
 
-// DeleteBinding deletes the object with that UID, whatever was done to it since: who may patch a binding must not be able
-// to keep it. One that finalizers keep goes on granting, so they are taken out. One that is gone is as it should be.
+// DeleteBinding deletes the object with b.UID, also if it has changed since. Otherwise anybody with the right to patch a
+// binding could keep it. A binding that finalizers keep still gives access, so DeleteBinding removes them. A binding that
+// does not exist any more is no error.
 func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error {
 	doing := "deleting " + b.Object()
 	if err := observed(b); err != nil {
@@ -134,7 +136,7 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 	left, err := w.do(ctx, w.request("DELETE", b).Name(b.Name).Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}}))
 	for try := 1; err == nil && left != nil && left.GetUID() == uid && len(left.GetFinalizers()) > 0; try++ {
 		if try > updateTries {
-			return reconcile.WithHint(fmt.Errorf("%s: its finalizers %q are still there after %d tries", doing, short(strings.Join(left.GetFinalizers(), ", ")), updateTries),
+			return reconcile.WithHint(fmt.Errorf("%s: its finalizers %q are still there after %d tries", doing, api.Shorten(strings.Join(left.GetFinalizers(), ", ")), updateTries),
 				"is there an admission webhook that puts them back, or a controller that writes the binding all the time?")
 		}
 		left, err = w.release(ctx, b)
@@ -145,8 +147,8 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 	return w.failed(doing, b, err)
 }
 
-// finalizersPatch is a JSON merge patch that takes all finalizers out. It changes nothing else, or the API server would
-// ask whether certsync may grant the binding's role. The uid is that of the object already, and refuses any other one.
+// finalizersPatch is a JSON merge patch that removes all finalizers. It changes nothing else: otherwise the API server
+// would check whether certsync may bind the role. With the uid, the API server refuses the patch for another object.
 type finalizersPatch struct {
 	Metadata struct {
 		UID        string   `json:"uid"`
@@ -154,8 +156,8 @@ type finalizersPatch struct {
 	} `json:"metadata"`
 }
 
-// release takes the finalizers out of a binding that is being deleted, to which the API server lets nobody add any. It
-// returns what has the name then, and an error if that is still the same object and cannot be written.
+// release removes the finalizers of a binding that is being deleted. The API server allows nobody to add new ones. release
+// returns the object that has the name afterwards, and an error if it is still the same object and cannot be written.
 func (w *Bindings) release(ctx context.Context, b reconcile.Binding) (metav1.Object, error) {
 	var p finalizersPatch
 	p.Metadata.UID = b.UID
@@ -171,9 +173,9 @@ func (w *Bindings) release(ctx context.Context, b reconcile.Binding) (metav1.Obj
 	return current, getErr
 }
 
-// request begins a request for bindings of b's kind.
+// request returns a request for bindings of b's kind.
 func (w *Bindings) request(verb string, b reconcile.Binding) *rest.Request {
-	r := w.cluster.client.RbacV1().RESTClient().Verb(verb)
+	r := w.server.Client.RbacV1().RESTClient().Verb(verb)
 	if b.Kind == reconcile.RoleBinding {
 		return r.Resource("rolebindings").Namespace(b.Namespace)
 	}
@@ -198,9 +200,9 @@ func (w *Bindings) send(ctx context.Context, r *rest.Request) (*reconcile.Bindin
 	return &b, nil
 }
 
-// do returns the object in the answer, or nil if there is none in it: a DELETE that is done answers with a Status.
+// do sends a request and returns the object in the answer. It is nil after a DELETE, whose answer is a Status.
 func (w *Bindings) do(ctx context.Context, r *rest.Request) (metav1.Object, error) {
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	obj, err := r.Do(ctx).Get()
 	if err != nil {
@@ -217,7 +219,7 @@ func (w *Bindings) do(ctx context.Context, r *rest.Request) (metav1.Object, erro
 	return nil, fmt.Errorf("the answer is a %T", obj)
 }
 
-// observed refuses a write without preconditions: the API server takes an empty one for none.
+// observed refuses a write without preconditions. For the API server, an empty precondition is none.
 func observed(b reconcile.Binding) error {
 	if b.UID == "" || b.ResourceVersion == "" {
 		return fmt.Errorf("it was never observed: uid %q, resourceVersion %q", b.UID, b.ResourceVersion)
@@ -225,18 +227,18 @@ func observed(b reconcile.Binding) error {
 	return nil
 }
 
-// failed explains what the API server answered to a write of b.
+// failed returns the error for the API server's answer to a write of b.
 func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
 	switch {
 	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err), apierrors.IsNotFound(err):
-		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, brief{err})
+		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err))
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fmt.Errorf("%s: %w", doing, brief{err})
+		return fmt.Errorf("%s: %w", doing, api.Brief(err))
 	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "RBAC permissions not currently held"):
 		// The lines after the first are the rules of the role, some sixty for "view".
 		message, _, _ := strings.Cut(err.Error(), ":\n")
-		return reconcile.WithHint(fmt.Errorf("%s: %s", doing, inventory.Shorten(message, maxErrorText)),
+		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, api.Brief(errors.New(message))),
 			fmt.Sprintf("grant certsync the verb bind on clusterroles/%s", b.RoleRef.Name))
 	}
-	return w.cluster.failed(doing, err)
+	return w.server.Failed(doing, err)
 }

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
 const (
@@ -57,16 +58,16 @@ func kept(b reconcile.Binding) any {
 func TestCreateBinding(t *testing.T) {
 	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
 		t.Run(string(b.Kind), func(t *testing.T) {
-			s := newServer(t)
-			s.routes["POST "+path] = answers(http.StatusCreated, stored(b))
-			s.begin()
-			got, err := s.cluster().Bindings().CreateBinding(t.Context(), b)
+			s := apitest.New(t)
+			s.Routes["POST "+path] = apitest.Answers(http.StatusCreated, stored(b))
+			s.Begin()
+			got, err := connect(t, s).Bindings().CreateBinding(t.Context(), b)
 			want := b
 			want.UID, want.ResourceVersion = "u2", "42"
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Errorf("error %v, diff %s", err, diff)
 			}
-			sent, err := decode[metav1.Object](s.called("POST")[0].body)
+			sent, err := apitest.Decode[metav1.Object](s.Called("POST")[0].Body)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -81,20 +82,20 @@ func TestCreateBinding(t *testing.T) {
 func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
 		t.Run(string(b.Kind), func(t *testing.T) {
-			s := newServer(t)
-			s.routes["PATCH "+path+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
+			s := apitest.New(t)
+			s.Routes["PATCH "+path+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
 				if got := r.Header.Get("Content-Type"); got != "application/merge-patch+json" {
 					t.Errorf("sent %q", got)
 				}
-				reply(w, http.StatusOK, stored(b))
+				apitest.Reply(w, http.StatusOK, stored(b))
 			}
-			s.begin()
-			got, err := s.cluster().Bindings().UpdateBinding(t.Context(), b, b.Subjects)
+			s.Begin()
+			got, err := connect(t, s).Bindings().UpdateBinding(t.Context(), b, b.Subjects)
 			if err != nil || got.ResourceVersion != "42" {
 				t.Errorf("got %+v, error %v", got, err)
 			}
 			var sent any
-			if err := json.Unmarshal([]byte(s.called("PATCH")[0].body), &sent); err != nil {
+			if err := json.Unmarshal([]byte(s.Called("PATCH")[0].Body), &sent); err != nil {
 				t.Fatal(err)
 			}
 			want := object{
@@ -109,20 +110,20 @@ func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 }
 
 func TestDeleteBindingHasPreconditions(t *testing.T) {
-	gone := apierrors.NewNotFound(resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName)
+	gone := apierrors.NewNotFound(apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName)
 	for name, route := range map[string]http.HandlerFunc{
-		"there":        answers(http.StatusOK, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess}),
-		"gone already": fails(gone),
+		"there":        apitest.Answers(http.StatusOK, metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusSuccess}),
+		"gone already": apitest.Fails(gone),
 	} {
 		for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
 			t.Run(name+" "+string(b.Kind), func(t *testing.T) {
-				s := newServer(t)
-				s.routes["DELETE "+path+"/"+wideName] = route
-				s.begin()
-				if err := s.cluster().Bindings().DeleteBinding(t.Context(), b); err != nil {
+				s := apitest.New(t)
+				s.Routes["DELETE "+path+"/"+wideName] = route
+				s.Begin()
+				if err := connect(t, s).Bindings().DeleteBinding(t.Context(), b); err != nil {
 					t.Fatal(err)
 				}
-				o, err := decode[*metav1.DeleteOptions](s.called("DELETE")[0].body)
+				o, err := apitest.Decode[*metav1.DeleteOptions](s.Called("DELETE")[0].Body)
 				if err != nil || *o.Preconditions.UID != "u1" || o.Preconditions.ResourceVersion != nil {
 					t.Errorf("sent %+v, error %v", o, err)
 				}
@@ -132,9 +133,9 @@ func TestDeleteBindingHasPreconditions(t *testing.T) {
 }
 
 func TestWritesThatFindSomethingElse(t *testing.T) {
-	crb := resource("rbac.authorization.k8s.io", "clusterrolebindings")
+	crb := apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings")
 	escalation := errors.New(`user "bot" (groups=["x"]) is attempting to grant RBAC permissions not currently held:` + "\n{...}")
-	mayNot := errors403("create", "clusterrolebindings")
+	mayNot := apitest.MissingRight("create", "clusterrolebindings")
 	modified := errors.New("modified")
 	cases := map[string]struct {
 		write        string
@@ -171,13 +172,13 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
+			s := apitest.New(t)
 			for _, route := range []string{"POST " + widePath, "PATCH " + widePath + "/" + wideName, "DELETE " + widePath + "/" + wideName} {
-				s.routes[route] = fails(tc.err)
+				s.Routes[route] = apitest.Fails(tc.err)
 			}
-			s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, stored(wide())) // made anew: another UID
-			s.begin()
-			w := s.cluster().Bindings()
+			s.Routes["GET "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, stored(wide())) // made anew: another UID
+			s.Begin()
+			w := connect(t, s).Bindings()
 			var err error
 			switch tc.write {
 			case "create":
@@ -202,8 +203,8 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 
 // The API server takes an empty precondition for none.
 func TestNoWriteOfWhatWasNeverObserved(t *testing.T) {
-	s := newServer(t).begin()
-	w := s.cluster().Bindings()
+	s := apitest.New(t).Begin()
+	w := connect(t, s).Bindings()
 	for _, forget := range []func(*reconcile.Binding){
 		func(b *reconcile.Binding) { b.UID = "" }, func(b *reconcile.Binding) { b.ResourceVersion = "" },
 	} {
@@ -216,31 +217,31 @@ func TestNoWriteOfWhatWasNeverObserved(t *testing.T) {
 			t.Error("deleted")
 		}
 	}
-	if calls := s.called(""); calls != nil {
+	if calls := s.Called(""); calls != nil {
 		t.Errorf("sent %v", calls)
 	}
 }
 
-// TestTouchedBindings: who may patch a binding cannot keep it by touching it. What was to go goes; what others put there
-// meanwhile stays for the next plan.
+// TestTouchedBindings: nobody can keep access by changing a binding all the time. The update removes the subjects that it must
+// remove. A subject that others added meanwhile stays for the next plan.
 func TestTouchedBindings(t *testing.T) {
-	s := newServer(t)
+	s := apitest.New(t)
 	touched := wide()
 	touched.Subjects = append(touched.Subjects, reconcile.UserSubject("eve"))
 	tries := 0
-	s.routes["GET "+widePath+"/"+wideName] = answers(http.StatusOK, kept(touched))
-	s.routes["PATCH "+widePath+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
+	s.Routes["GET "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, kept(touched))
+	s.Routes["PATCH "+widePath+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
 		if tries++; tries < 3 {
-			fails(apierrors.NewConflict(resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName, errors.New("modified")))(w, r)
+			apitest.Fails(apierrors.NewConflict(apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName, errors.New("modified")))(w, r)
 			return
 		}
-		reply(w, http.StatusOK, kept(touched))
+		apitest.Reply(w, http.StatusOK, kept(touched))
 	}
-	s.begin()
-	if _, err := s.cluster().Bindings().UpdateBinding(t.Context(), wide(), nil); err != nil {
+	s.Begin()
+	if _, err := connect(t, s).Bindings().UpdateBinding(t.Context(), wide(), nil); err != nil {
 		t.Fatal(err)
 	}
-	sent := s.called("PATCH")[2].body
+	sent := s.Called("PATCH")[2].Body
 	if strings.Contains(sent, "alice@example.com") || !strings.Contains(sent, "eve") {
 		t.Errorf("sent %s", sent)
 	}
@@ -250,15 +251,15 @@ func TestAdoptBinding(t *testing.T) {
 	planted := wide()
 	planted.ManagedBy, planted.Owner = "", ""
 	t.Run("the labels are all that is sent, at the version that was looked at", func(t *testing.T) {
-		s := newServer(t)
-		s.routes["PATCH "+widePath+"/"+wideName] = answers(http.StatusOK, kept(wide()))
-		s.begin()
-		got, err := s.cluster().Bindings().AdoptBinding(t.Context(), planted, "prod-eu")
+		s := apitest.New(t)
+		s.Routes["PATCH "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, kept(wide()))
+		s.Begin()
+		got, err := connect(t, s).Bindings().AdoptBinding(t.Context(), planted, "prod-eu")
 		if err != nil || got.Owner != "prod-eu" || got.ManagedBy != "certsync" || got.ResourceVersion != "57" {
 			t.Errorf("%+v, %v", got, err)
 		}
 		var sent map[string]any
-		if err := json.Unmarshal([]byte(s.called("PATCH")[0].body), &sent); err != nil {
+		if err := json.Unmarshal([]byte(s.Called("PATCH")[0].Body), &sent); err != nil {
 			t.Fatal(err)
 		}
 		want := map[string]any{"metadata": map[string]any{"uid": "u1", "resourceVersion": "41",
@@ -268,10 +269,10 @@ func TestAdoptBinding(t *testing.T) {
 		}
 	})
 	t.Run("one that was changed since is another one", func(t *testing.T) {
-		s := newServer(t)
-		s.routes["PATCH "+widePath+"/"+wideName] = answers(http.StatusConflict, &apierrors.NewConflict(rbacv1.Resource("clusterrolebindings"), wideName, errors.New("changed")).ErrStatus)
-		s.begin()
-		if _, err := s.cluster().Bindings().AdoptBinding(t.Context(), planted, "prod-eu"); !errors.Is(err, reconcile.ErrPrecondition) {
+		s := apitest.New(t)
+		s.Routes["PATCH "+widePath+"/"+wideName] = apitest.Answers(http.StatusConflict, &apierrors.NewConflict(rbacv1.Resource("clusterrolebindings"), wideName, errors.New("changed")).ErrStatus)
+		s.Begin()
+		if _, err := connect(t, s).Bindings().AdoptBinding(t.Context(), planted, "prod-eu"); !errors.Is(err, reconcile.ErrPrecondition) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -1,34 +1,56 @@
 package kube
 
 import (
-	"strings"
+	"net/http"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	coordinationv1 "k8s.io/api/coordination/v1"
+	"k8s.io/client-go/rest"
 
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
-// observing has a server with a small cluster and Leases in it.
-func observing(t *testing.T, test func(t *testing.T, s *leaseServer)) {
-	routes := observable(t).routes
-	inBubble(t, func(t *testing.T, s *leaseServer) {
-		s.routes = routes
-		test(t, s)
+// serverClock is an hour ahead of the test's.
+const serverClock = time.Hour
+
+// observing runs a test on a clock that jumps when all wait. The server holds a small cluster, and date is the Date of its
+// answers; nil: the server's time.
+func observing(t *testing.T, test func(t *testing.T, c *Cluster, date func(func() string))) {
+	routes := observable(t).Routes
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		date := func() string { return time.Now().Add(serverClock).UTC().Format(http.TimeFormat) }
+		s := &apitest.Server{T: t, Routes: routes, Before: func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
+			mu.Lock()
+			now := date
+			mu.Unlock()
+			w.Header().Set("Date", now())
+			return false
+		}}
+		config := &rest.Config{Host: "https://cluster.test", QPS: -1, Transport: apitest.InProcess(s)}
+		c, err := newCluster(config, config.Host, kubeconfigEntry{}, "kube-system")
+		if err != nil {
+			t.Fatal(err)
+		}
+		test(t, c, func(other func() string) {
+			mu.Lock()
+			defer mu.Unlock()
+			date = other
+		})
 	})
 }
 
 func TestObserveClusterTellsTheServersTime(t *testing.T) {
-	observing(t, func(t *testing.T, s *leaseServer) {
+	observing(t, func(t *testing.T, c *Cluster, _ func(func() string)) {
 		time.Sleep(400 * time.Millisecond) // Date cuts that off
-		c := s.cluster()
 		got, err := c.ObserveCluster(t.Context(), "prod-eu")
-		if want := s.now().Add(-400 * time.Millisecond); err != nil || !got.Clock.Equal(want) {
+		if want := time.Now().Add(serverClock - 400*time.Millisecond); err != nil || !got.Clock.Equal(want) {
 			t.Errorf("error %v; clock %s, want %s", err, got.Clock, want)
 		}
 		time.Sleep(time.Minute)
-		if now, ok := c.clock.now(); !ok || !now.Equal(got.Clock.Add(time.Minute)) {
+		if now, ok := c.Clock(); !ok || !now.Equal(got.Clock.Add(time.Minute)) {
 			t.Errorf("a minute later it is %s", now)
 		}
 	})
@@ -42,49 +64,14 @@ func TestObserveClusterKnowsNoTime(t *testing.T) {
 		"the answers took 11 s": func() string { time.Sleep(11 * time.Second); return "Sat, 01 Jan 2000 00:00:00 GMT" },
 	} {
 		t.Run(name, func(t *testing.T) {
-			observing(t, func(t *testing.T, s *leaseServer) {
-				c := s.cluster()
+			observing(t, func(t *testing.T, c *Cluster, dated func(func() string)) {
 				if got, err := c.ObserveCluster(t.Context(), "prod-eu"); err != nil || got.Clock.IsZero() {
 					t.Fatalf("clock %s, error %v", got.Clock, err)
 				}
 				time.Sleep(time.Second)
-				s.dated(date)
+				dated(date)
 				if got, err := c.ObserveCluster(t.Context(), "prod-eu"); err != nil || !got.Clock.IsZero() {
 					t.Errorf("clock %s, error %v", got.Clock, err)
-				}
-			})
-		})
-	}
-}
-
-func TestObserveClusterReadsTheGeneration(t *testing.T) {
-	for name, tc := range map[string]struct {
-		annotations map[string]string
-		want        int64
-		err         string
-	}{
-		"no annotation":     {nil, 0, ""},
-		"a generation":      {map[string]string{GenerationAnnotation: "41"}, 41, ""},
-		"the largest":       {map[string]string{GenerationAnnotation: "4611686018427387903"}, 4611686018427387903, ""},
-		"one too large":     {map[string]string{GenerationAnnotation: "4611686018427387904"}, 0, `is "4611686018427387904"`},
-		"a negative number": {map[string]string{GenerationAnnotation: "-1"}, 0, `is "-1"`},
-		"no number":         {map[string]string{GenerationAnnotation: "\x1b[2J"}, 0, `is "\x1b[2J"`},
-		"an empty one":      {map[string]string{GenerationAnnotation: ""}, 0, `is ""`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			observing(t, func(t *testing.T, s *leaseServer) {
-				s.edit(func(l *coordinationv1.Lease) { l.Annotations = tc.annotations })
-				got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
-				if tc.err == "" {
-					if err != nil || got.Generation != tc.want || !got.Leased {
-						t.Errorf("generation %d, error %v", got.Generation, err)
-					}
-					return
-				}
-				want := "reading Lease kube-system/certsync-prod-eu: its annotation certsync.dev/generation " + tc.err + ", not a whole number"
-				if err == nil || err.Error() != want || !strings.Contains(reconcile.Hint(err),
-					"kubectl annotate --overwrite lease -n kube-system certsync-prod-eu certsync.dev/generation=N") {
-					t.Errorf("error is %v, hint %q", err, reconcile.Hint(err))
 				}
 			})
 		})

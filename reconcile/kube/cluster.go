@@ -1,93 +1,50 @@
 package kube
 
 import (
-	"context"
 	"encoding/pem"
 	"fmt"
-	"net/http"
 	"net/url"
-	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
-	certificatesv1 "k8s.io/client-go/kubernetes/typed/certificates/v1"
-	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
-	"k8s.io/klog/v2"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/httplimit"
+	"github.com/certsync/certsync/reconcile/kube/api"
+	"github.com/certsync/certsync/reconcile/kube/csr"
+	"github.com/certsync/certsync/reconcile/kube/lease"
 )
 
-// requestTimeout is the API server's own default limit for a request: a shorter one would give up on writes that the
-// server still carries out. Watches have none.
-const requestTimeout = time.Minute
-
-// withTimeout is the context of one request.
-func withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(quiet(ctx), requestTimeout)
-}
-
-// quiet keeps client-go from writing to stderr what it also returns as an error: the zero Logger says nothing.
-func quiet(ctx context.Context) context.Context {
-	return klog.NewContext(ctx, klog.Logger{})
-}
-
-// maxAnswer is how many bytes of one answer are read, or of one event of a watch. The largest object that etcd takes by
-// default has 1.5 MiB, and six times as many as JSON, where a < becomes \u003c.
-const maxAnswer = 16 << 20
-
-// bounded keeps an API server from sending answers without an end.
-func bounded(next http.RoundTripper) http.RoundTripper {
-	return httplimit.Transport{Next: next, Limit: maxAnswer}
-}
-
-// Cluster is a connection to a cluster. Its own methods write nothing.
+// Cluster is a connection to a cluster. Its own methods write nothing. Bindings, Issuer, Locker and Events return the
+// objects that write.
 type Cluster struct {
 	config *rest.Config
-	server string
 	entry  kubeconfigEntry
-	client kubernetes.Interface
-	meta   metadata.Interface // for what only the name counts of
-	clock  *serverClock
-
-	lockNamespace string
+	server *api.Server
+	leases *lease.Client
 }
 
-func newCluster(config *rest.Config, server string, entry kubeconfigEntry) (*Cluster, error) {
-	clock := &serverClock{}
-	config = rest.CopyConfig(config)
-	config.Wrap(bounded)
-	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return clockReader{next, clock} })
-	connection, err := rest.HTTPClientFor(config)
+func newCluster(config *rest.Config, address string, entry kubeconfigEntry, lockNamespace string) (*Cluster, error) {
+	server, err := api.New(config, address)
 	if err != nil {
-		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
+		return nil, err
 	}
-	client, err := kubernetes.NewForConfigAndClient(config, connection)
-	if err != nil {
-		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
-	}
-	meta, err := metadata.NewForConfigAndClient(config, connection)
-	if err != nil {
-		return nil, fmt.Errorf("preparing the connection to %s: %w", server, err)
-	}
-	return &Cluster{
-		config: config, server: server, entry: entry, client: client, meta: meta, clock: clock,
-		lockNamespace: metav1.NamespaceSystem,
-	}, nil
+	return &Cluster{config: config, entry: entry, server: server, leases: lease.New(server, lockNamespace)}, nil
 }
 
-// maxCAFile is more than the bundle of a whole system.
+// Issuer returns an Issuer of certificates, which the caller closes. It sends nothing before the first Issue.
+func (c *Cluster) Issuer(o csr.Options) *csr.Issuer { return csr.New(c.server, o) }
+
+// Locker returns the Locker of an owner's lock. It sends nothing before Acquire.
+func (c *Cluster) Locker(o lease.Options) *lease.Locker { return c.leases.Locker(o) }
+
+// Events returns the Events of a run. It sends nothing before Tell.
+func (c *Cluster) Events(owner, runID string) *lease.Events { return c.leases.Events(owner, runID) }
+
+// maxCAFile is more than the CA bundle of an operating system.
 const maxCAFile = 1 << 20
 
-// csrs is the client for CertificateSigningRequests.
-func (c *Cluster) csrs() certificatesv1.CertificateSigningRequestInterface {
-	return c.client.CertificatesV1().CertificateSigningRequests()
-}
-
-// Endpoint is how certsync itself reaches the cluster, as far as users can reach it so too: the address that a pod has of
-// the API server leads nobody there from outside. The CA is read anew each time: the file of a pod's service account
+// Endpoint returns how users reach the cluster: as certsync itself does. In a pod it has no server, since the address that
+// a pod uses does not work from outside. Endpoint reads the CA each time, because the file of a pod's service account
 // changes with the cluster's CA.
 func (c *Cluster) Endpoint() (reconcile.Endpoint, error) {
 	ca := c.config.CAData
@@ -97,7 +54,7 @@ func (c *Cluster) Endpoint() (reconcile.Endpoint, error) {
 			return reconcile.Endpoint{}, fmt.Errorf("reading the cluster's CA: %w", err)
 		}
 	}
-	server := c.server
+	server := c.server.Address
 	if c.entry.inPod {
 		server = ""
 	}
@@ -110,8 +67,11 @@ func (c *Cluster) Endpoint() (reconcile.Endpoint, error) {
 	}, nil
 }
 
-// certificates keeps the certificates of a PEM file, each in the one form that there is: the CA's file may hold text, or
-// a key, that is not meant for users, and another line break at its end must not look like another CA.
+// Name returns the cluster's name in the kubeconfig. In a pod it is empty.
+func (c *Cluster) Name() string { return c.entry.name }
+
+// certificates returns the certificates of a PEM file, each in its canonical form. The file may also hold text, or a key,
+// that is not meant for users. A line break more at its end must not look like another CA.
 func certificates(data []byte) []byte {
 	var bundle []byte
 	for {
@@ -126,7 +86,8 @@ func certificates(data []byte) []byte {
 	}
 }
 
-// withoutUser takes the password out of a proxy's URL: it is certsync's, and endpoints go into users' kubeconfigs.
+// withoutUser returns a proxy's URL without its user and password. They are certsync's, and endpoints go into users'
+// kubeconfigs.
 func withoutUser(proxy string) string {
 	u, err := url.Parse(proxy)
 	if err != nil {

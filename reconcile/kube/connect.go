@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -23,14 +24,14 @@ import (
 // Options say which cluster to connect to. The zero value follows kubectl: $KUBECONFIG, else ~/.kube/config, else the
 // service account of the pod that certsync runs in.
 type Options struct {
-	Kubeconfig string // path; $KUBECONFIG and ~/.kube/config are then not looked at
+	Kubeconfig string // path, instead of $KUBECONFIG and ~/.kube/config
 	Context    string // by default the kubeconfig's current-context
 	UserAgent  string // by default "certsync"
-	// LockNamespace is where the owners' Leases are, by default kube-system.
+	// LockNamespace is the namespace of the owners' Leases, by default kube-system.
 	LockNamespace string
 }
 
-// Connect reads the configuration; it sends nothing to the cluster yet.
+// Connect reads the configuration. It sends nothing to the cluster yet.
 func Connect(o Options) (*Cluster, error) {
 	config, entry, err := load(o)
 	if err != nil {
@@ -41,30 +42,25 @@ func Connect(o Options) (*Cluster, error) {
 		return nil, err
 	}
 	config.UserAgent = cmp.Or(o.UserAgent, "certsync")
-	// client-go's own throttle of 5 requests/s would take a company hours; the API server's flow control says 429 and
-	// when to come back, and client-go obeys.
+	// With client-go's own limit of 5 requests/s, a run for a company would take hours. The API server's flow control
+	// answers 429 and says when to try again, and client-go obeys.
 	config.QPS = -1
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.WarningHandler = rest.NoWarnings{}
-	config.Timeout = 0 // it would end watches too; requests have deadlines of their own
-	cluster, err := newCluster(config, server, entry)
-	if err != nil {
-		return nil, err
-	}
-	cluster.lockNamespace = cmp.Or(o.LockNamespace, cluster.lockNamespace)
-	return cluster, nil
+	config.Timeout = 0 // it would also end watches; requests have deadlines of their own
+	return newCluster(config, server, entry, cmp.Or(o.LockNamespace, metav1.NamespaceSystem))
 }
 
-// kubeconfigEntry is what a kubeconfig says of the cluster and a rest.Config does not keep.
+// kubeconfigEntry holds the settings of a kubeconfig that a rest.Config does not keep.
 type kubeconfigEntry struct {
 	name     string
 	proxyURL string
-	inPod    bool // there was none: it is the pod's service account
+	inPod    bool // there is no kubeconfig: certsync uses the pod's service account
 }
 
-// load follows kubectl's rules, but for two: it copies no kubeconfig of Kubernetes 1.0 to its new place, since plan
-// writes nothing, and a kubeconfig named by flag never gives way to the pod's service account.
+// load follows kubectl's rules, with two exceptions. It does not copy a kubeconfig of Kubernetes 1.0 to its new place,
+// since plan writes nothing. And a kubeconfig that a flag names is never replaced by the pod's service account.
 func load(o Options) (*rest.Config, kubeconfigEntry, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = o.Kubeconfig
@@ -99,7 +95,7 @@ func load(o Options) (*rest.Config, kubeconfigEntry, error) {
 	return config, entry, nil
 }
 
-// noContext says why there is nothing to connect to, and what there would be.
+// noContext returns the error for a missing context, with the contexts that exist.
 func noContext(name string, raw *clientcmdapi.Config, rules *clientcmd.ClientConfigLoadingRules) error {
 	names := slices.Sorted(maps.Keys(raw.Contexts))
 	for i := range names {
@@ -125,8 +121,8 @@ func noContext(name string, raw *clientcmdapi.Config, rules *clientcmd.ClientCon
 	return reconcile.WithHint(fmt.Errorf("context %q does not exist in the kubeconfig (%s)", name, files), choice)
 }
 
-// secureServer returns the API server's URL and refuses to go where nobody proves to be that server: users' keys are
-// tried over this connection, and its CA goes into their kubeconfigs.
+// secureServer returns the API server's URL. It refuses a connection over which the server does not prove its identity:
+// certsync logs in with users' keys over it, and writes its CA into their kubeconfigs.
 func secureServer(config *rest.Config) (string, error) {
 	u, _, err := rest.DefaultServerUrlFor(config)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -11,6 +12,8 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/apitest"
+	"github.com/certsync/certsync/reconcile/kube/lease"
 )
 
 const kubeconfigYAML = `apiVersion: v1
@@ -37,13 +40,13 @@ users:
 - {name: admin, user: {token: abc}}
 `
 
-// home makes the environment of a user who has nothing but what files say, and returns the folder.
+// home sets the environment of a user who has only these files, and returns their folder.
 func home(t *testing.T, files map[string]string) string {
 	t.Helper()
 	dir := t.TempDir()
 	t.Setenv("KUBECONFIG", filepath.Join(dir, "config"))
 	t.Setenv("KUBERNETES_SERVICE_HOST", "")
-	ca := base64.StdEncoding.EncodeToString(testCA)
+	ca := base64.StdEncoding.EncodeToString(apitest.CA)
 	for name, content := range files {
 		content = strings.ReplaceAll(content, "CA-DATA", ca)
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
@@ -59,14 +62,14 @@ func TestConnectFollowsTheKubeconfig(t *testing.T) {
 		want    reconcile.Endpoint
 	}{
 		"current context, CA in a file": {"", reconcile.Endpoint{
-			Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: testCA}},
+			Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: apitest.CA}},
 		"a context by name, CA inline; the proxy's password stays here": {"proxied", reconcile.Endpoint{
-			Name: "proxied", Server: "https://k8s.example.com/k8s/clusters/c-1", CA: testCA,
+			Name: "proxied", Server: "https://k8s.example.com/k8s/clusters/c-1", CA: apitest.CA,
 			ProxyURL: "http://proxy.example.com:3128", TLSServerName: "kubernetes"}},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
-			home(t, map[string]string{"config": kubeconfigYAML, "ca.crt": string(testCA)})
+			home(t, map[string]string{"config": kubeconfigYAML, "ca.crt": string(apitest.CA)})
 			c, err := Connect(Options{Context: tc.context})
 			if err != nil {
 				t.Fatal(err)
@@ -75,8 +78,8 @@ func TestConnectFollowsTheKubeconfig(t *testing.T) {
 			if diff := cmp.Diff(tc.want, got); diff != "" || err != nil {
 				t.Errorf("endpoint: error %v, diff %s", err, diff)
 			}
-			if got := c.leaseName("prod-eu"); got != "kube-system/certsync-prod-eu" {
-				t.Errorf("the Lease is %s", got)
+			if !reflect.DeepEqual(c.leases, lease.New(c.server, "kube-system")) {
+				t.Errorf("the Leases are %+v", c.leases)
 			}
 			if c.config.QPS != -1 || c.config.Timeout != 0 || c.config.UserAgent != "certsync" {
 				t.Errorf("config is %+v", c.config)
@@ -135,7 +138,7 @@ func TestConnectSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// A pod without KUBECONFIG uses its service account, but never instead of what was asked for.
+// A pod without KUBECONFIG uses its service account, but never in place of a context or file that was named.
 func TestConnectInAPod(t *testing.T) {
 	_, noToken := os.Stat("/var/run/secrets/kubernetes.io/serviceaccount/token") // nil where the test itself runs in a pod
 	dir := home(t, nil)
@@ -158,24 +161,24 @@ func TestConnectInAPod(t *testing.T) {
 
 // The address that a pod has of the API server leads nobody there from outside.
 func TestEndpointInAPod(t *testing.T) {
-	config := &rest.Config{Host: "https://10.96.0.1:443", TLSClientConfig: rest.TLSClientConfig{CAData: testCA}}
-	c, err := newCluster(config, config.Host, kubeconfigEntry{inPod: true})
+	config := &rest.Config{Host: "https://10.96.0.1:443", TLSClientConfig: rest.TLSClientConfig{CAData: apitest.CA}}
+	c, err := newCluster(config, config.Host, kubeconfigEntry{inPod: true}, "kube-system")
 	if err != nil {
 		t.Fatal(err)
 	}
 	got, err := c.Endpoint()
-	if diff := cmp.Diff(reconcile.Endpoint{CA: testCA}, got); diff != "" || err != nil {
+	if diff := cmp.Diff(reconcile.Endpoint{CA: apitest.CA}, got); diff != "" || err != nil {
 		t.Errorf("error %v, diff %s", err, diff)
 	}
 }
 
 func TestConnectWithALockNamespace(t *testing.T) {
-	home(t, map[string]string{"config": kubeconfigYAML, "ca.crt": string(testCA)})
+	home(t, map[string]string{"config": kubeconfigYAML, "ca.crt": string(apitest.CA)})
 	c, err := Connect(Options{LockNamespace: "locks"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := c.leaseName("prod-eu"); got != "locks/certsync-prod-eu" {
-		t.Errorf("the Lease is %s", got)
+	if !reflect.DeepEqual(c.leases, lease.New(c.server, "locks")) {
+		t.Errorf("the Leases are %+v", c.leases)
 	}
 }

@@ -1,6 +1,20 @@
-// Package kube is certsync's side of a Kubernetes cluster: it reads what stands there, changes bindings, has
-// certificates issued and logs in with them. It implements the ports that package reconcile declares.
+// Package kube is certsync's side of a Kubernetes cluster. It reads the cluster, changes bindings, and implements the
+// interfaces that package reconcile declares for a cluster.
 //
-// Connect gives a Cluster, which reads only. What writes is asked of it by name (Bindings, Issuer, Locker), so that a command
-// that is to write nothing is handed nothing that could.
+// Begin at Connect: it returns a Cluster, whose own methods write nothing. Bindings, Issuer, Locker and Events return the
+// objects that write. So a command that must not write gets nothing that could.
+//
+// The files: connect.go reads the kubeconfig, observe.go reads the cluster for a plan, bindings.go writes bindings, review.go
+// asks for permissions, login.go logs in with a new certificate, and probe.go answers preflight.
+//
+// The packages below it have one subject each:
+//
+//   - csr: certificates by signing requests.
+//   - lease: the lock of an owner, and the Events about it.
+//   - api: the connection that kube, csr and lease share, with its limits and error texts.
+//   - kubeconfig: users' kubeconfigs. It sends nothing.
+//   - deploy: the objects with which certsync runs in a cluster. It sends nothing.
+//   - apitest: an API server for the tests of kube, csr and lease.
+//
+// Imports point one way: kube imports csr and lease, and these import api. kubeconfig and deploy import none of the others.
 package kube

@@ -8,8 +8,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// EveryBinding lists all bindings, whoever made them, sorted by kind, namespace and name. It needs no other right than to
-// list them.
+// EveryBinding lists all bindings, also those that certsync did not make. They are sorted by kind, namespace and name. It
+// needs no other right than to list them.
 func (c *Cluster) EveryBinding(ctx context.Context) ([]reconcile.Binding, error) {
 	var wide, limited []reconcile.Binding
 	err := inParallel(ctx, 2,
@@ -29,6 +29,3 @@ func sortBindings(all []reconcile.Binding) {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
 	})
 }
-
-// Name is what the kubeconfig calls the cluster; empty in a pod.
-func (c *Cluster) Name() string { return c.entry.name }

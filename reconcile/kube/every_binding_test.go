@@ -6,18 +6,20 @@ import (
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
 // TestEveryBinding: bindings are listed with no other right than that, and in order.
 func TestEveryBinding(t *testing.T) {
-	s := newServer(t)
+	s := apitest.New(t)
 	role := object{"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"}
-	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList",
+	s.Routes["GET "+rbacPath+"/clusterrolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList",
 		object{"metadata": object{"name": "z"}, "roleRef": role}, object{"metadata": object{"name": "a"}, "roleRef": role})
-	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList",
+	s.Routes["GET "+rbacPath+"/rolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 RoleBindingList",
 		object{"metadata": object{"name": "a", "namespace": "two"}, "roleRef": role}, object{"metadata": object{"name": "b", "namespace": "one"}, "roleRef": role})
-	s.begin()
-	all, err := s.cluster().EveryBinding(t.Context())
+	s.Begin()
+	all, err := connect(t, s).EveryBinding(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,19 +28,19 @@ func TestEveryBinding(t *testing.T) {
 		got = append(got, b.Object())
 	}
 	want := []string{"ClusterRoleBinding a", "ClusterRoleBinding z", "RoleBinding one/b", "RoleBinding two/a"}
-	if !slices.Equal(got, want) || len(s.called("")) != 2 {
-		t.Errorf("%q, by %d requests", got, len(s.called("")))
+	if !slices.Equal(got, want) || len(s.Called("")) != 2 {
+		t.Errorf("%q, by %d requests", got, len(s.Called("")))
 	}
 }
 
 // TestEveryBindingOrNone: half of the bindings would be an inventory that lacks people.
 func TestEveryBindingOrNone(t *testing.T) {
-	s := newServer(t)
-	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList",
+	s := apitest.New(t)
+	s.Routes["GET "+rbacPath+"/clusterrolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList",
 		object{"metadata": object{"name": "z"}})
-	s.routes["GET "+rbacPath+"/rolebindings"] = fails(apierrors.NewForbidden(csrResource, "", errors403("list", "rolebindings")))
-	s.begin()
-	all, err := s.cluster().EveryBinding(t.Context())
+	s.Routes["GET "+rbacPath+"/rolebindings"] = apitest.Fails(apierrors.NewForbidden(apitest.Resource("certificates.k8s.io", "certificatesigningrequests"), "", apitest.MissingRight("list", "rolebindings")))
+	s.Begin()
+	all, err := connect(t, s).EveryBinding(t.Context())
 	if all != nil || err == nil || !strings.Contains(err.Error(), "listing rolebindings") {
 		t.Errorf("%v, %v", all, err)
 	}

@@ -13,6 +13,7 @@ import (
 	apifield "k8s.io/apimachinery/pkg/util/validation/field"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
 // finalized is b as the API server shows it, with these finalizers.
@@ -36,36 +37,37 @@ func finalized(b reconcile.Binding, finalizers ...string) any {
 	return o
 }
 
-// TestDeleteTakesFinalizersOut: a finalizer keeps no binding. What takes it out changes nothing else, and no other object.
+// TestDeleteTakesFinalizersOut: a finalizer does not keep a binding. The patch that removes it changes nothing else, and no other
+// object.
 func TestDeleteTakesFinalizersOut(t *testing.T) {
 	for path, b := range map[string]reconcile.Binding{widePath: wide(), limitedPath: limited()} {
 		t.Run(string(b.Kind), func(t *testing.T) {
-			s := newServer(t)
-			s.routes["DELETE "+path+"/"+wideName] = answers(http.StatusOK, finalized(b, "example.com/keep", metav1.FinalizerDeleteDependents))
-			s.routes["PATCH "+path+"/"+wideName] = answers(http.StatusOK, finalized(b))
-			s.begin()
-			if err := s.cluster().Bindings().DeleteBinding(t.Context(), b); err != nil {
+			s := apitest.New(t)
+			s.Routes["DELETE "+path+"/"+wideName] = apitest.Answers(http.StatusOK, finalized(b, "example.com/keep", metav1.FinalizerDeleteDependents))
+			s.Routes["PATCH "+path+"/"+wideName] = apitest.Answers(http.StatusOK, finalized(b))
+			s.Begin()
+			if err := connect(t, s).Bindings().DeleteBinding(t.Context(), b); err != nil {
 				t.Fatal(err)
 			}
-			if sent := s.called("PATCH"); len(sent) != 1 || sent[0].body != `{"metadata":{"uid":"u1","finalizers":null}}` {
+			if sent := s.Called("PATCH"); len(sent) != 1 || sent[0].Body != `{"metadata":{"uid":"u1","finalizers":null}}` {
 				t.Errorf("sent %+v", sent)
 			}
 		})
 	}
 }
 
-// TestFinalizersThatStay: DeleteBinding ends well only when the object is gone, whatever has its name by then.
+// TestFinalizersThatStay: DeleteBinding returns nil only if the object is deleted. Another object can have its name by then.
 func TestFinalizersThatStay(t *testing.T) {
-	crb := resource("rbac.authorization.k8s.io", "clusterrolebindings")
-	conflict := fails(apierrors.NewConflict(crb, wideName, errors.New("modified")))
-	immutable := fails(apierrors.NewInvalid(rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding").GroupKind(), wideName,
+	crb := apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings")
+	conflict := apitest.Fails(apierrors.NewConflict(crb, wideName, errors.New("modified")))
+	immutable := apitest.Fails(apierrors.NewInvalid(rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding").GroupKind(), wideName,
 		apifield.ErrorList{apifield.Invalid(apifield.NewPath("metadata", "uid"), "u1", "field is immutable")}))
-	escalation := fails(apierrors.NewForbidden(crb, wideName, errors.New("attempting to grant RBAC permissions not currently held:\n{...}")))
-	mayNot := fails(apierrors.NewForbidden(crb, wideName, errors403("patch", "clusterrolebindings")))
-	policy := fails(apierrors.NewForbidden(crb, wideName, errors.New("ValidatingAdmissionPolicy 'keep' with binding 'b' denied request: no")))
-	gone := fails(apierrors.NewNotFound(crb, wideName))
-	same, another := answers(http.StatusOK, finalized(wide(), "example.com/keep")), answers(http.StatusOK, stored(wide()))
-	done := answers(http.StatusOK, finalized(wide()))
+	escalation := apitest.Fails(apierrors.NewForbidden(crb, wideName, errors.New("attempting to grant RBAC permissions not currently held:\n{...}")))
+	mayNot := apitest.Fails(apierrors.NewForbidden(crb, wideName, apitest.MissingRight("patch", "clusterrolebindings")))
+	policy := apitest.Fails(apierrors.NewForbidden(crb, wideName, errors.New("ValidatingAdmissionPolicy 'keep' with binding 'b' denied request: no")))
+	gone := apitest.Fails(apierrors.NewNotFound(crb, wideName))
+	same, another := apitest.Answers(http.StatusOK, finalized(wide(), "example.com/keep")), apitest.Answers(http.StatusOK, stored(wide()))
+	done := apitest.Answers(http.StatusOK, finalized(wide()))
 	for name, tt := range map[string]struct {
 		patch   []http.HandlerFunc // the last one again and again
 		get     http.HandlerFunc
@@ -86,25 +88,25 @@ func TestFinalizersThatStay(t *testing.T) {
 		"a right is missing, and it is gone since": {[]http.HandlerFunc{mayNot}, gone, 1, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := newServer(t)
-			s.routes["DELETE "+widePath+"/"+wideName] = same
+			s := apitest.New(t)
+			s.Routes["DELETE "+widePath+"/"+wideName] = same
 			patches := 0
-			s.routes["PATCH "+widePath+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
+			s.Routes["PATCH "+widePath+"/"+wideName] = func(w http.ResponseWriter, r *http.Request) {
 				tt.patch[min(patches, len(tt.patch)-1)](w, r)
 				patches++
 			}
 			if tt.get != nil {
-				s.routes["GET "+widePath+"/"+wideName] = tt.get
+				s.Routes["GET "+widePath+"/"+wideName] = tt.get
 			}
-			s.begin()
-			err := s.cluster().Bindings().DeleteBinding(t.Context(), wide())
+			s.Begin()
+			err := connect(t, s).Bindings().DeleteBinding(t.Context(), wide())
 			if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) || patches != tt.patches {
 				t.Errorf("%v, after %d patches", err, patches)
 			}
 			if hint := reconcile.Hint(err); !strings.Contains(hint, tt.hint) {
 				t.Errorf("hint %q", hint)
 			}
-			if slices.ContainsFunc(s.called("PATCH"), func(c call) bool { return !strings.Contains(c.body, `"uid":"u1"`) }) {
+			if slices.ContainsFunc(s.Called("PATCH"), func(c apitest.Call) bool { return !strings.Contains(c.Body, `"uid":"u1"`) }) {
 				t.Error("a patch without the uid")
 			}
 		})

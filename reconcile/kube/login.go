@@ -14,23 +14,24 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
 var _ reconcile.Authenticator = (*Cluster)(nil)
 
-// anonymous is who the API server takes somebody for whose certificate it never saw.
+// anonymous is the name of a client of which the API server saw no certificate.
 const anonymous = "system:anonymous"
 
-// Authenticate logs in the way certsync itself does (same server, CA, proxy), but with nothing of certsync's own
-// credentials: only with the certificate and its key.
+// Authenticate logs in with a certificate and its key, and returns the name that the API server sees. Server, CA and proxy
+// are those of certsync itself, but it sends none of certsync's own credentials.
 //
-// client-go may keep a transport for each certificate for as long as the process lives. That is fine for the one
-// canary of a run, and a leak for more.
+// client-go may keep a transport for each certificate until the process ends. That is fine for the one canary of a run, and
+// a leak for more.
 func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.Secret) (reconcile.Identity, error) {
 	const doing = "logging in with the new certificate"
 	config := rest.AnonymousClientConfig(c.config)
 	config.CertData, config.KeyData = chain, key.Reveal()
-	config.Wrap(bounded)
+	config.Wrap(api.Bounded)
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		return reconcile.Identity{}, fmt.Errorf("%s: %w", doing, err)
@@ -40,7 +41,7 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 	if err != nil {
 		return reconcile.Identity{}, fmt.Errorf("%s: %w", doing, err)
 	}
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	review, err := authn.SelfSubjectReviews().Create(ctx, &authenticationapi.SelfSubjectReview{}, metav1.CreateOptions{})
 	var who reconcile.Identity
@@ -49,13 +50,13 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 		who = identity(review)
 	case apierrors.IsUnauthorized(err):
 		return reconcile.Identity{}, reconcile.WithHint(
-			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", doing, reconcile.ErrNotTrusted, brief{err}),
+			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", doing, reconcile.ErrNotTrusted, api.Brief(err)),
 			"the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server "+
 				"trusts for clients (kube-apiserver --client-ca-file)")
 	case apierrors.IsForbidden(err) && forbiddenName(err) != "":
 		who.Name = forbiddenName(err)
 	default:
-		return reconcile.Identity{}, c.failed(doing, err)
+		return reconcile.Identity{}, c.server.Failed(doing, err)
 	}
 	if who.Name == anonymous {
 		return reconcile.Identity{}, reconcile.WithHint(
@@ -65,7 +66,7 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 	return who, nil
 }
 
-// forbiddenName is whom a 403 is for: its message reads `… is forbidden: User "alice" cannot create resource …`.
+// forbiddenName returns the user's name in a 403, or "". Its message is `… is forbidden: User "alice" cannot create …`.
 func forbiddenName(err error) string {
 	_, rest, ok := strings.Cut(err.Error(), "User ")
 	if !ok {

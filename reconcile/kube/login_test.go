@@ -13,13 +13,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
-// loginServer trusts client certificates of testCA and counts connections.
-func loginServer(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) (s *apiServer, open func() int) {
-	s = newServer(t)
+// loginServer trusts client certificates of apitest.CA and counts connections.
+func loginServer(t *testing.T, answer func(w http.ResponseWriter, r *http.Request)) (s *apitest.Server, open func() int) {
+	s = apitest.New(t)
 	roots := x509.NewCertPool()
-	roots.AddCert(testCACert)
+	roots.AddCert(apitest.CACert)
 	s.TLS = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: roots}
 	var mu sync.Mutex
 	connections := map[net.Conn]bool{}
@@ -33,8 +34,8 @@ func loginServer(t *testing.T, answer func(w http.ResponseWriter, r *http.Reques
 			delete(connections, c)
 		}
 	}
-	s.routes["POST "+whoPath] = answer
-	return s.begin(), func() int {
+	s.Routes["POST "+whoPath] = answer
+	return s.Begin(), func() int {
 		mu.Lock()
 		defer mu.Unlock()
 		return len(connections)
@@ -47,29 +48,29 @@ func TestAuthenticateUsesTheCertificateAlone(t *testing.T) {
 			t.Errorf("sent %q beside the certificate", a)
 		}
 		who := r.TLS.PeerCertificates[0].Subject
-		reply(w, http.StatusCreated, whoIs(who.CommonName, append(who.Organization, "system:authenticated")...))
+		apitest.Reply(w, http.StatusCreated, whoIs(who.CommonName, append(who.Organization, "system:authenticated")...))
 	})
-	c := s.cluster()
+	c := connect(t, s)
 	for _, name := range []string{"alice", "bob"} {
-		chain, key := newUser(name)
+		chain, key := apitest.NewUser(name)
 		got, err := c.Authenticate(t.Context(), chain, reconcile.NewSecret(key))
 		want := reconcile.Identity{Name: name, Groups: []string{"developers", "system:authenticated"}}
 		if diff := cmp.Diff(want, got); diff != "" || err != nil {
 			t.Errorf("error %v, diff %s", err, diff)
 		}
-		waitFor(t, "the connection to be closed", func() bool { return open() == 0 })
+		apitest.WaitFor(t, "the connection to be closed", func() bool { return open() == 0 })
 	}
 }
 
 func TestAuthenticateReadsRefusals(t *testing.T) {
-	chain, key := newUser("alice")
-	_, other := newUser("alice")
-	reviews := resource("authentication.k8s.io", "selfsubjectreviews")
+	chain, key := apitest.NewUser("alice")
+	_, other := apitest.NewUser("alice")
+	reviews := apitest.Resource("authentication.k8s.io", "selfsubjectreviews")
 	forbidden := func(user string) func(http.ResponseWriter, *http.Request) {
 		return func(w http.ResponseWriter, _ *http.Request) {
-			e := apierrors.NewForbidden(reviews, "", errors403("create", "selfsubjectreviews"))
-			e.ErrStatus.Message = strings.ReplaceAll(e.ErrStatus.Message, `"`+self+`"`, user)
-			fail(w, e)
+			e := apierrors.NewForbidden(reviews, "", apitest.MissingRight("create", "selfsubjectreviews"))
+			e.ErrStatus.Message = strings.ReplaceAll(e.ErrStatus.Message, `"`+apitest.Self+`"`, user)
+			apitest.Fail(w, e)
 		}
 	}
 	cases := map[string]struct {
@@ -83,14 +84,14 @@ func TestAuthenticateReadsRefusals(t *testing.T) {
 		"a 403 that names nobody":   {forbidden(`somebody`), key, reconcile.Identity{}, "logging in with the new certificate: ", "the README lists the rights"},
 		"nobody looked at the certificate": {forbidden(`"system:anonymous"`), key, reconcile.Identity{},
 			"it saw no client certificate", "ends TLS"},
-		"the CA is not trusted": {fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},
+		"the CA is not trusted": {apitest.Fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},
 			"the API server does not trust the new certificate, which the cluster's own signer issued", "--client-ca-file"},
 		"the key is another's": {nil, other, reconcile.Identity{}, "private key does not match public key", ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			s, _ := loginServer(t, tc.answer)
-			got, err := s.cluster().Authenticate(t.Context(), chain, reconcile.NewSecret(tc.key))
+			got, err := connect(t, s).Authenticate(t.Context(), chain, reconcile.NewSecret(tc.key))
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Error(diff)
 			}

@@ -10,15 +10,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/api"
+	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
 var _ reconcile.ClusterReader = (*Cluster)(nil)
 
 var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 
-// ObserveCluster reads all of the cluster that certsync looks at, in one request for each 500 objects of a kind. It
-// returns everything or an error. Bindings are sorted by kind, namespace and name, requests by age and name. Clock is the
-// API server's as of the return, behind by a second and an answer's way, and zero if no answer within 10 s told it.
+// ObserveCluster reads all of the cluster that a plan needs, in one request for each 500 objects of a kind. It returns
+// everything or an error: a failed list is not an empty cluster. Bindings are sorted by kind, namespace and name, requests
+// by age and name. Clock is the API server's time at the return, at most 11 seconds behind. It is zero if no answer told the
+// time within 10 seconds.
 func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.ClusterView, error) {
 	var (
 		v             reconcile.ClusterView
@@ -32,11 +35,11 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		func(ctx context.Context) (err error) { v.ClusterRoles, v.Powers, err = c.clusterRoles(ctx); return err },
 		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.Namespaces(ctx); return err },
 		func(ctx context.Context) (err error) {
-			v.Requests, v.MoreRequests, err = c.requests(ctx, owner)
+			v.Requests, v.MoreRequests, err = csr.List(ctx, c.server, owner)
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			v.Generation, v.Leased, err = c.generation(ctx, owner)
+			v.Generation, v.Leased, err = c.leases.Generation(ctx, owner)
 			return err
 		},
 		func(ctx context.Context) (err error) { v.FrontProxy, err = c.FrontProxy(ctx); return err },
@@ -44,7 +47,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 	if err != nil {
 		return reconcile.ClusterView{}, err
 	}
-	v.Clock, _ = c.clock.since(start)
+	v.Clock, _ = c.server.Clock.Since(start)
 	v.Bindings = append(wide, limited...)
 	sortBindings(v.Bindings)
 	return v, nil
@@ -52,36 +55,36 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 
 func (c *Cluster) clusterRoleBindings(ctx context.Context) ([]reconcile.Binding, error) {
 	var all []reconcile.Binding
-	err := list(ctx, c.client.RbacV1().ClusterRoleBindings().List, metav1.ListOptions{}, func(b *rbacv1.ClusterRoleBinding) {
+	err := api.List(ctx, c.server.Client.RbacV1().ClusterRoleBindings().List, metav1.ListOptions{}, func(b *rbacv1.ClusterRoleBinding) {
 		all = append(all, fromClusterRoleBinding(b))
 	})
 	if err != nil {
-		return nil, c.failed("listing clusterrolebindings", err)
+		return nil, c.server.Failed("listing clusterrolebindings", err)
 	}
 	return all, nil
 }
 
 func (c *Cluster) roleBindings(ctx context.Context) ([]reconcile.Binding, error) {
 	var all []reconcile.Binding
-	err := list(ctx, c.client.RbacV1().RoleBindings(metav1.NamespaceAll).List, metav1.ListOptions{}, func(b *rbacv1.RoleBinding) {
+	err := api.List(ctx, c.server.Client.RbacV1().RoleBindings(metav1.NamespaceAll).List, metav1.ListOptions{}, func(b *rbacv1.RoleBinding) {
 		all = append(all, fromRoleBinding(b))
 	})
 	if err != nil {
-		return nil, c.failed("listing rolebindings", err)
+		return nil, c.server.Failed("listing rolebindings", err)
 	}
 	return all, nil
 }
 
-// ClusterRoles has the names of those that exist.
+// ClusterRoles returns the names of the ClusterRoles that exist.
 func (c *Cluster) ClusterRoles(ctx context.Context) (map[string]bool, error) {
 	all, _, err := c.clusterRoles(ctx)
 	return all, err
 }
 
-// clusterRoles has also what each makes of those who have it; the rules themselves are not kept.
+// clusterRoles also returns the power that each ClusterRole gives. It does not keep the rules themselves.
 func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, powers map[string]reconcile.Power, err error) {
 	all, powers = map[string]bool{}, map[string]reconcile.Power{}
-	err = list(ctx, c.client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(r *rbacv1.ClusterRole) {
+	err = api.List(ctx, c.server.Client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(r *rbacv1.ClusterRole) {
 		rules := make([]reconcile.Rule, len(r.Rules))
 		for i, p := range r.Rules {
 			rules[i] = reconcile.Rule{Verbs: p.Verbs, Groups: p.APIGroups, Resources: p.Resources, Names: p.ResourceNames}
@@ -89,16 +92,17 @@ func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, powers
 		all[r.Name], powers[r.Name] = true, reconcile.PowerOf(rules)
 	})
 	if err != nil {
-		return nil, nil, c.failed("listing clusterroles", err)
+		return nil, nil, c.server.Failed("listing clusterroles", err)
 	}
 	return all, powers, nil
 }
 
-// Namespaces has the names of those that exist; false for one that is terminating. It also returns the UID of kube-system,
-// which tells clusters apart: every cluster has that namespace, it cannot be deleted, and a cluster made anew has another.
+// Namespaces returns the names of the namespaces that exist, with false for one that is terminating. It also returns the UID
+// of kube-system, which identifies the cluster: every cluster has that namespace, and nobody can delete it. A cluster that
+// was made anew has another UID.
 func (c *Cluster) Namespaces(ctx context.Context) (all map[string]bool, uid string, err error) {
 	all = map[string]bool{}
-	err = list(ctx, c.meta.Resource(namespaces).List, metav1.ListOptions{}, func(n *metav1.PartialObjectMetadata) {
+	err = api.List(ctx, c.server.Metadata.Resource(namespaces).List, metav1.ListOptions{}, func(n *metav1.PartialObjectMetadata) {
 		all[n.Name] = n.DeletionTimestamp == nil
 		if n.Name == metav1.NamespaceSystem {
 			uid = string(n.UID)
@@ -106,10 +110,10 @@ func (c *Cluster) Namespaces(ctx context.Context) (all map[string]bool, uid stri
 	})
 	switch {
 	case err != nil:
-		return nil, "", c.failed("listing namespaces", err)
+		return nil, "", c.server.Failed("listing namespaces", err)
 	case uid == "":
 		return nil, "", fmt.Errorf("listing namespaces: %s has no namespace %q, whose UID tells clusters apart",
-			c.server, metav1.NamespaceSystem)
+			c.server.Address, metav1.NamespaceSystem)
 	}
 	return all, uid, nil
 }

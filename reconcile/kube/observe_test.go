@@ -14,43 +14,56 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
 const (
 	rbacPath       = "/apis/rbac.authorization.k8s.io/v1"
 	namespacesPath = "/api/v1/namespaces"
+	csrPath        = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+	leasePath      = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/certsync-prod-eu"
 	frontProxyPath = namespacesPath + "/kube-system/configmaps/extension-apiserver-authentication"
 )
 
-type object = map[string]any
+type object = apitest.Object
 
 func named(name, uid string) object {
 	return object{"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadata", "metadata": object{"name": name, "uid": uid}}
 }
 
-// observable is a server with a small cluster in it; a test replaces what it looks at.
-func observable(t *testing.T) *apiServer {
-	s := newServer(t)
+// connect returns a Cluster for a server that has begun.
+func connect(t *testing.T, s *apitest.Server) *Cluster {
+	t.Helper()
+	c, err := newCluster(s.RESTConfig(), s.URL, kubeconfigEntry{name: "test"}, "kube-system")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// observable returns a server with a small cluster in it. A test replaces the routes that it needs.
+func observable(t *testing.T) *apitest.Server {
+	s := apitest.New(t)
 	gone := named("going", "u3")
 	gone["metadata"].(object)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
-	s.routes["GET "+namespacesPath] = paged("meta.k8s.io/v1 PartialObjectMetadataList",
+	s.Routes["GET "+namespacesPath] = apitest.Paged("meta.k8s.io/v1 PartialObjectMetadataList",
 		named("default", "u1"), named("kube-system", "the-cluster"), gone)
-	s.routes["GET "+rbacPath+"/clusterroles"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleList", object{"metadata": object{"name": "view", "uid": "u4"}},
+	s.Routes["GET "+rbacPath+"/clusterroles"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleList", object{"metadata": object{"name": "view", "uid": "u4"}},
 		object{"metadata": object{"name": "edit", "uid": "u5"}, "rules": []object{
 			{"verbs": []string{"get"}, "apiGroups": []string{""}, "resources": []string{"secrets"}, "resourceNames": []string{"one"}},
 			{"verbs": []string{"create"}, "apiGroups": []string{""}, "resources": []string{"pods/exec"}},
 		}})
-	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList")
-	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList")
-	s.routes["GET "+csrPath] = paged("certificates.k8s.io/v1 CertificateSigningRequestList")
-	s.routes["GET "+leasesPath+"/certsync-prod-eu"] = fails(apierrors.NewNotFound(leaseResource, "certsync-prod-eu"))
-	s.routes["GET "+frontProxyPath] = fails(apierrors.NewNotFound(resource("", "configmaps"), reconcile.AuthenticationConfigMap))
+	s.Routes["GET "+rbacPath+"/clusterrolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList")
+	s.Routes["GET "+rbacPath+"/rolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 RoleBindingList")
+	s.Routes["GET "+csrPath] = apitest.Paged("certificates.k8s.io/v1 CertificateSigningRequestList")
+	s.Routes["GET "+leasePath] = apitest.Fails(apierrors.NewNotFound(apitest.Resource("coordination.k8s.io", "leases"), "certsync-prod-eu"))
+	s.Routes["GET "+frontProxyPath] = apitest.Fails(apierrors.NewNotFound(apitest.Resource("", "configmaps"), reconcile.AuthenticationConfigMap))
 	return s
 }
 
 func TestObserveCluster(t *testing.T) {
 	s := observable(t)
-	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList",
+	s.Routes["GET "+rbacPath+"/clusterrolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList",
 		object{
 			"metadata": object{"name": "z", "uid": "u-z", "resourceVersion": "7", "labels": object{
 				"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}},
@@ -61,18 +74,22 @@ func TestObserveCluster(t *testing.T) {
 			},
 		},
 		object{"metadata": object{"name": "a", "uid": "u-a"}, "roleRef": object{"kind": "ClusterRole", "name": "edit"}})
-	s.routes["GET "+rbacPath+"/rolebindings"] = paged("rbac.authorization.k8s.io/v1 RoleBindingList",
+	s.Routes["GET "+rbacPath+"/rolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 RoleBindingList",
 		object{"metadata": object{"name": "b", "namespace": "two"}, "roleRef": object{"kind": "Role", "name": "r"}},
 		object{"metadata": object{"name": "c", "namespace": "one"}, "roleRef": object{"kind": "ClusterRole", "name": "r"}})
-	s.begin()
-	got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
+	s.Routes["GET "+leasePath] = apitest.Answers(http.StatusOK, object{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+		"metadata": object{"name": "certsync-prod-eu", "uid": "u", "resourceVersion": "1", "annotations": object{"certsync.dev/generation": "41"}}})
+	s.Routes["GET "+csrPath] = apitest.Paged("certificates.k8s.io/v1 CertificateSigningRequestList",
+		object{"metadata": object{"name": "pending", "creationTimestamp": "2026-01-02T00:00:03Z"}, "spec": object{"username": "bob"}})
+	s.Begin()
+	got, err := connect(t, s).ObserveCluster(t.Context(), "prod-eu")
 	if err != nil {
 		t.Fatal(err)
 	}
 	const runs = "may run anything as a service account of the cluster's"
 	want := reconcile.ClusterView{
 		UID:      "the-cluster",
-		Endpoint: reconcile.Endpoint{Name: "test", Server: s.URL, CA: s.restConfig().CAData},
+		Endpoint: reconcile.Endpoint{Name: "test", Server: s.URL, CA: s.RESTConfig().CAData},
 		Bindings: []reconcile.Binding{
 			{Kind: "ClusterRoleBinding", Name: "a", UID: "u-a", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "edit"}},
 			{Kind: "ClusterRoleBinding", Name: "z", UID: "u-z", ResourceVersion: "7", ManagedBy: "certsync", Owner: "prod-eu",
@@ -85,6 +102,10 @@ func TestObserveCluster(t *testing.T) {
 		Powers:       map[string]reconcile.Power{"view": {}, "edit": {Everywhere: []string{runs}, InSystem: []string{runs}}},
 		Namespaces:   map[string]bool{"default": true, "kube-system": true, "going": false},
 		Clock:        got.Clock, // TestObserveClusterTellsTheServersTime
+		Generation:   41, Leased: true,
+		Requests: []reconcile.Request{
+			{Name: "pending", RequestedBy: "bob", CreatedAt: time.Date(2026, 1, 2, 0, 0, 3, 0, time.UTC), State: "pending"},
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -97,67 +118,25 @@ func TestObserveClusterReadsPages(t *testing.T) {
 	for n := range 1203 {
 		all = append(all, object{"metadata": object{"name": fmt.Sprintf("b%04d", n)}, "roleRef": object{"name": "view"}})
 	}
-	s.routes["GET "+rbacPath+"/clusterrolebindings"] = paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList", all...)
-	s.begin()
-	got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
+	s.Routes["GET "+rbacPath+"/clusterrolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList", all...)
+	s.Begin()
+	got, err := connect(t, s).ObserveCluster(t.Context(), "prod-eu")
 	if err != nil || len(got.Bindings) != 1203 || got.Bindings[1202].Name != "b1202" {
 		t.Fatalf("got %d bindings, error %v", len(got.Bindings), err)
 	}
-	pages := s.called("GET " + rbacPath + "/clusterrolebindings")
-	if len(pages) != 3 || pages[0].query.Get("limit") != "500" || pages[2].query.Get("continue") != "1000" {
+	pages := s.Called("GET " + rbacPath + "/clusterrolebindings")
+	if len(pages) != 3 || pages[0].Query.Get("limit") != "500" || pages[2].Query.Get("continue") != "1000" {
 		t.Errorf("pages were %v", pages)
 	}
-	if n := len(s.called("")); n != 9 {
+	if n := len(s.Called("")); n != 9 {
 		t.Errorf("%d requests in all", n)
-	}
-}
-
-func TestRequestsInFlight(t *testing.T) {
-	s := observable(t)
-	request := func(name, age string, spec []byte, status object) object {
-		return object{
-			"metadata": object{"name": name, "creationTimestamp": age},
-			"spec":     object{"request": spec, "username": "bob", "signerName": "x"}, "status": status,
-		}
-	}
-	condition := func(kinds ...string) object {
-		var all []object
-		for _, k := range kinds {
-			all = append(all, object{"type": k, "status": "True", "reason": k + "Reason", "message": k + " message"})
-		}
-		return object{"conditions": all}
-	}
-	alice := newRequest("alice")
-	s.routes["GET "+csrPath] = paged("certificates.k8s.io/v1 CertificateSigningRequestList",
-		request("late", "2026-01-02T00:00:03Z", alice, object{}),
-		request("b", "2026-01-02T00:00:01Z", alice, condition("Approved")),
-		request("a", "2026-01-02T00:00:01Z", []byte("junk"), condition("Denied")),
-		request("issued", "2026-01-02T00:00:01Z", alice, object{"certificate": []byte("chain")}),
-		request("c", "2026-01-02T00:00:02Z", pemBlock("CERTIFICATE REQUEST", []byte("junk")), condition("Approved", "Failed")))
-	s.begin()
-	got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := func(second int) time.Time { return time.Date(2026, 1, 2, 0, 0, second, 0, time.UTC) }
-	want := []reconcile.Request{
-		{Name: "a", RequestedBy: "bob", CreatedAt: at(1), State: "denied", Reason: "DeniedReason", Message: "Denied message"},
-		{Name: "b", User: "alice", RequestedBy: "bob", CreatedAt: at(1), State: "approved", Reason: "ApprovedReason", Message: "Approved message"},
-		{Name: "c", RequestedBy: "bob", CreatedAt: at(2), State: "failed", Reason: "FailedReason", Message: "Failed message"},
-		{Name: "late", User: "alice", RequestedBy: "bob", CreatedAt: at(3), State: "pending"},
-	}
-	if diff := cmp.Diff(want, got.Requests); diff != "" {
-		t.Error(diff)
-	}
-	if q := s.called("GET " + csrPath)[0].query.Get("labelSelector"); q != "app.kubernetes.io/managed-by=certsync,certsync.dev/owner=prod-eu" {
-		t.Errorf("selected by %q", q)
 	}
 }
 
 func TestObserveClusterIsAllOrNothing(t *testing.T) {
 	many := slices.Repeat([]any{object{"metadata": object{"name": "one of many"}}}, 600)
 	forbidden := func(resource string) http.HandlerFunc {
-		return fails(apierrors.NewForbidden(csrResource, "", errors403("list", resource)))
+		return apitest.Fails(apierrors.NewForbidden(apitest.Resource("certificates.k8s.io", "certificatesigningrequests"), "", apitest.MissingRight("list", resource)))
 	}
 	cases := map[string]struct {
 		routes map[string]http.HandlerFunc
@@ -166,24 +145,24 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 	}{
 		"rights are missing: all are named": {map[string]http.HandlerFunc{
 			rbacPath + "/rolebindings": forbidden("rolebindings"), namespacesPath: forbidden("namespaces"),
-			leasesPath + "/certsync-prod-eu": forbidden("leases"), frontProxyPath: forbidden("configmaps"),
+			leasePath: forbidden("leases"), frontProxyPath: forbidden("configmaps"),
 		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `,
 			`reading Lease kube-system/certsync-prod-eu: `, `reading ConfigMap kube-system/extension-apiserver-authentication: `}, "the README lists the rights"},
 		"the identity is not accepted": {map[string]http.HandlerFunc{
-			namespacesPath: fails(apierrors.NewUnauthorized("Unauthorized")),
+			namespacesPath: apitest.Fails(apierrors.NewUnauthorized("Unauthorized")),
 		}, []string{"listing namespaces: the cluster does not accept this identity: "}, "kubectl auth whoami"},
 		"the second page fails": {map[string]http.HandlerFunc{
 			rbacPath + "/rolebindings": func(w http.ResponseWriter, r *http.Request) {
-				route := paged("rbac.authorization.k8s.io/v1 RoleBindingList", many...)
+				route := apitest.Paged("rbac.authorization.k8s.io/v1 RoleBindingList", many...)
 				if r.URL.Query().Get("continue") != "" {
-					route = fails(apierrors.NewResourceExpired("the list is too old"))
+					route = apitest.Fails(apierrors.NewResourceExpired("the list is too old"))
 				}
 				route(w, r)
 			},
 		}, []string{"listing rolebindings: the list is too old"}, ""},
 		"an answer that is no list": {map[string]http.HandlerFunc{
-			rbacPath + "/clusterrolebindings": answers(http.StatusOK, object{}),
-		}, []string{"listing clusterrolebindings: ", errNoList.Error()}, ""},
+			rbacPath + "/clusterrolebindings": apitest.Answers(http.StatusOK, object{}),
+		}, []string{"listing clusterrolebindings: ", "the answer has no resourceVersion"}, ""},
 		"an answer that is cut off": {map[string]http.HandlerFunc{
 			rbacPath + "/clusterroles": func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/json")
@@ -192,17 +171,17 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 			},
 		}, []string{"listing clusterroles: "}, ""},
 		"no kube-system": {map[string]http.HandlerFunc{
-			namespacesPath: paged("meta.k8s.io/v1 PartialObjectMetadataList", named("default", "u1")),
+			namespacesPath: apitest.Paged("meta.k8s.io/v1 PartialObjectMetadataList", named("default", "u1")),
 		}, []string{`has no namespace "kube-system"`}, ""},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
 			s := observable(t)
 			for path, route := range tc.routes {
-				s.routes["GET "+path] = route
+				s.Routes["GET "+path] = route
 			}
-			s.begin()
-			got, err := s.cluster().ObserveCluster(t.Context(), "prod-eu")
+			s.Begin()
+			got, err := connect(t, s).ObserveCluster(t.Context(), "prod-eu")
 			for _, want := range tc.want {
 				if err == nil || !strings.Contains(err.Error(), want) {
 					t.Errorf("error is %v, want %s", err, want)
@@ -216,8 +195,8 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 }
 
 func TestObserveClusterNamesAServerThatIsNotThere(t *testing.T) {
-	s := observable(t).begin()
-	c := s.cluster()
+	s := observable(t).Begin()
+	c := connect(t, s)
 	s.Close()
 	if _, err := c.ObserveCluster(t.Context(), "x"); err == nil || !strings.Contains(err.Error(), "reaching "+s.URL+": ") ||
 		!strings.Contains(err.Error(), "connection refused") {
@@ -226,10 +205,10 @@ func TestObserveClusterNamesAServerThatIsNotThere(t *testing.T) {
 }
 
 func TestObserveClusterRefusesAStranger(t *testing.T) {
-	s := observable(t).begin()
-	config := s.restConfig()
-	config.CAData = testCA
-	c, err := newCluster(config, s.URL, kubeconfigEntry{})
+	s := observable(t).Begin()
+	config := s.RESTConfig()
+	config.CAData = apitest.CA
+	c, err := newCluster(config, s.URL, kubeconfigEntry{}, "kube-system")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -242,9 +221,9 @@ func TestObserveClusterRefusesAStranger(t *testing.T) {
 func TestObserveClusterEndsWhenCancelled(t *testing.T) {
 	s := observable(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	s.routes["GET "+namespacesPath] = func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }
-	s.begin()
-	if _, err := s.cluster().ObserveCluster(ctx, "prod-eu"); !errors.Is(err, context.Canceled) {
+	s.Routes["GET "+namespacesPath] = func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }
+	s.Begin()
+	if _, err := connect(t, s).ObserveCluster(ctx, "prod-eu"); !errors.Is(err, context.Canceled) {
 		t.Errorf("error is %v", err)
 	}
 }

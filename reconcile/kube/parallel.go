@@ -3,33 +3,29 @@ package kube
 import (
 	"context"
 	"errors"
-	"sync"
 
+	"golang.org/x/sync/errgroup"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// inParallel runs all tasks, at most limit at a time. The first failure stops the others, except a 403: whoever grants
-// the missing rights wants to hear of all of them at once.
+// inParallel runs all tasks, at most limit at a time. The first failure stops the others, and is the error. A 403 stops
+// nothing: inParallel returns all of them together, so that somebody can grant all missing rights at once.
 func inParallel(ctx context.Context, limit int, tasks ...func(context.Context) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var (
-		group sync.WaitGroup
-		slots = make(chan struct{}, limit)
-		errs  = make([]error, len(tasks))
-	)
+	group, running := errgroup.WithContext(ctx)
+	group.SetLimit(limit)
+	forbidden := make([]error, len(tasks))
 	for i, task := range tasks {
-		slots <- struct{}{}
-		group.Go(func() {
-			defer func() { <-slots }()
-			if errs[i] = task(ctx); errs[i] != nil && !apierrors.IsForbidden(errs[i]) {
-				stop(errs[i])
+		group.Go(func() error {
+			err := task(running)
+			if apierrors.IsForbidden(err) {
+				forbidden[i] = err
+				return nil
 			}
+			return err
 		})
 	}
-	group.Wait()
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
+	if err := group.Wait(); err != nil {
+		return context.Cause(running) // the first failure, or the reason for which ctx has ended
 	}
-	return errors.Join(errs...)
+	return errors.Join(forbidden...)
 }

@@ -9,74 +9,60 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/version"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/api"
 	"github.com/certsync/certsync/reconcile/preflight"
 )
 
-var (
-	_ preflight.ClusterProbe   = (*Cluster)(nil)
-	_ preflight.RequestDeleter = (*Issuer)(nil)
-)
+var _ preflight.ClusterProbe = (*Cluster)(nil)
 
-// Address is where certsync itself finds the API server.
-func (c *Cluster) Address() string { return c.server }
+// Address returns the URL at which certsync itself finds the API server.
+func (c *Cluster) Address() string { return c.server.Address }
 
-// Version is the API server's, such as v1.36.3.
+// Version returns the API server's version, such as v1.36.3.
 func (c *Cluster) Version(ctx context.Context) (string, error) {
 	const doing = "asking for the API server's version"
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
-	text, err := c.client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
+	text, err := c.server.Client.Discovery().RESTClient().Get().AbsPath("/version").Do(ctx).Raw()
 	if err != nil {
-		return "", c.failed(doing, err)
+		return "", c.server.Failed(doing, err)
 	}
 	var v version.Info
 	if err := json.Unmarshal(text, &v); err != nil || v.GitVersion == "" {
-		return "", reconcile.WithHint(fmt.Errorf("%s: %s does not answer as an API server does", doing, c.server),
+		return "", reconcile.WithHint(fmt.Errorf("%s: %s does not answer as an API server does", doing, c.server.Address),
 			"is it the API server that you mean (--kubeconfig, --context)?")
 	}
-	return short(v.GitVersion), nil
+	return api.Shorten(v.GitVersion), nil
 }
 
 // Serves reports whether the API server has a resource in a group and version, such as leases in coordination.k8s.io/v1.
 func (c *Cluster) Serves(ctx context.Context, groupVersion, resource string) (bool, error) {
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	var all metav1.APIResourceList
-	err := c.client.Discovery().RESTClient().Get().AbsPath("/apis/" + groupVersion).Do(ctx).Into(&all)
+	err := c.server.Client.Discovery().RESTClient().Get().AbsPath("/apis/" + groupVersion).Do(ctx).Into(&all)
 	switch {
 	case apierrors.IsNotFound(err):
 		return false, nil
 	case err != nil:
-		return false, c.failed("asking whether the API server has "+groupVersion, err)
+		return false, c.server.Failed("asking whether the API server has "+groupVersion, err)
 	}
 	return slices.ContainsFunc(all.APIResources, func(r metav1.APIResource) bool { return r.Name == resource }), nil
 }
 
-// Clock is the API server's time by its last answer, or false if none has told it.
-func (c *Cluster) Clock() (time.Time, bool) { return c.clock.now() }
+// Clock returns the API server's time by its last answer, or false if no answer has told it.
+func (c *Cluster) Clock() (time.Time, bool) { return c.server.Clock.Now() }
 
-// LookAtLock reads an owner's Lease.
+// LookAtLock reads the state of an owner's lock.
 func (c *Cluster) LookAtLock(ctx context.Context, owner string) (preflight.LockView, error) {
-	ctx, cancel := withTimeout(ctx)
-	defer cancel()
-	lease, err := c.lease(ctx, owner)
-	if err != nil || lease == nil {
-		return preflight.LockView{}, err
-	}
-	v := preflight.LockView{Leased: true}
-	if now, ok := c.clock.now(); ok {
-		v.Taken = c.Locker(LockOptions{Owner: owner}).taken(lease, now)
-	}
-	v.Generation, err = c.generationOf(owner, lease)
-	return v, err
+	return c.leases.Look(ctx, owner)
 }
 
-// MayBind has the API server go through the creation of a binding up to where it would be stored: no review tells whether
-// somebody may bind a role whose every rule they hold. It returns why not, or "".
+// MayBind asks the API server whether certsync may create a binding, by a dry run. An access review does not tell: the API
+// server also allows a binding to somebody who holds every rule of its role. MayBind returns the reason for a refusal, or "".
 func (c *Cluster) MayBind(ctx context.Context, b reconcile.Binding) (string, error) {
 	w := c.Bindings()
 	_, err := w.send(ctx, w.creation(b).Param("dryRun", metav1.DryRunAll))
@@ -87,16 +73,4 @@ func (c *Cluster) MayBind(ctx context.Context, b reconcile.Binding) (string, err
 		return w.failed("trying to create "+b.Object(), b, err).Error(), nil
 	}
 	return "", w.failed("trying to create "+b.Object(), b, err)
-}
-
-// DeleteRequest deletes a request whose certificate nobody needs any more.
-func (i *Issuer) DeleteRequest(ctx context.Context, ref reconcile.CSRRef) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(quiet(ctx)), discardTimeout)
-	defer cancel()
-	uid := types.UID(ref.UID)
-	err := i.cluster.csrs().Delete(ctx, ref.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
-	if err == nil || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return i.cluster.failed("deleting CertificateSigningRequest "+ref.Name, err)
 }

@@ -10,14 +10,15 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
 var _ reconcile.AccessReviewer = (*Cluster)(nil)
 
-// reviewsAtOnce bounds the access reviews in flight: a plan may ask for some hundred roles.
+// reviewsAtOnce bounds the access reviews in flight. A plan may need some hundred of them.
 const reviewsAtOnce = 10
 
-// Denied asks the API server about each of want and returns those that it does not allow, in the same order.
+// Denied asks the API server about each permission, and returns those that it denies, in the same order.
 func (c *Cluster) Denied(ctx context.Context, want []reconcile.Permission) ([]reconcile.Permission, error) {
 	allowed := make([]bool, len(want))
 	tasks := make([]func(context.Context) error, len(want))
@@ -40,7 +41,7 @@ func (c *Cluster) Denied(ctx context.Context, want []reconcile.Permission) ([]re
 }
 
 func (c *Cluster) allowed(ctx context.Context, p reconcile.Permission) (bool, error) {
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
@@ -48,21 +49,21 @@ func (c *Cluster) allowed(ctx context.Context, p reconcile.Permission) (bool, er
 			Namespace: p.Namespace, Name: p.Name,
 		},
 	}}
-	answer, err := c.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	answer, err := c.server.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {
 		resource := strings.TrimSuffix(p.Resource+"/"+p.Subresource, "/")
-		return false, c.failed(fmt.Sprintf("asking whether certsync may %s %s", p.Verb, resource), err)
+		return false, c.server.Failed(fmt.Sprintf("asking whether certsync may %s %s", p.Verb, resource), err)
 	}
 	return answer.Status.Allowed, nil
 }
 
-// WhoAmI is who the API server takes certsync for.
+// WhoAmI returns the identity that certsync has for the API server.
 func (c *Cluster) WhoAmI(ctx context.Context) (reconcile.Identity, error) {
-	ctx, cancel := withTimeout(ctx)
+	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
-	review, err := c.client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
+	review, err := c.server.Client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
-		return reconcile.Identity{}, c.failed("asking who certsync is", err)
+		return reconcile.Identity{}, c.server.Failed("asking who certsync is", err)
 	}
 	return identity(review), nil
 }

@@ -11,6 +11,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
 const (
@@ -27,9 +28,9 @@ func whoIs(name string, groups ...string) object {
 }
 
 func TestDeniedAsksAboutEach(t *testing.T) {
-	s := newServer(t)
-	s.before = func(w http.ResponseWriter, _ *http.Request, c call) bool {
-		review, err := decode[*authorizationv1.SelfSubjectAccessReview](c.body)
+	s := apitest.New(t)
+	s.Before = func(w http.ResponseWriter, _ *http.Request, c apitest.Call) bool {
+		review, err := apitest.Decode[*authorizationv1.SelfSubjectAccessReview](c.Body)
 		if err != nil {
 			t.Errorf("decoding: %v", err)
 			return false
@@ -38,10 +39,10 @@ func TestDeniedAsksAboutEach(t *testing.T) {
 		a := review.Spec.ResourceAttributes
 		review.Status.Allowed = a.Verb != "bind" || strings.HasSuffix(a.Name, "0")
 		review.Status.EvaluationError = "some role does not exist"
-		reply(w, http.StatusCreated, review)
+		apitest.Reply(w, http.StatusCreated, review)
 		return true
 	}
-	s.begin()
+	s.Begin()
 	approve := reconcile.Permission{Verb: "approve", Group: "certificates.k8s.io", Resource: "signers", Name: "kubernetes.io/kube-apiserver-client"}
 	want := []reconcile.Permission{approve,
 		{Verb: "update", Group: "certificates.k8s.io", Resource: "certificatesigningrequests", Subresource: "approval"}}
@@ -53,30 +54,30 @@ func TestDeniedAsksAboutEach(t *testing.T) {
 			denied = append(denied, p)
 		}
 	}
-	got, err := s.cluster().Denied(t.Context(), want)
+	got, err := connect(t, s).Denied(t.Context(), want)
 	if diff := cmp.Diff(denied, got); diff != "" || err != nil {
 		t.Errorf("error %v, diff %s", err, diff)
 	}
-	if n := len(s.called("POST " + accessPath)); n != 52 {
+	if n := len(s.Called("POST " + accessPath)); n != 52 {
 		t.Errorf("%d reviews", n)
 	}
 }
 
 func TestDeniedFailsWithoutAnAnswer(t *testing.T) {
-	s := newServer(t)
-	s.routes["POST "+accessPath] = fails(apierrors.NewUnauthorized("Unauthorized"))
-	s.begin()
-	_, err := s.cluster().Denied(t.Context(), []reconcile.Permission{{Verb: "update", Resource: "x", Subresource: "approval"}})
+	s := apitest.New(t)
+	s.Routes["POST "+accessPath] = apitest.Fails(apierrors.NewUnauthorized("Unauthorized"))
+	s.Begin()
+	_, err := connect(t, s).Denied(t.Context(), []reconcile.Permission{{Verb: "update", Resource: "x", Subresource: "approval"}})
 	if err == nil || !strings.Contains(err.Error(), "asking whether certsync may update x/approval: the cluster does not accept this identity") {
 		t.Errorf("error is %v", err)
 	}
 }
 
 func TestWhoAmI(t *testing.T) {
-	s := newServer(t)
-	s.routes["POST "+whoPath] = answers(http.StatusCreated, whoIs("bot", "a", "b"))
-	s.begin()
-	got, err := s.cluster().WhoAmI(t.Context())
+	s := apitest.New(t)
+	s.Routes["POST "+whoPath] = apitest.Answers(http.StatusCreated, whoIs("bot", "a", "b"))
+	s.Begin()
+	got, err := connect(t, s).WhoAmI(t.Context())
 	if diff := cmp.Diff(reconcile.Identity{Name: "bot", Groups: []string{"a", "b"}}, got); diff != "" || err != nil {
 		t.Errorf("error %v, diff %s", err, diff)
 	}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
@@ -31,7 +31,7 @@ func AddKey(user string, c reconcile.Credential, file string) (reconcile.Credent
 		return reconcile.Credential{}, fmt.Errorf("--client-key: %q: %w", file, err)
 	}
 	if len(c.Kubeconfig.Reveal()) > 0 {
-		c.Kubeconfig, err = kube.KubeconfigWithKey(c.Kubeconfig, c.Key)
+		c.Kubeconfig, err = kubeconfig.WithKey(c.Kubeconfig, c.Key)
 	}
 	return c, err
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube"
+	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 // newUserFiles writes a user's key into client.key, and a certificate into client.crt, in the folder dir. It returns what
@@ -23,7 +23,7 @@ func newUserFiles(t *testing.T, dir string) reconcile.Credential {
 	c := fixture.Credential("alice", time.Now().Add(time.Hour))
 	fixture.WriteFile(t, filepath.Join(dir, "client.key"), c.Key.Reveal(), 0o600)
 	fixture.WriteFile(t, filepath.Join(dir, "client.crt"), c.Certificate, 0o600)
-	whole, err := kube.KubeconfigWriter{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", c.Certificate, reconcile.NewSecret([]byte("key")))
+	whole, err := kubeconfig.Writer{}.Kubeconfig(reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com"}, "alice", c.Certificate, reconcile.NewSecret([]byte("key")))
 	if err != nil {
 		t.Fatal(err)
 	}

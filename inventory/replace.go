@@ -1,0 +1,46 @@
+package inventory
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// ReplaceFile replaces a file by one that nobody else can read, with the text that fill writes. It does so as a whole or not
+// at all: it writes a temporary file beside the file, and renames that. If ctx has ended before the renaming, the file stays as
+// it is. A link is replaced too, not the file that it leads to.
+func ReplaceFile(ctx context.Context, name string, fill func(io.Writer) error) error {
+	temporary, err := createTemporary(name)
+	if err != nil {
+		return err
+	}
+	if err = fill(temporary); err == nil {
+		err = temporary.Sync() // a full disk may say so only now
+	}
+	if err = errors.Join(err, temporary.Close()); err == nil {
+		err = context.Cause(ctx)
+	}
+	if err == nil {
+		err = os.Rename(temporary.Name(), name)
+	}
+	if err != nil {
+		_ = os.Remove(temporary.Name())
+	}
+	return err
+}
+
+// CheckReplace returns an error if ReplaceFile cannot write beside the file. It leaves nothing behind.
+func CheckReplace(name string) error {
+	temporary, err := createTemporary(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
+}
+
+// createTemporary creates a file with mode 0600 and a new name in the folder of name.
+func createTemporary(name string) (*os.File, error) {
+	return os.CreateTemp(filepath.Dir(name), "."+filepath.Base(name)+".*")
+}

@@ -1,0 +1,17 @@
+// Package api is the connection to a Kubernetes API server that the other packages below kube share.
+//
+// Begin at Server: New makes one of a client-go configuration. Its Client and Metadata send requests, its Clock tells the
+// API server's time, and Failed turns an error into a text with a hint.
+//
+// The package gives these guarantees for every request over a Server:
+//
+//   - An answer, or one event of a watch, has at most 16 MiB. A longer one is an error.
+//   - A request that is made with WithTimeout ends after a minute. Watches have no time limit.
+//   - List reads in pages, and stops at 512 MiB or 10,000 pages. It returns the whole list or an error. An answer without
+//     a resourceVersion does not come from an API server, and is an error: it must not count as an empty list.
+//   - An error text has at most 2 KiB. Others choose its content: the API server, a webhook, a proxy.
+//   - client-go writes nothing to standard error.
+//
+// Code that sends a write again after a conflict does so in a loop of its own. client-go's util/retry is not safe here: it
+// returns nil when the first attempt fails with an error that wraps context.DeadlineExceeded or context.Canceled.
+package api

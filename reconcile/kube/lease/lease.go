@@ -1,0 +1,168 @@
+package lease
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"strconv"
+	"time"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/api"
+	"github.com/certsync/certsync/reconcile/preflight"
+)
+
+// generationAnnotation holds the generation of the state (reconcile.State) that the last run recorded in its owner's Lease.
+const generationAnnotation = "certsync.dev/generation"
+
+// leaseDuration is the time after which a Lease without a renewal is free.
+const leaseDuration = time.Minute
+
+// errNoLease is the error for an answer that decodes as a Lease, but did not come from an API server.
+var errNoLease = errors.New("the answer has no uid and resourceVersion, so it is not an API server's Lease")
+
+// Client reads and writes the Leases of all owners, which are in one namespace.
+type Client struct {
+	server    *api.Server
+	namespace string
+}
+
+// New returns the Client for the Leases in a namespace. It sends nothing.
+func New(server *api.Server, namespace string) *Client {
+	return &Client{server: server, namespace: namespace}
+}
+
+// name returns the name of an owner's Lease as namespace/name.
+func (c *Client) name(owner string) string {
+	return c.namespace + "/" + reconcile.LockName(owner)
+}
+
+// read returns an owner's Lease, or nil if there is none.
+func (c *Client) read(ctx context.Context, owner string) (*coordinationv1.Lease, error) {
+	got, err := checkedLease(c.server.Client.CoordinationV1().Leases(c.namespace).
+		Get(api.Quiet(ctx), reconcile.LockName(owner), metav1.GetOptions{}))
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, c.server.Failed("reading Lease "+c.name(owner), err)
+	}
+	return got, nil
+}
+
+// write creates a Lease that has no resourceVersion. It updates any other one, with its uid and resourceVersion as
+// preconditions.
+func (c *Client) write(ctx context.Context, lease *coordinationv1.Lease) (*coordinationv1.Lease, error) {
+	leases := c.server.Client.CoordinationV1().Leases(c.namespace)
+	if lease.ResourceVersion == "" {
+		return checkedLease(leases.Create(api.Quiet(ctx), lease, metav1.CreateOptions{}))
+	}
+	return checkedLease(leases.Update(api.Quiet(ctx), lease, metav1.UpdateOptions{}))
+}
+
+func checkedLease(lease *coordinationv1.Lease, err error) (*coordinationv1.Lease, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case lease.UID == "" || lease.ResourceVersion == "":
+		return nil, errNoLease
+	}
+	return lease, nil
+}
+
+// Generation returns the generation that the last run recorded in the owner's Lease, and whether there is a Lease. It is 0
+// if there is no Lease, or no run has recorded one yet.
+func (c *Client) Generation(ctx context.Context, owner string) (n int64, leased bool, err error) {
+	ctx, cancel := api.WithTimeout(ctx)
+	defer cancel()
+	lease, err := c.read(ctx, owner)
+	if err != nil || lease == nil {
+		return 0, false, err
+	}
+	n, err = c.generationOf(owner, lease)
+	return n, true, err
+}
+
+// Look returns the state of an owner's lock: whether a run holds it, and the generation.
+func (c *Client) Look(ctx context.Context, owner string) (preflight.LockView, error) {
+	ctx, cancel := api.WithTimeout(ctx)
+	defer cancel()
+	lease, err := c.read(ctx, owner)
+	if err != nil || lease == nil {
+		return preflight.LockView{}, err
+	}
+	v := preflight.LockView{Leased: true}
+	if now, ok := c.server.Clock.Now(); ok {
+		v.Taken = c.Locker(Options{Owner: owner}).taken(lease, now)
+	}
+	v.Generation, err = c.generationOf(owner, lease)
+	return v, err
+}
+
+func (c *Client) generationOf(owner string, lease *coordinationv1.Lease) (int64, error) {
+	text, there := lease.Annotations[generationAnnotation]
+	if !there {
+		return 0, nil
+	}
+	// 62 bits leave room to count on. Nobody with the right to write the Lease must be able to cause an overflow.
+	parsed, err := strconv.ParseUint(text, 10, 62)
+	if err != nil {
+		return 0, reconcile.WithHint(
+			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.name(owner), generationAnnotation, api.Shorten(text)),
+			fmt.Sprintf("certsync did not write that; find out who did, then set it to the generation in the owner's state in Vault: "+
+				"kubectl annotate --overwrite lease -n %s %s %s=N", inventory.ShellQuote(c.namespace), inventory.ShellQuote(reconcile.LockName(owner)), generationAnnotation))
+	}
+	return int64(parsed), nil
+}
+
+// holderOf returns the holder, or "" for a Lease that is free.
+func holderOf(lease *coordinationv1.Lease) string {
+	if lease.Spec.HolderIdentity == nil {
+		return ""
+	}
+	return *lease.Spec.HolderIdentity
+}
+
+// durationOf returns the time after which a Lease without a renewal is free. It is at most leaseDuration, also if somebody
+// wrote a longer one.
+func durationOf(lease *coordinationv1.Lease) time.Duration {
+	s := lease.Spec.LeaseDurationSeconds
+	if s == nil || *s <= 0 {
+		return leaseDuration
+	}
+	return min(time.Duration(*s)*time.Second, leaseDuration)
+}
+
+// renew sets a Lease's time of renewal. The labels and annotations of others stay.
+func renew(lease *coordinationv1.Lease, owner string, now time.Time) {
+	if lease.Labels == nil {
+		lease.Labels = map[string]string{}
+	}
+	maps.Copy(lease.Labels, api.Labels(owner))
+	seconds, at := int32(leaseDuration/time.Second), metav1.NewMicroTime(now)
+	lease.Spec.LeaseDurationSeconds, lease.Spec.RenewTime = &seconds, &at
+}
+
+// take sets a new holder, and renews the Lease.
+func take(lease *coordinationv1.Lease, owner, holder string, now time.Time) {
+	renew(lease, owner, now)
+	at, transitions := metav1.NewMicroTime(now), int32(0)
+	// The API server refuses a negative number. After an overflow nobody could take the Lease any more.
+	if t := lease.Spec.LeaseTransitions; t != nil && *t >= 0 && *t < math.MaxInt32 {
+		transitions = *t + 1
+	}
+	lease.Spec.HolderIdentity, lease.Spec.AcquireTime, lease.Spec.LeaseTransitions = &holder, &at, &transitions
+}
+
+// unanswered reports whether the API server may have carried out a write that it did not confirm.
+func unanswered(err error) bool {
+	var status apierrors.APIStatus
+	return !errors.As(err, &status) || status.Status().Code >= 500
+}
