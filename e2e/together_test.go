@@ -48,15 +48,11 @@ users:
 	return inventory, pair
 }
 
-// TestTwoWithoutLock: two applies at once, of inventories that disagree, with nothing to keep them apart: one has a
+// TestTwoWithoutLock: two applies at once, of inventories that disagree, whose locks are in two namespaces: one has a
 // whole run between two writes of the other's. No write of one is lost by the other's, and one more apply makes the end
 // that of one inventory.
 func TestTwoWithoutLock(t *testing.T) {
 	t.Parallel()
-	binary, err := harness.BuildCertsyncWithoutLock(t.Context(), os.Stderr, raceDetector())
-	if err != nil {
-		t.Fatal(err)
-	}
 	seed := drawSeed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("drawn by the seed %d (CERTSYNC_SEED)", seed)
@@ -64,8 +60,7 @@ func TestTwoWithoutLock(t *testing.T) {
 		between := random.IntN(60)
 		t.Run(fmt.Sprintf("%d, before write %d", round, between), func(t *testing.T) {
 			f := newPair(t)
-			f.binary = binary
-			first, second := f.nested(between)
+			first, second := f.nested(between, "--lock-namespace=default")
 			for which, r := range []result{first, second} {
 				if !slices.Contains([]int{0, 1, 3}, r.code) || strings.Contains(r.stderr, "panic: ") {
 					t.Errorf("apply %d: exit %d\n%s%s", which, r.code, r.stdout, r.stderr)
@@ -110,7 +105,7 @@ func applying(which int) []string {
 
 // nested applies the first of the pair, and the second from begin to end before a write of the first's, if that comes to
 // so many.
-func (f *fixture) nested(between int) (first, second result) {
+func (f *fixture) nested(between int, flags ...string) (first, second result) {
 	f.Helper()
 	proxy, err := f.servers.StartProxy()
 	if err != nil {
@@ -142,7 +137,7 @@ func (f *fixture) nested(between int) (first, second result) {
 	case <-reached:
 	case <-ended:
 	}
-	second = f.certsync(applying(1)...)
+	second = f.certsync(append(applying(1), flags...)...)
 	close(resume)
 	<-ended
 	return first, second

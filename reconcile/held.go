@@ -6,12 +6,18 @@ import "slices"
 type HoldCause int
 
 const (
-	NotHeld    HoldCause = iota
-	ByConflict           // something stands in its way that is not certsync's
-	ByGuard              // it would take away what must not be taken away; Plan.guards says so too if that refuses the plan
-	ByPolicy             // --policy; neither refuses a run nor fails it
-	ByWait               // another step has to be done first; its Held says why it is not
-	ByDenial             // the same, but it was denied: a note and no step
+	// NotHeld is the cause of a step that runs.
+	NotHeld HoldCause = iota
+	// ByConflict: something that is not certsync's stands in the step's way.
+	ByConflict
+	// ByGuard: the step would take away what must not be taken away. Plan.Guards says so too if that refuses the plan.
+	ByGuard
+	// ByPolicy: --policy does not allow the step. That neither refuses a run nor fails it.
+	ByPolicy
+	// ByWait: another step has to be done first. Step.Held says why it is not.
+	ByWait
+	// ByDenial: the step waits for one that was denied. It becomes a note, and no step.
+	ByDenial
 )
 
 // String is the name of what holds a step: "conflict", "guard", "policy" or "wait"; "" for what is not held.

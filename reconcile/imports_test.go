@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const module = "github.com/certsync/certsync/"
@@ -47,51 +50,90 @@ func standard(path string) bool {
 	return !strings.Contains(first, ".")
 }
 
-// kubeImports allows inventory, reconcile, and these trees. reconcile/kube imports its children, never the other way round.
-func kubeImports(trees ...string) func(path string) bool {
-	return func(path string) bool {
-		return path == module+"inventory" || path == module+"reconcile" ||
-			slices.ContainsFunc(trees, func(tree string) bool { return within(path, tree) || within(path, module+tree) })
-	}
+// arrows is the whole graph of imports: for each package of the module all that it imports of the module, and the other
+// modules that it may use. Imports point inwards, and the inner packages know neither Kubernetes nor Vault.
+var arrows = map[string]struct{ module, others []string }{
+	"inventory": {nil, []string{"sigs.k8s.io/yaml"}},
+	"reconcile": {[]string{"inventory"}, nil},
+
+	"reconcile/httplimit": {[]string{"inventory"}, nil},
+	"reconcile/pki":       {[]string{"inventory", "reconcile"}, nil},
+	"reconcile/plan":      {[]string{"inventory", "reconcile"}, nil},
+
+	"reconcile/apply":     {[]string{"inventory", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
+	"reconcile/preflight": {[]string{"inventory", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/report":    {[]string{"reconcile"}, nil},
+	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/plan"}, nil},
+
+	"reconcile/kube": {[]string{"inventory", "reconcile", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
+		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
+	"reconcile/kube/csr":        {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
+	"reconcile/kube/lease":      {[]string{"inventory", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
+	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit"}, []string{"k8s.io"}},
+	"reconcile/kube/kubeconfig": {[]string{"inventory", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
+	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
+	"vaultstore":                {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"github.com/hashicorp/vault/api"}},
+
+	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
+	"cmd/certsync/internal/credentials": {[]string{"inventory", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
+	"cmd/certsync/internal/render":      {[]string{"inventory", "reconcile", "reconcile/export", "reconcile/preflight", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render",
+		"inventory", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy",
+		"reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/report", "reconcile/status", "vaultstore"},
+		[]string{"github.com/alecthomas/kong", "github.com/prometheus", "golang.org/x", "k8s.io"}},
 }
 
-// TestImportsPointInwards: cmd → {reconcile/kube, vaultstore} → reconcile → inventory, and the inner ones know neither
-// Kubernetes nor Vault. Within cmd/certsync, main imports the internal packages, and they do not import each other.
+// forTests are packages that tests share. No program imports them.
+var forTests = []string{"cmd/certsync/internal/fixture", "reconcile/kube/apitest", "reconcile/reconciletest"}
+
+// TestImportsPointInwards: the packages of the program import what arrows says, no more and no less.
 func TestImportsPointInwards(t *testing.T) {
-	allowed := map[string]func(path string) bool{
-		"inventory": func(path string) bool {
-			return path == "sigs.k8s.io/yaml" || strings.HasPrefix(path, "sigs.k8s.io/yaml/")
-		},
-		"reconcile":                 func(path string) bool { return path == module+"inventory" },
-		"reconcile/httplimit":       func(path string) bool { return path == module+"inventory" },
-		"reconcile/kube":            kubeImports("reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "k8s.io", "golang.org/x/sync/errgroup"),
-		"reconcile/kube/csr":        kubeImports("reconcile/kube/api", "reconcile/httplimit", "k8s.io"),
-		"reconcile/kube/lease":      kubeImports("reconcile/kube/api", "k8s.io"),
-		"reconcile/kube/api":        kubeImports("reconcile/httplimit", "k8s.io"),
-		"reconcile/kube/kubeconfig": kubeImports("k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"),
-		"reconcile/kube/deploy":     kubeImports("k8s.io/api", "k8s.io/apimachinery"), // no client: it sends nothing
-		"reconcile/kube/apitest":    func(path string) bool { return within(path, "k8s.io") },
-		"vaultstore": func(path string) bool {
-			return within(path, module+"inventory") || within(path, module+"reconcile/httplimit") || path == module+"reconcile" || within(path, "github.com/hashicorp/vault/api")
-		},
-		"cmd/certsync/internal/completion": func(path string) bool { return path == "github.com/alecthomas/kong" },
-		"cmd/certsync/internal/credentials": func(path string) bool {
-			return path == module+"inventory" || within(path, module+"reconcile") || path == module+"vaultstore"
-		},
-		// Pure: neither Kubernetes nor Vault.
-		"cmd/certsync/internal/render": func(path string) bool {
-			return path == module+"inventory" || path == module+"reconcile" || path == "sigs.k8s.io/yaml"
-		},
-	}
-	for dir, ok := range allowed {
+	for _, dir := range packages(t) {
+		want, known := arrows[dir]
+		if !known {
+			if !slices.Contains(forTests, dir) {
+				t.Errorf("package %s is not in arrows", dir)
+			}
+			continue
+		}
+		inside := map[string]bool{}
 		for name, file := range goFiles(t, filepath.Join("..", dir)) {
 			for _, spec := range file.Imports {
-				if path, _ := strconv.Unquote(spec.Path.Value); !standard(path) && !ok(path) {
+				path, _ := strconv.Unquote(spec.Path.Value)
+				if own, ok := strings.CutPrefix(path, module); ok {
+					inside[own] = true
+				} else if !standard(path) && !slices.ContainsFunc(want.others, func(tree string) bool { return within(path, tree) }) {
 					t.Errorf("%s imports %s", name, path)
 				}
 			}
 		}
+		if diff := cmp.Diff(want.module, slices.Sorted(maps.Keys(inside))); diff != "" {
+			t.Errorf("%s imports (-want +got):\n%s", dir, diff)
+		}
 	}
+}
+
+// packages lists the folders of the program's packages: all but e2e, and the modules of their own.
+func packages(t *testing.T) []string {
+	t.Helper()
+	var dirs []string
+	for _, tree := range []string{"cmd/certsync", "inventory", "reconcile", "vaultstore"} {
+		err := filepath.WalkDir(filepath.Join("..", tree), func(name string, entry fs.DirEntry, err error) error {
+			if err != nil || !entry.IsDir() {
+				return err
+			}
+			if files, err := filepath.Glob(filepath.Join(name, "*.go")); err != nil || len(files) == 0 || entry.Name() == "testdata" {
+				return err
+			}
+			dirs = append(dirs, strings.TrimPrefix(filepath.ToSlash(name), "../"))
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dirs
 }
 
 // TestNothingImportsCmd: only cmd/certsync imports its internal packages. What others need stands in a package of its own.
@@ -153,12 +195,9 @@ func top(t *testing.T) []string {
 	return names
 }
 
-// TestDocumented: every exported name says what it is.
+// TestDocumented: every exported name of the program says what it is.
 func TestDocumented(t *testing.T) {
-	for _, dir := range []string{
-		"inventory", "reconcile", "reconcile/httplimit", "reconcile/kube", "vaultstore",
-		"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render",
-	} {
+	for dir := range arrows {
 		documented := false
 		for name, file := range goFiles(t, filepath.Join("..", dir)) {
 			documented = documented || file.Doc != nil

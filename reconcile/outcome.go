@@ -95,3 +95,7 @@ func (o Outcome) Ended(how Result) []Event {
 	}
 	return events
 }
+
+// LastStep is how long the steps that are under way when a run is interrupted may take to end, unless Executor.LastStep
+// says otherwise.
+const LastStep = 20 * time.Second

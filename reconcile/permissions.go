@@ -144,6 +144,7 @@ func WritePermissions(owner, lock string, roles []string, issuing []Permission) 
 	return append(append(all, issuing...), leasePermission(owner, lock, "update"), EventPermission(lock))
 }
 
+// BindPermission is the verb bind on a ClusterRole, which a binding to it takes unless all its rules are held.
 func BindPermission(role string) Permission {
 	return Permission{Verb: "bind", Group: RBACGroup, Resource: "clusterroles", Name: role}
 }

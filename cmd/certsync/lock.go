@@ -29,15 +29,9 @@ func (w *waitingTime) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// withoutLock is set by the linker for tests of what holds when nothing keeps two runs apart.
-var withoutLock = ""
-
 // locker takes the lock of an owner for this run, and names it to others by who, where and which run it is. waiting is
 // told once, before it waits.
 func (f lockFlags) locker(cluster *kube.Cluster, owner string, self reconcile.Identity, runID string, waiting func(reconcile.Locked)) reconcile.Locker {
-	if withoutLock != "" {
-		return nil
-	}
 	return cluster.Locker(lease.Options{
 		Owner: owner, Holder: lockHolder(self, runID), Timeout: time.Duration(f.LockTimeout), Waiting: waiting,
 	})

@@ -17,7 +17,6 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/apply"
 )
 
 // The exit codes. 80 is kong's own.
@@ -40,7 +39,7 @@ type program struct {
 }
 
 // lastStep is how long steps have to end after an interruption.
-func (p program) lastStep() time.Duration { return cmp.Or(p.grace, apply.LastStep) }
+func (p program) lastStep() time.Duration { return cmp.Or(p.grace, reconcile.LastStep) }
 
 type cli struct {
 	Validate   validateCmd   `cmd:"" help:"Check the inventory, without asking cluster or Vault."`

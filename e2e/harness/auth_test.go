@@ -4,8 +4,9 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/certsync/certsync/e2e/harness"
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/e2e/harness"
 )
 
 // testAuthMethods enables every auth method, and logs in to Vault as a service account of the cluster,

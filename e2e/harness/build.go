@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -52,17 +51,6 @@ func BuildCertsync(ctx context.Context, log io.Writer, race bool) (string, error
 	if err != nil {
 		return "", err
 	}
-	return t.output, build(ctx, log, t)
-}
-
-// BuildCertsyncWithoutLock is BuildCertsync for a certsync whose applies do not wait for each other.
-func BuildCertsyncWithoutLock(ctx context.Context, log io.Writer, race bool) (string, error) {
-	t, err := certsync(race)
-	if err != nil {
-		return "", err
-	}
-	t.output += "-without-lock"
-	t.args = slices.Insert(t.args, 0, "-ldflags=-X main.withoutLock=yes")
 	return t.output, build(ctx, log, t)
 }
 

@@ -10,8 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certsync/certsync/e2e/harness"
 	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/e2e/harness"
 )
 
 var binary string

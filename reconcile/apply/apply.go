@@ -37,7 +37,7 @@ type Apply struct {
 	Rules       reconcile.Rules
 	// Hold skips the steps that a guard holds, and does the rest. Steps that a conflict holds are skipped in any case.
 	Hold bool
-	// Lock is taken before the first write; nil is for tests of what check-and-set alone holds together.
+	// Lock is taken before the first write.
 	Lock reconcile.Locker
 	// LockNamespace is where the owner's Lease is.
 	LockNamespace string
@@ -76,9 +76,6 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Out
 		if err := a.Consent(plan); err != nil {
 			return reconcile.Outcome{Plan: plan}, err
 		}
-	}
-	if a.Lock == nil {
-		return a.locked(ctx, context.WithoutCancel(ctx), inv, plan, nil)
 	}
 	lock, err := a.Lock.Acquire(ctx)
 	if err != nil {
@@ -167,9 +164,6 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	if err != nil {
 		return fmt.Errorf("recording the start of the run: %w", err)
 	}
-	if lock == nil {
-		return nil
-	}
 	if err := lock.Record(ctx, generation); err != nil {
 		return fmt.Errorf("recording the start of the run at the lock: %w", err)
 	}
@@ -180,9 +174,7 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 // well does not begin.
 func (a *Apply) permitted(ctx context.Context, p reconcile.Plan) error {
 	wanted := p.Permissions(a.Executor.Issuer.Permissions())
-	if a.Lock != nil {
-		wanted = append(wanted, reconcile.LockPermissions(p.Owner, a.LockNamespace, p.Leased)...)
-	}
+	wanted = append(wanted, reconcile.LockPermissions(p.Owner, a.LockNamespace, p.Leased)...)
 	denied, err := a.Access.Denied(ctx, wanted)
 	if err != nil {
 		return fmt.Errorf("asking what %q may do: %w", a.Rules.Self, err)

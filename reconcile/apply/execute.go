@@ -9,6 +9,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -70,16 +72,12 @@ func (x *Executor) run(p reconcile.Plan) *run {
 	return r
 }
 
-// LastStep is how long the steps that are under way when a run is interrupted may take to end, unless Executor.LastStep
-// says otherwise.
-const LastStep = 20 * time.Second
-
 // execute carries out all steps and returns how each ended, in the order in which they did. Once ctx has ended no step
 // begins; those under way have LastStep, unless lost ends, which ends every write at once.
 func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
 	r := x.run(p)
 	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
-	work, cancel := afterwards(ctx, lost, cmp.Or(x.LastStep, LastStep))
+	work, cancel := afterwards(ctx, lost, cmp.Or(x.LastStep, reconcile.LastStep))
 	defer cancel()
 	for _, s := range r.at(reconcile.StageIssue) {
 		r.ownGrants[s.User] = nil
@@ -89,15 +87,15 @@ func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconc
 			r.ownGrants[s.User] = append(r.ownGrants[s.User], s)
 		}
 	}
-	Each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(work, s) })
+	each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(work, s) })
 	r.stage(work, reconcile.StageUnbind)
 	r.stage(work, reconcile.StageChange)
 	r.stage(work, reconcile.StageRetire)
-	Each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.finishRemoval(work, s) })
+	each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.finishRemoval(work, s) })
 	r.issueAll(work)
 	r.stage(work, reconcile.StageGrant)
 	r.renames(work)
-	Each(r.Workers, r.at(reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
+	each(r.Workers, r.at(reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
 	return r.events
 }
 
@@ -137,7 +135,7 @@ func (r *run) stage(ctx context.Context, st reconcile.Stage) {
 		_, follows := r.ownGrants[s.User]
 		return st == reconcile.StageGrant && s.User != "" && follows
 	})
-	Each(r.Workers, steps, func(s reconcile.Step) { _ = r.attempt(ctx, s, r.bind) })
+	each(r.Workers, steps, func(s reconcile.Step) { _ = r.attempt(ctx, s, r.bind) })
 }
 
 // attempt runs one step, unless it is held or the run is over, and reports how it ended.
@@ -216,20 +214,12 @@ func (r *run) withoutCredential(user string) error {
 	return r.without[user]
 }
 
-// Each runs do for all items, at most workers at once, and returns when all have ended.
-func Each[T any](workers int, items []T, do func(T)) {
-	next := make(chan T)
-	var group sync.WaitGroup
-	for range min(max(workers, 1), len(items)) {
-		group.Go(func() {
-			for item := range next {
-				do(item)
-			}
-		})
-	}
+// each runs do for all items, at most workers at once, and returns when all have ended.
+func each[T any](workers int, items []T, do func(T)) {
+	var group errgroup.Group
+	group.SetLimit(max(workers, 1))
 	for _, item := range items {
-		next <- item
+		group.Go(func() error { do(item); return nil })
 	}
-	close(next)
-	group.Wait()
+	_ = group.Wait() // no item ends the others: how each went is told by its own event
 }

@@ -47,7 +47,7 @@ func (r *run) issueAll(ctx context.Context) {
 	if r.WithoutCanary {
 		workers = len(rest) // who waits for people keeps nobody from being asked for
 	}
-	Each(workers, rest, func(s reconcile.Step) {
+	each(workers, rest, func(s reconcile.Step) {
 		if cause := stopped.Load(); cause != nil {
 			r.end(s, "", heldBack{*cause})
 		} else if err := r.attempt(ctx, s, r.issueTo(issueWait, nil)); errors.Is(err, reconcile.ErrNotIssued) {
@@ -92,7 +92,9 @@ func ownKeyLast(s reconcile.Step) int {
 	return 0
 }
 
-func (x *Executor) signing() pki.Signing { return pki.Signing{Issuer: x.Issuer, Login: x.Login, Now: x.Now} }
+func (x *Executor) signing() pki.Signing {
+	return pki.Signing{Issuer: x.Issuer, Login: x.Login, Now: x.Now}
+}
 
 // issueTo carries out issue, renew and reissue: approve, verify, ledger, credential. A certificate whose key died with
 // the process harms nobody; a live one that the ledger doesn't know would. For a key that is the user's own the ledger comes

@@ -53,13 +53,13 @@ func (r *run) hasBegun(user string) (l *reconcile.Leaving, tried bool) {
 func (r *run) renames(ctx context.Context) {
 	all := r.at(reconcile.StageRename)
 	leave := slices.DeleteFunc(slices.Clone(all), func(s reconcile.Step) bool { return s.Leave == nil })
-	Each(r.Workers, leave, func(s reconcile.Step) { r.beginRemoval(ctx, s) })
-	Each(r.Workers, all, func(s reconcile.Step) {
+	each(r.Workers, leave, func(s reconcile.Step) { r.beginRemoval(ctx, s) })
+	each(r.Workers, all, func(s reconcile.Step) {
 		if s.Leave == nil {
 			_ = r.attempt(ctx, s, r.bind)
 		}
 	})
-	Each(r.Workers, leave, func(s reconcile.Step) { r.finishRemoval(ctx, s) })
+	each(r.Workers, leave, func(s reconcile.Step) { r.finishRemoval(ctx, s) })
 }
 
 // finishRemoval deletes the credential and closes the record: with no certificate left to account for, by deleting it.

@@ -128,7 +128,7 @@ func TestLastStep(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		lost, lose := context.WithCancelCause(context.Background())
 		defer lose(nil)
-		work, cancel := apply.Afterwards(ctx, lost, apply.LastStep)
+		work, cancel := apply.Afterwards(ctx, lost, reconcile.LastStep)
 		defer cancel()
 		time.Sleep(time.Hour)
 		if work.Err() != nil {
@@ -136,13 +136,13 @@ func TestLastStep(t *testing.T) {
 		}
 		interrupt()
 		<-work.Done()
-		if took := time.Since(began) - time.Hour; took != apply.LastStep || !errors.Is(context.Cause(work), context.Canceled) {
+		if took := time.Since(began) - time.Hour; took != reconcile.LastStep || !errors.Is(context.Cause(work), context.Canceled) {
 			t.Errorf("after %s: %v", took, context.Cause(work))
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		lost, lose := context.WithCancelCause(context.Background())
-		work, cancel := apply.Afterwards(t.Context(), lost, apply.LastStep)
+		work, cancel := apply.Afterwards(t.Context(), lost, reconcile.LastStep)
 		defer cancel()
 		lose(reconcile.ErrLockLost)
 		if work.Err() == nil || context.Cause(work) != reconcile.ErrLockLost {

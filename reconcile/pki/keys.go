@@ -66,7 +66,7 @@ func newKey(s reconcile.CertificateSpec) (KeyPair, []byte, error) {
 func (k KeyPair) Request(user string, groups []string) ([]byte, error) {
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
 		Subject: pkix.Name{CommonName: user, Organization: groups},
-	}, k.Signer)
+	}, k.signer)
 	if err != nil {
 		return nil, fmt.Errorf("making the certificate request: %w", err)
 	}
@@ -104,6 +104,6 @@ func parsePrivateKey(key reconcile.Secret) (crypto.Signer, error) {
 // KeyPair is a user's new key on its way to Vault, or of a key that is the user's own its public half alone.
 type KeyPair struct {
 	Public crypto.PublicKey
-	Signer crypto.Signer    // nil: certsync does not have it
+	signer crypto.Signer    // nil: certsync does not have it
 	PEM    reconcile.Secret // PKCS#8
 }

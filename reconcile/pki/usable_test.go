@@ -27,13 +27,18 @@ func TestUsable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	block, _ := pem.Decode(own.PEM.Reveal())
+	signer, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
 	end := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	issue := func(change func(*x509.Certificate)) []byte {
 		leaf := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bob"}, NotAfter: end, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
 		if change != nil {
 			change(leaf)
 		}
-		der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, own.Signer.Public(), own.Signer)
+		der, err := x509.CreateCertificate(rand.Reader, leaf, leaf, own.Public, signer)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,6 +39,7 @@ type Index struct {
 	serves map[reconcile.Subject][]reconcile.Binding
 }
 
+// OurBinding is a binding of this owner, by its name and its labels.
 type OurBinding struct {
 	reconcile.Binding
 	Grant reconcile.Grant

@@ -9,8 +9,9 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/apply"
 )
 
 func (l *look) rolesExist(ctx context.Context) Check {
@@ -107,17 +108,23 @@ func (l *look) mayBind(ctx context.Context) Check {
 // try has the API server go through making a binding of each grant, for nobody who exists.
 func (l *look) try(ctx context.Context, grants []reconcile.Grant) (whys []string, errs []error) {
 	var mu sync.Mutex
-	apply.Each(triesAtOnce, grants, func(g reconcile.Grant) {
-		g.Subject = throwAway
-		why, err := l.Cluster.MayBind(ctx, reconcile.NewBinding(l.Inventory.Owner, g, []string{throwAway}))
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			errs = append(errs, err)
-		} else if why != "" {
-			whys = append(whys, fmt.Sprintf("%s: %s", g, why))
-		}
-	})
+	var group errgroup.Group
+	group.SetLimit(triesAtOnce)
+	for _, g := range grants {
+		group.Go(func() error {
+			g.Subject = throwAway
+			why, err := l.Cluster.MayBind(ctx, reconcile.NewBinding(l.Inventory.Owner, g, []string{throwAway}))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+			} else if why != "" {
+				whys = append(whys, fmt.Sprintf("%s: %s", g, why))
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // errs has them
 	slices.Sort(whys)
 	return whys, errs
 }

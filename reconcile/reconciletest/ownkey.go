@@ -1,12 +1,10 @@
 package reconciletest
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"sync"
 	"testing"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
@@ -25,11 +23,10 @@ func ownKeyNamed(t testing.TB, name string) pki.KeyPair {
 	defer ownKeys.Unlock()
 	k, ok := ownKeys.keys[name]
 	if !ok {
-		signer, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader) // not what the inventories' default is
-		if err != nil {
+		var err error
+		if k, err = pki.NewKeyPair(inventory.ECDSAP384); err != nil { // not the default of an inventory
 			t.Fatal(err)
 		}
-		k = pki.KeyPair{Public: signer.Public(), Signer: signer}
 		ownKeys.keys[name] = k
 	}
 	return k

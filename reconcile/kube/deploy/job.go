@@ -8,7 +8,7 @@ import (
 	quantity "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/certsync/certsync/reconcile/apply"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // jobContainer is the name of the job's only container.
@@ -71,7 +71,7 @@ func (d Deployment) job(files *corev1.ConfigMap) batchv1.JobSpec {
 
 func (d Deployment) pod(files *corev1.ConfigMap) corev1.PodSpec {
 	yes, no, nobody := true, false, int64(65532)
-	grace := int64((apply.LastStep + afterLastStep) / time.Second)
+	grace := int64((reconcile.LastStep + afterLastStep) / time.Second)
 	volumes, mounts := d.mounts(files)
 	return corev1.PodSpec{
 		ServiceAccountName:            ApplyAccount,

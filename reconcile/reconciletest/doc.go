@@ -1,0 +1,5 @@
+// Package reconciletest has a cluster and a Vault in memory for tests of the packages below reconcile.
+//
+// World is where to begin. It keeps the servers' semantics (UIDs and resourceVersions as preconditions, check-and-set,
+// soft deletes), logs every call, and fails any of them at a test's request. Real servers are in package e2e.
+package reconciletest
