@@ -32,13 +32,11 @@ demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves
 	@echo "demo: compiling; the first time the servers take about eight minutes, later seconds"
 	@KEEP=$(KEEP) $(GO) run ./e2e/demo
 
-test: ## everything, against real servers too
+test: ## everything, against real servers too; it prints the time of each package, and of all
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
-	$(GO) test $(RACE) -count=1 -timeout 60m ./... # nothing tells go test of a changed server
-	$(GO) test -count=1 -timeout 30m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade|TestHostileMarkdown)$$' ./cmd/certsync ./cmd/certsync/internal/render # all of it takes too long with -race
-	cd cmd/release && $(GO) test -count=1 ./...
-	cd e2e/rules && $(GO) test -count=1 ./... # the alerts in examples, by Prometheus' own parser and engine
-	@$(MAKE) --no-print-directory fuzz
+	@started=$$(date +%s); \
+	$(GO) test -count=1 -timeout 30m ./... && (cd cmd/release && $(GO) test -count=1 ./...) && (cd e2e/rules && $(GO) test -count=1 ./...) && \
+	$(MAKE) --no-print-directory fuzz && echo "test: $$(( $$(date +%s) - started )) s in all" # -count=1: nothing tells go test of a changed server
 
 fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how long each
 	@for target in $(FUZZ); do \
@@ -47,8 +45,9 @@ fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how
 		$(GO) test -run '^$$' -fuzz "^$$2\$$" -fuzztime $(or $(FUZZTIME),$${3}x) -fuzzminimizetime 100x ./$$1 || exit 1; \
 	done
 
-soak: ## the tests many times over, with hundreds of faults instead of dozens (CERTSYNC_SOAK); ROUNDS says how many (5); K8S=1.34.4: once, those of e2e, against that Kubernetes
+soak: ## the tests many times over with the race detector, a fault at every call, and hundreds of faults instead of dozens (CERTSYNC_SOAK); ROUNDS says how many (5); K8S=1.34.4: once, those of e2e, against that Kubernetes
 	@echo "soak: compiling; the first time the servers of a Kubernetes version take about eight minutes, later seconds"
+	$(if $(K8S),,$(GO) test -count=1 -timeout 60m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade)$$' ./cmd/certsync -every-call) # takes too long with -race
 	for round in $$(seq $(or $(ROUNDS),$(if $(K8S),1,5))); do \
 		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 120m $(if $(K8S),./e2e/...,./...) || exit 1; \
 	done

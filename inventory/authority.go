@@ -148,7 +148,7 @@ func certificates(data []byte) (bundle []byte, fault string) {
 		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 			return nil, fmt.Sprintf("does not hold valid certificates: block %d", n)
 		}
-		bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: block.Bytes})...)
+		bundle = append(bundle, CertificatePEM(block.Bytes)...)
 		data = rest
 	}
 }

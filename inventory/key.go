@@ -44,3 +44,10 @@ func Fingerprint(pub crypto.PublicKey) string {
 	sum := sha256.Sum256(der)
 	return hex.EncodeToString(sum[:])
 }
+
+// SameKey reports whether two public keys are the same key. It is false for a key of a type that crypto/x509 does not
+// know.
+func SameKey(a, b crypto.PublicKey) bool {
+	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b)
+}

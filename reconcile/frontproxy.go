@@ -1,12 +1,12 @@
 package reconcile
 
 import (
-	"crypto"
 	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // FrontProxy is whom an API server lets speak for others: who shows a certificate of one of its CAs, with an allowed name,
@@ -29,7 +29,7 @@ func NewFrontProxy(clientCAs, proxyCAs []byte, allowedNames []string, now time.T
 		// One key under two certificates is one CA. And who holds a certificate of a CA for clients can show that CA along
 		// with it: if a front proxy's CA vouches for it, it vouches for them.
 		f.SharedCA = f.SharedCA || vouches(proxies, c, clients, now) ||
-			slices.ContainsFunc(proxies, func(p *x509.Certificate) bool { return sameKey(c, p) })
+			slices.ContainsFunc(proxies, func(p *x509.Certificate) bool { return inventory.SameKey(c.PublicKey, p.PublicKey) })
 	}
 	return f
 }
@@ -58,16 +58,11 @@ func vouches(cas []*x509.Certificate, cert *x509.Certificate, between []*x509.Ce
 	return err == nil
 }
 
-func sameKey(a, b *x509.Certificate) bool {
-	key, ok := a.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && key.Equal(b.PublicKey)
-}
-
 // parseAll returns the certificates in a PEM bundle of somebody else's.
 func parseAll(bundle []byte) []*x509.Certificate {
 	var found []*x509.Certificate
-	for block, rest := pem.Decode(bundle); block != nil; block, rest = pem.Decode(rest) {
-		if cert, err := x509.ParseCertificate(block.Bytes); err == nil && block.Type == "CERTIFICATE" {
+	for der := range inventory.CertificateBlocks(bundle) {
+		if cert, err := x509.ParseCertificate(der); err == nil {
 			found = append(found, cert)
 		}
 	}

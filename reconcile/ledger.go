@@ -24,12 +24,18 @@ type RecordState string
 
 // The states of a ledger record.
 const (
-	Active    RecordState = "active"
-	Denied    RecordState = "denied"
+	// Active: the user is in the inventory, and has or gets a certificate.
+	Active RecordState = "active"
+	// Denied: the signing request was denied. certsync asks again only with --retry.
+	Denied RecordState = "denied"
+	// Suspended: reserved; certsync reads it and never writes it.
 	Suspended RecordState = "suspended"
-	Lapsed    RecordState = "lapsed"
-	Removing  RecordState = "removing"
-	Removed   RecordState = "removed"
+	// Lapsed: `until` has passed, and everything is taken.
+	Lapsed RecordState = "lapsed"
+	// Removing: a removal has begun, and is not known to be complete.
+	Removing RecordState = "removing"
+	// Removed: everything is taken. The record stays while a certificate lives.
+	Removed RecordState = "removed"
 )
 
 var recordStates = []RecordState{Active, Denied, Suspended, Lapsed, Removing, Removed}
@@ -37,13 +43,16 @@ var recordStates = []RecordState{Active, Denied, Suspended, Lapsed, Removing, Re
 // CertificateStatus says what a certificate in the ledger is.
 type CertificateStatus string
 
-// The statuses of a certificate in the ledger. Kubernetes cannot revoke: "revoked" means that certsync took the
-// holder's bindings, and accounts for the certificate until it expires.
+// The statuses of a certificate in the ledger.
 const (
-	Requested  CertificateStatus = "requested"
-	Current    CertificateStatus = "current"
+	// Requested: the certificate was asked for, for a key that is the user's own. Whether it exists is not known.
+	Requested CertificateStatus = "requested"
+	// Current: its key stands in users/<user>, or is the user's own.
+	Current CertificateStatus = "current"
+	// Superseded: a later certificate has taken its place.
 	Superseded CertificateStatus = "superseded"
-	Revoked    CertificateStatus = "revoked"
+	// Revoked: its user was removed. Kubernetes cannot revoke it; certsync has taken the bindings of its name.
+	Revoked CertificateStatus = "revoked"
 )
 
 var certificateStatuses = []CertificateStatus{Requested, Current, Superseded, Revoked}

@@ -15,12 +15,14 @@ func (r Refused) Error() string { return "refused: " + strings.Join(r.Violations
 // Result says how a step ended.
 type Result string
 
-// How a step ends. Held: it was not tried, since something that it needs was not there; an approval by people may be what
-// was missing.
+// How a step ends.
 const (
-	Done   Result = "done"
+	// Done: the step was carried out.
+	Done Result = "done"
+	// Failed: the step was tried, and did not end well.
 	Failed Result = "failed"
-	Held   Result = "held"
+	// Held: the step was not tried, since something that it needs was not there. That may be an approval by people.
+	Held Result = "held"
 )
 
 // Event is the end of one step.

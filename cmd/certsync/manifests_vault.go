@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 
@@ -74,14 +73,11 @@ func readCertificates(path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading Vault's CA: %w (--vault-ca)", err)
 	}
 	var certificates []byte
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+	for der := range inventory.CertificateBlocks(data) {
+		if _, err := x509.ParseCertificate(der); err != nil {
 			return nil, fmt.Errorf("reading Vault's CA from %q: %w (--vault-ca)", path, errors.New("a certificate in it cannot be read"))
 		}
-		certificates = append(certificates, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
+		certificates = append(certificates, inventory.CertificatePEM(der)...)
 	}
 	if certificates == nil {
 		return nil, reconcile.WithHint(fmt.Errorf("reading Vault's CA from %q: it holds no certificate (--vault-ca)", path),

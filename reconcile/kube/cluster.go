@@ -1,7 +1,6 @@
 package kube
 
 import (
-	"encoding/pem"
 	"fmt"
 	"net/url"
 
@@ -74,16 +73,10 @@ func (c *Cluster) Name() string { return c.entry.name }
 // that is not meant for users. A line break more at its end must not look like another CA.
 func certificates(data []byte) []byte {
 	var bundle []byte
-	for {
-		block, rest := pem.Decode(data)
-		if block == nil {
-			return bundle
-		}
-		if block.Type == "CERTIFICATE" {
-			bundle = append(bundle, pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: block.Bytes})...)
-		}
-		data = rest
+	for der := range inventory.CertificateBlocks(data) {
+		bundle = append(bundle, inventory.CertificatePEM(der)...)
 	}
+	return bundle
 }
 
 // withoutUser returns a proxy's URL without its user and password. They are certsync's, and endpoints go into users'

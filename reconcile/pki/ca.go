@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -46,7 +47,7 @@ func NewCAIssuer(certPEM []byte, key reconcile.Secret, now func() time.Time) (*C
 	if err != nil {
 		return nil, fmt.Errorf("reading the CA's key: %w", err)
 	}
-	if pub, ok := ca.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(signer.Public()) {
+	if !inventory.SameKey(ca.PublicKey, signer.Public()) {
 		return nil, reconcile.WithHint(errors.New("the CA's key is not that of its certificate"),
 			"name the two files of one CA; kubeadm's are ca.crt and ca.key in /etc/kubernetes/pki")
 	}
@@ -62,11 +63,8 @@ func NewCAIssuer(certPEM []byte, key reconcile.Secret, now func() time.Time) (*C
 // parseCA reads a certificate that may sign others.
 func parseCA(data []byte) (*x509.Certificate, error) {
 	var found []*x509.Certificate
-	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
+	for der := range inventory.CertificateBlocks(data) {
+		cert, err := x509.ParseCertificate(der)
 		if err != nil {
 			// err may quote from it.
 			return nil, reconcile.WithHint(errors.New("it is no valid certificate"), "openssl x509 -noout -text -in FILE shows what it is")
@@ -140,7 +138,7 @@ func (c *CAIssuer) Issue(ctx context.Context, req reconcile.CertificateRequest) 
 	if err != nil {
 		return reconcile.Issued{}, fmt.Errorf("signing the certificate: %w", err)
 	}
-	return reconcile.Issued{Chain: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})}, nil
+	return reconcile.Issued{Chain: inventory.CertificatePEM(der)}, nil
 }
 
 // parse reads the PKCS#10 and checks that it is signed with its own key, and asks for the user's name and groups alone.

@@ -3,12 +3,12 @@ package pki
 import (
 	"crypto"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -19,7 +19,7 @@ func check(s reconcile.CertificateSpec, chain []byte, key crypto.PublicKey, now 
 	if err != nil {
 		return nil, err
 	}
-	if pub, ok := cert.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(key) {
+	if !inventory.SameKey(cert.PublicKey, key) {
 		return nil, errors.New("it is for another key")
 	}
 	if err := clientForm(cert); err != nil {
@@ -53,5 +53,5 @@ func shortened(s reconcile.CertificateSpec, cert *x509.Certificate, now time.Tim
 
 // LeafPEM is what the ledger keeps of a chain.
 func LeafPEM(leaf *x509.Certificate) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leaf.Raw}))
+	return string(inventory.CertificatePEM(leaf.Raw))
 }

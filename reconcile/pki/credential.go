@@ -2,7 +2,6 @@ package pki
 
 import (
 	"bytes"
-	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -13,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -31,7 +31,7 @@ func WithKey(c reconcile.Credential, key reconcile.Secret) (reconcile.Credential
 	if err != nil {
 		return reconcile.Credential{}, fmt.Errorf("reading the key: %w", err)
 	}
-	if pub, ok := leaf.PublicKey.(interface{ Equal(crypto.PublicKey) bool }); !ok || !pub.Equal(signer.Public()) {
+	if !inventory.SameKey(leaf.PublicKey, signer.Public()) {
 		return reconcile.Credential{}, reconcile.WithHint(errors.New("the key is not that of the certificate"),
 			"name the key that the request was made with; after a new request was applied, the key of the new one")
 	}

@@ -2,7 +2,6 @@ package pki
 
 import (
 	"bytes"
-	"crypto"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -26,8 +25,7 @@ func SameAccess(c, other reconcile.Credential) bool {
 		return false
 	}
 	if len(c.Key.Reveal()) == 0 || len(other.Key.Reveal()) == 0 {
-		key, ok := one.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
-		return ok && key.Equal(two.PublicKey)
+		return inventory.SameKey(one.PublicKey, two.PublicKey)
 	}
 	return inventory.AlgorithmOf(one.PublicKey) == inventory.AlgorithmOf(two.PublicKey)
 }

@@ -61,7 +61,7 @@ func (a Account) KubernetesEvent() []KubernetesEvent {
 func counts(o reconcile.Outcome) string {
 	var parts []string
 	done := changes(o)
-	for _, action := range actions {
+	for _, action := range reconcile.Actions {
 		if done[action] > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", done[action], action))
 		}

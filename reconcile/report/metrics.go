@@ -7,9 +7,6 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// actions are all that there are.
-var actions = []reconcile.Action{reconcile.Issue, reconcile.Renew, reconcile.Reissue, reconcile.Bind, reconcile.Unbind, reconcile.Update, reconcile.Remove, reconcile.Purge}
-
 // Metrics are what monitoring wants to know of a run.
 type Metrics struct {
 	Changes  map[reconcile.Action]int // steps done, with every action in it
@@ -47,7 +44,7 @@ func (a Account) Metrics() Metrics {
 // changes counts the steps that were done.
 func changes(o reconcile.Outcome) map[reconcile.Action]int {
 	done := map[reconcile.Action]int{}
-	for _, action := range actions {
+	for _, action := range reconcile.Actions {
 		done[action] = 0
 	}
 	for _, e := range o.Ended(reconcile.Done) {

@@ -105,10 +105,8 @@ func authority(c *clientcmdapi.Cluster) []string {
 		}
 	}
 	var found []string
-	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type == "CERTIFICATE" && len(block.Headers) == 0 { // client-go ignores others
-			found = append(found, string(block.Bytes))
-		}
+	for der := range inventory.CertificateBlocks(text) {
+		found = append(found, string(der))
 	}
 	if len(found) == 0 && (len(text) > 0 || c.CertificateAuthority != "") {
 		return []string{string(text)}

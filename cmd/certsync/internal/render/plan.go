@@ -39,15 +39,11 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 	return b.Bytes()
 }
 
-// actions are all actions, in the order in which a summary counts them.
-var actions = []reconcile.Action{reconcile.Issue, reconcile.Renew, reconcile.Reissue, reconcile.Bind, reconcile.Update,
-	reconcile.Unbind, reconcile.Remove, reconcile.Purge}
-
 // summaryLine counts a plan's steps by action, and the users without any.
 func summaryLine(plan reconcile.Plan) string {
 	sum := plan.Summary()
 	var parts []string
-	for _, a := range actions {
+	for _, a := range reconcile.Actions {
 		if n := sum[string(a)]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d to %s", n, a))
 		}

@@ -199,14 +199,11 @@ func hostilePlan(t testing.TB, seed uint64) reconcile.Plan {
 }
 
 // TestHostileMarkdown: whatever names and messages hold, a comment has only the markup that PlanMarkdown writes. The seeds are
-// always the same. Most of them run without the race detector, which is slow and has nothing to find here.
+// always the same.
 func TestHostileMarkdown(t *testing.T) {
-	seeds := uint64(300)
-	switch {
-	case os.Getenv("CERTSYNC_SOAK") != "":
+	seeds := uint64(100)
+	if os.Getenv("CERTSYNC_SOAK") != "" {
 		seeds = 5000
-	case fixture.RaceDetector:
-		seeds = 30
 	}
 	for seed := range seeds {
 		plan := hostilePlan(t, seed)
