@@ -8,23 +8,23 @@ import (
 	"path/filepath"
 )
 
-// confined is the folder of an inventory, as an fs.FS. No link leads out of it, and to open a pipe in it does not wait for
+// Folder is the folder of a file, as an fs.FS. No link leads out of it, and to open a pipe in it does not wait for
 // a writer, as it does in os.Root's own FS.
-type confined struct{ root *os.Root }
+type Folder struct{ root *os.Root }
 
-// openFolder opens the folder of the inventory at path.
-func openFolder(path string) (confined, error) {
+// openFolder opens the folder of the file at path.
+func openFolder(path string) (Folder, error) {
 	dir := filepath.Dir(path)
 	// The dot makes a pipe in the folder's place an error. os.OpenRoot alone waits for a writer.
 	root, err := os.OpenRoot(dir + string(filepath.Separator) + ".")
 	if err != nil {
-		return confined{}, &fs.PathError{Op: "open", Path: path, Err: reason(err)}
+		return Folder{}, &fs.PathError{Op: "open", Path: path, Err: reason(err)}
 	}
-	return confined{root}, nil
+	return Folder{root}, nil
 }
 
 // Open opens a file for reading.
-func (c confined) Open(name string) (fs.File, error) {
+func (c Folder) Open(name string) (fs.File, error) {
 	local, err := filepath.Localize(name)
 	if err != nil {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
@@ -37,7 +37,7 @@ func (c confined) Open(name string) (fs.File, error) {
 }
 
 // Stat describes a file, also one that cannot be opened.
-func (c confined) Stat(name string) (fs.FileInfo, error) {
+func (c Folder) Stat(name string) (fs.FileInfo, error) {
 	local, err := filepath.Localize(name)
 	if err != nil {
 		return nil, &fs.PathError{Op: "stat", Path: name, Err: err}
@@ -45,8 +45,8 @@ func (c confined) Stat(name string) (fs.FileInfo, error) {
 	return c.root.Stat(local)
 }
 
-// readInventory returns the content of the inventory at path, which is in this folder.
-func (c confined) readInventory(path string) ([]byte, error) {
+// Read returns the content of the file at path, which is in this folder and has at most limit bytes.
+func (c Folder) Read(path string, limit int) ([]byte, error) {
 	name := filepath.Base(path)
 	file, err := c.root.OpenFile(name, openFlag, 0)
 	if err != nil {
@@ -58,12 +58,11 @@ func (c confined) readInventory(path string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: path, Err: reason(err)}
 	}
 	defer file.Close()
-	data, err := readRegular(file, path, maxSize)
-	if errors.Is(err, ErrTooLarge) {
-		return nil, fmt.Errorf("%w: give some of the users an inventory with another owner", err)
-	}
-	return data, err
+	return readRegular(file, path, limit)
 }
+
+// Close ends the use of the folder.
+func (c Folder) Close() error { return c.root.Close() }
 
 // reason is an error without the path.
 func reason(err error) error {

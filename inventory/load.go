@@ -31,16 +31,19 @@ func load(path string, opened map[string][]byte) (*Inventory, []byte, error) {
 	if path == "-" {
 		return nil, nil, errors.New("loading inventory: standard input is not supported: name a file")
 	}
-	files, err := openFolder(path)
+	folder, err := openFolder(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
-	defer files.root.Close()
-	data, err := files.readInventory(path)
+	defer folder.Close()
+	data, err := folder.Read(path, maxSize)
+	if errors.Is(err, ErrTooLarge) {
+		err = fmt.Errorf("%w: give some of the users an inventory with another owner", err)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
-	inv, err := parse(path, data, files, opened)
+	inv, err := parse(path, data, folder, opened)
 	return inv, data, err
 }
 

@@ -202,12 +202,12 @@ func TestConfinedNeverWaits(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(inside, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	files, err := openFolder(filepath.Join(inside, "users.yaml"))
+	folder, err := openFolder(filepath.Join(inside, "users.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer files.root.Close()
-	file, err := files.Open("pipe")
+	defer folder.Close()
+	file, err := folder.Open("pipe")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -51,8 +51,8 @@ func TestShellQuoteInShells(t *testing.T) {
 		}
 	}
 	words := hostileWords()
-	for _, shell := range shells {
-		t.Run(shell[0], func(t *testing.T) {
+	for _, sh := range shells {
+		t.Run(sh[0], func(t *testing.T) {
 			var script, want strings.Builder
 			for _, word := range words {
 				quoted := ShellQuote(word)
@@ -65,7 +65,7 @@ func TestShellQuoteInShells(t *testing.T) {
 				}
 				want.WriteString("<" + word + ">\n")
 			}
-			run := exec.Command(shell[0], shell[1:]...)
+			run := exec.Command(sh[0], sh[1:]...)
 			run.Stdin, run.Dir = strings.NewReader(script.String()), t.TempDir()
 			got, err := run.CombinedOutput()
 			if err != nil {

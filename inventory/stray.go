@@ -97,9 +97,9 @@ func (v value) stray(name string, text *bytes.Buffer) {
 
 // peek reads a file into text as far as a team's may go, and nothing of what is no file or cannot be read: then it is
 // nobody's.
-func peek(files fs.FS, name string, text *bytes.Buffer) {
+func peek(folder fs.FS, name string, text *bytes.Buffer) {
 	text.Reset()
-	file, err := files.Open(name)
+	file, err := folder.Open(name)
 	if err != nil {
 		return
 	}
