@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/certsync/certsync/inventory/files"
 )
 
 // maxFile is the most that a file which the inventory names may hold.
@@ -104,17 +106,17 @@ func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
 	}
 	file, err := v.files.Open(clean)
 	if err != nil {
-		return nil, "cannot be read: " + reason(err).Error()
+		return nil, "cannot be read: " + files.Reason(err).Error()
 	}
 	defer file.Close()
-	data, err = readRegular(file, clean, bound)
+	data, err = files.ReadOpened(file, clean, bound)
 	switch {
-	case errors.Is(err, ErrNotRegular), errors.Is(err, ErrTooLarge):
-		return nil, "is " + reason(err).Error()
+	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge):
+		return nil, "is " + files.Reason(err).Error()
 	case err != nil:
-		return nil, "cannot be read: " + reason(err).Error()
+		return nil, "cannot be read: " + files.Reason(err).Error()
 	case !take(&v.left.bytes, len(data)):
-		return nil, "is too large: the files that an inventory names can hold " + size(maxBytes) + " in all"
+		return nil, "is too large: the files that an inventory names can hold " + files.Size(maxBytes) + " in all"
 	}
 	if v.opened != nil {
 		v.opened[clean] = data

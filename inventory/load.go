@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+
+	"github.com/certsync/certsync/inventory/files"
 )
 
 // Load reads the inventory at path. It and the files that it names are opened in its folder and never outside of it, not
@@ -31,13 +33,13 @@ func load(path string, opened map[string][]byte) (*Inventory, []byte, error) {
 	if path == "-" {
 		return nil, nil, errors.New("loading inventory: standard input is not supported: name a file")
 	}
-	folder, err := openFolder(path)
+	folder, err := files.OpenFolder(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
 	defer folder.Close()
 	data, err := folder.Read(path, maxSize)
-	if errors.Is(err, ErrTooLarge) {
+	if errors.Is(err, files.ErrTooLarge) {
 		err = fmt.Errorf("%w: give some of the users an inventory with another owner", err)
 	}
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/files"
 )
 
 // folder returns a new folder outside/inside/ with ca.crt in both and an inventory inside that names authority.
@@ -202,7 +204,7 @@ func TestConfinedNeverWaits(t *testing.T) {
 	if err := syscall.Mkfifo(filepath.Join(inside, "pipe"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	folder, err := openFolder(filepath.Join(inside, "users.yaml"))
+	folder, err := files.OpenFolder(filepath.Join(inside, "users.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +214,7 @@ func TestConfinedNeverWaits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if _, err := readRegular(file, "pipe", maxFile); !errors.Is(err, ErrNotRegular) {
+	if _, err := files.ReadOpened(file, "pipe", maxFile); !errors.Is(err, files.ErrNotRegular) {
 		t.Error(err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/certsync/certsync/inventory/shell"
 )
 
 // minExponent is the least exponent of an RSA key that is not suspect, and the one that everybody takes.
@@ -158,5 +160,5 @@ func (u User) valid() bool {
 func (u User) RequestCommand(file string) string {
 	// Since version 3, OpenSSL takes a bare + for the beginning of another attribute of the same set.
 	subject := strings.ReplaceAll("/CN="+strings.Join(append([]string{u.Name}, u.Groups...), "/O="), "+", `\+`)
-	return fmt.Sprintf("openssl req -new -key KEY -subj %s -out %s", ShellQuote(subject), ShellQuote(file))
+	return fmt.Sprintf("openssl req -new -key KEY -subj %s -out %s", shell.Quote(subject), shell.Quote(file))
 }

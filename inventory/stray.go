@@ -11,6 +11,8 @@ import (
 	"slices"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/certsync/certsync/inventory/files"
 )
 
 // teamsFolder is searched for teams' files whether a team has one there or not.
@@ -45,7 +47,7 @@ func (v value) listed(folder string) []string {
 	entries, err := readDir(v.files, folder, v.left.entries+1)
 	switch {
 	case err != nil:
-		v.note(1, 1, "", "folder "+show(folder)+" cannot be searched for teams' files: "+reason(err).Error())
+		v.note(1, 1, "", "folder "+show(folder)+" cannot be searched for teams' files: "+files.Reason(err).Error())
 		return nil
 	case !take(&v.left.entries, len(entries)):
 		v.note(1, 1, "", fmt.Sprintf("folder %s cannot be searched for teams' files: the folders of teams can hold %d files in all: "+
@@ -104,7 +106,7 @@ func peek(folder fs.FS, name string, text *bytes.Buffer) {
 		return
 	}
 	defer file.Close()
-	if _, err = regularInfo(file, name); err == nil {
+	if _, err = files.Info(file, name); err == nil {
 		_, err = text.ReadFrom(io.LimitReader(file, maxTeamFile))
 	}
 	if err != nil {

@@ -53,34 +53,34 @@ func standard(path string) bool {
 // arrows is the whole graph of imports: for each package of the module all that it imports of the module, and the other
 // modules that it may use. Imports point inwards, and the inner packages know neither Kubernetes nor Vault.
 var arrows = map[string]struct{ module, others []string }{
-	"inventory": {nil, []string{"sigs.k8s.io/yaml"}},
-	"reconcile": {[]string{"inventory"}, nil},
+	"inventory":       {[]string{"inventory/files", "inventory/shell"}, []string{"sigs.k8s.io/yaml"}},
+	"inventory/files": {nil, nil},
+	"inventory/shell": {nil, nil},
+	"reconcile":       {[]string{"inventory"}, nil},
 
 	"reconcile/httplimit": {[]string{"inventory"}, nil},
 	"reconcile/pki":       {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/plan":      {[]string{"inventory", "reconcile"}, nil},
+	"reconcile/plan":      {[]string{"inventory", "inventory/shell", "reconcile"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/preflight": {[]string{"inventory", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/plan"}, nil},
 
-	"reconcile/kube": {[]string{"inventory", "reconcile", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
+	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
-	"reconcile/kube/csr":        {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
-	"reconcile/kube/lease":      {[]string{"inventory", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
+	"reconcile/kube/csr":        {[]string{"inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
+	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
 	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit"}, []string{"k8s.io"}},
-	"reconcile/kube/kubeconfig": {[]string{"inventory", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
+	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
 	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
-	"vaultstore":                {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"github.com/hashicorp/vault/api"}},
+	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
-	"cmd/certsync/internal/credentials": {[]string{"inventory", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
-	"cmd/certsync/internal/render":      {[]string{"inventory", "reconcile", "reconcile/export", "reconcile/preflight", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render",
-		"inventory", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy",
-		"reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/report", "reconcile/status", "vaultstore"},
+	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
+	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/export", "reconcile/preflight", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/report", "reconcile/status", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "github.com/prometheus", "golang.org/x", "k8s.io"}},
 }
 

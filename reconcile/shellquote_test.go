@@ -21,13 +21,13 @@ var toPaste = regexp.MustCompile(`((^|[\s"(:])` +
 // verb is one of fmt's, with the number of its argument if it names that.
 var verb = regexp.MustCompile(`%(?:\[(\d+)\])?[+#]?[a-z]`)
 
-// quoters make one word of a value: ShellQuote, and what calls it.
-var quoters = []string{"ShellQuote", "inventory.ShellQuote", "argument", "l.arguments"}
+// quoters make one word of a value: shell.Quote, and what calls it.
+var quoters = []string{"Quote", "shell.Quote", "argument", "l.arguments"}
 
 // safe are values that nobody but certsync chooses, or that hold what a quoter has returned.
 var safe = []string{"useless.with", "string(p)", "m.kind", "generationAnnotation", "digest", "plan.Digest()"}
 
-// TestCommandsAreQuoted: a value in a command that people paste goes through ShellQuote, in every package.
+// TestCommandsAreQuoted: a value in a command that people paste goes through shell.Quote, in every package.
 func TestCommandsAreQuoted(t *testing.T) {
 	found := 0
 	for _, dir := range packages(t) {
@@ -39,7 +39,7 @@ func TestCommandsAreQuoted(t *testing.T) {
 					called = types.ExprString(call.Fun)
 				}
 				if found++; !slices.Contains(quoters, called) && !slices.Contains(safe, text) {
-					t.Errorf("%s: %s is pasted into a shell without ShellQuote", name, text)
+					t.Errorf("%s: %s is pasted into a shell without shell.Quote", name, text)
 				}
 			}
 		}

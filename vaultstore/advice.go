@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -150,10 +150,10 @@ func loginAs(user string, methods []authMount) string {
 	var others []string
 	for _, m := range methods {
 		switch {
-		case command == "" && m.kind != "jwt" && inventory.Pasteable(m.path):
+		case command == "" && m.kind != "jwt" && shell.Pasteable(m.path):
 			command = "vault login -method=" + m.kind
 			if m.path != m.kind {
-				command += " " + inventory.ShellQuote("-path="+m.path)
+				command += " " + shell.Quote("-path="+m.path)
 			}
 		case m.kind == "jwt":
 			others = append(others, "jwt at "+shown(m.path+"/")+", for --vault-auth=jwt")

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -73,7 +73,7 @@ func (s *Store) checkMount(ctx context.Context) error {
 	mount := s.tree.mount
 	info, _, err := fetch[mountInfo](ctx, s, "sys/internal/ui/mounts/"+mount, nil, fmt.Sprintf(
 		"there is no such mount, or the token's policies allow nothing in it. "+
-			`Create it with "vault secrets enable -path=%s -version=2 kv", or name another with --vault-mount`, inventory.ShellQuote(mount)))
+			`Create it with "vault secrets enable -path=%s -version=2 kv", or name another with --vault-mount`, shell.Quote(mount)))
 	hint := "name a KV store of version 2 with --vault-mount"
 	switch {
 	case err != nil:
@@ -87,7 +87,7 @@ func (s *Store) checkMount(ctx context.Context) error {
 		err = fmt.Errorf("it is a secrets engine of type %q, not a KV store", short(info.Type))
 	case info.Options["version"] != "2":
 		err = errors.New("it is a KV store of version 1, which keeps no versions")
-		hint = fmt.Sprintf(`upgrade it with "vault kv enable-versioning %s", or name another with --vault-mount`, inventory.ShellQuote(mount))
+		hint = fmt.Sprintf(`upgrade it with "vault kv enable-versioning %s", or name another with --vault-mount`, shell.Quote(mount))
 	default:
 		return nil
 	}

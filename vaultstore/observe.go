@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/httplimit"
 )
@@ -143,7 +144,7 @@ func (s *Store) readState(ctx context.Context) (*reconcile.State, int, error) {
 	if err != nil {
 		name := s.tree.name(stateEntry)
 		return nil, 0, reconcile.WithHint(fmt.Errorf("reading %s: %w", name, err), fmt.Sprintf(
-			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, inventory.ShellQuote(name)))
+			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, shell.Quote(name)))
 	}
 	return &state, d.Metadata.Version, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/api/cliconfig"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -63,7 +63,7 @@ const maxSecretFile = 64 << 10
 
 // readSecret returns the token in a file that a flag names. No error repeats any of it.
 func readSecret(flag, name string) (string, error) {
-	data, err := inventory.ReadRegular(name, maxSecretFile)
+	data, err := files.Read(name, maxSecretFile)
 	text := string(data)
 	if err == nil {
 		text, err = oneLine(text)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
 	"github.com/certsync/certsync/vaultstore"
@@ -68,7 +69,7 @@ func readCertificates(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
 	}
-	data, err := inventory.ReadRegular(path, maxCertificates)
+	data, err := files.Read(path, maxCertificates)
 	if err != nil {
 		return nil, fmt.Errorf("reading Vault's CA: %w (--vault-ca)", err)
 	}

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
 )
 
 // TestFilesOfFlags: a file that a flag names is never waited for or read without end, and none of it is in an error.
@@ -21,7 +21,7 @@ func TestFilesOfFlags(t *testing.T) {
 	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.WriteFile(large, []byte(strings.Repeat("hunter2", 64<<10)), 0o600), os.Symlink("/dev/zero", zero)); err != nil {
 		t.Fatal(err)
 	}
-	for path, want := range map[string]error{pipe: inventory.ErrNotRegular, zero: inventory.ErrNotRegular, dir: inventory.ErrNotRegular, large: inventory.ErrTooLarge} {
+	for path, want := range map[string]error{pipe: files.ErrNotRegular, zero: files.ErrNotRegular, dir: files.ErrNotRegular, large: files.ErrTooLarge} {
 		for flag, read := range map[string]func(string) ([]byte, error){
 			"--vault-ca":   readCertificates,
 			"--client-key": credentials.ReadKeyFile,

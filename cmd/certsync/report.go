@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/report"
 )
@@ -35,7 +35,7 @@ func (r reportFile) check() error {
 	}
 	err := r.refuse()
 	if err == nil {
-		err = inventory.CheckReplace(string(r))
+		err = files.CheckReplace(string(r))
 	}
 	if err != nil {
 		return reconcile.WithHint(fmt.Errorf("preparing the report: %w", err), reportHint)
@@ -62,7 +62,7 @@ func (r reportFile) refuse() error {
 const reportStart = `{"formatVersion":`
 
 func isReport(name string) bool {
-	file, err := inventory.OpenRegular(name)
+	file, err := files.Open(name)
 	if err != nil {
 		return false
 	}
@@ -90,5 +90,5 @@ func (r reportFile) replace(fill func(io.Writer) error) error {
 	if err := r.refuse(); err != nil {
 		return err
 	}
-	return inventory.ReplaceFile(context.Background(), string(r), fill)
+	return files.Replace(context.Background(), string(r), fill)
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 )
@@ -111,7 +111,7 @@ func (r *run) issueTo(within time.Duration, prove pki.Proof) func(context.Contex
 			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
 			} else {
-				err = reconcile.WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", inventory.ShellQuote(s.User)))
+				err = reconcile.WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", shell.Quote(s.User)))
 			}
 		}
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 	"github.com/certsync/certsync/reconcile/kube/csr"
@@ -49,7 +50,7 @@ func (c *Cluster) Endpoint() (reconcile.Endpoint, error) {
 	ca := c.config.CAData
 	if len(ca) == 0 && c.config.CAFile != "" {
 		var err error
-		if ca, err = inventory.ReadRegular(c.config.CAFile, maxCAFile); err != nil {
+		if ca, err = files.Read(c.config.CAFile, maxCAFile); err != nil {
 			return reconcile.Endpoint{}, fmt.Errorf("reading the cluster's CA: %w", err)
 		}
 	}

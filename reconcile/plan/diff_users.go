@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -90,7 +91,7 @@ func (d *differ) credential(u inventory.User) {
 // they hold from before serves them until it expires.
 func (d *differ) denied(user string, rec *reconcile.Record) {
 	d.blocked[user] = !d.stays[user]
-	d.note(reconcile.Note{User: user, Kind: reconcile.RequestDenied, Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, inventory.ShellQuote(user))})
+	d.note(reconcile.Note{User: user, Kind: reconcile.RequestDenied, Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, shell.Quote(user))})
 }
 
 // verdict returns why a user needs a new certificate (none: they don't) and what forbids it.
@@ -155,7 +156,7 @@ func (d *differ) conflicting(user, what string) string {
 	if d.rules.Adopts("users/" + user) {
 		return ""
 	}
-	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, inventory.ShellQuote("users/"+user))
+	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, shell.Quote("users/"+user))
 }
 
 // returning decides on a user whose name was removed, or is being removed. Whoever holds the old certificate would get
@@ -166,7 +167,7 @@ func (d *differ) returning(name string, rec *reconcile.Record, meta reconcile.Cr
 	case live && !slices.Contains(d.rules.Reinstate, name):
 		return []reconcile.Reason{reconcile.NewUser}, fmt.Sprintf(
 			"the name is quarantined: its user was removed on %s (%s), and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
-			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), inventory.ShellQuote(name))
+			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), shell.Quote(name))
 	case rec.State == reconcile.Removing:
 		return []reconcile.Reason{reconcile.Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
 	case live:

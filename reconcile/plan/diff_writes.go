@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -221,6 +222,6 @@ func (d *differ) conflict(b reconcile.Binding, action reconcile.Action, wanted [
 		Binding: &reconcile.BindingWrite{Object: b, Subjects: reconcile.UserSubjects(wanted)},
 	}
 	s.HoldCause(fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or take it over: --adopt %s)",
-		inventory.ShellQuote(b.AdoptName())), reconcile.ByConflict)
+		shell.Quote(b.AdoptName())), reconcile.ByConflict)
 	d.step(s.ForGrant(g))
 }

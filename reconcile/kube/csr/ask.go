@@ -9,7 +9,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -51,7 +51,7 @@ func ApproveCommand(ref reconcile.CSRRef) string {
 	if err != nil {
 		panic(err) // strings only
 	}
-	return fmt.Sprintf("kubectl patch csr %s --subresource=approval --type=merge -p %s", inventory.ShellQuote(ref.Name), inventory.ShellQuote(string(patch)))
+	return fmt.Sprintf("kubectl patch csr %s --subresource=approval --type=merge -p %s", shell.Quote(ref.Name), shell.Quote(string(patch)))
 }
 
 // ask announces a request to people and waits for their approval. It returns nil once the request is approved or has

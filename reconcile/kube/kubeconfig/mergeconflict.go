@@ -13,6 +13,8 @@ import (
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
+	"github.com/certsync/certsync/inventory/shell"
 )
 
 // conflicts lists the entries that a merge must not overwrite. They have the names of ours, but are not certsync's, or other
@@ -23,7 +25,7 @@ func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []strin
 	var found []string
 	kubectl := "kubectl config"
 	if explicit != "" {
-		kubectl += " " + inventory.ShellQuote("--kubeconfig="+explicit)
+		kubectl += " " + shell.Quote("--kubeconfig="+explicit)
 	}
 	refuse := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	name := ours.CurrentContext
@@ -48,7 +50,7 @@ func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []strin
 	}
 	if c := has.Contexts[name]; c != nil && (c.Cluster != context.Cluster || c.AuthInfo != context.AuthInfo) {
 		refuse("context %q in %s is of user %q on cluster %q (%s rename-context %s %s)",
-			name, c.LocationOfOrigin, c.AuthInfo, c.Cluster, kubectl, argument(name), inventory.ShellQuote(name+"-old"))
+			name, c.LocationOfOrigin, c.AuthInfo, c.Cluster, kubectl, argument(name), shell.Quote(name+"-old"))
 	}
 	return found
 }
@@ -100,7 +102,7 @@ func authority(c *clientcmdapi.Cluster) []string {
 			path = filepath.Join(filepath.Dir(c.LocationOfOrigin), path)
 		}
 		var err error
-		if text, err = inventory.ReadRegular(path, maxCAFile); err != nil {
+		if text, err = files.Read(path, maxCAFile); err != nil {
 			return []string{path}
 		}
 	}
@@ -144,7 +146,7 @@ func certifiedName(chain []byte) string {
 // argument returns a name as an argument of kubectl that is not read as a flag.
 func argument(name string) string {
 	if strings.HasPrefix(name, "-") {
-		return "-- " + inventory.ShellQuote(name)
+		return "-- " + shell.Quote(name)
 	}
-	return inventory.ShellQuote(name)
+	return shell.Quote(name)
 }

@@ -13,7 +13,8 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -102,7 +103,7 @@ func readFiles(explicit string) (userFiles, error) {
 		if name == "" {
 			continue
 		}
-		text, err := inventory.ReadRegular(name, maxKubeconfig)
+		text, err := files.Read(name, maxKubeconfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -113,7 +114,7 @@ func readFiles(explicit string) (userFiles, error) {
 		config, err := clientcmd.Load(text)
 		if err != nil {
 			return f, reconcile.WithHint(fmt.Errorf("reading the kubeconfig %q: %w", name, errNoKubeconfig),
-				"kubectl "+inventory.ShellQuote("--kubeconfig="+name)+" config view says what is wrong")
+				"kubectl "+shell.Quote("--kubeconfig="+name)+" config view says what is wrong")
 		}
 		f.add(name, config)
 	}

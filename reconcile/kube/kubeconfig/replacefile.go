@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -38,7 +38,7 @@ func (f userFiles) replace(ctx context.Context, name string, text []byte) (backu
 // writeWhole replaces a file by one with this text that nobody else can read, or leaves it as it is. After an interruption
 // nothing has changed.
 func writeWhole(ctx context.Context, target string, text []byte) error {
-	return inventory.ReplaceFile(ctx, target, func(w io.Writer) error {
+	return files.Replace(ctx, target, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

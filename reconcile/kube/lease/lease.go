@@ -13,7 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 	"github.com/certsync/certsync/reconcile/preflight"
@@ -117,7 +117,7 @@ func (c *Client) generationOf(owner string, lease *coordinationv1.Lease) (int64,
 		return 0, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.name(owner), generationAnnotation, api.Shorten(text)),
 			fmt.Sprintf("certsync did not write that; find out who did, then set it to the generation in the owner's state in Vault: "+
-				"kubectl annotate --overwrite lease -n %s %s %s=N", inventory.ShellQuote(c.namespace), inventory.ShellQuote(reconcile.LockName(owner)), generationAnnotation))
+				"kubectl annotate --overwrite lease -n %s %s %s=N", shell.Quote(c.namespace), shell.Quote(reconcile.LockName(owner)), generationAnnotation))
 	}
 	return int64(parsed), nil
 }

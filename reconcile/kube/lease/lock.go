@@ -10,7 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
@@ -162,7 +162,7 @@ func (l *Locker) failed(err error) error {
 
 // arguments returns kubectl's arguments for the Lease.
 func (l *Locker) arguments() string {
-	return fmt.Sprintf("-n %s %s", inventory.ShellQuote(l.client.namespace), inventory.ShellQuote(reconcile.LockName(l.options.Owner)))
+	return fmt.Sprintf("-n %s %s", shell.Quote(l.client.namespace), shell.Quote(reconcile.LockName(l.options.Owner)))
 }
 
 // freeing returns the JSON merge patch that frees a Lease. The API server refuses it once the Lease has changed: when
@@ -218,5 +218,5 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 	}
 	return reconcile.WithHint(
 		reconcile.Locked{Name: l.client.name(l.options.Owner), Holder: api.Shorten(holder), Held: held, Renewed: now.Sub(last)},
-		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+inventory.ShellQuote(freeing(lease)))
+		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+shell.Quote(freeing(lease)))
 }

@@ -6,7 +6,8 @@ import (
 	"io/fs"
 	"runtime"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -28,17 +29,17 @@ func ReadKeyFile(name string) ([]byte, error) {
 			return nil
 		}
 		return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()),
-			"chmod 600 "+inventory.ShellQuote(name))
+			"chmod 600 "+shell.Quote(name))
 	})
 }
 
 // readPEMFile returns the content of a file that passes the checks.
 func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error) {
-	data, err := inventory.ReadRegular(name, maxPEMFile, checks...)
+	data, err := files.Read(name, maxPEMFile, checks...)
 	switch {
-	case errors.Is(err, inventory.ErrNotRegular):
+	case errors.Is(err, files.ErrNotRegular):
 		err = reconcile.WithHint(err, "name a file that holds PEM")
-	case errors.Is(err, inventory.ErrTooLarge):
+	case errors.Is(err, files.ErrTooLarge):
 		err = reconcile.WithHint(err, "name a file that holds one certificate or key")
 	case errors.Is(err, fs.ErrNotExist):
 		err = reconcile.WithHint(err, "name the file from here, or by its whole path")

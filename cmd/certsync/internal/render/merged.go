@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 )
 
 // Merge is the result of a merge into the user's kubeconfig.
@@ -38,12 +38,12 @@ func Merged(m Merge) []byte {
 	}
 	kubectl := "kubectl"
 	if m.Kubeconfig != "" {
-		kubectl += " " + inventory.ShellQuote("--kubeconfig="+m.Kubeconfig)
+		kubectl += " " + shell.Quote("--kubeconfig="+m.Kubeconfig)
 	}
 	if m.Current {
 		fmt.Fprintf(&b, "It is the current context: %s auth whoami\n", kubectl)
 	} else {
-		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, inventory.ShellQuote(m.Context))
+		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, shell.Quote(m.Context))
 	}
 	return []byte(b.String())
 }

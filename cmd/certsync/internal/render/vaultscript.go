@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 )
 
 // VaultSetup is what an administrator sets up in Vault for a deployment.
@@ -43,7 +43,7 @@ func VaultScript(s VaultSetup) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		heredoc(&b, "vault write "+inventory.ShellQuote(account.RolePath), string(body)+"\n")
+		heredoc(&b, "vault write "+shell.Quote(account.RolePath), string(body)+"\n")
 	}
 	b.WriteString("\n" + aboutUsers(s.EveryUser))
 	for _, policy := range s.Users {
@@ -67,7 +67,7 @@ func aboutUsers(everyUser bool) string {
 }
 
 func writePolicy(b *bytes.Buffer, policy VaultPolicy) {
-	heredoc(b, "vault policy write "+inventory.ShellQuote(policy.Name), policy.Rules)
+	heredoc(b, "vault policy write "+shell.Quote(policy.Name), policy.Rules)
 }
 
 // heredoc writes a command that reads text as its input.

@@ -1,4 +1,4 @@
-package inventory
+package shell
 
 import (
 	"regexp"
@@ -11,10 +11,10 @@ import (
 // plainWord needs no quotes in any shell.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9._/:@+-][A-Za-z0-9._/:@+=-]*$`)
 
-// ShellQuote returns text as one word for sh, bash, zsh and fish, in quotes where it needs them. A shell gives that word
+// Quote returns text as one word for sh, bash, zsh and fish, in quotes where it needs them. A shell gives that word
 // back as it was, if it is Pasteable. Of other text nothing can be pasted: its word is the text in Go's quotes, with
 // escapes for all that a terminal would not show.
-func ShellQuote(text string) string {
+func Quote(text string) string {
 	if plainWord.MatchString(text) {
 		return text
 	}

@@ -1,4 +1,4 @@
-package inventory
+package files
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestReplaceFile: the file has the new text and nobody else can read it, or it is as it was. Nothing else is left.
-func TestReplaceFile(t *testing.T) {
+// TestReplace: the file has the new text and nobody else can read it, or it is as it was. Nothing else is left.
+func TestReplace(t *testing.T) {
 	ended, end := context.WithCancelCause(t.Context())
 	interrupted, failed := errors.New("interrupted"), errors.New("failed")
 	end(interrupted)
@@ -31,7 +31,7 @@ func TestReplaceFile(t *testing.T) {
 			if err := os.WriteFile(name, []byte("old"), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			if err := ReplaceFile(tt.ctx, name, tt.fill); !errors.Is(err, tt.err) {
+			if err := Replace(tt.ctx, name, tt.fill); !errors.Is(err, tt.err) {
 				t.Errorf("error %v", err)
 			}
 			text, err := os.ReadFile(name)

@@ -1,4 +1,4 @@
-package inventory
+package shell
 
 import (
 	"math/rand/v2"
@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestShellQuote(t *testing.T) {
+func TestQuote(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                      `''`,
 		"alice@example.com":     `alice@example.com`,
@@ -36,14 +36,14 @@ func TestShellQuote(t *testing.T) {
 		"{a,b}*":                `'{a,b}*'`,
 		"it's \n; rm '$(x)' \\": `'"it'"'"'s \n; rm '"'"'$(x)'"'"' '"\\"'\"'`,
 	} {
-		if got := ShellQuote(text); got != want {
-			t.Errorf("ShellQuote(%q)\ngot  %s\nwant %s", text, got, want)
+		if got := Quote(text); got != want {
+			t.Errorf("Quote(%q)\ngot  %s\nwant %s", text, got, want)
 		}
 	}
 }
 
-// TestShellQuoteInShells: real shells read one word, and run nothing. What is pasteable they give back as it was.
-func TestShellQuoteInShells(t *testing.T) {
+// TestQuoteInShells: real shells read one word, and run nothing. What is pasteable they give back as it was.
+func TestQuoteInShells(t *testing.T) {
 	shells := [][]string{{"sh"}}
 	for _, other := range [][]string{{"bash"}, {"zsh", "-f"}, {"fish", "-N"}} {
 		if _, err := exec.LookPath(other[0]); err == nil {
@@ -55,11 +55,11 @@ func TestShellQuoteInShells(t *testing.T) {
 		t.Run(sh[0], func(t *testing.T) {
 			var script, want strings.Builder
 			for _, word := range words {
-				quoted := ShellQuote(word)
+				quoted := Quote(word)
 				script.WriteString("printf '<%s>\\n' " + quoted + "\n")
 				if !Pasteable(word) {
 					if !Pasteable(strings.ReplaceAll(quoted, "  ", " ")) {
-						t.Errorf("ShellQuote(%q) = %q, which no terminal shows", word, quoted)
+						t.Errorf("Quote(%q) = %q, which no terminal shows", word, quoted)
 					}
 					word = strconv.Quote(word)
 				}

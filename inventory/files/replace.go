@@ -1,4 +1,4 @@
-package inventory
+package files
 
 import (
 	"context"
@@ -8,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// ReplaceFile replaces a file by one that nobody else can read, with the text that fill writes. It does so as a whole or not
+// Replace replaces a file by one that nobody else can read, with the text that fill writes. It does so as a whole or not
 // at all: it writes a temporary file beside the file, and renames that. If ctx has ended before the renaming, the file stays as
 // it is. A link is replaced too, not the file that it leads to.
-func ReplaceFile(ctx context.Context, name string, fill func(io.Writer) error) error {
+func Replace(ctx context.Context, name string, fill func(io.Writer) error) error {
 	temporary, err := createTemporary(name)
 	if err != nil {
 		return err
@@ -31,7 +31,7 @@ func ReplaceFile(ctx context.Context, name string, fill func(io.Writer) error) e
 	return err
 }
 
-// CheckReplace returns an error if ReplaceFile cannot write beside the file. It leaves nothing behind.
+// CheckReplace returns an error if Replace cannot write beside the file. It leaves nothing behind.
 func CheckReplace(name string) error {
 	temporary, err := createTemporary(name)
 	if err != nil {

@@ -1,4 +1,4 @@
-package inventory
+package files
 
 import (
 	"errors"
@@ -18,35 +18,35 @@ var ErrTooLarge = errors.New("larger than")
 // openFlag opens a file for reading. Without O_NONBLOCK, opening a pipe waits for a writer.
 const openFlag = os.O_RDONLY | syscall.O_NONBLOCK
 
-// OpenRegular opens a regular file for reading, and follows links. It never waits for a pipe or a device. Every error is
+// Open opens a regular file for reading, and follows links. It never waits for a pipe or a device. Every error is
 // an *fs.PathError, with ErrNotRegular for another kind of file.
-func OpenRegular(name string) (*os.File, error) {
+func Open(name string) (*os.File, error) {
 	file, err := os.OpenFile(name, openFlag, 0)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := regularInfo(file, name); err != nil {
+	if _, err := Info(file, name); err != nil {
 		_ = file.Close()
 		return nil, err
 	}
 	return file, nil
 }
 
-// ReadRegular returns the content of a regular file of at most limit bytes that passes the checks. A check gets the file
+// Read returns the content of a regular file of at most limit bytes that passes the checks. A check gets the file
 // that is read, not the one that had the name before. Errors name the file and repeat nothing of its content: those of
-// OpenRegular and of the checks, and an *fs.PathError with ErrTooLarge.
-func ReadRegular(name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, error) {
+// Open and of the checks, and an *fs.PathError with ErrTooLarge.
+func Read(name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, error) {
 	file, err := os.OpenFile(name, openFlag, 0)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	return readRegular(file, name, limit, checks...)
+	return ReadOpened(file, name, limit, checks...)
 }
 
-// readRegular is ReadRegular for a file that is open already.
-func readRegular(file fs.File, name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, error) {
-	info, err := regularInfo(file, name)
+// ReadOpened is Read for a file that is open already.
+func ReadOpened(file fs.File, name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, error) {
+	info, err := Info(file, name)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +60,13 @@ func readRegular(file fs.File, name string, limit int, checks ...func(fs.FileInf
 	case err != nil:
 		return nil, err
 	case len(data) > limit:
-		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w %s", ErrTooLarge, size(limit))}
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w %s", ErrTooLarge, Size(limit))}
 	}
 	return data, nil
 }
 
-// regularInfo describes an open file, if it is a regular one.
-func regularInfo(file fs.File, name string) (fs.FileInfo, error) {
+// Info describes an open file, if it is a regular one.
+func Info(file fs.File, name string) (fs.FileInfo, error) {
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = &fs.PathError{Op: "open", Path: name, Err: ErrNotRegular}
@@ -74,8 +74,8 @@ func regularInfo(file fs.File, name string) (fs.FileInfo, error) {
 	return info, err
 }
 
-// size writes a limit of whole KiB or MiB.
-func size(bytes int) string {
+// Size writes a limit of whole KiB or MiB.
+func Size(bytes int) string {
 	if bytes%(1<<20) == 0 {
 		return fmt.Sprintf("%d MiB", bytes>>20)
 	}

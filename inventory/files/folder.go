@@ -1,4 +1,4 @@
-package inventory
+package files
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 // a writer, as it does in os.Root's own FS.
 type Folder struct{ root *os.Root }
 
-// openFolder opens the folder of the file at path.
-func openFolder(path string) (Folder, error) {
+// OpenFolder opens the folder of the file at path.
+func OpenFolder(path string) (Folder, error) {
 	dir := filepath.Dir(path)
 	// The dot makes a pipe in the folder's place an error. os.OpenRoot alone waits for a writer.
 	root, err := os.OpenRoot(dir + string(filepath.Separator) + ".")
 	if err != nil {
-		return Folder{}, &fs.PathError{Op: "open", Path: path, Err: reason(err)}
+		return Folder{}, &fs.PathError{Op: "open", Path: path, Err: Reason(err)}
 	}
 	return Folder{root}, nil
 }
@@ -55,17 +55,17 @@ func (c Folder) Read(path string, limit int) ([]byte, error) {
 			// Somebody who may change the link, but not read its target, would read it in the errors.
 			return nil, fmt.Errorf("%q is a link that leads out of its folder: name the file itself", path)
 		}
-		return nil, &fs.PathError{Op: "open", Path: path, Err: reason(err)}
+		return nil, &fs.PathError{Op: "open", Path: path, Err: Reason(err)}
 	}
 	defer file.Close()
-	return readRegular(file, path, limit)
+	return ReadOpened(file, path, limit)
 }
 
 // Close ends the use of the folder.
 func (c Folder) Close() error { return c.root.Close() }
 
-// reason is an error without the path.
-func reason(err error) error {
+// Reason is an error without the path.
+func Reason(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}

@@ -1,0 +1,2 @@
+// Package shell quotes values for commands that people paste into a terminal.
+package shell
