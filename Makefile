@@ -18,8 +18,8 @@ help: ## list the targets
 build: ## compile certsync into .build/bin
 	$(GO) build -trimpath -o .build/bin/ ./cmd/certsync
 
-image: ## the container image for amd64 and arm64 into .build/image, the same bytes everywhere; VERSION=v1.2.3
-	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -image '$(abspath $(or $(IMAGE),.build/image))'
+image: ## the container image for amd64 and arm64 into .build/image, the same bytes everywhere; VERSION=v1.2.3, PLATFORMS=linux/arm64 for that one alone
+	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -image '$(abspath $(or $(IMAGE),.build/image))' -platforms '$(PLATFORMS)'
 
 release: ## archives for linux, darwin and windows and their checksums into .build/release, the same bytes everywhere; VERSION=v1.2.3
 	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -archives '$(abspath $(or $(RELEASE),.build/release))' -platforms '$(PLATFORMS)'
@@ -35,7 +35,7 @@ demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves
 test: ## everything, against real servers too; it prints the time of each package, and of all
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
 	@started=$$(date +%s); \
-	$(GO) test -count=1 -timeout 30m ./... && (cd cmd/release && $(GO) test -count=1 ./...) && (cd e2e/rules && $(GO) test -count=1 ./...) && \
+	$(GO) test -count=1 -parallel 4 -timeout 30m ./... && (cd cmd/release && $(GO) test -count=1 ./...) && (cd e2e/rules && $(GO) test -count=1 ./...) && \
 	$(MAKE) --no-print-directory fuzz && echo "test: $$(( $$(date +%s) - started )) s in all" # -count=1: nothing tells go test of a changed server
 
 fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how long each

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -21,15 +23,21 @@ type build struct {
 	artifact v1.Image // the SBOM as a manifest whose subject is the image
 }
 
-// writeImage builds the image and writes it to out.
-func writeImage(ctx context.Context, c compiler, src source, out string) error {
+// writeImage builds the image for those of the platforms that are of Linux, and writes it to out.
+func writeImage(ctx context.Context, c compiler, src source, platforms []v1.Platform, out string) error {
 	var builds []build
 	for _, platform := range imagePlatforms {
+		if !slices.ContainsFunc(platforms, platform.Equals) {
+			continue
+		}
 		b, err := newBuild(ctx, c, src, platform)
 		if err != nil {
 			return fmt.Errorf("building for %s: %w", platform, err)
 		}
 		builds = append(builds, b)
+	}
+	if len(builds) == 0 {
+		return errors.New("none of -platforms is one of Linux, which an image needs")
 	}
 	index, err := newIndex(src, builds)
 	if err != nil {

@@ -25,7 +25,7 @@ func main() {
 	flag.StringVar(&o.root, "root", "../..", "where certsync's source is")
 	flag.StringVar(&o.image, "image", "", "write the image's layout there; what is there goes")
 	flag.StringVar(&o.archives, "archives", "", "write the archives to this folder; what is there goes")
-	flag.StringVar(&o.platforms, "platforms", "", "write archives for these alone, such as linux/amd64,windows/arm64")
+	flag.StringVar(&o.platforms, "platforms", "", "build for these alone, such as linux/amd64,windows/arm64; the image has those of Linux")
 	flag.StringVar(&o.goCommand, "go", "go", "the go command that compiles certsync")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
@@ -68,7 +68,7 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	c := compiler{goCommand: o.goCommand, root: o.root, env: env, dir: work}
 	if o.image != "" {
-		if err := writeImage(ctx, c, src, o.image); err != nil {
+		if err := writeImage(ctx, c, src, platforms, o.image); err != nil {
 			return err
 		}
 	}

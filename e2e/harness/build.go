@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -63,7 +64,8 @@ func certsync(race bool) (target, error) {
 		name:   "certsync",
 		output: filepath.Join(root, ".build", "bin", "certsync"),
 		dir:    root,
-		args:   []string{"-trimpath", "./cmd/certsync"}, // as in `make build`, to share its cache
+		args:   []string{"-trimpath", "./cmd/certsync"},
+		env:    []string{"CGO_ENABLED=0"}, // as in the image, to share its cache
 	}
 	if race {
 		t.output += "-race"
@@ -73,9 +75,9 @@ func certsync(race bool) (target, error) {
 	return t, nil
 }
 
-// BuildImage runs `make image` in the repository at root, or in a copy of it, and opens what it wrote: not in .build/image,
-// which somebody may be about to push. env is added to the environment, and before is run in the shell first.
-func BuildImage(ctx context.Context, root, before string, env ...string) (*Layout, error) {
+// BuildImage runs `make image` for those platforms, such as linux/amd64, in the repository at root, or in a copy of it, and
+// opens what it wrote: not in .build/image, which somebody may be about to push. env is added to the environment, and before is run in the shell first.
+func BuildImage(ctx context.Context, root string, platforms []string, before string, env ...string) (*Layout, error) {
 	dir := filepath.Join(root, ".build", "image-under-test")
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return nil, err
@@ -85,8 +87,7 @@ func BuildImage(ctx context.Context, root, before string, env ...string) (*Layou
 		return nil, fmt.Errorf("waiting for another build of the image: %w", err)
 	}
 	defer unlock()
-	// Nice to the servers, which tests that run meanwhile have deadlines for: the first time it compiles for minutes.
-	cmd := exec.CommandContext(ctx, "sh", "-c", before+"\nexec nice make --no-print-directory image IMAGE=.build/image-under-test")
+	cmd := exec.CommandContext(ctx, "sh", "-c", before+"\nexec make --no-print-directory image IMAGE=.build/image-under-test PLATFORMS="+strings.Join(platforms, ","))
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
