@@ -17,6 +17,19 @@
 //	rules.go, held.go, permissions.go     what a run may not do, and what it has to be allowed
 //	outcome.go                            how a run ended
 //
+// # Formats
+//
+// Everything that certsync writes for programs is JSON with a formatVersion, see [FormatVersion].
+//
+//	plan -o json               [Plan.MarshalJSON], with [Step] and [Note]
+//	apply -o json              one [Event] a line, as each step ends
+//	apply --report FILE        report.Account
+//	status, preflight -o json  status.Report, preflight.Report
+//	<folder>/ledger/<user>     [Record]: one user's certificates, in Vault
+//	<folder>/state             [State]: what one owner's runs share, in Vault
+//
+// A ledger record with a field that this version does not know is refused: it may say what a later version must not lose.
+//
 // Three facts are behind most of the code. Kubernetes cannot revoke a certificate, so access hangs on bindings to names,
 // and every live certificate is in the ledger. A run can end at any point, so the order of writes is chosen by what a crash
 // leaves behind. Anybody may have changed what certsync wrote, so a label alone proves nothing, and every write has a

@@ -46,7 +46,7 @@ func (p Plan) HeldByGuard() []Step {
 }
 
 // Skipped lists the steps that apply skips in any case: those that a conflict holds, those that wait for another step,
-// and those of a guard that refuses nothing, see differ.guard.
+// and those of a guard that refuses nothing, see package plan.
 func (p Plan) Skipped() []Step {
 	return p.which(func(s Step) bool {
 		return s.HeldBy == ByConflict || s.HeldBy == ByWait || s.HeldBy == ByGuard && len(p.Guards) == 0

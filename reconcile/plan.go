@@ -271,7 +271,18 @@ func (p Plan) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// MarshalJSON gives the form of `plan -o json`. The same plan gives the same bytes.
+// MarshalJSON gives the form of `plan -o json`. The same plan gives the same bytes. Its fields are:
+//
+//	formatVersion    "1"
+//	owner            of the inventory
+//	clusterUID       UID of the namespace kube-system
+//	inventoryDigest  "sha256:<hex>", of what the inventory means
+//	digest           what `apply --expect` takes, see Digest
+//	changes          whether apply would write anything
+//	summary          number of steps by action, "held", and users without a step as "unchanged"
+//	refusals         why apply would refuse the plan; absent if it would not
+//	steps            each a Step, in the order of the run
+//	notes            each a Note
 func (p Plan) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		FormatVersion   string         `json:"formatVersion"`

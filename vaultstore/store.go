@@ -4,8 +4,15 @@
 //	<mount>/<prefix>/<owner>/ledger/<user>  the public record
 //	<mount>/<prefix>/<owner>/state          what one owner's runs share
 //
-// It reads the ledger, the state and the metadata of users/, and never the data of users/: to observe needs no right
-// to read a key.
+// The credential's fields are kubeconfig, tls.crt, tls.key and ca.crt, all PEM or YAML text. A record is a
+// reconcile.Record, the state a reconcile.State.
+//
+// Store is where to begin. It reads the ledger, the state and the metadata of users/, and never the data of users/: to
+// observe needs no right to read a key.
+//
+// Every data write is check-and-set. A write whose answer is lost is repeated, and may meet its own version: it then counts
+// as done if what stands there is what it wrote. KV version 2 deletes metadata without check-and-set, so a deletion first
+// writes an empty version with it.
 package vaultstore
 
 import (

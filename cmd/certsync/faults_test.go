@@ -29,7 +29,7 @@ const (
 var everyCall = flag.Bool("every-call", false, "try faults at every call, not only at a sample")
 
 // sampled is how many calls there are for each one that gets faults in the sample.
-const sampled = 24
+const sampled = 48
 
 // TestFaultAtEveryCall runs each scenario with each kind of fault at each of its calls, then without a fault. Always:
 //

@@ -28,7 +28,7 @@ const backdated = 5 * time.Minute
 type CAIssuer struct {
 	// sign closes over the key: fmt would print one that stands in a field.
 	sign func(template *x509.Certificate, pub crypto.PublicKey) ([]byte, error)
-	Now  func() time.Time
+	now  func() time.Time
 
 	Certificate         []byte // the CA's, PEM
 	authorityKeyID      []byte
@@ -55,7 +55,7 @@ func NewCAIssuer(certPEM []byte, key reconcile.Secret, now func() time.Time) (*C
 		sign: func(template *x509.Certificate, pub crypto.PublicKey) ([]byte, error) {
 			return x509.CreateCertificate(rand.Reader, template, ca, pub, signer)
 		},
-		Now: now, Certificate: []byte(LeafPEM(ca)), authorityKeyID: ca.SubjectKeyId, notBefore: ca.NotBefore, notAfter: ca.NotAfter,
+		now: now, Certificate: []byte(LeafPEM(ca)), authorityKeyID: ca.SubjectKeyId, notBefore: ca.NotBefore, notAfter: ca.NotAfter,
 	}
 	return c, c.valid()
 }
@@ -89,7 +89,7 @@ func parseCA(data []byte) (*x509.Certificate, error) {
 // valid says whether the CA is, now.
 func (c *CAIssuer) valid() error {
 	const hint = "certificates of this CA are trusted by nobody now; name its successor, or set this machine's clock"
-	switch now := c.Now(); {
+	switch now := c.now(); {
 	case now.Before(c.notBefore):
 		return reconcile.WithHint(fmt.Errorf("the CA's certificate is not valid before %s", c.notBefore.UTC().Format(time.RFC3339)), hint)
 	case !now.Before(c.notAfter):
@@ -120,7 +120,7 @@ func (c *CAIssuer) Issue(ctx context.Context, req reconcile.CertificateRequest) 
 	if err := req.NoteCreated(ctx, reconcile.CSRRef{}); err != nil {
 		return reconcile.Issued{}, err
 	}
-	now := c.Now()
+	now := c.now()
 	notAfter := now.Add(req.Expiration)
 	if notAfter.After(c.notAfter) {
 		notAfter = c.notAfter

@@ -115,7 +115,7 @@ func (d *differ) guard() (*holds, []string) {
 		h.everybody = "the inventory has no users: everybody would lose access (--allow-empty)"
 		return h, []string{h.everybody}
 	}
-	t := d.takings()
+	t := d.removals()
 	for _, name := range reconcile.SortedSet(append(slices.Clone(d.rules.Protect), d.rules.Self)) {
 		if loss, refuses := t.loss(name); loss != "" {
 			why := fmt.Sprintf("would %s %q, who is protected (--protect)", loss, name)
@@ -140,7 +140,7 @@ func (d *differ) guard() (*holds, []string) {
 }
 
 // tooMany holds what goes over --max-removals.
-func (d *differ) tooMany(t takings, h *holds) []string {
+func (d *differ) tooMany(t removals, h *holds) []string {
 	var messages []string
 	limit := d.rules.MaxRemovals
 	over := func(doing, of string, taken, clusterWide, total int) (why string) {

@@ -8,11 +8,11 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// takings is what a plan takes away, as far as --max-removals and --protect look at it. What was decided before does not
+// removals is what a plan takes away, as far as --max-removals and --protect look at it. What was decided before does not
 // count: ends by `until`, the moves of a rename, a removal that was cut off. Nor does what comes back in the same plan: a
 // binding that another one replaces for the same subject in the same namespace. A removed user counts once, as a user,
 // and not again with their bindings.
-type takings struct {
+type removals struct {
 	users       []string // removed, who were active
 	activeUsers int
 
@@ -39,9 +39,9 @@ type entry struct {
 // place is a role in a namespace, or cluster-wide.
 type place struct{ namespace, role string }
 
-// takings works out what d.plan takes away.
-func (d *differ) takings() takings {
-	t := takings{people: map[string]bool{}, before: map[string]map[place]bool{}, after: map[string]map[place]bool{},
+// removals works out what d.plan takes away.
+func (d *differ) removals() removals {
+	t := removals{people: map[string]bool{}, before: map[string]map[place]bool{}, after: map[string]map[place]bool{},
 		gone: map[string]bool{}, narrowed: map[string]bool{}}
 	for _, name := range d.Known() {
 		if d.isUser(name) {
@@ -103,7 +103,7 @@ func (d *differ) bindingsAfter() map[string]reconcile.Binding {
 }
 
 // taken compares the bindings of ours before and after. One under another role than its name says is mended, not taken.
-func (d *differ) taken(t *takings, after map[string]reconcile.Binding, excused func(name string) bool) {
+func (d *differ) taken(t *removals, after map[string]reconcile.Binding, excused func(name string) bool) {
 	replaced := d.replacements(after)
 	for _, object := range slices.Sorted(maps.Keys(d.Ours)) {
 		b := d.Ours[object]
@@ -175,7 +175,7 @@ func (d *differ) isUser(name string) bool {
 
 // loss says what a plan takes from a user, as a verb with its preposition, or "". It refuses the plan unless it is only
 // what RoleBindings give.
-func (t takings) loss(name string) (what string, refuses bool) {
+func (t removals) loss(name string) (what string, refuses bool) {
 	if t.gone[name] {
 		return "remove", true
 	}

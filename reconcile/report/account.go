@@ -44,7 +44,19 @@ func (a Account) failure() error {
 	return a.Err
 }
 
-// MarshalJSON gives the form of `apply --report`.
+// MarshalJSON gives the form of `apply --report`. Its fields are:
+//
+//	formatVersion       "1"
+//	owner, clusterUID   absent if the run ended before it knew them
+//	run                 ID of the run, as on its events and in the state
+//	startedAt, endedAt  RFC 3339, UTC
+//	exitCode            of the process
+//	error, hint         why the run ended before its steps, if it did
+//	refusals            why it was refused; nothing was written then
+//	summary             steps done by action, "failed", "held", and "unchanged" users
+//	steps, notes        of the plan that was carried out
+//	events              how each step ended, as `apply -o json` prints them
+//	held                those of the events that somebody should look at
 func (a Account) MarshalJSON() ([]byte, error) {
 	plan, summary, text := a.Outcome.Plan, map[string]int{}, ""
 	if a.planned() {
