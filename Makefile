@@ -19,7 +19,7 @@ build: ## compile certsync into .build/bin
 	$(GO) build -trimpath -o .build/bin/ ./cmd/certsync
 
 image: ## the container image for amd64 and arm64 into .build/image, the same bytes everywhere; VERSION=v1.2.3, PLATFORMS=linux/arm64 for that one alone
-	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -image '$(abspath $(or $(IMAGE),.build/image))' -platforms '$(PLATFORMS)'
+	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -image '$(abspath $(or $(IMAGE),.build/image))' -platforms '$(if $(filter command line,$(origin PLATFORMS)),$(PLATFORMS))'
 
 release: ## archives for linux, darwin and windows and their checksums into .build/release, the same bytes everywhere; VERSION=v1.2.3
 	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -archives '$(abspath $(or $(RELEASE),.build/release))' -platforms '$(PLATFORMS)'

@@ -45,8 +45,8 @@ func Fingerprint(pub crypto.PublicKey) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// SameKey reports whether two public keys are the same key. It is false for a key of a type that crypto/x509 does not
-// know.
+// SameKey reports whether two public keys are the same key. It is false for a key that cannot be compared; those
+// of crypto/x509 can.
 func SameKey(a, b crypto.PublicKey) bool {
 	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && key.Equal(b)

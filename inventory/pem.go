@@ -5,12 +5,12 @@ import (
 	"iter"
 )
 
-// CertificateBlocks returns the certificates in a PEM text, each as DER. Other text and other blocks are passed over, and so
-// are blocks with headers: crypto/x509 and client-go ignore them too. Nothing is parsed.
-func CertificateBlocks(text []byte) iter.Seq[[]byte] {
-	return func(yield func([]byte) bool) {
+// CertificateBlocks returns the blocks of certificates in a PEM text. Other text and other blocks are passed over. Nothing is
+// parsed. A block with headers is among them; crypto/x509 and client-go ignore such a block.
+func CertificateBlocks(text []byte) iter.Seq[*pem.Block] {
+	return func(yield func(*pem.Block) bool) {
 		for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-			if block.Type == "CERTIFICATE" && len(block.Headers) == 0 && !yield(block.Bytes) {
+			if block.Type == "CERTIFICATE" && !yield(block) {
 				return
 			}
 		}

@@ -10,7 +10,8 @@
 //
 // Where to read on:
 //
-//	plan.go, stage.go, step.go, spec.go   a plan, its digest, and the order of a run
+//	plan.go, reasons.go, stage.go, step.go, spec.go
+//	                                      a plan, its digest, and the order of a run
 //	binding.go, power.go                  names of bindings, and what makes a role as good as cluster-admin
 //	ledger.go, requested.go               a user's record in Vault
 //	ports.go, observe.go, lock.go         what certsync needs of Kubernetes and Vault
@@ -33,5 +34,5 @@
 // Three facts are behind most of the code. Kubernetes cannot revoke a certificate, so access hangs on bindings to names,
 // and every live certificate is in the ledger. A run can end at any point, so the order of writes is chosen by what a crash
 // leaves behind. Anybody may have changed what certsync wrote, so a label alone proves nothing, and every write has a
-// precondition.
+// precondition where the servers have one.
 package reconcile

@@ -61,8 +61,8 @@ func vouches(cas []*x509.Certificate, cert *x509.Certificate, between []*x509.Ce
 // parseAll returns the certificates in a PEM bundle of somebody else's.
 func parseAll(bundle []byte) []*x509.Certificate {
 	var found []*x509.Certificate
-	for der := range inventory.CertificateBlocks(bundle) {
-		if cert, err := x509.ParseCertificate(der); err == nil {
+	for block := range inventory.CertificateBlocks(bundle) {
+		if cert, err := x509.ParseCertificate(block.Bytes); err == nil {
 			found = append(found, cert)
 		}
 	}

@@ -68,8 +68,8 @@ func (p Plan) which(is func(Step) bool) []Step {
 	return slices.DeleteFunc(slices.Clone(p.Steps), func(s Step) bool { return !is(s) })
 }
 
-// HoldCause holds a step for why, unless that is "" or it is held already.
-func (s *Step) HoldCause(why string, by HoldCause) {
+// Hold holds a step for why, unless that is "" or it is held already.
+func (s *Step) Hold(why string, by HoldCause) {
 	if why != "" && s.Held == "" {
 		s.Held, s.HeldBy = why, by
 	}

@@ -49,9 +49,10 @@ const (
 	Requested CertificateStatus = "requested"
 	// Current: its key stands in users/<user>, or is the user's own.
 	Current CertificateStatus = "current"
-	// Superseded: a later certificate has taken its place.
+	// Superseded: it is not, or no longer, the current one.
 	Superseded CertificateStatus = "superseded"
-	// Revoked: its user was removed. Kubernetes cannot revoke it; certsync has taken the bindings of its name.
+	// Revoked: its user was removed, has lapsed or was renamed. Kubernetes cannot revoke a certificate; certsync has taken
+	// the bindings of its name.
 	Revoked CertificateStatus = "revoked"
 )
 

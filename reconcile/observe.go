@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// Observed is all that Diff looks at besides the inventory. It is complete or it does not exist: a failed list is not
+// Observed is all that plan.Diff looks at besides the inventory. It is complete or it does not exist: a failed list is not
 // an empty cluster (external-dns#2858), so a reader that misses one object returns an error and no view.
 type Observed struct {
-	At time.Time // when it was read; Diff's only clock
+	At time.Time // when it was read; the only clock of plan.Diff
 	ClusterView
 	StoreView
 }

@@ -42,7 +42,7 @@ type Event struct {
 	Expires  time.Time `json:"-"` // the certificate that was issued
 }
 
-// Outcome is what Apply did.
+// Outcome is what a run of apply did.
 type Outcome struct {
 	Plan   Plan
 	Events []Event // empty if there was nothing to do
@@ -98,6 +98,6 @@ func (o Outcome) Ended(how Result) []Event {
 	return events
 }
 
-// LastStep is how long the steps that are under way when a run is interrupted may take to end, unless Executor.LastStep
-// says otherwise.
+// LastStep is how long the steps that are under way when a run is interrupted may take to end, unless
+// apply.Executor says otherwise.
 const LastStep = 20 * time.Second

@@ -9,87 +9,6 @@ import (
 	"time"
 )
 
-// Action is what a step does.
-type Action string
-
-// The actions, each on one user's credential or on one binding.
-const (
-	// Issue makes a user's first key and certificate, or one after the earlier ones are gone or unknown.
-	Issue Action = "issue"
-	// Renew makes a new key and certificate before the current certificate expires.
-	Renew Action = "renew"
-	// Reissue makes a new key and certificate because the current one is not what the inventory asks for.
-	Reissue Action = "reissue"
-	// Bind creates a binding.
-	Bind Action = "bind"
-	// Unbind deletes a binding.
-	Unbind Action = "unbind"
-	// Update adds subjects to a binding, takes subjects out of it, or gives it certsync's labels.
-	Update Action = "update"
-	// Remove deletes a leaver's credential and closes their ledger record.
-	Remove Action = "remove"
-	// Purge destroys old versions of a credential, or deletes a record whose certificates have all expired.
-	Purge Action = "purge"
-)
-
-// Actions lists all actions, in the order in which summaries name them.
-var Actions = []Action{Issue, Renew, Reissue, Bind, Update, Unbind, Remove, Purge}
-
-// Reason says why a step is there.
-type Reason string
-
-// The reasons. Those for a new certificate stand in the order in which a step lists them.
-const (
-	// NewUser: the inventory names the user, and neither a record nor a credential exists.
-	NewUser Reason = "new-user"
-	// LedgerUnreadable: what stands at the user's ledger path is not a record.
-	LedgerUnreadable Reason = "ledger-unreadable"
-	// LedgerMissing: a credential exists, and no record.
-	LedgerMissing Reason = "ledger-missing"
-	// Reinstated: the user was removed, and --reinstate says that the same person is back.
-	Reinstated Reason = "reinstated"
-	// Renamed: the inventory gives an earlier name in `previously`.
-	Renamed Reason = "renamed"
-	// Retried: the signing request was denied, and --retry asks again.
-	Retried Reason = "retried"
-	// ForeignCredential: the credential in Vault is not the one that the record names.
-	ForeignCredential Reason = "foreign-credential"
-	// CredentialMissing: the record names a credential that is deleted or destroyed.
-	CredentialMissing Reason = "credential-missing"
-	// GroupsChanged: the certificate's groups are not those of the inventory.
-	GroupsChanged Reason = "groups-changed"
-	// RequestChanged: the inventory has another request of the user's, a first one, or none any more.
-	RequestChanged Reason = "request-changed"
-	// KeyAlgorithmChanged: the inventory asks for another key algorithm.
-	KeyAlgorithmChanged Reason = "key-algorithm-changed"
-	// ClusterCAChanged: the kubeconfig has another CA than the cluster.
-	ClusterCAChanged Reason = "cluster-ca-changed"
-	// ServerChanged: the kubeconfig leads to another address, proxy or TLS server name.
-	ServerChanged Reason = "server-changed"
-	// ClusterNameChanged: the kubeconfig has another name for the cluster.
-	ClusterNameChanged Reason = "cluster-name-changed"
-	// Expiring: the certificate's time of renewal has come.
-	Expiring Reason = "expiring"
-	// NotInInventory: the inventory does not name the user, group or grant.
-	NotInInventory Reason = "not-in-inventory"
-	// UntilPassed: `until` of the user or of the grant has passed.
-	UntilPassed Reason = "until-passed"
-	// RolesChanged: the inventory grants another role than the last applied one.
-	RolesChanged Reason = "roles-changed"
-	// MembersChanged: the inventory has other members in the group than the last applied one.
-	MembersChanged Reason = "members-changed"
-	// Drifted: the inventory is the one of the last run, and the cluster differs from it.
-	Drifted Reason = "drifted"
-	// LabelsMissing: a binding of certsync's has lost its labels.
-	LabelsMissing Reason = "labels-missing"
-	// Adopted: --adopt takes over what stands at certsync's name.
-	Adopted Reason = "adopted"
-	// CertificatesExpired: all certificates of the record have expired.
-	CertificatesExpired Reason = "certificates-expired"
-	// OldVersions: earlier versions of the credential can still be read.
-	OldVersions Reason = "old-versions"
-)
-
 // Step is one change. User or Group says for whom it is, Object which binding it writes.
 type Step struct {
 	User    string   `json:"user,omitempty"`
@@ -135,45 +54,6 @@ func (d *Detail) removed() []string {
 	}
 	return d.Remove
 }
-
-// NoteKind says what a note is about.
-type NoteKind string
-
-// The kinds of note. A note changes nothing.
-const (
-	// ExistingAccess: a binding that is not certsync's serves the user or the group.
-	ExistingAccess NoteKind = "existing-access"
-	// LiveCertificate: the user has left, and a certificate of theirs has not expired.
-	LiveCertificate NoteKind = "live-certificate"
-	// UnknownCertificate: a certificate that no record names may exist.
-	UnknownCertificate NoteKind = "unknown-certificate"
-	// ClusterRoleMissing: a ClusterRole of the inventory does not exist.
-	ClusterRoleMissing NoteKind = "clusterrole-missing"
-	// NamespaceMissing: a namespace of the inventory does not exist.
-	NamespaceMissing NoteKind = "namespace-missing"
-	// CopiedLabels: a binding has certsync's labels under a name that certsync does not give.
-	CopiedLabels NoteKind = "copied-labels"
-	// Terminating: a namespace or a binding is being deleted.
-	Terminating NoteKind = "terminating"
-	// RequestInFlight: a signing request with certsync's labels has no certificate.
-	RequestInFlight NoteKind = "request-in-flight"
-	// InventoryChanged: the inventory is not the one that was applied last.
-	InventoryChanged NoteKind = "inventory-changed"
-	// UnknownEntry: an entry in Vault has a name that no user can have.
-	UnknownEntry NoteKind = "unknown-entry"
-	// UntilSoon: access ends soon.
-	UntilSoon NoteKind = "until-soon"
-	// TooShort: access ends before a certificate would be worth issuing.
-	TooShort NoteKind = "too-short"
-	// RenewBeforeTooLong: `renewBefore` is longer than the certificate lives.
-	RenewBeforeTooLong NoteKind = "renew-before-too-long"
-	// RequestDenied: the signing request was denied, and certsync does not ask again.
-	RequestDenied NoteKind = "request-denied"
-	// FrontProxyName: the API server trusts this name as a front proxy.
-	FrontProxyName NoteKind = "front-proxy-name"
-	// OwnNamespace: somebody has a role in the namespace of certsync's job or of its lock.
-	OwnNamespace NoteKind = "own-namespace"
-)
 
 // Note is something that a reader of the plan should know.
 type Note struct {

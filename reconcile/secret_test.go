@@ -191,7 +191,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	account := report.Account{Owner: "test", Err: reconciletest.ErrBoom, Outcome: o}
 	index, _, _ := plan.Credentials(inv, observed)
 	exported := []any{
-		account, account.KubernetesEvent()[0], account.Metrics(), *account.Metrics().Census,
+		account, account.KubernetesEvents()[0], account.Metrics(), *account.Metrics().Census,
 		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, export.LeftOut{},
 		reconcile.Secret{}, *w.Users["alice"].Versions[1].Credential, before, before.Steps[0], *before.Steps[0].Detail, reconcile.Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.State, observed, observed.ClusterView, observed.StoreView,

@@ -42,16 +42,16 @@ type Leaving struct {
 type BindingWrite struct {
 	Object   Binding
 	Subjects []Subject
-	// waitsFor are the users among the added subjects who get their credential in this run: who does not get one is
+	// WaitsFor are the users among the added subjects who get their credential in this run: who does not get one is
 	// left out.
 	WaitsFor []string
-	// swaps has the old names that make room for new ones in waitsFor, by these. Who does not get a credential under the
+	// Swaps has the old names that make room for new ones in WaitsFor, by these. Who does not get a credential under the
 	// new name stays under the old one.
 	Swaps map[string][]string
-	// successor is the name under which a subject has its access now, and without which it keeps this binding; "": nobody.
+	// Successor is the name under which a subject has its access now, and without which it keeps this binding; "": nobody.
 	Successor string
-	// adopt: the binding gets our labels first.
+	// Adopt: the binding gets our labels first.
 	Adopt bool
-	// anew: the binding was deleted, and a finalizer keeps it. Its deletion is finished, and it is made anew.
+	// Anew: the binding was deleted, and a finalizer keeps it. Its deletion is finished, and it is made anew.
 	Anew bool
 }

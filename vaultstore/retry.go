@@ -115,13 +115,26 @@ func says(resp *http.Response, status int, text string) bool {
 	if resp == nil || resp.StatusCode != status {
 		return false
 	}
-	body, err := io.ReadAll(resp.Body) // wholeAnswer has it in memory
-	resp.Body = io.NopCloser(bytes.NewReader(body))
-	return err == nil && strings.Contains(string(body), text)
+	const enough = 64 << 10
+	start, err := io.ReadAll(io.LimitReader(resp.Body, enough))
+	rest := io.Reader(resp.Body)
+	if err != nil {
+		rest = failing{err}
+	}
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(start), rest), resp.Body}
+	return strings.Contains(string(start), text)
 }
 
-// wholeAnswer returns an answer when its whole body is there. An answer that breaks off is then an error of the
-// connection, which retryPolicy repeats; vault/api reads the body after its last attempt.
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// wholeAnswer returns the answer to a question when its whole body is there. An answer that breaks off is then an error of
+// the connection, which retryPolicy repeats; vault/api reads the body after its last attempt. An answer to a write or to a
+// login is returned as it comes: Vault has done what was asked, and would do it twice.
 type wholeAnswer struct {
 	next http.RoundTripper // bounds the body
 }
@@ -129,8 +142,8 @@ type wholeAnswer struct {
 // RoundTrip implements http.RoundTripper.
 func (t wholeAnswer) RoundTrip(request *http.Request) (*http.Response, error) {
 	resp, err := t.next.RoundTrip(request)
-	if err != nil {
-		return nil, err
+	if err != nil || !asks(request) {
+		return resp, err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
@@ -139,6 +152,11 @@ func (t wholeAnswer) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
+}
+
+// asks reports whether a request changes nothing in Vault.
+func asks(request *http.Request) bool {
+	return request.Method == http.MethodGet || request.Method == "LIST" || strings.HasSuffix(request.URL.Path, "/"+capabilitiesSelf)
 }
 
 func timedOut(err error) bool {

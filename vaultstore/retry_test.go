@@ -26,7 +26,6 @@ func TestWhatIsTriedAgain(t *testing.T) {
 		"two errors":                    {[]http.HandlerFunc{failsWith(500, "oh"), failsWith(502)}, 3, ""},
 		"three errors":                  {[]http.HandlerFunc{failsWith(500, "oh"), failsWith(500, "oh"), failsWith(500, "oh")}, 3, "writing secret/certsync/prod-eu/state: Vault answered 500 Internal Server Error: oh"},
 		"a connection that breaks":      {[]http.HandlerFunc{func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }}, 2, ""},
-		"an answer that breaks off":     {[]http.HandlerFunc{breaksOff}, 2, ""},
 		"a rate limit, however often":   {[]http.HandlerFunc{turnedAway, turnedAway, turnedAway, turnedAway, turnedAway, turnedAway}, 7, ""},
 		"a rate limit and two errors":   {[]http.HandlerFunc{turnedAway, failsWith(500), turnedAway, failsWith(500), turnedAway}, 6, ""},
 		"a seal":                        {[]http.HandlerFunc{failsWith(503, "Vault is sealed")}, 1, "writing secret/certsync/prod-eu/state: Vault answered 503 Service Unavailable: Vault is sealed"},
@@ -63,6 +62,40 @@ func breaksOff(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write([]byte(`{"data":`))
 	_ = http.NewResponseController(w).Flush()
 	panic(http.ErrAbortHandler)
+}
+
+// TestAnswerThatBreaksOff: a question is asked again. A write is not: Vault has done it.
+func TestAnswerThatBreaksOff(t *testing.T) {
+	for name, test := range map[string]struct {
+		ask   func(*Store) error
+		again bool
+	}{
+		"a read": {func(s *Store) error { _, err := s.ObserveStore(t.Context()); return err }, true},
+		"what the token may do": {func(s *Store) error {
+			_, err := s.MissingCapabilities(t.Context(), reconcile.StoreNeeds{Record: []string{"alice"}})
+			return err
+		}, true},
+		"a write": {func(s *Store) error {
+			_, err := s.WriteCredential(t.Context(), "alice", reconcile.Credential{}, 0)
+			return err
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFakeVault(t)
+			s := f.open(t)
+			if err := test.ask(s); err != nil {
+				t.Fatal(err)
+			}
+			usual := len(f.log())
+			f = newFakeVault(t)
+			s = f.open(t)
+			f.fault[1] = breaksOff
+			err := test.ask(s)
+			if calls := len(f.log()); test.again && (err != nil || calls != usual+1) || !test.again && (err == nil || calls != usual) {
+				t.Errorf("%d calls, %d without the fault: %v", calls, usual, err)
+			}
+		})
+	}
 }
 
 // The answer to a write that was applied gets lost. The repetition meets its own version, or that of another run.

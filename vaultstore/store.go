@@ -53,7 +53,8 @@ const (
 	defaultConcurrency = 50
 )
 
-// maxAnswer is how many bytes of one answer are read, of which there may be as many at once as there are requests. An
+// maxAnswer is how many bytes of one answer are read, of which there may be as many at once as there are requests,
+// each in memory twice while it is decoded. An
 // entry has at most 1 MiB with integrated storage, and the names of 10,000 users have less.
 const maxAnswer = 4 << 20
 

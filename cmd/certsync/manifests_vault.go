@@ -74,11 +74,11 @@ func readCertificates(path string) ([]byte, error) {
 		return nil, fmt.Errorf("reading Vault's CA: %w (--vault-ca)", err)
 	}
 	var certificates []byte
-	for der := range inventory.CertificateBlocks(data) {
-		if _, err := x509.ParseCertificate(der); err != nil {
+	for block := range inventory.CertificateBlocks(data) {
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
 			return nil, fmt.Errorf("reading Vault's CA from %q: %w (--vault-ca)", path, errors.New("a certificate in it cannot be read"))
 		}
-		certificates = append(certificates, inventory.CertificatePEM(der)...)
+		certificates = append(certificates, inventory.CertificatePEM(block.Bytes)...)
 	}
 	if certificates == nil {
 		return nil, reconcile.WithHint(fmt.Errorf("reading Vault's CA from %q: it holds no certificate (--vault-ca)", path),

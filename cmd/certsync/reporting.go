@@ -82,7 +82,7 @@ func (r *runReport) writeEvents(ctx context.Context) error {
 	if r.cluster == nil {
 		return nil
 	}
-	news := r.account.KubernetesEvent()
+	news := r.account.KubernetesEvents()
 	for i := range news {
 		news[i].Message = render.Clean(news[i].Message) // kubectl shows it on a terminal
 	}

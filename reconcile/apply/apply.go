@@ -69,8 +69,11 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Out
 	if err := a.permitted(ctx, plan); err != nil {
 		return reconcile.Outcome{Plan: plan}, err
 	}
-	if a.Consent == nil {
+	switch {
+	case a.Consent == nil:
 		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"nobody was asked for consent"}}
+	case a.Lock == nil:
+		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"no lock keeps other runs from writing"}}
 	}
 	if !a.Unseen {
 		if err := a.Consent(plan); err != nil {

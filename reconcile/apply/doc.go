@@ -1,21 +1,33 @@
 // Package apply carries out a plan.
 //
-// Apply is where to begin. Its order is: observe and plan, refuse or ask for consent, ask Kubernetes and Vault for the
-// rights that the plan needs, take the lock, observe and plan again, write the state, and let the Executor do the steps.
-// The second plan is carried out. If somebody agreed to the first plan, both must have the same digest.
+// Apply is where to begin. Its order is: observe and plan; refuse; ask Kubernetes and Vault for the rights that the plan
+// needs; ask for consent; take the lock; observe and plan again; write the state; let the Executor do the steps. The second
+// plan is carried out. If somebody agreed to the first plan, both must have the same digest. If nobody did (--yes), consent
+// is asked under the lock, with the second plan.
+//
+// # Crash orders
 //
 // A run can end at any point, so the order of its writes is chosen by what is left behind:
 //
-//   - A leaver's record says "removing" before the first binding goes. A run that is cut off is then continued.
-//   - Bindings of leavers go before certificates are issued. A signer that is down keeps nobody's access alive.
-//   - A role change creates the new binding before it deletes the old one. Nobody is without access in between.
+//   - The state is written before the first step, check-and-set, so that of two runs that saw the same state one fails. The
+//     lock gets the state's generation after it, and is never ahead of the state of a run that was cut off.
+//   - A leaver's record says "removing" before the first binding goes, so that the next run continues. If that write fails,
+//     the bindings go all the same: access matters more than the account of it.
+//   - A removal takes the bindings, then the credential, then closes the record. A record that says "removed" is true.
+//   - Bindings of leavers go before certificates are issued. A signer that is down keeps nobody's access alive. Old names of
+//     renamed users go after their new certificates, since nobody should be without access in between.
+//   - A role change creates the new binding before it deletes the old one, for the same reason.
 //   - The ledger knows a certificate before Vault has its key. A live certificate that no record names would be lost.
-//   - A user's own key does not end with the process. Its record is written before the request is sent.
+//   - The record of a user's own key is written before the request is sent. That key does not end with the process.
 //   - A user's bindings are made after the credential is stored. A name is not bound before its user can use it.
-//   - Older versions of a credential are destroyed last.
+//   - Earlier versions of a credential are destroyed once the new version is there.
 //
-// Each write is check-and-set or has a precondition. A write that fails ends its own step only; its user is in the event,
-// and the others go on.
+// A write is check-and-set or has a precondition, where Kubernetes and Vault have one. A binding is created under a name
+// that must be free. Vault destroys versions by their numbers, and deletes metadata only after an empty version was written
+// check-and-set.
+//
+// A write that fails ends its own step only; its user is in the event, and the others go on. The exception is the signer: if
+// the first certificates of a run do not come or do not work, or if the signer stops answering, no more are asked for.
 //
 //	apply.go               consent, rights, lock and state
 //	execute.go             the stages of a run

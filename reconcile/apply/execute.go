@@ -31,7 +31,7 @@ type Executor struct {
 	WithoutCanary bool
 	// RunID is on every event, in the state and on our approvals.
 	RunID string
-	// LastStep is how long steps have to end after an interruption; 0: LastStep.
+	// LastStep is how long steps have to end after an interruption; 0: reconcile.LastStep.
 	LastStep time.Duration
 	// Report is called for every step as it ends, by one goroutine at a time.
 	Report func(reconcile.Event)

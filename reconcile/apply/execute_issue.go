@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// issueWait is how long it may take for any other. It serves 20 a second in its default settings, kubelets among
-	// them, and at most Workers of ours are waiting.
+	// issueWait is how long the signer may take for any certificate after the first. In its default settings it serves 20
+	// a second, kubelets among them, and at most Workers of ours are waiting.
 	issueWait = 2 * time.Minute
 	// maxCanaries is how many users may fail for a reason of their own before the run stops asking.
 	maxCanaries = 3

@@ -74,8 +74,8 @@ func (c *Cluster) Name() string { return c.entry.name }
 // that is not meant for users. A line break more at its end must not look like another CA.
 func certificates(data []byte) []byte {
 	var bundle []byte
-	for der := range inventory.CertificateBlocks(data) {
-		bundle = append(bundle, inventory.CertificatePEM(der)...)
+	for block := range inventory.CertificateBlocks(data) {
+		bundle = append(bundle, inventory.CertificatePEM(block.Bytes)...)
 	}
 	return bundle
 }

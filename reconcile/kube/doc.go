@@ -2,7 +2,7 @@
 // interfaces that package reconcile declares for a cluster.
 //
 // Begin at Connect: it returns a Cluster, whose own methods write nothing. Bindings, Issuer, Locker and Events return the
-// objects that write. So a command that must not write gets nothing that could.
+// objects that write. To make a plan, certsync passes on the readers only.
 //
 // The files: connect.go reads the kubeconfig, observe.go reads the cluster for a plan, bindings.go writes bindings, review.go
 // asks for permissions, login.go logs in with a new certificate, and probe.go answers preflight.

@@ -63,8 +63,8 @@ func NewCAIssuer(certPEM []byte, key reconcile.Secret, now func() time.Time) (*C
 // parseCA reads a certificate that may sign others.
 func parseCA(data []byte) (*x509.Certificate, error) {
 	var found []*x509.Certificate
-	for der := range inventory.CertificateBlocks(data) {
-		cert, err := x509.ParseCertificate(der)
+	for block := range inventory.CertificateBlocks(data) {
+		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			// err may quote from it.
 			return nil, reconcile.WithHint(errors.New("it is no valid certificate"), "openssl x509 -noout -text -in FILE shows what it is")
@@ -141,7 +141,7 @@ func (c *CAIssuer) Issue(ctx context.Context, req reconcile.CertificateRequest) 
 	return reconcile.Issued{Chain: inventory.CertificatePEM(der)}, nil
 }
 
-// parse reads the PKCS#10 and checks that it is signed with its own key, and asks for the user's name and groups alone.
+// parseRequest reads the PKCS#10 and checks that it is signed with its own key, and asks for the user's name and groups alone.
 func parseRequest(r reconcile.CertificateRequest) (*x509.CertificateRequest, error) {
 	block, rest := pem.Decode(r.CSR)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {

@@ -208,8 +208,11 @@ func TestCARefuses(t *testing.T) {
 // TestApplyWithACA: everything but the issuer is as always, the canary too; nothing is asked of the cluster's signer.
 func TestApplyWithACA(t *testing.T) {
 	w := reconciletest.NewWorld(t)
-	issuer := reconciletest.Authority{Cert: w.CA, Key: w.CAKey, Now: w.Now}.Issuer(t)
-	issuer.Now = func() time.Time { return w.Now }
+	key := reconciletest.Authority{Cert: w.CA, Key: w.CAKey, Now: w.Now}.PKCS8(t)
+	issuer, err := pki.NewCAIssuer([]byte(pki.LeafPEM(w.CA)), reconcile.NewSecret(key), func() time.Time { return w.Now })
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.Issuer = issuer
 	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
 	want := []string{"write state", "login alice", "record alice active", "store alice"}

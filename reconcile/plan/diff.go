@@ -80,7 +80,7 @@ func (d *differ) waits() {
 			now = s.Binding.Successor
 		}
 		if lacking[now] {
-			s.HoldCause(fmt.Sprintf("%s, who had this name before, has not all of the access yet", now), reconcile.ByWait)
+			s.Hold(fmt.Sprintf("%s, who had this name before, has not all of the access yet", now), reconcile.ByWait)
 		}
 	}
 }
@@ -141,7 +141,7 @@ func (d *differ) note(n reconcile.Note) {
 
 func (d *differ) step(s reconcile.Step) {
 	s.Reason, s.Power = s.Reasons[0], d.power(s)
-	s.HoldCause(d.rules.Policy.Holds(s.Action), reconcile.ByPolicy)
+	s.Hold(d.rules.Policy.Holds(s.Action), reconcile.ByPolicy)
 	if s.HeldBy == reconcile.ByDenial {
 		return // the denial is noted, and nothing to do about until somebody retries
 	}

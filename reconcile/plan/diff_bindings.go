@@ -227,7 +227,7 @@ func (d *differ) holdSubject(b *OurBinding, s reconcile.Subject, why string, by 
 		Action: reconcile.Update, Object: b.Object(), Reasons: []reconcile.Reason{d.lossReason(b.Grant, s)}, Stage: reconcile.StageChange,
 		Detail: &reconcile.Detail{Remove: reconcile.SubjectNames([]reconcile.Subject{s})}, Binding: &reconcile.BindingWrite{Object: b.Binding, Subjects: b.Subjects},
 	}
-	step.HoldCause(why, by)
+	step.Hold(why, by)
 	d.step(step.ForGrant(b.Grant))
 }
 

@@ -39,11 +39,11 @@ func (d *differ) leaver(name string) {
 		s.Reasons = []reconcile.Reason{reconcile.NotInInventory}
 	}
 	why, by := d.stuck(name)
-	s.HoldCause(why, by)
+	s.Hold(why, by)
 	switch {
 	case entry.Problem != "":
 		s.Reasons = append([]reconcile.Reason{reconcile.LedgerUnreadable}, s.Reasons...)
-		s.HoldCause(d.conflicting(name, fmt.Sprintf("ledger/%s is no record of this user: %s", name, entry.Problem)), reconcile.ByConflict)
+		s.Hold(d.conflicting(name, fmt.Sprintf("ledger/%s is no record of this user: %s", name, entry.Problem)), reconcile.ByConflict)
 		if s.Held == "" {
 			d.lostRecord(name)
 		}
@@ -54,7 +54,7 @@ func (d *differ) leaver(name string) {
 	case rec == nil && meta.CurrentVersion > 0:
 		// It may hold the key of somebody who left and whose record was lost: nothing to pass over in silence.
 		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
-		s.HoldCause(d.foreign(name, meta), reconcile.ByConflict)
+		s.Hold(d.foreign(name, meta), reconcile.ByConflict)
 		d.step(s)
 	case rec == nil:
 	case meta.CurrentVersion == 0 && (rec.State == reconcile.Removed || rec.State == reconcile.Lapsed && d.Lapsed[name]):
@@ -62,7 +62,7 @@ func (d *differ) leaver(name string) {
 	default:
 		d.liveCertificate(name, rec)
 		if object := d.plantedFor[name]; object != "" && rec.State == reconcile.Removing && meta.CurrentVersion == 0 {
-			s.HoldCause(fmt.Sprintf("all is removed but %s, which may be certsync's without its labels", object), reconcile.ByConflict)
+			s.Hold(fmt.Sprintf("all is removed but %s, which may be certsync's without its labels", object), reconcile.ByConflict)
 		}
 		d.step(s)
 	}

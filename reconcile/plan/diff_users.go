@@ -74,11 +74,11 @@ func (d *differ) credential(u inventory.User) {
 		s.Action = reconcile.Renew
 	}
 	held = cmp.Or(held, d.Observed.FrontProxy.Impersonates(u.Name), d.namedByTeam(u, reasons[0], entry.Record))
-	s.HoldCause(held, reconcile.ByConflict)
+	s.Hold(held, reconcile.ByConflict)
 	if slices.Contains(reasons, reconcile.GroupsChanged) {
-		s.HoldCause(d.holds.user(u.Name), reconcile.ByGuard)
+		s.Hold(d.holds.user(u.Name), reconcile.ByGuard)
 	}
-	s.HoldCause(d.rules.Policy.Holds(s.Action), reconcile.ByPolicy)
+	s.Hold(d.rules.Policy.Holds(s.Action), reconcile.ByPolicy)
 	if entry.Record == nil && (entry.Problem != "" && held == "" || entry.Problem == "" && d.names[u.Name]) {
 		d.lostRecord(u.Name)
 	}

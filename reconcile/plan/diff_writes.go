@@ -76,7 +76,7 @@ func (d *differ) change(p *part, exists bool, subjects []reconcile.Subject, at r
 		s.Detail = &detail
 	}
 	if p.observed == nil {
-		s.HoldCause(p.occupied.Held, p.occupied.HeldBy)
+		s.Hold(p.occupied.Held, p.occupied.HeldBy)
 	}
 	d.step(s.ForGrant(p.grant))
 }
@@ -144,9 +144,9 @@ func (d *differ) unbind(b OurBinding, reason reconcile.Reason, at reconcile.Stag
 	if now := d.successor[s.User]; now != "" && b.rightRole() && d.inherits(s.User, b.Grant) {
 		s.Stage, s.Binding.Successor = reconcile.StageRename, now
 	}
-	s.HoldCause(d.rules.Policy.Holds(reconcile.Unbind), reconcile.ByPolicy)
+	s.Hold(d.rules.Policy.Holds(reconcile.Unbind), reconcile.ByPolicy)
 	if stay, why, by := d.mustStay(b); len(stay) == len(b.Subjects) {
-		s.HoldCause(why, by)
+		s.Hold(why, by)
 	} else if len(stay) > 0 {
 		d.narrow(b, stay, s)
 		return reconcile.Step{Held: why, HeldBy: by}
@@ -221,7 +221,7 @@ func (d *differ) conflict(b reconcile.Binding, action reconcile.Action, wanted [
 		Action: action, Object: b.Object(), Reasons: []reconcile.Reason{reconcile.LabelsMissing}, Stage: reconcile.StageChange,
 		Binding: &reconcile.BindingWrite{Object: b, Subjects: reconcile.UserSubjects(wanted)},
 	}
-	s.HoldCause(fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or take it over: --adopt %s)",
+	s.Hold(fmt.Sprintf("it has certsync's name but not its labels: somebody made it, or took the labels off (look at it, then delete it, or take it over: --adopt %s)",
 		shell.Quote(b.AdoptName())), reconcile.ByConflict)
 	d.step(s.ForGrant(g))
 }

@@ -23,7 +23,7 @@ type Index struct {
 	// successor has the name that somebody has now, by the one that they had before.
 	successor map[string]string
 	former    map[string]bool // names that people had before whose time has passed
-	// wanted has who should be a subject of what: each grant (Part 0 stands for all its parts) and its users, sorted.
+	// Wanted has who should be a subject of what: each grant (Part 0 stands for all its parts) and its users, sorted.
 	Wanted map[reconcile.Grant][]string
 	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
 	sameInventory bool
@@ -127,7 +127,7 @@ func (x *Index) sortBindings() {
 	}
 }
 
-// Known lists all users that the ledger, the credentials or a binding of ours name, and those whose time has passex.
+// Known lists all users that the ledger, the credentials or a binding of ours name, and those whose time has passed.
 func (x *Index) Known() []string {
 	names := maps.Clone(x.names)
 	for name := range x.Observed.Ledger {

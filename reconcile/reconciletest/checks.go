@@ -10,7 +10,7 @@ import (
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
-// skips: apply carries out all of a plan but what a guard or a conflict holds. A guard refuses the plan.
+// Skips: apply carries out all of a plan but what a guard or a conflict holds. A guard refuses the plan.
 func (w *World) Skips(inv *inventory.Inventory, p reconcile.Plan) {
 	w.T.Helper()
 	o, err := w.Apply(inv)
@@ -57,7 +57,7 @@ func (w *World) Conflicts(text string) []string {
 	return why
 }
 
-// hold applies with --hold and returns the events that were not done, as "action who: result", and the calls.
+// Holding applies with --hold and returns the events that were not done, as "action who: result", and the calls.
 func (w *World) Holding(text string) []string {
 	w.T.Helper()
 	w.Hold = true

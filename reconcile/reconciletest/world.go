@@ -49,23 +49,23 @@ type World struct {
 	Users        map[string]*Secret
 
 	Calls []string
-	// fail is asked before every call, done after it; an error is the answer.
+	// Fail is asked before every call, done after it; an error is the answer.
 	Fail func(call string) error
-	// sign changes what the signer issues.
+	// Sign changes what the signer issues.
 	Sign func(*x509.Certificate)
-	// issuer takes the place of the cluster's signer; nil: the world is it.
+	// Issuer takes the place of the cluster's signer; nil: the world is it.
 	Issuer reconcile.Issuer
-	// withoutCanary is the executor's.
+	// WithoutCanary is the executor's.
 	WithoutCanary bool
-	// login changes who the API server takes a new certificate for.
+	// Login changes who the API server takes a new certificate for.
 	Login func(reconcile.Identity) (reconcile.Identity, error)
-	// rules are the flags of the next run.
+	// Rules are the flags of the next run.
 	Rules reconcile.Rules
 	Hold  bool
-	// unseen is Apply's. consent is asked instead of agreeing to everything, unless it is nil.
+	// Unseen is Apply's. consent is asked instead of agreeing to everything, unless it is nil.
 	Unseen  bool
 	Consent func(reconcile.Plan) error
-	// lacks is what the reviewers say.
+	// Denies and StoreLacks are what the reviewers say.
 	Denies     []reconcile.Permission
 	StoreLacks []string
 }

@@ -89,8 +89,8 @@ func TestNews(t *testing.T) {
 				tt.account(&a)
 			}
 			var got []string
-			for i, n := range a.KubernetesEvent() {
-				text := strings.Replace(fmt.Sprintf("%s %s", n.Kind, n.Message), "run run-1: ", "", 1)
+			for i, n := range a.KubernetesEvents() {
+				text := strings.Replace(fmt.Sprintf("%s %s", n.Reason, n.Message), "run run-1: ", "", 1)
 				if i < len(tt.want) && strings.HasPrefix(text, tt.want[i]) {
 					text = tt.want[i]
 				}

@@ -1,8 +1,8 @@
 // Package report says what a run of apply did, after it: to files, to Prometheus and to Kubernetes.
 //
 // Account is where to begin. It holds what a run has to tell, however it ended. Its JSON is the form of
-// `apply --report`, Metrics counts it for monitoring, and KubernetesEvents shortens it to at most one Event of each
-// reason.
+// `apply --report`, Metrics counts it for monitoring, and KubernetesEvents shortens it to at most one Event for
+// each reason.
 //
 // Nothing here holds a key or a certificate.
 package report

@@ -8,10 +8,10 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// EventReason is what news is about.
+// EventReason is the reason of an Event.
 type EventReason string
 
-// The kinds of news. All but NewsApplied are warnings: somebody should look.
+// The reasons. All but EventApplied are warnings: somebody should look.
 const (
 	EventApplied EventReason = "Applied" // something was changed
 	EventFailed  EventReason = "Failed"  // steps, or the run as a whole
@@ -19,21 +19,21 @@ const (
 	EventRefused EventReason = "Refused" // nothing was written
 )
 
-// KubernetesEvent is one kind of thing that a run has to tell, whatever the number of users whom it is about.
+// KubernetesEvent is what a run has to say for one reason, for any number of users.
 type KubernetesEvent struct {
-	Kind    EventReason
+	Reason  EventReason
 	Message string // may hold others' text, uncleaned, and be of any length
 }
 
 // maxNamed is how many names a message lists. The report has all of them.
 const maxNamed = 10
 
-// KubernetesEvent is what happened in a run, at most one of each kind: nothing if there was nothing to do, nor after an interruption
-// before the first step, nor where another run has the lock.
-func (a Account) KubernetesEvent() []KubernetesEvent {
-	var news []KubernetesEvent
-	tell := func(kind EventReason, format string, args ...any) {
-		news = append(news, KubernetesEvent{kind, fmt.Sprintf("run %s: ", a.RunID) + fmt.Sprintf(format, args...)})
+// KubernetesEvents returns at most one Event for each reason. There is none if there was nothing to do, after an interruption
+// before the first step, and while another run has the lock.
+func (a Account) KubernetesEvents() []KubernetesEvent {
+	var events []KubernetesEvent
+	tell := func(reason EventReason, format string, args ...any) {
+		events = append(events, KubernetesEvent{reason, fmt.Sprintf("run %s: ", a.RunID) + fmt.Sprintf(format, args...)})
 	}
 	o := a.Outcome
 	switch {
@@ -54,7 +54,7 @@ func (a Account) KubernetesEvent() []KubernetesEvent {
 	if refused := a.refusals(); len(refused) > 0 {
 		tell(EventRefused, "nothing was written: %s", strings.Join(refused, "; "))
 	}
-	return news
+	return events
 }
 
 // counts says what was done, such as "2 issue, 1 bind".

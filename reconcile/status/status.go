@@ -110,7 +110,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 	return report
 }
 
-// survey is one Status.
+// survey is what one call of Of works with.
 type survey struct {
 	*plan.Index
 	stays map[string]bool // users who hold a good credential

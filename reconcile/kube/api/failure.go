@@ -80,11 +80,11 @@ func (s *Server) Failed(doing string, err error) error {
 			"grant it to the identity that runs certsync; the README lists the rights that plan and apply need")
 	case errors.As(err, &untrusted):
 		return reconcile.WithHint(
-			fmt.Errorf("%s: %s does not prove to be the API server: %w", doing, s.Address, untrusted.Err),
+			fmt.Errorf("%s: %s does not prove to be the API server: %w", doing, s.Address, Brief(untrusted.Err)),
 			"check certificate-authority and tls-server-name in the kubeconfig")
 	case errors.As(err, &transport):
 		// The URL with its query says less than the server's name.
-		return reconcile.WithHint(fmt.Errorf("%s: reaching %s: %w", doing, s.Address, transport.Err),
+		return reconcile.WithHint(fmt.Errorf("%s: reaching %s: %w", doing, s.Address, Brief(transport.Err)),
 			"is the API server up, and the one that you mean (--kubeconfig, --context)?")
 	case errors.Is(err, context.DeadlineExceeded):
 		return reconcile.WithHint(fmt.Errorf("%s: no answer from %s: %w", doing, s.Address, err),

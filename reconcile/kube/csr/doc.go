@@ -11,7 +11,8 @@
 //  2. Check: the object that Create returned must have the request, signer, usages and expiration that were sent, and
 //     certsync itself as its requester. Otherwise it is deleted.
 //  3. Report: CertificateRequest.Created is called with name and UID. For a user's own key, it writes the request into the
-//     ledger. If it fails, the request is deleted, and nobody has seen it.
+//     ledger. If it fails, the request is deleted. It was neither approved nor
+//     announced.
 //  4. Approve: certsync approves exactly this object, by its UID and resourceVersion, with the reason CertsyncApproved. With
 //     Options.Manual, it announces the request instead, and a person runs ApproveCommand. That command names the UID too.
 //  5. Collect: a watch passes the certificate to the waiter. At the deadline the Issuer reads the request once itself, in case

@@ -107,8 +107,10 @@ func authority(c *clientcmdapi.Cluster) []string {
 		}
 	}
 	var found []string
-	for der := range inventory.CertificateBlocks(text) {
-		found = append(found, string(der))
+	for block := range inventory.CertificateBlocks(text) {
+		if len(block.Headers) == 0 { // client-go ignores others
+			found = append(found, string(block.Bytes))
+		}
 	}
 	if len(found) == 0 && (len(text) > 0 || c.CertificateAuthority != "") {
 		return []string{string(text)}

@@ -41,7 +41,7 @@
 // behind the state, and never one that is ahead.
 //
 //   - The Lease is behind, or has no generation: nothing is wrong. The next run writes the higher number plus one.
-//   - The Lease is ahead of the state: Vault was restored from a backup. Package reconcile refuses the plan.
+//   - The Lease is ahead of the state: Vault was restored from a backup. Package plan refuses it.
 //
 // Every renewal writes the recorded generation again, so nobody can set it back while the lock is held. Release leaves it in
 // the Lease. An annotation that is not a decimal number is an error.

@@ -53,7 +53,7 @@ func (e *Events) Tell(ctx context.Context, at time.Time, news []report.Kubernete
 	for _, n := range news {
 		_, err := e.client.server.Client.CoreV1().Events(lease.Namespace).Create(api.Quiet(ctx), e.event(about, at, n), metav1.CreateOptions{})
 		if err != nil {
-			all = errors.Join(all, e.client.server.Failed(fmt.Sprintf("writing Event %s about Lease %s", n.Kind, e.client.name(e.owner)), err))
+			all = errors.Join(all, e.client.server.Failed(fmt.Sprintf("writing Event %s about Lease %s", n.Reason, e.client.name(e.owner)), err))
 		}
 	}
 	return all
@@ -61,7 +61,7 @@ func (e *Events) Tell(ctx context.Context, at time.Time, news []report.Kubernete
 
 func (e *Events) event(about corev1.ObjectReference, at time.Time, n report.KubernetesEvent) *corev1.Event {
 	kind, when := corev1.EventTypeWarning, metav1.NewTime(at)
-	if n.Kind == report.EventApplied {
+	if n.Reason == report.EventApplied {
 		kind = corev1.EventTypeNormal
 	}
 	return &corev1.Event{
@@ -70,7 +70,7 @@ func (e *Events) event(about corev1.ObjectReference, at time.Time, n report.Kube
 		},
 		InvolvedObject: about,
 		Type:           kind,
-		Reason:         string(n.Kind),
+		Reason:         string(n.Reason),
 		Message:        inventory.Shorten(n.Message, maxEventText-len("…")),
 		// client-go's recorder sets these fields too. Tools sort by them and count them.
 		FirstTimestamp: when, LastTimestamp: when, Count: 1,

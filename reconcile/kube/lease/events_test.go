@@ -89,15 +89,15 @@ func TestTell(t *testing.T) {
 		want  []string // type, reason and message
 	}{
 		"nothing to tell": {lease: aLease},
-		"no lease yet":    {news: []report.KubernetesEvent{{Kind: report.EventRefused, Message: "refused"}}},
+		"no lease yet":    {news: []report.KubernetesEvent{{Reason: report.EventRefused, Message: "refused"}}},
 		"some of each": {
 			lease: aLease,
-			news:  []report.KubernetesEvent{{Kind: report.EventApplied, Message: "2 issue"}, {Kind: report.EventFailed, Message: "alice"}},
+			news:  []report.KubernetesEvent{{Reason: report.EventApplied, Message: "2 issue"}, {Reason: report.EventFailed, Message: "alice"}},
 			want:  []string{"Normal Applied 2 issue", "Warning Failed alice"},
 		},
 		"more than the API takes": {
 			lease: aLease,
-			news:  []report.KubernetesEvent{{Kind: report.EventRefused, Message: long}},
+			news:  []report.KubernetesEvent{{Reason: report.EventRefused, Message: long}},
 			want:  []string{"Warning Refused " + strings.Repeat("…", 341)}, // 340 of them, and the one that says that there is more
 		},
 	}
@@ -127,7 +127,7 @@ func TestTell(t *testing.T) {
 // TestEventIsAboutTheLease: the Event has the fields by which kubectl describe and other tools find it.
 func TestEventIsAboutTheLease(t *testing.T) {
 	s := tellingServer(t, aLease, nil)
-	if err := clientOf(t, s).Events("prod-eu", "0123").Tell(t.Context(), toldAt, []report.KubernetesEvent{{Kind: report.EventHeld, Message: "m"}}); err != nil {
+	if err := clientOf(t, s).Events("prod-eu", "0123").Tell(t.Context(), toldAt, []report.KubernetesEvent{{Reason: report.EventHeld, Message: "m"}}); err != nil {
 		t.Fatal(err)
 	}
 	when := metav1.NewTime(toldAt)
@@ -147,14 +147,14 @@ func TestEventIsAboutTheLease(t *testing.T) {
 func TestTellFails(t *testing.T) {
 	s := tellingServer(t, aLease, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", fmt.Errorf("no rule")))
 	err := clientOf(t, s).Events("prod-eu", "0123").Tell(t.Context(), toldAt,
-		[]report.KubernetesEvent{{Kind: report.EventApplied}, {Kind: report.EventFailed}})
+		[]report.KubernetesEvent{{Reason: report.EventApplied}, {Reason: report.EventFailed}})
 	if err == nil || !strings.Contains(err.Error(), "writing Event Applied about Lease kube-system/certsync-prod-eu: ") ||
 		!strings.Contains(err.Error(), "Event Failed") || reconcile.Hint(err) == "" {
 		t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := clientOf(t, s).Events("prod-eu", "0123").Tell(ended, toldAt, []report.KubernetesEvent{{Kind: report.EventApplied}}); err == nil {
+	if err := clientOf(t, s).Events("prod-eu", "0123").Tell(ended, toldAt, []report.KubernetesEvent{{Reason: report.EventApplied}}); err == nil {
 		t.Error("it told after the end of its time")
 	}
 }

@@ -248,15 +248,17 @@ func TestCacheFolder(t *testing.T) {
 				t.Fatal(err)
 			}
 			c, err := OpenCache("somewhere")
-			defer c.Close()
 			if tt.want != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.want) || c != nil {
 					t.Errorf("%v", err)
 				}
 				return
 			}
-			info, statErr := os.Stat(path)
-			if err != nil || statErr != nil || info.Mode().Perm() != 0o700 {
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o700 {
 				t.Errorf("%v, %v", info, err)
 			}
 		})

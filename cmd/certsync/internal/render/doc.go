@@ -19,6 +19,6 @@
 //
 // # Size
 //
-// Text for a terminal is at most 80 characters wide, unless a single word is longer. A comment has at most 60,000
+// Plan, status and preflight are at most 80 characters wide in a terminal, unless a single word is longer. A comment has at most 60,000
 // characters. It leaves out the least important first, and says how much is left out.
 package render

@@ -201,7 +201,7 @@ func hostilePlan(t testing.TB, seed uint64) reconcile.Plan {
 // TestHostileMarkdown: whatever names and messages hold, a comment has only the markup that PlanMarkdown writes. The seeds are
 // always the same.
 func TestHostileMarkdown(t *testing.T) {
-	seeds := uint64(100)
+	seeds := uint64(300)
 	if os.Getenv("CERTSYNC_SOAK") != "" {
 		seeds = 5000
 	}

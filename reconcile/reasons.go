@@ -1,0 +1,124 @@
+package reconcile
+
+// Action is what a step does.
+type Action string
+
+// The actions, each on one user's credential or on one binding.
+const (
+	// Issue gets a certificate for a new user, or for a user's new name. For this and the next two, certsync makes the key,
+	// unless the user has one of their own.
+	Issue Action = "issue"
+	// Renew gets a new certificate because the current one is about to expire, and for no other reason.
+	Renew Action = "renew"
+	// Reissue gets a new certificate for any other reason: the current one, its record or its credential is not what it
+	// should be.
+	Reissue Action = "reissue"
+	// Bind creates a binding.
+	Bind Action = "bind"
+	// Unbind deletes a binding.
+	Unbind Action = "unbind"
+	// Update adds subjects to a binding, takes subjects out of it, or gives it certsync's labels.
+	Update Action = "update"
+	// Remove deletes a leaver's credential and closes their ledger record.
+	Remove Action = "remove"
+	// Purge destroys old versions of a credential, takes expired certificates out of a record, or deletes a record in which
+	// none is left.
+	Purge Action = "purge"
+)
+
+// Actions lists all actions, in the order in which summaries name them.
+var Actions = []Action{Issue, Renew, Reissue, Bind, Update, Unbind, Remove, Purge}
+
+// Reason says why a step is there.
+type Reason string
+
+// The reasons. Those for a new certificate stand in the order in which a step lists them.
+const (
+	// NewUser: no record says that the user has access. They are new, or everything of an earlier time has ended.
+	NewUser Reason = "new-user"
+	// LedgerUnreadable: what stands at the user's ledger path is not a record.
+	LedgerUnreadable Reason = "ledger-unreadable"
+	// LedgerMissing: a ClusterRoleBinding of certsync's names the user, and no record exists.
+	LedgerMissing Reason = "ledger-missing"
+	// Reinstated: the user was removed or lapsed, and is back: --reinstate says so, or nothing of the earlier time lives.
+	Reinstated Reason = "reinstated"
+	// Renamed: the inventory gives an earlier name in `previously`.
+	Renamed Reason = "renamed"
+	// Retried: the signing request was denied, and --retry asks again.
+	Retried Reason = "retried"
+	// ForeignCredential: the credential in Vault is not the one that the record names, or there is no record of it.
+	ForeignCredential Reason = "foreign-credential"
+	// CredentialMissing: no credential in Vault belongs to the record, or the record has no current certificate.
+	CredentialMissing Reason = "credential-missing"
+	// GroupsChanged: the certificate's groups are not those of the inventory.
+	GroupsChanged Reason = "groups-changed"
+	// RequestChanged: the inventory has another request of the user's, a first one, or none any more.
+	RequestChanged Reason = "request-changed"
+	// KeyAlgorithmChanged: the inventory asks for another key algorithm.
+	KeyAlgorithmChanged Reason = "key-algorithm-changed"
+	// ClusterCAChanged: the kubeconfig has another CA than the cluster.
+	ClusterCAChanged Reason = "cluster-ca-changed"
+	// ServerChanged: the kubeconfig leads to another address, proxy or TLS server name.
+	ServerChanged Reason = "server-changed"
+	// ClusterNameChanged: the kubeconfig has another name for the cluster.
+	ClusterNameChanged Reason = "cluster-name-changed"
+	// Expiring: the certificate's time of renewal has come.
+	Expiring Reason = "expiring"
+	// NotInInventory: the inventory does not name the user.
+	NotInInventory Reason = "not-in-inventory"
+	// UntilPassed: `until` of the user or of the grant has passed.
+	UntilPassed Reason = "until-passed"
+	// RolesChanged: the inventory grants another role than the last applied one.
+	RolesChanged Reason = "roles-changed"
+	// MembersChanged: the inventory has other members in the group than the last applied one.
+	MembersChanged Reason = "members-changed"
+	// Drifted: the cluster differs from the inventory of the last run, or has what no inventory ever had.
+	Drifted Reason = "drifted"
+	// LabelsMissing: a binding with a name of certsync's lacks its labels. It may be planted.
+	LabelsMissing Reason = "labels-missing"
+	// Adopted: --adopt takes over what stands at certsync's name.
+	Adopted Reason = "adopted"
+	// CertificatesExpired: certificates of the record have expired; of a leaver's record, all of them.
+	CertificatesExpired Reason = "certificates-expired"
+	// OldVersions: earlier versions of the credential can still be read.
+	OldVersions Reason = "old-versions"
+)
+
+// NoteKind says what a note is about.
+type NoteKind string
+
+// The kinds of note. A note changes nothing.
+const (
+	// ExistingAccess: a binding that is not certsync's serves the user or the group.
+	ExistingAccess NoteKind = "existing-access"
+	// LiveCertificate: a certificate that should give nothing any more has not expired.
+	LiveCertificate NoteKind = "live-certificate"
+	// UnknownCertificate: a certificate that no record names may exist.
+	UnknownCertificate NoteKind = "unknown-certificate"
+	// ClusterRoleMissing: a ClusterRole of the inventory does not exist.
+	ClusterRoleMissing NoteKind = "clusterrole-missing"
+	// NamespaceMissing: a namespace of the inventory does not exist, or is being deleted.
+	NamespaceMissing NoteKind = "namespace-missing"
+	// CopiedLabels: a binding has certsync's labels under a name that certsync does not give.
+	CopiedLabels NoteKind = "copied-labels"
+	// Terminating: a binding is being deleted.
+	Terminating NoteKind = "terminating"
+	// RequestInFlight: a signing request with certsync's labels has no certificate.
+	RequestInFlight NoteKind = "request-in-flight"
+	// InventoryChanged: the inventory is not the one that was applied last.
+	InventoryChanged NoteKind = "inventory-changed"
+	// UnknownEntry: an entry in Vault has a name that no user can have.
+	UnknownEntry NoteKind = "unknown-entry"
+	// UntilSoon: access ends soon.
+	UntilSoon NoteKind = "until-soon"
+	// TooShort: access ends before a certificate would be worth issuing.
+	TooShort NoteKind = "too-short"
+	// RenewBeforeTooLong: `renewBefore` is over 90% of the certificate's life.
+	RenewBeforeTooLong NoteKind = "renew-before-too-long"
+	// RequestDenied: the signing request was denied, and certsync does not ask again.
+	RequestDenied NoteKind = "request-denied"
+	// FrontProxyName: the API server trusts this name as a front proxy.
+	FrontProxyName NoteKind = "front-proxy-name"
+	// OwnNamespace: somebody has a role in the namespace of certsync's job or of its lock.
+	OwnNamespace NoteKind = "own-namespace"
+)
