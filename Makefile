@@ -6,9 +6,9 @@ RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env 
 
 # What is fuzzed, and how often: for some seconds each. By number and not by time, at the end of which Go before 1.27 may
 # take its own deadline for a failure (golang/go#75804). Less minimizing, which would take all of that time.
-FUZZ := inventory:FuzzParse:6000 inventory:FuzzEncode:4000 inventory:FuzzTeam:1500 inventory:FuzzRequest:4000 \
-	reconcile/apply:FuzzParseRecord:8000 reconcile:FuzzParseBindingName:15000 \
-	reconcile:FuzzBindingName:10000 reconcile/apply:FuzzPlan:400
+FUZZ := inventory:FuzzParse:15000 inventory:FuzzEncode:10000 inventory:FuzzTeam:4000 inventory:FuzzRequest:10000 \
+	reconcile/apply:FuzzParseRecord:20000 reconcile:FuzzParseBindingName:40000 \
+	reconcile:FuzzBindingName:25000 reconcile/apply:FuzzPlan:1000
 
 .PHONY: help build image release session demo test fuzz soak bench lint
 
