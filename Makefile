@@ -1,6 +1,8 @@
 # certsync: build, demo, tests. `make help` lists the targets.
 
 GO ?= go
+# What is compiled for tests is compiled once: with the flags of e2e/harness, which compiles certsync and the servers.
+ONCE = CGO_ENABLED=0 GOFLAGS="$$GOFLAGS -trimpath -gcflags=all=-dwarf=false" $(GO)
 # The race detector needs cgo and a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
@@ -26,44 +28,44 @@ release: ## archives for linux, darwin and windows and their checksums into .bui
 
 session: ## run the README's session on real servers, and write down what it prints
 	@echo "session: compiling; the first time the servers take about eight minutes, later seconds"
-	$(GO) test -count=1 ./e2e -run '^TestReadmeSession$$' -update-readme
+	$(ONCE) test -count=1 ./e2e -run '^TestReadmeSession$$' -update-readme
 
 demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves them up
 	@echo "demo: compiling; the first time the servers take about eight minutes, later seconds"
-	@KEEP=$(KEEP) $(GO) run ./e2e/demo
+	@KEEP=$(KEEP) $(ONCE) run ./e2e/demo
 
 test: ## everything, against real servers too; it prints the time of each package, and of all
 	@echo "test: compiling; the first time the servers take about eight minutes, later seconds"
 	@started=$$(date +%s); \
-	$(GO) test -count=1 -parallel 4 -timeout 30m ./... && (cd cmd/release && $(GO) test -count=1 ./...) && (cd e2e/rules && $(GO) test -count=1 ./...) && \
+	$(ONCE) test -count=1 -parallel 4 -timeout 30m ./... && (cd cmd/release && $(ONCE) test -count=1 ./...) && (cd e2e/rules && $(ONCE) test -count=1 ./...) && \
 	$(MAKE) --no-print-directory fuzz && echo "test: $$(( $$(date +%s) - started )) s in all" # -count=1: nothing tells go test of a changed server
 
 fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how long each
 	@for target in $(FUZZ); do \
 		set -- $$(echo $$target | tr : ' '); \
 		echo "fuzz: $$2"; \
-		$(GO) test -run '^$$' -fuzz "^$$2\$$" -fuzztime $(or $(FUZZTIME),$${3}x) -fuzzminimizetime 100x ./$$1 || exit 1; \
+		$(ONCE) test -run '^$$' -fuzz "^$$2\$$" -fuzztime $(or $(FUZZTIME),$${3}x) -fuzzminimizetime 100x ./$$1 || exit 1; \
 	done
 
-soak: ## the tests many times over with the race detector, a fault at every call, and hundreds of faults instead of dozens (CERTSYNC_SOAK); ROUNDS says how many (5); K8S=1.34.4: once, those of e2e, against that Kubernetes
+soak: ## the tests many times over with the race detector, a fault at every call, and hundreds of faults instead of dozens (CERTSYNC_SOAK); ROUNDS says how many (5); K8S=1.35.4: once, those of e2e, against that Kubernetes
 	@echo "soak: compiling; the first time the servers of a Kubernetes version take about eight minutes, later seconds"
-	$(if $(K8S),,$(GO) test -count=1 -timeout 60m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade)$$' ./cmd/certsync -every-call) # takes too long with -race
+	$(if $(K8S),,$(ONCE) test -count=1 -timeout 60m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade)$$' ./cmd/certsync -every-call) # takes too long with -race
 	for round in $$(seq $(or $(ROUNDS),$(if $(K8S),1,5))); do \
 		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 120m $(if $(K8S),./e2e/...,./...) || exit 1; \
 	done
 
 bench: ## users a second against a bare program, requests a user, a plan over 5,000 users
-	$(GO) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./e2e
+	$(ONCE) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./e2e
 
 lint: ## what CI checks before the tests
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
-	$(GO) vet ./...
-	cd cmd/release && $(GO) vet ./...
-	cd e2e/servers && CGO_ENABLED=0 $(GO) vet -trimpath ./... # the flags of the build, so that one compilation serves both
-	cd e2e/rules && $(GO) vet ./...
+	$(ONCE) vet ./...
+	cd cmd/release && $(ONCE) vet ./...
+	cd e2e/servers && $(ONCE) vet ./...
+	cd e2e/rules && $(ONCE) vet ./...
 	$(GO) mod tidy -diff
 	cd cmd/release && $(GO) mod tidy -diff
 	cd e2e/servers && $(GO) mod tidy -diff && for version in versions/*.mod; do $(GO) mod tidy -diff -modfile=$$version || exit 1; done
 	cd e2e/rules && $(GO) mod tidy -diff
-	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
-	cd cmd/release && $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	$(ONCE) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	cd cmd/release && $(ONCE) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...

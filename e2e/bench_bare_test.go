@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -32,17 +33,23 @@ import (
 
 const (
 	bareUsersEnv = "CERTSYNC_BARE_USERS"
+	bareReadsEnv = "CERTSYNC_BARE_READS"
 	bareOwnerEnv = "CERTSYNC_BARE_OWNER"
 	ownerLabel   = "certsync.dev/owner"
 	bareInFlight = 50
 )
 
-// The yardstick is a process of its own, as certsync is: this test binary, started again with bareUsersEnv.
+// The yardsticks are processes of their own, as certsync is: this test binary, started again with bareUsersEnv or
+// bareReadsEnv.
 func init() {
-	if os.Getenv(bareUsersEnv) == "" {
+	do, text := (*bareProgram).user, os.Getenv(bareUsersEnv)
+	if text == "" {
+		do, text = (*bareProgram).read, os.Getenv(bareReadsEnv)
+	}
+	if text == "" {
 		return
 	}
-	if err := runBare(context.Background()); err != nil {
+	if err := runBare(context.Background(), text, do); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -58,12 +65,13 @@ type bareProgram struct {
 	labels map[string]string
 	folder string
 
-	mu     sync.Mutex
-	issued map[string]chan []byte // by the name of the request
+	watching sync.Once
+	mu       sync.Mutex
+	issued   map[string]chan []byte // by the name of the request
 }
 
-func runBare(ctx context.Context) error {
-	users, err := strconv.Atoi(os.Getenv(bareUsersEnv))
+func runBare(ctx context.Context, number string, do func(*bareProgram, context.Context, string) error) error {
+	users, err := strconv.Atoi(number)
 	if err != nil {
 		return err
 	}
@@ -71,13 +79,12 @@ func runBare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	go p.watch(ctx)
 	next, failed := make(chan int), make(chan error, users)
 	var group sync.WaitGroup
 	for range bareInFlight {
 		group.Go(func() {
 			for i := range next {
-				if err := p.user(ctx, person(i)); err != nil {
+				if err := do(p, ctx, person(i)); err != nil {
 					failed <- err
 				}
 			}
@@ -149,8 +156,16 @@ func (p *bareProgram) settle(csr *certificatesv1.CertificateSigningRequest) {
 	}
 }
 
+// read sends what a plan without changes takes for one user: two reads of Vault.
+func (p *bareProgram) read(ctx context.Context, name string) error {
+	_, recordErr := p.vault.Get(ctx, p.folder+"/ledger/"+name)
+	_, credentialErr := p.vault.Get(ctx, p.folder+"/users/"+name)
+	return cmp.Or(recordErr, credentialErr)
+}
+
 // user sends what one user takes: three writes to Kubernetes and two to Vault.
 func (p *bareProgram) user(ctx context.Context, name string) error {
+	p.watching.Do(func() { go p.watch(ctx) })
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
@@ -180,7 +195,7 @@ func (p *bareProgram) certificate(ctx context.Context, name string, key *ecdsa.P
 	seconds := int32((7 * 24 * time.Hour).Seconds())
 	requests := p.kube.CertificatesV1().CertificateSigningRequests()
 	csr, err := requests.Create(ctx, &certificatesv1.CertificateSigningRequest{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "bare-", Labels: p.labels},
+		ObjectMeta: metav1.ObjectMeta{Name: "bare-" + strings.ToLower(rand.Text())},
 		Spec: certificatesv1.CertificateSigningRequestSpec{
 			Request:           pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}),
 			SignerName:        certificatesv1.KubeAPIServerClientSignerName,

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -64,22 +65,37 @@ func (s *bench) command(f *fixture, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// bare measures the yardstick.
+// bare measures the yardstick of apply.
 func (s *bench) bare(owner string, users int) measured {
 	s.Helper()
 	f := s.owner(owner)
 	defer s.clear(f)
+	m := s.yardstick(f, bareUsersEnv, users)
+	if m.kubeWrites != 3*users || m.vault != 2*users {
+		s.Errorf("the yardstick sent %d writes to Kubernetes and %d to Vault for %d users", m.kubeWrites, m.vault, users)
+	}
+	return m
+}
+
+// bareReads measures the yardstick of plan, for the users of f.
+func (s *bench) bareReads(f *fixture, users int) measured {
+	s.Helper()
+	m := s.yardstick(f, bareReadsEnv, users)
+	if m.vault != 2*users || m.kubeOther > 0 {
+		s.Errorf("the yardstick sent %d requests to Vault and %d to Kubernetes for %d users", m.vault, m.kubeOther, users)
+	}
+	return m
+}
+
+func (s *bench) yardstick(f *fixture, mode string, users int) measured {
+	s.Helper()
 	program, err := os.Executable()
 	if err != nil {
 		s.Fatal(err)
 	}
 	cmd := s.command(f, program)
-	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", bareUsersEnv, users), bareOwnerEnv+"="+f.owner)
-	m := s.run(f, cmd, users)
-	if m.kubeWrites != 3*users || m.vault != 2*users {
-		s.Errorf("the yardstick sent %d writes to Kubernetes and %d to Vault for %d users", m.kubeWrites, m.vault, users)
-	}
-	return m
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", mode, users), bareOwnerEnv+"="+f.owner)
+	return s.run(f, cmd, users)
 }
 
 // measured is what one process took.
@@ -212,7 +228,7 @@ func issuingRate(f *fixture, events string) float64 {
 	return float64(n-1) / last.Sub(first).Seconds()
 }
 
-// clear deletes an owner's bindings and requests: the API server walks all bindings on every request, and whoever came
+// clear deletes an owner's bindings, and all requests: the API server walks all bindings on every request, and whoever came
 // last would pay for those before.
 func (s *bench) clear(f *fixture) {
 	s.Helper()
@@ -225,10 +241,11 @@ func (s *bench) clear(f *fixture) {
 		s.Fatal(err)
 	}
 	mine := metav1.ListOptions{LabelSelector: ownerLabel + "=" + f.owner}
+	requests := metav1.ListOptions{FieldSelector: "spec.signerName=" + certificatesv1.KubeAPIServerClientSignerName}
 	ctx := context.Background()
 	if err := cmp.Or(
 		client.RbacV1().ClusterRoleBindings().DeleteCollection(ctx, metav1.DeleteOptions{}, mine),
-		client.CertificatesV1().CertificateSigningRequests().DeleteCollection(ctx, metav1.DeleteOptions{}, mine),
+		client.CertificatesV1().CertificateSigningRequests().DeleteCollection(ctx, metav1.DeleteOptions{}, requests),
 	); err != nil {
 		s.Fatal(err)
 	}

@@ -237,7 +237,7 @@ func writing(c harness.Call) bool {
 	return c.Method != http.MethodGet && c.Method != "LIST" && !question
 }
 
-var generated = regexp.MustCompile(`/certsync-[a-z0-9]{5}\b`)
+var generated = regexp.MustCompile(`/certsync-[a-z0-9-]+[.][a-z2-7]{26}\b`)
 
 // callKey names calls that are the same in every run, whoever the owner and whatever a request is called.
 func callKey(c harness.Call, owner string) string {

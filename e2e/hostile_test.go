@@ -23,7 +23,7 @@ import (
 )
 
 // TestPlantedRequests: somebody who may create and update CertificateSigningRequests plants them for certsync's users,
-// under its labels and names like its own, before and during a run, and changes the labels of certsync's own. None of
+// with labels and names like its own, before and during a run, and labels certsync's own. None of
 // theirs is approved, and nobody is held up.
 func TestPlantedRequests(t *testing.T) {
 	t.Parallel()
@@ -37,8 +37,8 @@ func TestPlantedRequests(t *testing.T) {
 	f.kubectl("create", "clusterrole", "planter-"+o, "--verb=create,get,list,watch,update,patch", "--resource=certificatesigningrequests.certificates.k8s.io")
 	f.kubectl("create", "clusterrolebinding", "planter-"+o, "--clusterrole=planter-"+o, "--user=planter-"+o)
 	p := newPlanter(f)
-	for _, name := range []string{"user00@" + o, "certsync-" + o, "certsync-user00", "certsync-abcde"} {
-		p.plant(f.Context(), metav1.ObjectMeta{Name: strings.ReplaceAll(name, "@", "-") + "-" + o}, "user00@"+o)
+	for _, name := range []string{"user00-" + o, "certsync-" + o, "certsync-user00-" + o, "certsync-" + o + ".abcde"} {
+		p.plant(f.Context(), metav1.ObjectMeta{Name: name}, "user00@"+o)
 	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
@@ -123,23 +123,23 @@ func request(t testing.TB, meta metav1.ObjectMeta, user string, groups ...string
 // plantMore plants requests while certsync runs, at most 200.
 func (p *planter) plantMore(ctx context.Context) {
 	for n := 0; n < 200 && ctx.Err() == nil; n++ {
-		p.plant(ctx, metav1.ObjectMeta{GenerateName: "certsync-"}, fmt.Sprintf("user%02d@%s", n%40, p.owner))
+		p.plant(ctx, metav1.ObjectMeta{GenerateName: "certsync-" + p.owner + "."}, fmt.Sprintf("user%02d@%s", n%40, p.owner))
 		time.Sleep(10 * time.Millisecond)
 	}
 }
 
-// relabel strips and changes the labels of every request that somebody else makes, as soon as it is there.
+// relabel labels every request that certsync makes, as soon as it is there.
 func (p *planter) relabel(ctx context.Context) {
-	watch, err := p.client.CertificatesV1().CertificateSigningRequests().Watch(ctx, metav1.ListOptions{LabelSelector: "certsync.dev/owner=" + p.owner})
+	watch, err := p.client.CertificatesV1().CertificateSigningRequests().Watch(ctx, metav1.ListOptions{})
 	if err != nil {
 		p.Error(err)
 		return
 	}
 	defer watch.Stop()
-	patch := []byte(`{"metadata":{"labels":{"certsync.dev/owner":null,"planted":"yes"}}}`)
+	patch := []byte(`{"metadata":{"labels":{"certsync.dev/owner":"another","planted":"yes"}}}`)
 	for event := range watch.ResultChan() {
 		csr, ok := event.Object.(*certificatesv1.CertificateSigningRequest)
-		if !ok || csr.Spec.Username == "planter-"+p.owner {
+		if !ok || csr.Spec.Username == "planter-"+p.owner || !strings.HasPrefix(csr.Name, "certsync-"+p.owner+".") || csr.Labels["planted"] != "" {
 			continue
 		}
 		if _, err := p.client.CertificatesV1().CertificateSigningRequests().Patch(ctx, csr.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err == nil {

@@ -58,6 +58,9 @@ func TestTwoWithoutLock(t *testing.T) {
 	t.Logf("drawn by the seed %d (CERTSYNC_SEED)", seed)
 	for round := range repeats(6, 50) {
 		between := random.IntN(60)
+		if round == 0 {
+			between = 0 // the whole of its plan on what was read before
+		}
 		t.Run(fmt.Sprintf("%d, before write %d", round, between), func(t *testing.T) {
 			f := newPair(t)
 			first, second := f.nested(between, "--lock-namespace=default")
@@ -103,8 +106,8 @@ func applying(which int) []string {
 	return []string{"apply", "--yes", "-f", fmt.Sprintf("%d.yaml", which)}
 }
 
-// nested applies the first of the pair, and the second from begin to end before a write of the first's, if that comes to
-// so many.
+// nested applies the first of the pair, and the second from begin to end before a write of the first's plan, if that comes
+// to so many.
 func (f *fixture) nested(between int, flags ...string) (first, second result) {
 	f.Helper()
 	proxy, err := f.servers.StartProxy()
@@ -119,7 +122,9 @@ func (f *fixture) nested(between int, flags ...string) (first, second result) {
 	writes := atomic.Int32{}
 	reached, resume := make(chan struct{}), make(chan struct{})
 	proxy.Intercept(func(c harness.Call) harness.Fault {
-		if writing(c) && writes.Add(1) == int32(between)+1 {
+		// A write of its Lease is none of them: before the first of those it has read nothing, and would only be the later
+		// of two runs.
+		if writing(c) && !strings.Contains(c.Path, "/leases") && writes.Add(1) == int32(between)+1 {
 			close(reached)
 			<-resume
 		}

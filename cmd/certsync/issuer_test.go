@@ -4,7 +4,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -22,10 +21,9 @@ import (
 
 // requestKeeper is a cluster that takes CertificateSigningRequests, keeps them, and does nothing with them.
 type requestKeeper struct {
-	mu      sync.Mutex
-	created int
-	kept    map[string][]byte // by path
-	calls   []string
+	mu    sync.Mutex
+	kept  map[string][]byte // by path
+	calls []string
 	// reviewed are the verbs and resources that certsync asked about.
 	reviewed string
 }
@@ -57,7 +55,7 @@ func (k *requestKeeper) answer(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// keep is what an API server makes of a request. The first is called certsync-1.
+// keep is what an API server makes of a request.
 func (k *requestKeeper) keep(body []byte) []byte {
 	obj, _, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
 	if err != nil {
@@ -66,10 +64,9 @@ func (k *requestKeeper) keep(body []byte) []byte {
 	csr := obj.(*certificatesv1.CertificateSigningRequest)
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.created++
-	name := fmt.Sprint("certsync-", k.created)
+	name := csr.Name
 	csr.APIVersion, csr.Kind = "certificates.k8s.io/v1", "CertificateSigningRequest"
-	csr.Name, csr.UID, csr.ResourceVersion, csr.Spec.Username = name, types.UID(name), "2", "certsync"
+	csr.UID, csr.ResourceVersion, csr.Spec.Username = types.UID(name), "2", "certsync"
 	text, err := json.Marshal(csr)
 	if err != nil {
 		panic(err)
@@ -110,7 +107,7 @@ func TestManualApproval(t *testing.T) {
 		t.Errorf("exit %d\n%s\n%s", r.code, r.stdout, r.stderr)
 	}
 	for _, user := range []string{"alice", "bob"} {
-		command := regexp.MustCompile(`(?m)^kubectl patch csr (certsync-[12]) .* -p '.*"uid":"[^"]+".*'   # ` + user + `$`).FindStringSubmatch(r.stderr)
+		command := regexp.MustCompile(`(?m)^kubectl patch csr (certsync-prod-eu[.][a-z2-7]{26}) .* -p '.*"uid":"[^"]+".*'   # ` + user + `$`).FindStringSubmatch(r.stderr)
 		if command == nil {
 			t.Fatalf("nobody is asked for %s: %s", user, r.stderr)
 		}

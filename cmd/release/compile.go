@@ -24,9 +24,10 @@ type compiler struct {
 func (c compiler) compile(ctx context.Context, version string, platform v1.Platform) (string, error) {
 	binary := filepath.Join(c.dir, "certsync-"+platform.OS+"-"+platform.Architecture)
 	cmd := exec.CommandContext(ctx, c.goCommand, "build", "-o", binary,
-		"-trimpath",       // the path of the clone
-		"-buildvcs=false", // whether it has files that git does not know
-		"-mod=readonly",   // what go.sum says, or nothing
+		"-trimpath",                 // the path of the clone
+		"-buildvcs=false",           // whether it has files that git does not know
+		"-mod=readonly",             // what go.sum says, or nothing
+		"-gcflags=all=-dwarf=false", // which -w drops; the tests compile so too, and a package is compiled once for both
 		"-ldflags=-s -w -buildid= -X main.version="+version,
 		"./cmd/certsync")
 	cmd.Dir = c.root

@@ -10,12 +10,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 )
 
 const module = "module github.com/certsync/certsync\n"
+
+// compileFlags are those of all that the tests compile, and of the tests (see Makefile): a package that servers, certsync and
+// tests have in common, such as client-go, is compiled once. Without DWARF an eighth of the work is saved.
+var compileFlags = []string{"-trimpath", "-gcflags=all=-dwarf=false"}
 
 // Build compiles the servers and kubectl into .build/bin of the repository, and returns the path of the
 // binary for Start. Of which version of Kubernetes they are, Kubernetes tells. The first time takes minutes,
@@ -36,8 +42,9 @@ func Build(ctx context.Context, log io.Writer) (string, error) {
 		output: binary,
 		dir:    filepath.Join(root, "e2e", "servers"),
 		// Without cgo the result does not depend on a C compiler, nor on whether there is one.
-		env:  []string{"CGO_ENABLED=0", "GOWORK=off"},
-		args: []string{"-modfile=" + k.modfile, "-trimpath", "-ldflags=-s -w " + k.versionFlags(), "."},
+		// Of 3,500 packages several are compiled at once already: more threads for each cost more than they bring.
+		env:  []string{"CGO_ENABLED=0", "GOWORK=off", "GOMAXPROCS=1"},
+		args: []string{fmt.Sprintf("-p=%d", runtime.GOMAXPROCS(0)), "-modfile=" + k.modfile, "-ldflags=-s -w " + k.versionFlags(), "."},
 	})
 	if err != nil {
 		return "", err
@@ -64,12 +71,12 @@ func certsync(race bool) (target, error) {
 		name:   "certsync",
 		output: filepath.Join(root, ".build", "bin", "certsync"),
 		dir:    root,
-		args:   []string{"-trimpath", "./cmd/certsync"},
-		env:    []string{"CGO_ENABLED=0"}, // as in the image, to share its cache
+		args:   []string{"./cmd/certsync"},
+		env:    []string{"CGO_ENABLED=0"}, // as in the image
 	}
 	if race {
 		t.output += "-race"
-		t.args = []string{"-trimpath", "-race", "./cmd/certsync"}
+		t.args = []string{"-race", "./cmd/certsync"}
 		t.env = []string{"CGO_ENABLED=1"}
 	}
 	return t, nil
@@ -111,9 +118,9 @@ func build(ctx context.Context, log io.Writer, t target) error {
 	}
 	defer unlock()
 
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-o", t.output}, t.args...)...)
+	cmd := exec.CommandContext(ctx, "go", slices.Concat([]string{"build", "-o", t.output}, compileFlags, t.args)...)
 	cmd.Dir = t.dir
-	cmd.Env = append(os.Environ(), t.env...)
+	cmd.Env = append(append(os.Environ(), "GOFLAGS="), t.env...)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	start := time.Now()

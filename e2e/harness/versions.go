@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// kubernetesVar chooses the version of Kubernetes, as in `make soak K8S=1.34.4`.
+// kubernetesVar chooses the version of Kubernetes, as in `make soak K8S=1.35.4`.
 const kubernetesVar = "CERTSYNC_K8S"
 
-// KubernetesVersions returns the versions of Kubernetes, such as "1.36.3", that Build can make servers of.
+// KubernetesVersions returns the versions of Kubernetes, such as "1.37.2", that Build can make servers of.
 // The first is that of e2e/servers/go.mod; each other has a go.mod of its own in e2e/servers/versions.
 func KubernetesVersions(ctx context.Context) ([]string, error) {
 	dir, err := serversDir()

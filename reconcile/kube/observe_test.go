@@ -80,7 +80,7 @@ func TestObserveCluster(t *testing.T) {
 	s.Routes["GET "+leasePath] = apitest.Answers(http.StatusOK, object{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
 		"metadata": object{"name": "certsync-prod-eu", "uid": "u", "resourceVersion": "1", "annotations": object{"certsync.dev/generation": "41"}}})
 	s.Routes["GET "+csrPath] = apitest.Paged("certificates.k8s.io/v1 CertificateSigningRequestList",
-		object{"metadata": object{"name": "pending", "creationTimestamp": "2026-01-02T00:00:03Z"}, "spec": object{"username": "bob"}})
+		object{"metadata": object{"name": "certsync-prod-eu.pending", "creationTimestamp": "2026-01-02T00:00:03Z"}, "spec": object{"username": "bob"}})
 	s.Begin()
 	got, err := connect(t, s).ObserveCluster(t.Context(), "prod-eu")
 	if err != nil {
@@ -104,7 +104,7 @@ func TestObserveCluster(t *testing.T) {
 		Clock:        got.Clock, // TestObserveClusterTellsTheServersTime
 		Generation:   41, Leased: true,
 		Requests: []reconcile.Request{
-			{Name: "pending", RequestedBy: "bob", CreatedAt: time.Date(2026, 1, 2, 0, 0, 3, 0, time.UTC), State: "pending"},
+			{Name: "certsync-prod-eu.pending", RequestedBy: "bob", CreatedAt: time.Date(2026, 1, 2, 0, 0, 3, 0, time.UTC), State: "pending"},
 		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -9,6 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
@@ -25,26 +27,31 @@ const approvalTries = 20
 // request. If others have decided, the waiter gets their decision.
 func (i *Issuer) approve(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) error {
 	current := csr
-	for try := 1; ; try++ {
+	var readErr error
+	err := retry.OnError(wait.Backoff{Steps: approvalTries}, apierrors.IsConflict, func() error {
 		if verdict(current) != nil {
 			// Somebody else has decided, maybe so early that the watch saw the outcome before anybody waited for it.
 			return i.watch.Update(current)
 		}
 		err := i.sendApproval(ctx, current)
-		switch {
-		case err == nil:
-			return nil
-		case apierrors.IsNotFound(err):
-			return errDeleted(csr.Name)
-		case !apierrors.IsConflict(err):
-			return i.approvalFailed(csr, err)
-		case try == approvalTries:
-			return fmt.Errorf("approving %s: it changed %d times meanwhile: %w", csrName(csr), try, api.Brief(err))
+		if apierrors.IsConflict(err) {
+			if current, readErr = i.reread(ctx, csr); readErr != nil {
+				return readErr
+			}
 		}
-		if current, err = i.reread(ctx, csr); err != nil {
-			return err
-		}
+		return err
+	})
+	switch {
+	case err == nil:
+		return nil
+	case readErr != nil:
+		return readErr
+	case apierrors.IsNotFound(err):
+		return errDeleted(csr.Name)
+	case apierrors.IsConflict(err):
+		return fmt.Errorf("approving %s: it changed %d times meanwhile: %w", csrName(csr), approvalTries, api.Brief(err))
 	}
+	return i.approvalFailed(csr, err)
 }
 
 func (i *Issuer) sendApproval(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) error {

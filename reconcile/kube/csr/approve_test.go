@@ -1,6 +1,8 @@
 package csr
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"testing"
@@ -113,6 +115,21 @@ func TestApprovalOfARequestThatChangesMeanwhile(t *testing.T) {
 				t.Error("the deadline had to look")
 			}
 		})
+	}
+}
+
+// TestApprovalWithoutAnswer: an approval that had no answer in time is an error. Before v0.37, client-go's util/retry returned nil
+// for it.
+func TestApprovalWithoutAnswer(t *testing.T) {
+	g, i := issuing(t, func(g *signer) { g.sign = nil }, nil)
+	csr, err := i.create(t.Context(), aliceRequest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	if err := i.approve(ctx, csr); !errors.Is(err, context.DeadlineExceeded) || g.Called("PUT") != nil {
+		t.Errorf("error is %v after %v", err, g.Called("PUT"))
 	}
 }
 

@@ -5,9 +5,9 @@
 //
 // # The life of a signing request
 //
-//  1. Create: the API server chooses the name, certsync-<random>. Nobody can guess it and create a request under it first.
-//     The labels name owner and run (certsync.dev/run), but no decision depends on them: everybody who may write requests
-//     can change them.
+//  1. Create: certsync chooses the name, certsync-<owner>.<random>. Nobody can guess it and create a request under it first.
+//     The prefix is for people, and for List; no decision depends on it: everybody who may create requests can choose such a
+//     name.
 //  2. Check: the object that Create returned must have the request, signer, usages and expiration that were sent, and
 //     certsync itself as its requester. Otherwise it is deleted.
 //  3. Report: CertificateRequest.Created is called with name and UID. For a user's own key, it writes the request into the

@@ -61,6 +61,7 @@ type Issuer struct {
 	server  *api.Server
 	options Options
 	slots   chan struct{}
+	newName func() string // of a request; random but in tests
 
 	watch   *signerWatch
 	start   sync.Once
@@ -81,6 +82,7 @@ func New(server *api.Server, o Options) *Issuer {
 		server:  server,
 		options: o,
 		slots:   make(chan struct{}, o.MaxInFlight),
+		newName: func() string { return randomName(o.Owner) },
 		watch:   newSignerWatch(server),
 		context: ctx,
 		cancel:  cancel,
@@ -91,7 +93,7 @@ func New(server *api.Server, o Options) *Issuer {
 func (i *Issuer) Close() { i.cancel() }
 
 // Issue creates a CertificateSigningRequest, approves it or asks people to approve it, and waits for its certificate. It
-// never searches a request by name or label. It approves, or asks people to approve, only the object that its own Create
+// never adopts a request that it finds. It approves, or asks people to approve, only the object that its own Create
 // returned.
 func (i *Issuer) Issue(ctx context.Context, req reconcile.CertificateRequest) (reconcile.Issued, error) {
 	select {
@@ -141,7 +143,7 @@ func (i *Issuer) decide(
 
 // create creates the request, and checks the object that the API server made.
 func (i *Issuer) create(ctx context.Context, req reconcile.CertificateRequest) (*certificatesv1.CertificateSigningRequest, error) {
-	want, err := newCSR(i.options, req)
+	want, err := newCSR(i.newName(), req)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package csr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/certsync/certsync/reconcile"
@@ -32,7 +34,8 @@ func issuing(t *testing.T, prepare func(*signer), change func(*Options)) (*signe
 	if change != nil {
 		change(&o)
 	}
-	i := New(serverOf(t, g.Server), o)
+	i, names := New(serverOf(t, g.Server), o), atomic.Int32{}
+	i.newName = func() string { return fmt.Sprintf("certsync-%d", names.Add(1)) }
 	g.seen = func(c *csr) { _ = i.watch.Update(c) }
 	t.Cleanup(i.Close)
 	return g, i
@@ -59,12 +62,9 @@ func TestIssueCreatesApprovesAndWaits(t *testing.T) {
 		t.Errorf("issued %+v", got)
 	}
 	c := g.object("certsync-1")
-	for key, want := range map[string]string{
-		"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu", "certsync.dev/run": "run-1",
-	} {
-		if c.Labels[key] != want {
-			t.Errorf("label %s is %q, want %q", key, c.Labels[key], want)
-		}
+	// The API server keeps a record of who manages such fields, and works on it at each write of the request.
+	if len(c.Labels) > 0 || c.GenerateName != "" {
+		t.Errorf("created with the labels %v and the generateName %q", c.Labels, c.GenerateName)
 	}
 	if s := c.Spec; s.SignerName != "kubernetes.io/kube-apiserver-client" || *s.ExpirationSeconds != 3600 ||
 		!slices.Equal(s.Usages, []certificatesv1.KeyUsage{"digital signature", "client auth"}) || string(s.Request) != "a request" {
@@ -78,6 +78,19 @@ func TestIssueCreatesApprovesAndWaits(t *testing.T) {
 	}
 	if deletes := g.Called("DELETE"); deletes != nil {
 		t.Errorf("deleted %v", deletes)
+	}
+}
+
+// TestNames: the name of a request is new each time, valid, that of its owner, and of no other owner.
+func TestNames(t *testing.T) {
+	one, other := randomName("prod"), randomName("prod")
+	if one == other || !strings.HasPrefix(one, namePrefix("prod")) || strings.HasPrefix(one, namePrefix("pro")) ||
+		strings.HasPrefix(randomName("prod-eu"), namePrefix("prod")) {
+		t.Errorf("named %s and %s", one, other)
+	}
+	longest := randomName(strings.Repeat("x", 40))
+	if faults := validation.IsDNS1123Subdomain(longest); faults != nil {
+		t.Errorf("%s: %v", longest, faults)
 	}
 }
 

@@ -7,10 +7,11 @@ import (
 	"encoding/pem"
 	"errors"
 	"slices"
+	"strings"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/fields"
 	certificatesv1client "k8s.io/client-go/kubernetes/typed/certificates/v1"
 
 	"github.com/certsync/certsync/reconcile"
@@ -18,24 +19,28 @@ import (
 )
 
 // maxRequests is the number of requests that List returns, and requestPage the number that it reads at once. Anybody with
-// the right to create requests can create thousands of large ones with certsync's labels.
+// the right to create requests can create thousands of large ones with names like certsync's.
 const (
 	maxRequests = 100
 	requestPage = 50
 )
+
+// ofSigner selects the requests to the signer for API clients.
+var ofSigner = fields.OneTermEqualSelector("spec.signerName", certificatesv1.KubeAPIServerClientSignerName).String()
 
 // requests returns the client for CertificateSigningRequests.
 func requests(s *api.Server) certificatesv1client.CertificateSigningRequestInterface {
 	return s.Client.CertificatesV1().CertificateSigningRequests()
 }
 
-// List returns an owner's requests that have no certificate: pending, approved, denied or failed. They are sorted by age and
+// List returns the requests with names of an owner that have no certificate: pending, approved, denied or failed. They are sorted by age and
 // name. more is the number of requests that List leaves out, if there are over 100.
 func List(ctx context.Context, server *api.Server, owner string) (all []reconcile.Request, more int, err error) {
-	o := metav1.ListOptions{LabelSelector: labels.Set(api.Labels(owner)).String(), Limit: requestPage}
+	o := metav1.ListOptions{FieldSelector: ofSigner, Limit: requestPage}
+	prefix := namePrefix(owner)
 	err = api.List(ctx, requests(server).List, o, func(csr *certificatesv1.CertificateSigningRequest) {
 		switch {
-		case len(csr.Status.Certificate) > 0:
+		case len(csr.Status.Certificate) > 0, !strings.HasPrefix(csr.Name, prefix):
 		case len(all) == maxRequests:
 			more++
 		default:

@@ -19,7 +19,7 @@ func TestRequestsInFlight(t *testing.T) {
 	s := apitest.New(t)
 	request := func(name, age string, spec []byte, status apitest.Object) apitest.Object {
 		return apitest.Object{
-			"metadata": apitest.Object{"name": name, "creationTimestamp": age},
+			"metadata": apitest.Object{"name": "certsync-prod-eu." + name, "creationTimestamp": age},
 			"spec":     apitest.Object{"request": spec, "username": "bob", "signerName": "x"}, "status": status,
 		}
 	}
@@ -32,6 +32,10 @@ func TestRequestsInFlight(t *testing.T) {
 	}
 	alice := apitest.NewRequest("alice")
 	s.Routes["GET "+csrPath] = apitest.Paged("certificates.k8s.io/v1 CertificateSigningRequestList",
+		apitest.Object{
+			"metadata": apitest.Object{"name": "certsync-prod-eu-2.theirs"},
+			"spec":     apitest.Object{"request": alice, "username": "bob"}, "status": apitest.Object{},
+		},
 		request("late", "2026-01-02T00:00:03Z", alice, apitest.Object{}),
 		request("b", "2026-01-02T00:00:01Z", alice, condition("Approved")),
 		request("a", "2026-01-02T00:00:01Z", []byte("junk"), condition("Denied")),
@@ -44,15 +48,15 @@ func TestRequestsInFlight(t *testing.T) {
 	}
 	at := func(second int) time.Time { return time.Date(2026, 1, 2, 0, 0, second, 0, time.UTC) }
 	want := []reconcile.Request{
-		{Name: "a", RequestedBy: "bob", CreatedAt: at(1), State: "denied", Reason: "DeniedReason", Message: "Denied message"},
-		{Name: "b", User: "alice", RequestedBy: "bob", CreatedAt: at(1), State: "approved", Reason: "ApprovedReason", Message: "Approved message"},
-		{Name: "c", RequestedBy: "bob", CreatedAt: at(2), State: "failed", Reason: "FailedReason", Message: "Failed message"},
-		{Name: "late", User: "alice", RequestedBy: "bob", CreatedAt: at(3), State: "pending"},
+		{Name: "certsync-prod-eu.a", RequestedBy: "bob", CreatedAt: at(1), State: "denied", Reason: "DeniedReason", Message: "Denied message"},
+		{Name: "certsync-prod-eu.b", User: "alice", RequestedBy: "bob", CreatedAt: at(1), State: "approved", Reason: "ApprovedReason", Message: "Approved message"},
+		{Name: "certsync-prod-eu.c", RequestedBy: "bob", CreatedAt: at(2), State: "failed", Reason: "FailedReason", Message: "Failed message"},
+		{Name: "certsync-prod-eu.late", User: "alice", RequestedBy: "bob", CreatedAt: at(3), State: "pending"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if q := s.Called("GET " + csrPath)[0].Query.Get("labelSelector"); q != "app.kubernetes.io/managed-by=certsync,certsync.dev/owner=prod-eu" {
+	if q := s.Called("GET " + csrPath)[0].Query.Get("fieldSelector"); q != "spec.signerName=kubernetes.io/kube-apiserver-client" {
 		t.Errorf("selected by %q", q)
 	}
 }
@@ -63,7 +67,7 @@ func TestRequestsWithoutEnd(t *testing.T) {
 	page := certificatesv1.CertificateSigningRequestList{ListMeta: metav1.ListMeta{ResourceVersion: "1", Continue: "more"}}
 	for n := range requestPage {
 		page.Items = append(page.Items, certificatesv1.CertificateSigningRequest{ObjectMeta: metav1.ObjectMeta{
-			Name: fmt.Sprintf("r%d", n), Annotations: map[string]string{"a": strings.Repeat("x", 200<<10)}}})
+			Name: fmt.Sprintf("certsync-prod-eu.r%d", n), Annotations: map[string]string{"a": strings.Repeat("x", 200<<10)}}})
 	}
 	body := apitest.Protobuf(t, &page)
 	s := apitest.New(t)

@@ -2,9 +2,9 @@ package csr
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,26 +16,24 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
-// runLabel is the label with the run that made a CertificateSigningRequest.
-const runLabel = "certsync.dev/run"
+// namePrefix returns the beginning of the names of an owner's requests. An owner holds no dot, so the prefix of one owner is
+// never that of another.
+func namePrefix(owner string) string { return "certsync-" + owner + "." }
 
-// generateName is the beginning of a request's name. The API server chooses the rest: otherwise somebody could guess the
-// name and create a request under it first. EKS ignores names that begin with "csr-".
-const generateName = "certsync-"
+// randomName returns a new name for a request of an owner: its prefix and 130 random bits, so that nobody can create a
+// request under it first. EKS ignores names that begin with "csr-".
+func randomName(owner string) string { return namePrefix(owner) + strings.ToLower(rand.Text()) }
 
-// ourRequestName matches a name that the API server makes of generateName. People paste it into a shell.
-var ourRequestName = regexp.MustCompile(`^` + generateName + `[a-z0-9]+$`)
-
-// newCSR returns the object to create for req.
-func newCSR(o Options, req reconcile.CertificateRequest) (*certificatesv1.CertificateSigningRequest, error) {
+// newCSR returns the object to create for req. It has neither labels nor a generateName: the API server would record certsync as
+// the manager of these fields, and compute that record anew with the approval and with the signer's write. That is a third of
+// what a request costs the API server.
+func newCSR(name string, req reconcile.CertificateRequest) (*certificatesv1.CertificateSigningRequest, error) {
 	if req.Expiration <= 0 || req.Expiration > math.MaxInt32*time.Second {
 		return nil, fmt.Errorf("creating a CertificateSigningRequest: %s is no lifetime for a certificate", req.Expiration)
 	}
 	seconds := int32(req.Expiration / time.Second)
-	labels := api.Labels(o.Owner)
-	labels[runLabel] = o.RunID
 	return &certificatesv1.CertificateSigningRequest{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: generateName, Labels: labels},
+		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: certificatesv1.CertificateSigningRequestSpec{
 			Request:           req.CSR,
 			SignerName:        certificatesv1.KubeAPIServerClientSignerName,
@@ -56,7 +54,7 @@ func sameRequest(want, got *certificatesv1.CertificateSigningRequest, self strin
 		}
 	}
 	differs("uid", got.UID == "")
-	differs("name", !ourRequestName.MatchString(got.Name))
+	differs("name", got.Name != want.Name)
 	differs("spec.request", !bytes.Equal(got.Spec.Request, want.Spec.Request))
 	differs("spec.signerName", got.Spec.SignerName != want.Spec.SignerName)
 	differs("spec.usages", !slices.Equal(got.Spec.Usages, want.Spec.Usages))

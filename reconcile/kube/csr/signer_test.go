@@ -111,7 +111,6 @@ func (g *signer) create(w http.ResponseWriter, r *http.Request) {
 	}
 	g.locked(func() {
 		g.created++
-		c.Name = c.GenerateName + strconv.Itoa(g.created)
 		c.UID = types.UID("uid-" + strconv.Itoa(g.created))
 		c.CreationTimestamp = metav1.Now()
 		c.Spec.Username = apitest.Self

@@ -10,7 +10,6 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
@@ -27,7 +26,7 @@ var (
 	_ cache.TransformingStore = (*signerWatch)(nil)
 )
 
-// signerWatch is one watch for all requests in flight. It selects by signer, since others can remove labels. client-go's
+// signerWatch is one watch for all requests in flight. It selects by signer. client-go's
 // reflector runs it: it resumes a closed watch where it ended, lists again when that version is too old, and waits when the
 // server says so. As the reflector's store, signerWatch keeps only the waiters.
 type signerWatch struct {
@@ -53,11 +52,10 @@ func newSignerWatch(server *api.Server) *signerWatch {
 
 // start starts the watch, which runs until ctx ends.
 func (s *signerWatch) start(ctx context.Context) {
-	selector := fields.OneTermEqualSelector("spec.signerName", certificatesv1.KubeAPIServerClientSignerName).String()
 	source := &cache.ListWatch{
-		ListWithContextFunc: func(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) { return s.list(ctx, selector) },
+		ListWithContextFunc: func(ctx context.Context, _ metav1.ListOptions) (runtime.Object, error) { return s.list(ctx) },
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
-			o.FieldSelector = selector
+			o.FieldSelector = ofSigner
 			return s.open(ctx, o)
 		},
 	}
@@ -71,7 +69,7 @@ func (s *signerWatch) start(ctx context.Context) {
 }
 
 // list returns all requests, slim. It reads them from etcd, in pages: an API server's cache would send all of them at once.
-func (s *signerWatch) list(ctx context.Context, selector string) (*certificatesv1.CertificateSigningRequestList, error) {
+func (s *signerWatch) list(ctx context.Context) (*certificatesv1.CertificateSigningRequestList, error) {
 	all := &certificatesv1.CertificateSigningRequestList{}
 	page := func(ctx context.Context, o metav1.ListOptions) (*certificatesv1.CertificateSigningRequestList, error) {
 		l, err := requests(s.server).List(ctx, o)
@@ -80,7 +78,7 @@ func (s *signerWatch) list(ctx context.Context, selector string) (*certificatesv
 		}
 		return l, err
 	}
-	o := metav1.ListOptions{FieldSelector: selector, Limit: requestPage}
+	o := metav1.ListOptions{FieldSelector: ofSigner, Limit: requestPage}
 	err := api.List(ctx, page, o, func(csr *certificatesv1.CertificateSigningRequest) { all.Items = append(all.Items, *s.slim(csr)) })
 	if s.noted(err) != nil {
 		return nil, err
