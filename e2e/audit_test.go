@@ -124,6 +124,9 @@ func (r kubeRequest) isReview() bool {
 	return r.ObjectRef.Resource == "selfsubjectreviews" || r.ObjectRef.Resource == "selfsubjectaccessreviews"
 }
 
+// goesOn reports a request for a further page of a list, of which there are as many as the other tests' objects fill.
+func (r kubeRequest) goesOn() bool { return strings.Contains(r.RequestURI, "continue=") }
+
 // tells reports a request that makes an Event.
 func (r kubeRequest) tells() bool { return r.Verb == "create" && r.ObjectRef.Resource == "events" }
 
@@ -148,7 +151,9 @@ func TestIdempotence(t *testing.T) {
 	for _, r := range f.kubeRequests(*kube) {
 		switch r.Verb {
 		case "get", "list", "watch":
-			reads++
+			if !r.goesOn() {
+				reads++
+			}
 		default:
 			if !r.isReview() {
 				t.Errorf("the second apply sent %s %s", r.Verb, r.RequestURI)

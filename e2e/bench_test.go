@@ -137,9 +137,8 @@ func (s *bench) plan(f *fixture, users int) measured {
 	if want := fmt.Sprintf("nothing to do; %d users unchanged", users); !strings.Contains(m.stdout, want) {
 		s.Errorf("plan does not say %q: %.300s", want, m.stdout)
 	}
-	// Requests, of which strangers can make large ones under our labels, come in smaller pages than bindings.
-	const bindingPage, requestPage = 500, 50
-	pages := users/bindingPage + users/requestPage + 2
+	const page = 500
+	pages := 2*users/page + 2 // of bindings, and of requests
 	if m.kubeWrites > 0 || m.kubeOther > pages+10 {
 		s.Errorf("%d writes and %d other requests to Kubernetes, for %d pages", m.kubeWrites, m.kubeOther, pages)
 	}

@@ -267,7 +267,7 @@ func checkBuild(t *testing.T, binary []byte, arch, version string) {
 			got[s.Key] = s.Value
 		}
 	}
-	want := map[string]string{"-buildmode": "exe", "-compiler": "gc", "-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": arch}
+	want := map[string]string{"-buildmode": "exe", "-compiler": "gc", "-gcflags": "all=-dwarf=false", "-trimpath": "true", "CGO_ENABLED": "0", "GOOS": "linux", "GOARCH": arch}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

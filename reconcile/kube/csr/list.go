@@ -18,12 +18,9 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
-// maxRequests is the number of requests that List returns, and requestPage the number that it reads at once. Anybody with
-// the right to create requests can create thousands of large ones with names like certsync's.
-const (
-	maxRequests = 100
-	requestPage = 50
-)
+// maxRequests is the number of requests that List returns. Anybody with the right to create requests can create thousands with
+// names like certsync's.
+const maxRequests = 100
 
 // ofSigner selects the requests to the signer for API clients.
 var ofSigner = fields.OneTermEqualSelector("spec.signerName", certificatesv1.KubeAPIServerClientSignerName).String()
@@ -36,7 +33,7 @@ func requests(s *api.Server) certificatesv1client.CertificateSigningRequestInter
 // List returns the requests with names of an owner that have no certificate: pending, approved, denied or failed. They are sorted by age and
 // name. more is the number of requests that List leaves out, if there are over 100.
 func List(ctx context.Context, server *api.Server, owner string) (all []reconcile.Request, more int, err error) {
-	o := metav1.ListOptions{FieldSelector: ofSigner, Limit: requestPage}
+	o := metav1.ListOptions{FieldSelector: ofSigner}
 	prefix := namePrefix(owner)
 	err = api.List(ctx, requests(server).List, o, func(csr *certificatesv1.CertificateSigningRequest) {
 		switch {

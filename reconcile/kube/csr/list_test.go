@@ -65,7 +65,7 @@ func TestRequestsInFlight(t *testing.T) {
 // more.
 func TestRequestsWithoutEnd(t *testing.T) {
 	page := certificatesv1.CertificateSigningRequestList{ListMeta: metav1.ListMeta{ResourceVersion: "1", Continue: "more"}}
-	for n := range requestPage {
+	for n := range 50 {
 		page.Items = append(page.Items, certificatesv1.CertificateSigningRequest{ObjectMeta: metav1.ObjectMeta{
 			Name: fmt.Sprintf("certsync-prod-eu.r%d", n), Annotations: map[string]string{"a": strings.Repeat("x", 200<<10)}}})
 	}

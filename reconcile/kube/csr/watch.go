@@ -78,7 +78,7 @@ func (s *signerWatch) list(ctx context.Context) (*certificatesv1.CertificateSign
 		}
 		return l, err
 	}
-	o := metav1.ListOptions{FieldSelector: ofSigner, Limit: requestPage}
+	o := metav1.ListOptions{FieldSelector: ofSigner}
 	err := api.List(ctx, page, o, func(csr *certificatesv1.CertificateSigningRequest) { all.Items = append(all.Items, *s.slim(csr)) })
 	if s.noted(err) != nil {
 		return nil, err
