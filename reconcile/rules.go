@@ -60,8 +60,8 @@ const (
 	CreateOnly Policy = "create-only" // issue and bind
 )
 
-// Holds says why the policy keeps an action that takes nothing away from running, or "".
-func (p Policy) Holds(a Action) string {
+// Forbids says why the policy keeps an action that takes nothing away from running, or "".
+func (p Policy) Forbids(a Action) string {
 	creates := a == Issue || a == Bind
 	upserts := creates || a == Renew || a == Reissue || a == Update
 	if p == CreateOnly && !creates || p == UpsertOnly && !upserts {

@@ -88,15 +88,15 @@ func (s *Store) try(ctx context.Context, a *attempt) {
 	if a.err = err; err == nil {
 		n.current, n.tokens = auth.ClientToken, append(n.tokens, auth)
 		s.client.SetToken(auth.ClientToken)
-		go s.keep(auth)
+		go s.renewToken(auth)
 	}
 	n.attempt = nil
 	close(a.done)
 }
 
-// keep renews a token while Vault lets it, and then logs in again. If that fails, the token is of use for a while, and
+// renewToken renews a token while Vault lets it, and then logs in again. If that fails, the token is of use for a while, and
 // the request that finds it expired tries again and says what is wrong.
-func (s *Store) keep(auth *api.SecretAuth) {
+func (s *Store) renewToken(auth *api.SecretAuth) {
 	n := s.session
 	if auth.LeaseDuration == 0 {
 		return // it does not end

@@ -53,8 +53,8 @@ type run struct {
 	begun   map[string]*reconcile.Leaving // removals whose record says "removing"; nil: that could not be written
 	expires map[string]time.Time          // new certificates, by user
 
-	// ownGrants has the bindings that wait for one user's credential alone.
-	ownGrants map[string][]reconcile.Step
+	// ownBindings has the bindings that wait for one user's credential alone.
+	ownBindings map[string][]reconcile.Step
 	// replacements has the new bindings of role changes, by whom and where they are for. naming has the bindings that
 	// name a user who leaves. Both are built once: a run of thousands must not walk all steps for each step.
 	replacements map[reconcile.Grant][]reconcile.Step
@@ -66,7 +66,7 @@ func (x *Executor) run(p reconcile.Plan) *run {
 		Executor: x, plan: p,
 		failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
 		objects: map[string]reconcile.Binding{}, broken: map[string]error{}, begun: map[string]*reconcile.Leaving{}, expires: map[string]time.Time{},
-		ownGrants: map[string][]reconcile.Step{}, replacements: map[reconcile.Grant][]reconcile.Step{}, naming: map[string][]reconcile.Step{},
+		ownBindings: map[string][]reconcile.Step{}, replacements: map[reconcile.Grant][]reconcile.Step{}, naming: map[string][]reconcile.Step{},
 	}
 	r.indexBindings()
 	return r
@@ -80,11 +80,11 @@ func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconc
 	work, cancel := afterwards(ctx, lost, cmp.Or(x.LastStep, reconcile.LastStep))
 	defer cancel()
 	for _, s := range r.at(reconcile.StageIssue) {
-		r.ownGrants[s.User] = nil
+		r.ownBindings[s.User] = nil
 	}
 	for _, s := range r.at(reconcile.StageGrant) {
-		if _, issues := r.ownGrants[s.User]; issues {
-			r.ownGrants[s.User] = append(r.ownGrants[s.User], s)
+		if _, issues := r.ownBindings[s.User]; issues {
+			r.ownBindings[s.User] = append(r.ownBindings[s.User], s)
 		}
 	}
 	each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(work, s) })
@@ -103,7 +103,7 @@ func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconc
 func (x *Executor) holdAll(p reconcile.Plan) []reconcile.Event {
 	r := x.run(p)
 	for _, s := range p.Steps {
-		r.end(s, "", heldBack{errors.New(s.Held)})
+		r.end(s, "", notTried{errors.New(s.Held)})
 	}
 	return r.events
 }
@@ -132,7 +132,7 @@ func (r *run) at(st reconcile.Stage) []reconcile.Step {
 // stage writes the bindings of a stage, but for those that have followed a user's credential at once.
 func (r *run) stage(ctx context.Context, st reconcile.Stage) {
 	steps := slices.DeleteFunc(r.at(st), func(s reconcile.Step) bool {
-		_, follows := r.ownGrants[s.User]
+		_, follows := r.ownBindings[s.User]
 		return st == reconcile.StageGrant && s.User != "" && follows
 	})
 	each(r.Workers, steps, func(s reconcile.Step) { _ = r.attempt(ctx, s, r.bind) })
@@ -143,9 +143,9 @@ func (r *run) attempt(ctx context.Context, s reconcile.Step, do func(context.Con
 	note, err := "", error(nil)
 	switch {
 	case s.Held != "":
-		err = heldBack{errors.New(s.Held)}
+		err = notTried{errors.New(s.Held)}
 	case r.over() != nil:
-		err = heldBack{fmt.Errorf("the run ended before: %w", r.over())}
+		err = notTried{fmt.Errorf("the run ended before: %w", r.over())}
 	default:
 		note, err = do(ctx, s)
 	}
@@ -153,10 +153,10 @@ func (r *run) attempt(ctx context.Context, s reconcile.Step, do func(context.Con
 	return err
 }
 
-// heldBack marks a step that was not tried.
-type heldBack struct{ error }
+// notTried marks a step that was not tried.
+type notTried struct{ error }
 
-func (h heldBack) Unwrap() error { return h.error }
+func (h notTried) Unwrap() error { return h.error }
 
 // end records and reports how a step ended.
 func (r *run) end(s reconcile.Step, note string, err error) {
@@ -166,7 +166,7 @@ func (r *run) end(s reconcile.Step, note string, err error) {
 	}
 	if err != nil {
 		e.Result, e.Error, e.Hint = reconcile.Failed, err.Error(), reconcile.Hint(err)
-		if errors.As(err, new(heldBack)) {
+		if errors.As(err, new(notTried)) {
 			e.Result = reconcile.Held
 		}
 	}

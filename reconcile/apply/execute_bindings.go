@@ -38,14 +38,14 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 	w := *s.Binding
 	object, earlier := r.written(w.Object)
 	if earlier != nil {
-		return "", heldBack{fmt.Errorf("an earlier write of it failed: %w", earlier)}
+		return "", notTried{fmt.Errorf("an earlier write of it failed: %w", earlier)}
 	}
 	w.Object = object
 	if err := r.successorFailed(w.Successor); err != nil {
 		return "", err
 	}
 	if keep := r.withoutReplacement(s); len(keep) > 0 {
-		return "", r.keep(ctx, w.Object, keep)
+		return "", r.leaveSubjects(ctx, w.Object, keep)
 	}
 	if s.Action == reconcile.Unbind {
 		return "", r.wrote(w.Object, reconcile.Binding{}, r.Bindings.DeleteBinding(ctx, w.Object))
@@ -55,7 +55,7 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 		note = "without " + strings.Join(left, ", ") + ", who got no credential"
 	}
 	if len(left) == len(w.WaitsFor) && len(left) > 0 {
-		return "", heldBack{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
+		return "", notTried{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
 	}
 	if w.Anew && w.Object.Terminating { // no earlier step has made it anew
 		return note, r.remake(ctx, w.Object, subjects)
@@ -99,24 +99,24 @@ func (r *run) withoutReplacement(old reconcile.Step) []reconcile.Subject {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var keep []reconcile.Subject
+	var stay []reconcile.Subject
 	for _, s := range r.replacements[old.Target()] {
 		if s.Held != "" || r.broken[s.Object] != nil {
-			keep = append(keep, s.Binding.Subjects...)
+			stay = append(stay, s.Binding.Subjects...)
 		}
 	}
-	return slices.DeleteFunc(keep, func(s reconcile.Subject) bool { return !slices.Contains(old.Binding.Object.Subjects, s) })
+	return slices.DeleteFunc(stay, func(s reconcile.Subject) bool { return !slices.Contains(old.Binding.Object.Subjects, s) })
 }
 
-// keep leaves a binding that was to go to some of its subjects.
-func (r *run) keep(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) error {
+// leaveSubjects leaves a binding that was to go to some of its subjects.
+func (r *run) leaveSubjects(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) error {
 	if len(subjects) < len(b.Subjects) {
 		made, err := r.Bindings.UpdateBinding(ctx, b, subjects)
 		if err := r.wrote(b, made, err); err != nil {
 			return err
 		}
 	}
-	return heldBack{errors.New("the binding that replaces it could not be made")}
+	return notTried{errors.New("the binding that replaces it could not be made")}
 }
 
 // arrived returns the subjects to write, without the users whose credential did not come, and who these are.
@@ -143,7 +143,7 @@ func (r *run) successorFailed(now string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := cmp.Or(r.without[now], r.lacking[now]); err != nil {
-		return heldBack{fmt.Errorf("%s, who had this name before, has not all of the access yet", now)}
+		return notTried{fmt.Errorf("%s, who had this name before, has not all of the access yet", now)}
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func (r *run) issueAll(ctx context.Context) {
 	for _, s := range r.at(reconcile.StageIssue) {
 		if s.Held != "" {
 			_ = r.attempt(ctx, s, nil)
-			r.grantOwn(ctx, s.User)
+			r.bindOwn(ctx, s.User)
 			continue
 		}
 		steps = append(steps, s)
@@ -49,13 +49,13 @@ func (r *run) issueAll(ctx context.Context) {
 	}
 	each(workers, rest, func(s reconcile.Step) {
 		if cause := stopped.Load(); cause != nil {
-			r.end(s, "", heldBack{*cause})
+			r.end(s, "", notTried{*cause})
 		} else if err := r.attempt(ctx, s, r.issueTo(issueWait, nil)); errors.Is(err, reconcile.ErrNotIssued) {
 			// Everybody else would wait in vain as long.
 			err = fmt.Errorf("the signer has stopped issuing, see %s", s.User)
 			stopped.CompareAndSwap(nil, &err)
 		}
-		r.grantOwn(ctx, s.User)
+		r.bindOwn(ctx, s.User)
 	})
 }
 
@@ -73,7 +73,7 @@ func (r *run) canary(ctx context.Context, steps []reconcile.Step) (rest []reconc
 			prove = nil
 		}
 		err := r.attempt(ctx, s, r.issueTo(pki.CanaryWait, prove))
-		r.grantOwn(ctx, s.User)
+		r.bindOwn(ctx, s.User)
 		switch {
 		case err == nil:
 			return steps[i+1:], nil
@@ -116,7 +116,7 @@ func (r *run) issueTo(within time.Duration, prove pki.Proof) func(context.Contex
 		}
 		if err != nil {
 			if errors.Is(err, reconcile.ErrNotApproved) {
-				err = heldBack{err}
+				err = notTried{err}
 			}
 			return "", err
 		}
@@ -127,7 +127,7 @@ func (r *run) issueTo(within time.Duration, prove pki.Proof) func(context.Contex
 			}
 		}
 		if err != nil {
-			if unrecorded := r.keepAccount(ctx, &is, issued); unrecorded != nil {
+			if unrecorded := r.recordUnused(ctx, &is, issued); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
 			}
 			return "", err
@@ -229,13 +229,13 @@ func replaced(is *reconcile.Issuance) []int {
 	return old
 }
 
-// grantOwn makes the bindings of a user whose credential has just been stored. Those of a group wait for all members,
+// bindOwn makes the bindings of a user whose credential has just been stored. Those of a group wait for all members,
 // so that each is written once.
-func (r *run) grantOwn(ctx context.Context, user string) {
-	for _, s := range r.ownGrants[user] {
+func (r *run) bindOwn(ctx context.Context, user string) {
+	for _, s := range r.ownBindings[user] {
 		_ = r.attempt(ctx, s, func(ctx context.Context, s reconcile.Step) (string, error) {
 			if r.withoutCredential(user) != nil {
-				return "", heldBack{errors.New("no binding without a credential")}
+				return "", notTried{errors.New("no binding without a credential")}
 			}
 			return r.bind(ctx, s)
 		})

@@ -88,9 +88,9 @@ func (r *run) created(is *reconcile.Issuance) func(context.Context, reconcile.CS
 	}
 }
 
-// keepAccount records a certificate that is not to be used, for a key that its user has: they may use it all the same. One
+// recordUnused records a certificate that is not to be used, for a key that its user has: they may use it all the same. One
 // that cannot be in this user's record, since it is somebody else's, stays accounted for as requested.
-func (r *run) keepAccount(ctx context.Context, is *reconcile.Issuance, issued reconcile.Issued) error {
+func (r *run) recordUnused(ctx context.Context, is *reconcile.Issuance, issued reconcile.Issued) error {
 	leaf, err := reconcile.ParseLeaf(issued.Chain)
 	if is.Spec.Own == nil || err != nil || leaf.Subject.CommonName != is.Spec.User || inventory.Fingerprint(leaf.PublicKey) != is.Spec.Own.SHA256 {
 		return nil

@@ -12,21 +12,21 @@ import (
 // comes with what was observed, and the same inputs give the same bytes.
 //
 // Per user, credential says what a user in the inventory needs and leaver what is left of one who is not; per binding,
-// grant compares subjects. Steps that a conflict, a guard or the policy forbids are in the plan with Held set, and the
+// compareGrant compares subjects. Steps that a conflict, a guard or the policy forbids are in the plan with Held set, and the
 // others are as they run while those are held: what a guard forbids is found in a first plan, and held in a second.
 func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) reconcile.Plan {
 	d := newDiffer(inv, o, r)
 	d.compare()
 	if held, guards := d.guard(); held != nil {
 		d = newDiffer(inv, o, r)
-		d.holds = held
+		d.guarded = held
 		d.compare()
 		d.plan.Guards = guards
 	}
 	d.notes()
 	d.plan.Forbidden = d.refusals()
 	d.plan.Unchanged = d.unchanged()
-	d.plan.Certificates = d.holdings()
+	d.plan.Certificates = d.certificates()
 	d.plan.Sort()
 	return d.plan
 }
@@ -34,7 +34,7 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 func (d *differ) compare() {
 	d.credentials()
 	d.bindings()
-	d.waits()
+	d.holdFormerNames()
 	d.plan.Sort()
 }
 
@@ -51,7 +51,7 @@ func Credentials(inv *inventory.Inventory, o reconcile.Observed) (x *Index, step
 }
 
 func (d *differ) credentials() {
-	for _, u := range d.Inv.Users {
+	for _, u := range d.Inventory.Users {
 		d.credential(u)
 	}
 	for _, name := range d.Known() {
@@ -61,8 +61,8 @@ func (d *differ) credentials() {
 	}
 }
 
-// waits holds what the old name of somebody should lose who is held from a binding under the new one.
-func (d *differ) waits() {
+// holdFormerNames holds what the old name of somebody should lose who is held from a binding under the new one.
+func (d *differ) holdFormerNames() {
 	lacking := map[string]bool{}
 	for _, s := range d.plan.Steps {
 		for _, u := range s.Lacking() {
@@ -88,7 +88,7 @@ func (d *differ) waits() {
 // differ is the state of one Diff.
 type differ struct {
 	*Index
-	holds *holds // nil: nothing is held yet
+	guarded *guarded // nil: nothing is held yet
 	plan  reconcile.Plan
 
 	powers map[string][]string // why users are as good as cluster-admin by what is wanted
@@ -141,7 +141,7 @@ func (d *differ) note(n reconcile.Note) {
 
 func (d *differ) step(s reconcile.Step) {
 	s.Reason, s.Power = s.Reasons[0], d.power(s)
-	s.Hold(d.rules.Policy.Holds(s.Action), reconcile.ByPolicy)
+	s.Hold(d.rules.Policy.Forbids(s.Action), reconcile.ByPolicy)
 	if s.HeldBy == reconcile.ByDenial {
 		return // the denial is noted, and nothing to do about until somebody retries
 	}
@@ -160,7 +160,7 @@ func (d *differ) unchanged() int {
 		}
 	}
 	n := 0
-	for _, u := range d.Inv.Users {
+	for _, u := range d.Inventory.Users {
 		if !touched[u.Name] {
 			n++
 		}

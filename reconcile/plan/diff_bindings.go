@@ -14,7 +14,7 @@ import (
 func (d *differ) bindings() {
 	kept := map[string]bool{}
 	for _, g := range slices.SortedFunc(maps.Keys(d.Wanted), compareGrants) {
-		d.grant(g, d.Wanted[g], kept)
+		d.compareGrant(g, d.Wanted[g], kept)
 	}
 	for _, object := range slices.Sorted(maps.Keys(d.Ours)) {
 		if b := d.Ours[object]; !kept[object] {
@@ -34,8 +34,8 @@ func compareGrants(a, b reconcile.Grant) int {
 		cmp.Compare(a.Role, b.Role))
 }
 
-// grants collects who should be a subject of what.
-func (d *Index) grants() map[reconcile.Grant][]string {
+// wantedGrants collects who should be a subject of what.
+func (d *Index) wantedGrants() map[reconcile.Grant][]string {
 	wanted := map[reconcile.Grant][]string{}
 	members := map[string][]string{}
 	add := func(g reconcile.Grant, roles []inventory.Grant, users ...string) {
@@ -46,7 +46,7 @@ func (d *Index) grants() map[reconcile.Grant][]string {
 			}
 		}
 	}
-	for _, u := range d.Inv.Users {
+	for _, u := range d.Inventory.Users {
 		if !d.Active[u.Name] {
 			continue
 		}
@@ -60,7 +60,7 @@ func (d *Index) grants() map[reconcile.Grant][]string {
 			members[name] = append(members[name], u.Name)
 		}
 	}
-	for _, grp := range d.Inv.Groups {
+	for _, grp := range d.Inventory.Groups {
 		g := reconcile.Grant{For: reconcile.ForGroup, Subject: grp.Name}
 		add(g, grp.ClusterRoles, members[grp.Name]...)
 		for ns, roles := range grp.Namespaces {
@@ -102,9 +102,9 @@ func (d *differ) closed(g reconcile.Grant) bool {
 	return g.Namespace != "" && !d.Observed.Namespaces[g.Namespace]
 }
 
-// grant compares one grant with its bindings: one for a user, parts of at most MaxSubjects for a group. Members stay in
+// compareGrant compares one grant with its bindings: one for a user, parts of at most MaxSubjects for a group. Members stay in
 // their part; new ones go, sorted, to the first with room.
-func (d *differ) grant(g reconcile.Grant, users []string, kept map[string]bool) {
+func (d *differ) compareGrant(g reconcile.Grant, users []string, kept map[string]bool) {
 	d.missing(g)
 	g.Part = 1
 	var parts []*part
@@ -119,7 +119,7 @@ func (d *differ) grant(g reconcile.Grant, users []string, kept map[string]bool) 
 	}
 	planted := false
 	for _, p := range parts {
-		d.keep(p, missing)
+		d.splitSubjects(p, missing)
 		planted = planted || p.planted
 	}
 	for _, u := range users {
@@ -159,7 +159,7 @@ func (p *part) size() int { return len(p.stay) + len(p.stuck) + len(p.now) + len
 
 // part looks up the binding for g. One of ours with another roleRef than its name says is ended first.
 func (d *differ) part(g reconcile.Grant, kept map[string]bool) *part {
-	p := &part{grant: g, owner: d.Inv.Owner}
+	p := &part{grant: g, owner: d.Inventory.Owner}
 	object := p.object()
 	kept[object] = true
 	if _, ok := d.Planted[object]; ok {
@@ -175,9 +175,9 @@ func (d *differ) part(g reconcile.Grant, kept map[string]bool) *part {
 	return p
 }
 
-// keep splits the observed subjects into those that are right and those that are not, and takes the right ones out of
+// splitSubjects splits the observed subjects into those that are right and those that are not, and takes the right ones out of
 // missing: a member who is in two parts already is extra in the second.
-func (d *differ) keep(p *part, missing map[string]bool) {
+func (d *differ) splitSubjects(p *part, missing map[string]bool) {
 	if p.observed == nil {
 		return
 	}
@@ -197,7 +197,7 @@ func (d *differ) keep(p *part, missing map[string]bool) {
 
 // stuckIn says why a subject must not be taken out of a binding, or "".
 func (d *differ) stuckIn(object string, s reconcile.Subject) (why string, by reconcile.HoldCause) {
-	if why := d.holds.subject(object, s); why != "" && d.rules.Policy.Takes() {
+	if why := d.guarded.subject(object, s); why != "" && d.rules.Policy.Takes() {
 		return why, reconcile.ByGuard
 	}
 	if s != reconcile.UserSubject(s.Name) {
@@ -264,7 +264,7 @@ func (d *differ) place(g reconcile.Grant, user string, parts []*part) []*part {
 	}
 	if into == nil {
 		g.Part = free
-		into = &part{grant: g, owner: d.Inv.Owner}
+		into = &part{grant: g, owner: d.Inventory.Owner}
 		parts = append(parts, into)
 		slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.grant.Part, b.grant.Part) })
 	}

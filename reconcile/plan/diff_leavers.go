@@ -71,9 +71,9 @@ func (d *differ) leaver(name string) {
 // stuck says why nothing may be taken from a user, or "".
 func (d *differ) stuck(user string) (why string, by reconcile.HoldCause) {
 	now := d.successor[user]
-	switch guarded := d.holds.user(user); {
+	switch guarded := d.guarded.user(user); {
 	case !d.rules.Policy.Takes():
-		return d.rules.Policy.Holds(reconcile.Unbind), reconcile.ByPolicy
+		return d.rules.Policy.Forbids(reconcile.Unbind), reconcile.ByPolicy
 	case guarded != "":
 		return guarded, reconcile.ByGuard
 	case now != "" && !d.stays[now] && (d.blocked[now] || d.issues[now] == ""):

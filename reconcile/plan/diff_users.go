@@ -43,7 +43,7 @@ func (d *differ) credential(u inventory.User) {
 	}
 	entry, meta := d.Observed.Ledger[u.Name], d.Observed.Credentials[u.Name]
 	spec := d.spec(u)
-	d.stays[u.Name] = holdsCredential(entry.Record, meta, d.Observed.At)
+	d.stays[u.Name] = hasCredential(entry.Record, meta, d.Observed.At)
 	reasons, held := d.verdict(u, entry, meta, spec)
 	if rec := entry.Record; held == "" && rec != nil && rec.State == reconcile.Denied && !slices.Contains(d.rules.Retry, u.Name) {
 		d.denied(u.Name, rec)
@@ -76,9 +76,9 @@ func (d *differ) credential(u inventory.User) {
 	held = cmp.Or(held, d.Observed.FrontProxy.Impersonates(u.Name), d.namedByTeam(u, reasons[0], entry.Record))
 	s.Hold(held, reconcile.ByConflict)
 	if slices.Contains(reasons, reconcile.GroupsChanged) {
-		s.Hold(d.holds.user(u.Name), reconcile.ByGuard)
+		s.Hold(d.guarded.user(u.Name), reconcile.ByGuard)
 	}
-	s.Hold(d.rules.Policy.Holds(s.Action), reconcile.ByPolicy)
+	s.Hold(d.rules.Policy.Forbids(s.Action), reconcile.ByPolicy)
 	if entry.Record == nil && (entry.Problem != "" && held == "" || entry.Problem == "" && d.names[u.Name]) {
 		d.lostRecord(u.Name)
 	}
@@ -198,11 +198,11 @@ func (d *differ) activeVerdict(u inventory.User, rec *reconcile.Record, meta rec
 		reasons = append(reasons, reconcile.CredentialMissing)
 	}
 	reasons = append(reasons, differences(spec, *cur, rec.Kubeconfig)...)
-	due, clamped := renewal{policy: d.Inv.Defaults.RenewBefore, owner: d.Inv.Owner, user: u.Name}.due(*cur)
+	due, clamped := renewal{policy: d.Inventory.Defaults.RenewBefore, owner: d.Inventory.Owner, user: u.Name}.due(*cur)
 	if clamped {
 		d.note(reconcile.Note{User: u.Name, Kind: reconcile.RenewBeforeTooLong, Message: fmt.Sprintf(
 			"renewBefore is %s, over 90%% of the certificate's life of %s; a third is taken",
-			d.Inv.Defaults.RenewBefore.Duration, cur.NotAfter.Sub(cur.IssuedAt).Round(time.Minute))})
+			d.Inventory.Defaults.RenewBefore.Duration, cur.NotAfter.Sub(cur.IssuedAt).Round(time.Minute))})
 	}
 	// A certificate that ends with the user's access has nothing to be renewed for.
 	if !d.Observed.At.Before(due) && (u.Until.IsZero() || u.Until.Sub(cur.NotAfter) >= MinLifetime) {
@@ -220,7 +220,7 @@ func (d *differ) namedByTeam(u inventory.User, why reconcile.Reason, rec *reconc
 	}
 	return fmt.Sprintf(
 		"the file of team %s names somebody new to whom %s gives %s, and it is not the team's to give (if it is the same person, put them into the inventory itself, and into the team's file when that is applied; else use another name)",
-		u.Team, others[0].Object(), granted(others[0]))
+		u.Team, others[0].Object(), roleOf(others[0]))
 }
 
 // foreign says that something stands in users/<user> that the ledger knows nothing of, or "".
@@ -231,8 +231,8 @@ func (d *differ) foreign(user string, meta reconcile.CredentialMeta) string {
 	return d.conflicting(user, fmt.Sprintf("users/%s holds version %d of a secret that the ledger does not know", user, meta.CurrentVersion))
 }
 
-// holdsCredential reports whether the user can use a credential now, so that their bindings need not wait for a new one.
-func holdsCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now time.Time) bool {
+// hasCredential reports whether the user can use a credential now, so that their bindings need not wait for a new one.
+func hasCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now time.Time) bool {
 	if rec == nil || rec.State != reconcile.Active && rec.State != reconcile.Denied || rec.Current() == nil {
 		return false
 	}
@@ -245,7 +245,7 @@ func holdsCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now t
 func (d *differ) spec(u inventory.User) reconcile.CertificateSpec {
 	s := reconcile.CertificateSpec{
 		User: u.Name, Groups: reconcile.SortedSet(u.Groups), Expiration: u.Expiration,
-		Algorithm: d.Inv.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: d.plan.Endpoint.Ref(),
+		Algorithm: d.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: d.plan.Endpoint.Ref(),
 	}
 	if left := u.Until.Sub(d.Observed.At); !u.Until.IsZero() && left < s.Expiration {
 		s.Expiration = left.Truncate(time.Second)

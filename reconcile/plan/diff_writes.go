@@ -111,7 +111,7 @@ func (d *differ) changeReason(p *part, extra []reconcile.Subject) reconcile.Reas
 			return reconcile.Drifted
 		}
 	}
-	if !d.sameInventory || p.grant.For == reconcile.ForGroup && p.waits() {
+	if !d.sameInventory || p.grant.For == reconcile.ForGroup && p.lacksOnlyLater() {
 		return changed
 	}
 	return reconcile.Drifted
@@ -123,9 +123,9 @@ func (d *differ) knows(user string) bool {
 	return recorded || d.Active[user] || d.Lapsed[user]
 }
 
-// waits reports whether all that a part lacks are users whose certificate comes in this run, or whose issue was cut
+// lacksOnlyLater reports whether all that a part lacks are users whose certificate comes in this run, or whose issue was cut
 // off before their bindings.
-func (p *part) waits() bool {
+func (p *part) lacksOnlyLater() bool {
 	return len(p.now) == 0 && len(p.extra) == 0 && len(p.later) > 0
 }
 
@@ -144,7 +144,7 @@ func (d *differ) unbind(b OurBinding, reason reconcile.Reason, at reconcile.Stag
 	if now := d.successor[s.User]; now != "" && b.rightRole() && d.inherits(s.User, b.Grant) {
 		s.Stage, s.Binding.Successor = reconcile.StageRename, now
 	}
-	s.Hold(d.rules.Policy.Holds(reconcile.Unbind), reconcile.ByPolicy)
+	s.Hold(d.rules.Policy.Forbids(reconcile.Unbind), reconcile.ByPolicy)
 	if stay, why, by := d.mustStay(b); len(stay) == len(b.Subjects) {
 		s.Hold(why, by)
 	} else if len(stay) > 0 {
@@ -182,7 +182,7 @@ func (d *differ) narrow(b OurBinding, stay []reconcile.Subject, unbind reconcile
 
 // unwanted says why no grant wants a binding of ours.
 func (d *differ) unwanted(g reconcile.Grant) reconcile.Reason {
-	grant, granted := d.Granted(g)
+	grant, granted := d.InventoryGrant(g)
 	switch {
 	case g.For == reconcile.ForUser && d.successor[g.Subject] != "":
 		return reconcile.Renamed
@@ -198,8 +198,8 @@ func (d *differ) unwanted(g reconcile.Grant) reconcile.Reason {
 	return reconcile.RolesChanged
 }
 
-// Granted finds what the inventory says of a grant, whether or not it has ended.
-func (d *Index) Granted(g reconcile.Grant) (inventory.Grant, bool) {
+// InventoryGrant finds what the inventory says of a grant, whether or not it has ended.
+func (d *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
 	cluster, namespaces := d.Groups[g.Subject].ClusterRoles, d.Groups[g.Subject].Namespaces
 	if g.For == reconcile.ForUser {
 		cluster, namespaces = d.Users[g.Subject].ClusterRoles, d.Users[g.Subject].Namespaces
@@ -216,7 +216,7 @@ func (d *Index) Granted(g reconcile.Grant) (inventory.Grant, bool) {
 
 // conflict holds a step on a binding that has our name and not our labels, and that should serve users.
 func (d *differ) conflict(b reconcile.Binding, action reconcile.Action, wanted []string) {
-	_, g := reconcile.Classify(d.Inv.Owner, b)
+	_, g := reconcile.Classify(d.Inventory.Owner, b)
 	s := reconcile.Step{
 		Action: action, Object: b.Object(), Reasons: []reconcile.Reason{reconcile.LabelsMissing}, Stage: reconcile.StageChange,
 		Binding: &reconcile.BindingWrite{Object: b, Subjects: reconcile.UserSubjects(wanted)},

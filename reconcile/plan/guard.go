@@ -13,15 +13,15 @@ import (
 // maxClockSkew is how far the local clock may be from the API server's: `until`, renewals and quarantines hang on it.
 const maxClockSkew = 2 * time.Minute
 
-// holds is what a guard keeps from being taken away, and why.
-type holds struct {
+// guarded is what a guard keeps from being taken away, and why.
+type guarded struct {
 	everybody string
 	users     map[string]string                       // nothing of theirs goes
 	subjects  map[string]map[reconcile.Subject]string // by Object(): stay subjects
 }
 
 // user says why nothing may be taken from a user, or "".
-func (h *holds) user(name string) string {
+func (h *guarded) user(name string) string {
 	switch {
 	case h == nil:
 		return ""
@@ -32,7 +32,7 @@ func (h *holds) user(name string) string {
 }
 
 // subject says why a subject must stay in a binding, or "".
-func (h *holds) subject(object string, s reconcile.Subject) string {
+func (h *guarded) subject(object string, s reconcile.Subject) string {
 	switch {
 	case h == nil:
 		return ""
@@ -46,8 +46,8 @@ func (h *holds) subject(object string, s reconcile.Subject) string {
 	return ""
 }
 
-// keep holds a subject in a binding.
-func (h *holds) keep(e entry, why string) {
+// guard holds a subject in a binding.
+func (h *guarded) guard(e entry, why string) {
 	if h.subjects[e.object] == nil {
 		h.subjects[e.object] = map[reconcile.Subject]string{}
 	}
@@ -60,7 +60,7 @@ func (d *differ) refusals() []string {
 	if !d.rules.AcceptSharedCA {
 		all = append(all, d.Observed.FrontProxy.Open())
 	}
-	all = append(all, Misplaced(d.Inv.Owner, d.Observed, d.boundClusterWide(), d.rules))
+	all = append(all, Misplaced(d.Inventory.Owner, d.Observed, d.boundClusterWide(), d.rules))
 	if d.rules.Drift && !d.sameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
@@ -108,10 +108,10 @@ func Misplaced(owner string, o reconcile.Observed, bound int, r reconcile.Rules)
 // guard looks at a plan that nothing was held in and returns what must be held, with a message for each guard that refuses
 // the plan, or nil. A guard that only RoleBindings trip holds what they would lose, and refuses nothing: whoever is admin
 // of a namespace can make as many of them as they like, for anybody.
-func (d *differ) guard() (*holds, []string) {
-	h := &holds{users: map[string]string{}, subjects: map[string]map[reconcile.Subject]string{}}
+func (d *differ) guard() (*guarded, []string) {
+	h := &guarded{users: map[string]string{}, subjects: map[string]map[reconcile.Subject]string{}}
 	var messages []string
-	if len(d.Inv.Users) == 0 && !d.rules.AllowEmpty && d.rules.Policy.Takes() {
+	if len(d.Inventory.Users) == 0 && !d.rules.AllowEmpty && d.rules.Policy.Takes() {
 		h.everybody = "the inventory has no users: everybody would lose access (--allow-empty)"
 		return h, []string{h.everybody}
 	}
@@ -130,7 +130,7 @@ func (d *differ) guard() (*holds, []string) {
 	}
 	// Under the inventory of the last run there is only drift to take away, and what that run did not come to: it was
 	// looked at then, unless that run held something back.
-	if accepted := d.sameInventory && !d.Observed.State.HeldBack; len(d.Inv.Users) > 0 && !accepted {
+	if accepted := d.sameInventory && !d.Observed.State.HeldBack; len(d.Inventory.Users) > 0 && !accepted {
 		messages = append(messages, d.tooMany(t, h)...)
 	}
 	if len(messages)+len(h.users)+len(h.subjects) == 0 {
@@ -140,7 +140,7 @@ func (d *differ) guard() (*holds, []string) {
 }
 
 // tooMany holds what goes over --max-removals.
-func (d *differ) tooMany(t removals, h *holds) []string {
+func (d *differ) tooMany(t removals, h *guarded) []string {
 	var messages []string
 	limit := d.rules.MaxRemovals
 	over := func(doing, of string, taken, clusterWide, total int) (why string) {
@@ -168,9 +168,9 @@ func (d *differ) tooMany(t removals, h *holds) []string {
 		count(t.subjects, func(s entry) bool { return clusterWide(s.object) }), t.allSubjects)
 	for _, s := range t.subjects {
 		if subjects != "" {
-			h.keep(s, subjects)
+			h.guard(s, subjects)
 		} else if bindings != "" && slices.Contains(t.bindings, s.object) {
-			h.keep(s, bindings)
+			h.guard(s, bindings)
 		}
 	}
 	return messages

@@ -12,7 +12,7 @@ import (
 // Index has what an inventory wants and what was observed, by name. The observed world is sorted once: a look-up for one
 // user must not walk all bindings.
 type Index struct {
-	Inv      *inventory.Inventory
+	Inventory      *inventory.Inventory
 	Observed reconcile.Observed
 	rules    reconcile.Rules
 
@@ -54,7 +54,7 @@ func (b OurBinding) rightRole() bool {
 // NewIndex sorts an inventory and what was observed.
 func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
 	x := &Index{
-		Inv: inv, Observed: o, rules: r,
+		Inventory: inv, Observed: o, rules: r,
 		Active: map[string]bool{}, Lapsed: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
 		successor: map[string]string{}, former: map[string]bool{},
 		Ours: map[string]OurBinding{}, Planted: map[string]reconcile.Binding{}, plantedFor: map[string]string{}, parts: map[reconcile.Grant][]int{}, names: map[string]bool{},
@@ -78,7 +78,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	for _, g := range inv.Groups {
 		x.Groups[g.Name] = g
 	}
-	x.Wanted = x.grants()
+	x.Wanted = x.wantedGrants()
 	x.sortBindings()
 	return x
 }
@@ -86,7 +86,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 // sortBindings sorts the observed bindings by whose they are.
 func (x *Index) sortBindings() {
 	for _, b := range x.Observed.Bindings {
-		ownership, grant := reconcile.Classify(x.Inv.Owner, b)
+		ownership, grant := reconcile.Classify(x.Inventory.Owner, b)
 		adopt := ownership == reconcile.Planted && x.rules.Adopts(b.AdoptName())
 		if adopt {
 			ownership = reconcile.Ours

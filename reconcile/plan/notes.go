@@ -31,18 +31,18 @@ func (d *differ) notes() {
 	for _, name := range d.Observed.UnknownEntries {
 		d.note(reconcile.Note{Kind: reconcile.UnknownEntry, Object: name, Message: "no user can have this name; it is left alone"})
 	}
-	for _, u := range d.Inv.Users {
+	for _, u := range d.Inventory.Users {
 		if d.soon(u.Until) {
 			d.note(reconcile.Note{User: u.Name, Kind: reconcile.UntilSoon, Until: &u.Until, Message: "access ends"})
 		}
-		d.grantsEnd(reconcile.Note{User: u.Name}, u.ClusterRoles, u.Namespaces)
+		d.noteGrantEnds(reconcile.Note{User: u.Name}, u.ClusterRoles, u.Namespaces)
 		d.superseded(u)
 		if why := d.Observed.FrontProxy.Impersonates(u.Name); why != "" && d.stays[u.Name] {
 			d.note(reconcile.Note{User: u.Name, Kind: reconcile.FrontProxyName, Message: why}) // a new one they do not get
 		}
 	}
-	for _, g := range d.Inv.Groups {
-		d.grantsEnd(reconcile.Note{Group: g.Name}, g.ClusterRoles, g.Namespaces)
+	for _, g := range d.Inventory.Groups {
+		d.noteGrantEnds(reconcile.Note{Group: g.Name}, g.ClusterRoles, g.Namespaces)
 	}
 	d.ownNamespaces()
 	d.requests()
@@ -94,11 +94,11 @@ func (d *differ) remainingAccess(name string) {
 func (d *differ) access(subject reconcile.Subject) {
 	for _, b := range d.serves[subject] {
 		whose := "not certsync's"
-		if b.ManagedBy == reconcile.ManagedByValue && b.Owner != "" && b.Owner != d.Inv.Owner {
+		if b.ManagedBy == reconcile.ManagedByValue && b.Owner != "" && b.Owner != d.Inventory.Owner {
 			whose = fmt.Sprintf("owner %q's by its labels", b.Owner) // which anybody may set who writes bindings
 		}
 		n := reconcile.Note{Kind: reconcile.ExistingAccess, Object: b.Object(), Message: fmt.Sprintf(
-			"gives %s %q %s, and is %s", subject.Kind, subject.Name, granted(b), whose)}
+			"gives %s %q %s, and is %s", subject.Kind, subject.Name, roleOf(b), whose)}
 		if b.RoleRef.Kind == "ClusterRole" { // certsync does not read Roles
 			n.Power = d.rolePower(b.RoleRef.Name, b.Namespace)
 		}
@@ -114,8 +114,8 @@ func (d *differ) access(subject reconcile.Subject) {
 	}
 }
 
-// granted is what a binding grants, as a phrase.
-func granted(b reconcile.Binding) string {
+// roleOf is what a binding grants, as a phrase.
+func roleOf(b reconcile.Binding) string {
 	where := "cluster-wide"
 	if b.Kind == reconcile.RoleBinding {
 		where = fmt.Sprintf("in namespace %q", b.Namespace)
@@ -128,8 +128,8 @@ func (d *differ) soon(t time.Time) bool {
 	return !t.IsZero() && !d.Ended(t) && t.Sub(d.Observed.At) <= 7*24*time.Hour
 }
 
-// grantsEnd notes a week before that grants of n's user or group end.
-func (d *differ) grantsEnd(n reconcile.Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
+// noteGrantEnds notes a week before that grants of n's user or group end.
+func (d *differ) noteGrantEnds(n reconcile.Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
 	say := func(roles []inventory.Grant, where string) {
 		for _, r := range roles {
 			if d.soon(r.Until) {

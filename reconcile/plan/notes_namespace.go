@@ -45,12 +45,12 @@ func (d *differ) ownNamespaces() {
 		if danger == "" {
 			continue
 		}
-		if ownership, _ := reconcile.Classify(d.Inv.Owner, b); ownership == reconcile.Ours {
+		if ownership, _ := reconcile.Classify(d.Inventory.Owner, b); ownership == reconcile.Ours {
 			continue // it is told as the grant that it stands for
 		}
-		if subject := d.stranger(b); subject != "" {
+		if subject := d.outsider(b); subject != "" {
 			d.note(reconcile.Note{Kind: reconcile.OwnNamespace, Object: b.Object(), Message: fmt.Sprintf(
-				"gives %s %s, and is not certsync's: %s", subject, granted(b), danger)})
+				"gives %s %s, and is not certsync's: %s", subject, roleOf(b), danger)})
 		}
 	}
 }
@@ -77,10 +77,10 @@ func (d *differ) danger(g reconcile.Grant) string {
 	return d.dangerIn(g.Namespace)
 }
 
-// stranger names the first subject of a binding that is a person, a group of people, or what runs in another namespace,
+// outsider names the first subject of a binding that is a person, a group of people, or what runs in another namespace,
 // and so whoever may run something there; or "". Where only the lock is, the last are no news: in kube-system, where
 // controllers have their own locks, each has a binding for that, certsync's job among them.
-func (d *differ) stranger(b reconcile.Binding) string {
+func (d *differ) outsider(b reconcile.Binding) string {
 	for _, s := range b.Subjects {
 		s = reconcile.Authorized(s)
 		switch {

@@ -67,7 +67,7 @@ func (d *differ) removals() removals {
 	after := d.bindingsAfter()
 	d.taken(&t, after, func(name string) bool { return t.gone[name] || d.decided(name) })
 	for _, b := range after {
-		if g, ok := reconcile.ParseBindingName(d.Inv.Owner, b.Namespace, b.Name); ok {
+		if g, ok := reconcile.ParseBindingName(d.Inventory.Owner, b.Namespace, b.Name); ok {
 			for _, s := range b.Subjects {
 				give(t.after, s.Name, g)
 			}
@@ -143,7 +143,7 @@ func (d *differ) replacements(after map[string]reconcile.Binding) map[reconcile.
 	served := map[reconcile.Grant][]reconcile.Subject{}
 	for object, b := range after {
 		_, ours := d.Ours[object]
-		if g, ok := reconcile.ParseBindingName(d.Inv.Owner, b.Namespace, b.Name); ok && !ours {
+		if g, ok := reconcile.ParseBindingName(d.Inventory.Owner, b.Namespace, b.Name); ok && !ours {
 			served[whose(g)] = append(served[whose(g)], b.Subjects...)
 		}
 	}

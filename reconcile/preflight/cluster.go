@@ -22,7 +22,7 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"lock", l.lease},
 		{"rights to write", l.mayWrite},
 		{"rights to lock", l.mayLock},
-		{"rights to tell", l.mayTell},
+		{"rights to tell", l.mayWriteEvents},
 		{"ClusterRoles", l.rolesExist},
 		{"namespaces", l.namespacesExist},
 		{"rights to bind", l.mayBind},
@@ -115,8 +115,8 @@ func (l *look) mayWrite(ctx context.Context) Check {
 	return l.may(ctx, slices.DeleteFunc(wanted, func(p reconcile.Permission) bool { return p == reconcile.EventPermission(l.LockNamespace) }))
 }
 
-// mayTell asks for what a run can do without.
-func (l *look) mayTell(ctx context.Context) Check {
+// mayWriteEvents asks for what a run can do without.
+func (l *look) mayWriteEvents(ctx context.Context) Check {
 	c := l.may(ctx, []reconcile.Permission{reconcile.EventPermission(l.LockNamespace)})
 	if c.Verdict == Broken {
 		c.Verdict = Warning
@@ -139,7 +139,7 @@ func (l *look) may(ctx context.Context, wanted []reconcile.Permission) Check {
 	}
 	l.denied = append(l.denied, denied...)
 	if len(denied) > 0 {
-		return broken(reconcile.WithHint(fmt.Errorf("may not: %s", sentence(denied)), l.grant()))
+		return broken(reconcile.WithHint(fmt.Errorf("may not: %s", sentence(denied)), l.grantHint()))
 	}
 	return passed(fmt.Sprintf("all %d", len(wanted)))
 }
@@ -177,8 +177,8 @@ func sentence(permissions []reconcile.Permission) string {
 	return strings.Join(list, "; ")
 }
 
-// grant is how rights that are lacking are given.
-func (l *look) grant() string {
+// grantHint says how rights that are lacking are given.
+func (l *look) grantHint() string {
 	who := "the identity that runs certsync"
 	if l.self != nil {
 		who = fmt.Sprintf("%q", l.self.Name)

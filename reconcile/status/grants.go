@@ -81,7 +81,7 @@ func (d survey) grantStatuses(user string, serves []plan.OurBinding) []Grant {
 	for _, b := range serves {
 		s := grantStatus(b.Grant, b.Binding)
 		s.Binding = IsUnwanted
-		if r, ok := d.Granted(b.Grant); ok {
+		if r, ok := d.InventoryGrant(b.Grant); ok {
 			s.Until = moment(r.Until)
 		}
 		out = append(out, s)

@@ -191,8 +191,8 @@ func (s *signerWatch) settle(uid types.UID, o *outcome) {
 	}
 }
 
-// tell gives a waiter the state of its request. The caller holds the lock.
-func (s *signerWatch) tell(csr *certificatesv1.CertificateSigningRequest) {
+// passOn gives a waiter the state of its request. The caller holds the lock.
+func (s *signerWatch) passOn(csr *certificatesv1.CertificateSigningRequest) {
 	w, c := s.waiting[csr.UID], verdict(csr)
 	if w != nil && c != nil && c.Type == certificatesv1.CertificateApproved {
 		select {
@@ -236,7 +236,7 @@ func (s *signerWatch) Update(obj any) error {
 	if csr, ok := obj.(*certificatesv1.CertificateSigningRequest); ok {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.tell(csr)
+		s.passOn(csr)
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ const (
 
 // Events writes Kubernetes Events about an owner's Lease: one for each result of a run that people should see.
 //
-// Tell creates them one by one and waits for each answer. client-go's recorders (tools/record, tools/events) do not fit:
+// Write creates them one by one and waits for each answer. client-go's recorders (tools/record, tools/events) do not fit:
 // they are for processes that keep running. They send in the background, log an error, and lose the rest when the process
 // ends. Here the process ends after the Event, and must report that it could not be written.
 type Events struct {
@@ -32,12 +32,12 @@ type Events struct {
 	runID  string
 }
 
-// Events returns the Events of a run. It sends nothing before Tell.
+// Events returns the Events of a run. It sends nothing before Write.
 func (c *Client) Events(owner, runID string) *Events { return &Events{c, owner, runID} }
 
-// Tell writes an Event for each piece of news, with at most 1,024 bytes of its message. Before an owner's first run there is
-// no Lease that an Event could be about. Then Tell writes nothing.
-func (e *Events) Tell(ctx context.Context, at time.Time, news []report.KubernetesEvent) error {
+// Write writes an Event for each piece of news, with at most 1,024 bytes of its message. Before an owner's first run there is
+// no Lease that an Event could be about. Then Write writes nothing.
+func (e *Events) Write(ctx context.Context, at time.Time, news []report.KubernetesEvent) error {
 	if len(news) == 0 {
 		return nil
 	}

@@ -104,7 +104,7 @@ func TestTell(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := tellingServer(t, tt.lease, nil)
-			if err := clientOf(t, s).Events("prod-eu", "0123").Tell(t.Context(), toldAt, tt.news); err != nil {
+			if err := clientOf(t, s).Events("prod-eu", "0123").Write(t.Context(), toldAt, tt.news); err != nil {
 				t.Fatal(err)
 			}
 			var got []string
@@ -127,7 +127,7 @@ func TestTell(t *testing.T) {
 // TestEventIsAboutTheLease: the Event has the fields by which kubectl describe and other tools find it.
 func TestEventIsAboutTheLease(t *testing.T) {
 	s := tellingServer(t, aLease, nil)
-	if err := clientOf(t, s).Events("prod-eu", "0123").Tell(t.Context(), toldAt, []report.KubernetesEvent{{Reason: report.EventHeld, Message: "m"}}); err != nil {
+	if err := clientOf(t, s).Events("prod-eu", "0123").Write(t.Context(), toldAt, []report.KubernetesEvent{{Reason: report.EventHeld, Message: "m"}}); err != nil {
 		t.Fatal(err)
 	}
 	when := metav1.NewTime(toldAt)
@@ -146,7 +146,7 @@ func TestEventIsAboutTheLease(t *testing.T) {
 // TestTellFails: an Event that was not written is an error that says which, and keeps no other from being tried.
 func TestTellFails(t *testing.T) {
 	s := tellingServer(t, aLease, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", fmt.Errorf("no rule")))
-	err := clientOf(t, s).Events("prod-eu", "0123").Tell(t.Context(), toldAt,
+	err := clientOf(t, s).Events("prod-eu", "0123").Write(t.Context(), toldAt,
 		[]report.KubernetesEvent{{Reason: report.EventApplied}, {Reason: report.EventFailed}})
 	if err == nil || !strings.Contains(err.Error(), "writing Event Applied about Lease kube-system/certsync-prod-eu: ") ||
 		!strings.Contains(err.Error(), "Event Failed") || reconcile.Hint(err) == "" {
@@ -154,7 +154,7 @@ func TestTellFails(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := clientOf(t, s).Events("prod-eu", "0123").Tell(ended, toldAt, []report.KubernetesEvent{{Reason: report.EventApplied}}); err == nil {
+	if err := clientOf(t, s).Events("prod-eu", "0123").Write(ended, toldAt, []report.KubernetesEvent{{Reason: report.EventApplied}}); err == nil {
 		t.Error("it told after the end of its time")
 	}
 }

@@ -56,7 +56,7 @@ func holdLock(c *Client, o Options, lease *coordinationv1.Lease, sent time.Time)
 	h := &heldLock{client: c, options: o, lease: lease, stopped: make(chan struct{}), turn: make(chan struct{}, 1)}
 	h.held, h.end = context.WithCancelCause(context.Background())
 	h.expiry = time.AfterFunc(time.Until(sent.Add(trustedFor)), h.expire)
-	go h.keep(sent)
+	go h.renewUntilOver(sent)
 	return h
 }
 
@@ -117,8 +117,8 @@ func (h *heldLock) Release(ctx context.Context) error {
 
 func (h *heldLock) name() string { return h.client.name(h.options.Owner) }
 
-// keep renews until the lock is released or lost.
-func (h *heldLock) keep(sent time.Time) {
+// renewUntilOver renews until the lock is released or lost.
+func (h *heldLock) renewUntilOver(sent time.Time) {
 	defer close(h.stopped)
 	next := sent.Add(renewEvery)
 	for {

@@ -60,7 +60,7 @@ func (s Source) obtain(ctx context.Context) (*entry, error) {
 	case fallBack:
 		s.Warn(err)
 		cached.failedAt = s.Now()
-		s.keep(cached)
+		s.cacheEntry(cached)
 		return s.fallBack(cached), nil
 	case deleteEntry:
 		if left := s.Cache.remove(); left != nil {
@@ -99,12 +99,12 @@ func (s Source) take(cached *entry, stored vaultstore.Stored) (*entry, error) {
 	if !s.Refresh && cached.staysInUse(e, now) {
 		e = &entry{Credential: cached.Credential, version: cached.version, until: cached.until, fetchedAt: now}
 	}
-	s.keep(e)
+	s.cacheEntry(e)
 	return e, nil
 }
 
-// keep writes an entry into the cache. A failure is no reason not to use it.
-func (s Source) keep(e *entry) {
+// cacheEntry writes an entry into the cache. A failure is no reason not to use it.
+func (s Source) cacheEntry(e *entry) {
 	if err := s.Cache.write(e); err != nil {
 		s.Warn(notKept(err))
 	}

@@ -2,8 +2,8 @@ package plan
 
 import "github.com/certsync/certsync/reconcile"
 
-// holdings counts everybody's certificates before the run.
-func (d *differ) holdings() map[string]reconcile.UserCertificates {
+// certificates counts everybody's certificates before the run.
+func (d *differ) certificates() map[string]reconcile.UserCertificates {
 	all := map[string]reconcile.UserCertificates{}
 	for name := range d.Active {
 		all[name] = reconcile.UserCertificates{}
