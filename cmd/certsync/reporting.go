@@ -86,5 +86,5 @@ func (r *runReport) writeEvents(ctx context.Context) error {
 	for i := range news {
 		news[i].Message = render.Clean(news[i].Message) // kubectl shows it on a terminal
 	}
-	return r.cluster.Events(r.account.Owner, r.account.RunID).Tell(ctx, r.account.EndedAt, news)
+	return r.cluster.Events(r.account.Owner, r.account.RunID).Write(ctx, r.account.EndedAt, news)
 }

@@ -40,7 +40,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 		"blanks":     {"GET " + rbacPath + "/rolebindings", "", " ", 200, 4, observe},
 		"an error":   {"GET " + rbacPath + "/clusterroles", `{"kind":"Status","message":"`, "x", 403, 4, observe},
 		"metadata":   {"GET " + namespacesPath, `{"items":[`, " ", 200, 4, observe},
-		"requests":   {"GET " + csrPath, `{"items":[`, " ", 200, 3, observe},
+		"requests":   {"GET " + csrPath, `{"items":[`, " ", 200, 4, observe},
 		"one object": {"GET " + frontProxyPath, `{"data":{"a":"`, "x", 200, 1, observe},
 		"the Lease":  {"GET " + leasePath, `{"spec":{"a":"`, "x", 200, 1, observe},
 		"a write": {"PATCH " + rbacPath + "/clusterrolebindings/b", `{"metadata":{"name":"`, "x", 200, 1, func(ctx context.Context, c *Cluster) error {

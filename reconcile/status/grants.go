@@ -60,7 +60,7 @@ func (d survey) promises(user string) []promise {
 func (d survey) grantStatuses(user string, serves []plan.OurBinding) []Grant {
 	out := []Grant{}
 	for _, p := range d.promises(user) {
-		s := grantStatus(p.Grant, reconcile.NewBinding(d.Inv.Owner, p.Grant, nil))
+		s := grantStatus(p.Grant, reconcile.NewBinding(d.Inventory.Owner, p.Grant, nil))
 		s.Until, s.Binding = moment(p.until), IsMissing
 		ended := d.Lapsed[user] || d.Ended(p.until)
 		i := slices.IndexFunc(serves, p.madeTrue)

@@ -141,12 +141,12 @@ func (d survey) stand(u *User, s reconcile.Step) {
 		if u.Detail = string(reconcile.NotInInventory); d.Lapsed[u.Name] {
 			u.Detail = string(reconcile.UntilPassed)
 		}
-		u.rename(d.Inv)
+		u.rename(d.Inventory)
 	case d.Lapsed[u.Name]:
 		u.State, u.Detail = HasLapsed, string(reconcile.UntilPassed)
 	case !d.Active[u.Name]:
 		u.State = HasLeft
-		u.rename(d.Inv)
+		u.rename(d.Inventory)
 	case d.stays[u.Name]:
 		u.State, u.Detail = HasAccess, ""
 	default:
