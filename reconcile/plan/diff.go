@@ -89,7 +89,7 @@ func (d *differ) holdFormerNames() {
 type differ struct {
 	*Index
 	guarded *guarded // nil: nothing is held yet
-	plan  reconcile.Plan
+	plan    reconcile.Plan
 
 	powers map[string][]string // why users are as good as cluster-admin by what is wanted
 	// issues has the users who get a certificate in this run, with the first reason; stays those who hold a good

@@ -12,9 +12,9 @@ import (
 // Index has what an inventory wants and what was observed, by name. The observed world is sorted once: a look-up for one
 // user must not walk all bindings.
 type Index struct {
-	Inventory      *inventory.Inventory
-	Observed reconcile.Observed
-	rules    reconcile.Rules
+	Inventory *inventory.Inventory
+	Observed  reconcile.Observed
+	rules     reconcile.Rules
 
 	Active map[string]bool // users in the inventory whose access has not ended
 	Lapsed map[string]bool // users in the inventory whose `until` has passed
