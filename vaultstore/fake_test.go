@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 const (
@@ -27,7 +28,7 @@ type fakeVault struct {
 	mu        sync.Mutex
 	calls     []string // "GET secret/data/certsync/prod-eu/state"
 	agents    []string // User-Agent of each call
-	kv        map[string]*kvEntry
+	kv        *kvtest.Mount
 	now       func() time.Time
 	sealed    bool
 	fresh     bool // not initialized
@@ -47,7 +48,7 @@ type fakeVault struct {
 func newFakeVault(t *testing.T) *fakeVault {
 	t.Helper()
 	f := &fakeVault{
-		kv: map[string]*kvEntry{}, now: time.Now, token: goodToken,
+		now: time.Now, token: goodToken,
 		mounts:  map[string]string{"secret/": "kv 2"},
 		denied:  func(string, string) bool { return false },
 		granted: func(string) []string { return []string{"root"} },
@@ -57,6 +58,8 @@ func newFakeVault(t *testing.T) *fakeVault {
 			refuse: func(string, map[string]any) (int, string) { return 0, "" },
 		},
 	}
+	// Every write is to be check-and-set.
+	f.kv = &kvtest.Mount{Secrets: map[string]*kvtest.Secret{}, Now: func() time.Time { return f.now() }, CASRequired: true}
 	f.Server = httptest.NewServer(f)
 	t.Cleanup(f.Close)
 	return f
@@ -200,18 +203,9 @@ func (f *fakeVault) capabilities(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, map[string]any{"data": data})
 }
 
-func reply(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(body)
-}
+func reply(w http.ResponseWriter, status int, body any) { kvtest.Reply(w, status, body) }
 
-func fail(w http.ResponseWriter, status int, errs ...string) {
-	if errs == nil {
-		errs = []string{}
-	}
-	reply(w, status, map[string]any{"errors": errs})
-}
+func fail(w http.ResponseWriter, status int, errs ...string) { kvtest.Fail(w, status, errs...) }
 
 // failing answers every call with the same error.
 func failsWith(status int, errs ...string) http.HandlerFunc {

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 func record(user string) map[string]any {
@@ -37,20 +38,20 @@ func TestObserveStore(t *testing.T) {
 	f.put("ledger/bob", record("bob"))
 	f.put("ledger/bob", record("eve")) // somebody else's record
 	f.put("ledger/carol", record("carol"))
-	f.at("ledger/carol").versions[1].deletionTime = f.now().Add(-time.Hour)
+	f.change("ledger/carol", func(v *kvtest.Version) { v.Deleted = f.now().Add(-time.Hour) })
 	f.put("ledger/dave", record("dave"))
-	f.at("ledger/dave").versions[1].destroyed = true
+	f.change("ledger/dave", func(v *kvtest.Version) { v.Destroyed = true })
 	f.put("ledger/cut-short", map[string]any{})
 	f.put("ledger/metadata-only", nil)
 	f.put("ledger/x y", record("x y"))
 
 	f.put("users/alice+ops@example.com", map[string]any{"tls.key": "secret"})
 	f.put("users/alice+ops@example.com", map[string]any{"tls.key": "secret"})
-	f.at("users/alice+ops@example.com").versions[1].destroyed = true
+	f.change("users/alice+ops@example.com", func(v *kvtest.Version) { v.Destroyed = true })
 	f.put("users/bob", map[string]any{"tls.key": "secret"})
-	f.at("users/bob").versions[1].deletionTime = f.now().Add(-time.Second)
+	f.change("users/bob", func(v *kvtest.Version) { v.Deleted = f.now().Add(-time.Second) })
 	f.put("users/carol", map[string]any{"tls.key": "secret"})
-	f.at("users/carol").versions[1].deletionTime = f.now().Add(24 * time.Hour) // delete_version_after
+	f.change("users/carol", func(v *kvtest.Version) { v.Deleted = f.now().Add(24 * time.Hour) }) // delete_version_after
 	f.put("users/metadata-only", nil)
 	f.put("users/folder/inner", map[string]any{"tls.key": "secret"})
 
@@ -103,7 +104,7 @@ func TestObserveNothing(t *testing.T) {
 func TestObserveDeletedState(t *testing.T) {
 	f := newFakeVault(t)
 	f.put("state", map[string]any{"formatVersion": "1"})
-	f.at("state").versions[1].deletionTime = f.now().Add(-time.Hour)
+	f.change("state", func(v *kvtest.Version) { v.Deleted = f.now().Add(-time.Hour) })
 	got, err := f.open(t).ObserveStore(t.Context())
 	if err != nil || got.State != nil || got.StateVersion != 1 {
 		t.Errorf("got state %v, version %d, error %v; want none, 1, none", got.State, got.StateVersion, err)
@@ -120,7 +121,7 @@ func TestObserveVanishingEntries(t *testing.T) {
 		if method == "GET" && strings.HasSuffix(path, "/alice") {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			clear(f.kv)
+			clear(f.kv.Secrets)
 		}
 	}
 	got, err := s.ObserveStore(t.Context())

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 const keyMarker = "MC4CAQAwBQYDK2VwBCIEIMARKEROFAKEY"
@@ -34,7 +35,7 @@ func TestWriteCredential(t *testing.T) {
 		"kubeconfig": "kind: Config # " + keyMarker, "tls.crt": "chain",
 		"tls.key": "-----BEGIN PRIVATE KEY-----\n" + keyMarker, "ca.crt": "ca",
 	}
-	if diff := cmp.Diff(want, f.at("users/alice@example.com").versions[2].data); diff != "" {
+	if diff := cmp.Diff(want, f.data("users/alice@example.com", 2)); diff != "" {
 		t.Errorf("what stands in Vault (-want +got):\n%s", diff)
 	}
 }
@@ -48,7 +49,7 @@ func TestWriteCredentialWithoutKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]any{"kubeconfig": "kind: Config # " + keyMarker, "tls.crt": "chain", "ca.crt": "ca"}
-	if diff := cmp.Diff(want, f.at("users/alice").versions[1].data); diff != "" {
+	if diff := cmp.Diff(want, f.data("users/alice", 1)); diff != "" {
 		t.Errorf("what stands in Vault (-want +got):\n%s", diff)
 	}
 }
@@ -115,7 +116,7 @@ func TestWritesAreCheckAndSet(t *testing.T) {
 				t.Errorf("got %q, want %q", err, want)
 			}
 			for _, entry := range []string{"state", "ledger/alice", "users/alice"} {
-				if e := f.at(entry); e == nil || e.current != 2 {
+				if e := f.at(entry); e == nil || e.Current != 2 {
 					t.Errorf("%s is %+v, want version 2", entry, e)
 				}
 			}
@@ -129,7 +130,7 @@ func TestWritesAreCheckAndSet(t *testing.T) {
 func TestDelete(t *testing.T) {
 	f := newFakeVault(t)
 	f.put("users/alice", map[string]any{"tls.key": "secret"})
-	f.at("users/alice").versions[1].destroyed = true // cas counts destroyed versions too
+	f.change("users/alice", func(v *kvtest.Version) { v.Destroyed = true }) // cas counts destroyed versions too
 	f.put("ledger/alice", record("alice"))
 	s := f.open(t)
 	if err := s.DeleteCredential(t.Context(), "alice", 1); err != nil {
@@ -191,8 +192,8 @@ func TestDestroyVersions(t *testing.T) {
 		t.Fatal(err)
 	}
 	var left []int
-	for n, v := range f.at("users/alice").versions {
-		if !v.destroyed {
+	for n, v := range f.at("users/alice").Versions {
+		if !v.Destroyed {
 			left = append(left, n)
 		}
 	}
@@ -253,7 +254,7 @@ func TestWriteThroughAStandby(t *testing.T) {
 	if _, err := s.WriteCredential(t.Context(), "alice", credential(), 0); err != nil {
 		t.Fatal(err)
 	}
-	if e := f.at("users/alice"); e == nil || e.versions[1].data["tls.crt"] != "chain" {
+	if e := f.at("users/alice"); e == nil || f.data("users/alice", 1)["tls.crt"] != "chain" {
 		t.Errorf("what stands in Vault is %+v", e)
 	}
 }

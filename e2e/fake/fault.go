@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 // FaultKind says what goes wrong with a request.
@@ -149,5 +151,5 @@ func refuseAsVault(w http.ResponseWriter, code int) {
 	if code == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", "1")
 	}
-	vaultFail(w, code, texts[code])
+	kvtest.Fail(w, code, texts[code])
 }

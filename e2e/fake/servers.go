@@ -11,6 +11,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 // Servers are an API server (TLS, HTTP/1.1: to close a connection must not end other requests) and a Vault, behind which
@@ -102,7 +104,7 @@ func (s *Servers) serveKubernetes(w http.ResponseWriter, r *http.Request) {
 func (s *Servers) serveVault(w http.ResponseWriter, r *http.Request) {
 	f := s.front(r.Header.Get("X-Vault-Token"))
 	if f == nil {
-		vaultFail(w, http.StatusForbidden, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
+		kvtest.Fail(w, http.StatusForbidden, "2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n")
 		return
 	}
 	if conn, ok := r.Context().Value(connKey{}).(net.Conn); ok {

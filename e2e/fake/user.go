@@ -13,6 +13,8 @@ import (
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 // User is what a world's Vault holds of a user, in an owner's folder of certsync's. It is read with nothing of
@@ -62,9 +64,9 @@ func (w *World) Users(folder string) map[string]User {
 	return all
 }
 
-func (u *User) readRecord(s *secret, now time.Time) {
+func (u *User) readRecord(s *kvtest.Secret, now time.Time) {
 	v := s.Versions[s.Current]
-	if !v.readable(now) || strings.TrimSpace(string(v.Data)) == "{}" {
+	if !v.Readable(now) || strings.TrimSpace(string(v.Data)) == "{}" {
 		return
 	}
 	var record struct {
@@ -88,7 +90,7 @@ func (u *User) readRecord(s *secret, now time.Time) {
 	}
 }
 
-func (u *User) readCredential(s *secret, now time.Time) {
+func (u *User) readCredential(s *kvtest.Secret, now time.Time) {
 	u.Version = s.Current
 	for _, n := range slices.Sorted(maps.Keys(s.Versions)) {
 		v := s.Versions[n]
@@ -99,7 +101,7 @@ func (u *User) readCredential(s *secret, now time.Time) {
 			Certificate string `json:"tls.crt"`
 		}
 		_ = json.Unmarshal(v.Data, &data) // what is no credential has no certificate
-		u.Stored = append(u.Stored, Stored{n, v.readable(now), data.Certificate, live(data.Certificate, now)})
+		u.Stored = append(u.Stored, Stored{n, v.Readable(now), data.Certificate, live(data.Certificate, now)})
 	}
 }
 

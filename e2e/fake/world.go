@@ -9,6 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 // World is a cluster and a Vault. What stands in it is never changed in place but replaced, so that clones share it.
@@ -27,7 +29,7 @@ type worldState struct {
 	made      int // counts UIDs and generated names
 	history   []event
 	oldest    int // watches from before this version are too old
-	secrets   map[string]*secret
+	secrets   map[string]*kvtest.Secret
 	writes    int
 	settings  Settings
 	advanced  time.Duration
@@ -64,7 +66,7 @@ const (
 // NewWorld returns a world with the namespaces default and kube-system, and an empty Vault. Certificates come from a.
 func NewWorld(a *Authority) *World {
 	w := &World{
-		worldState: worldState{authority: a, objects: map[objectKey]object{}, version: 100, secrets: map[string]*secret{}},
+		worldState: worldState{authority: a, objects: map[objectKey]object{}, version: 100, secrets: map[string]*kvtest.Secret{}},
 		changed:    make(chan struct{}),
 	}
 	w.AddNamespaces("default", "kube-system")
