@@ -24,7 +24,7 @@ type Denial struct {
 
 func (d Denial) Error() string {
 	return fmt.Sprintf("CertificateSigningRequest %s was denied at %s: %q (reason %q)",
-		d.Request, d.At.UTC().Format(time.RFC3339), d.Message, d.Reason)
+		d.Request, TimeText(d.At), d.Message, d.Reason)
 }
 
 // Is makes a Denial an ErrDenied.

@@ -2,8 +2,6 @@ package reconcile
 
 import (
 	"crypto"
-	"crypto/x509"
-	"encoding/pem"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -38,10 +36,8 @@ func OwnKeyOf(u inventory.User) *OwnKey {
 		return nil
 	}
 	k := &OwnKey{Request: u.Request}
-	if block, _ := pem.Decode(u.Request); block != nil {
-		if csr, err := x509.ParseCertificateRequest(block.Bytes); err == nil {
-			k.Public, k.SHA256 = csr.PublicKey, inventory.Fingerprint(csr.PublicKey)
-		}
+	if csr, err := inventory.ParseCertificateRequest(u.Request); err == nil {
+		k.Public, k.SHA256 = csr.PublicKey, inventory.Fingerprint(csr.PublicKey)
 	}
 	return k
 }

@@ -68,7 +68,7 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	}
 	until, known := pki.Until(credential)
 	if known && !time.Now().Before(until) {
-		p.complain(reconcile.WithHint(fmt.Errorf("the certificate of %q has expired at %s", c.User, until.UTC().Format(time.RFC3339)),
+		p.complain(reconcile.WithHint(fmt.Errorf("the certificate of %q has expired at %s", c.User, reconcile.TimeText(until)),
 			"ask whoever runs certsync: apply renews it"))
 	}
 	if !c.Merge {

@@ -44,6 +44,12 @@ func Read(name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, er
 	return ReadOpened(file, name, limit, checks...)
 }
 
+// maxCA is more bytes than the CA bundle of an operating system has.
+const maxCA = 1 << 20
+
+// ReadCA is Read for a file with the certificates of CAs, of at most 1 MiB.
+func ReadCA(name string) ([]byte, error) { return Read(name, maxCA) }
+
 // ReadOpened is Read for a file that is open already.
 func ReadOpened(file fs.File, name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, error) {
 	info, err := Info(file, name)

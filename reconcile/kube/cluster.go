@@ -37,11 +37,8 @@ func (c *Cluster) Issuer(o csr.Options) *csr.Issuer { return csr.New(c.server, o
 // Locker returns the Locker of an owner's lock. It sends nothing before Acquire.
 func (c *Cluster) Locker(o lease.Options) *lease.Locker { return c.leases.Locker(o) }
 
-// Events returns the Events of a run. It sends nothing before Tell.
+// Events returns the Events of a run. It sends nothing before Write.
 func (c *Cluster) Events(owner, runID string) *lease.Events { return c.leases.Events(owner, runID) }
-
-// maxCAFile is more than the CA bundle of an operating system.
-const maxCAFile = 1 << 20
 
 // Endpoint returns how users reach the cluster: as certsync itself does. In a pod it has no server, since the address that
 // a pod uses does not work from outside. Endpoint reads the CA each time, because the file of a pod's service account
@@ -50,7 +47,7 @@ func (c *Cluster) Endpoint() (reconcile.Endpoint, error) {
 	ca := c.config.CAData
 	if len(ca) == 0 && c.config.CAFile != "" {
 		var err error
-		if ca, err = files.Read(c.config.CAFile, maxCAFile); err != nil {
+		if ca, err = files.ReadCA(c.config.CAFile); err != nil {
 			return reconcile.Endpoint{}, fmt.Errorf("reading the cluster's CA: %w", err)
 		}
 	}

@@ -1,13 +1,11 @@
 package pki
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"math/big"
@@ -91,9 +89,9 @@ func (c *CAIssuer) valid() error {
 	const hint = "certificates of this CA are trusted by nobody now; name its successor, or set this machine's clock"
 	switch now := c.now(); {
 	case now.Before(c.notBefore):
-		return reconcile.WithHint(fmt.Errorf("the CA's certificate is not valid before %s", c.notBefore.UTC().Format(time.RFC3339)), hint)
+		return reconcile.WithHint(fmt.Errorf("the CA's certificate is not valid before %s", reconcile.TimeText(c.notBefore)), hint)
 	case !now.Before(c.notAfter):
-		return reconcile.WithHint(fmt.Errorf("the CA's certificate has expired at %s", c.notAfter.UTC().Format(time.RFC3339)), hint)
+		return reconcile.WithHint(fmt.Errorf("the CA's certificate has expired at %s", reconcile.TimeText(c.notAfter)), hint)
 	}
 	return nil
 }
@@ -143,11 +141,7 @@ func (c *CAIssuer) Issue(ctx context.Context, req reconcile.CertificateRequest) 
 
 // parseRequest reads the PKCS#10 and checks that it is signed with its own key, and asks for the user's name and groups alone.
 func parseRequest(r reconcile.CertificateRequest) (*x509.CertificateRequest, error) {
-	block, rest := pem.Decode(r.CSR)
-	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("it is not one PEM certificate request")
-	}
-	csr, err := x509.ParseCertificateRequest(block.Bytes)
+	csr, err := inventory.ParseCertificateRequest(r.CSR)
 	if err != nil {
 		return nil, err
 	}

@@ -31,12 +31,12 @@ func check(s reconcile.CertificateSpec, chain []byte, key crypto.PublicKey, now 
 	case !slices.Equal(reconcile.SortedSet(cert.Subject.Organization), s.Groups):
 		return nil, fmt.Errorf("its O are %q, not %q", cert.Subject.Organization, s.Groups)
 	case cert.NotBefore.After(now.Add(reconcile.Slack)):
-		return nil, fmt.Errorf("it is not valid before %s", cert.NotBefore.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("it is not valid before %s", reconcile.TimeText(cert.NotBefore))
 	case !cert.NotAfter.After(now):
-		return nil, fmt.Errorf("it has expired at %s", cert.NotAfter.UTC().Format(time.RFC3339))
+		return nil, fmt.Errorf("it has expired at %s", reconcile.TimeText(cert.NotAfter))
 	case cert.NotAfter.After(now.Add(s.Expiration + reconcile.Slack)):
 		return nil, fmt.Errorf("it lives until %s, longer than the %s asked for",
-			cert.NotAfter.UTC().Format(time.RFC3339), s.Expiration)
+			reconcile.TimeText(cert.NotAfter), s.Expiration)
 	}
 	return cert, nil
 }

@@ -167,7 +167,7 @@ func (d *differ) returning(name string, rec *reconcile.Record, meta reconcile.Cr
 	case live && !slices.Contains(d.rules.Reinstate, name):
 		return []reconcile.Reason{reconcile.NewUser}, fmt.Sprintf(
 			"the name is quarantined: its user was removed on %s (%s), and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
-			rec.Since.UTC().Format(time.DateOnly), rec.Reason, until.Format(time.RFC3339), shell.Quote(name))
+			rec.Since.UTC().Format(time.DateOnly), rec.Reason, reconcile.TimeText(until), shell.Quote(name))
 	case rec.State == reconcile.Removing:
 		return []reconcile.Reason{reconcile.Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
 	case live:

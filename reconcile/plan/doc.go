@@ -9,6 +9,7 @@
 //	diff_leavers.go                       users who are gone: remove and purge
 //	diff_bindings.go, diff_writes.go      bindings: bind, update and unbind
 //	guard.go, removals.go                 what is too much to take away at once
+//	certificates.go                       what each user holds before the run
 //	notes.go, notes_namespace.go          what reviewers should know, and what changes nothing
 //	powerful.go                           which steps make a user as good as cluster-admin
 //	renewal.go                            when a certificate is renewed

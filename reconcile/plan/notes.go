@@ -17,7 +17,7 @@ const maxRequestNotes = 20
 func (d *differ) notes() {
 	if d.plan.RecordState && d.Observed.State != nil {
 		d.note(reconcile.Note{Kind: reconcile.InventoryChanged, Message: fmt.Sprintf(
-			"since the last run, %s by %q", d.Observed.State.StartedAt.UTC().Format(time.RFC3339), d.Observed.State.StartedBy)})
+			"since the last run, %s by %q", reconcile.TimeText(d.Observed.State.StartedAt), d.Observed.State.StartedBy)})
 	}
 	for _, s := range slices.Clone(d.plan.Steps) {
 		switch s.Action {
@@ -172,7 +172,7 @@ func (d *differ) requests() {
 				"and %d more with certsync's labels", len(d.Observed.Requests)-i+d.Observed.MoreRequests)})
 			return
 		}
-		message := fmt.Sprintf("%s, for CN %q, requested by %q at %s", r.State, r.User, r.RequestedBy, r.CreatedAt.UTC().Format(time.RFC3339))
+		message := fmt.Sprintf("%s, for CN %q, requested by %q at %s", r.State, r.User, r.RequestedBy, reconcile.TimeText(r.CreatedAt))
 		if r.Reason != "" || r.Message != "" {
 			message += fmt.Sprintf(" (%q: %q)", r.Reason, r.Message)
 		}

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
@@ -81,5 +80,5 @@ func (l *look) state() Check {
 		return passed("none yet: nothing was applied here so far")
 	}
 	return passed(fmt.Sprintf("of this cluster, generation %d; last run %s by %q", o.State.Generation,
-		o.State.StartedAt.UTC().Format(time.RFC3339), o.State.StartedBy))
+		reconcile.TimeText(o.State.StartedAt), o.State.StartedBy))
 }

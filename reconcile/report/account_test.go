@@ -29,8 +29,8 @@ func crowd(n int) string {
 	return text
 }
 
-// TestNews: one message of a kind and run, which says how much, for whom, and why.
-func TestNews(t *testing.T) {
+// TestKubernetesEvents: one message of a kind and run, which says how much, for whom, and why.
+func TestKubernetesEvents(t *testing.T) {
 	tests := map[string]struct {
 		inventory string // default: team
 		settled   bool   // the team was applied before
@@ -167,8 +167,8 @@ func TestReport(t *testing.T) {
 	})
 }
 
-// TestFigures: what is counted is the world after the run.
-func TestFigures(t *testing.T) {
+// TestMetrics: what is counted is the world after the run.
+func TestMetrics(t *testing.T) {
 	none := func() map[reconcile.Action]int { return changes(reconcile.Outcome{}) }
 	with := func(counts map[reconcile.Action]int) map[reconcile.Action]int {
 		all := none()

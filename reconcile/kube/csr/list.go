@@ -3,8 +3,6 @@ package csr
 import (
 	"cmp"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"slices"
 	"strings"
@@ -14,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	certificatesv1client "k8s.io/client-go/kubernetes/typed/certificates/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
@@ -96,11 +95,7 @@ func verdict(csr *certificatesv1.CertificateSigningRequest) *certificatesv1.Cert
 
 // commonName returns the name in a request's subject, or "" if the request cannot be parsed.
 func commonName(request []byte) string {
-	block, _ := pem.Decode(request)
-	if block == nil {
-		return ""
-	}
-	r, err := x509.ParseCertificateRequest(block.Bytes)
+	r, err := inventory.ParseCertificateRequest(request)
 	if err != nil {
 		return ""
 	}

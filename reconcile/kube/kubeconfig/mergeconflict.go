@@ -1,8 +1,6 @@
 package kubeconfig
 
 import (
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"net/url"
@@ -15,6 +13,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/inventory/shell"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // conflicts lists the entries that a merge must not overwrite. They have the names of ours, but are not certsync's, or other
@@ -89,9 +88,6 @@ func redacted(server string) string {
 	return u.Redacted()
 }
 
-// maxCAFile is more than the CA bundle of an operating system.
-const maxCAFile = 1 << 20
-
 // authority returns the certificates of an entry's CA, sorted, or nothing if clients use the roots of their system. For a text
 // without certificates it returns the text, and for a file that cannot be read its name: they differ from any other CA.
 func authority(c *clientcmdapi.Cluster) []string {
@@ -102,7 +98,7 @@ func authority(c *clientcmdapi.Cluster) []string {
 			path = filepath.Join(filepath.Dir(c.LocationOfOrigin), path)
 		}
 		var err error
-		if text, err = files.Read(path, maxCAFile); err != nil {
+		if text, err = files.ReadCA(path); err != nil {
 			return []string{path}
 		}
 	}
@@ -134,11 +130,7 @@ func sameUser(has *clientcmdapi.AuthInfo, login, cluster string) bool {
 
 // certifiedName returns the CN of a chain's first certificate, or "".
 func certifiedName(chain []byte) string {
-	block, _ := pem.Decode(chain)
-	if block == nil {
-		return ""
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
+	cert, err := reconcile.ParseLeaf(chain)
 	if err != nil {
 		return ""
 	}

@@ -80,8 +80,8 @@ func tellingServer(t *testing.T, lease string, created *apierrors.StatusError) *
 
 const aLease = `{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{"name":"certsync-prod-eu","namespace":"kube-system","uid":"uid-1","resourceVersion":"7"}}`
 
-// TestTell: an Event for each piece of news, about the Lease that stands there, and no longer than the API takes.
-func TestTell(t *testing.T) {
+// TestWrite: an Event for each piece of news, about the Lease that stands there, and no longer than the API takes.
+func TestWrite(t *testing.T) {
 	long := strings.Repeat("…", 500)
 	tests := map[string]struct {
 		lease string
@@ -143,8 +143,8 @@ func TestEventIsAboutTheLease(t *testing.T) {
 	}
 }
 
-// TestTellFails: an Event that was not written is an error that says which, and keeps no other from being tried.
-func TestTellFails(t *testing.T) {
+// TestWriteFails: an Event that was not written is an error that says which, and keeps no other from being tried.
+func TestWriteFails(t *testing.T) {
 	s := tellingServer(t, aLease, apierrors.NewForbidden(schema.GroupResource{Resource: "events"}, "", fmt.Errorf("no rule")))
 	err := clientOf(t, s).Events("prod-eu", "0123").Write(t.Context(), toldAt,
 		[]report.KubernetesEvent{{Reason: report.EventApplied}, {Reason: report.EventFailed}})

@@ -214,7 +214,7 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 		when = fmt.Sprintf("the Lease has no renewTime, so it can be taken only by a run that waits for %s (--lock-timeout)", left)
 	case renewed.Time.After(now.Add(leaseDuration)):
 		when = fmt.Sprintf("its renewTime, %s, lies in the future, so it can be taken only by a run that waits for %s (--lock-timeout)",
-			renewed.UTC().Format(time.RFC3339), left)
+			reconcile.TimeText(renewed.Time), left)
 	}
 	return reconcile.WithHint(
 		reconcile.Locked{Name: l.client.name(l.options.Owner), Holder: api.Shorten(holder), Held: held, Renewed: now.Sub(last)},

@@ -93,7 +93,7 @@ func (s Source) take(cached *entry, stored vaultstore.Stored) (*entry, error) {
 		return nil, err
 	}
 	if !e.live(now) {
-		return nil, reconcile.WithHint(fmt.Errorf("reading the credential of %q: its certificate has ended at %s", s.User, timeText(e.until)),
+		return nil, reconcile.WithHint(fmt.Errorf("reading the credential of %q: its certificate has ended at %s", s.User, reconcile.TimeText(e.until)),
 			"tell whoever runs certsync: it should have been renewed by certsync apply; or set this machine's clock")
 	}
 	if !s.Refresh && cached.staysInUse(e, now) {
@@ -113,9 +113,6 @@ func (s Source) cacheEntry(e *entry) {
 // fallBack returns the entry, and says that it is used instead of what Vault has.
 func (s Source) fallBack(e *entry) *entry {
 	s.Inform(fmt.Sprintf("Vault could not be reached: the credential that it gave at %s is used, until its certificate ends at %s",
-		timeText(e.fetchedAt), timeText(e.until)))
+		reconcile.TimeText(e.fetchedAt), reconcile.TimeText(e.until)))
 	return e
 }
-
-// timeText shows a time in UTC, to the second.
-func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory/shell"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // Merge is the result of a merge into the user's kubeconfig.
@@ -34,7 +35,7 @@ func Merged(m Merge) []byte {
 		fmt.Fprintf(&b, "What stood there before is in %s.\n", Clean(strings.Join(m.Backups, " and ")))
 	}
 	if !m.Until.IsZero() {
-		fmt.Fprintf(&b, "The certificate lives until %s. Merge again after a renewal, or once with --exec.\n", timeText(m.Until))
+		fmt.Fprintf(&b, "The certificate lives until %s. Merge again after a renewal, or once with --exec.\n", reconcile.TimeText(m.Until))
 	}
 	kubectl := "kubectl"
 	if m.Kubeconfig != "" {

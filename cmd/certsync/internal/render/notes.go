@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -77,7 +76,7 @@ func untilText(n reconcile.Note) string {
 	if n.Until == nil {
 		return ""
 	}
-	return timeText(*n.Until)
+	return reconcile.TimeText(*n.Until)
 }
 
 // message is the object and the message that all notes have.
@@ -121,6 +120,3 @@ func (g noteGroup) markdown() string {
 	}
 	return text
 }
-
-// timeText shows a time in UTC, to the second.
-func timeText(t time.Time) string { return t.UTC().Format(time.RFC3339) }

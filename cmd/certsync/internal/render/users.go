@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
@@ -20,10 +21,10 @@ func Users(r status.Report, c Palette) []byte {
 			b.WriteString(wrap("  ", Clean(u.Detail)))
 		}
 		if u.Since != nil && (u.State == status.HasLeft || u.State == status.HasLapsed || u.State == status.StandsDenied) {
-			fmt.Fprintf(&b, "  since %s\n", timeText(*u.Since))
+			fmt.Fprintf(&b, "  since %s\n", reconcile.TimeText(*u.Since))
 		}
 		if u.Until != nil {
-			fmt.Fprintf(&b, "  access ends at %s\n", timeText(*u.Until))
+			fmt.Fprintf(&b, "  access ends at %s\n", reconcile.TimeText(*u.Until))
 		}
 		if len(u.Groups) > 0 {
 			b.WriteString(wrap("  in ", strings.Join(u.Groups, ", ")))
@@ -52,18 +53,18 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 	}
 	text := fmt.Sprintf("%s, %s, %s", g.Binding, g, from)
 	if g.Until != nil {
-		text += ", until " + timeText(*g.Until)
+		text += ", until " + reconcile.TimeText(*g.Until)
 	}
 	const margin = "    " // as wide as the sign and its blanks, without the colour
 	b.WriteString("  " + sign + " " + strings.TrimPrefix(wrap(margin, Clean(text)), margin))
 }
 
 func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
-	text := fmt.Sprintf("certificate %s, until %s", cert.Of, timeText(cert.NotAfter))
+	text := fmt.Sprintf("certificate %s, until %s", cert.Of, reconcile.TimeText(cert.NotAfter))
 	// A request whose answer certsync never saw. The signer may have issued the certificate.
 	requested := cert.SHA256 == "" && cert.PublicKeySHA256 != ""
 	if requested {
-		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Of, timeText(cert.NotAfter))
+		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Of, reconcile.TimeText(cert.NotAfter))
 	}
 	for i, g := range cert.Groups {
 		if i == 0 {

@@ -1,4 +1,4 @@
-package apply_test
+package reconcile_test
 
 import (
 	"encoding/json"

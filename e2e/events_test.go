@@ -57,8 +57,8 @@ func (f *fixture) report() (r report) {
 	return r
 }
 
-// TestTelling: what runs of every kind tell, by Events that kubectl shows, in the report, and to the Pushgateway.
-func TestTelling(t *testing.T) {
+// TestEvents: what runs of every kind tell, by Events that kubectl shows, in the report, and to the Pushgateway.
+func TestEvents(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, shared)
 	f.namespace("staging")
