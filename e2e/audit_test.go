@@ -124,8 +124,10 @@ func (r kubeRequest) isReview() bool {
 	return r.ObjectRef.Resource == "selfsubjectreviews" || r.ObjectRef.Resource == "selfsubjectaccessreviews"
 }
 
-// goesOn reports a request for a further page of a list, of which there are as many as the other tests' objects fill.
-func (r kubeRequest) goesOn() bool { return strings.Contains(r.RequestURI, "continue=") }
+// goesOn reports a request for a further page of CertificateSigningRequests. The other tests' requests are on these pages too.
+func (r kubeRequest) goesOn() bool {
+	return r.ObjectRef.Resource == "certificatesigningrequests" && strings.Contains(r.RequestURI, "continue=")
+}
 
 // tells reports a request that makes an Event.
 func (r kubeRequest) tells() bool { return r.Verb == "create" && r.ObjectRef.Resource == "events" }

@@ -47,7 +47,7 @@ func BenchmarkApply2000(b *testing.B) {
 	b.ReportMetric(ratio, "of-yardstick")
 	b.Logf("CPU of process and servers: certsync %.2f ms a user, the bare program %.2f",
 		median(certsyncs, measured.allCPU), median(bares, measured.allCPU))
-	b.Logf("certsync %.0f users/s, the bare program %.0f: %.0f%% (at least 90%% is wanted); certsync %s, bare %s",
+	b.Logf("certsync %.0f users/s, the bare program %.0f: %.0f%% (goal: 90%% or more); certsync %s, bare %s",
 		median(certsyncs, measured.perSecond), bare, 100*ratio, rates(certsyncs), rates(bares))
 }
 

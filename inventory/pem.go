@@ -1,10 +1,7 @@
 package inventory
 
 import (
-	"bytes"
-	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"iter"
 )
 
@@ -23,13 +20,4 @@ func CertificateBlocks(text []byte) iter.Seq[*pem.Block] {
 // CertificatePEM encodes one certificate's DER in the canonical form of PEM.
 func CertificatePEM(der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-}
-
-// ParseCertificateRequest reads a text that is one PEM certificate request alone. It does not check the signature.
-func ParseCertificateRequest(text []byte) (*x509.CertificateRequest, error) {
-	block, rest := pem.Decode(text)
-	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("it is not one PEM certificate request")
-	}
-	return x509.ParseCertificateRequest(block.Bytes)
 }

@@ -70,7 +70,7 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
-	"reconcile/kube/csr":        {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
+	"reconcile/kube/csr":        {[]string{"inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
 	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
 	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit"}, []string{"k8s.io"}},
 	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},

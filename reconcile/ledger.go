@@ -236,6 +236,15 @@ func ParseLeaf(chain []byte) (*x509.Certificate, error) {
 	return cert, nil
 }
 
+// ParseCertificateRequest reads a text that is one PEM certificate request alone. It does not check the signature.
+func ParseCertificateRequest(text []byte) (*x509.CertificateRequest, error) {
+	block, rest := pem.Decode(text)
+	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, errors.New("it is not one PEM certificate request")
+	}
+	return x509.ParseCertificateRequest(block.Bytes)
+}
+
 // SortedSet returns the distinct values of in, sorted.
 func SortedSet(in []string) []string {
 	out := slices.Clone(in)

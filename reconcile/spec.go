@@ -36,7 +36,7 @@ func OwnKeyOf(u inventory.User) *OwnKey {
 		return nil
 	}
 	k := &OwnKey{Request: u.Request}
-	if csr, err := inventory.ParseCertificateRequest(u.Request); err == nil {
+	if csr, err := ParseCertificateRequest(u.Request); err == nil {
 		k.Public, k.SHA256 = csr.PublicKey, inventory.Fingerprint(csr.PublicKey)
 	}
 	return k

@@ -20,7 +20,7 @@ import (
 const module = "module github.com/certsync/certsync\n"
 
 // compileFlags are those of all that the tests compile, and of the tests (see Makefile): a package that servers, certsync and
-// tests have in common, such as client-go, is compiled once. Without DWARF an eighth of the work is saved.
+// tests have in common, such as client-go, is compiled once. Nobody debugs them, so they have no DWARF, which takes time to make.
 var compileFlags = []string{"-trimpath", "-gcflags=all=-dwarf=false"}
 
 // Build compiles the servers and kubectl into .build/bin of the repository, and returns the path of the

@@ -141,7 +141,7 @@ func (c *CAIssuer) Issue(ctx context.Context, req reconcile.CertificateRequest) 
 
 // parseRequest reads the PKCS#10 and checks that it is signed with its own key, and asks for the user's name and groups alone.
 func parseRequest(r reconcile.CertificateRequest) (*x509.CertificateRequest, error) {
-	csr, err := inventory.ParseCertificateRequest(r.CSR)
+	csr, err := reconcile.ParseCertificateRequest(r.CSR)
 	if err != nil {
 		return nil, err
 	}

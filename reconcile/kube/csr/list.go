@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	certificatesv1client "k8s.io/client-go/kubernetes/typed/certificates/v1"
 
-	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
@@ -95,7 +94,7 @@ func verdict(csr *certificatesv1.CertificateSigningRequest) *certificatesv1.Cert
 
 // commonName returns the name in a request's subject, or "" if the request cannot be parsed.
 func commonName(request []byte) string {
-	r, err := inventory.ParseCertificateRequest(request)
+	r, err := reconcile.ParseCertificateRequest(request)
 	if err != nil {
 		return ""
 	}

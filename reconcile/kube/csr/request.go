@@ -24,9 +24,8 @@ func namePrefix(owner string) string { return "certsync-" + owner + "." }
 // request under it first. EKS ignores names that begin with "csr-".
 func randomName(owner string) string { return namePrefix(owner) + strings.ToLower(rand.Text()) }
 
-// newCSR returns the object to create for req. It has neither labels nor a generateName: the API server would record certsync as
-// the manager of these fields, and compute that record anew with the approval and with the signer's write. That is a third of
-// what a request costs the API server.
+// newCSR returns the object to create for req. It has no labels and no generateName: the API server keeps a record of who manages
+// such fields, and computes it again at the approval and at the signer's write.
 func newCSR(name string, req reconcile.CertificateRequest) (*certificatesv1.CertificateSigningRequest, error) {
 	if req.Expiration <= 0 || req.Expiration > math.MaxInt32*time.Second {
 		return nil, fmt.Errorf("creating a CertificateSigningRequest: %s is no lifetime for a certificate", req.Expiration)
