@@ -44,7 +44,7 @@ func (f FrontProxy) Trusts(chain []byte, now time.Time) bool {
 // the API servers publish.
 func (f FrontProxy) Forbids(user string, chain []byte, accepted bool, now time.Time) string {
 	f.SharedCA = f.Trusts(chain, now)
-	if why := f.Open(); why != "" && !accepted {
+	if why := f.ForgeableByAll(); why != "" && !accepted {
 		return why
 	}
 	return f.Impersonates(user)
@@ -78,8 +78,8 @@ func poolOf(certs []*x509.Certificate) *x509.CertPool {
 	return pool
 }
 
-// Open says why nobody at all may get a certificate from this cluster, or "".
-func (f FrontProxy) Open() string {
+// ForgeableByAll says why nobody at all may get a certificate from this cluster, or "".
+func (f FrontProxy) ForgeableByAll() string {
 	if !f.SharedCA || len(f.AllowedNames) > 0 {
 		return ""
 	}

@@ -22,7 +22,7 @@ type ClusterView struct {
 	ClusterRoles map[string]bool  // that exist
 	Powers       map[string]Power // what they make of those who have them
 	Namespaces   map[string]bool  // that exist; false for one that is terminating, which accepts no new objects
-	Requests     []Request        // CertificateSigningRequests that carry our labels and have no certificate, the first of them
+	Requests     []Request        // CertificateSigningRequests with a name of ours and no certificate, the first of them
 	MoreRequests int              // how many there are beside Requests
 
 	Clock      time.Time // the API server's, when it answered; zero: it did not tell
@@ -32,7 +32,7 @@ type ClusterView struct {
 	FrontProxy FrontProxy // whom the API server lets speak for others
 }
 
-// Request is a CertificateSigningRequest in flight. Anyone who may create one can put our labels on it: it is shown,
+// Request is a CertificateSigningRequest in flight. Anyone who may create one can give it such a name: it is shown,
 // and nothing else is ever done with it.
 type Request struct {
 	Name        string

@@ -103,7 +103,7 @@ const (
 	CopiedLabels NoteKind = "copied-labels"
 	// Terminating: a binding is being deleted.
 	Terminating NoteKind = "terminating"
-	// RequestInFlight: a signing request with certsync's labels has no certificate.
+	// RequestInFlight: a signing request with a name of certsync's has no certificate.
 	RequestInFlight NoteKind = "request-in-flight"
 	// InventoryChanged: the inventory is not the one that was applied last.
 	InventoryChanged NoteKind = "inventory-changed"

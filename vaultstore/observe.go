@@ -28,7 +28,7 @@ func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 	if view.State, view.StateVersion, err = s.readState(ctx); err != nil {
 		return reconcile.StoreView{}, err
 	}
-	ledger, strangers, err := s.list(ctx, ledgerFolder)
+	ledger, unknown, err := s.list(ctx, ledgerFolder)
 	if err != nil {
 		return reconcile.StoreView{}, err
 	}
@@ -36,7 +36,7 @@ func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 	if err != nil {
 		return reconcile.StoreView{}, err
 	}
-	view.UnknownEntries = append(strangers, more...)
+	view.UnknownEntries = append(unknown, more...)
 	slices.Sort(view.UnknownEntries)
 
 	records := make([]*reconcile.LedgerEntry, len(ledger))
@@ -78,7 +78,7 @@ func byName[T any](names []string, found []*T) map[string]T {
 }
 
 // list returns the names in ledger/ or users/ that users can have, and the paths of the others.
-func (s *Store) list(ctx context.Context, folder string) (names, strangers []string, err error) {
+func (s *Store) list(ctx context.Context, folder string) (names, unknown []string, err error) {
 	type keys struct {
 		Keys []string `json:"keys"`
 	}
@@ -97,10 +97,10 @@ func (s *Store) list(ctx context.Context, folder string) (names, strangers []str
 		if inventory.ValidName(name) {
 			names = append(names, name)
 		} else { // a folder, too: Vault lists it with a slash at its end
-			strangers = append(strangers, folder+"/"+name)
+			unknown = append(unknown, folder+"/"+name)
 		}
 	}
-	return names, strangers, nil
+	return names, unknown, nil
 }
 
 // kvData is a version of a secret.

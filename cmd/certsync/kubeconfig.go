@@ -82,7 +82,7 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 		p.complain(reconcile.WithHint(fmt.Errorf("cluster %q has changed in your kubeconfig: %s", done.Context, strings.Join(done.Elsewhere, ", ")),
 			fmt.Sprintf("if nobody told you of that, ask whoever runs certsync before you use it; what stood there before is in %s", strings.Join(done.Backups, " and "))))
 	}
-	merge := render.Merge{
+	merge := render.MergeResult{
 		Context: done.Context, Current: done.Current, Changed: done.Changed, Files: done.Files, Backups: done.Backups,
 		Kubeconfig: c.Kubeconfig,
 	}
@@ -90,5 +90,5 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	if known && !c.Exec && time.Now().Before(until) {
 		merge.Until = until
 	}
-	return writeAll(p.stdout, render.Merged(merge))
+	return writeAll(p.stdout, render.Merge(merge))
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -33,7 +32,7 @@ type LeftOut struct {
 	Examples []string // the first of them, one line each; none for what nobody would look for
 }
 
-// maxExamples is how many examples a LeftOut has, and maxExample how many characters of a name are in one: whoever may
+// maxExamples is how many examples a LeftOut has, and maxExample how many bytes of a name are in one: whoever may
 // write bindings must not fill somebody's file.
 const (
 	maxExamples = 5
@@ -193,10 +192,7 @@ func (x *exporter) leave(reason string, b reconcile.Binding, s reconcile.Subject
 
 // brief quotes a name of any length and content.
 func brief(s string) string {
-	if utf8.RuneCountInString(s) > maxExample {
-		s = string([]rune(s)[:maxExample]) + "…"
-	}
-	return strconv.Quote(s)
+	return strconv.Quote(inventory.Shorten(s, maxExample))
 }
 
 // take adds what a binding gives to one subject.

@@ -35,19 +35,19 @@ func compareGrants(a, b reconcile.Grant) int {
 }
 
 // wantedGrants collects who should be a subject of what.
-func (d *Index) wantedGrants() map[reconcile.Grant][]string {
+func (x *Index) wantedGrants() map[reconcile.Grant][]string {
 	wanted := map[reconcile.Grant][]string{}
 	members := map[string][]string{}
 	add := func(g reconcile.Grant, roles []inventory.Grant, users ...string) {
 		for _, r := range roles {
 			g.Role = r.ClusterRole
-			if !d.Ended(r.Until) && len(users) > 0 {
+			if !x.Ended(r.Until) && len(users) > 0 {
 				wanted[g] = append(wanted[g], users...)
 			}
 		}
 	}
-	for _, u := range d.Inventory.Users {
-		if !d.Active[u.Name] {
+	for _, u := range x.Inventory.Users {
+		if !x.Active[u.Name] {
 			continue
 		}
 		g := reconcile.Grant{For: reconcile.ForUser, Subject: u.Name}
@@ -60,7 +60,7 @@ func (d *Index) wantedGrants() map[reconcile.Grant][]string {
 			members[name] = append(members[name], u.Name)
 		}
 	}
-	for _, grp := range d.Inventory.Groups {
+	for _, grp := range x.Inventory.Groups {
 		g := reconcile.Grant{For: reconcile.ForGroup, Subject: grp.Name}
 		add(g, grp.ClusterRoles, members[grp.Name]...)
 		for ns, roles := range grp.Namespaces {

@@ -199,10 +199,10 @@ func (d *differ) unwanted(g reconcile.Grant) reconcile.Reason {
 }
 
 // InventoryGrant finds what the inventory says of a grant, whether or not it has ended.
-func (d *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
-	cluster, namespaces := d.Groups[g.Subject].ClusterRoles, d.Groups[g.Subject].Namespaces
+func (x *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
+	cluster, namespaces := x.Groups[g.Subject].ClusterRoles, x.Groups[g.Subject].Namespaces
 	if g.For == reconcile.ForUser {
-		cluster, namespaces = d.Users[g.Subject].ClusterRoles, d.Users[g.Subject].Namespaces
+		cluster, namespaces = x.Users[g.Subject].ClusterRoles, x.Users[g.Subject].Namespaces
 	}
 	if g.Namespace != "" {
 		cluster = namespaces[g.Namespace]

@@ -58,7 +58,7 @@ func (h *guarded) guard(e entry, why string) {
 func (d *differ) refusals() []string {
 	all := []string{Skewed(d.Observed.At, d.Observed.Clock)}
 	if !d.rules.AcceptSharedCA {
-		all = append(all, d.Observed.FrontProxy.Open())
+		all = append(all, d.Observed.FrontProxy.ForgeableByAll())
 	}
 	all = append(all, Misplaced(d.Inventory.Owner, d.Observed, d.boundClusterWide(), d.rules))
 	if d.rules.Drift && !d.sameInventory {

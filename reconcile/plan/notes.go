@@ -9,8 +9,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// maxRequestNotes bounds the notes on CertificateSigningRequests in flight: whoever may create one can put our labels
-// on a thousand of them.
+// maxRequestNotes bounds the notes on CertificateSigningRequests in flight: anybody who may create one can give
+// a thousand of them a name of ours.
 const maxRequestNotes = 20
 
 // notes adds what a reviewer should know and no step says.
@@ -169,7 +169,7 @@ func (d *differ) requests() {
 	for i, r := range d.Observed.Requests {
 		if i == maxRequestNotes {
 			d.note(reconcile.Note{Kind: reconcile.RequestInFlight, Message: fmt.Sprintf(
-				"and %d more with certsync's labels", len(d.Observed.Requests)-i+d.Observed.MoreRequests)})
+				"and %d more with such names", len(d.Observed.Requests)-i+d.Observed.MoreRequests)})
 			return
 		}
 		message := fmt.Sprintf("%s, for CN %q, requested by %q at %s", r.State, r.User, r.RequestedBy, reconcile.TimeText(r.CreatedAt))

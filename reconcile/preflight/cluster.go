@@ -218,7 +218,7 @@ func (l *look) proxy(ctx context.Context) Check {
 			return broken(errors.New(why))
 		}
 	}
-	switch why := f.Open(); {
+	switch why := f.ForgeableByAll(); {
 	case why != "" && l.AcceptSharedCA:
 		return warning(why, ownCA)
 	case why != "":

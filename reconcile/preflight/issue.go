@@ -80,7 +80,7 @@ func (l *look) alsoProxy(chain []byte) (c Check, bad bool) {
 	}
 	const what = "the certificate that was issued works, and is of a CA for front proxies too"
 	shared := reconcile.FrontProxy{SharedCA: true, AllowedNames: l.frontProxy.AllowedNames}
-	switch why := shared.Open(); {
+	switch why := shared.ForgeableByAll(); {
 	case why == "":
 		return warning(fmt.Sprintf("%s, which are told by their names: %q", what, shared.AllowedNames), ownCA), true
 	case l.AcceptSharedCA:

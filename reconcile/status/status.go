@@ -77,7 +77,7 @@ type Grant struct {
 // AcceptedCertificate is a certificate that the API server still accepts, or of a key that is the user's own one that was
 // asked for and may be there: that has neither Serial nor SHA256, and NotAfter is the latest end that it can have.
 type AcceptedCertificate struct {
-	Of       reconcile.CertificateStatus `json:"status"`
+	Status   reconcile.CertificateStatus `json:"status"`
 	Serial   string                      `json:"serial"` // hex
 	SHA256   string                      `json:"sha256"` // hex, of the DER; the API server's credential-id
 	NotAfter time.Time                   `json:"notAfter"`
@@ -171,7 +171,7 @@ func (u *User) certificates(rec *reconcile.Record, now time.Time) {
 		}
 	}
 	slices.SortFunc(u.Certificates, func(a, b AcceptedCertificate) int {
-		if isCurrent := a.Of == reconcile.Current; isCurrent != (b.Of == reconcile.Current) {
+		if isCurrent := a.Status == reconcile.Current; isCurrent != (b.Status == reconcile.Current) {
 			if isCurrent {
 				return -1
 			}

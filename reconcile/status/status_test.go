@@ -41,7 +41,7 @@ func sketch(u User) string {
 		}
 	}
 	for _, c := range u.Certificates {
-		text += "; " + string(c.Of)
+		text += "; " + string(c.Status)
 	}
 	return text
 }
@@ -241,7 +241,7 @@ func TestStatusOfCertificates(t *testing.T) {
 	if len(want) != 2 {
 		t.Fatalf("%d certificates", len(want))
 	}
-	if want[0].Of != reconcile.Current {
+	if want[0].Status != reconcile.Current {
 		slices.Reverse(want)
 	}
 	if diff := cmp.Diff(want, u.Certificates); diff != "" || u.CertificatesUntil == nil || !u.CertificatesUntil.Equal(want[0].NotAfter) {

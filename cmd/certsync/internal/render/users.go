@@ -60,11 +60,11 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 }
 
 func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
-	text := fmt.Sprintf("certificate %s, until %s", cert.Of, reconcile.TimeText(cert.NotAfter))
+	text := fmt.Sprintf("certificate %s, until %s", cert.Status, reconcile.TimeText(cert.NotAfter))
 	// A request whose answer certsync never saw. The signer may have issued the certificate.
 	requested := cert.SHA256 == "" && cert.PublicKeySHA256 != ""
 	if requested {
-		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Of, reconcile.TimeText(cert.NotAfter))
+		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Status, reconcile.TimeText(cert.NotAfter))
 	}
 	for i, g := range cert.Groups {
 		if i == 0 {

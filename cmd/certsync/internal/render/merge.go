@@ -9,8 +9,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// Merge is the result of a merge into the user's kubeconfig.
-type Merge struct {
+// MergeResult is the result of a merge into the user's kubeconfig.
+type MergeResult struct {
 	Context string   // its name
 	Current bool     // it is the current context
 	Changed bool     // false: the entries were there already
@@ -22,8 +22,8 @@ type Merge struct {
 	Until time.Time
 }
 
-// Merged says where the entries are, and which command uses them.
-func Merged(m Merge) []byte {
+// Merge says where the entries are, and which command uses them.
+func Merge(m MergeResult) []byte {
 	var b strings.Builder
 	files := Clean(strings.Join(m.Files, " and "))
 	if m.Changed {
