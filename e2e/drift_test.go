@@ -46,7 +46,7 @@ func TestDrift(t *testing.T) {
 		},
 		"a stripped label": {
 			drift: func(f *fixture) { f.kubectl("label", "clusterrolebinding", f.view(), "certsync.dev/owner-") },
-			want:  []string{"bind devs-OWNER labels-missing held"},
+			want:  []string{"update devs-OWNER labels-missing"},
 		},
 		"another roleRef under our name": {
 			drift: func(f *fixture) {

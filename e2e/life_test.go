@@ -113,7 +113,7 @@ func TestUntil(t *testing.T) {
 	f.must(0, "apply", "--yes", "--drift", "--max-removals=0")
 	f.forbidden(alice, "get", "pods", "-A")
 	f.forbidden(bob, "get", "pods", "-A")
-	if state, _ := f.record("alice@" + o); state != "lapsed" || f.kv("users/alice@"+o) != nil || f.kv("users/bob@"+o) == nil {
+	if state, _ := f.record("alice@" + o); state != "removed" || f.kv("users/alice@"+o) != nil || f.kv("users/bob@"+o) == nil {
 		t.Errorf("alice's record: %s", state)
 	}
 	f.write("users:\n  - {name: alice@OWNER, clusterRoles: [view]}\n  - {name: bob@OWNER, clusterRoles: [view]}\n")
@@ -193,18 +193,19 @@ func TestGuardsOnServers(t *testing.T) {
 	f.must(0, "apply", "--yes")
 }
 
-// TestAdopt: what stands at certsync's names and is not its own is taken over, one by one.
+// TestAdopt: what stands in a user's place in Vault and is not certsync's is taken over, one by one.
 func TestAdopt(t *testing.T) {
 	t.Parallel()
 	f := settled(t)
 	o := f.owner
-	f.kubectl("label", "clusterrolebinding", f.view(), "certsync.dev/owner-")
 	f.vaultWrite("data/certsync/OWNER/users/bob@OWNER", map[string]any{"data": map[string]any{"kubeconfig": "mine"}})
-	r := f.must(1, "apply", "--yes", "--adopt=users/bob@"+o)
-	if want := "--adopt ClusterRoleBinding/" + f.view(); !strings.Contains(r.stdout, want) || strings.Contains(r.stdout, "users/bob") {
+	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stdout, "--adopt users/bob@"+o) {
 		t.Error(r.stdout)
 	}
-	f.must(0, "apply", "--yes", "--adopt=ClusterRoleBinding/"+f.view())
+	if r := f.must(80, "apply", "--yes", "--adopt=ClusterRoleBinding/"+f.view()); !strings.Contains(r.stderr, "users/NAME is wanted") {
+		t.Error(r.stderr)
+	}
+	f.must(0, "apply", "--yes", "--adopt=users/bob@"+o)
 	if p := f.plan(); p.Changes {
 		t.Errorf("left: %q", p.steps())
 	}
@@ -224,7 +225,7 @@ func TestCAIssuer(t *testing.T) {
 	servers := shared
 	f := newFixture(t, servers)
 	o := f.owner
-	f.write("users: [{name: alice@OWNER, clusterRoles: [view]}]")
+	f.write("cluster: CLUSTER\nusers: [{name: alice@OWNER, clusterRoles: [view]}]")
 	cert, key := filepath.Join(servers.Dir, "pki", "cluster-ca.crt"), filepath.Join(f.dir, "ca.key")
 	copyFile(t, filepath.Join(servers.Dir, "pki", "cluster-ca.key"), key)
 	t.Cleanup(func() { _ = os.Remove(key) })

@@ -63,6 +63,7 @@ func (d *deployed) nothingSpare() {
 	})
 	d.as(applyAccount)
 	later := d.later()
+	d.leftLongAgo("forgotten@" + d.owner)
 	d.eachTaken(applyAccount, func(what any) {
 		if r, ok := what.(right); ok && later[r].cause != nil {
 			return // nobody knows before it is needed

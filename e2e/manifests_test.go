@@ -164,6 +164,14 @@ func TestManifests(t *testing.T) {
 	d.noTokens("kubernetes-" + d.owner)
 }
 
+// leftLongAgo writes the record of somebody who left before the ledger's retention.
+func (d *deployed) leftLongAgo(user string) {
+	d.Helper()
+	d.vaultWrite("data/certsync/OWNER/ledger/"+user, map[string]any{"data": map[string]any{
+		"formatVersion": "1", "user": user, "state": "removed", "since": "2025-01-01T00:00:00Z", "certificates": []any{},
+	}})
+}
+
 // story is the life of an owner: first issue, role changes, members who come and go, removal, purge, drift; with what
 // happens now and then on a busy cluster.
 func (d *deployed) story() {
@@ -173,9 +181,7 @@ func (d *deployed) story() {
 	d.must(0, "apply", "--yes")
 	d.proxy.Intercept(nil)
 
-	d.vaultWrite("data/certsync/OWNER/ledger/gone@OWNER", map[string]any{"data": map[string]any{
-		"formatVersion": "1", "user": "gone@" + d.owner, "state": "removed", "since": "2026-01-01T00:00:00Z", "certificates": []any{},
-	}})
+	d.leftLongAgo("gone@" + d.owner)
 	d.changed(secondInventory)
 	d.once(http.StatusForbidden, approving) // a request comes to nothing, and is deleted
 	if r := d.must(1, "apply", "--yes", "--max-removals=100%"); !strings.Contains(r.stdout, "1 not done") {

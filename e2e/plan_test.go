@@ -83,7 +83,7 @@ func TestNotes(t *testing.T) {
 	f := newFixture(t, shared)
 	f.kubectl("create", "clusterrolebinding", "old-"+f.owner, "--clusterrole=admin", "--user=alice@"+f.owner)
 	f.kubectl("create", "rolebinding", "old", "-n", f.namespace("team"), "--clusterrole=edit", "--group=devs-"+f.owner)
-	f.write("groups: [{name: devs-OWNER}]\nusers: [{name: alice@OWNER, groups: [devs-OWNER], clusterRoles: [no-such-OWNER], namespaces: {nowhere-OWNER: [view]}}]")
+	f.write("cluster: CLUSTER\ngroups: [{name: devs-OWNER}]\nusers: [{name: alice@OWNER, groups: [devs-OWNER], clusterRoles: [no-such-OWNER], namespaces: {nowhere-OWNER: [view]}}]")
 	f.env = append(f.env, "CERTSYNC_LOCK_NAMESPACE="+f.namespace("locks")) // in kube-system other tests come and go
 	p := f.plan()
 	got := []string{}

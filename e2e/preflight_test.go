@@ -59,7 +59,7 @@ func TestPreflight(t *testing.T) {
 	f := newFixture(t, shared)
 	f.namespace("staging")
 	f.namespace("payments")
-	f.write(team)
+	f.write("cluster: CLUSTER\n" + team)
 	admin := f.kubeconfig
 	f.readmeRights("apply")
 	kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
@@ -193,7 +193,7 @@ func TestSharedCA(t *testing.T) {
 	t.Parallel()
 	servers := ownServers(t, harness.Options{SharedCA: true})
 	f := newFixture(t, servers)
-	f.write("users: [{name: alice@OWNER}]")
+	f.write("cluster: CLUSTER\nusers: [{name: alice@OWNER}]")
 	for _, flags := range [][]string{nil, {"--hold"}} {
 		r := f.must(3, append([]string{"apply", "--yes"}, flags...)...)
 		if !strings.Contains(r.stderr, "whoever has a certificate can be whoever they like, by a header") || !strings.Contains(r.stderr, "--accept-shared-ca") {

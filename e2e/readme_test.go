@@ -153,6 +153,7 @@ func TestReadmeSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	example = append(example, "\ncluster: {server: "+shared.KubeURL+"}\n"...)
 	if err := os.WriteFile(filepath.Join(f.dir, "users.yaml"), example, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func TestTwoWithoutLock(t *testing.T) {
 		}
 		t.Run(fmt.Sprintf("%d, before write %d", round, between), func(t *testing.T) {
 			f := newPair(t)
-			first, second := f.nested(between, "--lock-namespace=default")
+			first, second := f.nested(between, "--lock-namespace=default", "--accept-rollback")
 			for which, r := range []result{first, second} {
 				if !slices.Contains([]int{0, 1, 3}, r.code) || strings.Contains(r.stderr, "panic: ") {
 					t.Errorf("apply %d: exit %d\n%s%s", which, r.code, r.stdout, r.stderr)

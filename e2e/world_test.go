@@ -12,6 +12,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -127,10 +128,11 @@ func (f *fixture) clientOf(kubeconfig string) *kubernetes.Clientset {
 	return client
 }
 
-// breakLock deletes the Lease that a killed run has left, as the message about it says.
+// breakLock frees the Lease that a killed run has left, as the message about it says.
 func (f *fixture) breakLock() {
 	f.Helper()
-	err := f.client().CoordinationV1().Leases("kube-system").Delete(f.Context(), "certsync-"+f.owner, metav1.DeleteOptions{})
+	_, err := f.client().CoordinationV1().Leases("kube-system").Patch(f.Context(), "certsync-"+f.owner, types.MergePatchType,
+		[]byte(`{"spec":{"holderIdentity":null}}`), metav1.PatchOptions{})
 	if err != nil && !apierrors.IsNotFound(err) {
 		f.Fatal(err)
 	}

@@ -5,10 +5,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/certsync/certsync/inventory"
 )
 
-// ManagedByLabel and OwnerLabel mark every object that certsync makes. They are for people and for selectors: labels
-// can be copied by anyone who may write them, so ownership needs the name as well (see Classify).
+// ManagedByLabel and OwnerLabel mark every object that certsync makes. They are for people and for selectors. Whose a
+// binding is, its name alone says (see ParseBindingName): a name cannot be changed, and whoever may write a binding can
+// change its labels.
 const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"
 	ManagedByValue = "certsync"
@@ -40,8 +43,16 @@ func UserSubject(name string) Subject {
 	return Subject{Kind: "User", APIGroup: RBACGroup, Name: name}
 }
 
-// String is how plans show a subject: a plain name for a User, kind and name for anything else.
+// maxShown is how many bytes of a name that others chose plans and notes show. Names of subjects and of objects have no
+// limit in Kubernetes but that of a request, which is above a million.
+const maxShown = 300
+
+// Shown is text that others chose, as plans and notes show it: at most its first bytes.
+func Shown(text string) string { return inventory.Shorten(text, maxShown) }
+
+// String is how plans show a subject: a plain name for a User, kind and name for anything else. It is shortened.
 func (s Subject) String() string {
+	s.Kind, s.APIGroup, s.Namespace, s.Name = Shown(s.Kind), Shown(s.APIGroup), Shown(s.Namespace), Shown(s.Name)
 	switch {
 	case s == UserSubject(s.Name):
 		return s.Name
@@ -120,8 +131,8 @@ func BindingName(owner string, g Grant) string {
 	return name
 }
 
-// ParseBindingName is the inverse of BindingName: it reports false for every name that BindingName would not give for
-// this owner.
+// ParseBindingName is the inverse of BindingName, and says which bindings are this owner's. It reports false for every name
+// that BindingName would not give: of another owner, of a user or group whose name no inventory can hold, or for such a role.
 func ParseBindingName(owner, namespace, name string) (Grant, bool) {
 	rest, ok := strings.CutPrefix(name, BindingPrefix(owner))
 	if !ok {
@@ -132,7 +143,7 @@ func ParseBindingName(owner, namespace, name string) (Grant, bool) {
 		return Grant{}, false
 	}
 	subject, rest, ok := strings.Cut(rest, ":")
-	if !ok || subject == "" {
+	if !ok || !inventory.ValidName(subject) {
 		return Grant{}, false
 	}
 	role, part, numbered := strings.Cut(rest, "#")
@@ -144,42 +155,25 @@ func ParseBindingName(owner, namespace, name string) (Grant, bool) {
 		}
 		g.Part = n
 	}
-	if role == "" || g.For == ForUser && g.Part > 1 {
+	if !inventory.ValidClusterRole(role) || g.For == ForUser && g.Part > 1 {
 		return Grant{}, false
 	}
 	return g, BindingName(owner, g) == name
 }
 
-// Ownership is what Classify finds.
-type Ownership int
-
-// What a binding is to an owner:
-//
-//	name of ours | both labels | verdict
-//	yes          | yes         | Ours: compared and changed
-//	yes          | no          | Planted: a conflict; somebody made it, or took the labels off
-//	no           | yes         | Copied: a note, never touched
-//	no           | no          | Foreign: somebody else's, read for existing access only
-const (
-	Foreign Ownership = iota
-	Ours
-	Planted
-	Copied
-)
-
-// Classify says whose a binding is. The Grant is meaningful for Ours and Planted.
-func Classify(owner string, b Binding) (Ownership, Grant) {
-	g, named := ParseBindingName(owner, b.Namespace, b.Name)
-	labelled := b.ManagedBy == ManagedByValue && b.Owner == owner
-	switch {
-	case named && labelled:
-		return Ours, g
-	case named:
-		return Planted, g
-	case labelled:
-		return Copied, Grant{}
+// OwnerOf is the owner in the name of a binding of certsync's, whichever owner's it is, or "".
+func (b Binding) OwnerOf() string {
+	rest, ok := strings.CutPrefix(b.Name, "certsync:")
+	owner, _, cut := strings.Cut(rest, ":")
+	if !ok || !cut || !inventory.ValidOwner(owner) {
+		return ""
 	}
-	return Foreign, Grant{}
+	return owner
+}
+
+// Labelled reports whether a binding has the labels of an owner.
+func (b Binding) Labelled(owner string) bool {
+	return b.ManagedBy == ManagedByValue && b.Owner == owner
 }
 
 // NewBinding is the binding for g as it should be.

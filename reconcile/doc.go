@@ -14,6 +14,8 @@
 //	                                      a plan, its digest, and the order of a run
 //	binding.go, power.go                  names of bindings, and what makes a role as good as cluster-admin
 //	ledger.go, requested.go               a user's record in Vault
+//	state.go, grants.go                   an owner's index in Vault
+//	endpoint.go                           what kubeconfigs lead to, and how addresses are compared
 //	ports.go, observe.go, lock.go         what certsync needs of Kubernetes and Vault
 //	rules.go, held.go, permissions.go     what a run may not do, and what it has to be allowed
 //	outcome.go                            how a run ended
@@ -33,6 +35,6 @@
 //
 // Three facts are behind most of the code. Kubernetes cannot revoke a certificate, so access hangs on bindings to names,
 // and every live certificate is in the ledger. A run can end at any point, so the order of writes is chosen by what a crash
-// leaves behind. Anybody may have changed what certsync wrote, so a label alone proves nothing, and every write has a
-// precondition where the servers have one.
+// leaves behind. Anybody may have changed what certsync wrote, so neither a label nor what stands in a namespace proves
+// anything (see package plan), and every write has a precondition where the servers have one.
 package reconcile

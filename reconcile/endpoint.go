@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"net"
+	"net/url"
 	"strings"
 
 	"github.com/certsync/certsync/inventory"
@@ -19,21 +21,130 @@ type Endpoint struct {
 	TLSServerName string
 }
 
-// EndpointOf is what goes into users' kubeconfigs: what the inventory says, and otherwise what certsync itself uses. A
+// EndpointOf is what goes into users' kubeconfigs: what the inventory says, and otherwise what was recorded, see Recorded. A
 // proxy or TLS name of certsync's own connection means nothing for another server.
-func EndpointOf(want inventory.Cluster, own Endpoint) Endpoint {
-	e := own
-	if want.Server != "" && want.Server != own.Server {
+func EndpointOf(want inventory.Cluster, recorded Endpoint) Endpoint {
+	e := recorded
+	if want.Server != "" && normalURL(want.Server) != normalURL(recorded.Server) {
 		e.ProxyURL, e.TLSServerName = "", ""
 	}
-	e.Name = cmp.Or(want.Name, own.Name)
-	e.Server = cmp.Or(want.Server, own.Server)
+	e.Name = cmp.Or(want.Name, recorded.Name)
+	e.Server = cmp.Or(want.Server, recorded.Server)
 	e.ProxyURL = cmp.Or(want.ProxyURL, e.ProxyURL)
 	e.TLSServerName = cmp.Or(want.TLSServerName, e.TLSServerName)
 	if len(want.CertificateAuthority) > 0 {
 		e.CA = want.CertificateAuthority
 	}
 	return e
+}
+
+// Recorded is what the state records of certsync's own connection: that of the first apply. Later connections only fill in
+// what nobody knew: in a pod, a connection has neither a name nor an address for others.
+func Recorded(want inventory.Cluster, recorded, own Endpoint) Endpoint {
+	if recorded.Name == "" && recorded.Server == "" && len(recorded.CA) == 0 {
+		return own
+	}
+	recorded.Name = cmp.Or(recorded.Name, own.Name)
+	if recorded.Server == "" && want.Server == "" {
+		own.Name = recorded.Name
+		return own // an address and its CA belong together
+	}
+	return recorded
+}
+
+// Changes lists what differs between e and what a kubeconfig was made for, as reasons to make it anew. Addresses and CAs are
+// compared by what they mean, see normalURL and caDigest.
+func (e Endpoint) Changes(ref KubeconfigRef) []Reason {
+	var reasons []Reason
+	if ref.CASHA256 != caDigest(e.CA) && ref.CASHA256 != textDigest(e.CA) { // records of version 1 have the text's
+		reasons = append(reasons, ClusterCAChanged)
+	}
+	if normalURL(ref.Server) != normalURL(e.Server) || normalURL(ref.ProxyURL) != normalURL(e.ProxyURL) || ref.TLSServerName != e.TLSServerName {
+		reasons = append(reasons, ServerChanged)
+	}
+	if ref.Cluster != e.Name {
+		reasons = append(reasons, ClusterNameChanged)
+	}
+	return reasons
+}
+
+// Differences says in which respects other, what somebody's connection says of the same cluster, differs from e, which users
+// have: each as "server: from -> to". What other does not know is no difference.
+func (e Endpoint) Differences(other Endpoint) []string {
+	var all []string
+	for _, f := range []struct {
+		key      string
+		has, new string
+		same     bool
+	}{
+		{"name", e.Name, other.Name, e.Name == other.Name},
+		{"server", e.Server, other.Server, normalURL(e.Server) == normalURL(other.Server)},
+		{"proxyURL", e.ProxyURL, other.ProxyURL, normalURL(e.ProxyURL) == normalURL(other.ProxyURL)},
+		{"tlsServerName", e.TLSServerName, other.TLSServerName, e.TLSServerName == other.TLSServerName},
+		{"certificateAuthority", shortCA(e.CA), shortCA(other.CA), caDigest(e.CA) == caDigest(other.CA)},
+	} {
+		unknown := f.new == "" && (f.key == "name" || f.key == "server" || other.Server == "")
+		if !f.same && !unknown {
+			all = append(all, fmt.Sprintf("%s: %q -> %q", f.key, Shown(f.has), Shown(f.new)))
+		}
+	}
+	return all
+}
+
+// Local says why other people's machines may not reach e, which is taken from certsync's own connection, or "".
+func (e Endpoint) Local() string {
+	u, err := url.Parse(e.Server)
+	if err != nil {
+		return ""
+	}
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	ip := net.ParseIP(host)
+	switch {
+	case ip != nil && ip.IsLoopback(), host == "localhost", strings.HasSuffix(host, ".localhost"):
+		return "an address of this machine alone"
+	case host == "kubernetes", strings.HasSuffix(host, ".svc"), strings.HasSuffix(host, ".cluster.local"), host == "kubernetes.default":
+		return "a name inside of the cluster alone"
+	case e.ProxyURL != "":
+		return fmt.Sprintf("through %s, which is the proxy of your own kubeconfig", Shown(e.ProxyURL))
+	}
+	return ""
+}
+
+// normalURL is a URL as it is compared: letter case, the default port and a slash at the end make no difference.
+func normalURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return text
+	}
+	scheme, port := strings.ToLower(u.Scheme), u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80", "socks5": "1080"}[scheme]
+	}
+	return scheme + "://" + u.User.String() + "@" + net.JoinHostPort(strings.ToLower(strings.TrimSuffix(u.Hostname(), ".")), port) + strings.TrimRight(u.EscapedPath(), "/")
+}
+
+// caDigest identifies the certificates in a PEM bundle, hex: not their order, nor how often they are there, nor the text
+// around them.
+func caDigest(bundle []byte) string {
+	var prints []string
+	for block := range inventory.CertificateBlocks(bundle) {
+		sum := sha256.Sum256(block.Bytes)
+		prints = append(prints, string(sum[:]))
+	}
+	return textDigest([]byte(strings.Join(SortedSet(prints), "")))
+}
+
+func textDigest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}
+
+// shortCA names a bundle in a note.
+func shortCA(bundle []byte) string {
+	if len(bundle) == 0 {
+		return ""
+	}
+	return "sha256:" + caDigest(bundle)[:16]
 }
 
 // Fault says what in e no inventory would hold, and so no kubeconfig of certsync's, or nothing. It repeats no URL.
@@ -69,9 +180,8 @@ func CompleteInAPod(c inventory.Cluster) error { return EndpointOf(c, Endpoint{}
 
 // Ref is what the ledger says about kubeconfigs made for e.
 func (e Endpoint) Ref() KubeconfigRef {
-	sum := sha256.Sum256(e.CA)
 	return KubeconfigRef{
-		Cluster: e.Name, Server: e.Server, CASHA256: hex.EncodeToString(sum[:]),
+		Cluster: e.Name, Server: e.Server, CASHA256: caDigest(e.CA),
 		ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName,
 	}
 }

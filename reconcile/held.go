@@ -1,6 +1,9 @@
 package reconcile
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+)
 
 // HoldCause is why a step is kept from running.
 type HoldCause int
@@ -10,14 +13,12 @@ const (
 	NotHeld HoldCause = iota
 	// ByConflict: something that is not certsync's stands in the step's way.
 	ByConflict
-	// ByGuard: the step would take away what must not be taken away. Plan.Guards says so too if that refuses the plan.
+	// ByGuard: the step would take away what must not be taken away. Plan.Guards says so too.
 	ByGuard
 	// ByPolicy: --policy does not allow the step. That neither refuses a run nor fails it.
 	ByPolicy
 	// ByWait: another step has to be done first. Step.Held says why it is not.
 	ByWait
-	// ByDenial: the step waits for one that was denied. It becomes a note, and no step.
-	ByDenial
 )
 
 // String is the name of what holds a step: "conflict", "guard", "policy" or "wait"; "" for what is not held.
@@ -29,10 +30,24 @@ func (h HoldCause) String() string {
 		return "guard"
 	case ByPolicy:
 		return "policy"
-	case ByWait, ByDenial:
+	case ByWait:
 		return "wait"
 	}
 	return ""
+}
+
+// MarshalText gives the name in JSON.
+func (h HoldCause) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText reads the name in JSON.
+func (h *HoldCause) UnmarshalText(text []byte) error {
+	for _, cause := range []HoldCause{ByConflict, ByGuard, ByPolicy, ByWait} {
+		if cause.String() == string(text) {
+			*h = cause
+			return nil
+		}
+	}
+	return fmt.Errorf("%q holds no step", text)
 }
 
 // Held lists the steps that are kept from running, but for those that the policy holds, see HeldByPolicy.
@@ -40,17 +55,14 @@ func (p Plan) Held() []Step {
 	return p.which(func(s Step) bool { return s.Held != "" && s.HeldBy != ByPolicy })
 }
 
-// HeldByGuard lists the steps of a guard that refuses the plan, unless --hold skips them.
+// HeldByGuard lists the steps of guards, which refuse the plan unless --hold skips them.
 func (p Plan) HeldByGuard() []Step {
-	return p.which(func(s Step) bool { return s.HeldBy == ByGuard && len(p.Guards) > 0 })
+	return p.which(func(s Step) bool { return s.HeldBy == ByGuard })
 }
 
-// Skipped lists the steps that apply skips in any case: those that a conflict holds, those that wait for another step,
-// and those of a guard that refuses nothing, see package plan.
+// Skipped lists the steps that apply skips in any case: those that a conflict holds, and those that wait for another step.
 func (p Plan) Skipped() []Step {
-	return p.which(func(s Step) bool {
-		return s.HeldBy == ByConflict || s.HeldBy == ByWait || s.HeldBy == ByGuard && len(p.Guards) == 0
-	})
+	return p.which(func(s Step) bool { return s.HeldBy == ByConflict || s.HeldBy == ByWait })
 }
 
 // HeldBack reports whether a guard or the policy holds a step. The next run has to count again what it takes away. A

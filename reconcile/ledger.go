@@ -16,8 +16,12 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// FormatVersion is the version of ledger records, of the state and of plans.
+// FormatVersion is the formatVersion of reports: those of status, of preflight, and of a run.
 const FormatVersion = "1"
+
+// RecordVersion is the formatVersion of the ledger records that certsync writes. It also reads version 1, which had neither
+// run nor revision, and two more states.
+const RecordVersion = "2"
 
 // RecordState says how a user stands.
 type RecordState string
@@ -28,17 +32,20 @@ const (
 	Active RecordState = "active"
 	// Denied: the signing request was denied. certsync asks again only with --retry.
 	Denied RecordState = "denied"
-	// Suspended: reserved; certsync reads it and never writes it.
-	Suspended RecordState = "suspended"
-	// Lapsed: `until` has passed, and everything is taken.
-	Lapsed RecordState = "lapsed"
 	// Removing: a removal has begun, and is not known to be complete.
 	Removing RecordState = "removing"
-	// Removed: everything is taken. The record stays while a certificate lives.
+	// Removed: everything is taken. The reason says whether the user left or an end has passed (UntilPassed). The record
+	// stays for Retention, so that a review can tell who left.
 	Removed RecordState = "removed"
 )
 
-var recordStates = []RecordState{Active, Denied, Suspended, Lapsed, Removing, Removed}
+var recordStates = []RecordState{Active, Denied, Removing, Removed}
+
+// lapsed was a state of version 1: Removed, since an end had passed.
+const lapsed RecordState = "lapsed"
+
+// Retention is how long the line of a user who left stays in the ledger. It is more than a year, for a yearly review.
+const Retention = 400 * 24 * time.Hour
 
 // CertificateStatus says what a certificate in the ledger is.
 type CertificateStatus string
@@ -51,7 +58,7 @@ const (
 	Current CertificateStatus = "current"
 	// Superseded: it is not, or no longer, the current one.
 	Superseded CertificateStatus = "superseded"
-	// Revoked: its user was removed, has lapsed or was renamed. Kubernetes cannot revoke a certificate; certsync has taken
+	// Revoked: its user was removed or renamed, or an end has passed. Kubernetes cannot revoke a certificate; certsync has taken
 	// the bindings of its name.
 	Revoked CertificateStatus = "revoked"
 )
@@ -66,6 +73,8 @@ type Record struct {
 	State         RecordState        `json:"state"`
 	Since         time.Time          `json:"since"` // when State began
 	Reason        string             `json:"reason"`
+	Run           string             `json:"run,omitempty"`      // that wrote it last
+	Revision      string             `json:"revision,omitempty"` // the commit of that run's inventory, if it was told
 	Kubeconfig    KubeconfigRef      `json:"kubeconfig"`
 	Certificates  []CertificateEntry `json:"certificates"`
 }
@@ -109,6 +118,9 @@ type CSRRef struct {
 	UID  string `json:"uid"`
 }
 
+// maxCertificates bounds a record. A user who is renewed every ten minutes for a week has a thousand.
+const maxCertificates = 2000
+
 // ParseRecord reads what stands at ledger/<user>. Whoever may write there can write anything: what can be computed
 // from a certificate is computed, and a certificate of somebody else is an error.
 func ParseRecord(user string, data []byte) (*Record, error) {
@@ -121,14 +133,20 @@ func ParseRecord(user string, data []byte) (*Record, error) {
 	if _, err := dec.Token(); err != io.EOF {
 		return nil, errors.New("reading the record: something follows it")
 	}
-	switch {
-	case r.FormatVersion != FormatVersion:
-		return nil, fmt.Errorf("its formatVersion is %q, not %q", r.FormatVersion, FormatVersion)
-	case r.User != user:
-		return nil, fmt.Errorf("it is the record of %q", r.User)
-	case !slices.Contains(recordStates, r.State):
-		return nil, fmt.Errorf("its state is %q", r.State)
+	if r.FormatVersion == "1" && r.State == lapsed {
+		r.State, r.Reason = Removed, string(UntilPassed)
 	}
+	switch {
+	case r.FormatVersion != "1" && r.FormatVersion != RecordVersion:
+		return nil, fmt.Errorf("its formatVersion is %q, not %q", Shown(r.FormatVersion), RecordVersion)
+	case r.User != user:
+		return nil, fmt.Errorf("it is the record of %q", Shown(r.User))
+	case !slices.Contains(recordStates, r.State):
+		return nil, fmt.Errorf("its state is %q", Shown(string(r.State)))
+	case len(r.Certificates) > maxCertificates:
+		return nil, fmt.Errorf("it has %d certificates, more than %d", len(r.Certificates), maxCertificates)
+	}
+	r.Reason, r.Run, r.Revision = Shown(r.Reason), Shown(r.Run), Shown(r.Revision)
 	current := 0
 	for i := range r.Certificates {
 		if err := r.Certificates[i].complete(user); err != nil {
@@ -160,7 +178,7 @@ func (e *CertificateEntry) complete(user string) error {
 		return err
 	}
 	if cert.Subject.CommonName != user {
-		return fmt.Errorf("it is a certificate for %q", cert.Subject.CommonName)
+		return fmt.Errorf("it is a certificate for %q", Shown(cert.Subject.CommonName))
 	}
 	e.Describe(cert)
 	// Only the record says when it was issued. Signers set notBefore some minutes back; another time would move the
@@ -211,6 +229,11 @@ func (r *Record) Last() *CertificateEntry {
 	return last
 }
 
+// Knows reports whether a version of users/<user> is certsync's, as far as the record tells.
+func (r *Record) Knows(version int) bool {
+	return slices.ContainsFunc(r.Certificates, func(c CertificateEntry) bool { return c.CredentialVersion == version })
+}
+
 // LiveUntil is when the record's last certificate expires, and false if none is live at now. One that was asked for counts
 // for as long as it can live.
 func (r *Record) LiveUntil(now time.Time) (time.Time, bool) {
@@ -252,8 +275,7 @@ func SortedSet(in []string) []string {
 	return slices.Compact(out)
 }
 
-// MayLapse reports whether a user's end by `until` leaves no quarantine within the file. Who was removed before, or is
-// being removed for another reason, may be somebody else than the file means now.
-func (r *Record) MayLapse() bool {
-	return r == nil || r.State != Removed && (r.State != Removing || r.Reason == string(UntilPassed))
+// Ended reports whether the record says that the user's access ended by an `until`, or is about to.
+func (r *Record) Ended() bool {
+	return r != nil && (r.State == Removed || r.State == Removing) && r.Reason == string(UntilPassed)
 }

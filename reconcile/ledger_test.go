@@ -33,7 +33,7 @@ func TestParseRecord(t *testing.T) {
 		want   string // part of the error; empty: no error
 	}{
 		"as it was written": {func(*reconcile.Record) {}, ""},
-		"another format":    {func(r *reconcile.Record) { r.FormatVersion = "2" }, `formatVersion is "2"`},
+		"another format":    {func(r *reconcile.Record) { r.FormatVersion = "3" }, `formatVersion is "3"`},
 		"another user":      {func(r *reconcile.Record) { r.User = "alice" }, `the record of "alice"`},
 		"an unknown state":  {func(r *reconcile.Record) { r.State = "gone" }, `state is "gone"`},
 		"an unknown status": {func(r *reconcile.Record) { r.Certificates[0].Status = "gone" }, `status is "gone"`},

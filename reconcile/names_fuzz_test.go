@@ -36,7 +36,7 @@ func FuzzParseBindingName(f *testing.F) {
 }
 
 // FuzzBindingName: two grants have one object only if they are one grant of one owner, every name says its grant again, and
-// what has that name is its owner's with the labels, a conflict without them, and nobody else's.
+// what has that name is its owner's and nobody else's.
 func FuzzBindingName(f *testing.F) {
 	for _, s := range []struct{ owner, subject, namespace, role string }{
 		{"prod-eu", "alice@example.com", "", "view"}, {"prod", "devs", "staging", "system:node"}, {"user", "user", "", "user:user:user"},
@@ -60,8 +60,8 @@ func FuzzBindingName(f *testing.F) {
 		if one := owner == owner2 && g == h; (a.Object() == b.Object()) != one {
 			t.Errorf("%q is %+v of %q, %q is %+v of %q", a.Object(), g, owner, b.Object(), h, owner2)
 		}
-		if ownership, _ := reconcile.Classify(owner2, a); owner2 != owner && ownership != reconcile.Foreign {
-			t.Errorf("%q is of %q, and %d to %q", a.Object(), owner, ownership, owner2)
+		if _, ours := reconcile.ParseBindingName(owner2, a.Namespace, a.Name); ours != (owner2 == owner) || a.OwnerOf() != owner {
+			t.Errorf("%q is of %q, by its name of %q, and %q's: %t", a.Object(), owner, a.OwnerOf(), owner2, ours)
 		}
 	})
 }
@@ -79,18 +79,12 @@ func legalGrant(owner string, user bool, subject, namespace, role string, part i
 func hasOwnName(t *testing.T, owner string, g reconcile.Grant) {
 	t.Helper()
 	b := reconcile.NewBinding(owner, g, []string{"alice"})
-	if ownership, again := reconcile.Classify(owner, b); ownership != reconcile.Ours || again != g {
-		t.Errorf("%+v has the name %q, which is %d and says %+v", g, b.Name, ownership, again)
-	}
-	stripped, renamed := b, b
-	stripped.Owner = ""
-	if ownership, again := reconcile.Classify(owner, stripped); ownership != reconcile.Planted || again != g {
-		t.Errorf("%q without a label is %d and says %+v", b.Name, ownership, again)
+	if again, ours := reconcile.ParseBindingName(owner, b.Namespace, b.Name); !ours || again != g {
+		t.Errorf("%+v has the name %q, which says %+v", g, b.Name, again)
 	}
 	for _, name := range []string{strings.ToUpper(b.Name), "x" + b.Name, b.Name + "#2#2"} {
-		renamed.Name = name
-		if ownership, _ := reconcile.Classify(owner, renamed); ownership != reconcile.Copied {
-			t.Errorf("%q with the labels is %d", name, ownership)
+		if g, ours := reconcile.ParseBindingName(owner, b.Namespace, name); ours {
+			t.Errorf("%q says %+v", name, g)
 		}
 	}
 }

@@ -2,9 +2,11 @@ package reconcile_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -29,8 +31,8 @@ func words(alphabet string, length int) []string {
 // one object, every name says its grant again, and no owner takes another's for its own.
 func TestBindingNamesAreInjective(t *testing.T) {
 	owners := []string{"a", "a-1", "user", "group", "certsync"}
-	subjects := append(words("a1-", 2), "user", "group", "a.b@c", "certsync")
-	roles := append(words("a1:-", 2), "system:node", "user:a:a", "group:a:a")
+	subjects := slices.DeleteFunc(append(words("a1-", 2), "user", "group", "a.b@c", "certsync"), func(s string) bool { return !inventory.ValidName(s) })
+	roles := slices.DeleteFunc(append(words("a1:-", 2), "system:node", "user:a:a", "group:a:a"), func(s string) bool { return !inventory.ValidClusterRole(s) })
 	type key struct{ namespace, name string }
 	seen := map[key]string{}
 	for _, owner := range owners {
@@ -131,46 +133,30 @@ func TestParseBindingName(t *testing.T) {
 	}
 }
 
-func TestClassify(t *testing.T) {
-	ours := reconcile.NewBinding("prod-eu", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: "staging", Role: "edit", Part: 2}, []string{"alice"})
-	tests := map[string]struct {
+// TestNameAloneSaysWhose: neither labels nor what a binding grants make it ours, or anybody else's.
+func TestNameAloneSaysWhose(t *testing.T) {
+	g := reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: "staging", Role: "edit", Part: 2}
+	ours := reconcile.NewBinding("prod", g, []string{"alice"})
+	for sentence, tt := range map[string]struct {
 		change func(*reconcile.Binding)
-		want   reconcile.Ownership
+		owner  string
 	}{
-		"name and labels":                  {func(*reconcile.Binding) {}, reconcile.Ours},
-		"no labels":                        {func(b *reconcile.Binding) { b.ManagedBy, b.Owner = "", "" }, reconcile.Planted},
-		"managed by somebody else":         {func(b *reconcile.Binding) { b.ManagedBy = "helm" }, reconcile.Planted},
-		"managed by nobody":                {func(b *reconcile.Binding) { b.ManagedBy = "" }, reconcile.Planted},
-		"without owner":                    {func(b *reconcile.Binding) { b.Owner = "" }, reconcile.Planted},
-		"another owner's label":            {func(b *reconcile.Binding) { b.Owner = "prod-us" }, reconcile.Planted},
-		"another name, our labels":         {func(b *reconcile.Binding) { b.Name = "edit" }, reconcile.Copied},
-		"a name that is almost ours":       {func(b *reconcile.Binding) { b.Name += "#3" }, reconcile.Copied},
-		"another owner's name, our labels": {func(b *reconcile.Binding) { b.Name = strings.Replace(b.Name, "prod-eu", "prod-us", 1) }, reconcile.Copied},
-		"another owner's name and labels": {func(b *reconcile.Binding) {
-			b.Name, b.Owner = strings.Replace(b.Name, "prod-eu", "prod-us", 1), "prod-us"
-		}, reconcile.Foreign},
-		"another name, one label of ours":        {func(b *reconcile.Binding) { b.Name, b.ManagedBy = "edit", "" }, reconcile.Foreign},
-		"another name, managed by certsync":      {func(b *reconcile.Binding) { b.Name, b.Owner = "edit", "prod-us" }, reconcile.Foreign},
-		"nothing of ours":                        {func(b *reconcile.Binding) { b.Name, b.ManagedBy, b.Owner = "edit", "", "" }, reconcile.Foreign},
-		"another roleRef, which is drift":        {func(b *reconcile.Binding) { b.RoleRef = reconcile.RoleRef{Kind: "Role", Name: "admin"} }, reconcile.Ours},
-		"other subjects, which are drift":        {func(b *reconcile.Binding) { b.Subjects = []reconcile.Subject{{Kind: "Group", Name: "x"}} }, reconcile.Ours},
-		"no subjects, which is drift":            {func(b *reconcile.Binding) { b.Subjects = nil }, reconcile.Ours},
-		"in another namespace, a grant of there": {func(b *reconcile.Binding) { b.Namespace = "payments" }, reconcile.Ours},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
+		"its labels are there":             {func(*reconcile.Binding) {}, "prod"},
+		"it has no labels":                 {func(b *reconcile.Binding) { b.ManagedBy, b.Owner = "", "" }, "prod"},
+		"its labels are another owner's":   {func(b *reconcile.Binding) { b.Owner = "prod-2" }, "prod"},
+		"it has another role":              {func(b *reconcile.Binding) { b.RoleRef = reconcile.RoleRef{Kind: "Role", Name: "admin"} }, "prod"},
+		"its name is another owner's":      {func(b *reconcile.Binding) { b.Name = strings.Replace(b.Name, ":prod:", ":prod-2:", 1) }, "prod-2"},
+		"an owner is the others' start":    {func(b *reconcile.Binding) { b.Name = strings.Replace(b.Name, ":prod:", ":pro:", 1) }, "pro"},
+		"labels of ours, any other name":   {func(b *reconcile.Binding) { b.Name = "edit" }, ""},
+		"a name that certsync never gives": {func(b *reconcile.Binding) { b.Name = "certsync:prod:group:devs-:edit" }, ""},
+	} {
+		t.Run(sentence, func(t *testing.T) {
 			b := ours
 			tt.change(&b)
-			got, g := reconcile.Classify("prod-eu", b)
-			if got != tt.want {
-				t.Errorf("ownership %d, want %d", got, tt.want)
-			}
-			want := reconcile.Grant{}
-			if got == reconcile.Ours || got == reconcile.Planted {
-				want = reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: b.Namespace, Role: "edit", Part: 2}
-			}
-			if g != want {
-				t.Errorf("grant %+v, want %+v", g, want)
+			for _, owner := range []string{"prod", "prod-2", "pro"} {
+				if got, is := reconcile.ParseBindingName(owner, b.Namespace, b.Name); is != (owner == tt.owner) || is && got != g {
+					t.Errorf("%q is owner %q's: %t, %+v", b.Name, owner, is, got)
+				}
 			}
 		})
 	}

@@ -47,24 +47,12 @@ type Request struct {
 // StoreView is what a StoreReader sees of Vault. It holds no key: it is read from the ledger, the state and the
 // metadata of users/.
 type StoreView struct {
-	State          *State // nil: none yet
+	State          *State // nil: none yet, or none that can be read
 	StateVersion   int    // KV version of the state, for check-and-set; 0: none
+	StateProblem   error  // why what stands there is no state; --new-ledger begins a new one
 	Ledger         map[string]LedgerEntry
 	Credentials    map[string]CredentialMeta
 	UnknownEntries []string // entries whose names no user can have ("ledger/x y", "users/folder/"), sorted
-}
-
-// State is the record that one owner's runs share.
-type State struct {
-	FormatVersion   string    `json:"formatVersion"`
-	ClusterUID      string    `json:"clusterUID"`
-	InventoryDigest string    `json:"inventoryDigest"`
-	Generation      int64     `json:"generation"` // counts runs that changed something
-	RunID           string    `json:"runID"`
-	StartedAt       time.Time `json:"startedAt"`
-	StartedBy       string    `json:"startedBy"` // who Kubernetes says that we are
-	// HeldBack: the run held steps back, so that its inventory is not all accepted yet.
-	HeldBack bool `json:"heldBack,omitempty"`
 }
 
 // LedgerEntry is what stands at ledger/<user>. Record is nil when the current version is deleted, and when Problem says

@@ -69,10 +69,13 @@ func (p Plan) StoreNeeds() StoreNeeds {
 			n.Credential = append(n.Credential, s.User)
 		case Remove:
 			n.Record = append(n.Record, s.User)
-			n.Delete = append(n.Delete, s.User)
-			n.Purge = append(n.Purge, s.User) // a record with nothing left to account for
+			if s.Leave.Foreign {
+				n.Credential = append(n.Credential, s.User)
+			} else {
+				n.Delete = append(n.Delete, s.User)
+			}
 		case Purge:
-			if s.Leave.Record.State != Active {
+			if slices.Contains(s.Reasons, RetentionPassed) {
 				n.Purge = append(n.Purge, s.User)
 				continue
 			}

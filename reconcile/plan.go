@@ -9,22 +9,31 @@ import (
 	"time"
 )
 
-// Step is one change. User or Group says for whom it is, Object which binding it writes.
+// PlanVersion is the formatVersion of plans.
+const PlanVersion = "2"
+
+// Step is one change. User or Group says for whom it is. Kind, Namespace, Name and Role are those of the binding that it
+// writes. Text and Markdown are made from the fields that JSON has, and from nothing else.
 type Step struct {
-	User    string   `json:"user,omitempty"`
-	Group   string   `json:"group,omitempty"`
-	Action  Action   `json:"action"`
-	Reason  Reason   `json:"reason"` // Reasons[0]
-	Reasons []Reason `json:"reasons"`
-	Object  string   `json:"object,omitempty"`
+	User     string      `json:"user,omitempty"`
+	Username string      `json:"username,omitempty"` // the CN of the user's certificates
+	Group    string      `json:"group,omitempty"`
+	Action   Action      `json:"action"`
+	Reason   Reason      `json:"reason"` // Reasons[0]
+	Reasons  []Reason    `json:"reasons"`
+	Kind     BindingKind `json:"kind,omitempty"`
+	// Namespace is that of a RoleBinding.
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name,omitempty"`
+	Role      string `json:"role,omitempty"` // the ClusterRole in the name, which the binding has or gets
 	// Power lists why this step makes users as good as cluster-admin. For a certificate, it covers all that the inventory
 	// gives its user. It is nil if the step gives nothing.
-	Power  []string `json:"power,omitzero"`
-	Detail *Detail  `json:"detail,omitempty"`
-	Held   string   `json:"held,omitempty"` // why a guard, a conflict or the policy keeps the step from running
+	Power  []string  `json:"power,omitzero"`
+	Detail *Detail   `json:"detail,omitempty"`
+	Held   string    `json:"held,omitempty"` // why the step is kept from running
+	HeldBy HoldCause `json:"heldBy,omitempty"`
 
 	// What carries the step out. It is in no output.
-	HeldBy  HoldCause     `json:"-"`
 	Stage   Stage         `json:"-"`
 	Issue   *Issuance     `json:"-"` // of issue, renew and reissue
 	Leave   *Leaving      `json:"-"` // of remove and purge
@@ -77,12 +86,15 @@ type Plan struct {
 	Unchanged       int // users of the inventory that no step names
 	// Forbidden lists what forbids every write, whatever the run may hold back.
 	Forbidden []string
+	Guards    []string // why steps are held by a guard
 
-	StateVersion int
-	Generation   int64    // of the state or the lock that was observed, whichever is higher
-	Leased       bool     // the lock's Lease exists
-	RecordState  bool     // the inventory is another one than the state says
-	Guards       []string // why steps are held by a guard
+	// State is the index that a run of this plan writes before its first step. The run itself fills in what it is called,
+	// when it began, and who runs it.
+	State        State
+	StateVersion int  // KV version of the state that was observed
+	Leased       bool // the lock's Lease exists
+	RecordState  bool // the state is to be written even if there is no step
+	Moves        bool // the state is of another cluster
 	Endpoint     Endpoint
 	FrontProxy   FrontProxy                  // nobody gets a certificate that it would take
 	SharedCA     bool                        // but for one that anybody's is, which somebody has accepted
@@ -98,8 +110,8 @@ func (p Plan) Runs() bool {
 }
 
 // Refusals lists why apply refuses this plan, each with the flag that lifts it: what forbids every write, and what guards
-// found. With --hold only the first kind counts. A conflict refuses no plan: whoever may write one path of Vault, or one
-// binding, would keep everybody else's access from being taken away.
+// found. With --hold only the first kind counts. A conflict refuses no plan: otherwise anybody who may write one path of
+// Vault could stop everybody else's removals.
 func (p Plan) Refusals() []string { return slices.Concat(p.Forbidden, p.Guards) }
 
 // Summary counts the steps by action, the held ones once more as "held", and the users without a step as "unchanged".
@@ -132,7 +144,7 @@ func (p Plan) Digest() string {
 			// that one path could change all the time.
 			s.Held = s.HeldBy.String()
 		}
-		if s.Issue != nil {
+		if s.Issues() {
 			// Whether the old certificate is about to expire as well is time's decision too.
 			s.Reasons = slices.DeleteFunc(slices.Clone(s.Reasons), func(r Reason) bool { return r == Expiring })
 		}
@@ -151,19 +163,32 @@ func (p Plan) Digest() string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
+// Refusal is why apply refuses a plan. With Hold, --hold skips the steps that it is about, and does the rest.
+type Refusal struct {
+	Message string `json:"message"`
+	Hold    bool   `json:"hold"`
+}
+
 // MarshalJSON gives the form of `plan -o json`. The same plan gives the same bytes. Its fields are:
 //
-//	formatVersion    "1"
+//	formatVersion    "2"
 //	owner            of the inventory
 //	clusterUID       UID of the namespace kube-system
 //	inventoryDigest  "sha256:<hex>", of what the inventory means
 //	digest           what `apply --expect` takes, see Digest
 //	changes          whether apply would write anything
 //	summary          number of steps by action, "held", and users without a step as "unchanged"
-//	refusals         why apply would refuse the plan; absent if it would not
+//	refusals         why apply would refuse the plan, each a Refusal; absent if it would not
 //	steps            each a Step, in the order of the run
 //	notes            each a Note
 func (p Plan) MarshalJSON() ([]byte, error) {
+	var refusals []Refusal
+	for _, why := range p.Forbidden {
+		refusals = append(refusals, Refusal{why, false})
+	}
+	for _, why := range p.Guards {
+		refusals = append(refusals, Refusal{why, true})
+	}
 	return json.Marshal(struct {
 		FormatVersion   string         `json:"formatVersion"`
 		Owner           string         `json:"owner"`
@@ -172,10 +197,10 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		Digest          string         `json:"digest"`
 		Changes         bool           `json:"changes"`
 		Summary         map[string]int `json:"summary"`
-		Refusals        []string       `json:"refusals,omitempty"` // why apply would refuse it
+		Refusals        []Refusal      `json:"refusals,omitempty"`
 		Steps           []Step         `json:"steps"`
 		Notes           []Note         `json:"notes"`
-	}{FormatVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.Changes(), p.Summary(), p.Refusals(),
+	}{PlanVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.Changes(), p.Summary(), refusals,
 		OrEmpty(p.Steps), OrEmpty(p.Notes)})
 }
 
@@ -191,7 +216,7 @@ func OrEmpty[T any](list []T) []T {
 func (p *Plan) Sort() {
 	slices.SortFunc(p.Steps, func(a, b Step) int {
 		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group),
-			cmp.Compare(a.Object, b.Object), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Held, b.Held),
+			cmp.Compare(a.Object(), b.Object()), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Held, b.Held),
 			slices.Compare(a.Detail.removed(), b.Detail.removed()))
 	})
 	slices.SortFunc(p.Notes, func(a, b Note) int {
@@ -202,16 +227,13 @@ func (p *Plan) Sort() {
 
 // Grant returns what the binding that a step writes grants, and false for a step that writes none.
 func (p Plan) Grant(s Step) (Grant, bool) {
-	if s.Binding == nil {
-		return Grant{}, false
-	}
-	return ParseBindingName(p.Owner, s.Binding.Object.Namespace, s.Binding.Object.Name)
+	return ParseBindingName(p.Owner, s.Namespace, s.Name)
 }
 
 // Powerful says why those to whom a step gives a role become as good as cluster-admin by it, the worst of Step.Power, or "".
 // A certificate gives no role by itself: there it is "".
 func (p Plan) Powerful(s Step) string {
-	if s.Binding == nil || len(s.Power) == 0 {
+	if s.Kind == "" || len(s.Power) == 0 {
 		return ""
 	}
 	return s.Power[0]

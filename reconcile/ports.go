@@ -55,19 +55,17 @@ type StoreReader interface {
 // BindingWriter changes bindings. Create fails with ErrPrecondition if the name is taken, Update and Delete if the
 // object is not b.UID any more.
 //
-// Update changes b.Subjects, as they were observed, into subjects, and leaves others' labels and annotations alone. Who
+// Update changes b.Subjects, as they were observed, into subjects, puts certsync's labels back, and leaves others' labels and
+// annotations alone. Who
 // may patch a binding must not be able to keep it by touching it, so when it has changed since b.ResourceVersion, what
 // is to go and to come is worked out anew from what is there then. Delete asks for the UID alone for the same reason.
 // It takes the finalizers out of a binding that they keep, and returns nil only when that object is gone.
 //
-// Create, Update and Adopt return what the API server made of it.
+// Create and Update return what the API server made of it.
 type BindingWriter interface {
 	CreateBinding(ctx context.Context, b Binding) (Binding, error)
 	UpdateBinding(ctx context.Context, b Binding, subjects []Subject) (Binding, error)
 	DeleteBinding(ctx context.Context, b Binding) error // a binding that is gone already is no error
-	// AdoptBinding gives a binding the labels of an owner, if it is at b.UID and b.ResourceVersion: what was looked at is
-	// what is adopted. Otherwise it fails with ErrPrecondition.
-	AdoptBinding(ctx context.Context, b Binding, owner string) (Binding, error)
 }
 
 // Issuer turns a PKCS#10 request into a certificate.

@@ -17,12 +17,12 @@ const (
 	Bind Action = "bind"
 	// Unbind deletes a binding.
 	Unbind Action = "unbind"
-	// Update adds subjects to a binding, takes subjects out of it, or gives it certsync's labels.
+	// Update adds subjects to a binding, takes subjects out of it, or puts certsync's labels back.
 	Update Action = "update"
 	// Remove deletes a leaver's credential and closes their ledger record.
 	Remove Action = "remove"
-	// Purge destroys old versions of a credential, takes expired certificates out of a record, or deletes a record in which
-	// none is left.
+	// Purge destroys old versions of a credential, takes expired certificates out of a record, or deletes the record of a user
+	// who left long ago.
 	Purge Action = "purge"
 )
 
@@ -38,9 +38,9 @@ const (
 	NewUser Reason = "new-user"
 	// LedgerUnreadable: what stands at the user's ledger path is not a record.
 	LedgerUnreadable Reason = "ledger-unreadable"
-	// LedgerMissing: a ClusterRoleBinding of certsync's names the user, and no record exists.
+	// LedgerMissing: the index knows a certificate of the user's, and no record exists.
 	LedgerMissing Reason = "ledger-missing"
-	// Reinstated: the user was removed or lapsed, and is back: --reinstate says so, or nothing of the earlier time lives.
+	// Reinstated: the user was removed, and is back. --reinstate says that it is the same person, or an end had passed.
 	Reinstated Reason = "reinstated"
 	// Renamed: the inventory gives an earlier name in `previously`.
 	Renamed Reason = "renamed"
@@ -74,14 +74,16 @@ const (
 	MembersChanged Reason = "members-changed"
 	// Drifted: the cluster differs from the inventory of the last run, or has what no inventory ever had.
 	Drifted Reason = "drifted"
-	// LabelsMissing: a binding with a name of certsync's lacks its labels. It may be planted.
+	// LabelsMissing: a binding of certsync's lacks its labels. They are put back.
 	LabelsMissing Reason = "labels-missing"
-	// Adopted: --adopt takes over what stands at certsync's name.
-	Adopted Reason = "adopted"
+	// Unexpected: a binding has a name of certsync's, and no inventory asked for it. Somebody else made it.
+	Unexpected Reason = "unexpected"
 	// CertificatesExpired: certificates of the record have expired; of a leaver's record, all of them.
 	CertificatesExpired Reason = "certificates-expired"
 	// OldVersions: earlier versions of the credential can still be read.
 	OldVersions Reason = "old-versions"
+	// RetentionPassed: the user left so long ago that the ledger forgets them, see Retention.
+	RetentionPassed Reason = "retention-passed"
 )
 
 // NoteKind says what a note is about.
@@ -99,8 +101,14 @@ const (
 	ClusterRoleMissing NoteKind = "clusterrole-missing"
 	// NamespaceMissing: a namespace of the inventory does not exist, or is being deleted.
 	NamespaceMissing NoteKind = "namespace-missing"
-	// CopiedLabels: a binding has certsync's labels under a name that certsync does not give.
-	CopiedLabels NoteKind = "copied-labels"
+	// UnknownBinding: a binding has a name that begins like this owner's, and that certsync does not give. It is left alone.
+	UnknownBinding NoteKind = "unknown-binding"
+	// EndpointDiffers: certsync's own connection says something else of the cluster than users' kubeconfigs. It changes nothing.
+	EndpointDiffers NoteKind = "endpoint-differs"
+	// EndpointLocal: users would get an address, or a proxy, that may be of no use on their machines.
+	EndpointLocal NoteKind = "endpoint-local"
+	// StateUpgraded: the state in Vault is of version 1. The next apply writes version 2.
+	StateUpgraded NoteKind = "state-upgraded"
 	// Terminating: a binding is being deleted.
 	Terminating NoteKind = "terminating"
 	// RequestInFlight: a signing request with a name of certsync's has no certificate.

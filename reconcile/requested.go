@@ -20,11 +20,16 @@ const maxRequested = requestLife + (1<<31-1)*time.Second + Slack
 // ReasonRequested is that of a record which began with a request. What has come of it says the entry.
 const ReasonRequested = "requested"
 
+// LatestEnd is the latest time at which a certificate can end that is asked for at now or soon after.
+func (s CertificateSpec) LatestEnd(now time.Time) time.Time {
+	return now.Add(requestLife + s.Expiration + Slack)
+}
+
 // Requested is the ledger's entry for a certificate that is about to be asked for. Until one is there, nobody knows when
 // it ends: NotAfter is the latest time.
 func (s CertificateSpec) Requested(now time.Time) CertificateEntry {
 	return CertificateEntry{
-		Status: Requested, NotBefore: now, IssuedAt: now, NotAfter: now.Add(requestLife + s.Expiration + Slack),
+		Status: Requested, NotBefore: now, IssuedAt: now, NotAfter: s.LatestEnd(now),
 		Groups: s.Groups, KeyAlgorithm: string(inventory.AlgorithmOf(s.Own.Public)), PublicKeySHA256: s.Own.SHA256,
 	}
 }

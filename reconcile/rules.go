@@ -19,8 +19,7 @@ type Rules struct {
 	Reinstate []string
 	// Retry has users whose CertificateSigningRequest was denied, and who are to get another.
 	Retry []string
-	// Adopt has what stands at certsync's names and is not certsync's, to be taken over: "users/NAME",
-	// "ClusterRoleBinding/NAME" or "RoleBinding/NAMESPACE/NAME".
+	// Adopt has users at whose place in Vault something stands that is not certsync's, to be taken over.
 	Adopt []string
 	// AllowEmpty lets an inventory without users take everybody's access.
 	AllowEmpty bool
@@ -28,7 +27,7 @@ type Rules struct {
 	MoveToThisCluster bool
 	// NewLedger lets an owner begin without a state although the cluster has bindings or a generation of theirs.
 	NewLedger bool
-	// AcceptRollback takes a state that is older than the one that a run last wrote.
+	// AcceptRollback takes a state that is older than the one that a run last wrote, or of which no Lease tells.
 	AcceptRollback bool
 	// AcceptSharedCA gives out certificates with which anybody can be whoever they like, see FrontProxy.
 	AcceptSharedCA bool
@@ -131,32 +130,23 @@ func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 	known := func(name string) bool {
 		_, recorded := o.Ledger[name]
 		_, stored := o.Credentials[name]
-		return recorded || stored ||
+		indexed := false
+		if o.State != nil {
+			_, indexed = o.State.Names[name]
+		}
+		return recorded || stored || indexed ||
 			slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name || slices.Contains(u.Previously, name) }) ||
 			slices.ContainsFunc(o.Bindings, func(b Binding) bool { return slices.Contains(b.Subjects, UserSubject(name)) })
 	}
 	for _, flag := range []struct {
 		name  string
 		names []string
-	}{{"--reinstate", r.Reinstate}, {"--retry", r.Retry}, {"--protect", r.Protect}} {
+	}{{"--reinstate", r.Reinstate}, {"--retry", r.Retry}, {"--protect", r.Protect}, {"--adopt", r.Adopt}} {
 		for _, name := range flag.names {
 			if !known(name) {
 				return UnknownName{flag.name, name}
 			}
 		}
 	}
-	for _, name := range r.Adopt {
-		user, ok := strings.CutPrefix(name, "users/")
-		if ok && known(user) || !ok && slices.ContainsFunc(o.Bindings, func(b Binding) bool { return b.AdoptName() == name }) {
-			continue
-		}
-		return UnknownName{"--adopt", name}
-	}
 	return nil
 }
-
-// Adopts reports whether somebody takes responsibility for what stands there.
-func (r Rules) Adopts(name string) bool { return slices.Contains(r.Adopt, name) }
-
-// AdoptName is how --adopt names a binding.
-func (b Binding) AdoptName() string { return strings.Replace(b.Object(), " ", "/", 1) }

@@ -32,9 +32,10 @@ type Leaving struct {
 	Record        *Record
 	RecordVersion int
 	Credential    CredentialMeta
-	Final         RecordState // Removed, or Lapsed
 	Reason        Reason
 	Successor     string // the name that the same person has now; "": nobody's
+	// Foreign: the current version of the credential is somebody else's. The others go, and it stays.
+	Foreign bool
 }
 
 // BindingWrite is what the executor needs for bind, unbind and update: the object as it was observed (or as it will be
@@ -50,8 +51,6 @@ type BindingWrite struct {
 	Swaps map[string][]string
 	// Successor is the name under which a subject has its access now, and without which it keeps this binding; "": nobody.
 	Successor string
-	// Adopt: the binding gets our labels first.
-	Adopt bool
 	// Anew: the binding was deleted, and a finalizer keeps it. Its deletion is finished, and it is made anew.
 	Anew bool
 }

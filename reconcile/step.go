@@ -2,15 +2,23 @@ package reconcile
 
 import "slices"
 
+// OwnVersions lists the versions of a credential that are certsync's and not destroyed, where the current one is not.
+func (l *Leaving) OwnVersions() []int {
+	var own []int
+	for _, v := range l.Credential.Versions {
+		if !v.Destroyed && l.Record.Knows(v.Version) {
+			own = append(own, v.Version)
+		}
+	}
+	return own
+}
+
 // Lacking lists who does not get what they should have if a step is not carried out.
 func (s Step) Lacking() []Subject {
 	if s.Action != Bind && s.Action != Update {
 		return nil
 	}
-	if s.HeldBy == ByConflict && s.Binding.Object.Namespace != "" {
-		return nil // whoever is admin of the namespace could keep the old name of somebody there, and everywhere else
-	}
-	if s.HeldBy == ByConflict || s.Binding.Anew { // which may have been deleted, and not made
+	if s.Binding.Anew { // which may have been deleted, and not made
 		return slices.Clone(s.Binding.Subjects)
 	}
 	if slices.Equal(s.Binding.Subjects, s.Binding.Object.Subjects) {
@@ -23,6 +31,29 @@ func (s Step) Lacking() []Subject {
 	return slices.DeleteFunc(slices.Clone(s.Binding.Subjects), func(u Subject) bool { return had[u] })
 }
 
+// Issues reports whether a step gets a certificate.
+func (s Step) Issues() bool { return s.Action == Issue || s.Action == Renew || s.Action == Reissue }
+
+// On returns s as a step on a binding that is for g's user or group.
+func (s Step) On(g Grant, w BindingWrite) Step {
+	if g.For == ForGroup {
+		s.Group = g.Subject
+	} else {
+		s.User, s.Username = g.Subject, g.Subject
+	}
+	s.Binding = &w
+	s.Kind, s.Namespace, s.Name, s.Role = w.Object.Kind, w.Object.Namespace, w.Object.Name, g.Role
+	return s
+}
+
+// Object names the binding that a step writes, as events do; "" for a step that writes none.
+func (s Step) Object() string {
+	if s.Kind == "" {
+		return ""
+	}
+	return objectName(s.Kind, s.Namespace, s.Name)
+}
+
 // Target is for whom a step on a binding is, and where, whatever the role.
 func (s Step) Target() Grant {
 	g := Grant{For: ForUser, Subject: s.User, Namespace: s.Binding.Object.Namespace}
@@ -32,20 +63,9 @@ func (s Step) Target() Grant {
 	return g
 }
 
-// ForGrant says for whom a step on a binding is.
-func (s Step) ForGrant(g Grant) Step {
-	if g.For == ForGroup {
-		s.Group = g.Subject
-	} else {
-		s.User = g.Subject
-	}
-	return s
-}
-
-// Gives reports whether a step gives a role: it makes a binding, adds subjects to one, or makes one certsync's with the
-// subjects that somebody else has put there.
+// Gives reports whether a step gives a role: it makes a binding, or adds subjects to one.
 func (s Step) Gives() bool {
-	return s.Action == Bind || s.Action == Update && (s.Binding.Adopt || s.Detail != nil && len(s.Detail.Add) > 0)
+	return s.Action == Bind || s.Action == Update && s.Detail != nil && len(s.Detail.Add) > 0
 }
 
 // bindingVerbs lists what a bind, unbind or update takes. A finalizer that holds up a deletion is taken out by a patch.

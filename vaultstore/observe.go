@@ -25,7 +25,7 @@ import (
 func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 	view := reconcile.StoreView{}
 	var err error
-	if view.State, view.StateVersion, err = s.readState(ctx); err != nil {
+	if view.State, view.StateVersion, view.StateProblem, err = s.readState(ctx); err != nil {
 		return reconcile.StoreView{}, err
 	}
 	ledger, unknown, err := s.list(ctx, ledgerFolder)
@@ -126,27 +126,24 @@ func (s *Store) readData(ctx context.Context, entry string) (*kvData, error) {
 	return d, nil
 }
 
-func (s *Store) readState(ctx context.Context) (*reconcile.State, int, error) {
+// readState reads the state. A problem is what stands there and is none: nothing may be written but with --new-ledger.
+func (s *Store) readState(ctx context.Context) (state *reconcile.State, version int, problem, err error) {
 	d, err := s.readData(ctx, stateEntry)
 	switch {
 	case err != nil:
-		return nil, 0, err
+		return nil, 0, nil, err
 	case d == nil:
-		return nil, 0, nil
+		return nil, 0, nil, nil
 	case d.deleted():
-		return nil, d.Metadata.Version, nil
+		return nil, d.Metadata.Version, nil, nil
 	}
-	var state reconcile.State
-	err = json.Unmarshal(d.Data, &state)
-	if err == nil && state.FormatVersion != reconcile.FormatVersion {
-		err = fmt.Errorf("its formatVersion is %q, not %q", short(state.FormatVersion), reconcile.FormatVersion)
-	}
-	if err != nil {
+	if state, err = reconcile.ParseState(d.Data); err != nil {
 		name := s.tree.name(stateEntry)
-		return nil, 0, reconcile.WithHint(fmt.Errorf("reading %s: %w", name, err), fmt.Sprintf(
-			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s"`, shell.Quote(name)))
+		problem = reconcile.WithHint(fmt.Errorf("reading %s: %w", name, err), fmt.Sprintf(
+			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s", or begin a new state from ledger and inventory with --new-ledger`, shell.Quote(name)))
+		return nil, d.Metadata.Version, problem, nil
 	}
-	return &state, d.Metadata.Version, nil
+	return state, d.Metadata.Version, nil, nil
 }
 
 func (s *Store) readRecord(ctx context.Context, user string) (*reconcile.LedgerEntry, error) {
@@ -163,7 +160,7 @@ func (s *Store) readRecord(ctx context.Context, user string) (*reconcile.LedgerE
 		return entry, nil
 	}
 	if entry.Record, err = reconcile.ParseRecord(user, d.Data); err != nil {
-		entry.Record, entry.Problem = nil, err.Error()
+		entry.Record, entry.Problem = nil, short(err.Error())
 	}
 	return entry, nil
 }

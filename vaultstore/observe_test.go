@@ -161,11 +161,32 @@ var halfObserved = map[string]struct {
 	"an object that is not Vault's": {2, page(200, `{"ok":true}`), "listing secret/certsync/prod-eu/ledger/: talking to ADDRESS: the answer is not one of Vault's", "is VAULT_ADDR the address of a Vault?"},
 	"a list without names":          {2, page(200, `{"data":{}}`), "listing secret/certsync/prod-eu/ledger/: the answer is not one of Vault's", ""},
 	"half an answer":                {2, page(200, `{"data":{"keys":["a`), "listing secret/certsync/prod-eu/ledger/: talking to ADDRESS: the answer is not one of Vault's", "is VAULT_ADDR the address of a Vault?"},
-	"a state that is none":          {1, page(200, `{"data":{"data":{"formatVersion":"9"},"metadata":{"version":3}}}`), `reading secret/certsync/prod-eu/state: its formatVersion is "9", not "1"`, `"vault kv get secret/certsync/prod-eu/state" shows it; put the last good version back with "vault kv rollback -version=N secret/certsync/prod-eu/state"`},
 	"a version without a number":    {1, page(200, `{"data":{"data":{"formatVersion":"1"}}}`), "reading secret/certsync/prod-eu/state: the answer is not one of Vault's", ""},
 	"metadata without versions":     {5, page(200, `{"data":{"current_version":1}}`), "reading the metadata of secret/certsync/prod-eu/users/alice: the answer is not one of Vault's", ""},
 	"a Vault that was sealed meanwhile": {3, failsWith(503, "Vault is sealed"),
 		"listing secret/certsync/prod-eu/users/: Vault answered 503 Service Unavailable: Vault is sealed", `unseal it with "vault operator unseal"`},
+}
+
+// TestStateThatIsNone: what stands at the state's path and is none is no empty state.
+func TestStateThatIsNone(t *testing.T) {
+	for stands, want := range map[string]string{
+		`{"formatVersion":"9"}`: `its formatVersion is "9", not "2"`,
+		`{"formatVersion":"2"}`: "it has no endpoint",
+		`{"formatVersion":"2","endpoint":{},"grants":"x","names":"x"}`:   "its grants: unexpected EOF",
+		`{"formatVersion":"2","endpoint":{},"grants":"H4sI","names":""}`: "its grants: unexpected EOF",
+		`{"generation":"x"}`: "json: cannot unmarshal string into Go struct field document.generation of type int64",
+	} {
+		f := newFakeVault(t)
+		s := f.open(t)
+		f.fault[1] = page(200, `{"data":{"data":`+stands+`,"metadata":{"version":3}}}`)
+		view, err := s.ObserveStore(t.Context())
+		if err != nil || view.State != nil || view.StateVersion != 3 || view.StateProblem == nil {
+			t.Fatalf("%s: %+v, %v", stands, view, err)
+		}
+		if got := view.StateProblem.Error(); got != "reading secret/certsync/prod-eu/state: "+want || !strings.Contains(hintOf(view.StateProblem), "--new-ledger") {
+			t.Errorf("%s: %s", stands, got)
+		}
+	}
 }
 
 func TestObserveIsAllOrNothing(t *testing.T) {

@@ -17,7 +17,7 @@ var emptyVersion = json.RawMessage("{}")
 func (s *Store) WriteState(ctx context.Context, state reconcile.State, cas int) error {
 	_, err := s.writeData(ctx, stateEntry, state, cas)
 	if errors.Is(err, reconcile.ErrPrecondition) {
-		there, version, readErr := s.readState(ctx)
+		there, version, _, readErr := s.readState(ctx)
 		if readErr == nil && there != nil && there.RunID == state.RunID && state.RunID != "" && version == cas+1 {
 			return nil
 		}

@@ -28,6 +28,7 @@ type applyCmd struct {
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
 	MaxInFlight int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
 	Hold        bool       `help:"Skip the users and bindings that a guard refuses to change, and apply the rest."`
+	Revision    string     `group:"Telling:" env:"CERTSYNC_REVISION,GITHUB_SHA,CI_COMMIT_SHA,BUILD_SOURCEVERSION,BITBUCKET_COMMIT,GIT_COMMIT" placeholder:"COMMIT" help:"The commit of the inventory, for the ledger (default: what the CI's environment says)."`
 }
 
 // Help is shown below the flags.
@@ -84,7 +85,7 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 	defer stop()
 	events := c.events(p)
 	executor := p.newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
-	executor.WithoutCanary = c.manual()
+	executor.WithoutCanary, executor.Revision = c.manual(), c.Revision
 	executor.Report = func(e reconcile.Event) {
 		progress.Step(e)
 		events.send(e)

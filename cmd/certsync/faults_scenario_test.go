@@ -115,7 +115,7 @@ var scenarios = []scenario{
 			w.WriteSecret(ownFolder+"/users/bob", map[string]string{"kubeconfig": "of somebody else"})
 			w.WriteSecret(ownFolder+"/ledger/carol", map[string]string{"state": "of somebody else"})
 		},
-		args:   []string{"--adopt=ClusterRoleBinding/certsync:prod-eu:group:developers:view", "--adopt=users/bob", "--adopt=users/carol"},
+		args:   []string{"--adopt=users/bob", "--adopt=users/carol"},
 		yields: []string{"ClusterRoleBinding certsync:prod-eu:group:developers:view"},
 	},
 	{

@@ -236,7 +236,7 @@ func (o *observer) wrote(target string, now *fake.World) {
 		}
 	}
 	for name, u := range users {
-		if u.State == "removed" || u.State == "lapsed" {
+		if u.State == "removed" {
 			o.gone(name, has, u)
 		}
 		if n := currents(u); n > 1 {

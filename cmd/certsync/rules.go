@@ -2,8 +2,9 @@ package main
 
 import (
 	"fmt"
-	"regexp"
+	"strings"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -17,11 +18,11 @@ type ruleFlags struct {
 
 	Reinstate         []string   `placeholder:"NAME" help:"Who was removed and comes back is the same person, who may still hold certificates from before. Repeatable."`
 	Retry             []string   `placeholder:"NAME" help:"Ask again for this user's certificate, which was denied. Repeatable."`
-	Adopt             []adoption `sep:"none" placeholder:"WHAT" help:"Take over what is not certsync's: users/NAME, ClusterRoleBinding/NAME or RoleBinding/NAMESPACE/NAME. Repeatable."`
+	Adopt             []adoption `placeholder:"users/NAME" help:"Take over what stands at this user's place in Vault and is not certsync's: it is overwritten and destroyed. Repeatable."`
 	AllowEmpty        bool       `help:"Let an inventory without users take everybody's access."`
 	MoveToThisCluster bool       `help:"Let an owner whose last run was on another cluster be applied to this one; every credential is made anew."`
-	NewLedger         bool       `help:"Begin without a state in Vault, although the cluster has been certsync's before."`
-	AcceptRollback    bool       `help:"Take a state that is older than the one that was last written, as after Vault was restored from a backup."`
+	NewLedger         bool       `help:"Begin a new state from ledger and inventory, although the cluster has been certsync's before."`
+	AcceptRollback    bool       `help:"Take a state that is older than the one that was last written, as after Vault was restored from a backup, or of which no Lease tells."`
 	sharedCAFlags     `group:"Guards, and what lifts them:"`
 }
 
@@ -30,17 +31,16 @@ type sharedCAFlags struct {
 	AcceptSharedCA bool `name:"accept-shared-ca" help:"Give out certificates although the cluster's CA is its front proxy's too, so that anybody who has one can be whoever they like."`
 }
 
-// adoption is the value of --adopt.
+// adoption is the value of --adopt: the user in users/NAME, as the paths in Vault are called.
 type adoption string
 
-var adoptable = regexp.MustCompile(`^(users/[^/]+|ClusterRoleBinding/[^/]+|RoleBinding/[^/]+/[^/]+)$`)
-
-// UnmarshalText refuses text that can name no object.
+// UnmarshalText refuses text that is no such path.
 func (a *adoption) UnmarshalText(text []byte) error {
-	if !adoptable.Match(text) {
-		return fmt.Errorf("users/NAME, ClusterRoleBinding/NAME or RoleBinding/NAMESPACE/NAME is wanted, not %q", text)
+	name, ok := strings.CutPrefix(string(text), "users/")
+	if !ok || !inventory.ValidName(name) {
+		return fmt.Errorf("users/NAME is wanted, not %q", text)
 	}
-	*a = adoption(text)
+	*a = adoption(name)
 	return nil
 }
 

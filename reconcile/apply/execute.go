@@ -31,18 +31,16 @@ type Executor struct {
 	WithoutCanary bool
 	// RunID is on every event, in the state and on our approvals.
 	RunID string
+	// Revision is the commit of the inventory, which is noted in ledger records; "": nobody told.
+	Revision string
 	// LastStep is how long steps have to end after an interruption; 0: reconcile.LastStep.
 	LastStep time.Duration
 	// Report is called for every step as it ends, by one goroutine at a time.
 	Report func(reconcile.Event)
 }
 
-// run is one execution of one plan.
-type run struct {
-	*Executor
-	plan reconcile.Plan
-	over func() error // why no step may begin any more, or nil
-
+// progress is what a run knows of its steps so far. It is for all workers.
+type progress struct {
 	mu      sync.Mutex
 	events  []reconcile.Event
 	failed  map[string]error              // users with a step that did not end well, and why
@@ -52,6 +50,15 @@ type run struct {
 	broken  map[string]error              // bindings whose last write failed
 	begun   map[string]*reconcile.Leaving // removals whose record says "removing"; nil: that could not be written
 	expires map[string]time.Time          // new certificates, by user
+}
+
+// run is one execution of one plan.
+type run struct {
+	*Executor
+	plan reconcile.Plan
+	over func() error // why no step may begin any more, or nil
+
+	*progress
 
 	// ownBindings has the bindings that wait for one user's credential alone.
 	ownBindings map[string][]reconcile.Step
@@ -64,8 +71,10 @@ type run struct {
 func (x *Executor) run(p reconcile.Plan) *run {
 	r := &run{
 		Executor: x, plan: p,
-		failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
-		objects: map[string]reconcile.Binding{}, broken: map[string]error{}, begun: map[string]*reconcile.Leaving{}, expires: map[string]time.Time{},
+		progress: &progress{
+			failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
+			objects: map[string]reconcile.Binding{}, broken: map[string]error{}, begun: map[string]*reconcile.Leaving{}, expires: map[string]time.Time{},
+		},
 		ownBindings: map[string][]reconcile.Step{}, replacements: map[reconcile.Grant][]reconcile.Step{}, naming: map[string][]reconcile.Step{},
 	}
 	r.indexBindings()
@@ -92,7 +101,7 @@ func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconc
 	r.stage(work, reconcile.StageChange)
 	r.stage(work, reconcile.StageRetire)
 	each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.finishRemoval(work, s) })
-	r.issueAll(work)
+	issuing{r}.issueAll(work)
 	r.stage(work, reconcile.StageGrant)
 	r.renames(work)
 	each(r.Workers, r.at(reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
@@ -161,7 +170,7 @@ func (h notTried) Unwrap() error { return h.error }
 // end records and reports how a step ended.
 func (r *run) end(s reconcile.Step, note string, err error) {
 	e := reconcile.Event{
-		Time: r.Now().UTC(), Run: r.RunID, User: s.User, Group: s.Group, Action: s.Action, Object: s.Object,
+		Time: r.Now().UTC(), Run: r.RunID, User: s.User, Group: s.Group, Action: s.Action, Object: s.Object(),
 		Result: reconcile.Done, Note: note, ByPolicy: s.HeldBy == reconcile.ByPolicy,
 	}
 	if err != nil {
@@ -184,34 +193,34 @@ func (r *run) end(s reconcile.Step, note string, err error) {
 }
 
 // remember notes for whom a step that did not end well was. The caller holds the lock.
-func (r *run) remember(s reconcile.Step, err error) {
+func (p *progress) remember(s reconcile.Step, err error) {
 	switch {
 	case s.Issue != nil:
-		r.without[s.User] = err
+		p.without[s.User] = err
 		return
 	default:
 		for _, u := range s.Lacking() {
-			r.lacking[u.Name] = err
+			p.lacking[u.Name] = err
 		}
 	}
 	// What is held is not what a leaver waits for: a binding that is not ours is noted, and their record closed.
 	if s.User != "" && s.Held == "" {
-		r.failed[s.User] = err
+		p.failed[s.User] = err
 	}
 }
 
 // failure returns why an earlier binding or removal of a user's did not end well, or nil.
-func (r *run) failure(user string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.failed[user]
+func (p *progress) failure(user string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed[user]
 }
 
 // withoutCredential returns why a user's credential did not come, or nil.
-func (r *run) withoutCredential(user string) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.without[user]
+func (p *progress) withoutCredential(user string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.without[user]
 }
 
 // each runs do for all items, at most workers at once, and returns when all have ended.

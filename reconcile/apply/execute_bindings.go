@@ -60,15 +60,6 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 	if w.Anew && w.Object.Terminating { // no earlier step has made it anew
 		return note, r.remake(ctx, w.Object, subjects)
 	}
-	if w.Adopt && (w.Object.ManagedBy != reconcile.ManagedByValue || w.Object.Owner != r.plan.Owner) {
-		adopted, err := r.Bindings.AdoptBinding(ctx, w.Object, r.plan.Owner)
-		if err := r.wrote(w.Object, adopted, err); err != nil {
-			return "", err
-		}
-		if w.Object = adopted; slices.Equal(adopted.Subjects, subjects) {
-			return note, nil
-		}
-	}
 	var made reconcile.Binding
 	if s.Action == reconcile.Bind {
 		w.Object.Subjects = subjects
@@ -101,7 +92,7 @@ func (r *run) withoutReplacement(old reconcile.Step) []reconcile.Subject {
 	defer r.mu.Unlock()
 	var stay []reconcile.Subject
 	for _, s := range r.replacements[old.Target()] {
-		if s.Held != "" || r.broken[s.Object] != nil {
+		if s.Held != "" || r.broken[s.Object()] != nil {
 			stay = append(stay, s.Binding.Subjects...)
 		}
 	}
@@ -136,13 +127,13 @@ func (r *run) arrived(w reconcile.BindingWrite) (subjects []reconcile.Subject, l
 }
 
 // successorFailed holds back what the old name of somebody should lose who has no access under the new one yet.
-func (r *run) successorFailed(now string) error {
+func (p *progress) successorFailed(now string) error {
 	if now == "" {
 		return nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := cmp.Or(r.without[now], r.lacking[now]); err != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := cmp.Or(p.without[now], p.lacking[now]); err != nil {
 		return notTried{fmt.Errorf("%s, who had this name before, has not all of the access yet", now)}
 	}
 	return nil
@@ -150,13 +141,13 @@ func (r *run) successorFailed(now string) error {
 
 // written returns a binding as an earlier step of this run left it, so that its resourceVersion is the right
 // precondition, or why that step failed.
-func (r *run) written(b reconcile.Binding) (reconcile.Binding, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if err := r.broken[b.Object()]; err != nil {
+func (p *progress) written(b reconcile.Binding) (reconcile.Binding, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err := p.broken[b.Object()]; err != nil {
 		return b, err
 	}
-	if left, ok := r.objects[b.Object()]; ok && left.UID != "" {
+	if left, ok := p.objects[b.Object()]; ok && left.UID != "" {
 		b.UID, b.ResourceVersion, b.Subjects, b.ManagedBy, b.Owner = left.UID, left.ResourceVersion, left.Subjects, left.ManagedBy, left.Owner
 		b.Terminating = left.Terminating
 	}
@@ -164,13 +155,13 @@ func (r *run) written(b reconcile.Binding) (reconcile.Binding, error) {
 }
 
 // wrote remembers how a write left a binding, and passes its error on.
-func (r *run) wrote(b, made reconcile.Binding, err error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (p *progress) wrote(b, made reconcile.Binding, err error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if err != nil {
-		r.broken[b.Object()] = err
+		p.broken[b.Object()] = err
 		return err
 	}
-	r.objects[b.Object()] = made
+	p.objects[b.Object()] = made
 	return nil
 }

@@ -23,9 +23,12 @@ const (
 	maxCanaries = 3
 )
 
+// issuing is the part of a run that gets certificates.
+type issuing struct{ *run }
+
 // issueAll issues the certificates of a plan: one user's first, whose certificate has to work on this very cluster, then
 // the others at once; or all at once, without a canary.
-func (r *run) issueAll(ctx context.Context) {
+func (r issuing) issueAll(ctx context.Context) {
 	var steps []reconcile.Step
 	for _, s := range r.at(reconcile.StageIssue) {
 		if s.Held != "" {
@@ -65,7 +68,7 @@ func (r *run) issueAll(ctx context.Context) {
 //
 // Nobody but its user can log in with a key of their own. Such users come last; where there are no others, it is enough
 // that the signer issues in time, and whether the API server trusts it is for them to find out.
-func (r *run) canary(ctx context.Context, steps []reconcile.Step) (rest []reconcile.Step, stop error) {
+func (r issuing) canary(ctx context.Context, steps []reconcile.Step) (rest []reconcile.Step, stop error) {
 	slices.SortStableFunc(steps, func(a, b reconcile.Step) int { return cmp.Compare(ownKeyLast(a), ownKeyLast(b)) })
 	for i, s := range steps {
 		prove := pki.Proof(r.signing().Prove)
@@ -99,7 +102,7 @@ func (x *Executor) signing() pki.Signing {
 // issueTo carries out issue, renew and reissue: approve, verify, ledger, credential. A certificate whose key died with
 // the process harms nobody; a live one that the ledger doesn't know would. For a key that is the user's own the ledger comes
 // first as well.
-func (r *run) issueTo(within time.Duration, prove pki.Proof) func(context.Context, reconcile.Step) (string, error) {
+func (r issuing) issueTo(within time.Duration, prove pki.Proof) func(context.Context, reconcile.Step) (string, error) {
 	return func(ctx context.Context, s reconcile.Step) (string, error) {
 		is := *s.Issue // the plan stays what it is, whatever is recorded on the way
 		s.Issue = &is
@@ -137,8 +140,8 @@ func (r *run) issueTo(within time.Duration, prove pki.Proof) func(context.Contex
 }
 
 // recordDenial keeps the next runs from asking again. What the user holds from before goes on living, and being known.
-func (r *run) recordDenial(ctx context.Context, s reconcile.Step, denied error) error {
-	rec := reconcile.Record{FormatVersion: reconcile.FormatVersion, User: s.User, Kubeconfig: s.Issue.Spec.Kubeconfig}
+func (r issuing) recordDenial(ctx context.Context, s reconcile.Step, denied error) error {
+	rec := reconcile.Record{User: s.User, Kubeconfig: s.Issue.Spec.Kubeconfig}
 	if s.Issue.Record != nil {
 		rec = *s.Issue.Record
 	}
@@ -147,21 +150,21 @@ func (r *run) recordDenial(ctx context.Context, s reconcile.Step, denied error) 
 	if d := (reconcile.Denial{}); errors.As(denied, &d) {
 		rec.Reason = d.Error()
 	}
-	if _, err := r.Store.WriteRecord(ctx, rec, s.Issue.RecordVersion); err != nil {
+	if _, err := r.writeRecord(ctx, rec, s.Issue.RecordVersion); err != nil {
 		return fmt.Errorf("recording the denial: %w", err)
 	}
 	return nil
 }
 
 // store writes the ledger, then the credential, then destroys what the credential replaces.
-func (r *run) store(ctx context.Context, s reconcile.Step, issued reconcile.Issued, leaf *x509.Certificate, key reconcile.Secret) error {
+func (r issuing) store(ctx context.Context, s reconcile.Step, issued reconcile.Issued, leaf *x509.Certificate, key reconcile.Secret) error {
 	is := s.Issue
 	kubeconfig, err := r.Kubeconfigs.Kubeconfig(r.plan.Endpoint, s.User, issued.Chain, key)
 	if err != nil {
 		return fmt.Errorf("writing the kubeconfig: %w", err)
 	}
 	rec := nextRecord(is, issued, leaf, r.Now().UTC())
-	version, err := r.Store.WriteRecord(ctx, rec, is.RecordVersion)
+	version, err := r.writeRecord(ctx, rec, is.RecordVersion)
 	if err != nil {
 		return fmt.Errorf("recording the certificate: %w", err)
 	}
@@ -172,7 +175,7 @@ func (r *run) store(ctx context.Context, s reconcile.Step, issued reconcile.Issu
 		// Another run has stored another key there. The record must not call ours the current one: the next run sees
 		// that none is, and issues anew.
 		rec.Certificates[len(rec.Certificates)-1].Status = reconcile.Superseded
-		_, again := r.Store.WriteRecord(ctx, rec, version)
+		_, again := r.writeRecord(ctx, rec, version)
 		err = errors.Join(err, again)
 	}
 	if err != nil {
@@ -190,8 +193,7 @@ func (r *run) store(ctx context.Context, s reconcile.Step, issued reconcile.Issu
 // nextRecord is the record with the new certificate as the current one, and all others that still live.
 func nextRecord(is *reconcile.Issuance, issued reconcile.Issued, leaf *x509.Certificate, now time.Time) reconcile.Record {
 	rec := reconcile.Record{
-		FormatVersion: reconcile.FormatVersion, User: is.Spec.User, State: reconcile.Active, Since: now, Kubeconfig: is.Spec.Kubeconfig,
-		Reason: "issued",
+		User: is.Spec.User, State: reconcile.Active, Since: now, Kubeconfig: is.Spec.Kubeconfig, Reason: "issued",
 	}
 	if is.Record != nil {
 		if is.Record.State == reconcile.Active && is.Record.Reason != reconcile.ReasonRequested {

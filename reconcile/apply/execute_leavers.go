@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -16,7 +17,7 @@ func (r *run) beginRemoval(ctx context.Context, s reconcile.Step) {
 		return // finishRemoval reports it
 	}
 	l := *s.Leave
-	rec := reconcile.Record{FormatVersion: reconcile.FormatVersion, User: s.User}
+	rec := reconcile.Record{User: s.User}
 	if l.Record != nil {
 		rec = *l.Record
 	}
@@ -24,7 +25,7 @@ func (r *run) beginRemoval(ctx context.Context, s reconcile.Step) {
 	// stays quarantined.
 	if rec.State != reconcile.Removing || rec.Reason != string(l.Reason) {
 		rec.State, rec.Since, rec.Reason = reconcile.Removing, r.Now().UTC(), string(l.Reason)
-		version, err := r.Store.WriteRecord(ctx, rec, l.RecordVersion)
+		version, err := r.writeRecord(ctx, rec, l.RecordVersion)
 		if err != nil {
 			r.end(s, "", fmt.Errorf("recording the removal: %w", err))
 			r.setBegun(s.User, nil)
@@ -36,16 +37,16 @@ func (r *run) beginRemoval(ctx context.Context, s reconcile.Step) {
 	r.setBegun(s.User, &l)
 }
 
-func (r *run) setBegun(user string, l *reconcile.Leaving) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.begun[user] = l
+func (p *progress) setBegun(user string, l *reconcile.Leaving) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.begun[user] = l
 }
 
-func (r *run) hasBegun(user string) (l *reconcile.Leaving, tried bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	l, tried = r.begun[user]
+func (p *progress) hasBegun(user string) (l *reconcile.Leaving, tried bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l, tried = p.begun[user]
 	return l, tried
 }
 
@@ -62,8 +63,8 @@ func (r *run) renames(ctx context.Context) {
 	each(r.Workers, leave, func(s reconcile.Step) { r.finishRemoval(ctx, s) })
 }
 
-// finishRemoval deletes the credential and closes the record: with no certificate left to account for, by deleting it.
-// The credential goes even if a binding could not be deleted; the record then stays at "removing".
+// finishRemoval deletes the credential and closes the record, which stays for reconcile.Retention. The credential goes even
+// if a binding could not be deleted; the record then stays at "removing".
 func (r *run) finishRemoval(ctx context.Context, s reconcile.Step) {
 	if l, tried := r.hasBegun(s.User); tried && l == nil {
 		return // beginRemoval has failed, and reported it
@@ -76,6 +77,13 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 		return "", err
 	}
 	l, _ := r.hasBegun(s.User)
+	if l.Foreign {
+		if err := r.Store.DestroyVersions(ctx, s.User, l.OwnVersions()); err != nil {
+			return "", fmt.Errorf("destroying the versions of the credential that are certsync's: %w", err)
+		}
+		return "", reconcile.WithHint(fmt.Errorf("users/%s is at version %d, which certsync did not write; what certsync wrote is destroyed", s.User, l.Credential.CurrentVersion),
+			"look at who wrote it; then delete it, or have it deleted: --adopt "+shell.Quote("users/"+s.User))
+	}
 	if l.Credential.CurrentVersion > 0 {
 		if err := r.Store.DeleteCredential(ctx, s.User, l.Credential.CurrentVersion); err != nil {
 			return "", fmt.Errorf("deleting the credential: %w", err)
@@ -85,7 +93,7 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 		return "", fmt.Errorf("the credential is gone, a binding is not: %w", err)
 	}
 	rec := *l.Record
-	rec.State, rec.Reason = l.Final, string(l.Reason)
+	rec.State, rec.Reason, rec.Since = reconcile.Removed, string(l.Reason), r.Now().UTC()
 	rec.Certificates = nil
 	for _, c := range l.Record.Certificates {
 		if c.NotAfter.After(r.Now()) {
@@ -93,16 +101,16 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 			rec.Certificates = append(rec.Certificates, c)
 		}
 	}
-	if len(rec.Certificates) == 0 {
-		if err := r.Store.DeleteRecord(ctx, s.User, l.RecordVersion); err != nil {
-			return "", fmt.Errorf("deleting the record, which has nothing left to account for: %w", err)
-		}
-		return "", nil
-	}
-	if _, err := r.Store.WriteRecord(ctx, rec, l.RecordVersion); err != nil {
+	if _, err := r.writeRecord(ctx, rec, l.RecordVersion); err != nil {
 		return "", fmt.Errorf("recording the end of the removal: %w", err)
 	}
 	return "", nil
+}
+
+// writeRecord writes a record with what all of this run have in common.
+func (r *run) writeRecord(ctx context.Context, rec reconcile.Record, cas int) (version int, err error) {
+	rec.FormatVersion, rec.Run, rec.Revision = reconcile.RecordVersion, r.RunID, r.Revision
+	return r.Store.WriteRecord(ctx, rec, cas)
 }
 
 // stillBound returns why a binding still names a user who leaves, or nil.
@@ -113,11 +121,8 @@ func (r *run) stillBound(user string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, s := range r.naming[user] {
-		if err := r.broken[s.Object]; err != nil {
+		if err := r.broken[s.Object()]; err != nil {
 			return err
-		}
-		if s.HeldBy == reconcile.ByConflict {
-			return fmt.Errorf("%s: %s", s.Object, s.Held)
 		}
 	}
 	return nil
@@ -131,14 +136,15 @@ func (r *run) purge(ctx context.Context, s reconcile.Step) (string, error) {
 		switch {
 		case reason == reconcile.OldVersions:
 			err = r.Store.DestroyVersions(ctx, s.User, l.Credential.Older())
-		case l.Record.State == reconcile.Active:
+		case reason == reconcile.RetentionPassed:
+			err = r.Store.DeleteRecord(ctx, s.User, l.RecordVersion)
+		default:
 			rec := *l.Record
 			rec.Certificates = slices.DeleteFunc(slices.Clone(rec.Certificates), func(c reconcile.CertificateEntry) bool {
-				return c.Status != reconcile.Current && !c.NotAfter.After(r.Now())
+				inUse := c.Status == reconcile.Current && rec.State != reconcile.Removed
+				return !inUse && !c.NotAfter.After(r.Now())
 			})
-			_, err = r.Store.WriteRecord(ctx, rec, l.RecordVersion)
-		default:
-			err = r.Store.DeleteRecord(ctx, s.User, l.RecordVersion)
+			_, err = r.writeRecord(ctx, rec, l.RecordVersion)
 		}
 		if err != nil {
 			return "", fmt.Errorf("clearing %s: %w", reason, err)

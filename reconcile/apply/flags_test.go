@@ -1,7 +1,6 @@
 package apply_test
 
 import (
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -26,7 +25,7 @@ func (s *scenario) asks(f *choices) {
 		r.Protect = f.some("alice", "bob", "carol", "dave", "zoe")
 	}
 	if f.below(3) == 1 {
-		r.Adopt = f.some(s.adoptable()...)
+		r.Adopt = f.some(persons...)
 	}
 	if f.below(2) == 1 {
 		r.Retry = slices.Clone(persons)
@@ -34,20 +33,6 @@ func (s *scenario) asks(f *choices) {
 	r.NewLedger, r.AcceptRollback = false, false // once it was refused
 	s.tell("asked for: policy %q, --max-removals=%s, --allow-empty=%t, self %q, --protect=%q, --adopt=%q, --retry=%q",
 		r.Policy, r.MaxRemovals, r.AllowEmpty, r.Self, r.Protect, r.Adopt, r.Retry)
-}
-
-// adoptable lists at most eight things that stand at our names and may not be ours.
-func (s *scenario) adoptable() []string {
-	var names []string
-	for _, object := range slices.Sorted(maps.Keys(s.Bindings)) {
-		if b := s.Bindings[object]; named("test", b) && !ours(b) && len(names) < 4 {
-			names = append(names, b.AdoptName())
-		}
-	}
-	for _, user := range persons {
-		names = append(names, "users/"+user)
-	}
-	return names
 }
 
 // onlyKnown takes those names out of the flags that a run would refuse to know.

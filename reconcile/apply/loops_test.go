@@ -142,7 +142,7 @@ func TestConflictKeepsTheDigest(t *testing.T) {
 	if first.Digest() != second.Digest() || len(first.Skipped()) == 0 || first.Skipped()[0].Held == second.Skipped()[0].Held {
 		t.Errorf("%s, then %s", first.Digest(), second.Digest())
 	}
-	w.Rules.Adopt = []string{"users/user01"}
+	w.Rules.Adopt = []string{"user01"}
 	if lifted := w.Plan(reconciletest.Parse(t, reconciletest.Crew(9, 0))); lifted.Digest() == first.Digest() {
 		t.Error("a step that is not held any more does not change the digest")
 	}
@@ -198,8 +198,8 @@ func TestConflictIsNoHeldBack(t *testing.T) {
 	}
 }
 
-// TestPlantedBindingHoldsNoRename: a tenant takes the name of a binding that somebody should get under a new name. The old
-// name loses its access all the same.
+// TestPlantedBindingHoldsNoRename: a tenant takes the name of a binding that somebody should get under a new name. The new
+// name gets it, and the old one loses its access.
 func TestPlantedBindingHoldsNoRename(t *testing.T) {
 	w := reconciletest.NewWorld(t)
 	const roles = ", clusterRoles: [edit], namespaces: {staging: [view]}"
@@ -208,7 +208,7 @@ func TestPlantedBindingHoldsNoRename(t *testing.T) {
 	b.UID, b.ResourceVersion, b.ManagedBy, b.Owner = w.Next(), w.Next(), "", ""
 	w.Bindings[b.Object()] = b
 	o, err := w.Apply(reconciletest.Parse(t, "users:\n  - {name: alicia"+roles+", previously: [alice]}\n"))
-	if err != nil || len(w.Served("alice")) > 0 || w.Users["alice"] != nil || len(w.Served("alicia")) != 1 {
+	if err != nil || len(w.Served("alice")) > 0 || w.Users["alice"] != nil || len(w.Served("alicia")) != 2 {
 		t.Errorf("%v, %q; the old name has %q, the new one %q", err, reconciletest.Results(o), w.Served("alice"), w.Served("alicia"))
 	}
 }

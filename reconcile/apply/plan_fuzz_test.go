@@ -135,7 +135,7 @@ func shuffled(r *rand.Rand, inv *inventory.Inventory) *inventory.Inventory {
 	return &out
 }
 
-// isOurs: every step is about a user of this owner, and every object has our name and, unless the step is held, our labels.
+// isOurs: every step is about a user of this owner, and every object has our name.
 func (s *scenario) isOurs(inv *inventory.Inventory, o reconcile.Observed, p reconcile.Plan) {
 	s.T.Helper()
 	users := map[string]bool{"": true}
@@ -151,7 +151,7 @@ func (s *scenario) isOurs(inv *inventory.Inventory, o reconcile.Observed, p reco
 	there := map[string]reconcile.Binding{}
 	for _, b := range o.Bindings {
 		there[b.Object()] = b
-		if _, g := reconcile.Classify("test", b); g.For == reconcile.ForUser {
+		if g, named := reconcile.ParseBindingName("test", b.Namespace, b.Name); named && g.For == reconcile.ForUser {
 			users[g.Subject] = true
 		}
 	}
@@ -159,41 +159,35 @@ func (s *scenario) isOurs(inv *inventory.Inventory, o reconcile.Observed, p reco
 		if !users[step.User] {
 			s.fail("%s is nobody of this owner's: %+v", step.User, step)
 		}
-		if step.Object == "" {
+		if step.Object() == "" {
 			continue
 		}
-		kind, name, _ := strings.Cut(step.Object, " ")
+		kind, name, _ := strings.Cut(step.Object(), " ")
 		namespace, name, ok := strings.Cut(name, "/")
 		if !ok {
 			namespace, name = "", namespace
 		}
 		if _, named := reconcile.ParseBindingName("test", namespace, name); !named || (kind == string(reconcile.RoleBinding)) != (namespace != "") {
-			s.fail("%q has not our name", step.Object)
+			s.fail("%q has not our name", step.Object())
 		}
-		b, exists := there[step.Object]
-		if exists && !s.mine(b) && step.Held == "" {
-			s.fail("%q is not ours, and no step on it may run: %+v", step.Object, step)
+		b, exists := there[step.Object()]
+		if exists && !ours(b) && step.Held == "" {
+			s.fail("%q is not ours, and no step on it may run: %+v", step.Object(), step)
 		}
 	}
 }
 
-// ours says what makes a binding ours, apart from Classify.
+// ours says what makes a binding ours: its name.
 func ours(b reconcile.Binding) bool {
 	_, named := reconcile.ParseBindingName("test", b.Namespace, b.Name)
-	return named && b.ManagedBy == "certsync" && b.Owner == "test"
-}
-
-// mine also has what is adopted.
-func (s *scenario) mine(b reconcile.Binding) bool {
-	_, named := reconcile.ParseBindingName("test", b.Namespace, b.Name)
-	return ours(b) || named && s.Rules.Adopts(b.AdoptName())
+	return named
 }
 
 // notMine lists the bindings that no run may touch.
 func (s *scenario) notMine(o reconcile.Observed) map[string]reconcile.Binding {
 	out := map[string]reconcile.Binding{}
 	for _, b := range o.Bindings {
-		if !s.mine(b) {
+		if !ours(b) {
 			out[b.Object()] = b
 		}
 	}
@@ -219,8 +213,8 @@ func (s *scenario) ended(inv *inventory.Inventory, p reconcile.Plan, events []re
 	back, steps := without(inv, p), slices.Clone(p.Steps)
 	for _, e := range events {
 		i := slices.IndexFunc(steps, func(step reconcile.Step) bool {
-			held := e.Result == reconcile.Held && (step.Held != "" || keeps(back, step)) || e.Result == reconcile.Failed && s.stillNamed(p, step)
-			return step.Action == e.Action && step.User == e.User && step.Group == e.Group && step.Object == e.Object &&
+			held := e.Result == reconcile.Held && (step.Held != "" || keeps(back, step)) || e.Result == reconcile.Failed && step.Leave != nil && step.Leave.Foreign
+			return step.Action == e.Action && step.User == e.User && step.Group == e.Group && step.Object() == e.Object &&
 				(held || e.Result == reconcile.Done && step.Held == "")
 		})
 		if i < 0 {
@@ -231,13 +225,6 @@ func (s *scenario) ended(inv *inventory.Inventory, p reconcile.Plan, events []re
 	if len(steps) > 0 {
 		s.fail("nothing was said of %+v", steps)
 	}
-}
-
-// stillNamed reports whether a leaver's removal cannot end, since a binding that a conflict holds names them.
-func (s *scenario) stillNamed(p reconcile.Plan, remove reconcile.Step) bool {
-	return remove.Action == reconcile.Remove && slices.ContainsFunc(p.Steps, func(step reconcile.Step) bool {
-		return step.HeldBy == reconcile.ByConflict && step.Binding != nil && slices.Contains(step.Binding.Object.Subjects, reconcile.UserSubject(remove.User))
-	})
 }
 
 // keeps reports whether a step is for nobody but those who are held back.
@@ -256,10 +243,10 @@ func (s *scenario) leaves(inv *inventory.Inventory, p, left reconcile.Plan) {
 	}
 	back, held := without(inv, p), map[string]bool{}
 	for _, step := range p.Held() {
-		held[step.Object] = step.Object != ""
+		held[step.Object()] = step.Object() != ""
 	}
 	for _, step := range left.Steps {
-		if !keeps(back, step) && !held[step.Object] && !s.stillNamed(left, step) {
+		if !keeps(back, step) && !held[step.Object()] {
 			s.fail("applied, and there is still this to do:\n  %s", strings.Join(reconciletest.Lines(left), "\n  "))
 		}
 	}

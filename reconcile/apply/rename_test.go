@@ -81,7 +81,7 @@ func TestRenameIsHeld(t *testing.T) {
 	if err != nil || o.Failed() == 0 || w.Users["alice"] == nil || !slices.Contains(w.Subjects(reconciletest.GroupView), "alice") {
 		t.Errorf("%v, %q, subjects %q", err, reconciletest.Results(o), w.Subjects(reconciletest.GroupView))
 	}
-	w.Rules.Adopt = []string{"users/alicia"}
+	w.Rules.Adopt = []string{"alicia"}
 	w.MustApply(reconciletest.Renamed(t))
 	if p := w.Plan(reconciletest.Renamed(t)); p.Changes() || w.Users["alice"] != nil {
 		t.Errorf("left: %q", reconciletest.Lines(p))

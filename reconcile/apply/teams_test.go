@@ -47,7 +47,7 @@ func TestTeamTakesNobodysName(t *testing.T) {
 			t.Errorf("%q does not say %q", held, part)
 		}
 	}
-	w.Rules = reconcile.Rules{Adopt: []string{"users/root"}}
+	w.Rules = reconcile.Rules{Adopt: []string{"root"}}
 	o, err := w.Apply(taken)
 	if wrote := slices.DeleteFunc(w.Writes(), func(c string) bool { return c == "write state" }); err != nil || o.Failed() != 1 || len(wrote) > 0 {
 		t.Errorf("apply: %v, %q, wrote %q", err, reconciletest.Results(o), wrote)

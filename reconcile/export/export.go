@@ -2,10 +2,8 @@ package export
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/certsync/certsync/inventory"
@@ -18,58 +16,39 @@ type Result struct {
 	// AsGroup has the groups that are bound as Groups, sorted. Such a binding does not tell who is in the group, so the
 	// inventory has no members of it but those whom certsync itself has bound.
 	AsGroup []string
-	// Uneven has, by group, the members whom bindings of certsync's serve in a part of the group's roles only, sorted. The
-	// inventory gives them all.
+	// Uneven has, by group, the users whom bindings of certsync's serve in a part of the group's roles only, sorted. They are no
+	// members: the inventory gives them those roles as their own.
 	Uneven map[string][]string
 	// LeftOut is what an inventory cannot say, by the reason; only reasons that there are.
 	LeftOut []LeftOut
 }
 
-// LeftOut counts what is not in an exported inventory for one reason.
-type LeftOut struct {
-	Reason   string
-	Count    int      // of subjects, each once for every binding that serves it
-	Examples []string // the first of them, one line each; none for what nobody would look for
-}
-
-// maxExamples is how many examples a LeftOut has, and maxExample how many bytes of a name are in one: whoever may
-// write bindings must not fill somebody's file.
-const (
-	maxExamples = 5
-	maxExample  = 64
-)
-
-// What an inventory cannot say, in the order in which it is looked for and reported.
-const (
-	ofKubernetes     = "named system:…, which is Kubernetes' own"
-	serviceAccounts  = "of kind ServiceAccount, which needs no certificate"
-	unknownSubjects  = "of a kind or API group that RBAC does not know"
-	beingDeleted     = "of bindings that are being deleted"
-	boundToRoles     = "bound to a Role: certsync grants ClusterRoles only"
-	unnameableRoles  = "bound to a role or in a namespace with a name that an inventory cannot hold"
-	unnameable       = "with a name that an inventory cannot hold: over 64 characters, or with other characters than A-Z a-z 0-9 . _ @ + -"
-	differInCaseOnly = "with a name that differs from another one's in letter case only"
-)
-
-var leftOutReasons = []string{ofKubernetes, serviceAccounts, unknownSubjects, beingDeleted, boundToRoles, unnameableRoles, unnameable, differInCaseOnly}
-
-// Bindings makes an inventory of bindings, whoever made them. A binding that certsync made for a group becomes the
-// group's role and its subjects' membership; any other User subject's binding the user's own role; a Group subject's
-// the role of a group whose members somebody has to name.
+// Bindings makes an inventory of bindings, whoever made them. A binding with certsync's name for a group becomes the group's
+// role, and its subjects members if all bindings of the group agree on them; any other User subject's binding the user's own
+// role; a Group subject's the role of a group whose members somebody has to name.
+//
+// Whoever is admin of a namespace can make RoleBindings with any name there. So nobody becomes a member by RoleBindings alone of
+// a group that is bound as a Group too: what that has elsewhere, they do not.
 func Bindings(owner string, bindings []reconcile.Binding) Result {
 	x := exporter{users: map[string]*inventory.User{}, groups: map[string]*inventory.Group{},
-		asGroup: map[string]bool{}, served: map[string]map[string]map[reconcile.Grant]bool{}, left: map[string]*LeftOut{}}
+		asGroup: map[string]bool{}, served: map[string]map[reconcile.Grant]map[string]bool{}, left: map[string]*LeftOut{}}
 	bindings = slices.SortedFunc(slices.Values(bindings), func(a, b reconcile.Binding) int { return cmp.Compare(a.Object(), b.Object()) })
 	var all []exportedSubject
 	for _, b := range bindings {
 		all = append(all, x.expressible(b)...)
 	}
 	kept := oneOfCase(all)
-	for _, s := range all {
-		if kept[fold(s.Subject)] != s.Name || s.group != "" && kept[fold(s.member())] != s.group {
-			x.leave(differInCaseOnly, s.binding, s.Subject)
-			continue
+	all = slices.DeleteFunc(all, func(s exportedSubject) bool {
+		if kept[fold(s.Subject)] == s.Name && (s.group == "" || kept[fold(s.member())] == s.group) {
+			return false
 		}
+		x.leave(differInCaseOnly, s.binding, s.Subject)
+		return true
+	})
+	for _, s := range all {
+		x.serve(s)
+	}
+	for _, s := range all {
 		x.take(s)
 	}
 	return x.export(owner)
@@ -80,7 +59,7 @@ type exporter struct {
 	users   map[string]*inventory.User
 	groups  map[string]*inventory.Group
 	asGroup map[string]bool
-	served  map[string]map[string]map[reconcile.Grant]bool // by group and member: the grants whose bindings serve them
+	served  map[string]map[reconcile.Grant]map[string]bool // by group and grant: whom certsync's bindings serve
 	left    map[string]*LeftOut
 }
 
@@ -125,32 +104,11 @@ func (x *exporter) expressible(b reconcile.Binding) []exportedSubject {
 
 // groupOf is the group that certsync made a binding for, whichever owner's, or "".
 func groupOf(b reconcile.Binding) string {
-	ownership, g := reconcile.Classify(b.Owner, b)
-	if ownership != reconcile.Ours || g.For != reconcile.ForGroup || !inventory.ValidName(g.Subject) || b.RoleRef.Name != g.Role {
+	g, ours := reconcile.ParseBindingName(b.OwnerOf(), b.Namespace, b.Name)
+	if !ours || g.For != reconcile.ForGroup || b.RoleRef.Name != g.Role {
 		return ""
 	}
 	return g.Subject
-}
-
-// inexpressible says why an inventory cannot say that b serves s, or "".
-func inexpressible(b reconcile.Binding, s reconcile.Subject) string {
-	switch {
-	case s.Kind == "ServiceAccount":
-		return serviceAccounts
-	case s.Kind != "User" && s.Kind != "Group" || s.APIGroup != reconcile.RBACGroup:
-		return unknownSubjects
-	case strings.HasPrefix(strings.ToLower(s.Name), "system:"):
-		return ofKubernetes
-	case b.Terminating:
-		return beingDeleted
-	case b.RoleRef.Kind != "ClusterRole":
-		return boundToRoles
-	case !inventory.ValidClusterRole(b.RoleRef.Name) || b.Kind == reconcile.RoleBinding && !inventory.ValidNamespace(b.Namespace):
-		return unnameableRoles
-	case !inventory.ValidName(s.Name):
-		return unnameable
-	}
-	return ""
 }
 
 // oneOfCase picks one of the names that differ in letter case only: the one that is bound most often, so that nobody
@@ -174,32 +132,43 @@ func oneOfCase(all []exportedSubject) map[reconcile.Subject]string {
 	return kept
 }
 
-func (x *exporter) leave(reason string, b reconcile.Binding, s reconcile.Subject) {
-	l := x.left[reason]
-	if l == nil {
-		l = &LeftOut{Reason: reason}
-		x.left[reason] = l
+// serve notes whom a group's bindings serve, and which groups are bound as such.
+func (x *exporter) serve(s exportedSubject) {
+	if s.Kind == "Group" {
+		x.asGroup[s.Name] = true
 	}
-	l.Count++
-	if reason != ofKubernetes && reason != serviceAccounts && len(l.Examples) < maxExamples {
-		where := "cluster-wide"
-		if b.Kind == reconcile.RoleBinding {
-			where = "in namespace " + brief(b.Namespace)
-		}
-		l.Examples = append(l.Examples, fmt.Sprintf("%.20s %s: %.20s %s %s", s.Kind, brief(s.Name), b.RoleRef.Kind, brief(b.RoleRef.Name), where))
+	if s.group == "" {
+		return
 	}
+	if x.served[s.group] == nil {
+		x.served[s.group] = map[reconcile.Grant]map[string]bool{}
+	}
+	if x.served[s.group][s.grant()] == nil {
+		x.served[s.group][s.grant()] = map[string]bool{}
+	}
+	x.served[s.group][s.grant()][s.Name] = true
 }
 
-// brief quotes a name of any length and content.
-func brief(s string) string {
-	return strconv.Quote(inventory.Shorten(s, maxExample))
+func (s exportedSubject) grant() reconcile.Grant {
+	return reconcile.Grant{Namespace: s.binding.Namespace, Role: s.binding.RoleRef.Name}
+}
+
+// isMember reports whether all bindings of a group serve a user.
+func (x *exporter) isMember(group, user string) bool {
+	wide := false
+	for g, users := range x.served[group] {
+		if !users[user] {
+			return false
+		}
+		wide = wide || g.Namespace == ""
+	}
+	return len(x.served[group]) > 0 && (wide || !x.asGroup[group])
 }
 
 // take adds what a binding gives to one subject.
 func (x *exporter) take(s exportedSubject) {
-	g := reconcile.Grant{Namespace: s.binding.Namespace, Role: s.binding.RoleRef.Name}
+	g := s.grant()
 	if s.Kind == "Group" {
-		x.asGroup[s.Name] = true
 		x.addToGroup(s.Name, g)
 		return
 	}
@@ -208,19 +177,14 @@ func (x *exporter) take(s exportedSubject) {
 		u = &inventory.User{Name: s.Name}
 		x.users[s.Name] = u
 	}
-	if s.group == "" {
+	if s.group == "" || !x.isMember(s.group, s.Name) {
 		addRole(&u.ClusterRoles, &u.Namespaces, g)
 		return
 	}
 	x.addToGroup(s.group, g)
-	if x.served[s.group] == nil {
-		x.served[s.group] = map[string]map[reconcile.Grant]bool{}
-	}
-	if x.served[s.group][s.Name] == nil {
-		x.served[s.group][s.Name] = map[reconcile.Grant]bool{}
+	if !slices.Contains(u.Groups, s.group) {
 		u.Groups = append(u.Groups, s.group)
 	}
-	x.served[s.group][s.Name][g] = true
 }
 
 func (x *exporter) addToGroup(name string, g reconcile.Grant) {
@@ -257,14 +221,17 @@ func (x *exporter) export(owner string) Result {
 		g := *x.groups[name]
 		sortRoles(g.ClusterRoles, g.Namespaces)
 		e.Inventory.Groups = append(e.Inventory.Groups, g)
-		grants := map[reconcile.Grant]bool{}
-		for _, served := range x.served[name] {
-			maps.Copy(grants, served)
-		}
-		for _, member := range slices.Sorted(maps.Keys(x.served[name])) {
-			if len(x.served[name][member]) < len(grants) {
-				e.Uneven[name] = append(e.Uneven[name], member)
+	}
+	for name, grants := range x.served {
+		for _, users := range grants {
+			for user := range users {
+				if !x.isMember(name, user) {
+					e.Uneven[name] = append(e.Uneven[name], user)
+				}
 			}
+		}
+		if len(e.Uneven[name]) > 0 {
+			e.Uneven[name] = reconcile.SortedSet(e.Uneven[name])
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.users)) {

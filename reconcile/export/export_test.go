@@ -75,11 +75,25 @@ func TestExportBindings(t *testing.T) {
 			bindings: []reconcile.Binding{
 				ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "view", Part: 1}, "alice", "bob"), ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "edit", Part: 1}, "bob"),
 			},
-			want: "group devs edit view\nalice [devs]\nbob [devs]", uneven: map[string][]string{"devs": {"alice"}},
+			want: "group devs edit view\nalice [] view\nbob [devs]", uneven: map[string][]string{"devs": {"alice"}},
 		},
-		"certsync's name without its labels is anybody's": {
+		"labels make no difference": {
 			bindings: []reconcile.Binding{changed(ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "view", Part: 1}, "alice"), func(b *reconcile.Binding) { b.Owner = "" })},
-			want:     "alice [] view",
+			want:     "group devs view\nalice [devs]",
+		},
+		"a tenant makes themselves a member of a group that has more elsewhere": {
+			bindings: []reconcile.Binding{
+				ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "admins", Role: "cluster-admin", Part: 1}, "alice"),
+				ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "admins", Namespace: "mine", Role: "view", Part: 1}, "tenant"),
+			},
+			want: "alice [] cluster-admin\ntenant [] mine/view", uneven: map[string][]string{"admins": {"alice", "tenant"}},
+		},
+		"a tenant makes themselves a member of a Group that has more elsewhere": {
+			bindings: []reconcile.Binding{
+				elsewhere("", "cluster-admin", groupSubject("admins")),
+				ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "admins", Namespace: "mine", Role: "view", Part: 1}, "tenant"),
+			},
+			want: "group admins cluster-admin\ntenant [] mine/view", asGroup: []string{"admins"}, uneven: map[string][]string{"admins": {"tenant"}},
 		},
 		"certsync's binding under another role": {
 			bindings: []reconcile.Binding{changed(ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "view", Part: 1}, "alice"), func(b *reconcile.Binding) { b.RoleRef.Name = "edit" })},

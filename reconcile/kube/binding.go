@@ -42,8 +42,14 @@ func toClusterRoleBinding(b reconcile.Binding) *rbacv1.ClusterRoleBinding {
 	return &rbacv1.ClusterRoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b.Subjects)}
 }
 
+// notPropagated asks the Hierarchical Namespace Controller not to copy a RoleBinding into the namespaces below: a copy would have
+// a name of ours, be deleted as unexpected, and come back.
+const notPropagated = "propagate.hnc.x-k8s.io/none"
+
 func toRoleBinding(b reconcile.Binding) *rbacv1.RoleBinding {
-	return &rbacv1.RoleBinding{ObjectMeta: newMeta(b), RoleRef: toRoleRef(b), Subjects: toSubjects(b.Subjects)}
+	meta := newMeta(b)
+	meta.Annotations = map[string]string{notPropagated: "true"}
+	return &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: toRoleRef(b), Subjects: toSubjects(b.Subjects)}
 }
 
 func newMeta(b reconcile.Binding) metav1.ObjectMeta {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,11 +30,29 @@ func (c *Cluster) Bindings() *Bindings { return &Bindings{c.server} }
 
 // CreateBinding creates b with its labels. The error is ErrPrecondition if a binding of that name exists.
 func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
+	doing := "creating " + b.Object()
 	made, err := w.send(ctx, w.creation(b))
 	if err != nil {
-		return reconcile.Binding{}, w.failed("creating "+b.Object(), b, err)
+		return reconcile.Binding{}, w.failed(doing, b, err)
 	}
-	return *made, nil
+	return *made, asMeant(doing, b, b.Subjects, *made)
+}
+
+// asMeant compares what the API server made of a write with what was meant. Mutating webhooks and policies can change it.
+func asMeant(doing string, b reconcile.Binding, subjects []reconcile.Subject, made reconcile.Binding) error {
+	var what string
+	switch {
+	case made.Object() != b.Object():
+		what = "its name became " + reconcile.Shown(made.Object())
+	case made.RoleRef != b.RoleRef:
+		what = fmt.Sprintf("its role became %s %q", reconcile.Shown(made.RoleRef.Kind), reconcile.Shown(made.RoleRef.Name))
+	case !slices.Equal(made.Subjects, subjects):
+		what = "its subjects became others"
+	default:
+		return nil
+	}
+	return reconcile.WithHint(fmt.Errorf("%s: the API server made something else of it: %s", doing, what),
+		"look for a mutating admission webhook or policy that changes bindings: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies")
 }
 
 func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
@@ -47,9 +66,9 @@ func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
 // updateTries bounds the writes of one binding that somebody else changes all the time.
 const updateTries = 10
 
-// UpdateBinding turns b.Subjects into subjects and changes nothing else. If the binding has changed meanwhile, UpdateBinding
-// applies the same removals and additions to its current subjects. It must still be the same object with the same labels.
-// The error is ErrPrecondition if it is another one, or does not exist any more.
+// UpdateBinding turns b.Subjects into subjects, puts the labels of the owner in its name back, and changes nothing else. If the
+// binding has changed meanwhile, UpdateBinding applies the same removals and additions to its current subjects. The error is
+// ErrPrecondition if it is another object, or does not exist any more.
 func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) (reconcile.Binding, error) {
 	doing := "updating " + b.Object()
 	if err := observed(b); err != nil {
@@ -59,7 +78,7 @@ func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subje
 	for try := 1; ; try++ {
 		made, err := w.patch(ctx, b, version, target)
 		if err == nil {
-			return *made, nil
+			return *made, asMeant(doing, b, target, *made)
 		}
 		if !apierrors.IsConflict(err) || try == updateTries {
 			return reconcile.Binding{}, w.failed(doing, b, err)
@@ -68,51 +87,27 @@ func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subje
 		switch {
 		case getErr != nil:
 			return reconcile.Binding{}, w.failed(doing, b, getErr)
-		case current.UID != b.UID || current.ManagedBy != b.ManagedBy || current.Owner != b.Owner:
+		case current.UID != b.UID:
 			return reconcile.Binding{}, w.failed(doing, b, err)
 		}
 		version, target = current.ResourceVersion, reconcile.Rebase(b.Subjects, subjects, current.Subjects)
 	}
 }
 
-// AdoptBinding puts certsync's labels on a binding, and changes nothing else. The error is ErrPrecondition if the binding
-// has changed since it was observed.
-func (w *Bindings) AdoptBinding(ctx context.Context, b reconcile.Binding, owner string) (reconcile.Binding, error) {
-	doing := "adopting " + b.Object()
-	if err := observed(b); err != nil {
-		return reconcile.Binding{}, fmt.Errorf("%s: %w", doing, err)
-	}
-	var p labelsPatch
-	p.Metadata.UID, p.Metadata.ResourceVersion, p.Metadata.Labels = b.UID, b.ResourceVersion, api.Labels(owner)
-	made, err := w.send(ctx, w.mergePatch(b, p))
-	if err != nil {
-		return reconcile.Binding{}, w.failed(doing, b, err)
-	}
-	return *made, nil
-}
-
-// labelsPatch is a JSON merge patch with the same preconditions as a subjectsPatch.
-type labelsPatch struct {
-	Metadata struct {
-		UID             string            `json:"uid"`
-		ResourceVersion string            `json:"resourceVersion"`
-		Labels          map[string]string `json:"labels"`
-	} `json:"metadata"`
-}
-
 // subjectsPatch is a JSON merge patch. The API server refuses it if the object is not at that resourceVersion. An object
 // that was made anew under the same name has another resourceVersion and another uid.
 type subjectsPatch struct {
 	Metadata struct {
-		UID             string `json:"uid"`
-		ResourceVersion string `json:"resourceVersion"`
+		UID             string            `json:"uid"`
+		ResourceVersion string            `json:"resourceVersion"`
+		Labels          map[string]string `json:"labels"`
 	} `json:"metadata"`
 	Subjects []rbacv1.Subject `json:"subjects"`
 }
 
 func (w *Bindings) patch(ctx context.Context, b reconcile.Binding, version string, subjects []reconcile.Subject) (*reconcile.Binding, error) {
 	p := subjectsPatch{Subjects: toSubjects(subjects)}
-	p.Metadata.UID, p.Metadata.ResourceVersion = b.UID, version
+	p.Metadata.UID, p.Metadata.ResourceVersion, p.Metadata.Labels = b.UID, version, api.Labels(b.OwnerOf())
 	return w.send(ctx, w.mergePatch(b, p))
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,38 @@ func TestCreateBinding(t *testing.T) {
 			if diff := cmp.Diff(labels, sent.GetLabels()); diff != "" || sent.GetName() != wideName || sent.GetUID() != "" {
 				t.Errorf("sent %+v", sent)
 			}
+			// The controller of hierarchical namespaces would copy it.
+			if alone := sent.GetAnnotations()["propagate.hnc.x-k8s.io/none"] == "true"; alone != (b.Kind == reconcile.RoleBinding) {
+				t.Errorf("sent annotations %v", sent.GetAnnotations())
+			}
+		})
+	}
+}
+
+// TestMutatedBindings: a write of which admission made something else is no success.
+func TestMutatedBindings(t *testing.T) {
+	for want, change := range map[string]func(*reconcile.Binding){
+		`its name became ClusterRoleBinding x`:        func(b *reconcile.Binding) { b.Name = "x" },
+		`its role became ClusterRole "cluster-admin"`: func(b *reconcile.Binding) { b.RoleRef.Name = "cluster-admin" },
+		`its subjects became others`: func(b *reconcile.Binding) {
+			b.Subjects = append(slices.Clone(b.Subjects), reconcile.UserSubject("eve"))
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			made := wide()
+			change(&made)
+			s := apitest.New(t)
+			s.Routes["POST "+widePath] = apitest.Answers(http.StatusCreated, stored(made))
+			s.Routes["PATCH "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, stored(made))
+			s.Begin()
+			w := connect(t, s).Bindings()
+			_, created := w.CreateBinding(t.Context(), wide())
+			_, updated := w.UpdateBinding(t.Context(), wide(), wide().Subjects)
+			for _, err := range []error{created, updated} {
+				if err == nil || !strings.HasSuffix(err.Error(), want) || !strings.Contains(reconcile.Hint(err), "mutating admission") {
+					t.Errorf("%v", err)
+				}
+			}
 		})
 	}
 }
@@ -99,7 +132,8 @@ func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := object{
-				"metadata": object{"uid": "u1", "resourceVersion": "41"},
+				"metadata": object{"uid": "u1", "resourceVersion": "41",
+					"labels": object{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}},
 				"subjects": []any{object{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice@example.com"}},
 			}
 			if diff := cmp.Diff(any(want), sent); diff != "" {
@@ -235,7 +269,9 @@ func TestTouchedBindings(t *testing.T) {
 			apitest.Fails(apierrors.NewConflict(apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName, errors.New("modified")))(w, r)
 			return
 		}
-		apitest.Reply(w, http.StatusOK, kept(touched))
+		left := touched
+		left.Subjects = touched.Subjects[1:]
+		apitest.Reply(w, http.StatusOK, kept(left))
 	}
 	s.Begin()
 	if _, err := connect(t, s).Bindings().UpdateBinding(t.Context(), wide(), nil); err != nil {
@@ -245,40 +281,4 @@ func TestTouchedBindings(t *testing.T) {
 	if strings.Contains(sent, "alice@example.com") || !strings.Contains(sent, "eve") {
 		t.Errorf("sent %s", sent)
 	}
-}
-
-func TestAdoptBinding(t *testing.T) {
-	planted := wide()
-	planted.ManagedBy, planted.Owner = "", ""
-	t.Run("the labels are all that is sent, at the version that was looked at", func(t *testing.T) {
-		s := apitest.New(t)
-		s.Routes["PATCH "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, kept(wide()))
-		s.Begin()
-		got, err := connect(t, s).Bindings().AdoptBinding(t.Context(), planted, "prod-eu")
-		if err != nil || got.Owner != "prod-eu" || got.ManagedBy != "certsync" || got.ResourceVersion != "57" {
-			t.Errorf("%+v, %v", got, err)
-		}
-		var sent map[string]any
-		if err := json.Unmarshal([]byte(s.Called("PATCH")[0].Body), &sent); err != nil {
-			t.Fatal(err)
-		}
-		want := map[string]any{"metadata": map[string]any{"uid": "u1", "resourceVersion": "41",
-			"labels": map[string]any{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}}}
-		if diff := cmp.Diff(want, sent); diff != "" {
-			t.Error(diff)
-		}
-	})
-	t.Run("one that was changed since is another one", func(t *testing.T) {
-		s := apitest.New(t)
-		s.Routes["PATCH "+widePath+"/"+wideName] = apitest.Answers(http.StatusConflict, &apierrors.NewConflict(rbacv1.Resource("clusterrolebindings"), wideName, errors.New("changed")).ErrStatus)
-		s.Begin()
-		if _, err := connect(t, s).Bindings().AdoptBinding(t.Context(), planted, "prod-eu"); !errors.Is(err, reconcile.ErrPrecondition) {
-			t.Errorf("error %v", err)
-		}
-	})
-	t.Run("one that was never observed is not written", func(t *testing.T) {
-		if _, err := (&Bindings{}).AdoptBinding(t.Context(), reconcile.Binding{Name: "x"}, "prod-eu"); err == nil {
-			t.Error("it was")
-		}
-	})
 }

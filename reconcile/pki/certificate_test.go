@@ -7,13 +7,13 @@ import (
 	"crypto/x509"
 	"net"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/reconciletest"
@@ -59,26 +59,30 @@ func TestAlternativeNames(t *testing.T) {
 // TestKubeconfigChanges: whatever a stored kubeconfig was made for is compared, each with its reason.
 func TestKubeconfigChanges(t *testing.T) {
 	tests := map[string]struct {
-		change func(*reconcile.Endpoint)
+		change func(*inventory.Cluster)
 		want   reconcile.Reason
 	}{
-		"CA":       {func(e *reconcile.Endpoint) { e.CA = append(slices.Clone(e.CA), e.CA...) }, reconcile.ClusterCAChanged},
-		"server":   {func(e *reconcile.Endpoint) { e.Server = "https://other:6443" }, reconcile.ServerChanged},
-		"proxy":    {func(e *reconcile.Endpoint) { e.ProxyURL = "http://proxy:3128" }, reconcile.ServerChanged},
-		"TLS name": {func(e *reconcile.Endpoint) { e.TLSServerName = "other" }, reconcile.ServerChanged},
-		"name":     {func(e *reconcile.Endpoint) { e.Name = "other" }, reconcile.ClusterNameChanged},
+		"CA": {func(c *inventory.Cluster) {
+			c.CertificateAuthority = []byte(pki.LeafPEM(reconciletest.NewAuthority(t, reconciletest.NewECKey(t), nil).Cert))
+		}, reconcile.ClusterCAChanged},
+		"server":   {func(c *inventory.Cluster) { c.Server = "https://other:6443" }, reconcile.ServerChanged},
+		"proxy":    {func(c *inventory.Cluster) { c.ProxyURL = "http://proxy:3128" }, reconcile.ServerChanged},
+		"TLS name": {func(c *inventory.Cluster) { c.TLSServerName = "other" }, reconcile.ServerChanged},
+		"name":     {func(c *inventory.Cluster) { c.Name = "other" }, reconcile.ClusterNameChanged},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := reconciletest.NewWorld(t)
 			inv := reconciletest.Parse(t, "users: [{name: bob}]")
 			w.MustApply(inv)
-			before := w.Plan(reconciletest.Parse(t, "users: [{name: bob}, {name: eve}]")).Digest()
-			tt.change(&w.Endpoint)
+			two := reconciletest.Parse(t, "users: [{name: bob}, {name: eve}]")
+			before := w.Plan(two).Digest()
+			tt.change(&inv.Cluster)
+			tt.change(&two.Cluster)
 			if diff := cmp.Diff([]string{"reissue bob [" + string(tt.want) + "]"}, reconciletest.Lines(w.Plan(inv))); diff != "" {
 				t.Error(diff)
 			}
-			if w.Plan(reconciletest.Parse(t, "users: [{name: bob}, {name: eve}]")).Digest() == before {
+			if w.Plan(two).Digest() == before {
 				t.Error("where eve is sent is not in the digest")
 			}
 		})

@@ -77,8 +77,7 @@ func TestDifferences(t *testing.T) {
 		},
 		"a stripped label on a binding that is wanted": {
 			world: func(w *reconciletest.World) { change(w, admin, func(b *reconcile.Binding) { b.Owner = "" }) },
-			want:  []string{"bind alice ClusterRoleBinding user:alice:admin [labels-missing] held"},
-			notes: []string{"existing-access alice ClusterRoleBinding certsync:test:user:alice:admin"},
+			want:  []string{"update alice ClusterRoleBinding user:alice:admin [labels-missing]"},
 		},
 		"our name without our labels, which nobody wants": {
 			world: func(w *reconciletest.World) {
@@ -86,13 +85,18 @@ func TestDifferences(t *testing.T) {
 				b.ManagedBy = ""
 				w.Bindings[b.Object()] = b
 			},
-			want: []string{"unbind eve ClusterRoleBinding user:eve:admin [labels-missing] held"},
+			want: []string{"unbind eve ClusterRoleBinding user:eve:admin [unexpected]"},
 		},
 		"our labels without our name": {
 			world: func(w *reconciletest.World) {
 				w.Bindings["ClusterRoleBinding x"] = reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "x", ManagedBy: reconcile.ManagedByValue, Owner: "test"}
 			},
-			notes: []string{"copied-labels  ClusterRoleBinding x"},
+		},
+		"a name that begins like ours, and is none": {
+			world: func(w *reconciletest.World) {
+				w.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "certsync:test:group:devs:view#02", Subjects: []reconcile.Subject{reconcile.UserSubject("eve")}})
+			},
+			notes: []string{"unknown-binding  ClusterRoleBinding certsync:test:group:devs:view#02"},
 		},
 		"our binding re-made with another roleRef": {
 			world: func(w *reconciletest.World) {
@@ -116,7 +120,7 @@ func TestDifferences(t *testing.T) {
 				b.UID = "9"
 				w.Bindings[b.Object()] = b
 			},
-			want: []string{"unbind bob ClusterRoleBinding user:bob:admin [drifted]"},
+			want: []string{"unbind bob ClusterRoleBinding user:bob:admin [unexpected]"},
 		},
 		"a deleted secret": {
 			world: func(w *reconciletest.World) { delete(w.Users, "bob") },

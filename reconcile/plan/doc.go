@@ -4,15 +4,25 @@
 // Diff is where to begin. It returns a reconcile.Plan: steps in the order of the run, each with its reasons, and notes for
 // the people who review the plan.
 //
-//	index.go                              the inventory and the observation, by name
-//	diff_users.go, differences.go         a user's certificate: issue, renew, reissue
-//	diff_leavers.go                       users who are gone: remove and purge
-//	diff_bindings.go, diff_writes.go      bindings: bind, update and unbind
-//	guard.go, removals.go                 what is too much to take away at once
-//	certificates.go                       what each user holds before the run
-//	notes.go, notes_namespace.go          what reviewers should know, and what changes nothing
-//	powerful.go                           which steps make a user as good as cluster-admin
-//	renewal.go                            when a certificate is renewed
+//	index.go, wanted.go           the inventory and the observation, by name; built once, and never changed
+//	users.go                      what a user of the inventory needs: issue, renew, reissue
+//	leavers.go                    what is left of a user who is gone: remove and purge
+//	parts.go, reasons.go          per binding, which subjects come and go, and why
+//	hold.go, guard.go, removals.go
+//	                              what the policy and the guards hold, and what waits for that
+//	assemble.go                   steps of bindings: bind, update and unbind
+//	refuse.go                     what forbids every write
+//	next.go                       the index that the run writes first
+//	notes.go, notes_namespace.go  what reviewers should know, and what changes nothing
+//	powerful.go                   which steps make a user as good as cluster-admin
+//	renewal.go                    when a certificate is renewed
 //
 // Credentials answers a part of the question, for status: what each user's credential needs.
+//
+// # What is evidence of what
+//
+// The inventory and the state in Vault are believed. A ledger record and what stands at users/<user> say something about
+// that user alone: they can hold their steps, and never widen access or hold anybody else's. Of bindings, the name says
+// whose they are. What else stands in a RoleBinding is compared and corrected, and is evidence of nothing, since tenants can
+// write it. ClusterRoleBindings, which only administrators can write, prove that an owner has been here before.
 package plan

@@ -9,8 +9,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// Index has what an inventory wants and what was observed, by name. The observed world is sorted once: a look-up for one
-// user must not walk all bindings.
+// Index has what an inventory wants and what was observed, by name. It is built once and never changed, so that a look-up
+// for one user does not walk all bindings.
 type Index struct {
 	Inventory *inventory.Inventory
 	Observed  reconcile.Observed
@@ -27,23 +27,24 @@ type Index struct {
 	Wanted map[reconcile.Grant][]string
 	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
 	sameInventory bool
+	// names is the owner's index of names under which certificates may live.
+	names map[string]reconcile.Name
+	// grants is what certsync may have made; nil: the state does not say, since it is of version 1 or there is none.
+	grants *reconcile.Grants
+	// recorded is what the state has, or will have, of certsync's own connection. endpoint is what users get.
+	recorded, endpoint reconcile.Endpoint
 
-	Ours       map[string]OurBinding        // by Object()
-	Planted    map[string]reconcile.Binding // our name without our labels, by Object()
-	plantedFor map[string]string            // one of planted, by whom it serves
-	copied     []string                     // our labels under a name that certsync does not give, by Object()
-	parts      map[reconcile.Grant][]int    // numbers of the parts that exist, sorted, by the grant's first part
-	// names has the users whom a ClusterRoleBinding of ours serves.
-	names map[string]bool
-	// serves has the bindings that are not ours by the User or Group whom they serve.
-	serves map[reconcile.Subject][]reconcile.Binding
+	Ours      map[string]OurBinding     // by Object()
+	misnamed  []string                  // names that begin like ours and are none, by Object(), sorted
+	parts     map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
+	serves    map[reconcile.Subject][]reconcile.Binding
+	boundWide int // how many ClusterRoleBindings are ours
 }
 
-// OurBinding is a binding of this owner, by its name and its labels.
+// OurBinding is a binding of this owner, by its name.
 type OurBinding struct {
 	reconcile.Binding
 	Grant reconcile.Grant
-	adopt bool // it was planted, and somebody says that it is to be ours
 }
 
 // rightRole reports whether a binding grants what its name says.
@@ -57,8 +58,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 		Inventory: inv, Observed: o, rules: r,
 		Active: map[string]bool{}, Lapsed: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
 		successor: map[string]string{}, former: map[string]bool{},
-		Ours: map[string]OurBinding{}, Planted: map[string]reconcile.Binding{}, plantedFor: map[string]string{}, parts: map[reconcile.Grant][]int{}, names: map[string]bool{},
-		serves:        map[reconcile.Subject][]reconcile.Binding{},
+		Ours: map[string]OurBinding{}, parts: map[reconcile.Grant][]int{}, serves: map[reconcile.Subject][]reconcile.Binding{},
 		sameInventory: o.State != nil && o.State.InventoryDigest == inv.Digest(),
 	}
 	for _, u := range inv.Users {
@@ -78,7 +78,14 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	for _, g := range inv.Groups {
 		x.Groups[g.Name] = g
 	}
-	x.Wanted = x.wantedGrants()
+	x.Wanted = wantedGrants(x)
+	var known reconcile.Endpoint
+	if o.State != nil {
+		x.grants, known = o.State.Grants, o.State.Endpoint
+	}
+	x.names = indexedNames(o)
+	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
+	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
 	x.sortBindings()
 	return x
 }
@@ -86,35 +93,18 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 // sortBindings sorts the observed bindings by whose they are.
 func (x *Index) sortBindings() {
 	for _, b := range x.Observed.Bindings {
-		ownership, grant := reconcile.Classify(x.Inventory.Owner, b)
-		adopt := ownership == reconcile.Planted && x.rules.Adopts(b.AdoptName())
-		if adopt {
-			ownership = reconcile.Ours
-		}
-		if ownership == reconcile.Ours || ownership == reconcile.Planted {
-			first := grant
-			first.Part = 1
-			x.parts[first] = append(x.parts[first], grant.Part)
-		}
-		switch ownership {
-		case reconcile.Ours:
-			x.Ours[b.Object()] = OurBinding{b, grant, adopt}
-			for _, s := range b.Subjects {
-				// RoleBindings prove nothing: whoever is admin of a namespace can make one for any name.
-				if b.Kind == reconcile.ClusterRoleBinding && reconcile.Authorized(s) == reconcile.UserSubject(s.Name) {
-					x.names[s.Name] = true
-				}
+		if grant, ours := reconcile.ParseBindingName(x.Inventory.Owner, b.Namespace, b.Name); ours {
+			x.Ours[b.Object()] = OurBinding{b, grant}
+			if b.Kind == reconcile.ClusterRoleBinding {
+				x.boundWide++
 			}
+			part := grant.Part
+			grant.Part = 0
+			x.parts[grant] = append(x.parts[grant], part)
 			continue
-		case reconcile.Planted:
-			x.Planted[b.Object()] = b
-			for _, s := range b.Subjects {
-				if reconcile.Authorized(s) == reconcile.UserSubject(s.Name) {
-					x.plantedFor[s.Name] = b.Object()
-				}
-			}
-		case reconcile.Copied:
-			x.copied = append(x.copied, b.Object())
+		}
+		if b.OwnerOf() == x.Inventory.Owner {
+			x.misnamed = append(x.misnamed, b.Object())
 		}
 		for _, s := range b.Subjects {
 			if s = reconcile.Authorized(s); s.APIGroup == reconcile.RBACGroup && !slices.ContainsFunc(x.serves[s], b.Same) {
@@ -125,11 +115,53 @@ func (x *Index) sortBindings() {
 	for _, numbers := range x.parts {
 		slices.Sort(numbers)
 	}
+	slices.Sort(x.misnamed)
 }
 
-// Known lists all users that the ledger, the credentials or a binding of ours name, and those whose time has passed.
+// indexedNames is the index of names. A state of version 1 has none, nor has a ledger without a state, and a state that was
+// restored lacks the latest ones: there the ledger's own certificates tell.
+func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
+	names := map[string]reconcile.Name{}
+	if o.State != nil {
+		maps.Copy(names, o.State.Names)
+		if o.State.Names != nil && o.State.Generation >= o.Generation {
+			return names
+		}
+	}
+	for user, entry := range o.Ledger {
+		rec := entry.Record
+		if rec == nil {
+			continue
+		}
+		until, live := rec.LiveUntil(o.At)
+		if !live {
+			continue
+		}
+		n, known := names[user]
+		if !known {
+			n.Since = rec.Since
+		}
+		if until.After(n.Until) {
+			n.Until = until
+		}
+		n.Left = n.Left || left(rec)
+		names[user] = n
+	}
+	return names
+}
+
+// left reports whether a record says that its user left, which the end of a time is not.
+func left(rec *reconcile.Record) bool {
+	return rec != nil && (rec.State == reconcile.Removed || rec.State == reconcile.Removing) && !rec.Ended()
+}
+
+// Known lists all users that the index, the ledger or the credentials know, those whom ClusterRoleBindings of ours serve, and
+// those whose time has passed. RoleBindings tell nothing: tenants can make them for anybody.
 func (x *Index) Known() []string {
-	names := maps.Clone(x.names)
+	names := map[string]bool{}
+	for name := range x.names {
+		names[name] = true
+	}
 	for name := range x.Observed.Ledger {
 		names[name] = true
 	}
@@ -139,8 +171,68 @@ func (x *Index) Known() []string {
 	for name := range x.Lapsed {
 		names[name] = true
 	}
+	for _, b := range x.Ours {
+		for _, s := range b.Subjects {
+			if b.Kind == reconcile.ClusterRoleBinding && reconcile.Authorized(s) == reconcile.UserSubject(s.Name) {
+				names[s.Name] = true
+			}
+		}
+	}
 	return slices.Sorted(maps.Keys(names))
 }
 
 // Ended reports whether access that lasts until t is over.
 func (x *Index) Ended(t time.Time) bool { return !t.IsZero() && !t.After(x.Observed.At) }
+
+// knows reports whether a user is, or was, one of this owner's.
+func (x *Index) knows(user string) bool {
+	_, recorded := x.Observed.Ledger[user]
+	_, indexed := x.names[user]
+	return recorded || indexed || x.Active[user] || x.Lapsed[user]
+}
+
+// living is the index's entry for a name under which a certificate may live.
+func (x *Index) living(user string) (reconcile.Name, bool) {
+	n, ok := x.names[user]
+	return n, ok && n.Until.After(x.Observed.At)
+}
+
+// quarantined reports whether a certificate of somebody who left may live under a name, and until when. The ledger's word
+// counts beside the index's: it can hold back its own user alone.
+func (x *Index) quarantined(user string) (until time.Time, is bool) {
+	n, living := x.living(user)
+	if rec := x.Observed.Ledger[user].Record; left(rec) {
+		if last, live := rec.LiveUntil(x.Observed.At); live && (!living || !n.Left) {
+			return last, true
+		}
+	}
+	return n.Until, living && n.Left
+}
+
+// inherits reports whether somebody should have under the name that they have now what g gave to their old one. If not, it
+// is a role that was taken away, for which no rename waits.
+func (x *Index) inherits(old string, g reconcile.Grant) bool {
+	now := x.successor[old]
+	if g.Part = 0; g.For == reconcile.ForUser {
+		g.Subject = now
+	}
+	_, found := slices.BinarySearch(x.Wanted[g], now)
+	return now != "" && found
+}
+
+// closed reports whether nobody can be added to a grant: its namespace is missing or terminating. People are taken out
+// there all the same, since a finalizer can keep a namespace terminating, and what is bound in it granted, for good.
+func (x *Index) closed(g reconcile.Grant) bool {
+	return g.Namespace != "" && !x.Observed.Namespaces[g.Namespace]
+}
+
+// explained reports whether certsync may have given g to a user: a loss of it is one. Everything else in a binding of ours
+// somebody else has put there, and it goes, however much it is. Only administrators can write ClusterRoleBindings, so what
+// those give to a user of this owner counts as well. Without grants, in a state of version 1, everything in
+// ClusterRoleBindings counts, and in RoleBindings what a user of this owner has.
+func (x *Index) explained(g reconcile.Grant, user string) bool {
+	if x.grants == nil {
+		return g.Namespace == "" || x.knows(user)
+	}
+	return x.grants.Has(g, user) || g.Namespace == "" && x.knows(user)
+}

@@ -13,94 +13,157 @@ import (
 // a thousand of them a name of ours.
 const maxRequestNotes = 20
 
-// notes adds what a reviewer should know and no step says.
-func (d *differ) notes() {
-	if d.plan.RecordState && d.Observed.State != nil {
-		d.note(reconcile.Note{Kind: reconcile.InventoryChanged, Message: fmt.Sprintf(
-			"since the last run, %s by %q", reconcile.TimeText(d.Observed.State.StartedAt), d.Observed.State.StartedBy)})
+// maxMisnamed bounds the notes on names that are like certsync's: whoever may create bindings can give them to a thousand.
+const maxMisnamed = 20
+
+// notesOn returns what a reviewer should know and no step says. They may have duplicates.
+func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
+	var all []reconcile.Note
+	if s := x.Observed.State; p.RecordState && s != nil && !x.sameInventory {
+		all = append(all, reconcile.Note{Kind: reconcile.InventoryChanged, Message: fmt.Sprintf(
+			"since the last run, %s by %q", reconcile.TimeText(s.StartedAt), s.StartedBy)})
 	}
-	for _, s := range slices.Clone(d.plan.Steps) {
-		switch s.Action {
-		case reconcile.Issue, reconcile.Reissue, reconcile.Bind:
-			d.existingAccess(s)
+	if x.Observed.State != nil && x.grants == nil {
+		all = append(all, reconcile.Note{Kind: reconcile.StateUpgraded, Message: "the state in Vault is of formatVersion 1; apply writes version 2, which earlier releases of certsync refuse"})
+	}
+	all = append(all, endpointNotes(x)...)
+	all = append(all, existingAccess(x, p.Steps)...)
+	for _, name := range x.Known() {
+		all = append(all, remainingAccess(x, name)...)
+	}
+	for _, name := range x.Observed.UnknownEntries {
+		all = append(all, reconcile.Note{Kind: reconcile.UnknownEntry, Object: reconcile.Shown(name), Message: "no user can have this name; it is left alone"})
+	}
+	for _, u := range x.Inventory.Users {
+		if soon(x, u.Until) {
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.UntilSoon, Until: &u.Until, Message: "access ends"})
+		}
+		all = append(all, grantEnds(x, reconcile.Note{User: u.Name}, u.ClusterRoles, u.Namespaces)...)
+		all = append(all, superseded(x, u)...)
+		if why := x.Observed.FrontProxy.Impersonates(u.Name); why != "" && d.verdicts[u.Name].stays {
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.FrontProxyName, Message: why}) // a new one they do not get
 		}
 	}
-	for _, name := range d.Known() {
-		d.remainingAccess(name)
+	for _, g := range x.Inventory.Groups {
+		all = append(all, grantEnds(x, reconcile.Note{Group: g.Name}, g.ClusterRoles, g.Namespaces)...)
 	}
-	for _, name := range d.Observed.UnknownEntries {
-		d.note(reconcile.Note{Kind: reconcile.UnknownEntry, Object: name, Message: "no user can have this name; it is left alone"})
-	}
-	for _, u := range d.Inventory.Users {
-		if d.soon(u.Until) {
-			d.note(reconcile.Note{User: u.Name, Kind: reconcile.UntilSoon, Until: &u.Until, Message: "access ends"})
-		}
-		d.noteGrantEnds(reconcile.Note{User: u.Name}, u.ClusterRoles, u.Namespaces)
-		d.superseded(u)
-		if why := d.Observed.FrontProxy.Impersonates(u.Name); why != "" && d.stays[u.Name] {
-			d.note(reconcile.Note{User: u.Name, Kind: reconcile.FrontProxyName, Message: why}) // a new one they do not get
+	for _, part := range d.parts {
+		if b := part.observed; b != nil && part.wanted && b.Terminating && !part.anew && !part.wrongRole() {
+			all = append(all, reconcile.Note{Kind: reconcile.Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it still grants its role"})
 		}
 	}
-	for _, g := range d.Inventory.Groups {
-		d.noteGrantEnds(reconcile.Note{Group: g.Name}, g.ClusterRoles, g.Namespaces)
-	}
-	d.ownNamespaces()
-	d.requests()
+	all = append(all, misnamed(x)...)
+	all = append(all, ownNamespaces(x)...)
+	return append(all, requests(x)...)
 }
 
-// existingAccess notes what a name would inherit: each binding that is not ours and serves the CN, or an O, that a step
-// hands out.
-func (d *differ) existingAccess(s reconcile.Step) {
-	var subjects []reconcile.Subject
-	if s.User != "" {
-		subjects = append(subjects, reconcile.UserSubject(s.User))
-		for _, g := range reconcile.SortedSet(d.Users[s.User].Groups) {
-			subjects = append(subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: g})
+// endpointNotes compares what users have, or get, with certsync's own connection.
+func endpointNotes(x *Index) []reconcile.Note {
+	var all []reconcile.Note
+	own := reconcile.EndpointOf(x.Inventory.Cluster, x.Observed.Endpoint)
+	for _, difference := range x.endpoint.Differences(own) {
+		all = append(all, reconcile.Note{Kind: reconcile.EndpointDiffers, Message: fmt.Sprintf(
+			"%s: this connection says something else of the cluster than users' kubeconfigs, which stay as they are (to change them, state it under cluster in the inventory)", difference)})
+	}
+	first := x.Observed.State == nil || x.grants == nil
+	if why := x.endpoint.Local(); why != "" && first && x.Inventory.Cluster.Server == "" {
+		all = append(all, reconcile.Note{Kind: reconcile.EndpointLocal, Message: fmt.Sprintf(
+			"users would be sent to %s, %s (state cluster.server in the inventory, as people reach it)", reconcile.Shown(x.endpoint.Server), why)})
+	}
+	return all
+}
+
+// misnamed notes bindings whose names begin like this owner's, and which certsync would not give.
+func misnamed(x *Index) []reconcile.Note {
+	var all []reconcile.Note
+	for i, object := range x.misnamed {
+		if i == maxMisnamed {
+			return append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Message: moreText(len(x.misnamed)-i) + " with such names"})
 		}
-	} else {
-		subjects = append(subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: s.Group})
+		all = append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Object: reconcile.Shown(object),
+			Message: "begins like this owner's bindings, and certsync gives no such name; it is left alone"})
+	}
+	return all
+}
+
+func moreText(n int) string { return fmt.Sprintf("and %d more", n) }
+
+func groupSubject(name string) reconcile.Subject {
+	return reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: name}
+}
+
+// existingAccess notes what steps hand out to names and groups that have something already: each binding that is not ours and
+// serves the CN, an O, or everybody who has a certificate.
+func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
+	subjects := map[reconcile.Subject]bool{}
+	for _, s := range steps {
+		if s.Action != reconcile.Issue && s.Action != reconcile.Reissue && s.Action != reconcile.Bind {
+			continue
+		}
+		subjects[groupSubject(allAuthenticated)] = true
+		if s.User != "" {
+			subjects[reconcile.UserSubject(s.User)] = true
+			for _, g := range x.Users[s.User].Groups {
+				subjects[groupSubject(g)] = true
+			}
+			continue
+		}
+		subjects[groupSubject(s.Group)] = true
 		if s.Detail != nil {
 			for _, u := range s.Detail.Add {
-				subjects = append(subjects, reconcile.UserSubject(u))
+				subjects[reconcile.UserSubject(u)] = true
 			}
 		}
 	}
-	for _, subject := range subjects {
-		d.access(subject)
+	var all []reconcile.Note
+	for subject := range subjects {
+		all = append(all, access(x, subject)...)
 	}
+	return all
 }
+
+// allAuthenticated is the group of everybody who has a certificate, or a token.
+const allAuthenticated = "system:authenticated"
+
+// ofKubernetes are the ClusterRoles that Kubernetes itself gives to everybody who is authenticated.
+var ofKubernetes = []string{"system:basic-user", "system:discovery", "system:public-info-viewer"}
 
 // remainingAccess notes what a leaver's certificates go on giving: bindings that are not ours for their CN, and for
 // the O's of those that still live.
-func (d *differ) remainingAccess(name string) {
-	rec := d.Observed.Ledger[name].Record
-	if rec == nil || d.Active[name] {
-		return
+func remainingAccess(x *Index, name string) []reconcile.Note {
+	rec := x.Observed.Ledger[name].Record
+	if rec == nil || x.Active[name] {
+		return nil
 	}
-	if _, live := rec.LiveUntil(d.Observed.At); !live {
-		return
+	if _, live := rec.LiveUntil(x.Observed.At); !live {
+		return nil
 	}
-	d.access(reconcile.UserSubject(name))
+	all := access(x, reconcile.UserSubject(name))
 	for _, c := range rec.Certificates {
 		for _, g := range c.Groups {
-			if c.NotAfter.After(d.Observed.At) {
-				d.access(reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: g})
+			if c.NotAfter.After(x.Observed.At) {
+				all = append(all, access(x, groupSubject(g))...)
 			}
 		}
 	}
+	return all
 }
 
 // access notes the bindings that are not ours and serve a subject. A group's are noted once, not for each member.
-func (d *differ) access(subject reconcile.Subject) {
-	for _, b := range d.serves[subject] {
-		whose := "not certsync's"
-		if b.ManagedBy == reconcile.ManagedByValue && b.Owner != "" && b.Owner != d.Inventory.Owner {
-			whose = fmt.Sprintf("owner %q's by its labels", b.Owner) // which anybody may set who writes bindings
+func access(x *Index, subject reconcile.Subject) []reconcile.Note {
+	var all []reconcile.Note
+	for _, b := range x.serves[subject] {
+		if subject.Name == allAuthenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
+			continue
 		}
-		n := reconcile.Note{Kind: reconcile.ExistingAccess, Object: b.Object(), Message: fmt.Sprintf(
+		whose := "not certsync's"
+		if owner := b.OwnerOf(); owner != "" && owner != x.Inventory.Owner {
+			whose = fmt.Sprintf("owner %q's by its name", owner)
+		}
+		n := reconcile.Note{Kind: reconcile.ExistingAccess, Object: reconcile.Shown(b.Object()), Message: fmt.Sprintf(
 			"gives %s %q %s, and is %s", subject.Kind, subject.Name, roleOf(b), whose)}
 		if b.RoleRef.Kind == "ClusterRole" { // certsync does not read Roles
-			n.Power = d.rolePower(b.RoleRef.Name, b.Namespace)
+			n.Power = rolePower(x, b.RoleRef.Name, b.Namespace)
 		}
 		if len(n.Power) > 0 {
 			n.Message = fmt.Sprintf("is as good as cluster-admin (%s): it %s", n.Power[0], n.Message)
@@ -110,8 +173,9 @@ func (d *differ) access(subject reconcile.Subject) {
 		} else {
 			n.Group = subject.Name
 		}
-		d.note(n)
+		all = append(all, n)
 	}
+	return all
 }
 
 // roleOf is what a binding grants, as a phrase.
@@ -120,21 +184,22 @@ func roleOf(b reconcile.Binding) string {
 	if b.Kind == reconcile.RoleBinding {
 		where = fmt.Sprintf("in namespace %q", b.Namespace)
 	}
-	return fmt.Sprintf("%s %q %s", b.RoleRef.Kind, b.RoleRef.Name, where)
+	return fmt.Sprintf("%s %q %s", reconcile.Shown(b.RoleRef.Kind), reconcile.Shown(b.RoleRef.Name), where)
 }
 
 // soon reports whether t is an end that comes within a week.
-func (d *differ) soon(t time.Time) bool {
-	return !t.IsZero() && !d.Ended(t) && t.Sub(d.Observed.At) <= 7*24*time.Hour
+func soon(x *Index, t time.Time) bool {
+	return !t.IsZero() && !x.Ended(t) && t.Sub(x.Observed.At) <= 7*24*time.Hour
 }
 
-// noteGrantEnds notes a week before that grants of n's user or group end.
-func (d *differ) noteGrantEnds(n reconcile.Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
+// grantEnds notes a week before that grants of n's user or group end.
+func grantEnds(x *Index, n reconcile.Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) []reconcile.Note {
+	var all []reconcile.Note
 	say := func(roles []inventory.Grant, where string) {
 		for _, r := range roles {
-			if d.soon(r.Until) {
+			if soon(x, r.Until) {
 				n.Kind, n.Until, n.Message = reconcile.UntilSoon, &r.Until, fmt.Sprintf("ClusterRole %q %s ends", r.ClusterRole, where)
-				d.note(n)
+				all = append(all, n)
 			}
 		}
 	}
@@ -142,40 +207,48 @@ func (d *differ) noteGrantEnds(n reconcile.Note, cluster []inventory.Grant, name
 	for ns, roles := range namespaces {
 		say(roles, fmt.Sprintf("in namespace %q", ns))
 	}
+	return all
 }
+
+// maxOldGroups is how many groups of earlier certificates a user's notes name. Whoever may write a record can put thousands there.
+const maxOldGroups = 50
 
 // superseded notes live certificates of a user that carry groups which the user is no longer in: bindings that are not
 // ours may serve them.
-func (d *differ) superseded(u inventory.User) {
-	rec := d.Observed.Ledger[u.Name].Record
+func superseded(x *Index, u inventory.User) []reconcile.Note {
+	rec := x.Observed.Ledger[u.Name].Record
 	if rec == nil {
-		return
+		return nil
 	}
+	var all []reconcile.Note
 	for _, c := range rec.Certificates {
 		for _, g := range c.Groups {
-			if c.NotAfter.After(d.Observed.At) && c.Status != reconcile.Current && !slices.Contains(u.Groups, g) {
-				until, message := c.NotAfter, "an earlier certificate still carries group %q"
-				if c.Unconfirmed() {
-					message = "a certificate that was requested earlier, if it came to be, carries group %q"
-				}
-				d.note(reconcile.Note{User: u.Name, Kind: reconcile.LiveCertificate, Until: &until, Message: fmt.Sprintf(message, g)})
+			if !c.NotAfter.After(x.Observed.At) || c.Status == reconcile.Current || slices.Contains(u.Groups, g) || len(all) == maxOldGroups {
+				continue
 			}
+			until, message := c.NotAfter, "an earlier certificate still carries group %q"
+			if c.Unconfirmed() {
+				message = "a certificate that was requested earlier, if it came to be, carries group %q"
+			}
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.LiveCertificate, Until: &until, Message: fmt.Sprintf(message, reconcile.Shown(g))})
 		}
 	}
+	return all
 }
 
 // requests notes CertificateSigningRequests in flight.
-func (d *differ) requests() {
-	for i, r := range d.Observed.Requests {
+func requests(x *Index) []reconcile.Note {
+	var all []reconcile.Note
+	for i, r := range x.Observed.Requests {
 		if i == maxRequestNotes {
-			d.note(reconcile.Note{Kind: reconcile.RequestInFlight, Message: fmt.Sprintf(
-				"and %d more with such names", len(d.Observed.Requests)-i+d.Observed.MoreRequests)})
-			return
+			return append(all, reconcile.Note{Kind: reconcile.RequestInFlight,
+				Message: moreText(len(x.Observed.Requests)-i+x.Observed.MoreRequests) + " with such names"})
 		}
-		message := fmt.Sprintf("%s, for CN %q, requested by %q at %s", r.State, r.User, r.RequestedBy, reconcile.TimeText(r.CreatedAt))
+		message := fmt.Sprintf("%s, for CN %q, requested by %q at %s", r.State, reconcile.Shown(r.User), reconcile.Shown(r.RequestedBy), reconcile.TimeText(r.CreatedAt))
 		if r.Reason != "" || r.Message != "" {
-			message += fmt.Sprintf(" (%q: %q)", r.Reason, r.Message)
+			message += fmt.Sprintf(" (%q: %q)", reconcile.Shown(r.Reason), reconcile.Shown(r.Message))
 		}
-		d.note(reconcile.Note{Kind: reconcile.RequestInFlight, Object: "CertificateSigningRequest " + r.Name, Message: message})
+		all = append(all, reconcile.Note{Kind: reconcile.RequestInFlight, Object: "CertificateSigningRequest " + reconcile.Shown(r.Name), Message: message})
 	}
+	return all
 }

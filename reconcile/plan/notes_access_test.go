@@ -9,21 +9,20 @@ import (
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
-// TestWhoseBinding: access that a name has already says whose binding gives it: another owner's, as far as labels tell, or
-// none of certsync's.
+// TestWhoseBinding: access that a name has already says whose binding gives it: another owner's, as its name tells, or none of
+// certsync's.
 func TestWhoseBinding(t *testing.T) {
 	for sentence, tt := range map[string]struct {
-		managedBy, owner string
-		want             string
+		name string
+		want string
 	}{
-		"nobody labelled it":                        {"", "", `gives User "dan" Role "payer" in namespace "payments", and is not certsync's`},
-		"its labels are those of another inventory": {reconcile.ManagedByValue, "other", `gives User "dan" Role "payer" in namespace "payments", and is owner "other"'s by its labels`},
-		"it has this owner's labels, not its name":  {reconcile.ManagedByValue, "test", `gives User "dan" Role "payer" in namespace "payments", and is not certsync's`},
-		"another tool has a label of that name":     {"helm", "other", `gives User "dan" Role "payer" in namespace "payments", and is not certsync's`},
+		"it has any name":               {"x", `gives User "dan" Role "payer" in namespace "payments", and is not certsync's`},
+		"it has another owner's name":   {"certsync:other:user:dan:payer", `gives User "dan" Role "payer" in namespace "payments", and is owner "other"'s by its name`},
+		"its name is like that of ours": {"certsync:test:dan", `gives User "dan" Role "payer" in namespace "payments", and is not certsync's`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := reconciletest.NewWorld(t)
-			w.Bindings["RoleBinding payments/x"] = reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "payments", Name: "x", ManagedBy: tt.managedBy, Owner: tt.owner,
+			w.Bindings["RoleBinding payments/x"] = reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "payments", Name: tt.name, ManagedBy: reconcile.ManagedByValue, Owner: "test",
 				RoleRef: reconcile.RoleRef{Kind: "Role", Name: "payer"}, Subjects: []reconcile.Subject{reconcile.UserSubject("dan")}}
 			var got []string
 			for _, n := range w.Plan(reconciletest.Parse(t, "users: [{name: dan}]\n")).Notes {

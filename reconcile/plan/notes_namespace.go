@@ -20,12 +20,13 @@ var everybody = map[string]bool{
 }
 
 // ownNamespaces notes who gets something where certsync itself runs, and where its lock is.
-func (d *differ) ownNamespaces() {
-	if d.rules.Namespace == "" {
-		return
+func ownNamespaces(x *Index) []reconcile.Note {
+	if x.rules.Namespace == "" {
+		return nil
 	}
-	for g := range d.Wanted {
-		danger := d.danger(g)
+	var all []reconcile.Note
+	for g := range x.Wanted {
+		danger := danger(x, g)
 		if danger == "" {
 			continue
 		}
@@ -38,30 +39,28 @@ func (d *differ) ownNamespaces() {
 			where = fmt.Sprintf("in namespace %q", g.Namespace)
 		}
 		n.Message = fmt.Sprintf("is to have ClusterRole %q %s: %s", g.Role, where, danger)
-		d.note(n)
+		all = append(all, n)
 	}
-	for _, b := range d.Observed.Bindings {
-		danger := d.dangerIn(b.Namespace)
-		if danger == "" {
-			continue
+	for _, b := range x.Observed.Bindings {
+		danger := dangerIn(x, b.Namespace)
+		if _, ours := x.Ours[b.Object()]; danger == "" || ours {
+			continue // ours is told as the grant that it stands for
 		}
-		if ownership, _ := reconcile.Classify(d.Inventory.Owner, b); ownership == reconcile.Ours {
-			continue // it is told as the grant that it stands for
-		}
-		if subject := d.outsider(b); subject != "" {
-			d.note(reconcile.Note{Kind: reconcile.OwnNamespace, Object: b.Object(), Message: fmt.Sprintf(
+		if subject := outsider(x, b); subject != "" {
+			all = append(all, reconcile.Note{Kind: reconcile.OwnNamespace, Object: reconcile.Shown(b.Object()), Message: fmt.Sprintf(
 				"gives %s %s, and is not certsync's: %s", subject, roleOf(b), danger)})
 		}
 	}
+	return all
 }
 
 // dangerIn says what may be done to certsync in a namespace, or "".
-func (d *differ) dangerIn(namespace string) string {
+func dangerIn(x *Index, namespace string) string {
 	switch namespace {
 	case "": // a ClusterRoleBinding's
-	case d.rules.Namespace:
+	case x.rules.Namespace:
 		return runsHere
-	case d.rules.LockNamespace:
+	case x.rules.LockNamespace:
 		return lockHere
 	}
 	return ""
@@ -70,25 +69,25 @@ func (d *differ) dangerIn(namespace string) string {
 // danger says what a grant may let its subjects do to certsync itself. What a role of the cluster's own making allows is
 // not known here, so any is named in these namespaces; elsewhere only those that may write in all of them, by the names
 // that Kubernetes gives them. Who is cluster-admin needs no detour.
-func (d *differ) danger(g reconcile.Grant) string {
+func danger(x *Index, g reconcile.Grant) string {
 	if g.Namespace == "" && (g.Role == "edit" || g.Role == "admin") {
 		return anywhere + runsHere
 	}
-	return d.dangerIn(g.Namespace)
+	return dangerIn(x, g.Namespace)
 }
 
 // outsider names the first subject of a binding that is a person, a group of people, or what runs in another namespace,
 // and so whoever may run something there; or "". Where only the lock is, the last are no news: in kube-system, where
 // controllers have their own locks, each has a binding for that, certsync's job among them.
-func (d *differ) outsider(b reconcile.Binding) string {
+func outsider(x *Index, b reconcile.Binding) string {
 	for _, s := range b.Subjects {
 		s = reconcile.Authorized(s)
 		switch {
-		case s.Kind == "ServiceAccount" && b.Namespace != d.rules.Namespace:
+		case s.Kind == "ServiceAccount" && b.Namespace != x.rules.Namespace:
 		case s.Kind == "ServiceAccount" && s.Namespace != b.Namespace:
-			return fmt.Sprintf("ServiceAccount %q", s.Namespace+"/"+s.Name)
+			return fmt.Sprintf("ServiceAccount %q", reconcile.Shown(s.Namespace+"/"+s.Name))
 		case s.APIGroup == reconcile.RBACGroup && (s.Kind == "User" || s.Kind == "Group") && !internal(s.Name, b.Namespace):
-			return fmt.Sprintf("%s %q", s.Kind, s.Name)
+			return fmt.Sprintf("%s %q", s.Kind, reconcile.Shown(s.Name))
 		}
 	}
 	return ""

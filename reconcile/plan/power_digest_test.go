@@ -103,29 +103,6 @@ func TestDigestCoversMorePower(t *testing.T) {
 	}
 }
 
-// TestAdoptionIsPowerful: somebody else's subjects become certsync's own by an update that adds none.
-func TestAdoptionIsPowerful(t *testing.T) {
-	w := reconciletest.NewWorld(t)
-	inv := reconciletest.Parse(t, "groups: [{name: devs, clusterRoles: [admin]}]\nusers: [{name: alice, groups: [devs]}]")
-	w.MustApply(inv)
-	name := "ClusterRoleBinding certsync:test:group:devs:admin"
-	b := w.Bindings[name]
-	b.Owner = ""
-	w.Bindings[name] = b
-	o := w.Observed()
-	rules := reconcile.Rules{Adopt: []string{strings.Replace(name, " ", "/", 1)}}
-	o.Powers = map[string]reconcile.Power{"admin": {}}
-	before := plan.Diff(inv, o, rules)
-	o.Powers = map[string]reconcile.Power{"admin": reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("*", "*", "*")})}
-	plan := plan.Diff(inv, o, rules)
-	if len(plan.Steps) != 1 || plan.Steps[0].Reason != reconcile.Adopted || plan.Powerful(plan.Steps[0]) != "may do everything" {
-		t.Errorf("%q", reconciletest.Lines(plan))
-	}
-	if before.Digest() == plan.Digest() {
-		t.Error("a role that is widened is the plan that was reviewed")
-	}
-}
-
 // TestExistingAccessIsPowerful: how strong a role is that a name has by a binding of others is said and part of the digest,
 // where certsync reads its rules.
 func TestExistingAccessIsPowerful(t *testing.T) {

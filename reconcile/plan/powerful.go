@@ -9,25 +9,25 @@ import (
 
 // rolePower says why a ClusterRole makes as good as cluster-admin, by its rules: cluster-wide ("") or in a namespace that
 // matters (kube-system, certsync's own).
-func (d *differ) rolePower(role, namespace string) []string {
-	power, known := d.Observed.Powers[role]
+func rolePower(x *Index, role, namespace string) []string {
+	power, known := x.Observed.Powers[role]
 	if !known {
 		power = reconcile.PowerByName(role)
 	}
 	switch namespace {
 	case "":
 		return power.Everywhere
-	case "kube-system", d.rules.Namespace:
+	case "kube-system", x.rules.Namespace:
 		return power.InSystem
 	}
 	return nil
 }
 
 // userPowers collects why users are as good as cluster-admin by all that the inventory gives them.
-func (d *differ) userPowers() map[string][]string {
+func userPowers(x *Index) map[string][]string {
 	powers := map[string][]string{}
-	for g, users := range d.Wanted {
-		if power := d.rolePower(g.Role, g.Namespace); len(power) > 0 {
+	for g, users := range x.Wanted {
+		if power := rolePower(x, g.Role, g.Namespace); len(power) > 0 {
 			for _, u := range users {
 				powers[u] = append(powers[u], power...)
 			}
@@ -43,13 +43,12 @@ func (d *differ) userPowers() map[string][]string {
 }
 
 // power is Step.Power.
-func (d *differ) power(s reconcile.Step) []string {
+func power(x *Index, powers map[string][]string, s reconcile.Step) []string {
 	switch {
 	case s.Issue != nil:
-		return reconcile.OrEmpty(d.powers[s.User])
+		return reconcile.OrEmpty(powers[s.User])
 	case s.Gives():
-		g, _ := d.plan.Grant(s)
-		return reconcile.OrEmpty(d.rolePower(g.Role, g.Namespace))
+		return reconcile.OrEmpty(rolePower(x, s.Role, s.Namespace))
 	}
 	return nil
 }

@@ -162,7 +162,7 @@ func TestTakingIsNotPowerful(t *testing.T) {
 			taken++
 		}
 		if why := plan.Powerful(s); why != "" {
-			t.Errorf("%s %s is said to make somebody powerful: %s", s.Action, s.Object, why)
+			t.Errorf("%s %s is said to make somebody powerful: %s", s.Action, s.Object(), why)
 		}
 	}
 	if taken != 2 {

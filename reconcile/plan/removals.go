@@ -8,143 +8,155 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// removals is what a plan takes away, as far as --max-removals and --protect look at it. What was decided before does not
-// count: ends by `until`, the moves of a rename, a removal that was cut off. Nor does what comes back in the same plan: a
-// binding that another one replaces for the same subject in the same namespace. A removed user counts once, as a user,
-// and not again with their bindings.
+// removals is what a draft takes away, as far as --max-removals looks at it. What was decided before does not count: ends by
+// `until`, the moves of a rename, a removal that was cut off. Nor does what comes back in the same plan: a binding that
+// another one replaces for the same subject in the same namespace. A removed user counts once, as a user, and not again with
+// their bindings. Totals are those of the index: nobody can make them smaller by deleting bindings.
 type removals struct {
-	users       []string // removed, who were active
-	activeUsers int
+	users    []string // removed, who were active
+	allUsers int
 
-	bindings    []string // deleted, by Object()
-	allBindings int      // that serve a user of this owner's
+	bindings    []*part // deleted
+	allBindings int
 
-	subjects    []entry // taken out of a binding
+	subjects    []loss // taken out of a binding
 	allSubjects int
 
-	// people has those who lose a binding or their place in one, and are not among users.
-	people map[string]bool
-
-	before, after map[string]map[place]bool // what bindings of ours give to each user
-	gone          map[string]bool           // users who are removed, whether that counts or not
-	narrowed      map[string]bool           // users whose next certificate lacks a group of this one's
+	people map[string]bool // who lose a binding or their place in one, and are not among users
 }
 
-// entry is a subject in a binding.
-type entry struct {
-	object  string
-	subject reconcile.Subject
+// loss is a subject that goes out of a binding in which certsync may have put it.
+type loss struct {
+	part *part
+	edit *edit
 }
 
 // place is a role in a namespace, or cluster-wide.
 type place struct{ namespace, role string }
 
-// removals works out what d.plan takes away.
-func (d *differ) removals() removals {
-	t := removals{people: map[string]bool{}, before: map[string]map[place]bool{}, after: map[string]map[place]bool{},
-		gone: map[string]bool{}, narrowed: map[string]bool{}}
-	for _, name := range d.Known() {
-		if d.isUser(name) {
-			t.activeUsers++
-		}
-	}
-	for _, s := range d.plan.Steps {
-		switch {
-		case s.HeldBy == reconcile.ByConflict && s.Action == reconcile.Remove && d.isUser(s.User) && slices.Contains(s.Reasons, reconcile.NotInInventory):
-			t.users = append(t.users, s.User) // the next run may do it, and need not count then
-		case s.Held != "":
-		case s.Action == reconcile.Remove:
-			t.gone[s.User] = true
-			if d.isUser(s.User) && slices.Contains(s.Reasons, reconcile.NotInInventory) {
-				t.users = append(t.users, s.User)
-			}
-		case s.Action == reconcile.Reissue && slices.Contains(s.Reasons, reconcile.GroupsChanged):
-			t.narrowed[s.User] = slices.ContainsFunc(s.Issue.Record.Current().Groups, func(g string) bool {
-				return !slices.Contains(s.Issue.Spec.Groups, g)
-			})
-		}
-	}
-	after := d.bindingsAfter()
-	d.taken(&t, after, func(name string) bool { return t.gone[name] || d.decided(name) })
-	for _, b := range after {
-		if g, ok := reconcile.ParseBindingName(d.Inventory.Owner, b.Namespace, b.Name); ok {
-			for _, s := range b.Subjects {
-				give(t.after, s.Name, g)
+func removalsOf(d *draft) removals {
+	t := removals{people: map[string]bool{}}
+	for _, name := range d.x.Known() {
+		if isUser(d.x, name) {
+			t.allUsers++
+			if s := d.verdicts[name].step; s != nil && s.Action == reconcile.Remove && slices.Contains(s.Reasons, reconcile.NotInInventory) &&
+				(s.Held == "" || s.HeldBy == reconcile.ByConflict) { // the next run may do it, and need not count then
+				t.users = append(t.users, name)
 			}
 		}
 	}
+	replaced := replacements(d)
+	for _, p := range d.parts {
+		if p.observed == nil || p.wrongRole() {
+			continue
+		}
+		lost := 0
+		for _, e := range p.edits {
+			name := e.user()
+			if e.adds || !e.runs() || name == "" || !d.x.explained(p.grant, name) || decided(d, name) || p.reason == reconcile.UntilPassed ||
+				!p.wanted && slices.Contains(replaced[whose(p.grant)], name) {
+				continue
+			}
+			lost++
+			t.people[name] = true
+			t.subjects = append(t.subjects, loss{p, e})
+		}
+		if lost > 0 && !p.wanted && len(replaced[whose(p.grant)]) == 0 {
+			t.bindings = append(t.bindings, p)
+		}
+	}
+	t.allBindings, t.allSubjects = totals(d)
 	return t
 }
 
-// decided reports whether a user's loss was decided before this plan.
-func (d *differ) decided(name string) bool {
-	rec := d.Observed.Ledger[name].Record
-	return d.Lapsed[name] || d.former[name] || d.successor[name] != "" || rec != nil && rec.State == reconcile.Removing
+// totals counts the bindings of this owner, and the subjects in them: by the index, and without one by what is there.
+func totals(d *draft) (bindings, subjects int) {
+	if d.x.grants != nil {
+		for _, users := range d.x.grants.All() {
+			bindings++
+			subjects += len(users)
+		}
+		return bindings, subjects
+	}
+	for _, b := range d.x.Ours {
+		n := 0
+		for _, s := range b.Subjects {
+			if s == reconcile.UserSubject(s.Name) && d.x.explained(b.Grant, s.Name) {
+				n++
+			}
+		}
+		if n > 0 {
+			bindings++
+		}
+		subjects += n
+	}
+	return bindings, subjects
 }
 
-// bindingsAfter is each binding of ours once the plan is carried out, by Object().
-func (d *differ) bindingsAfter() map[string]reconcile.Binding {
-	after := map[string]reconcile.Binding{}
-	for object, b := range d.Ours {
-		after[object] = b.Binding
+// isUser reports whether somebody can be lost as a user: by the index. Where there is none, it is by the record, or by the
+// credential of somebody whose record is unreadable.
+func isUser(x *Index, name string) bool {
+	if x.grants != nil {
+		n, indexed := x.names[name]
+		return indexed && !n.Left
 	}
-	for _, s := range d.plan.Steps { // sorted: in the order of the run
-		switch {
-		case s.Held != "" || s.Binding == nil:
-		case s.Action == reconcile.Unbind:
-			delete(after, s.Object)
-		default:
-			b := s.Binding.Object
-			b.Subjects = s.Binding.Subjects
-			after[s.Object] = b
+	entry := x.Observed.Ledger[name]
+	_, stored := x.Observed.Credentials[name]
+	if rec := entry.Record; rec != nil {
+		return rec.State == reconcile.Active || rec.State == reconcile.Denied
+	}
+	return entry.Problem != "" && stored
+}
+
+// decided reports whether a user's loss was decided before this plan, or counts as the removal of a user.
+func decided(d *draft, name string) bool {
+	if s := d.verdicts[name].step; s != nil && s.Action == reconcile.Remove && s.Held == "" {
+		return true
+	}
+	rec := d.x.Observed.Ledger[name].Record
+	return d.x.Lapsed[name] || d.x.former[name] || d.x.successor[name] != "" || rec != nil && rec.State == reconcile.Removing
+}
+
+// rolesAfter is what each user has by bindings of ours when the draft is carried out, but for what waits for a certificate, which
+// may not come.
+func rolesAfter(d *draft) map[string]map[place]bool {
+	after := map[string]map[place]bool{}
+	for _, p := range d.parts {
+		if p.wrongRole() && !p.wanted {
+			continue
+		}
+		for _, s := range p.stay {
+			give(after, s.Name, p.grant)
+		}
+		for _, e := range p.edits {
+			if e.adds == e.runs() && !e.waits { // it comes, or it stays
+				give(after, e.subject.Name, p.grant)
+			}
 		}
 	}
 	return after
 }
 
-// taken compares the bindings of ours before and after. One under another role than its name says is mended, not taken.
-func (d *differ) taken(t *removals, after map[string]reconcile.Binding, excused func(name string) bool) {
-	replaced := d.replacements(after)
-	for _, object := range slices.Sorted(maps.Keys(d.Ours)) {
-		b := d.Ours[object]
-		if !b.rightRole() {
-			continue
-		}
-		left, stays := after[object]
-		ended, whole := !stays && d.unwanted(b.Grant) == reconcile.UntilPassed, stays && slices.Equal(left.Subjects, b.Subjects)
-		served, lost := false, false
-		for _, s := range b.Subjects {
-			if s != reconcile.UserSubject(s.Name) || !d.accountable(s.Name) {
-				continue
-			}
-			served = true
-			t.allSubjects++
-			give(t.before, s.Name, b.Grant)
-			switch {
-			case whole, ended, excused(s.Name), stays && slices.Contains(left.Subjects, s),
-				!stays && slices.Contains(replaced[whose(b.Grant)], s):
-				continue
-			}
-			lost = true
-			t.people[s.Name] = true
-			t.subjects = append(t.subjects, entry{object, s})
-		}
-		if served {
-			t.allBindings++
-		}
-		if !stays && lost && len(replaced[whose(b.Grant)]) == 0 {
-			t.bindings = append(t.bindings, object)
-		}
+func give(to map[string]map[place]bool, user string, g reconcile.Grant) {
+	if to[user] == nil {
+		to[user] = map[place]bool{}
 	}
+	to[user][place{g.Namespace, g.Role}] = true
 }
 
-// replacements lists whom the bindings serve that come to be, by whom they are for and where.
-func (d *differ) replacements(after map[string]reconcile.Binding) map[reconcile.Grant][]reconcile.Subject {
-	served := map[reconcile.Grant][]reconcile.Subject{}
-	for object, b := range after {
-		_, ours := d.Ours[object]
-		if g, ok := reconcile.ParseBindingName(d.Inventory.Owner, b.Namespace, b.Name); ok && !ours {
-			served[whose(g)] = append(served[whose(g)], b.Subjects...)
+// has reports whether roles have what a grant gives, there or everywhere.
+func has(roles map[place]bool, g reconcile.Grant) bool {
+	return roles[place{g.Namespace, g.Role}] || roles[place{role: g.Role}]
+}
+
+// replacements lists who comes into bindings, by whom these are for and where.
+func replacements(d *draft) map[reconcile.Grant][]string {
+	served := map[reconcile.Grant][]string{}
+	for _, p := range d.parts {
+		for _, e := range p.edits {
+			if e.adds && e.runs() {
+				served[whose(p.grant)] = append(served[whose(p.grant)], e.subject.Name)
+			}
 		}
 	}
 	return served
@@ -155,47 +167,30 @@ func whose(g reconcile.Grant) reconcile.Grant {
 	return reconcile.Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace}
 }
 
-// accountable reports whether somebody is, or was, a user of this owner's. Whom certsync never served it takes out of
-// its bindings as drift, and no number of them keeps it from doing so.
-func (d *differ) accountable(user string) bool {
-	_, stored := d.Observed.Credentials[user]
-	return stored || d.knows(user)
-}
-
-// isUser reports whether somebody can be lost as a user: by their record, or, if that is lost or unreadable, by what else
-// there is of them.
-func (d *differ) isUser(name string) bool {
-	entry := d.Observed.Ledger[name]
-	if rec := entry.Record; rec != nil {
-		return rec.State == reconcile.Active || rec.State == reconcile.Denied
+// lossesOf says what a draft takes from a user, as a verb with its preposition, or "".
+func lossesOf(d *draft, name string) string {
+	s := d.verdicts[name].step
+	if s != nil && s.Action == reconcile.Remove && s.Held == "" && isUser(d.x, name) {
+		return "remove"
 	}
-	_, stored := d.Observed.Credentials[name]
-	return d.names[name] && (stored || entry.Problem != "") || stored && entry.Problem != ""
-}
-
-// loss says what a plan takes from a user, as a verb with its preposition, or "". It refuses the plan unless it is only
-// what RoleBindings give.
-func (t removals) loss(name string) (what string, refuses bool) {
-	if t.gone[name] {
-		return "remove", true
-	}
-	lost := slices.SortedFunc(maps.Keys(t.before[name]), func(a, b place) int {
+	after := rolesAfter(d)[name]
+	before := map[string]map[place]bool{}
+	d.taken(func(p *part, e *edit) {
+		if e.user() == name && d.x.explained(p.grant, name) && !p.wrongRole() {
+			give(before, name, p.grant)
+		}
+	})
+	lost := slices.SortedFunc(maps.Keys(before[name]), func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.role, b.role))
 	})
 	for _, p := range lost { // sorted: cluster-wide first
-		if !t.after[name][p] && !t.after[name][place{role: p.role}] {
-			return "take " + reconcile.Grant{Namespace: p.namespace, Role: p.role}.String() + " from", p.namespace == "" || t.narrowed[name]
+		if g := (reconcile.Grant{Namespace: p.namespace, Role: p.role}); !has(after, g) {
+			return "take " + g.String() + " from"
 		}
 	}
-	if t.narrowed[name] {
-		return "take a group from", true
+	if s != nil && s.Action == reconcile.Reissue && s.Held == "" && slices.Contains(s.Reasons, reconcile.GroupsChanged) &&
+		slices.ContainsFunc(s.Issue.Record.Current().Groups, func(g string) bool { return !slices.Contains(s.Issue.Spec.Groups, g) }) {
+		return "take a group from"
 	}
-	return "", false
-}
-
-func give(to map[string]map[place]bool, user string, g reconcile.Grant) {
-	if to[user] == nil {
-		to[user] = map[place]bool{}
-	}
-	to[user][place{g.Namespace, g.Role}] = true
+	return ""
 }

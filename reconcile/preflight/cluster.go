@@ -28,8 +28,7 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"rights to bind", l.mayBind},
 		{"clock", l.clock},
 		{"front proxy", l.proxy},
-		{"users' address", l.address},
-		{"signer", l.signer},
+		{"signer", trial{l}.signer},
 	})
 }
 
@@ -229,19 +228,33 @@ func (l *look) proxy(ctx context.Context) Check {
 	return passed("no certificate for a client is one for a front proxy")
 }
 
-// address is what people's kubeconfigs will lead to.
-func (l *look) address(context.Context) Check {
+// address is what people's kubeconfigs will lead to: what the inventory says, and otherwise what the first apply has recorded, or
+// will record, of certsync's own connection.
+func (l *look) address() Check {
+	if l.Cluster == nil {
+		return notChecked("needs API server")
+	}
 	own, err := l.Cluster.Endpoint()
 	if err != nil {
 		return broken(err)
 	}
-	e := reconcile.EndpointOf(l.Inventory.Cluster, own)
+	recorded, from := reconcile.Endpoint{}, "from the inventory"
+	if l.store != nil && l.store.State != nil {
+		recorded = l.store.State.Endpoint
+	}
+	if l.Inventory.Cluster.Server == "" {
+		if from = "as recorded"; recorded.Server == "" {
+			from = "certsync's own"
+		}
+	}
+	known := recorded.Server != ""
+	e := reconcile.EndpointOf(l.Inventory.Cluster, reconcile.Recorded(l.Inventory.Cluster, recorded, own))
 	if err := e.Complete(); err != nil {
 		return broken(err)
 	}
-	from := "from the inventory"
-	if l.Inventory.Cluster.Server == "" {
-		from = "certsync's own"
+	text := fmt.Sprintf("%s (%s), as cluster %q", e.Server, from, e.Name)
+	if why := e.Local(); why != "" && !known && l.Inventory.Cluster.Server == "" {
+		return warning(text+", "+why, "state cluster.server in the inventory, as people reach it")
 	}
-	return passed(fmt.Sprintf("%s (%s), as cluster %q", e.Server, from, e.Name))
+	return passed(text)
 }

@@ -16,8 +16,11 @@ import (
 // throwAway begins the name of the certificate that --issue tries.
 const throwAway = "certsync-preflight"
 
+// trial is the part of a preflight that has a certificate issued, or would.
+type trial struct{ *look }
+
 // signer has a certificate issued, if asked to, or says what can be told without.
-func (l *look) signer(ctx context.Context) Check {
+func (l trial) signer(ctx context.Context) Check {
 	switch {
 	case l.CAErr != nil:
 		return broken(l.CAErr)
@@ -32,7 +35,7 @@ func (l *look) signer(ctx context.Context) Check {
 }
 
 // mayIssue returns why no certificate can be tried, or "".
-func (l *look) mayIssue(issuer reconcile.Issuer) string {
+func (l trial) mayIssue(issuer reconcile.Issuer) string {
 	for _, p := range issuer.Permissions() {
 		if slices.Contains(l.denied, p) {
 			return "needs the right to " + p.String()
@@ -42,7 +45,7 @@ func (l *look) mayIssue(issuer reconcile.Issuer) string {
 }
 
 // issueOne does what apply does for the first certificate of a run, and stores nothing. Its key ends with this function.
-func (l *look) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
+func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 	if why := l.mayIssue(issuer); why != "" {
 		return notChecked(why)
 	}
@@ -65,7 +68,7 @@ func (l *look) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it lives %s of the %s asked for", spec.User, lives, spec.Expiration))
 }
 
-func (l *look) deleteRequest(ctx context.Context, issuer reconcile.Issuer, ref reconcile.CSRRef) error {
+func (l trial) deleteRequest(ctx context.Context, issuer reconcile.Issuer, ref reconcile.CSRRef) error {
 	if d, ok := issuer.(RequestDeleter); ok {
 		return d.DeleteRequest(ctx, ref)
 	}
@@ -74,7 +77,7 @@ func (l *look) deleteRequest(ctx context.Context, issuer reconcile.Issuer, ref r
 
 // alsoProxy says what is wrong if a certificate that was just issued is one for a front proxy: the CA that signs need not
 // be one of those that the API servers publish.
-func (l *look) alsoProxy(chain []byte) (c Check, bad bool) {
+func (l trial) alsoProxy(chain []byte) (c Check, bad bool) {
 	if l.frontProxy == nil || !l.frontProxy.Trusts(chain, l.Now()) {
 		return Check{}, false
 	}

@@ -143,7 +143,7 @@ func (p *Preflight) Do(ctx context.Context) Report {
 	group.Go(func() { cluster = l.cluster(ctx) })
 	group.Go(func() { store = l.vault(ctx) })
 	group.Wait()
-	return Report{p.Inventory.Owner, append(append(cluster, store...), l.state().of("state"))}
+	return Report{p.Inventory.Owner, append(append(cluster, store...), l.state().of("state"), l.address().of("users' address"))}
 }
 
 // look is one Preflight under way, with what later checks need of earlier ones. A pointer is nil while that is unknown.

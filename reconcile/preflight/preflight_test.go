@@ -133,8 +133,8 @@ func TestPreflight(t *testing.T) {
 		"all is well": {},
 		"no kubeconfig": {func(f *Preflight, _ *probe) { f.Cluster, f.ClusterErr = nil, boom }, append(
 			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "rights to read", "lock", "rights to write",
-				"rights to lock", "rights to tell", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "users' address", "signer",
-				"state not-checked: needs Vault contents, namespaces and lock")...)},
+				"rights to lock", "rights to tell", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "signer",
+				"state not-checked: needs Vault contents, namespaces and lock", "users' address")...)},
 		"no Vault": {func(f *Preflight, _ *probe) { f.Store, f.StoreErr = nil, boom }, []string{
 			"Vault failed: boom", "Vault rights not-checked: needs Vault", "Vault contents not-checked: needs Vault",
 			"state not-checked: needs Vault contents"}},

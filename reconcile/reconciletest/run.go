@@ -85,8 +85,8 @@ func Lines(p reconcile.Plan) []string {
 	out := []string{}
 	for _, s := range p.Steps {
 		l := string(s.Action) + " " + s.User + s.Group
-		if s.Object != "" {
-			l += " " + strings.ReplaceAll(s.Object, "certsync:"+p.Owner+":", "")
+		if s.Object() != "" {
+			l += " " + strings.ReplaceAll(s.Object(), "certsync:"+p.Owner+":", "")
 		}
 		l += fmt.Sprint(" ", s.Reasons)
 		if d := s.Detail; d != nil {

@@ -2,6 +2,7 @@ package reconciletest
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -26,7 +27,7 @@ func (w *World) ObserveStore(context.Context) (reconcile.StoreView, error) {
 	if err := w.call("observe store"); err != nil {
 		return reconcile.StoreView{}, err
 	}
-	v := reconcile.StoreView{State: w.State, StateVersion: w.StateVersion, Ledger: map[string]reconcile.LedgerEntry{}, Credentials: map[string]reconcile.CredentialMeta{}}
+	v := reconcile.StoreView{State: w.State, StateVersion: w.StateVersion, StateProblem: w.StateProblem, Ledger: map[string]reconcile.LedgerEntry{}, Credentials: map[string]reconcile.CredentialMeta{}}
 	for user, s := range w.Ledger {
 		e := reconcile.LedgerEntry{Version: s.Current}
 		if cur := s.Versions[s.Current]; !cur.Deleted && !cur.Destroyed {
@@ -65,8 +66,12 @@ func (w *World) WriteState(_ context.Context, s reconcile.State, cas int) error 
 	if cas != w.StateVersion {
 		return reconcile.ErrPrecondition
 	}
-	w.State, w.StateVersion = &s, cas+1
-	return nil
+	data, err := json.Marshal(s) // as Vault keeps it
+	if err == nil {
+		w.State, err = reconcile.ParseState(data)
+		w.StateVersion, w.StateProblem = cas+1, nil
+	}
+	return err
 }
 
 // Write is a write by somebody else, without check-and-set.

@@ -40,11 +40,13 @@ type World struct {
 	CA       *x509.Certificate
 
 	Generation   int64 // what the lock says
+	Unleased     bool  // somebody has deleted the Lease
 	FrontProxy   reconcile.FrontProxy
 	Skew         time.Duration
 	Lose         context.CancelCauseFunc // takes the lock away
 	State        *reconcile.State
 	StateVersion int
+	StateProblem error // why what stands in place of the state is none
 	Ledger       map[string]*Secret
 	Users        map[string]*Secret
 
@@ -126,7 +128,7 @@ func (w *World) ObserveCluster(_ context.Context, _ string) (reconcile.ClusterVi
 		return reconcile.ClusterView{}, err
 	}
 	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Namespaces: w.Spaces, Requests: w.Requests,
-		Clock: w.Now.Add(w.Skew), Generation: w.Generation, FrontProxy: w.FrontProxy}
+		Clock: w.Now.Add(w.Skew), Generation: w.Generation, Leased: !w.Unleased, FrontProxy: w.FrontProxy}
 	for _, b := range w.Bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)
 		v.Bindings = append(v.Bindings, b)
@@ -162,21 +164,7 @@ func (w *World) UpdateBinding(_ context.Context, b reconcile.Binding, subjects [
 		subjects = reconcile.Rebase(b.Subjects, subjects, has.Subjects)
 	}
 	has.Subjects, has.ResourceVersion = slices.Clone(subjects), w.Next()
-	w.Bindings[b.Object()] = has
-	return has, nil
-}
-
-func (w *World) AdoptBinding(_ context.Context, b reconcile.Binding, owner string) (reconcile.Binding, error) {
-	w.Mu.Lock()
-	defer w.Mu.Unlock()
-	if err := w.call("adopt %s", b.Object()); err != nil {
-		return reconcile.Binding{}, err
-	}
-	has, ok := w.Bindings[b.Object()]
-	if !ok || has.UID != b.UID || has.ResourceVersion != b.ResourceVersion {
-		return reconcile.Binding{}, fmt.Errorf("adopting %s: %w", b.Object(), reconcile.ErrPrecondition)
-	}
-	has.ManagedBy, has.Owner, has.ResourceVersion = reconcile.ManagedByValue, owner, w.Next()
+	has.ManagedBy, has.Owner = reconcile.ManagedByValue, has.OwnerOf()
 	w.Bindings[b.Object()] = has
 	return has, nil
 }
@@ -283,7 +271,7 @@ func (w *World) Held(ctx context.Context) (context.Context, context.CancelFunc) 
 func (w *World) Record(_ context.Context, generation int64) error {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
-	w.Generation = generation
+	w.Generation, w.Unleased = generation, false
 	return nil
 }
 

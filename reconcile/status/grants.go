@@ -64,7 +64,6 @@ func (d survey) grantStatuses(user string, serves []plan.OurBinding) []Grant {
 		s.Until, s.Binding = moment(p.until), IsMissing
 		ended := d.Lapsed[user] || d.Ended(p.until)
 		i := slices.IndexFunc(serves, p.madeTrue)
-		_, taken := d.Planted[s.Object]
 		switch {
 		case i >= 0 && ended:
 			continue // told below, as what should not be
@@ -73,8 +72,6 @@ func (d survey) grantStatuses(user string, serves []plan.OurBinding) []Grant {
 			serves = slices.Delete(slices.Clone(serves), i, i+1)
 		case ended:
 			s.Binding = HasEnded
-		case taken:
-			s.Binding = IsBlocked
 		}
 		out = append(out, s)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -31,7 +32,7 @@ const (
 	NoCredential Standing = "no-credential" // none, or none that can be used: the next run makes it
 	StandsDenied Standing = "denied"        // somebody denied the CertificateSigningRequest
 	HasLapsed    Standing = "lapsed"        // their `until` has passed, and nothing is left to take
-	IsLeaving    Standing = "leaving"       // the next run takes what is left
+	IsLeaving    Standing = "leaving"       // something that certsync gave still stands; Detail says what
 	HasLeft      Standing = "left"          // nothing is left but certificates, which nobody can take
 	InConflict   Standing = "conflict"      // Detail says what stands in the way
 )
@@ -58,7 +59,6 @@ type BindingStatus string
 const (
 	IsBound    BindingStatus = "bound"
 	IsMissing  BindingStatus = "missing"  // the inventory grants it, and no binding serves the user
-	IsBlocked  BindingStatus = "blocked"  // missing, and something that is not certsync's has the binding's name
 	HasEnded   BindingStatus = "ended"    // its `until` or the user's has passed, and it is unbound
 	IsUnwanted BindingStatus = "unwanted" // a binding of certsync's serves the user, and should not
 )
@@ -130,18 +130,20 @@ func (d survey) stand(u *User, s reconcile.Step) {
 	if rec != nil {
 		u.Since, u.Detail = moment(rec.Since), rec.Reason
 	}
-	bound := slices.ContainsFunc(u.Grants, func(g Grant) bool { return g.Binding == IsUnwanted })
+	bound := u.Problems()[IsUnwanted]
+	conflict := s.Held != "" && (s.Issue != nil || s.Reason == reconcile.LedgerUnreadable || s.Reason == reconcile.ForeignCredential)
 	switch {
 	case d.Active[u.Name] && rec != nil && rec.State == reconcile.Denied:
 		u.State = StandsDenied
-	case s.Held != "" && (s.Issue != nil || s.Reason == reconcile.LedgerUnreadable || s.Reason == reconcile.ForeignCredential):
+	case conflict && bound == 0:
 		u.State, u.Detail = InConflict, s.Held
-	case !d.Active[u.Name] && (s.Action == reconcile.Remove || bound):
+	case !d.Active[u.Name] && (s.Action == reconcile.Remove || bound > 0):
 		u.State = IsLeaving
 		if u.Detail = string(reconcile.NotInInventory); d.Lapsed[u.Name] {
 			u.Detail = string(reconcile.UntilPassed)
 		}
 		u.rename(d.Inventory)
+		u.Detail += d.standing(u.Name, bound, s)
 	case d.Lapsed[u.Name]:
 		u.State, u.Detail = HasLapsed, string(reconcile.UntilPassed)
 	case !d.Active[u.Name]:
@@ -152,6 +154,25 @@ func (d survey) stand(u *User, s reconcile.Step) {
 	default:
 		u.State, u.Detail = NoCredential, string(s.Reason)
 	}
+}
+
+// standing says what of a leaver's access stands, and what holds its removal.
+func (d survey) standing(user string, bindings int, s reconcile.Step) string {
+	var what []string
+	if d.Observed.Credentials[user].CurrentVersion > 0 {
+		what = append(what, "the credential")
+	}
+	if bindings > 0 {
+		what = append(what, fmt.Sprintf("a place in %d of certsync's bindings", bindings))
+	}
+	text := ""
+	if len(what) > 0 {
+		text = ": there is still " + strings.Join(what, ", and ")
+	}
+	if s.Held != "" {
+		text += " (" + s.Held + ")"
+	}
+	return text
 }
 
 // rename says which name somebody has now who is gone from the inventory under this one.
@@ -167,7 +188,7 @@ func (u *User) rename(inv *inventory.Inventory) {
 func (u *User) certificates(rec *reconcile.Record, now time.Time) {
 	for _, c := range rec.Certificates {
 		if c.NotAfter.After(now) {
-			u.Certificates = append(u.Certificates, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, reconcile.OrEmpty(c.Groups), c.PublicKeySHA256})
+			u.Certificates = append(u.Certificates, AcceptedCertificate{c.Status, reconcile.Shown(c.Serial), c.SHA256, c.NotAfter, shownGroups(c.Groups), c.PublicKeySHA256})
 		}
 	}
 	slices.SortFunc(u.Certificates, func(a, b AcceptedCertificate) int {
@@ -182,6 +203,20 @@ func (u *User) certificates(rec *reconcile.Record, now time.Time) {
 	if until, live := rec.LiveUntil(now); live {
 		u.CertificatesUntil = &until
 	}
+}
+
+// maxGroups is how many groups of a certificate are listed. Whoever may write a record can put thousands there.
+const maxGroups = 100
+
+func shownGroups(groups []string) []string {
+	shown := []string{}
+	for i, g := range groups {
+		if i == maxGroups {
+			return append(shown, fmt.Sprintf("and %d more", len(groups)-i))
+		}
+		shown = append(shown, reconcile.Shown(g))
+	}
+	return shown
 }
 
 // Problems counts the grants that are not as they should be.

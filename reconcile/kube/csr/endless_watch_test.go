@@ -48,7 +48,7 @@ func TestEventWithoutEnd(t *testing.T) {
 		}
 	}
 	i.Close()
-	if most := watches.Load() * (limit + 8<<20); sent.Load() > most {
+	if most := watches.Load() * (limit + 32<<20); sent.Load() > most {
 		t.Errorf("%d bytes were sent in %d watches, at most %d were to be", sent.Load(), watches.Load(), most)
 	}
 }

@@ -40,7 +40,9 @@
 // in Vault, then into the Lease (Record). The order matters: a run that crashes between the two leaves a Lease that is
 // behind the state, and never one that is ahead.
 //
-//   - The Lease is behind, or has no generation: nothing is wrong. The next run writes the higher number plus one.
+//   - The Lease is behind by one: a run was cut off. The next run writes the higher number plus one.
+//   - There is no Lease, or one without a generation: nobody knows whether the state is the last one. Package plan refuses it,
+//     unless it is that of a first run.
 //   - The Lease is ahead of the state: Vault was restored from a backup. Package plan refuses it.
 //
 // Every renewal writes the recorded generation again, so nobody can set it back while the lock is held. Release leaves it in

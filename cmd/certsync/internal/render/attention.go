@@ -218,8 +218,8 @@ func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
 // stepInFull shows one step with the object that it writes and the cluster of its kubeconfig.
 func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
 	text := stepSubject(s) + " " + stepMarkdown(plan, s)
-	if s.Object != "" {
-		text += ", writes " + code(s.Object)
+	if s.Object() != "" {
+		text += ", writes " + code(s.Object())
 	}
 	if s.Detail != nil && s.Detail.Kubeconfig != nil {
 		text += ", kubeconfig for " + code(cmp.Or(s.Detail.Kubeconfig.Cluster, "?")) + " at " + code(s.Detail.Kubeconfig.Server)

@@ -39,7 +39,7 @@ func Export(e export.Result, cluster string) []byte {
 		if more := len(members) - maxListed; more > 0 {
 			names += fmt.Sprintf(" and %d more", more)
 		}
-		c.Groups[group] = append(c.Groups[group], comment("", "Some of these roles are new to "+names+".")...)
+		c.Groups[group] = append(c.Groups[group], comment("", "Not all bindings of this group serve "+names+": what these users have of it is under users.")...)
 	}
 	return e.Inventory.Encode(c)
 }

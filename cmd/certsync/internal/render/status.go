@@ -120,7 +120,7 @@ func (t statusTable) write(b *bytes.Buffer, c Palette, title string, users []sta
 func accessText(c Palette, u status.User, room int) string {
 	var items []string
 	problems := u.Problems()
-	for _, p := range []status.BindingStatus{status.IsUnwanted, status.IsBlocked, status.IsMissing} {
+	for _, p := range []status.BindingStatus{status.IsUnwanted, status.IsMissing} {
 		if problems[p] > 0 && u.State != status.NoCredential { // its bindings wait for the credential
 			items = append(items, fmt.Sprintf("%d %s", problems[p], p))
 		}

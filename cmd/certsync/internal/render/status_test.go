@@ -19,10 +19,13 @@ import (
 func statuses(t *testing.T) map[string]status.Report {
 	inv := fixture.Inventory(t, fixture.Team)
 	mixed := fixture.Settled(inv)
-	for user, state := range map[string]reconcile.RecordState{"dan@example.com": reconcile.Removed, "erin@example.com": reconcile.Active, "fay@example.com": reconcile.Denied, "gus@example.com": reconcile.Lapsed} {
+	for user, state := range map[string]reconcile.RecordState{"dan@example.com": reconcile.Removed, "erin@example.com": reconcile.Active, "fay@example.com": reconcile.Denied, "gus@example.com": reconcile.Removed} {
 		fixture.Issue(mixed, user, []string{"developers"}, fixture.Noon.Add(-time.Hour))
 		rec := mixed.Ledger[user].Record
 		rec.State, rec.Reason = state, "not-in-inventory"
+		if user == "gus@example.com" {
+			rec.Reason = string(reconcile.UntilPassed)
+		}
 		rec.Certificates[0].Serial, rec.Certificates[0].SHA256 = "4e074085", strings.Repeat("62bedb8b", 8)
 		if state != reconcile.Active {
 			delete(mixed.Credentials, user)

@@ -94,7 +94,7 @@ func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
 	}
 	g, ok := plan.Grant(s)
 	if !ok {
-		return quote(s.Object)
+		return quote(s.Object())
 	}
 	text := quote(g.Role)
 	if g.Namespace == "" {

@@ -45,7 +45,7 @@ func Users(r status.Report, c Palette) []byte {
 func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 	sign := map[status.BindingStatus]string{
 		status.IsBound: c.green("+"), status.HasEnded: "-", status.IsUnwanted: c.red("!"),
-		status.IsMissing: c.yellow("~"), status.IsBlocked: c.red("!"),
+		status.IsMissing: c.yellow("~"),
 	}[g.Binding]
 	from := "own"
 	if g.Group != "" {

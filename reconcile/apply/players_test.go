@@ -1,0 +1,266 @@
+package apply_test
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+// player is somebody who is not certsync and may write something: what they write is evidence of nothing.
+type player struct {
+	who string
+	// acts does something. It returns the user whose paths it wrote in Vault, or "": no step of anybody else may be held for it.
+	acts func(w *reconciletest.World, c *choices) (user string)
+}
+
+// tenantSpace is the namespace of which the tenant is admin.
+const tenantSpace = "staging"
+
+var players = []player{
+	{"a tenant plants a binding of our form", func(w *reconciletest.World, c *choices) string {
+		g := reconcile.Grant{For: choose(c, reconcile.ForGroup, reconcile.ForUser), Subject: choose(c, "devs", "alice", "bob", "zoe"), Namespace: tenantSpace, Role: choose(c, rolesToUse...), Part: 1}
+		if g.For == reconcile.ForGroup {
+			g.Part += c.below(3)
+		}
+		b := reconcile.NewBinding("test", g, c.some("alice", "bob", "carol", "dave", "zoe"))
+		b.RoleRef = choose(c, b.RoleRef, reconcile.RoleRef{Kind: "Role", Name: g.Role}, reconcile.RoleRef{Kind: "ClusterRole", Name: "admin"})
+		b.ManagedBy, b.Owner = choose(c, b.ManagedBy, ""), choose(c, b.Owner, "", "test-2")
+		if _, taken := w.Bindings[b.Object()]; !taken {
+			w.Plant(b)
+		}
+		return ""
+	}},
+	{"a tenant changes a binding of ours", func(w *reconciletest.World, c *choices) string {
+		inSpace(w, c, func(b *reconcile.Binding) {
+			switch c.below(4) {
+			case 0:
+				b.Subjects = reconcile.UserSubjects(append(c.some("alice", "bob", "carol", "dave"), "zoe"))
+			case 1:
+				b.Subjects = nil
+			case 2:
+				b.ManagedBy, b.Owner = "", ""
+			case 3:
+				b.Terminating = true
+			}
+		})
+		return ""
+	}},
+	{"a tenant deletes a binding of ours", func(w *reconciletest.World, c *choices) string {
+		inSpace(w, c, func(b *reconcile.Binding) { b.Name = "" })
+		return ""
+	}},
+	{"who may write one path of users/ writes there", func(w *reconciletest.World, c *choices) string {
+		user := choose(c, "alice", "bob", "carol", "dave", "zoe")
+		switch c.below(3) {
+		case 0:
+			w.Write(w.Users, user, reconciletest.KVVersion{})
+		case 1:
+			delete(w.Users, user)
+		case 2:
+			if s := w.Users[user]; s != nil {
+				w.MarkCurrent(s, reconciletest.KVVersion{Deleted: true})
+			}
+		}
+		return user
+	}},
+	{"who may write one path of ledger/ writes there", func(w *reconciletest.World, c *choices) string {
+		user := choose(c, "alice", "bob", "carol", "dave", "zoe")
+		forged := reconcile.Record{FormatVersion: reconcile.RecordVersion, User: user, State: choose(c, reconcile.Active, reconcile.Removed, reconcile.Removing, reconcile.Denied),
+			Reason: choose(c, string(reconcile.UntilPassed), string(reconcile.NotInInventory))}
+		if s := w.Ledger[user]; s != nil && s.Versions[s.Current].Record != nil && s.Versions[s.Current].Record.User == user && c.below(2) == 1 {
+			forged.Certificates = slices.Clone(s.Versions[s.Current].Record.Certificates)
+		}
+		switch c.below(3) {
+		case 0:
+			w.Write(w.Ledger, user, reconciletest.KVVersion{Record: &forged})
+		case 1:
+			delete(w.Ledger, user)
+		case 2:
+			forged.User = "eve"
+			w.Write(w.Ledger, user, reconciletest.KVVersion{Record: &forged})
+		}
+		return user
+	}},
+	{"a leaver comes to a binding of ours that they may write", func(w *reconciletest.World, c *choices) string {
+		inSpace(w, c, func(b *reconcile.Binding) {
+			if who := reconcile.UserSubject(choose(c, persons...)); !slices.Contains(b.Subjects, who) {
+				b.Subjects = append(slices.Clone(b.Subjects), who)
+			}
+		})
+		return ""
+	}},
+}
+
+// inSpace changes a binding of ours in the tenant's namespace; without a name it is deleted.
+func inSpace(w *reconciletest.World, c *choices, change func(*reconcile.Binding)) {
+	var all []reconcile.Binding
+	for _, object := range slices.Sorted(maps.Keys(w.Bindings)) {
+		if b := w.Bindings[object]; ours(b) && b.Namespace == tenantSpace {
+			all = append(all, b)
+		}
+	}
+	if len(all) == 0 {
+		return
+	}
+	b := choose(c, all...)
+	object := b.Object()
+	change(&b)
+	if b.Name == "" {
+		delete(w.Bindings, object)
+		return
+	}
+	b.ResourceVersion = w.Next()
+	w.Bindings[object] = b
+}
+
+// TestPlayers tells stories in which tenants, writers of one path in Vault and leavers act between runs and during them. With
+// CERTSYNC_SOAK they are 50,000.
+func TestPlayers(t *testing.T) {
+	stories := 300
+	if os.Getenv("CERTSYNC_SOAK") != "" {
+		stories = 50000
+	}
+	const shards = 8
+	for shard := range shards {
+		t.Run(strconv.Itoa(shard), func(t *testing.T) {
+			t.Parallel()
+			for seed := shard; seed < stories; seed += shards {
+				r := rand.New(rand.NewPCG(uint64(seed), 12))
+				bytes := make([]byte, 60+r.IntN(240))
+				for i := range bytes {
+					bytes[i] = byte(r.Uint32())
+				}
+				playedStory(t, seed, &choices{bytes})
+			}
+		})
+	}
+	t.Cleanup(func() { t.Logf("%d stories", stories) })
+}
+
+func playedStory(t *testing.T, seed int, c *choices) {
+	s := newScenario(t)
+	s.limit, s.Rules.MaxRemovals = "", reconcile.Limit{}
+	s.tell("story %d", seed)
+	text := c.inventory(s.Now)
+	s.plays(text, nil)
+	for range 2 + c.below(3) {
+		if c.below(3) == 0 {
+			text = c.inventory(s.Now)
+		}
+		inv := s.parse(text)
+		unplayed := s.diff(inv, s.observe())
+		written := map[string]bool{}
+		act := func(when string) {
+			p := choose(c, players...)
+			user := p.acts(s.World, c)
+			s.tell("%s, %s %s", when, p.who, user)
+			written[user] = user != ""
+		}
+		for range c.below(3) {
+			act("between runs")
+		}
+		s.heldForNobodyElse(inv, unplayed, written)
+		// During a run, at one of its calls.
+		if at := 3 + c.below(20); c.below(2) == 1 {
+			s.Fail = func(call string) error {
+				if len(s.Calls) == at && call != "lock" {
+					act("during the run, at " + call)
+				}
+				return nil
+			}
+		}
+		s.plays(text, written)
+	}
+	// When nobody acts any more, one run makes everything right but what waits for people.
+	s.Rules.MaxRemovals = reconciletest.Limit(s.T, "100%")
+	s.plays(text, map[string]bool{})
+	s.settled(text)
+}
+
+// plays is one run, of which nobody but the written users may keep something.
+func (s *scenario) plays(text string, written map[string]bool) {
+	s.T.Helper()
+	inv := s.parse(text)
+	s.tell("at %s, this is applied:\n%s", s.Now, text)
+	before := s.foreignSecrets()
+	s.Hold = true
+	o, err := s.Apply(inv)
+	s.Hold, s.Fail = false, nil
+	s.tell("it ends with %v: %q", err, reconciletest.Results(o))
+	if err != nil && !reconciletest.IsRefused(err) {
+		s.fail("applying: %v", err)
+	}
+	s.foreignStay(before)
+}
+
+// foreignSecrets lists the versions in users/ that certsync did not write, of people who are not in its ledger or whose record does
+// not know them.
+func (s *scenario) foreignSecrets() map[string]int {
+	foreign := map[string]int{}
+	for user, secret := range s.Users {
+		v := secret.Versions[secret.Current]
+		if v.Credential == nil && !v.Deleted && !v.Destroyed {
+			foreign[user] = secret.Current
+		}
+	}
+	return foreign
+}
+
+// foreignStay: nothing that somebody else has written into users/ is overwritten, deleted or destroyed, unless the record is theirs too.
+func (s *scenario) foreignStay(before map[string]int) {
+	s.T.Helper()
+	for user, version := range before {
+		_, indexed := s.State.Names[user]
+		secret := s.Users[user]
+		if indexed {
+			continue // without a record, their credential is made anew: see the reason ledger-missing
+		}
+		if secret == nil || secret.Current != version || secret.Versions[version].Destroyed {
+			s.fail("the secret of somebody else at users/%s was version %d, and is %+v", user, version, secret)
+		}
+	}
+}
+
+// heldForNobodyElse: what players have done makes no guard hold more, and no step of a user whose paths they did not write.
+func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcile.Plan, written map[string]bool) {
+	s.T.Helper()
+	played := s.diff(inv, s.observe())
+	heldBefore := map[string]bool{}
+	for _, step := range unplayed.Held() {
+		heldBefore[step.User+step.Group+step.HeldBy.String()] = true
+	}
+	for _, u := range inv.Users {
+		for _, old := range u.Previously {
+			written[old] = written[old] || written[u.Name] // one person
+		}
+	}
+	for _, step := range played.Held() {
+		if !written[step.User] && !heldBefore[step.User+step.Group+step.HeldBy.String()] {
+			s.fail("for what players did, %s of %s%s %s is held: %s", step.Action, step.User, step.Group, step.Object(), step.Held)
+		}
+	}
+	if len(played.Guards) > len(unplayed.Guards) {
+		s.fail("for what players did, the plan is refused: %q, and was for %q", played.Guards, unplayed.Guards)
+	}
+}
+
+// settled: everybody in a binding of ours should be there, or a step says why they stay; and who should be there is.
+func (s *scenario) settled(text string) {
+	s.T.Helper()
+	inv := s.parse(text)
+	p := s.diff(inv, s.observe())
+	s.grantsExactly(inv, p)
+	for _, step := range p.Steps {
+		if step.Held == "" && step.Action != reconcile.Purge && (step.Leave == nil || !step.Leave.Foreign) {
+			s.fail("when nobody acts any more, there is still this to do: %s", fmt.Sprint(reconciletest.Lines(p)))
+		}
+	}
+}

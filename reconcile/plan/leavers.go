@@ -1,0 +1,135 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// leaver decides what is left to do for a user who is not in the inventory, or whose time has passed:
+//
+//	ledger record                  | users/<user> in Vault | verdict
+//	unreadable                     | any                   | conflict
+//	active, denied, removing       | of the record's, none | remove
+//	the same                       | somebody else's       | remove what is certsync's; then a conflict
+//	none                           | something             | conflict: nobody knows whose it is
+//	none                           | nothing               | nothing
+//	removed                        | of the record's       | remove: another run, which did not know, stored it
+//	removed                        | somebody else's       | conflict
+//	removed, a certificate lives   | nothing               | a note until when
+//	removed, certificates expired  | nothing               | purge
+//	removed, Retention has passed  | nothing               | purge
+//
+// --adopt users/NAME lifts the conflicts. Bindings go in any case, as steps of their own. Somebody who has another name now
+// leaves when that has its access.
+func leaver(x *Index, name string) verdict {
+	entry, meta := x.Observed.Ledger[name], x.Observed.Credentials[name]
+	rec := entry.Record
+	l := &reconcile.Leaving{Record: rec, RecordVersion: entry.Version, Credential: meta, Reason: reconcile.NotInInventory}
+	s := &reconcile.Step{User: name, Username: name, Action: reconcile.Remove, Stage: reconcile.StageLeave, Leave: l}
+	switch now := x.successor[name]; {
+	case now != "":
+		l.Reason, l.Successor, s.Stage = reconcile.Renamed, now, reconcile.StageRename
+		s.Reasons = []reconcile.Reason{reconcile.Renamed}
+	case x.Lapsed[name] && !left(rec):
+		l.Reason, s.Reasons = reconcile.UntilPassed, []reconcile.Reason{reconcile.UntilPassed}
+	case x.Lapsed[name], x.former[name]:
+		s.Reasons = []reconcile.Reason{reconcile.UntilPassed}
+	default:
+		s.Reasons = []reconcile.Reason{reconcile.NotInInventory}
+	}
+	v := verdict{step: s}
+	switch {
+	case entry.Problem != "":
+		s.Reasons = append([]reconcile.Reason{reconcile.LedgerUnreadable}, s.Reasons...)
+		s.Hold(conflicting(x, name, fmt.Sprintf("ledger/%s is no record of this user: %s", name, reconcile.Shown(entry.Problem))), reconcile.ByConflict)
+		if s.Held == "" {
+			v.note(lostRecord(name))
+		}
+	case rec == nil && meta.CurrentVersion > 0:
+		// It may hold the key of somebody who left and whose record was lost: nothing to pass over in silence.
+		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
+		s.Hold(foreign(x, name, meta), reconcile.ByConflict)
+		if _, living := x.living(name); living {
+			v.note(lostRecord(name))
+		}
+	case rec == nil:
+		v.step = nil
+		if _, living := x.living(name); living {
+			v.note(lostRecord(name))
+		}
+	case meta.CurrentVersion == 0 && rec.State == reconcile.Removed:
+		v.step = purgeLeaver(x, name)
+		v.liveCertificate(x, name)
+	case meta.CurrentVersion > 0 && !rec.Knows(meta.CurrentVersion):
+		l.Foreign = !slices.Contains(x.rules.Adopt, name)
+		if l.Foreign {
+			s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
+		}
+		if len(l.OwnVersions()) == 0 && (rec.State == reconcile.Removing || rec.State == reconcile.Removed) {
+			s.Hold(foreign(x, name, meta), reconcile.ByConflict)
+		}
+		v.liveCertificate(x, name)
+	default:
+		v.liveCertificate(x, name)
+	}
+	return v
+}
+
+// purgeActive clears what an active user's good credential has left behind, if anything.
+func purgeActive(x *Index, user string) *reconcile.Step {
+	entry, meta := x.Observed.Ledger[user], x.Observed.Credentials[user]
+	s := reconcile.Step{User: user, Username: user, Action: reconcile.Purge, Stage: reconcile.StageCleanup,
+		Leave: &reconcile.Leaving{Record: entry.Record, RecordVersion: entry.Version, Credential: meta}}
+	for _, c := range entry.Record.Certificates {
+		if c.Status != reconcile.Current && !c.NotAfter.After(x.Observed.At) {
+			s.Reasons = []reconcile.Reason{reconcile.CertificatesExpired}
+		}
+	}
+	if old := meta.Older(); len(old) > 0 {
+		s.Reasons = append(s.Reasons, reconcile.OldVersions)
+		s.Detail = &reconcile.Detail{Versions: old}
+	}
+	if len(s.Reasons) == 0 {
+		return nil
+	}
+	return &s
+}
+
+// purgeLeaver clears the record of a user who left: of expired certificates, and of the whole line once Retention has passed.
+func purgeLeaver(x *Index, name string) *reconcile.Step {
+	entry := x.Observed.Ledger[name]
+	s := &reconcile.Step{User: name, Username: name, Action: reconcile.Purge, Stage: reconcile.StageCleanup,
+		Leave: &reconcile.Leaving{Record: entry.Record, RecordVersion: entry.Version}}
+	_, live := entry.Record.LiveUntil(x.Observed.At)
+	switch {
+	case !live && x.Observed.At.Sub(entry.Record.Since) > reconcile.Retention:
+		s.Reasons = []reconcile.Reason{reconcile.RetentionPassed}
+	case !live && len(entry.Record.Certificates) > 0:
+		s.Reasons = []reconcile.Reason{reconcile.CertificatesExpired}
+	default:
+		return nil
+	}
+	return s
+}
+
+// lostRecord notes that a certificate may live of which the ledger knows nothing.
+func lostRecord(user string) reconcile.Note {
+	return reconcile.Note{User: user, Kind: reconcile.UnknownCertificate,
+		Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"}
+}
+
+// liveCertificate notes until when a leaver's last certificate lives.
+func (v *verdict) liveCertificate(x *Index, name string) {
+	rec := x.Observed.Ledger[name].Record
+	until, live := rec.LiveUntil(x.Observed.At)
+	if !live {
+		return
+	}
+	message := "the API server goes on accepting their certificate"
+	if !slices.ContainsFunc(rec.Certificates, func(c reconcile.CertificateEntry) bool { return !c.Unconfirmed() && c.NotAfter.Equal(until) }) {
+		message = "the API server goes on accepting the certificate that was requested for their own key, if it came to be"
+	}
+	v.note(reconcile.Note{User: name, Kind: reconcile.LiveCertificate, Until: &until, Message: message})
+}

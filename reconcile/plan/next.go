@@ -1,0 +1,90 @@
+package plan
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// nextState is the index that a run of these steps writes before the first of them: a superset of what is true whenever the run
+// ends.
+func nextState(x *Index, d *draft) reconcile.State {
+	s := reconcile.State{
+		FormatVersion: reconcile.StateVersion, ClusterUID: x.Observed.ClusterView.UID, InventoryDigest: x.Inventory.Digest(),
+		Endpoint: x.recorded, Grants: nextGrants(x), Names: nextNames(x, d),
+	}
+	if x.Observed.State != nil {
+		s.Generation, s.Epochs = x.Observed.State.Generation, x.Observed.State.Epochs
+	}
+	s.Generation = max(s.Generation, x.Observed.Generation) + 1 // it only ever rises
+	return s
+}
+
+// nextGrants is what the inventory wants, and what certsync gave earlier and is still there.
+func nextGrants(x *Index) *reconcile.Grants {
+	all := maps.Clone(x.Wanted)
+	for _, b := range x.Ours {
+		g := b.Grant
+		g.Part = 0
+		for _, s := range b.Subjects {
+			if s != reconcile.UserSubject(s.Name) {
+				continue
+			}
+			given := x.grants != nil && x.grants.Has(g, s.Name) || x.grants == nil && x.explained(g, s.Name)
+			if _, wanted := slices.BinarySearch(x.Wanted[g], s.Name); given && !wanted {
+				all[g] = append(slices.Clone(all[g]), s.Name)
+			}
+		}
+	}
+	return reconcile.NewGrants(all)
+}
+
+// nextNames is the index of names with the certificates that the run asks for. An entry goes only when its end has passed, it
+// never had a later epoch, and the name is not in the inventory.
+func nextNames(x *Index, d *draft) map[string]reconcile.Name {
+	stays := staying(d)
+	names := map[string]reconcile.Name{}
+	for name, n := range x.names {
+		_, inInventory := x.Users[name]
+		if !n.Until.After(x.Observed.At) && n.Epoch == 0 && !inInventory {
+			continue
+		}
+		n.Left = n.Left || !inInventory && !stays[name]
+		names[name] = n
+	}
+	for name, v := range d.verdicts {
+		if v.issues() == "" || v.step.Held != "" {
+			continue
+		}
+		n, known := names[name]
+		if !known || n.Left {
+			n.Since = x.Observed.At
+		}
+		n.Left = false
+		if end := v.step.Issue.Spec.LatestEnd(x.Observed.At); end.After(n.Until) {
+			n.Until = end
+		}
+		names[name] = n
+	}
+	return names
+}
+
+// staying has the users from whom the run does not take all, though they are not in the inventory: a guard or the policy holds
+// it, or it waits.
+func staying(d *draft) map[string]bool {
+	stays := map[string]bool{}
+	for name, v := range d.verdicts {
+		if s := v.step; s != nil && s.Leave != nil && s.Held != "" && s.HeldBy != reconcile.ByConflict {
+			stays[name] = true
+		}
+	}
+	for _, p := range d.parts {
+		for _, e := range p.edits {
+			if !e.adds && !e.runs() {
+				stays[e.user()] = true
+			}
+		}
+	}
+	return stays
+}

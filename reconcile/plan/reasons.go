@@ -1,0 +1,62 @@
+package plan
+
+import "github.com/certsync/certsync/reconcile"
+
+// lossReason says why a subject is to be taken out of a binding that is wanted.
+func lossReason(x *Index, g reconcile.Grant, s reconcile.Subject) reconcile.Reason {
+	switch {
+	case s != reconcile.UserSubject(s.Name) || !x.knows(s.Name):
+		return reconcile.Drifted
+	case x.successor[s.Name] != "":
+		return reconcile.Renamed
+	case g.For == reconcile.ForGroup:
+		return reconcile.MembersChanged
+	}
+	return reconcile.RolesChanged
+}
+
+// unwanted says why no grant wants a binding of ours.
+func unwanted(x *Index, b OurBinding) reconcile.Reason {
+	g := b.Grant
+	grant, granted := x.InventoryGrant(g)
+	switch {
+	case g.For == reconcile.ForUser && x.successor[g.Subject] != "":
+		return reconcile.Renamed
+	case g.For == reconcile.ForUser && (x.Lapsed[g.Subject] || x.former[g.Subject]), granted && x.Ended(grant.Until):
+		return reconcile.UntilPassed
+	case x.grants != nil && !x.grants.Explains(g):
+		return reconcile.Unexpected
+	case g.For == reconcile.ForUser && !x.Active[g.Subject], g.For == reconcile.ForGroup && x.Groups[g.Subject].Name == "":
+		return reconcile.NotInInventory
+	case granted:
+		return reconcile.MembersChanged // nobody is in the group any more
+	case x.sameInventory:
+		return reconcile.Drifted
+	}
+	return reconcile.RolesChanged
+}
+
+// changeReason says why a wanted binding is not as it should be. Under the inventory of the last run, and for subjects
+// that no inventory of ours has put there, it has drifted.
+func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Reason {
+	changed := reconcile.RolesChanged
+	if p.anew && len(takes)+len(now)+len(later) == 0 {
+		return reconcile.Drifted
+	}
+	if p.grant.For == reconcile.ForGroup && p.observed != nil && !p.wrongRole() {
+		changed = reconcile.MembersChanged
+	} else if r := a.verdicts[p.grant.Subject].issues(); (r == reconcile.NewUser || r == reconcile.Renamed) && p.grant.For == reconcile.ForUser {
+		return r
+	}
+	for _, e := range takes {
+		if e.user() == "" || !a.x.knows(e.user()) {
+			return reconcile.Drifted
+		}
+	}
+	// All that it lacks may be users whose certificate comes in this run, or whose issue was cut off before their bindings.
+	lacksOnlyLater := len(takes)+len(now) == 0 && len(later) > 0
+	if !a.x.sameInventory || p.grant.For == reconcile.ForGroup && lacksOnlyLater {
+		return changed
+	}
+	return reconcile.Drifted
+}

@@ -1,0 +1,286 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// MinLifetime is the shortest certificate that the CSR API gives.
+const MinLifetime = 10 * time.Minute
+
+// verdict is what one user's credential needs.
+type verdict struct {
+	step  *reconcile.Step // issue, renew, reissue, purge, or for a leaver remove or purge; nil: nothing
+	notes []reconcile.Note
+
+	stays   bool // the user holds a credential that can be used now
+	blocked bool // the user gets nothing new, and the step or a note says why
+	denied  bool // the user's request was denied, and nobody has asked for another
+}
+
+// issues is why the user gets a certificate in this run, "" if they do not.
+func (v verdict) issues() reconcile.Reason {
+	if v.step == nil || v.step.Issue == nil {
+		return ""
+	}
+	return v.step.Reasons[0]
+}
+
+func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
+
+// user decides what a user of the inventory needs. The whole table, of which the first row that fits counts:
+//
+//	index                | ledger record     | users/<user> in Vault      | verdict
+//	left, may live       | any               | any                        | conflict: quarantined
+//	any                  | removing, removed: the user left, and may live   | conflict: quarantined
+//	any                  | unreadable        | any                        | conflict
+//	may live             | none              | something                  | reissue: ledger-missing
+//	any                  | none, removed     | nothing                    | issue: new-user
+//	any                  | none, removed     | something                  | conflict
+//	any                  | removing          | any                        | reissue: reinstated
+//	any                  | denied            | any                        | a note; with --retry, issue or reissue: retried
+//	any                  | active, none current | any                     | reissue: credential-missing
+//	any                  | active            | newer than the ledger says | conflict
+//	any                  | active            | gone, older, unreadable    | reissue: credential-missing
+//	any                  | active            | as the ledger says         | good; compare the certificate
+//
+// In a team's file, a new user whom bindings of others serve is a conflict. --adopt users/NAME lifts the conflicts, but for
+// the quarantine and a team's: what stands there is overwritten. --reinstate lifts the quarantine. A new user who had another
+// name before is renamed.
+func user(x *Index, u inventory.User) verdict {
+	if x.Lapsed[u.Name] {
+		return verdict{}
+	}
+	entry, meta := x.Observed.Ledger[u.Name], x.Observed.Credentials[u.Name]
+	spec := certificateSpec(x, u)
+	v := verdict{stays: hasCredential(entry.Record, meta, x.Observed.At)}
+	reasons, conflict := reasonsFor(x, u, spec, &v)
+	if rec := entry.Record; conflict == "" && rec != nil && rec.State == reconcile.Denied && !slices.Contains(x.rules.Retry, u.Name) {
+		// Asking again every hour would not change whoever denied it. What they hold from before serves them until it expires.
+		v.blocked, v.denied = !v.stays, true
+		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RequestDenied,
+			Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, shell.Quote(u.Name))})
+		return v
+	}
+	if otherKey(x, u, reasons, spec.Own) {
+		reasons = append(reasons, reconcile.RequestChanged)
+	}
+	if len(reasons) == 0 {
+		v.step = purgeActive(x, u.Name)
+		return v
+	}
+	if conflict == "" && spec.Expiration < MinLifetime {
+		v.note(reconcile.Note{User: u.Name, Kind: reconcile.TooShort, Until: &u.Until,
+			Message: "access ends too soon for a certificate, of which the shortest lives 10 minutes; none is issued"})
+		v.blocked = !v.stays
+		return v
+	}
+	v.step = &reconcile.Step{
+		User: u.Name, Username: u.Name, Action: reconcile.Reissue, Reasons: reasons, Stage: reconcile.StageIssue,
+		Detail: &reconcile.Detail{Groups: spec.Groups, Expiration: u.Expiration.String(), PublicKeySHA256: spec.Own.Fingerprint(), Kubeconfig: &spec.Kubeconfig},
+		Issue:  &reconcile.Issuance{Spec: spec, Record: entry.Record, RecordVersion: entry.Version, Credential: meta},
+	}
+	switch reasons[0] {
+	case reconcile.NewUser, reconcile.Renamed:
+		v.step.Action = reconcile.Issue
+	case reconcile.Expiring:
+		v.step.Action = reconcile.Renew
+	}
+	conflict = cmp.Or(conflict, x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u, reasons[0], entry.Record))
+	v.step.Hold(conflict, reconcile.ByConflict)
+	v.blocked = conflict != ""
+	if slices.Contains(reasons, reconcile.LedgerMissing) || entry.Problem != "" && conflict == "" {
+		v.note(lostRecord(u.Name))
+	}
+	return v
+}
+
+// reasonsFor returns why a user needs a new certificate (none: they don't) and what forbids it.
+func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *verdict) (reasons []reconcile.Reason, conflict string) {
+	entry, meta := x.Observed.Ledger[u.Name], x.Observed.Credentials[u.Name]
+	rec := entry.Record
+	name, living := x.living(u.Name)
+	quarantined, conflict := quarantine(x, u.Name)
+	switch {
+	case conflict != "":
+		return []reconcile.Reason{reconcile.NewUser}, conflict
+	case entry.Problem != "":
+		return []reconcile.Reason{reconcile.LedgerUnreadable}, conflicting(x, u.Name, fmt.Sprintf("ledger/%s is no record of this user: %s", u.Name, reconcile.Shown(entry.Problem)))
+	case rec == nil && living && !name.Left && meta.CurrentVersion > 0:
+		return []reconcile.Reason{reconcile.LedgerMissing}, ""
+	case rec != nil && rec.State == reconcile.Removing:
+		return []reconcile.Reason{reconcile.Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
+	case rec == nil || rec.State == reconcile.Removed:
+		if quarantined {
+			return []reconcile.Reason{reconcile.Reinstated}, foreign(x, u.Name, meta)
+		}
+		return newcomer(x, u), foreign(x, u.Name, meta)
+	case rec.State == reconcile.Denied && rec.Current() == nil:
+		return []reconcile.Reason{reconcile.Retried}, foreign(x, u.Name, meta)
+	}
+	return activeReasons(x, u, spec, v)
+}
+
+// quarantine reports whether somebody else may hold a certificate of this name, and what that forbids: they would get what
+// the name gets now, so it waits until that certificate has ended, unless somebody says that it is the same person.
+func quarantine(x *Index, user string) (is bool, conflict string) {
+	until, is := x.quarantined(user)
+	if !is || slices.Contains(x.rules.Reinstate, user) {
+		return is, ""
+	}
+	since := ""
+	if rec := x.Observed.Ledger[user].Record; left(rec) {
+		since = fmt.Sprintf(" was removed on %s (%s)", rec.Since.UTC().Format(time.DateOnly), rec.Reason)
+	} else {
+		since = " left"
+	}
+	return true, fmt.Sprintf("the name is quarantined: its user%s, and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
+		since, reconcile.TimeText(until), shell.Quote(user))
+}
+
+// newcomer is why somebody without a record gets a certificate.
+func newcomer(x *Index, u inventory.User) []reconcile.Reason {
+	for _, old := range u.Previously {
+		rec := x.Observed.Ledger[old].Record
+		_, living := x.living(old)
+		if rec != nil && rec.State != reconcile.Removed || rec == nil && living {
+			return []reconcile.Reason{reconcile.Renamed}
+		}
+	}
+	return []reconcile.Reason{reconcile.NewUser}
+}
+
+// otherKey reports whether the new certificate of a user who had access, under any name, is for another key than the last
+// one. It is false if reasons already says so. A user's first own key counts as another one. So does any own key if no
+// earlier certificate is known.
+func otherKey(x *Index, u inventory.User, reasons []reconcile.Reason, own *reconcile.OwnKey) bool {
+	rec := x.Observed.Ledger[u.Name].Record
+	isNew := slices.Contains(reasons, reconcile.NewUser) && !rec.Ended()
+	if len(reasons) == 0 || isNew || slices.Contains(reasons, reconcile.RequestChanged) {
+		return false
+	}
+	if last := rec.Last(); last != nil {
+		return last.PublicKeySHA256 != own.Fingerprint()
+	}
+	if rec.Ended() {
+		return false
+	}
+	known := false
+	for _, name := range u.Previously {
+		old := x.Observed.Ledger[name].Record
+		if last := old.Last(); last != nil && old.State != reconcile.Removed {
+			if known = true; last.PublicKeySHA256 != own.Fingerprint() {
+				return true
+			}
+		}
+	}
+	return !known && own != nil
+}
+
+// activeReasons compares an active record with the credential's metadata and the inventory.
+func activeReasons(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *verdict) ([]reconcile.Reason, string) {
+	rec, meta := x.Observed.Ledger[u.Name].Record, x.Observed.Credentials[u.Name]
+	cur := rec.Current()
+	if cur == nil {
+		// Two runs at once: one's record, the other's credential. Both are certsync's.
+		return []reconcile.Reason{reconcile.CredentialMissing}, ""
+	}
+	var reasons []reconcile.Reason
+	if rec.State == reconcile.Denied {
+		reasons = append(reasons, reconcile.Retried)
+	}
+	if meta.CurrentVersion > cur.CredentialVersion {
+		reasons = append(reasons, reconcile.ForeignCredential)
+		held := conflicting(x, u.Name, fmt.Sprintf("users/%s is at version %d, and certsync wrote version %d: somebody else wrote there",
+			u.Name, meta.CurrentVersion, cur.CredentialVersion))
+		if held != "" {
+			return reasons, held
+		}
+	} else if now := meta.Current(); meta.CurrentVersion < cur.CredentialVersion || now.Deleted || now.Destroyed {
+		reasons = append(reasons, reconcile.CredentialMissing)
+	}
+	reasons = append(reasons, differences(spec, *cur)...)
+	reasons = append(reasons, x.endpoint.Changes(rec.Kubeconfig)...)
+	due, clamped := renewal{policy: x.Inventory.Defaults.RenewBefore, owner: x.Inventory.Owner, user: u.Name}.due(*cur)
+	if clamped {
+		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RenewBeforeTooLong, Message: fmt.Sprintf(
+			"renewBefore is %s, over 90%% of the certificate's life of %s; a third is taken",
+			x.Inventory.Defaults.RenewBefore.Duration, cur.NotAfter.Sub(cur.IssuedAt).Round(time.Minute))})
+	}
+	// A certificate that ends with the user's access has nothing to be renewed for.
+	if !x.Observed.At.Before(due) && (u.Until.IsZero() || u.Until.Sub(cur.NotAfter) >= MinLifetime) {
+		reasons = append(reasons, reconcile.Expiring)
+	}
+	return reasons, ""
+}
+
+// differences compares the certificate that a user should have with the one that they have.
+func differences(s reconcile.CertificateSpec, has reconcile.CertificateEntry) []reconcile.Reason {
+	var reasons []reconcile.Reason
+	if !slices.Equal(has.Groups, s.Groups) {
+		reasons = append(reasons, reconcile.GroupsChanged)
+	}
+	if has.PublicKeySHA256 != s.Own.Fingerprint() {
+		reasons = append(reasons, reconcile.RequestChanged)
+	}
+	if s.Own == nil && has.KeyAlgorithm != string(s.Algorithm) { // of their own they may have any
+		reasons = append(reasons, reconcile.KeyAlgorithmChanged)
+	}
+	return reasons
+}
+
+// conflicting is a conflict about a user's entries in Vault, unless somebody adopts what stands there.
+func conflicting(x *Index, user, what string) string {
+	if slices.Contains(x.rules.Adopt, user) {
+		return ""
+	}
+	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, shell.Quote("users/"+user))
+}
+
+// foreign says that something stands in users/<user> that the ledger knows nothing of, or "".
+func foreign(x *Index, user string, meta reconcile.CredentialMeta) string {
+	if meta.CurrentVersion == 0 {
+		return ""
+	}
+	return conflicting(x, user, fmt.Sprintf("users/%s holds version %d of a secret that the ledger does not know", user, meta.CurrentVersion))
+}
+
+// namedByTeam says that a team has named somebody new whom bindings of others serve, or is "". The inventory gives a team its
+// groups; with the name of an administrator it would take all that they have.
+func namedByTeam(x *Index, u inventory.User, why reconcile.Reason, rec *reconcile.Record) string {
+	others := x.serves[reconcile.UserSubject(u.Name)]
+	if u.Team == "" || why != reconcile.NewUser || rec.Ended() || len(others) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(
+		"the file of team %s names somebody new to whom %s gives %s, and it is not the team's to give (if it is the same person, put them into the inventory itself, and into the team's file when that is applied; else use another name)",
+		u.Team, reconcile.Shown(others[0].Object()), roleOf(others[0]))
+}
+
+// hasCredential reports whether the user can use a credential now, so that their bindings need not wait for a new one.
+func hasCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now time.Time) bool {
+	if rec == nil || rec.State != reconcile.Active && rec.State != reconcile.Denied || rec.Current() == nil {
+		return false
+	}
+	v := meta.Current()
+	cur := rec.Current()
+	return meta.CurrentVersion == cur.CredentialVersion && !v.Deleted && !v.Destroyed && cur.NotAfter.After(now)
+}
+
+// certificateSpec is the certificate that u should have.
+func certificateSpec(x *Index, u inventory.User) reconcile.CertificateSpec {
+	s := reconcile.CertificateSpec{
+		User: u.Name, Groups: reconcile.SortedSet(u.Groups), Expiration: u.Expiration,
+		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: x.endpoint.Ref(),
+	}
+	if left := u.Until.Sub(x.Observed.At); !u.Until.IsZero() && left < s.Expiration {
+		s.Expiration = left.Truncate(time.Second)
+	}
+	return s
+}
