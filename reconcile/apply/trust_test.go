@@ -187,6 +187,40 @@ func TestNoLease(t *testing.T) {
 	}
 }
 
+// TestAnotherVaultAndAnotherLock: with a mistyped prefix and another namespace for the lock, neither state nor Lease tells of an
+// earlier run. The ClusterRoleBindings do.
+func TestAnotherVaultAndAnotherLock(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.State, w.StateVersion, w.Ledger, w.Users = nil, 0, map[string]*reconciletest.Secret{}, map[string]*reconciletest.Secret{}
+	w.Generation, w.Unleased = 0, true
+	if got := w.Refused(reconciletest.Team); len(got) != 1 || !strings.HasSuffix(got[0], "(--new-ledger)") {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestOwnersThatBeginAlike: an owner whose name begins another one's leaves that one's bindings alone.
+func TestOwnersThatBeginAlike(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	var theirs []string
+	for _, owner := range []string{"test-2", "tes", "test2"} {
+		b := reconcile.NewBinding(owner, reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "view", Part: 1}, []string{"zoe"})
+		w.Plant(b)
+		theirs = append(theirs, b.Object())
+	}
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Rules.AllowEmpty = true
+	w.MustApply(reconciletest.Parse(t, "users: []"))
+	for _, object := range theirs {
+		if got := w.Subjects(object); !slices.Equal(got, []string{"zoe"}) {
+			t.Errorf("%s serves %q", object, got)
+		}
+	}
+	if len(w.Bindings) != len(theirs) {
+		t.Errorf("left: %d bindings", len(w.Bindings))
+	}
+}
+
 // TestLongTexts: one record, or one binding, does not fill a plan.
 func TestLongTexts(t *testing.T) {
 	long := strings.Repeat("x", 300_000)

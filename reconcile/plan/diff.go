@@ -32,7 +32,7 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 		p.Moves = s.ClusterUID != o.ClusterView.UID
 	}
 	p.RecordState = !x.sameInventory || p.Moves || x.grants == nil
-	p.Forbidden = refusals(x, p.State)
+	p.Forbidden = refusals(x, p)
 	p.Unchanged = unchanged(x, p.Steps)
 	for name := range d.verdicts {
 		notes = append(notes, d.verdicts[name].notes...)

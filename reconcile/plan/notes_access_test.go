@@ -36,3 +36,21 @@ func TestWhoseBinding(t *testing.T) {
 		})
 	}
 }
+
+// TestAccessOfEverybody: what everybody has who is authenticated, a new user has too. Kubernetes' own roles for them are no news.
+func TestAccessOfEverybody(t *testing.T) {
+	everybody := reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}
+	w := reconciletest.NewWorld(t)
+	for name, role := range map[string]string{"system:discovery": "system:discovery", "open-house": "edit"} {
+		w.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: name, RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role}, Subjects: []reconcile.Subject{everybody}})
+	}
+	inv := reconciletest.Parse(t, "users: [{name: dan}]\n")
+	want := []string{"existing-access system:authenticated ClusterRoleBinding open-house"}
+	if diff := cmp.Diff(want, reconciletest.Kinds(w.Plan(inv))); diff != "" {
+		t.Error(diff)
+	}
+	w.MustApply(inv)
+	if got := reconciletest.Kinds(w.Plan(inv)); len(got) > 0 {
+		t.Errorf("with nothing to do: %q", got)
+	}
+}

@@ -12,7 +12,7 @@ import (
 const maxClockSkew = 2 * time.Minute
 
 // refusals are what forbids every write, whatever --hold says: the plan was made from the wrong world.
-func refusals(x *Index, next reconcile.State) []string {
+func refusals(x *Index, p reconcile.Plan) []string {
 	all := []string{Skewed(x.Observed.At, x.Observed.Clock)}
 	if !x.rules.AcceptSharedCA {
 		all = append(all, x.Observed.FrontProxy.ForgeableByAll())
@@ -21,7 +21,9 @@ func refusals(x *Index, next reconcile.State) []string {
 	if x.rules.Drift && !x.sameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
-	all = append(all, next.TooLarge())
+	if p.Changes() {
+		all = append(all, p.State.TooLarge())
+	}
 	return slices.DeleteFunc(all, func(why string) bool { return why == "" })
 }
 
