@@ -19,7 +19,7 @@ var (
 	hostForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?$`)
 )
 
-func (v value) cluster() Cluster {
+func parseCluster(v value) Cluster {
 	fields, _ := v.fields(clusterKeys...)
 	var c Cluster
 	if field, ok := fields["name"]; ok {

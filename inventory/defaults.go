@@ -26,15 +26,15 @@ var keyAlgorithms = []string{string(RSA2048), string(RSA3072), string(RSA4096), 
 // alternatives are the key algorithms, in a message.
 const alternatives = "RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384"
 
-func (v value) defaults() Defaults {
+func parseDefaults(v value) Defaults {
 	d := builtIn
 	fields, _ := v.fields(defaultsKeys...)
 	if field, ok := fields["expiration"]; ok {
 		d.Expiration = field.expiration(d.Expiration)
 	}
 	if field, ok := fields["renewBefore"]; ok {
-		d.RenewBefore = field.renewBefore()
-		field.fits(d.RenewBefore, d.Expiration)
+		d.RenewBefore = parseRenewBefore(field)
+		checkRenewal(field, d.RenewBefore, d.Expiration)
 	}
 	if field, ok := fields["keyAlgorithm"]; ok {
 		d.KeyAlgorithm = field.keyAlgorithm()

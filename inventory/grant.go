@@ -8,7 +8,7 @@ func clusterRoles(fields map[string]value) []Grant {
 	if !ok {
 		return nil
 	}
-	return field.grants()
+	return parseGrants(field)
 }
 
 // namespaces returns the field of that name: the grants in each namespace that has any.
@@ -23,7 +23,7 @@ func namespaces(fields map[string]value) map[string][]Grant {
 		if fault := namespaceFault(e.name); fault != "" {
 			e.key.problem("%s", fault)
 		}
-		grants := e.value.grants()
+		grants := parseGrants(e.value)
 		if len(grants) == 0 {
 			continue
 		}
@@ -35,12 +35,12 @@ func namespaces(fields map[string]value) map[string][]Grant {
 	return namespaces
 }
 
-// grants returns a list of roles, each of them once.
-func (v value) grants() []Grant {
+// parseGrants returns a list of roles, each of them once.
+func parseGrants(v value) []Grant {
 	var grants []Grant
 	lines := map[string]int{}
 	for _, item := range v.items() {
-		g, ok := item.grant()
+		g, ok := parseGrant(item)
 		if !ok {
 			continue
 		}
@@ -55,8 +55,8 @@ func (v value) grants() []Grant {
 	return grants
 }
 
-// grant returns a role: its name, or a mapping with the name and the end.
-func (v value) grant() (Grant, bool) {
+// parseGrant returns a role: its name, or a mapping with the name and the end.
+func parseGrant(v value) (Grant, bool) {
 	if v.node.Kind != yaml.MappingNode {
 		role := v.checked(roleFault)
 		return Grant{ClusterRole: role}, role != ""

@@ -1,31 +1,31 @@
 package inventory
 
-// groups decodes the groups, and declares them.
-func (v value) groups(declared *roll) []Group {
+// parseGroups decodes the groups, and declares them.
+func parseGroups(v value, declared *roll) []Group {
 	var groups []Group
 	for _, item := range v.items() {
-		if g, ok := item.group(declared); ok {
+		if g, ok := parseGroup(item, declared); ok {
 			groups = append(groups, g)
 		}
 	}
 	return groups
 }
 
-func (v value) group(declared *roll) (Group, bool) {
+func parseGroup(v value, declared *roll) (Group, bool) {
 	fields, ok := v.fields(groupKeys...)
 	if !ok {
 		return Group{}, false
 	}
 	return Group{
-		Name:         v.name(fields, declared),
+		Name:         parseName(v, fields, declared),
 		ClusterRoles: clusterRoles(fields),
 		Namespaces:   namespaces(fields),
 	}, true
 }
 
-// name returns the name of a user or group. One that breaks the rules is declared too, so that it is reported once and
+// parseName returns the name of a user or group. One that breaks the rules is declared too, so that it is reported once and
 // not again by everybody who refers to it.
-func (v value) name(fields map[string]value, declared *roll) string {
+func parseName(v value, fields map[string]value, declared *roll) string {
 	field, ok := fields["name"]
 	if !ok {
 		v.missing("name", "every "+declared.kind+" has one")

@@ -89,24 +89,24 @@ func (d *decoder) inventory(root value) *Inventory {
 	if !ok {
 		return nil
 	}
-	root.constant(fields, "apiVersion", APIVersion)
-	root.constant(fields, "kind", Kind)
-	inv := &Inventory{Owner: root.owner(fields), Defaults: builtIn}
+	checkConstant(root, fields, "apiVersion", APIVersion)
+	checkConstant(root, fields, "kind", Kind)
+	inv := &Inventory{Owner: parseOwner(root, fields), Defaults: builtIn}
 	if v, ok := fields["cluster"]; ok {
-		inv.Cluster = v.cluster()
+		inv.Cluster = parseCluster(v)
 	}
 	if v, ok := fields["defaults"]; ok {
-		inv.Defaults = v.defaults()
+		inv.Defaults = parseDefaults(v)
 	}
 	declared := newRoll("group")
 	if v, ok := fields["groups"]; ok {
-		inv.Groups = v.groups(declared)
+		inv.Groups = parseGroups(v, declared)
 	}
 	names, former := newRoll("user"), [][]value(nil)
-	if v, ok := root.people(fields); ok {
-		inv.Users, former = v.users(names, declared, inv.Defaults)
+	if v, ok := peopleOf(root, fields); ok {
+		inv.Users, former = parseUsers(v, names, declared, inv.Defaults)
 	}
-	inv.Users = append(inv.Users, root.teams(fields, names, declared, inv.Defaults)...)
+	inv.Users = append(inv.Users, parseTeams(root, fields, names, declared, inv.Defaults)...)
 	given := newRoll("old name")
 	for i, old := range former {
 		inv.Users[i].Previously = previously(old, inv.Users[i].Name, names, given)
@@ -114,8 +114,8 @@ func (d *decoder) inventory(root value) *Inventory {
 	return inv
 }
 
-// people returns the field users. Nobody is to be said, not left out: it takes everybody's access.
-func (v value) people(fields map[string]value) (value, bool) {
+// peopleOf returns the field users. Nobody is to be said, not left out: it takes everybody's access.
+func peopleOf(v value, fields map[string]value) (value, bool) {
 	field, ok := fields["users"]
 	switch {
 	case !ok:
@@ -128,8 +128,8 @@ func (v value) people(fields map[string]value) (value, bool) {
 	return field, true
 }
 
-// constant checks a field that has but one legal value.
-func (v value) constant(fields map[string]value, key, want string) {
+// checkConstant checks a field that has but one legal value.
+func checkConstant(v value, fields map[string]value, key, want string) {
 	field, ok := fields[key]
 	if !ok {
 		v.missing(key, "write "+key+": "+want)
@@ -146,7 +146,7 @@ func (v value) constant(fields map[string]value, key, want string) {
 	field.problem("%s is unknown%s", show(got), hint)
 }
 
-func (v value) owner(fields map[string]value) string {
+func parseOwner(v value, fields map[string]value) string {
 	field, ok := fields["owner"]
 	if !ok {
 		v.missing("owner", "it names the Vault folder and marks every object, such as prod-eu")

@@ -41,7 +41,7 @@ func share(percent int, d time.Duration) time.Duration {
 
 var wholePercent = regexp.MustCompile(`^-?[0-9]{1,9}%$`)
 
-func (v value) renewBefore() RenewBefore {
+func parseRenewBefore(v value) RenewBefore {
 	const want = "a share such as 33% or a duration such as 24h"
 	s, ok := v.scalar(want)
 	if !ok {
@@ -71,8 +71,8 @@ func (v value) renewBefore() RenewBefore {
 	return builtIn.RenewBefore
 }
 
-// fits checks a renewal that is given as a duration against an expiration.
-func (v value) fits(r RenewBefore, expiration time.Duration) {
+// checkRenewal checks a renewal that is given as a duration against an expiration.
+func checkRenewal(v value, r RenewBefore, expiration time.Duration) {
 	if r.Duration > share(maxShare, expiration) {
 		v.problem("renewBefore %s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, maxShare, expiration)
 	}

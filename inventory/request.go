@@ -28,9 +28,9 @@ var signatures = []x509.SignatureAlgorithm{
 	x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
 }
 
-// request returns the request of u in the file that v names, as PEM in its one canonical form. No message repeats what is
+// requestOf returns the request of u in the file that v names, as PEM in its one canonical form. No message repeats what is
 // in the file: somebody will name the one with the key one day.
-func (v value) request(u User) []byte {
+func requestOf(v value, u User) []byte {
 	name, ok := v.fileName("")
 	if !ok {
 		return nil
@@ -53,12 +53,12 @@ func (v value) request(u User) []byte {
 		v.problem("file %s %s", show(name), fault)
 		return nil
 	}
-	v.claim(name, csr.PublicKey)
+	claimKey(v, name, csr.PublicKey)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr.Raw})
 }
 
-// claim notes a key that another user's request has too: whoever holds it would be both.
-func (v value) claim(name string, key crypto.PublicKey) {
+// claimKey notes a key that another user's request has too: whoever holds it would be both.
+func claimKey(v value, name string, key crypto.PublicKey) {
 	print := Fingerprint(key)
 	if first, taken := v.keys[print]; taken {
 		v.problem("file %s is for the same key as %s in line %d: a key is one person's, so make another one", show(name), first.path, first.node.Line)

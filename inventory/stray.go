@@ -18,9 +18,9 @@ import (
 // teamsFolder is searched for teams' files whether a team has one there or not.
 const teamsFolder = "teams"
 
-// strays refuses teams' files that no team has: whoever wrote one believes that it is read. They are looked for in the folder
+// findStrays refuses teams' files that no team has: whoever wrote one believes that it is read. They are looked for in the folder
 // teams and in those where teams have their files, not below, among files that end as YAML does.
-func (v value) strays(files *roll) {
+func findStrays(v value, files *roll) {
 	if v.files == nil {
 		return
 	}
@@ -31,16 +31,16 @@ func (v value) strays(files *roll) {
 	slices.Sort(folders)
 	var text bytes.Buffer
 	for _, folder := range slices.Compact(folders) {
-		for _, name := range v.listed(folder) {
+		for _, name := range listFolder(v, folder) {
 			if name := path.Join(folder, name); isYAML(name) && !files.has(name) {
-				v.stray(name, &text)
+				noteStray(v, name, &text)
 			}
 		}
 	}
 }
 
-// listed returns the sorted names in a folder, or none if there is no folder. The team reports that.
-func (v value) listed(folder string) []string {
+// listFolder returns the sorted names in a folder, or none if there is no folder. The team reports that.
+func listFolder(v value, folder string) []string {
 	if info, err := fs.Stat(v.files, folder); err != nil || !info.IsDir() {
 		return nil
 	}
@@ -80,8 +80,8 @@ func readDir(files fs.FS, name string, n int) ([]fs.DirEntry, error) {
 	return entries, err
 }
 
-// stray refuses a file that no team has, if it is a team's. It reads the file into text.
-func (v value) stray(name string, text *bytes.Buffer) {
+// noteStray refuses a file that no team has, if it is a team's. It reads the file into text.
+func noteStray(v value, name string, text *bytes.Buffer) {
 	peek(v.files, name, text)
 	data := text.Bytes()
 	if !bytes.Contains(data, []byte(TeamKind)) {

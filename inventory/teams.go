@@ -19,36 +19,36 @@ type team struct {
 	maxExpiration time.Duration // 0: no bound of its own
 }
 
-// teams returns the users in the files of the teams. Those files are written by others than the inventory, so that
+// parseTeams returns the users in the files of the teams. Those files are written by others than the inventory, so that
 // whatever could give more than the inventory has given them is refused.
-func (v value) teams(fields map[string]value, names, groups *roll, defaults Defaults) []User {
+func parseTeams(v value, fields map[string]value, names, groups *roll, defaults Defaults) []User {
 	var users []User
 	declared, files, all := newRoll("team"), newRoll("file"), true
 	if field, ok := fields["teams"]; ok {
 		items := field.items()
 		all = items != nil
 		for _, item := range items {
-			people, ok := item.team(declared, files, names, groups, defaults)
+			people, ok := decodeTeam(item, declared, files, names, groups, defaults)
 			users, all = append(users, people...), all && ok
 		}
 	}
 	// Where a file's name could not be read, that file would be reported as one that nobody declares.
 	if all {
-		v.strays(files)
+		findStrays(v, files)
 	}
 	return users
 }
 
-// team decodes one team, and its file; ok says that the inventory names one.
-func (v value) team(declared, files, names, groups *roll, defaults Defaults) (users []User, ok bool) {
+// decodeTeam decodes one team, and its file; ok says that the inventory names one.
+func decodeTeam(v value, declared, files, names, groups *roll, defaults Defaults) (users []User, ok bool) {
 	fields, ok := v.fields(teamKeys...)
 	if !ok {
 		return nil, false
 	}
-	t := team{name: v.name(fields, declared), groups: newRoll("group"), defaults: defaults}
+	t := team{name: parseName(v, fields, declared), groups: newRoll("group"), defaults: defaults}
 	t.groups.lacks = "is not given to team " + show(t.name) + " in " + v.root
 	if field, ok := fields["groups"]; ok {
-		for _, name := range field.memberships(groups) {
+		for _, name := range parseMemberships(field, groups) {
 			if _, given := t.groups.find(name); !given {
 				t.groups.declare(field, name)
 			}
@@ -61,7 +61,7 @@ func (v value) team(declared, files, names, groups *roll, defaults Defaults) (us
 		t.maxExpiration = field.expiration(0)
 		if t.maxExpiration > 0 && t.maxExpiration < defaults.Expiration {
 			t.defaults.Expiration = t.maxExpiration
-			field.fits(defaults.RenewBefore, t.defaults.Expiration)
+			checkRenewal(field, defaults.RenewBefore, t.defaults.Expiration)
 		}
 	}
 	field, ok := fields["file"]
@@ -113,11 +113,11 @@ func (t team) read(v value, name string, names *roll) []User {
 	if !ok {
 		return nil
 	}
-	root.constant(fields, "apiVersion", APIVersion)
-	root.constant(fields, "kind", TeamKind)
+	checkConstant(root, fields, "apiVersion", APIVersion)
+	checkConstant(root, fields, "kind", TeamKind)
 	t.named(root, fields)
 	var users []User
-	if field, ok := root.people(fields); ok {
+	if field, ok := peopleOf(root, fields); ok {
 		for _, item := range field.items() {
 			if u, ok := t.user(item, names); ok {
 				users = append(users, u)
@@ -161,9 +161,9 @@ func (t team) user(v value, names *roll) (User, bool) {
 	if !ok {
 		return User{}, false
 	}
-	u := User{Name: v.name(fields, names), Team: t.name, Expiration: t.defaults.Expiration}
+	u := User{Name: parseName(v, fields, names), Team: t.name, Expiration: t.defaults.Expiration}
 	if field, ok := fields["groups"]; ok {
-		u.Groups = field.memberships(t.groups)
+		u.Groups = parseMemberships(field, t.groups)
 	}
 	if field, ok := fields["expiration"]; ok {
 		u.Expiration = field.expiration(t.defaults.Expiration)
@@ -171,7 +171,7 @@ func (t team) user(v value, names *roll) (User, bool) {
 			field.problem("%s is over %s, the maxExpiration of team %s in %s", show(field.node.Value), DurationText(t.maxExpiration), show(t.name), v.root)
 			u.Expiration = t.defaults.Expiration
 		}
-		field.fits(t.defaults.RenewBefore, u.Expiration)
+		checkRenewal(field, t.defaults.RenewBefore, u.Expiration)
 	}
 	if field, ok := fields["until"]; ok {
 		u.Until = field.until()

@@ -1,24 +1,24 @@
 package inventory
 
-// users decodes the users, whose groups must be declared, but for the old names. An old name must not be that of a user
+// parseUsers decodes the users, whose groups must be declared, but for the old names. An old name must not be that of a user
 // further down, or in a team's file, so former is read when all users are known.
-func (v value) users(declared, groups *roll, defaults Defaults) (users []User, former [][]value) {
+func parseUsers(v value, declared, groups *roll, defaults Defaults) (users []User, former [][]value) {
 	for _, item := range v.items() {
-		if u, old, ok := item.user(declared, groups, defaults); ok {
+		if u, old, ok := parseUser(item, declared, groups, defaults); ok {
 			users, former = append(users, u), append(former, old)
 		}
 	}
 	return users, former
 }
 
-// user decodes one user, but for the old names.
-func (v value) user(declared, groups *roll, defaults Defaults) (u User, former []value, ok bool) {
+// parseUser decodes one user, but for the old names.
+func parseUser(v value, declared, groups *roll, defaults Defaults) (u User, former []value, ok bool) {
 	fields, ok := v.fields(userKeys...)
 	if !ok {
 		return User{}, nil, false
 	}
 	u = User{
-		Name:         v.name(fields, declared),
+		Name:         parseName(v, fields, declared),
 		ClusterRoles: clusterRoles(fields),
 		Namespaces:   namespaces(fields),
 		Expiration:   defaults.Expiration,
@@ -27,17 +27,17 @@ func (v value) user(declared, groups *roll, defaults Defaults) (u User, former [
 		former = field.items()
 	}
 	if field, ok := fields["groups"]; ok {
-		u.Groups = field.memberships(groups)
+		u.Groups = parseMemberships(field, groups)
 	}
 	if field, ok := fields["expiration"]; ok {
 		u.Expiration = field.expiration(defaults.Expiration)
-		field.fits(defaults.RenewBefore, u.Expiration)
+		checkRenewal(field, defaults.RenewBefore, u.Expiration)
 	}
 	if field, ok := fields["until"]; ok {
 		u.Until = field.until()
 	}
 	if field, ok := fields["request"]; ok {
-		u.Request = field.request(u)
+		u.Request = requestOf(field, u)
 	}
 	return u, former, true
 }
@@ -70,8 +70,8 @@ func previously(former []value, user string, users, given *roll) []string {
 	return names
 }
 
-// memberships returns the groups that a user is in.
-func (v value) memberships(groups *roll) []string {
+// parseMemberships returns the groups that a user is in.
+func parseMemberships(v value, groups *roll) []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, item := range v.items() {
