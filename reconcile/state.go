@@ -60,6 +60,8 @@ type Name struct {
 	Until time.Time `json:"until"` // the latest end that a certificate of the name can have
 	// Left: the person left the inventory. What their certificates may still do is not for whoever has the name next.
 	Left bool `json:"left,omitempty"`
+	// Ended: an `until` of the person's has passed, and all was taken. They count as nobody who can be removed.
+	Ended bool `json:"ended,omitempty"`
 }
 
 // document is the JSON form of a State.

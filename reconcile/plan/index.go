@@ -144,7 +144,7 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 		if until.After(n.Until) {
 			n.Until = until
 		}
-		n.Left = n.Left || left(rec)
+		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
 	}
 	return names

@@ -51,6 +51,7 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 			continue
 		}
 		n.Left = n.Left || !inInventory && !stays[name]
+		n.Ended = n.Ended || x.Lapsed[name] && !stays[name]
 		names[name] = n
 	}
 	for name, v := range d.verdicts {
@@ -61,7 +62,7 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		if !known || n.Left {
 			n.Since = x.Observed.At
 		}
-		n.Left = false
+		n.Left, n.Ended = false, false
 		if end := v.step.Issue.Spec.LatestEnd(x.Observed.At); end.After(n.Until) {
 			n.Until = end
 		}

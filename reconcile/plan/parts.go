@@ -154,7 +154,8 @@ func (p *part) compare(x *Index, lacking map[string]bool) {
 // taking is the edit that takes a subject out of a binding for g.
 func taking(x *Index, g reconcile.Grant, s reconcile.Subject, why reconcile.Reason) *edit {
 	e := &edit{subject: s, reason: why}
-	if name := e.user(); name != "" && x.inherits(name, g) {
+	own := g.For == reconcile.ForGroup || g.Subject == e.user()
+	if name := e.user(); name != "" && own && x.explained(g, name) && x.inherits(name, g) {
 		e.successor = x.successor[name]
 	}
 	return e

@@ -39,8 +39,8 @@ func removalsOf(d *draft) removals {
 	for _, name := range d.x.Known() {
 		if isUser(d.x, name) {
 			t.allUsers++
-			if s := d.verdicts[name].step; s != nil && s.Action == reconcile.Remove && slices.Contains(s.Reasons, reconcile.NotInInventory) &&
-				(s.Held == "" || s.HeldBy == reconcile.ByConflict) { // the next run may do it, and need not count then
+			// By the index alone: what stands in the ledger makes no difference to what others may lose.
+			if leaves(d.x, name) && d.x.rules.Policy.Takes() {
 				t.users = append(t.users, name)
 			}
 		}
@@ -98,7 +98,7 @@ func totals(d *draft) (bindings, subjects int) {
 func isUser(x *Index, name string) bool {
 	if x.grants != nil {
 		n, indexed := x.names[name]
-		return indexed && !n.Left
+		return indexed && !n.Left && !n.Ended
 	}
 	entry := x.Observed.Ledger[name]
 	_, stored := x.Observed.Credentials[name]
@@ -108,13 +108,15 @@ func isUser(x *Index, name string) bool {
 	return entry.Problem != "" && stored
 }
 
+// leaves reports whether somebody is not in the inventory any more, under any name.
+func leaves(x *Index, name string) bool {
+	return !x.Active[name] && !x.Lapsed[name] && !x.former[name] && x.successor[name] == ""
+}
+
 // decided reports whether a user's loss was decided before this plan, or counts as the removal of a user.
 func decided(d *draft, name string) bool {
-	if s := d.verdicts[name].step; s != nil && s.Action == reconcile.Remove && s.Held == "" {
-		return true
-	}
 	rec := d.x.Observed.Ledger[name].Record
-	return d.x.Lapsed[name] || d.x.former[name] || d.x.successor[name] != "" || rec != nil && rec.State == reconcile.Removing
+	return !d.x.Active[name] || rec != nil && rec.State == reconcile.Removing
 }
 
 // rolesAfter is what each user has by bindings of ours when the draft is carried out, but for what waits for a certificate, which
