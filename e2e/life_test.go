@@ -202,7 +202,7 @@ func TestAdopt(t *testing.T) {
 	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stdout, "--adopt users/bob@"+o) {
 		t.Error(r.stdout)
 	}
-	if r := f.must(80, "apply", "--yes", "--adopt=ClusterRoleBinding/"+f.view()); !strings.Contains(r.stderr, "users/NAME is wanted") {
+	if r := f.must(80, "apply", "--yes", "--adopt=ClusterRoleBinding/"+f.view()); !strings.Contains(r.stderr, "expected users/NAME") {
 		t.Error(r.stderr)
 	}
 	f.must(0, "apply", "--yes", "--adopt=users/bob@"+o)

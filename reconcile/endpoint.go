@@ -52,7 +52,7 @@ func Recorded(want inventory.Cluster, recorded, own Endpoint) Endpoint {
 	return recorded
 }
 
-// Changes lists what differs between e and what a kubeconfig was made for, as reasons to make it anew. Addresses and CAs are
+// Changes lists the reasons to reissue a kubeconfig: how e differs from the endpoint that it was made for. Addresses and CAs are
 // compared by what they mean, see normalURL and caDigest.
 func (e Endpoint) Changes(ref KubeconfigRef) []Reason {
 	var reasons []Reason

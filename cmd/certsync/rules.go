@@ -38,7 +38,7 @@ type adoption string
 func (a *adoption) UnmarshalText(text []byte) error {
 	name, ok := strings.CutPrefix(string(text), "users/")
 	if !ok || !inventory.ValidName(name) {
-		return fmt.Errorf("users/NAME is wanted, not %q", text)
+		return fmt.Errorf("expected users/NAME, got %q", text)
 	}
 	*a = adoption(name)
 	return nil

@@ -171,6 +171,9 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	if err != nil {
 		return fmt.Errorf("recording the start of the run: %w", err)
 	}
+	if p.Moves {
+		return nil // the lock has it already
+	}
 	if err := lock.Record(ctx, s.Generation); err != nil {
 		return fmt.Errorf("recording the start of the run at the lock: %w", err)
 	}

@@ -225,7 +225,7 @@ func (s *scenario) foreignStay(before map[string]int) {
 		_, indexed := s.State.Names[user]
 		secret := s.Users[user]
 		if indexed {
-			continue // without a record, their credential is made anew: see the reason ledger-missing
+			continue // a user without a record is reissued, see ledger-missing
 		}
 		if secret == nil || secret.Current != version || secret.Versions[version].Destroyed {
 			s.fail("the secret of somebody else at users/%s was version %d, and is %+v", user, version, secret)

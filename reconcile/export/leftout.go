@@ -23,7 +23,7 @@ const (
 	maxExample  = 64
 )
 
-// What an inventory cannot say, in the order in which it is looked for and reported.
+// The reasons to leave a subject out, in the order in which they are checked and reported.
 const (
 	ofKubernetes     = "named system:…, which is Kubernetes' own"
 	serviceAccounts  = "of kind ServiceAccount, which needs no certificate"

@@ -25,7 +25,7 @@ func (a assembler) steps(p *part) []reconcile.Step {
 	return a.wanted(p)
 }
 
-// wrongRole deletes a binding with another role than its name says, and makes it anew if it is wanted.
+// wrongRole deletes a binding whose role is not the one in its name. If the binding is wanted, it is then created again.
 func (a assembler) wrongRole(p *part) []reconcile.Step {
 	at, why := reconcile.StageUnbind, reconcile.Drifted // its name is needed
 	if !p.wanted {
@@ -104,7 +104,8 @@ func (a assembler) wanted(p *part) []reconcile.Step {
 			first = append(first, e.subject)
 		}
 	}
-	first = slices.Concat(first, subjectsOf(now), reconcile.UserSubjects(swapped(swaps)))
+	old := reconcile.UserSubjects(swapped(swaps))
+	first = slices.Concat(first, subjectsOf(now), old)
 	steps := a.held(p)
 	relabel := exists && !p.observed.Labelled(a.x.Inventory.Owner)
 	switch {
@@ -127,7 +128,7 @@ func (a assembler) wanted(p *part) []reconcile.Step {
 	}
 	if len(later) > 0 {
 		last := slices.DeleteFunc(slices.Concat(first, subjectsOf(later)), func(s reconcile.Subject) bool {
-			return s == reconcile.UserSubject(s.Name) && slices.Contains(swapped(swaps), s.Name)
+			return slices.Contains(old, s)
 		})
 		s := a.later(p, exists, a.changeReason(p, takes, now, later), later, last, swaps)
 		steps = append(steps, s)

@@ -53,7 +53,7 @@ func removalsOf(d *draft) removals {
 		lost := 0
 		for _, e := range p.edits {
 			name := e.user()
-			if e.adds || !e.runs() || name == "" || !d.x.explained(p.grant, name) || decided(d, name) || p.reason == reconcile.UntilPassed ||
+			if e.adds || !e.runs() || name == "" || !d.x.explained(p.grant, name) || !d.x.Active[name] || p.reason == reconcile.UntilPassed ||
 				!p.wanted && slices.Contains(replaced[whose(p.grant)], name) {
 				continue
 			}
@@ -111,12 +111,6 @@ func isUser(x *Index, name string) bool {
 // leaves reports whether somebody is not in the inventory any more, under any name.
 func leaves(x *Index, name string) bool {
 	return !x.Active[name] && !x.Lapsed[name] && !x.former[name] && x.successor[name] == ""
-}
-
-// decided reports whether a user's loss was decided before this plan, or counts as the removal of a user.
-func decided(d *draft, name string) bool {
-	rec := d.x.Observed.Ledger[name].Record
-	return !d.x.Active[name] || rec != nil && rec.State == reconcile.Removing
 }
 
 // rolesAfter is what each user has by bindings of ours when the draft is carried out, but for what waits for a certificate, which
