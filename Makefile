@@ -50,8 +50,9 @@ fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how
 		$(ONCE) test -run '^$$' -fuzz "^$$2\$$" -fuzztime $(or $(FUZZTIME),$${3}x) -fuzzminimizetime 100x ./$$1 || exit 1; \
 	done
 
-soak: ## the tests many times over with the race detector, a fault at every call, and hundreds of faults instead of dozens (CERTSYNC_SOAK); ROUNDS says how many (5); K8S=1.35.4: once, those of e2e, against that Kubernetes
+soak: ## 50,000 random stories, the tests many times over with the race detector, a fault at every call, and hundreds of faults instead of dozens (CERTSYNC_SOAK); ROUNDS says how many (5); K8S=1.35.4: once, those of e2e, against that Kubernetes
 	@echo "soak: compiling; the first time the servers of a Kubernetes version take 5 to 10 minutes, later seconds"
+	$(if $(K8S),,GOGC=400 $(ONCE) test -count=1 -timeout 60m -v -run '^TestPlayers$$' ./reconcile/apply -stories 50000)
 	$(if $(K8S),,$(ONCE) test -count=1 -timeout 60m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade)$$' ./cmd/certsync -every-call) # takes too long with -race
 	for round in $$(seq $(or $(ROUNDS),$(if $(K8S),1,5))); do \
 		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 120m $(if $(K8S),./e2e/...,./...) || exit 1; \

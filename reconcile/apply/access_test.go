@@ -53,11 +53,10 @@ func (s *scenario) holdsExactly(inv *inventory.Inventory, p reconcile.Plan) {
 	s.T.Helper()
 	stay, wanted := map[string][]string{}, s.wanted(inv)
 	for _, step := range p.Held() {
-		switch {
-		case step.HeldBy == reconcile.ByConflict:
-		case step.Action == reconcile.Unbind:
+		switch step.Action {
+		case reconcile.Unbind:
 			stay[step.Object()] = append(stay[step.Object()], reconcile.SubjectNames(step.Binding.Object.Subjects)...)
-		case step.Action == reconcile.Update:
+		case reconcile.Update:
 			stay[step.Object()] = append(stay[step.Object()], step.Detail.Remove...)
 		}
 	}

@@ -42,10 +42,12 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 	}
 	w.Object = object
 	if err := r.successorFailed(w.Successor); err != nil {
-		return "", err
+		if old := reconcile.UserSubject(s.User); slices.Contains(w.Object.Subjects, old) {
+			return "", r.leaveSubjects(ctx, w.Object, []reconcile.Subject{old}, err)
+		}
 	}
 	if keep := r.withoutReplacement(s); len(keep) > 0 {
-		return "", r.leaveSubjects(ctx, w.Object, keep)
+		return "", r.leaveSubjects(ctx, w.Object, keep, notTried{errors.New("the binding that replaces it could not be made")})
 	}
 	if s.Action == reconcile.Unbind {
 		return "", r.wrote(w.Object, reconcile.Binding{}, r.Bindings.DeleteBinding(ctx, w.Object))
@@ -99,15 +101,16 @@ func (r *run) withoutReplacement(old reconcile.Step) []reconcile.Subject {
 	return slices.DeleteFunc(stay, func(s reconcile.Subject) bool { return !slices.Contains(old.Binding.Object.Subjects, s) })
 }
 
-// leaveSubjects leaves a binding that was to go to some of its subjects.
-func (r *run) leaveSubjects(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) error {
+// leaveSubjects leaves a binding that was to go to some of its subjects, and says why. Others go, since somebody else may have
+// put them there.
+func (r *run) leaveSubjects(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject, why error) error {
 	if len(subjects) < len(b.Subjects) {
 		made, err := r.Bindings.UpdateBinding(ctx, b, subjects)
 		if err := r.wrote(b, made, err); err != nil {
 			return err
 		}
 	}
-	return notTried{errors.New("the binding that replaces it could not be made")}
+	return why
 }
 
 // arrived returns the subjects to write, without the users whose credential did not come, and who these are.

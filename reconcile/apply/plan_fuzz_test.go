@@ -19,12 +19,16 @@ import (
 
 // FuzzPlan applies an inventory, lets things happen, and applies another one, or the same. Whatever the inventories and
 // whatever happens: a plan is a function of its inputs and names nothing that isn't ours; carried out, it leaves nothing
-// but what it said is held, exactly the access that the inventory grants, and everything that isn't ours as it was.
+// but what it said is held, exactly the access that the inventory grants, and everything that isn't ours as it was. Then
+// players act between the runs and during them, see TestPlayers.
 func FuzzPlan(f *testing.F) {
 	for _, seed := range []string{"", "\x00\x00\x00\x03\x07\x00\x07\x00\x0f\x03\x07", strings.Repeat("\x01", 80), strings.Repeat("\x07\x03", 60)} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, events []byte) { story(t, events, nil) })
+	f.Fuzz(func(t *testing.T, events []byte) {
+		story(t, events, nil)
+		playedStory(t, "the same, with players", &choices{events})
+	})
 }
 
 // TestStoriesWithFlags tells stories with flags that hold, protect, adopt and retry, and with runs that go wrong, from

@@ -151,7 +151,7 @@ var numbers = regexp.MustCompile(`[0-9]+ of [0-9]+`)
 func guardKinds(p reconcile.Plan) []string {
 	kinds := slices.Clone(p.Guards)
 	for _, step := range p.Steps {
-		if step.HeldBy == reconcile.ByGuard {
+		if step.HeldBy == reconcile.ByGuard || step.HeldBy == reconcile.ByConflict && step.Object() != "" {
 			kinds = append(kinds, step.Held)
 		}
 	}

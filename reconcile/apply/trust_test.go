@@ -103,6 +103,56 @@ func TestDeletedBindingsMakeNoGuard(t *testing.T) {
 	w.MustApply(reconciletest.Parse(t, fewer))
 }
 
+// TestWrittenPathsMoveNoGuard: whoever writes some users' paths in Vault keeps those from what they should get in place of
+// something else. That counts as a loss for nobody: it neither refuses the run nor holds anybody else. Who of them is
+// protected keeps what they have.
+func TestWrittenPathsMoveNoGuard(t *testing.T) {
+	for sentence, write := range map[string]func(w *reconciletest.World, user string){
+		"a secret":  func(w *reconciletest.World, user string) { w.Write(w.Users, user, reconciletest.KVVersion{}) },
+		"no secret": func(w *reconciletest.World, user string) { delete(w.Users, user) },
+		"somebody else's": func(w *reconciletest.World, user string) {
+			w.Write(w.Ledger, user, reconciletest.KVVersion{Record: &reconcile.Record{User: "eve"}})
+		},
+		"a group that is not theirs": func(w *reconciletest.World, user string) {
+			rec := *w.Ledger[user].Versions[1].Record
+			rec.Certificates = slices.Clone(rec.Certificates)
+			rec.Certificates[0].Groups = append(slices.Clone(rec.Certificates[0].Groups), "system:masters")
+			w.Write(w.Ledger, user, reconciletest.KVVersion{Record: &rec})
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Crew(8)))
+			for i := range 5 {
+				write(w, fmt.Sprintf("user%02d", i))
+			}
+			w.Rules.Protect = []string{"user00"}
+			text := strings.ReplaceAll(reconciletest.Crew(8), "[edit]", "[admin]")
+			text = strings.Replace(text, "user00, groups: [devs], clusterRoles: [admin]", "user00, clusterRoles: [edit, view]", 1)
+			o, err := w.Apply(reconciletest.Parse(t, text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, e := range o.Ended(reconcile.Held) {
+				if e.User > "user04" {
+					t.Errorf("%+v", e)
+				}
+			}
+			want := map[string][]string{
+				"user00": {reconciletest.GroupView, "ClusterRoleBinding certsync:test:user:user00:edit"},
+				"user07": {reconciletest.GroupView, "ClusterRoleBinding certsync:test:user:user07:admin"},
+			}
+			for user, bindings := range want {
+				for _, object := range bindings {
+					if !slices.Contains(w.Served(user), object) {
+						t.Errorf("%s has %q", user, w.Served(user))
+					}
+				}
+			}
+		})
+	}
+}
+
 // TestFirstApplyBesideAPlantedBinding: a tenant's binding does not make a new owner look like one whose ledger is lost.
 func TestFirstApplyBesideAPlantedBinding(t *testing.T) {
 	w := reconciletest.NewWorld(t)

@@ -9,14 +9,14 @@ import (
 
 // holdUser holds all that would be taken from a user, and a certificate with fewer groups. What somebody else gave them by a
 // binding of ours goes all the same.
-func (d *draft) holdUser(name, why string) {
+func (d *draft) holdUser(name, why string, by reconcile.HoldCause) {
 	d.taken(func(p *part, e *edit) {
 		if e.user() == name && d.x.explained(p.grant, name) {
-			e.hold(why, reconcile.ByGuard)
+			e.hold(why, by)
 		}
 	})
 	if s := d.verdicts[name].step; s != nil && (s.Action == reconcile.Remove || slices.Contains(s.Reasons, reconcile.GroupsChanged)) {
-		s.Hold(why, reconcile.ByGuard)
+		s.Hold(why, by)
 	}
 }
 
@@ -42,19 +42,28 @@ func (noUsers) find(d *draft) ([]string, func()) {
 	}
 }
 
-// protection holds what would be taken from one user: whom --protect names, or who runs apply.
+// protection holds what would be taken from one user: whom --protect names, or who runs apply. What the inventory takes refuses
+// the plan. What is only lost for now, or for what stands at the user's own paths in Vault, holds this user alone.
 type protection struct{ name string }
 
-func (f protection) find(d *draft) ([]string, func()) {
-	loss := lossesOf(d, f.name)
-	if loss == "" || len(d.x.Inventory.Users) == 0 && !d.x.rules.AllowEmpty {
+func (f protection) find(d *draft) (refusals []string, hold func()) {
+	if len(d.x.Inventory.Users) == 0 && !d.x.rules.AllowEmpty {
 		return nil, nil
 	}
-	why := fmt.Sprintf("would %s %q, who is protected (--protect)", loss, f.name)
-	if f.name == d.x.rules.Self {
-		why = fmt.Sprintf("would %s %q, who runs this apply (have somebody else apply it; --protect does the same for others)", loss, f.name)
+	says := func(loss string) string {
+		if f.name == d.x.rules.Self {
+			return fmt.Sprintf("would %s %q, who runs this apply (have somebody else apply it; --protect does the same for others)", loss, f.name)
+		}
+		return fmt.Sprintf("would %s %q, who is protected (--protect)", loss, f.name)
 	}
-	return []string{why}, func() { d.holdUser(f.name, why) }
+	if loss := lossOf(d.x, f.name); loss != "" && d.x.rules.Policy.Takes() {
+		why := says(loss)
+		return []string{why}, func() { d.holdUser(f.name, why, reconcile.ByGuard) }
+	}
+	if loss := earlyLossOf(d, f.name); loss != "" {
+		return nil, func() { d.holdUser(f.name, says(loss), reconcile.ByConflict) }
+	}
+	return nil, nil
 }
 
 // removalLimit is --max-removals: it holds removals when there are too many users, bindings or subjects of them.
@@ -64,10 +73,10 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 	// Under the inventory of the last run there is only drift to take away, and what that run did not come to: it was
 	// looked at then, unless that run held something back.
 	accepted := d.x.sameInventory && !d.x.Observed.State.HeldBack
-	if len(d.x.Inventory.Users) == 0 || accepted {
+	if len(d.x.Inventory.Users) == 0 || accepted || !d.x.rules.Policy.Takes() {
 		return nil, nil
 	}
-	t := removalsOf(d)
+	t := removalsOf(d.x)
 	over := func(doing, of string, taken, total int) (why string) {
 		if taken > f.Allowed(total) {
 			why = fmt.Sprintf("would %s %d of %d %s, more than %s (--max-removals)", doing, taken, total, of, f.Limit)
@@ -80,22 +89,23 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 	// What one person loses is not what this guard is for, however many bindings it is: "at least 1" is about people.
 	if len(t.people) > 1 || f.Allowed(1) < 1 {
 		bindings = over("delete", "bindings", len(t.bindings), t.allBindings)
-		subjects = over("take", "subjects out of their bindings", len(t.subjects), t.allSubjects)
+		subjects = over("take", "subjects out of their bindings", t.lost, t.allSubjects)
 	}
 	return refusals, func() {
 		if users != "" {
 			for _, name := range t.users {
-				d.holdUser(name, users)
+				d.holdUser(name, users, reconcile.ByGuard)
 			}
 		}
 		// Held is who counts, and nobody else in the same binding: who left or whose time is over goes all the same.
-		for _, s := range t.subjects {
-			switch {
-			case subjects != "":
-				s.edit.hold(subjects, reconcile.ByGuard)
-			case bindings != "" && slices.Contains(t.bindings, s.part):
-				s.edit.hold(bindings, reconcile.ByGuard)
+		d.taken(func(p *part, e *edit) {
+			g := p.grant
+			if g.Part = 0; !slices.Contains(t.subjects[g], e.user()) {
+				return
 			}
-		}
+			if e.hold(subjects, reconcile.ByGuard); t.bindings[g] {
+				e.hold(bindings, reconcile.ByGuard)
+			}
+		})
 	}
 }

@@ -31,6 +31,9 @@ type Index struct {
 	names map[string]reconcile.Name
 	// grants is what certsync may have made; nil: the state does not say, since it is of version 1 or there is none.
 	grants *reconcile.Grants
+	// given is what certsync may have given, each grant (Part 0) with its users, sorted: by the index, and without one by
+	// what is there. Only administrators can write ClusterRoleBindings, so what those give to a user of this owner counts too.
+	given map[reconcile.Grant][]string
 	// recorded is what the state has, or will have, of certsync's own connection. endpoint is what users get.
 	recorded, endpoint reconcile.Endpoint
 
@@ -87,6 +90,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
 	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
 	x.sortBindings()
+	x.given = givenGrants(x)
 	return x
 }
 
@@ -116,6 +120,26 @@ func (x *Index) sortBindings() {
 		slices.Sort(numbers)
 	}
 	slices.Sort(x.misnamed)
+}
+
+func givenGrants(x *Index) map[reconcile.Grant][]string {
+	all := map[reconcile.Grant][]string{}
+	if x.grants != nil {
+		all = x.grants.All()
+	}
+	for _, b := range x.Ours {
+		g := b.Grant
+		g.Part = 0
+		for _, s := range b.Subjects {
+			if s == reconcile.UserSubject(s.Name) && b.rightRole() && x.explained(g, s.Name) {
+				all[g] = append(all[g], s.Name)
+			}
+		}
+	}
+	for g := range all {
+		all[g] = reconcile.SortedSet(all[g])
+	}
+	return all
 }
 
 // indexedNames is the index of names. A state of version 1 has none, nor has a ledger without a state, and a state that was
@@ -216,8 +240,7 @@ func (x *Index) inherits(old string, g reconcile.Grant) bool {
 	if g.Part = 0; g.For == reconcile.ForUser {
 		g.Subject = now
 	}
-	_, found := slices.BinarySearch(x.Wanted[g], now)
-	return now != "" && found
+	return now != "" && wants(x, g, now)
 }
 
 // closed reports whether nobody can be added to a grant: its namespace is missing or terminating. People are taken out

@@ -32,7 +32,7 @@ func nextGrants(x *Index) *reconcile.Grants {
 				continue
 			}
 			given := x.grants != nil && x.grants.Has(g, s.Name) || x.grants == nil && x.explained(g, s.Name)
-			if _, wanted := slices.BinarySearch(x.Wanted[g], s.Name); given && !wanted {
+			if given && !wants(x, g, s.Name) {
 				all[g] = append(slices.Clone(all[g]), s.Name)
 			}
 		}

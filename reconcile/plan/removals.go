@@ -8,89 +8,64 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// removals is what a draft takes away, as far as --max-removals looks at it. What was decided before does not count: ends by
-// `until`, the moves of a rename, a removal that was cut off. Nor does what comes back in the same plan: a binding that
-// another one replaces for the same subject in the same namespace. A removed user counts once, as a user, and not again with
-// their bindings. Totals are those of the index: nobody can make them smaller by deleting bindings.
+// removals is what an inventory takes away from people, as far as --max-removals looks at it. It is told by the index and
+// the inventory alone: whoever may write a namespace or one path in Vault can neither have the honest removals of others
+// refused, nor hide any. What was decided before does not count: ends by `until`, the moves of a rename. Nor does a role
+// that another one replaces for the same subject in the same namespace. A removed user counts once, as a user, and not
+// again with their bindings.
 type removals struct {
 	users    []string // removed, who were active
 	allUsers int
 
-	bindings    []*part // deleted
+	bindings    map[reconcile.Grant]bool // that nobody needs any more
 	allBindings int
 
-	subjects    []loss // taken out of a binding
+	subjects    map[reconcile.Grant][]string // who loses what; not among users
+	lost        int                          // how many subjects these are
 	allSubjects int
 
-	people map[string]bool // who lose a binding or their place in one, and are not among users
-}
-
-// loss is a subject that goes out of a binding in which certsync may have put it.
-type loss struct {
-	part *part
-	edit *edit
+	people map[string]bool // of subjects
 }
 
 // place is a role in a namespace, or cluster-wide.
 type place struct{ namespace, role string }
 
-func removalsOf(d *draft) removals {
-	t := removals{people: map[string]bool{}}
-	for _, name := range d.x.Known() {
-		if isUser(d.x, name) {
+func removalsOf(x *Index) removals {
+	t := removals{bindings: map[reconcile.Grant]bool{}, subjects: map[reconcile.Grant][]string{}, people: map[string]bool{}}
+	for _, name := range x.Known() {
+		if isUser(x, name) {
 			t.allUsers++
-			// By the index alone: what stands in the ledger makes no difference to what others may lose.
-			if leaves(d.x, name) && d.x.rules.Policy.Takes() {
+			if leaves(x, name) {
 				t.users = append(t.users, name)
 			}
 		}
 	}
-	replaced := replacements(d)
-	for _, p := range d.parts {
-		if p.observed == nil || p.wrongRole() {
-			continue
-		}
-		lost := 0
-		for _, e := range p.edits {
-			name := e.user()
-			if e.adds || !e.runs() || name == "" || !d.x.explained(p.grant, name) || !d.x.Active[name] || p.reason == reconcile.UntilPassed ||
-				!p.wanted && slices.Contains(replaced[whose(p.grant)], name) {
+	replaced := replacements(x)
+	for g, users := range x.given {
+		t.allBindings++
+		t.allSubjects += len(users)
+		_, wanted := x.Wanted[g]
+		grant, _ := x.InventoryGrant(g)
+		ends := x.Ended(grant.Until)
+		for _, name := range users {
+			if !x.Active[name] || wants(x, g, name) || ends || !wanted && slices.Contains(replaced[whose(g)], name) {
 				continue
 			}
-			lost++
+			t.lost++
 			t.people[name] = true
-			t.subjects = append(t.subjects, loss{p, e})
+			t.subjects[g] = append(t.subjects[g], name)
 		}
-		if lost > 0 && !p.wanted && len(replaced[whose(p.grant)]) == 0 {
-			t.bindings = append(t.bindings, p)
+		if len(t.subjects[g]) > 0 && !wanted && len(replaced[whose(g)]) == 0 {
+			t.bindings[g] = true
 		}
 	}
-	t.allBindings, t.allSubjects = totals(d)
 	return t
 }
 
-// totals counts the bindings of this owner, and the subjects in them: by the index, and without one by what is there.
-func totals(d *draft) (bindings, subjects int) {
-	if d.x.grants != nil {
-		for _, users := range d.x.grants.All() {
-			bindings++
-			subjects += len(users)
-		}
-		return bindings, subjects
-	}
-	for _, b := range d.x.Ours {
-		n := 0
-		for _, s := range b.Subjects {
-			if s == reconcile.UserSubject(s.Name) && d.x.explained(b.Grant, s.Name) {
-				n++
-			}
-		}
-		if n > 0 {
-			bindings++
-		}
-		subjects += n
-	}
-	return bindings, subjects
+// wants reports whether the inventory gives g to a user.
+func wants(x *Index, g reconcile.Grant, user string) bool {
+	_, wanted := slices.BinarySearch(x.Wanted[g], user)
+	return wanted
 }
 
 // isUser reports whether somebody can be lost as a user: by the index. Where there is none, it is by the record, or by the
@@ -113,49 +88,17 @@ func leaves(x *Index, name string) bool {
 	return !x.Active[name] && !x.Lapsed[name] && !x.former[name] && x.successor[name] == ""
 }
 
-// rolesAfter is what each user has by bindings of ours when the draft is carried out, but for what waits for a certificate, which
-// may not come.
-func rolesAfter(d *draft) map[string]map[place]bool {
-	after := map[string]map[place]bool{}
-	for _, p := range d.parts {
-		if p.wrongRole() && !p.wanted {
-			continue
-		}
-		for _, s := range p.stay {
-			give(after, s.Name, p.grant)
-		}
-		for _, e := range p.edits {
-			if e.adds == e.runs() && !e.waits { // it comes, or it stays
-				give(after, e.subject.Name, p.grant)
+// replacements lists who gets something that they had not, by whom it is for and where.
+func replacements(x *Index) map[reconcile.Grant][]string {
+	all := map[reconcile.Grant][]string{}
+	for g, users := range x.Wanted {
+		for _, name := range users {
+			if _, had := slices.BinarySearch(x.given[g], name); !had {
+				all[whose(g)] = append(all[whose(g)], name)
 			}
 		}
 	}
-	return after
-}
-
-func give(to map[string]map[place]bool, user string, g reconcile.Grant) {
-	if to[user] == nil {
-		to[user] = map[place]bool{}
-	}
-	to[user][place{g.Namespace, g.Role}] = true
-}
-
-// has reports whether roles have what a grant gives, there or everywhere.
-func has(roles map[place]bool, g reconcile.Grant) bool {
-	return roles[place{g.Namespace, g.Role}] || roles[place{role: g.Role}]
-}
-
-// replacements lists who comes into bindings, by whom these are for and where.
-func replacements(d *draft) map[reconcile.Grant][]string {
-	served := map[reconcile.Grant][]string{}
-	for _, p := range d.parts {
-		for _, e := range p.edits {
-			if e.adds && e.runs() {
-				served[whose(p.grant)] = append(served[whose(p.grant)], e.subject.Name)
-			}
-		}
-	}
-	return served
+	return all
 }
 
 // whose is a grant without the role: for whom, and where.
@@ -163,30 +106,67 @@ func whose(g reconcile.Grant) reconcile.Grant {
 	return reconcile.Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace}
 }
 
-// lossesOf says what a draft takes from a user, as a verb with its preposition, or "".
-func lossesOf(d *draft, name string) string {
-	s := d.verdicts[name].step
-	if s != nil && s.Action == reconcile.Remove && s.Held == "" && isUser(d.x, name) {
+// lossOf says what an inventory takes from a user, as a verb with its preposition, or "".
+func lossOf(x *Index, name string) string {
+	if isUser(x, name) && !x.Active[name] {
 		return "remove"
 	}
-	after := rolesAfter(d)[name]
-	before := map[string]map[place]bool{}
-	d.taken(func(p *part, e *edit) {
-		if e.user() == name && d.x.explained(p.grant, name) && !p.wrongRole() {
-			give(before, name, p.grant)
-		}
-	})
-	lost := slices.SortedFunc(maps.Keys(before[name]), func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.role, b.role))
-	})
-	for _, p := range lost { // sorted: cluster-wide first
-		if g := (reconcile.Grant{Namespace: p.namespace, Role: p.role}); !has(after, g) {
-			return "take " + g.String() + " from"
+	had, has := map[place]bool{}, map[place]bool{}
+	for g, users := range x.given {
+		if slices.Contains(users, name) {
+			had[place{g.Namespace, g.Role}] = true
 		}
 	}
+	for g := range x.Wanted {
+		if wants(x, g, name) {
+			has[place{g.Namespace, g.Role}] = true
+		}
+	}
+	return firstLoss(had, has)
+}
+
+// earlyLossOf says what a draft takes from a user to whom the inventory leaves it: what takes its place does not come in
+// this run, or the certificate would have fewer groups. All that may be for what stands at the user's own paths in Vault.
+func earlyLossOf(d *draft, name string) string {
+	had, has := map[place]bool{}, map[place]bool{}
+	for _, p := range d.parts {
+		if p.wrongRole() && !p.wanted {
+			continue
+		}
+		at := place{p.grant.Namespace, p.grant.Role}
+		if slices.Contains(p.stay, reconcile.UserSubject(name)) {
+			has[at] = true
+		}
+		for _, e := range p.edits {
+			switch {
+			case e.user() != name:
+			case e.adds != e.runs(): // it does not come, or it goes
+				had[at] = had[at] || !e.adds && d.x.explained(p.grant, name) && !p.wrongRole()
+			case !e.waits: // a certificate that it waits for may not come
+				has[at] = true
+			}
+		}
+	}
+	if loss := firstLoss(had, has); loss != "" {
+		return loss
+	}
+	s := d.verdicts[name].step
 	if s != nil && s.Action == reconcile.Reissue && s.Held == "" && slices.Contains(s.Reasons, reconcile.GroupsChanged) &&
 		slices.ContainsFunc(s.Issue.Record.Current().Groups, func(g string) bool { return !slices.Contains(s.Issue.Spec.Groups, g) }) {
 		return "take a group from"
+	}
+	return ""
+}
+
+// firstLoss is the first place that is not there any more, nor the same role everywhere: cluster-wide ones come first.
+func firstLoss(had, has map[place]bool) string {
+	lost := slices.SortedFunc(maps.Keys(had), func(a, b place) int {
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.role, b.role))
+	})
+	for _, p := range lost {
+		if had[p] && !has[p] && !has[place{role: p.role}] {
+			return "take " + reconcile.Grant{Namespace: p.namespace, Role: p.role}.String() + " from"
+		}
 	}
 	return ""
 }

@@ -127,8 +127,12 @@ func (w *World) DestroyVersions(_ context.Context, user string, versions []int) 
 	if err := w.call("destroy %s %v", user, versions); err != nil {
 		return err
 	}
-	for _, n := range versions {
-		w.Users[user].Versions[n] = &KVVersion{Destroyed: true}
+	if s := w.Users[user]; s != nil { // Vault says nothing of what is not there
+		for _, n := range versions {
+			if s.Versions[n] != nil {
+				s.Versions[n] = &KVVersion{Destroyed: true}
+			}
+		}
 	}
 	return nil
 }
