@@ -49,6 +49,7 @@ func TestMainJob(t *testing.T) {
 	if f.kv("state") != nil {
 		t.Error("a refused apply wrote the state")
 	}
+	f.env = append(f.env, "CI_COMMIT_SHA=c0ffee")
 	f.must(0, "apply", "--expect", f.plan().Digest)
 	f.must(0, "plan", "--detailed-exitcode")
 
@@ -70,7 +71,8 @@ func TestMainJob(t *testing.T) {
 	if diff := cmp.Diff(want, f.plan().steps()); diff != "" {
 		t.Error(diff)
 	}
-	f.must(0, "apply", "--yes")
+	issuedBy := f.kv("state")["runID"]
+	f.must(0, "apply", "--yes", "--revision", "badcafe")
 	f.forbidden(alice, "get", "pods", "--all-namespaces")
 	f.forbidden(alice, "get", "configmaps", "-n", "staging-"+o)
 	f.allowed(f.userKubeconfig("bob@"+o), "get", "pods", "--all-namespaces")
@@ -81,6 +83,9 @@ func TestMainJob(t *testing.T) {
 	certificate := record["certificates"].([]any)[0].(map[string]any)
 	if record["state"] != "removed" || certificate["status"] != "revoked" {
 		t.Errorf("the leaver's record: %v, %v", record["state"], certificate["status"])
+	}
+	if before["revision"] != "c0ffee" || before["run"] != issuedBy || record["revision"] != "badcafe" || record["run"] != f.kv("state")["runID"] || record["run"] == issuedBy {
+		t.Errorf("the records do not tell the commits or the runs: %v %v, %v %v", before["revision"], before["run"], record["revision"], record["run"])
 	}
 	if certificate["sha256"] != before["certificates"].([]any)[0].(map[string]any)["sha256"] {
 		t.Error("the ledger accounts for another certificate than the leaver has")

@@ -43,6 +43,22 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
+// TestUpgradeWithAnUnreadableRecord: nobody knows of which certificates it told, so the name may have some.
+func TestUpgradeWithAnUnreadableRecord(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.MustApply(reconciletest.Parse(t, reconciletest.WithoutBob))
+	ofVersion1(w)
+	w.Write(w.Ledger, "bob", reconciletest.KVVersion{Record: &reconcile.Record{User: "eve"}})
+	if got := w.Conflicts(reconciletest.WithoutBob); len(got) != 1 || !strings.Contains(got[0], "no record of this user") {
+		t.Errorf("the upgrade: %q", got)
+	}
+	delete(w.Ledger, "bob")
+	if got := w.Conflicts(reconciletest.Team); len(got) != 1 || !strings.Contains(got[0], "quarantined") {
+		t.Errorf("the leaver comes back: %q", got)
+	}
+}
+
 // TestUpgradeThatRemovesHalf: the first run after the upgrade has no index to count by, and is refused all the same.
 func TestUpgradeThatRemovesHalf(t *testing.T) {
 	for sentence, after := range map[string]string{

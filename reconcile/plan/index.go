@@ -155,6 +155,10 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 	for user, entry := range o.Ledger {
 		rec := entry.Record
 		if rec == nil {
+			if _, known := names[user]; !known && entry.Problem != "" {
+				// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
+				names[user] = reconcile.Name{Since: o.At, Until: o.At.Add(reconcile.Retention)}
+			}
 			continue
 		}
 		until, live := rec.LiveUntil(o.At)
