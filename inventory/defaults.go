@@ -1,30 +1,17 @@
 package inventory
 
-import "time"
+import (
+	"time"
+
+	"github.com/certsync/certsync/inventory/userkey"
+)
 
 // builtIn is what holds where the file says nothing.
 var builtIn = Defaults{
 	Expiration:   168 * time.Hour,
 	RenewBefore:  RenewBefore{Share: 33},
-	KeyAlgorithm: ECDSAP256,
+	KeyAlgorithm: userkey.ECDSAP256,
 }
-
-// KeyAlgorithm is the kind and size of users' keys.
-type KeyAlgorithm string
-
-// The key algorithms that kube-apiserver takes in a client certificate and kubectl can use.
-const (
-	RSA2048   KeyAlgorithm = "RSA-2048"
-	RSA3072   KeyAlgorithm = "RSA-3072"
-	RSA4096   KeyAlgorithm = "RSA-4096"
-	ECDSAP256 KeyAlgorithm = "ECDSA-P256"
-	ECDSAP384 KeyAlgorithm = "ECDSA-P384"
-)
-
-var keyAlgorithms = []string{string(RSA2048), string(RSA3072), string(RSA4096), string(ECDSAP256), string(ECDSAP384)}
-
-// alternatives are the key algorithms, in a message.
-const alternatives = "RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384"
 
 func parseDefaults(v value) Defaults {
 	d := builtIn
@@ -39,22 +26,25 @@ func parseDefaults(v value) Defaults {
 	if field, ok := fields["keyAlgorithm"]; ok {
 		d.KeyAlgorithm = field.keyAlgorithm()
 	}
+	if field, ok := fields["groupsInCertificate"]; ok {
+		d.WithoutGroups = !field.boolean(true)
+	}
 	return d
 }
 
-func (v value) keyAlgorithm() KeyAlgorithm {
+func (v value) keyAlgorithm() userkey.Algorithm {
 	s, ok := v.text()
 	if !ok {
 		return builtIn.KeyAlgorithm
 	}
-	for _, a := range keyAlgorithms {
+	for _, a := range userkey.Algorithms {
 		if a == s {
-			return KeyAlgorithm(a)
+			return userkey.Algorithm(a)
 		}
 	}
-	hint := v.didYouMean(s, keyAlgorithms)
+	hint := v.didYouMean(s, userkey.Algorithms)
 	if hint == "" {
-		hint = ": use " + alternatives
+		hint = ": use " + userkey.Alternatives
 	}
 	v.problem("key algorithm %s is unknown%s", show(s), hint)
 	return builtIn.KeyAlgorithm

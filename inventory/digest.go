@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // canonical is what two inventories that mean the same have in common. Its JSON is hashed, so a change of a field or of
@@ -17,7 +19,7 @@ type canonical struct {
 	Owner        string
 	Cluster      canonicalCluster
 	RenewBefore  RenewBefore
-	KeyAlgorithm KeyAlgorithm
+	KeyAlgorithm userkey.Algorithm
 	Groups       []canonicalGroup
 	Users        []canonicalUser
 }
@@ -40,6 +42,8 @@ type canonicalUser struct {
 	// Digests from before there were these fields stay what they are.
 	Previously []string `json:",omitempty"`
 	Request    string   `json:",omitempty"`
+	// Whether the certificate carries the groups.
+	WithoutGroups bool `json:",omitempty"`
 }
 
 type canonicalGrant struct{ ClusterRole, Until string }
@@ -73,6 +77,7 @@ func (inv *Inventory) Digest() string {
 			Until:          end(u.Until),
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
 			Request:        string(u.Request),
+			WithoutGroups:  u.WithoutGroups,
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })

@@ -83,6 +83,9 @@ func (d Defaults) encode() *element {
 	if d.KeyAlgorithm != "" && d.KeyAlgorithm != builtIn.KeyAlgorithm {
 		m.add("keyAlgorithm", text(string(d.KeyAlgorithm)))
 	}
+	if d.WithoutGroups {
+		m.add("groupsInCertificate", scalar("false"))
+	}
 	return m
 }
 

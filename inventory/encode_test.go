@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/yaml"
+
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 func TestEncode(t *testing.T) {
@@ -141,7 +143,7 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 	inv := &Inventory{Owner: pick([]string{"no", "1e3", "0x1", "prod-eu", "2027-06-30"}), Defaults: builtIn}
 	if r.IntN(2) == 0 {
 		inv.Cluster = Cluster{Name: pick(awkward, []string{"a:b/c"}), Server: "https://[::1]:6443/x/", ProxyURL: "socks5://proxy:1080", TLSServerName: pick([]string{"10.0.0.1", "no", "::1"}), CertificateAuthority: ca}
-		inv.Defaults = Defaults{Expiration: seconds(), RenewBefore: RenewBefore{Share: 1 + r.IntN(maxShare)}, KeyAlgorithm: KeyAlgorithm(pick(keyAlgorithms))}
+		inv.Defaults = Defaults{Expiration: seconds(), RenewBefore: RenewBefore{Share: 1 + r.IntN(maxShare)}, KeyAlgorithm: userkey.Algorithm(pick(userkey.Algorithms)), WithoutGroups: r.IntN(2) == 0}
 	}
 	if r.IntN(3) == 0 {
 		inv.Defaults.RenewBefore = RenewBefore{Duration: 1 + time.Duration(r.IntN(1e12))}
@@ -160,7 +162,7 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 			continue
 		}
 		folded[strings.ToLower(name)] = true
-		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), Expiration: inv.Defaults.Expiration, Until: until()}
+		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), Expiration: inv.Defaults.Expiration, Until: until(), WithoutGroups: inv.Defaults.WithoutGroups}
 		for _, g := range inv.Groups {
 			if r.IntN(2) == 0 {
 				u.Groups = append(u.Groups, g.Name)

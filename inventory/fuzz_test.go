@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
+
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 func FuzzParse(f *testing.F) {
@@ -90,7 +92,7 @@ func FuzzRequest(f *testing.F) {
 		}
 		request := inv.Users[0].Request
 		r, err := x509.ParseCertificateRequest(pemBytes(t, string(request)))
-		if err != nil || r.CheckSignature() != nil || AlgorithmOf(r.PublicKey) == "" || Fingerprint(r.PublicKey) == "" {
+		if err != nil || r.CheckSignature() != nil || userkey.AlgorithmOf(r.PublicKey) == "" || userkey.Fingerprint(r.PublicKey) == "" {
 			t.Fatalf("%v: %+v", err, r)
 		}
 		if r.Subject.String() != "CN=alice,O=devs" && r.Subject.String() != "O=devs,CN=alice" || len(r.Extensions) > 0 {
@@ -117,7 +119,7 @@ func obeys(t *testing.T, inv *Inventory) {
 	if !ValidOwner(inv.Owner) {
 		t.Fatalf("owner %q", inv.Owner)
 	}
-	if !slices.Contains(keyAlgorithms, string(inv.Defaults.KeyAlgorithm)) {
+	if !slices.Contains(userkey.Algorithms, string(inv.Defaults.KeyAlgorithm)) {
 		t.Fatalf("key algorithm %q", inv.Defaults.KeyAlgorithm)
 	}
 	groups, folded := map[string]bool{}, map[string]bool{}

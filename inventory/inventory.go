@@ -9,6 +9,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // What the first two lines of every inventory say, and of every team's file.
@@ -40,11 +42,14 @@ type Cluster struct {
 	TLSServerName        string
 }
 
-// Defaults hold for every user. What the file leaves out is 168h, 33% and ECDSA-P256.
+// Defaults hold for every user. What the file leaves out is 168h, 33%, ECDSA-P256 and groups in certificates.
 type Defaults struct {
 	Expiration   time.Duration
 	RenewBefore  RenewBefore
-	KeyAlgorithm KeyAlgorithm
+	KeyAlgorithm userkey.Algorithm
+	// WithoutGroups keeps groups out of certificates: a change of groups then needs no new certificate, and what others bind to
+	// a Group serves nobody.
+	WithoutGroups bool
 }
 
 // Group is a name that certificates may carry as O, with the grants that its members get.
@@ -54,7 +59,7 @@ type Group struct {
 	Namespaces   map[string][]Grant // in one namespace, by its name
 }
 
-// User is a person with one certificate. Name is its CN, Groups are its O's, all of which are declared.
+// User is a person with one certificate. Name is its CN. Groups, all of which are declared, are its O's unless WithoutGroups.
 type User struct {
 	Name         string
 	Previously   []string // names that the same person had before, none of which is in use
@@ -64,9 +69,18 @@ type User struct {
 	Expiration   time.Duration      // of a certificate; the default is applied
 	Until        time.Time          // the instant at which access ends, in UTC; zero: no end
 	Team         string             // in whose file the user stands; empty: in the inventory itself
-	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and Groups.
-	// Nil: certsync makes the key.
-	Request []byte
+	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and the
+	// certificate's groups. Nil: certsync makes the key.
+	Request       []byte
+	WithoutGroups bool // of the certificate; the default is applied
+}
+
+// CertificateGroups are the groups that the user's certificate carries as O, sorted, each once.
+func (u User) CertificateGroups() []string {
+	if u.WithoutGroups {
+		return nil
+	}
+	return slices.Compact(slices.Sorted(slices.Values(u.Groups)))
 }
 
 // Grant is a ClusterRole that is to be bound.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // header is what every inventory begins with: what follows it begins in line 4.
@@ -41,7 +43,7 @@ func TestParseFullExample(t *testing.T) {
 			ProxyURL:             "socks5://proxy.example.com:1080",
 			TLSServerName:        "kubernetes.default",
 		},
-		Defaults: Defaults{Expiration: 168 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: ECDSAP256},
+		Defaults: Defaults{Expiration: 168 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: userkey.ECDSAP256},
 		Groups: []Group{{
 			Name:         "developers",
 			ClusterRoles: []Grant{{ClusterRole: "view"}},
@@ -70,7 +72,7 @@ func TestParseFullExample(t *testing.T) {
 func TestParseAppliesTheBuiltInDefaults(t *testing.T) {
 	want := &Inventory{
 		Owner:    "prod-eu",
-		Defaults: Defaults{Expiration: 168 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: ECDSAP256},
+		Defaults: Defaults{Expiration: 168 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: userkey.ECDSAP256},
 	}
 	if diff := cmp.Diff(want, mustParse(t, header+"users: []\n", nil)); diff != "" {
 		t.Error(diff)

@@ -1,6 +1,10 @@
 package inventory
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/certsync/certsync/inventory/userkey"
+)
 
 // What single values look like. The patterns are the part of regular expressions that Go and JavaScript have in common,
 // since editors run them as JavaScript: no look-ahead, no classes but \s and \S. Where a rule cannot be said in them, they take more
@@ -30,7 +34,7 @@ type (
 func (apiVersionText) schema() schema   { return schema{Const: APIVersion} }
 func (kindText) schema() schema         { return schema{Const: Kind} }
 func (teamKindText) schema() schema     { return schema{Const: TeamKind} }
-func (keyAlgorithmText) schema() schema { return schema{Enum: keyAlgorithms} }
+func (keyAlgorithmText) schema() schema { return schema{Enum: userkey.Algorithms} }
 
 func (ownerText) schema() schema {
 	return schema{Pattern: ownerForm.String(), MaxLength: maxOwnerLength}

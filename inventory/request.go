@@ -1,52 +1,33 @@
 package inventory
 
 import (
-	"bytes"
 	"crypto"
-	"crypto/rsa"
 	"crypto/x509"
-	"encoding/asn1"
 	"encoding/pem"
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/certsync/certsync/inventory/shell"
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
-// minExponent is the least exponent of an RSA key that is not suspect, and the one that everybody takes.
-const minExponent = 1<<16 + 1
-
-var (
-	oidCommonName   = asn1.ObjectIdentifier{2, 5, 4, 3}
-	oidOrganization = asn1.ObjectIdentifier{2, 5, 4, 10}
-)
-
-// signatures are those of requests that nobody can forge. MD5 and SHA-1 are not among them.
-var signatures = []x509.SignatureAlgorithm{
-	x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
-	x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
-}
-
-// requestOf returns the request of u in the file that v names, as PEM in its one canonical form. No message repeats what is
-// in the file: somebody will name the one with the key one day.
+// requestOf returns the request of u in the file that v names, as PEM in its one canonical form.
 func requestOf(v value, u User) []byte {
 	name, ok := v.fileName("")
 	if !ok {
 		return nil
 	}
 	data, fault := v.open(name)
+	if len(data) > maxFile {
+		fault = fmt.Sprintf("is larger than %d KiB", maxFile>>10)
+	}
 	var csr *x509.CertificateRequest
 	if fault == "" {
-		csr, fault = parseRequest(data)
-	}
-	if fault == "" {
-		fault = requestFault(csr)
+		csr, fault = userkey.ParseRequest(data)
 	}
 	if fault == "" && !u.named(csr) {
 		// A name that is not valid is a problem already, and nothing to put into a command.
 		if fault = "is for another name or other groups than the inventory says"; u.valid() {
-			fault += ": make a new one with the same key: " + u.RequestCommand(name)
+			fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, u.CertificateGroups(), name)
 		}
 	}
 	if fault != "" {
@@ -59,7 +40,7 @@ func requestOf(v value, u User) []byte {
 
 // claimKey notes a key that another user's request has too: whoever holds it would be both.
 func claimKey(v value, name string, key crypto.PublicKey) {
-	print := Fingerprint(key)
+	print := userkey.Fingerprint(key)
 	if first, taken := v.keys[print]; taken {
 		v.problem("file %s is for the same key as %s in line %d: a key is one person's, so make another one", show(name), first.path, first.node.Line)
 		return
@@ -70,95 +51,13 @@ func claimKey(v value, name string, key crypto.PublicKey) {
 	v.keys[print] = v
 }
 
-// parseRequest reads the one PEM block that a file of a request holds. pem.Decode alone would skip over what stands
-// around it: a key, say.
-func parseRequest(data []byte) (csr *x509.CertificateRequest, fault string) {
-	const begin, end = "-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"
-	switch {
-	case len(data) > maxFile:
-		return nil, fmt.Sprintf("is larger than %d KiB", maxFile>>10)
-	case bytes.Contains(data, []byte("PRIVATE KEY-----")):
-		return nil, "holds a private key, which does not belong in a repository: take it out, and make a new one"
-	}
-	data = bytes.TrimSpace(data)
-	if !bytes.HasPrefix(data, []byte(begin)) || !bytes.HasSuffix(data, []byte(end)) || bytes.Count(data, []byte("-----BEGIN")) != 1 {
-		return nil, "does not consist of one PEM certificate request alone (-----BEGIN CERTIFICATE REQUEST-----)"
-	}
-	block, rest := pem.Decode(data)
-	if block == nil || len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, "does not hold valid PEM"
-	}
-	csr, err := x509.ParseCertificateRequest(block.Bytes)
-	if err != nil {
-		return nil, "does not hold a valid certificate request"
-	}
-	return csr, ""
-}
-
-// requestFault says what is wrong with a request, whoever it is for.
-func requestFault(csr *x509.CertificateRequest) string {
-	switch k, isRSA := csr.PublicKey.(*rsa.PublicKey); {
-	case AlgorithmOf(csr.PublicKey) == "":
-		return "is for a key of a kind or size that is not supported: use " + alternatives
-	case isRSA && (k.E < minExponent || k.E%2 == 0):
-		return fmt.Sprintf("is for an RSA key whose exponent is not safe: make a key with the usual one, %d", minExponent)
-	case !slices.Contains(signatures, csr.SignatureAlgorithm):
-		return "is signed in a way that can be forged or is not known: make a new one with -sha256"
-	case csr.CheckSignature() != nil:
-		return "is not signed with its own key: make a new one"
-	}
-	// What the package made of the attributes leaves out those that it could not read.
-	var body struct {
-		Version            int
-		Subject, PublicKey asn1.RawValue
-		Attributes         []asn1.RawValue `asn1:"tag:0"`
-	}
-	if rest, err := asn1.Unmarshal(csr.RawTBSCertificateRequest, &body); err != nil || len(rest) > 0 || len(body.Attributes) > 0 {
-		return "asks for more than a name, or carries more: alternative names, other extensions or a challenge password. Make a new one without"
-	}
-	return ""
-}
-
-// named reports whether a request's subject is exactly the user's name as CN and each of their groups once as O. It reads
-// the subject as it was sent: what the package makes of it has lost in which order, in which sets and as what strings the
-// values came.
+// named reports whether a request's subject is exactly the user's name as CN and each of their groups once as O.
 func (u User) named(csr *x509.CertificateRequest) bool {
-	type attribute struct {
-		Type  asn1.ObjectIdentifier
-		Value asn1.RawValue
-	}
-	type attributeSET []attribute // the name makes it a SET
-	var subject []attributeSET
-	if rest, err := asn1.Unmarshal(csr.RawSubject, &subject); err != nil || len(rest) > 0 {
-		return false
-	}
-	var names, groups []string
-	for _, set := range subject {
-		if len(set) != 1 {
-			return false
-		}
-		switch v := set[0].Value; {
-		case v.Class != asn1.ClassUniversal || v.Tag != asn1.TagUTF8String && v.Tag != asn1.TagPrintableString:
-			return false
-		case set[0].Type.Equal(oidCommonName):
-			names = append(names, string(v.Bytes))
-		case set[0].Type.Equal(oidOrganization):
-			groups = append(groups, string(v.Bytes))
-		default:
-			return false
-		}
-	}
-	return slices.Equal(names, []string{u.Name}) && slices.Equal(slices.Sorted(slices.Values(groups)), slices.Sorted(slices.Values(u.Groups)))
+	names, groups, ok := userkey.Subject(csr)
+	return ok && slices.Equal(names, []string{u.Name}) && slices.Equal(slices.Sorted(slices.Values(groups)), u.CertificateGroups())
 }
 
 // valid reports whether all of the user's names are.
 func (u User) valid() bool {
 	return ValidName(u.Name) && !slices.ContainsFunc(u.Groups, func(g string) bool { return !ValidName(g) })
-}
-
-// RequestCommand is the command with which the user makes a request that the inventory takes, into that file.
-func (u User) RequestCommand(file string) string {
-	// Since version 3, OpenSSL takes a bare + for the beginning of another attribute of the same set.
-	subject := strings.ReplaceAll("/CN="+strings.Join(append([]string{u.Name}, u.Groups...), "/O="), "+", `\+`)
-	return fmt.Sprintf("openssl req -new -key KEY -subj %s -out %s", shell.Quote(subject), shell.Quote(file))
 }

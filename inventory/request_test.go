@@ -2,7 +2,6 @@ package inventory
 
 import (
 	"bytes"
-	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
 	"crypto/x509"
@@ -17,6 +16,13 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/userkey"
+)
+
+var (
+	oidCommonName   = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidOrganization = asn1.ObjectIdentifier{2, 5, 4, 10}
 )
 
 // withRequest has alice in devs, with a request of her own.
@@ -46,11 +52,23 @@ func TestParseTakesRequests(t *testing.T) {
 	}
 }
 
+// TestRequestsWithoutGroups: where certificates carry no groups, requests must not ask for any.
+func TestRequestsWithoutGroups(t *testing.T) {
+	without := strings.Replace(withRequest, "groups:", "defaults: {groupsInCertificate: false}\ngroups:", 1)
+	inv := mustParse(t, without, fstest.MapFS{"alice.csr": {Data: []byte(csr(t, nil))}})
+	if inv.Users[0].Request == nil || inv.Users[0].CertificateGroups() != nil {
+		t.Errorf("%+v", inv.Users[0])
+	}
+	_, err := Parse("users.yaml", []byte(without), fstest.MapFS{"alice.csr": {Data: []byte(csr(t, nil, "devs"))}})
+	if err == nil || !strings.Contains(err.Error(), "-subj /CN=alice -out") {
+		t.Error(err)
+	}
+}
+
 // TestParseTakesRequestsOfOpenSSL: testdata/requests was made by OpenSSL 3.0, with the command that certsync names.
 func TestParseTakesRequestsOfOpenSSL(t *testing.T) {
-	user := User{Name: "cy+x@example.com", Groups: []string{"developers", "on+call"}}
 	const want = `openssl req -new -key KEY -subj '/CN=cy\+x@example.com/O=developers/O=on\+call' -out cy.csr`
-	if diff := cmp.Diff(want, user.RequestCommand("cy.csr")); diff != "" {
+	if diff := cmp.Diff(want, userkey.RequestCommand("cy+x@example.com", []string{"developers", "on+call"}, "cy.csr")); diff != "" {
 		t.Error(diff)
 	}
 	const text = header + "groups: [{name: on+call}, {name: developers}]\nusers: [{name: cy+x@example.com, groups: [on+call, developers], request: %}]\n"
@@ -78,7 +96,7 @@ func TestReadmeRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := User{Name: "alice@example.com", Groups: []string{"developers"}}.RequestCommand("alice.csr")
+	command := userkey.RequestCommand("alice@example.com", []string{"developers"}, "alice.csr")
 	if want := "\n" + strings.Replace(command, "KEY", "alice.key", 1) + "\n"; !strings.Contains(string(readme), want) {
 		t.Errorf("the README does not say %s", want)
 	}
@@ -240,26 +258,5 @@ func TestRequestsAreOfTheInventory(t *testing.T) {
 	}
 	if len(digests) != 3 {
 		t.Errorf("%d digests of two requests and none", len(digests))
-	}
-}
-
-func TestFingerprint(t *testing.T) {
-	data, err := os.ReadFile("testdata/requests/ecdsa.csr")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := x509.ParseCertificateRequest(pemBytes(t, string(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	// openssl req -in ecdsa.csr -pubkey -noout | openssl pkey -pubin -pubout -outform DER | sha256sum
-	if got, want := Fingerprint(r.PublicKey), "bea69bac9c4cdbef0bd964a37eeba23a37660e97d8c1fc6da0627d0bb78fab6d"; got != want {
-		t.Errorf("got %s, want %s", got, want)
-	}
-	if got := Fingerprint("no key"); got != "" {
-		t.Errorf("got %s", got)
-	}
-	if got := AlgorithmOf(ed25519.PublicKey{}); got != "" {
-		t.Errorf("got %s", got)
 	}
 }

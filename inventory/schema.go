@@ -26,7 +26,7 @@ type schema struct {
 	Type                 string     `json:"type,omitempty"`
 	Const                string     `json:"const,omitempty"`
 	Enum                 []string   `json:"enum,omitempty"`
-	Default              string     `json:"default,omitempty"`
+	Default              any        `json:"default,omitempty"` // text, or true
 	MinLength            int        `json:"minLength,omitempty"`
 	MaxLength            int        `json:"maxLength,omitempty"` // in characters, where the parser may count bytes
 	Pattern              string     `json:"pattern,omitempty"`
@@ -96,6 +96,8 @@ func schemaOf(t reflect.Type) *schema {
 		s := reflect.Zero(t).Interface().(interface{ schema() schema }).schema()
 		s.Type = "string"
 		return &s
+	case reflect.Bool:
+		return &schema{Type: "boolean"}
 	case reflect.Slice:
 		_, shortened := reflect.Zero(t.Elem()).Interface().(interface{ instead() reflect.Type })
 		// Users and groups are told apart by their names alone, which a schema cannot compare.
@@ -107,7 +109,12 @@ func schemaOf(t reflect.Type) *schema {
 	for _, f := range reflect.VisibleFields(t) {
 		name, optional := key(f)
 		field := schemaOf(f.Type)
-		field.Description, field.Default = f.Tag.Get("doc"), f.Tag.Get("default")
+		field.Description = f.Tag.Get("doc")
+		if written, ok := f.Tag.Lookup("default"); ok && field.Type == "boolean" {
+			field.Default = written == "true"
+		} else if ok {
+			field.Default = written
+		}
 		s.Properties = append(s.Properties, property{name, field})
 		if !optional {
 			s.Required = append(s.Required, name)

@@ -132,11 +132,11 @@ func TestSchemaTakesWhatIsWritten(t *testing.T) {
 // TestSchemaDefaultsAreTheParsers: what an editor offers as the default is it.
 func TestSchemaDefaultsAreTheParsers(t *testing.T) {
 	var written []string
-	for _, m := range regexp.MustCompile(`(?s)"(expiration|renewBefore|keyAlgorithm)": \{[^{}]*?"default": "([^"]*)"`).FindAllStringSubmatch(string(Schema()), -1) {
+	for _, m := range regexp.MustCompile(`(?s)"(expiration|renewBefore|keyAlgorithm|groupsInCertificate)": \{[^{}]*?"default": "?([^"\s]*)`).FindAllStringSubmatch(string(Schema()), -1) {
 		written = append(written, m[1]+": "+m[2])
 	}
 	inv := mustParse(t, header+"users: []\ndefaults: {"+strings.Join(written, ", ")+"}", nil)
-	if len(written) != 3 || inv.Defaults != builtIn {
+	if len(written) != 4 || inv.Defaults != builtIn {
 		t.Errorf("%q are %+v", written, inv.Defaults)
 	}
 }

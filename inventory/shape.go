@@ -35,9 +35,10 @@ func (clusterShape) forbidden() []string {
 }
 
 type defaultsShape struct {
-	Expiration   expirationText   `json:"expiration,omitempty" default:"168h" doc:"How long a certificate lives: a duration such as 168h, at least 10m."`
-	RenewBefore  renewBeforeText  `json:"renewBefore,omitempty" default:"33%" doc:"How long before its end a certificate is renewed: a share of its life such as 33%, at most 90%, or a duration such as 24h."`
-	KeyAlgorithm keyAlgorithmText `json:"keyAlgorithm,omitempty" default:"ECDSA-P256" doc:"Kind and size of users' keys."`
+	Expiration          expirationText   `json:"expiration,omitempty" default:"168h" doc:"How long a certificate lives: a duration such as 168h, at least 10m."`
+	RenewBefore         renewBeforeText  `json:"renewBefore,omitempty" default:"33%" doc:"How long before its end a certificate is renewed: a share of its life such as 33%, at most 90%, or a duration such as 24h."`
+	KeyAlgorithm        keyAlgorithmText `json:"keyAlgorithm,omitempty" default:"ECDSA-P256" doc:"Kind and size of users' keys."`
+	GroupsInCertificate bool             `json:"groupsInCertificate,omitempty" default:"true" doc:"Whether certificates carry the user's groups as O. What certsync binds does not need them."`
 }
 
 type groupShape struct {

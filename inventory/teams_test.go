@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // teamHeader is what the file of team payments begins with: what follows it begins in line 4.
@@ -50,7 +52,7 @@ users: [{name: alice}]
 	))
 	want := &Inventory{
 		Owner:    "prod-eu",
-		Defaults: Defaults{Expiration: 100 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: ECDSAP256},
+		Defaults: Defaults{Expiration: 100 * time.Hour, RenewBefore: RenewBefore{Share: 33}, KeyAlgorithm: userkey.ECDSAP256},
 		Groups:   []Group{{Name: "dev", ClusterRoles: []Grant{{ClusterRole: "view"}}}, {Name: "ops"}},
 		Users: []User{
 			{Name: "alice", Expiration: 100 * time.Hour},

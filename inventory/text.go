@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"slices"
+	"strings"
 
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
@@ -56,6 +57,15 @@ func (v value) scalar(want string) (string, bool) {
 		return "", false
 	}
 	return v.node.Value, true
+}
+
+// boolean returns true or false. What only YAML 1.1 takes for a boolean is refused.
+func (v value) boolean(otherwise bool) bool {
+	if v.node.Kind == yaml.ScalarNode && v.node.Tag == "!!bool" && v.node.Style&yaml.TaggedStyle == 0 {
+		return strings.EqualFold(v.node.Value, "true")
+	}
+	v.unwanted("true or false")
+	return otherwise
 }
 
 // checked returns a text in which fault finds nothing, otherwise the empty one.

@@ -21,7 +21,7 @@ func parseUser(v value, declared, groups *roll, defaults Defaults) (u User, form
 		Name:         parseName(v, fields, declared),
 		ClusterRoles: clusterRoles(fields),
 		Namespaces:   namespaces(fields),
-		Expiration:   defaults.Expiration,
+		Expiration:   defaults.Expiration, WithoutGroups: defaults.WithoutGroups,
 	}
 	if field, ok := fields["previously"]; ok {
 		former = field.items()

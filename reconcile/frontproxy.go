@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // FrontProxy is whom an API server lets speak for others: who shows a certificate of one of its CAs, with an allowed name,
@@ -29,7 +30,7 @@ func NewFrontProxy(clientCAs, proxyCAs []byte, allowedNames []string, now time.T
 		// One key under two certificates is one CA. And who holds a certificate of a CA for clients can show that CA along
 		// with it: if a front proxy's CA vouches for it, it vouches for them.
 		f.SharedCA = f.SharedCA || vouches(proxies, c, clients, now) ||
-			slices.ContainsFunc(proxies, func(p *x509.Certificate) bool { return inventory.SameKey(c.PublicKey, p.PublicKey) })
+			slices.ContainsFunc(proxies, func(p *x509.Certificate) bool { return userkey.Same(c.PublicKey, p.PublicKey) })
 	}
 	return f
 }

@@ -53,18 +53,19 @@ func standard(path string) bool {
 // arrows is the whole graph of imports: for each package of the module all that it imports of the module, and the other
 // modules that it may use. Imports point inwards, and the inner packages know neither Kubernetes nor Vault.
 var arrows = map[string]struct{ module, others []string }{
-	"inventory":       {[]string{"inventory/files", "inventory/shell"}, []string{"sigs.k8s.io/yaml"}},
-	"inventory/files": {nil, nil},
-	"inventory/shell": {nil, nil},
-	"reconcile":       {[]string{"inventory"}, nil},
+	"inventory":         {[]string{"inventory/files", "inventory/userkey"}, []string{"sigs.k8s.io/yaml"}},
+	"inventory/files":   {nil, nil},
+	"inventory/shell":   {nil, nil},
+	"inventory/userkey": {[]string{"inventory/shell"}, nil},
+	"reconcile":         {[]string{"inventory", "inventory/userkey"}, nil},
 
 	"reconcile/httplimit": {[]string{"inventory"}, nil},
-	"reconcile/pki":       {[]string{"inventory", "reconcile"}, nil},
+	"reconcile/pki":       {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
 	"reconcile/plan":      {[]string{"inventory", "inventory/shell", "reconcile"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/plan"}, nil},
 

@@ -13,7 +13,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // FormatVersion is the formatVersion of reports: those of status, of preflight, and of a run.
@@ -197,9 +197,9 @@ func (e *CertificateEntry) Describe(cert *x509.Certificate) {
 	e.NotBefore, e.NotAfter = cert.NotBefore.UTC(), cert.NotAfter.UTC()
 	e.Groups = SortedSet(cert.Subject.Organization)
 	if e.PublicKeySHA256 != "" {
-		e.PublicKeySHA256 = inventory.Fingerprint(cert.PublicKey)
+		e.PublicKeySHA256 = userkey.Fingerprint(cert.PublicKey)
 	}
-	e.KeyAlgorithm = string(inventory.AlgorithmOf(cert.PublicKey))
+	e.KeyAlgorithm = string(userkey.AlgorithmOf(cert.PublicKey))
 }
 
 // Current returns the certificate whose key stands in users/<user>, or nil.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
@@ -85,7 +85,7 @@ func TestParseRecord(t *testing.T) {
 				len(c.Groups) != 1 || c.Groups[0] != "devs" || c.IssuedAt.After(c.NotAfter) {
 				t.Errorf("parsed %+v", c)
 			}
-			if cert, err := reconcile.ParseLeaf([]byte(c.Certificate)); err != nil || c.PublicKeySHA256 != "" && c.PublicKeySHA256 != inventory.Fingerprint(cert.PublicKey) {
+			if cert, err := reconcile.ParseLeaf([]byte(c.Certificate)); err != nil || c.PublicKeySHA256 != "" && c.PublicKeySHA256 != userkey.Fingerprint(cert.PublicKey) {
 				t.Errorf("a certificate for key %q (%v)", c.PublicKeySHA256, err)
 			}
 			for _, e := range got.Certificates[1:] {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // requestLife is the longest after which a CertificateSigningRequest still turns into a certificate: Kubernetes deletes
@@ -30,7 +30,7 @@ func (s CertificateSpec) LatestEnd(now time.Time) time.Time {
 func (s CertificateSpec) Requested(now time.Time) CertificateEntry {
 	return CertificateEntry{
 		Status: Requested, NotBefore: now, IssuedAt: now, NotAfter: s.LatestEnd(now),
-		Groups: s.Groups, KeyAlgorithm: string(inventory.AlgorithmOf(s.Own.Public)), PublicKeySHA256: s.Own.SHA256,
+		Groups: s.Groups, KeyAlgorithm: string(userkey.AlgorithmOf(s.Own.Public)), PublicKeySHA256: s.Own.SHA256,
 	}
 }
 

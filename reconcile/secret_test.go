@@ -25,7 +25,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/export"
@@ -216,7 +216,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 			t.Errorf("%s is not looked at", name)
 		}
 	}
-	k, err := pki.NewKeyPair(inventory.ECDSAP256)
+	k, err := pki.NewKeyPair(userkey.ECDSAP256)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // CertificateSpec is the certificate that a user should have.
@@ -12,7 +13,7 @@ type CertificateSpec struct {
 	User       string
 	Groups     []string // sorted, distinct
 	Expiration time.Duration
-	Algorithm  inventory.KeyAlgorithm
+	Algorithm  userkey.Algorithm
 	Own        *OwnKey // nil: certsync makes the key
 	Kubeconfig KubeconfigRef
 }
@@ -27,7 +28,7 @@ const Slack = 10 * time.Minute
 type OwnKey struct {
 	Request []byte           // PKCS#10, PEM
 	Public  crypto.PublicKey // nil: the request cannot be read
-	SHA256  string           // see inventory.Fingerprint
+	SHA256  string           // see userkey.Fingerprint
 }
 
 // OwnKeyOf is nil for somebody whose key certsync makes.
@@ -37,7 +38,7 @@ func OwnKeyOf(u inventory.User) *OwnKey {
 	}
 	k := &OwnKey{Request: u.Request}
 	if csr, err := ParseCertificateRequest(u.Request); err == nil {
-		k.Public, k.SHA256 = csr.PublicKey, inventory.Fingerprint(csr.PublicKey)
+		k.Public, k.SHA256 = csr.PublicKey, userkey.Fingerprint(csr.PublicKey)
 	}
 	return k
 }

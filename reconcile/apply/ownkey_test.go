@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
@@ -101,7 +102,7 @@ func TestRenewalOfAnOwnKey(t *testing.T) {
 		t.Error(diff, "or the digest is another")
 	}
 	w.MustApply(inv)
-	if len(w.Issued) != 2 || inventory.Fingerprint(w.Issued[1].PublicKey) != reconciletest.FingerprintOf(t, "laptop") {
+	if len(w.Issued) != 2 || userkey.Fingerprint(w.Issued[1].PublicKey) != reconciletest.FingerprintOf(t, "laptop") {
 		t.Errorf("%d were issued", len(w.Issued))
 	}
 	w.Accounted()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -45,7 +46,7 @@ func NewCAIssuer(certPEM []byte, key reconcile.Secret, now func() time.Time) (*C
 	if err != nil {
 		return nil, fmt.Errorf("reading the CA's key: %w", err)
 	}
-	if !inventory.SameKey(ca.PublicKey, signer.Public()) {
+	if !userkey.Same(ca.PublicKey, signer.Public()) {
 		return nil, reconcile.WithHint(errors.New("the CA's key is not that of its certificate"),
 			"name the two files of one CA; kubeadm's are ca.crt and ca.key in /etc/kubernetes/pki")
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -19,7 +20,7 @@ func check(s reconcile.CertificateSpec, chain []byte, key crypto.PublicKey, now 
 	if err != nil {
 		return nil, err
 	}
-	if !inventory.SameKey(cert.PublicKey, key) {
+	if !userkey.Same(cert.PublicKey, key) {
 		return nil, errors.New("it is for another key")
 	}
 	if err := clientForm(cert); err != nil {

@@ -12,7 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -31,7 +31,7 @@ func WithKey(c reconcile.Credential, key reconcile.Secret) (reconcile.Credential
 	if err != nil {
 		return reconcile.Credential{}, fmt.Errorf("reading the key: %w", err)
 	}
-	if !inventory.SameKey(leaf.PublicKey, signer.Public()) {
+	if !userkey.Same(leaf.PublicKey, signer.Public()) {
 		return reconcile.Credential{}, reconcile.WithHint(errors.New("the key is not that of the certificate"),
 			"name the key that the request was made with; after a new request was applied, the key of the new one")
 	}

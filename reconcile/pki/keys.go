@@ -12,12 +12,12 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // NewKeyPair makes a key. RSA-4096 takes about a second of one core, ECDSA-P256 microseconds.
-func NewKeyPair(algorithm inventory.KeyAlgorithm) (KeyPair, error) {
+func NewKeyPair(algorithm userkey.Algorithm) (KeyPair, error) {
 	signer, err := generate(algorithm)
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("generating a key: %w", err)
@@ -29,17 +29,17 @@ func NewKeyPair(algorithm inventory.KeyAlgorithm) (KeyPair, error) {
 	return KeyPair{signer.Public(), signer, reconcile.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, nil
 }
 
-func generate(algorithm inventory.KeyAlgorithm) (crypto.Signer, error) {
+func generate(algorithm userkey.Algorithm) (crypto.Signer, error) {
 	switch algorithm {
-	case inventory.ECDSAP256:
+	case userkey.ECDSAP256:
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	case inventory.ECDSAP384:
+	case userkey.ECDSAP384:
 		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	case inventory.RSA2048:
+	case userkey.RSA2048:
 		return rsa.GenerateKey(rand.Reader, 2048)
-	case inventory.RSA3072:
+	case userkey.RSA3072:
 		return rsa.GenerateKey(rand.Reader, 3072)
-	case inventory.RSA4096:
+	case userkey.RSA4096:
 		return rsa.GenerateKey(rand.Reader, 4096)
 	}
 	return nil, fmt.Errorf("key algorithm %q is unknown", algorithm)

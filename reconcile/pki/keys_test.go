@@ -5,13 +5,13 @@ import (
 	"encoding/pem"
 	"testing"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
 // TestKeyPairs: each algorithm gives a PKCS#8 key and a request that is signed with it.
 func TestKeyPairs(t *testing.T) {
-	for _, algorithm := range []inventory.KeyAlgorithm{inventory.ECDSAP256, inventory.ECDSAP384, inventory.RSA2048, inventory.RSA3072, inventory.RSA4096} {
+	for _, algorithm := range []userkey.Algorithm{userkey.ECDSAP256, userkey.ECDSAP384, userkey.RSA2048, userkey.RSA3072, userkey.RSA4096} {
 		t.Run(string(algorithm), func(t *testing.T) {
 			key, err := pki.NewKeyPair(algorithm)
 			if err != nil {
@@ -36,8 +36,8 @@ func TestKeyPairs(t *testing.T) {
 			if err := csr.CheckSignature(); err != nil {
 				t.Error(err)
 			}
-			if inventory.AlgorithmOf(csr.PublicKey) != algorithm || csr.Subject.String() != "CN=alice,O=ops+O=devs" {
-				t.Errorf("%s, subject %s", inventory.AlgorithmOf(csr.PublicKey), csr.Subject)
+			if userkey.AlgorithmOf(csr.PublicKey) != algorithm || csr.Subject.String() != "CN=alice,O=ops+O=devs" {
+				t.Errorf("%s, subject %s", userkey.AlgorithmOf(csr.PublicKey), csr.Subject)
 			}
 		})
 	}

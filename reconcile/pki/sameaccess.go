@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -25,9 +25,9 @@ func SameAccess(c, other reconcile.Credential) bool {
 		return false
 	}
 	if len(c.Key.Reveal()) == 0 || len(other.Key.Reveal()) == 0 {
-		return inventory.SameKey(one.PublicKey, two.PublicKey)
+		return userkey.Same(one.PublicKey, two.PublicKey)
 	}
-	return inventory.AlgorithmOf(one.PublicKey) == inventory.AlgorithmOf(two.PublicKey)
+	return userkey.AlgorithmOf(one.PublicKey) == userkey.AlgorithmOf(two.PublicKey)
 }
 
 // Lifetime is from the beginning of the certificate to its end; 0 for one that cannot be read.

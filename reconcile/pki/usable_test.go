@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 )
@@ -19,11 +19,11 @@ import (
 // TestUsable: a credential is of use to the user whose name its certificate has, with that certificate's key, if it is as
 // certsync issues them and does nothing to a terminal.
 func TestUsable(t *testing.T) {
-	own, err := pki.NewKeyPair(inventory.ECDSAP256)
+	own, err := pki.NewKeyPair(userkey.ECDSAP256)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := pki.NewKeyPair(inventory.ECDSAP256)
+	other, err := pki.NewKeyPair(userkey.ECDSAP256)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -338,3 +338,23 @@ func TestDifferences(t *testing.T) {
 		})
 	}
 }
+
+// TestGroupsOutOfCertificates: turning them off reissues everybody who has some, once. Afterwards a change of groups touches
+// bindings alone.
+func TestGroupsOutOfCertificates(t *testing.T) {
+	const off = "defaults: {groupsInCertificate: false}\n"
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	if diff := cmp.Diff([]string{"reissue alice [groups-changed]", "reissue bob [groups-changed]"}, reconciletest.Lines(w.Plan(reconciletest.Parse(t, off+reconciletest.Team)))); diff != "" {
+		t.Error(diff)
+	}
+	w.MustApply(reconciletest.Parse(t, off+reconciletest.Team))
+	if groups := w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record.Current().Groups; len(groups) > 0 {
+		t.Errorf("bob's certificate carries %q", groups)
+	}
+	left := reconciletest.Parse(t, off+strings.Replace(reconciletest.Team, "name: bob, groups: [devs]", "name: bob", 1))
+	want := []string{"update devs ClusterRoleBinding group:devs:view [members-changed] -bob", "update devs RoleBinding staging/group:devs:edit [members-changed] -bob"}
+	if diff := cmp.Diff(want, reconciletest.Lines(w.Plan(left))); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -103,12 +103,14 @@ func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 		subjects[groupSubject(allAuthenticated)] = true
 		if s.User != "" {
 			subjects[reconcile.UserSubject(s.User)] = true
-			for _, g := range x.Users[s.User].Groups {
+			for _, g := range x.Users[s.User].CertificateGroups() {
 				subjects[groupSubject(g)] = true
 			}
 			continue
 		}
-		subjects[groupSubject(s.Group)] = true
+		if !x.Inventory.Defaults.WithoutGroups {
+			subjects[groupSubject(s.Group)] = true
+		}
 		if s.Detail != nil {
 			for _, u := range s.Detail.Add {
 				subjects[reconcile.UserSubject(u)] = true
@@ -223,7 +225,7 @@ func superseded(x *Index, u inventory.User) []reconcile.Note {
 	var all []reconcile.Note
 	for _, c := range rec.Certificates {
 		for _, g := range c.Groups {
-			if !c.NotAfter.After(x.Observed.At) || c.Status == reconcile.Current || slices.Contains(u.Groups, g) || len(all) == maxOldGroups {
+			if !c.NotAfter.After(x.Observed.At) || c.Status == reconcile.Current || slices.Contains(u.CertificateGroups(), g) || len(all) == maxOldGroups {
 				continue
 			}
 			until, message := c.NotAfter, "an earlier certificate still carries group %q"

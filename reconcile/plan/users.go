@@ -276,7 +276,7 @@ func hasCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now tim
 // certificateSpec is the certificate that u should have.
 func certificateSpec(x *Index, u inventory.User) reconcile.CertificateSpec {
 	s := reconcile.CertificateSpec{
-		User: u.Name, Groups: reconcile.SortedSet(u.Groups), Expiration: u.Expiration,
+		User: u.Name, Groups: u.CertificateGroups(), Expiration: u.Expiration,
 		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: x.endpoint.Ref(),
 	}
 	if left := u.Until.Sub(x.Observed.At); !u.Until.IsZero() && left < s.Expiration {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/plan"
@@ -50,7 +50,7 @@ func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 		return notChecked(why)
 	}
 	spec := reconcile.CertificateSpec{
-		User: throwAway + "-" + l.RunID, Expiration: plan.MinLifetime, Algorithm: inventory.ECDSAP256,
+		User: throwAway + "-" + l.RunID, Expiration: plan.MinLifetime, Algorithm: userkey.ECDSAP256,
 	}
 	s := pki.Signing{Issuer: issuer, Login: l.Cluster, Now: l.Now}
 	issued, key, err := s.Request(ctx, spec, pki.CanaryWait, nil)

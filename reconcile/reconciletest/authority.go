@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 )
@@ -82,7 +82,7 @@ func (a Authority) Issuer(t *testing.T) *pki.CAIssuer {
 // Asks is a request for bob in devs.
 func Asks(t *testing.T) (reconcile.CertificateRequest, pki.KeyPair) {
 	t.Helper()
-	key, err := pki.NewKeyPair(inventory.ECDSAP256)
+	key, err := pki.NewKeyPair(userkey.ECDSAP256)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func Asks(t *testing.T) (reconcile.CertificateRequest, pki.KeyPair) {
 
 func NewRSA(t *testing.T) []byte {
 	t.Helper()
-	key, err := pki.NewKeyPair(inventory.RSA2048)
+	key, err := pki.NewKeyPair(userkey.RSA2048)
 	if err != nil {
 		t.Fatal(err)
 	}

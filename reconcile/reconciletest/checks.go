@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 )
@@ -106,11 +107,11 @@ func (w *World) AccountedSince(n int) {
 	ownKeys.Lock()
 	own := map[string]bool{}
 	for _, k := range ownKeys.keys {
-		own[inventory.Fingerprint(k.Public)] = true
+		own[userkey.Fingerprint(k.Public)] = true
 	}
 	ownKeys.Unlock()
 	for _, cert := range w.Issued[n:] {
-		print := inventory.Fingerprint(cert.PublicKey)
+		print := userkey.Fingerprint(cert.PublicKey)
 		if !own[print] || !cert.NotAfter.After(w.Now) {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -100,7 +101,7 @@ func WithOwnKey(t testing.TB, inv *inventory.Inventory, user, key string) *inven
 
 // FingerprintOf is what a plan and the ledger call a key.
 func FingerprintOf(t testing.TB, name string) string {
-	return inventory.Fingerprint(ownKeyNamed(t, name).Public)
+	return userkey.Fingerprint(ownKeyNamed(t, name).Public)
 }
 
 // WithoutBob is the team without him.

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
@@ -24,7 +24,7 @@ func ownKeyNamed(t testing.TB, name string) pki.KeyPair {
 	k, ok := ownKeys.keys[name]
 	if !ok {
 		var err error
-		if k, err = pki.NewKeyPair(inventory.ECDSAP384); err != nil { // not the default of an inventory
+		if k, err = pki.NewKeyPair(userkey.ECDSAP384); err != nil { // not the default of an inventory
 			t.Fatal(err)
 		}
 		ownKeys.keys[name] = k

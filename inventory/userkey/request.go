@@ -1,0 +1,113 @@
+package userkey
+
+import (
+	"bytes"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/inventory/shell"
+)
+
+// minExponent is the least exponent of an RSA key that is not suspect, and the one that everybody takes.
+const minExponent = 1<<16 + 1
+
+var (
+	oidCommonName   = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidOrganization = asn1.ObjectIdentifier{2, 5, 4, 10}
+)
+
+// signatures are those of requests that nobody can forge. MD5 and SHA-1 are not among them.
+var signatures = []x509.SignatureAlgorithm{
+	x509.ECDSAWithSHA256, x509.ECDSAWithSHA384, x509.ECDSAWithSHA512, x509.SHA256WithRSA, x509.SHA384WithRSA, x509.SHA512WithRSA,
+	x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
+}
+
+// ParseRequest reads the one PEM block that a file of a request holds, and says what is wrong with it, whoever it is for. No
+// message repeats what is in the file: somebody will name the one with the key one day.
+// pem.Decode alone would skip over what stands
+// around it: a key, say.
+func ParseRequest(data []byte) (csr *x509.CertificateRequest, fault string) {
+	const begin, end = "-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"
+	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		return nil, "holds a private key, which does not belong in a repository: take it out, and make a new one"
+	}
+	data = bytes.TrimSpace(data)
+	if !bytes.HasPrefix(data, []byte(begin)) || !bytes.HasSuffix(data, []byte(end)) || bytes.Count(data, []byte("-----BEGIN")) != 1 {
+		return nil, "does not consist of one PEM certificate request alone (-----BEGIN CERTIFICATE REQUEST-----)"
+	}
+	block, rest := pem.Decode(data)
+	if block == nil || len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0 {
+		return nil, "does not hold valid PEM"
+	}
+	csr, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return nil, "does not hold a valid certificate request"
+	}
+	return csr, requestFault(csr)
+}
+
+// requestFault says what is wrong with a request, whoever it is for.
+func requestFault(csr *x509.CertificateRequest) string {
+	switch k, isRSA := csr.PublicKey.(*rsa.PublicKey); {
+	case AlgorithmOf(csr.PublicKey) == "":
+		return "is for a key of a kind or size that is not supported: use " + Alternatives
+	case isRSA && (k.E < minExponent || k.E%2 == 0):
+		return fmt.Sprintf("is for an RSA key whose exponent is not safe: make a key with the usual one, %d", minExponent)
+	case !slices.Contains(signatures, csr.SignatureAlgorithm):
+		return "is signed in a way that can be forged or is not known: make a new one with -sha256"
+	case csr.CheckSignature() != nil:
+		return "is not signed with its own key: make a new one"
+	}
+	// What the package made of the attributes leaves out those that it could not read.
+	var body struct {
+		Version            int
+		Subject, PublicKey asn1.RawValue
+		Attributes         []asn1.RawValue `asn1:"tag:0"`
+	}
+	if rest, err := asn1.Unmarshal(csr.RawTBSCertificateRequest, &body); err != nil || len(rest) > 0 || len(body.Attributes) > 0 {
+		return "asks for more than a name, or carries more: alternative names, other extensions or a challenge password. Make a new one without"
+	}
+	return ""
+}
+
+// Subject returns the values of CN and O in a request's subject, as they were sent: what package x509 makes of it has lost in
+// which order, in which sets and as what strings the values came. It is false if the subject holds anything else.
+func Subject(csr *x509.CertificateRequest) (names, groups []string, ok bool) {
+	type attribute struct {
+		Type  asn1.ObjectIdentifier
+		Value asn1.RawValue
+	}
+	type attributeSET []attribute // the name makes it a SET
+	var subject []attributeSET
+	if rest, err := asn1.Unmarshal(csr.RawSubject, &subject); err != nil || len(rest) > 0 {
+		return nil, nil, false
+	}
+	for _, set := range subject {
+		if len(set) != 1 {
+			return nil, nil, false
+		}
+		switch v := set[0].Value; {
+		case v.Class != asn1.ClassUniversal || v.Tag != asn1.TagUTF8String && v.Tag != asn1.TagPrintableString:
+			return nil, nil, false
+		case set[0].Type.Equal(oidCommonName):
+			names = append(names, string(v.Bytes))
+		case set[0].Type.Equal(oidOrganization):
+			groups = append(groups, string(v.Bytes))
+		default:
+			return nil, nil, false
+		}
+	}
+	return names, groups, true
+}
+
+// RequestCommand is the command that makes a request with the holder's key, for a name and groups, into a file.
+func RequestCommand(name string, groups []string, file string) string {
+	// Since version 3, OpenSSL takes a bare + for the beginning of another attribute of the same set.
+	subject := strings.ReplaceAll("/CN="+strings.Join(append([]string{name}, groups...), "/O="), "+", `\+`)
+	return fmt.Sprintf("openssl req -new -key KEY -subj %s -out %s", shell.Quote(subject), shell.Quote(file))
+}
