@@ -70,6 +70,7 @@ var certificateStatuses = []CertificateStatus{Requested, Current, Superseded, Re
 type Record struct {
 	FormatVersion string             `json:"formatVersion"`
 	User          string             `json:"user"`
+	Epoch         int64              `json:"epoch"` // for people: of the certificate that was issued or asked for last
 	State         RecordState        `json:"state"`
 	Since         time.Time          `json:"since"` // when State began
 	Reason        string             `json:"reason"`
@@ -89,8 +90,8 @@ type KubeconfigRef struct {
 	TLSServerName string `json:"tlsServerName,omitempty"`
 }
 
-// CertificateEntry is one certificate in a ledger record. Serial, SHA256, the times and the groups are written for
-// people; ParseRecord computes them anew from the PEM.
+// CertificateEntry is one certificate in a ledger record. Serial, SHA256, the times, epoch and groups are written
+// for people; ParseRecord computes them anew from the PEM.
 //
 // An entry without PEM is about a certificate that was asked for, for a key that is the user's own, and of which nobody
 // knows whether it came to be: NotAfter is then the latest time at which it can end, and there is neither a serial nor a
@@ -102,6 +103,7 @@ type CertificateEntry struct {
 	SHA256            string            `json:"sha256"`      // hex, of the DER; the API server's credential-id
 	NotBefore         time.Time         `json:"notBefore"`
 	NotAfter          time.Time         `json:"notAfter"`
+	Epoch             int64             `json:"epoch"`    // of the certificate's name, see Username
 	IssuedAt          time.Time         `json:"issuedAt"` // by certsync's clock; notBefore lies minutes earlier. Without PEM: when it was asked for
 	Groups            []string          `json:"groups"`   // O, sorted
 	KeyAlgorithm      string            `json:"keyAlgorithm"`
@@ -177,7 +179,7 @@ func (e *CertificateEntry) complete(user string) error {
 	if err != nil {
 		return err
 	}
-	if cert.Subject.CommonName != user {
+	if person, _ := Person(cert.Subject.CommonName); person != user {
 		return fmt.Errorf("it is a certificate for %q", Shown(cert.Subject.CommonName))
 	}
 	e.Describe(cert)
@@ -195,6 +197,7 @@ func (e *CertificateEntry) Describe(cert *x509.Certificate) {
 	e.Serial = cert.SerialNumber.Text(16)
 	e.SHA256 = hex.EncodeToString(sum[:])
 	e.NotBefore, e.NotAfter = cert.NotBefore.UTC(), cert.NotAfter.UTC()
+	_, e.Epoch = Person(cert.Subject.CommonName)
 	e.Groups = SortedSet(cert.Subject.Organization)
 	if e.PublicKeySHA256 != "" {
 		e.PublicKeySHA256 = userkey.Fingerprint(cert.PublicKey)

@@ -18,10 +18,17 @@ type Lock interface {
 	// Held returns a context that ends with ctx, and with ErrLockLost as its cause when the lock can be relied on no
 	// longer: another took it, or it could not be renewed for 40 s (of the 60 after which others may take it).
 	Held(ctx context.Context) (context.Context, context.CancelFunc)
-	// Record writes the generation of the state to the lock, where the next run finds it (ClusterView.Generation).
-	Record(ctx context.Context, generation int64) error
+	// Record writes to the lock how far the state has come, where the next run finds it (ClusterView.Mark).
+	Record(ctx context.Context, m Mark) error
 	// Release gives the lock up and ends its renewal. One that was lost is left to who has it.
 	Release(ctx context.Context) error
+}
+
+// Mark is how far a state in Vault has come. A run leaves it at the lock, so that a state which was restored from a backup, or
+// lost, is noticed.
+type Mark struct {
+	Generation int64 // State.Generation; 0: no run has left one
+	Epochs     int64 // State.Epochs
 }
 
 // ErrLockLost is why a context of Lock.Held has ended.

@@ -25,9 +25,9 @@ type ClusterView struct {
 	Requests     []Request        // CertificateSigningRequests with a name of ours and no certificate, the first of them
 	MoreRequests int              // how many there are beside Requests
 
-	Clock      time.Time // the API server's, when it answered; zero: it did not tell
-	Generation int64     // of the state that a run last wrote to the lock; 0: none
-	Leased     bool      // the owner's Lease exists, whoever holds it
+	Clock  time.Time // the API server's, when it answered; zero: it did not tell
+	Mark             // that the last run left at the lock
+	Leased bool      // the owner's Lease exists, whoever holds it
 
 	FrontProxy FrontProxy // whom the API server lets speak for others
 }

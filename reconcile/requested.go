@@ -30,7 +30,7 @@ func (s CertificateSpec) LatestEnd(now time.Time) time.Time {
 func (s CertificateSpec) Requested(now time.Time) CertificateEntry {
 	return CertificateEntry{
 		Status: Requested, NotBefore: now, IssuedAt: now, NotAfter: s.LatestEnd(now),
-		Groups: s.Groups, KeyAlgorithm: string(userkey.AlgorithmOf(s.Own.Public)), PublicKeySHA256: s.Own.SHA256,
+		Epoch: s.Epoch, Groups: s.Groups, KeyAlgorithm: string(userkey.AlgorithmOf(s.Own.Public)), PublicKeySHA256: s.Own.SHA256,
 	}
 }
 
@@ -48,7 +48,7 @@ func (e *CertificateEntry) completeRequested() error {
 	case e.IssuedAt.IsZero() || e.NotAfter.Before(e.IssuedAt) || e.NotAfter.After(e.IssuedAt.Add(maxRequested)):
 		return errors.New("it holds no certificate, and its times are none that a request can have")
 	}
-	e.Serial, e.SHA256, e.NotBefore = "", "", e.IssuedAt
+	e.Serial, e.SHA256, e.NotBefore, e.Epoch = "", "", e.IssuedAt, max(e.Epoch, FirstEpoch)
 	e.Groups = SortedSet(e.Groups)
 	return nil
 }
@@ -56,9 +56,9 @@ func (e *CertificateEntry) completeRequested() error {
 // Unconfirmed reports whether nobody knows that there is such a certificate.
 func (e CertificateEntry) Unconfirmed() bool { return e.Certificate == "" && e.PublicKeySHA256 != "" }
 
-// SameRequest reports whether two entries are requests for the same key and the same groups: what can come of them differs by
+// SameRequest reports whether two entries are requests for the same key, name and groups: what can come of them differs by
 // its times alone.
 func (e CertificateEntry) SameRequest(other CertificateEntry) bool {
 	return e.Unconfirmed() && other.Unconfirmed() && e.Status == Requested && other.Status == Requested &&
-		e.PublicKeySHA256 == other.PublicKeySHA256 && slices.Equal(e.Groups, other.Groups)
+		e.PublicKeySHA256 == other.PublicKeySHA256 && e.Epoch == other.Epoch && slices.Equal(e.Groups, other.Groups)
 }

@@ -11,12 +11,16 @@ import (
 // CertificateSpec is the certificate that a user should have.
 type CertificateSpec struct {
 	User       string
+	Epoch      int64
 	Groups     []string // sorted, distinct
 	Expiration time.Duration
 	Algorithm  userkey.Algorithm
 	Own        *OwnKey // nil: certsync makes the key
 	Kubeconfig KubeconfigRef
 }
+
+// Username is the certificate's CN.
+func (s CertificateSpec) Username() string { return Username(s.User, s.Epoch) }
 
 // Slack is how far signers move a certificate's times: notBefore 5 minutes back, notAfter 5 minutes early for
 // lifetimes of 8 hours and more, and clocks that differ by a little.

@@ -53,9 +53,12 @@ type State struct {
 	Names           map[string]Name // nil in version 1
 }
 
+// Mark is what the run leaves at the lock.
+func (s State) Mark() Mark { return Mark{s.Generation, s.Epochs} }
+
 // Name is what the index knows of a name under which a certificate may live.
 type Name struct {
-	Epoch int64     `json:"epoch"`
+	Epoch int64     `json:"epoch"` // the present one
 	Since time.Time `json:"since"` // when the epoch began
 	Until time.Time `json:"until"` // the latest end that a certificate of the name can have
 	// Left: the person left the inventory. What their certificates may still do is not for whoever has the name next.

@@ -160,7 +160,7 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	s := p.State
 	s.RunID, s.StartedAt, s.StartedBy, s.HeldBack = a.Executor.RunID, a.Executor.Now().UTC(), a.Rules.Self, p.HeldBack()
 	if p.Moves {
-		if err := lock.Record(ctx, s.Generation); err != nil {
+		if err := lock.Record(ctx, s.Mark()); err != nil {
 			return fmt.Errorf("recording the start of the run at the lock: %w", err)
 		}
 	}
@@ -174,7 +174,7 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	if p.Moves {
 		return nil // the lock has it already
 	}
-	if err := lock.Record(ctx, s.Generation); err != nil {
+	if err := lock.Record(ctx, s.Mark()); err != nil {
 		return fmt.Errorf("recording the start of the run at the lock: %w", err)
 	}
 	return nil

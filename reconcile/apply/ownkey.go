@@ -92,7 +92,7 @@ func (r issuing) created(is *reconcile.Issuance) func(context.Context, reconcile
 // that cannot be in this user's record, since it is somebody else's, stays accounted for as requested.
 func (r issuing) recordUnused(ctx context.Context, is *reconcile.Issuance, issued reconcile.Issued) error {
 	leaf, err := reconcile.ParseLeaf(issued.Chain)
-	if is.Spec.Own == nil || err != nil || leaf.Subject.CommonName != is.Spec.User || userkey.Fingerprint(leaf.PublicKey) != is.Spec.Own.SHA256 {
+	if is.Spec.Own == nil || err != nil || leaf.Subject.CommonName != is.Spec.Username() || userkey.Fingerprint(leaf.PublicKey) != is.Spec.Own.SHA256 {
 		return nil
 	}
 	rec := *is.Record

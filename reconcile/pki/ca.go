@@ -150,8 +150,8 @@ func parseRequest(r reconcile.CertificateRequest) (*x509.CertificateRequest, err
 		return nil, fmt.Errorf("checking its signature: %w", err)
 	}
 	switch {
-	case csr.Subject.CommonName != r.User:
-		return nil, fmt.Errorf("it is for %q, not for %q", csr.Subject.CommonName, r.User)
+	case csr.Subject.CommonName != r.Username:
+		return nil, fmt.Errorf("it is for %q, not for %q", csr.Subject.CommonName, r.Username)
 	case len(csr.Subject.Names) != 1+len(csr.Subject.Organization):
 		return nil, fmt.Errorf("its subject %q holds more than CN and O", csr.Subject)
 	}

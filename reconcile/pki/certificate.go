@@ -27,7 +27,7 @@ func check(s reconcile.CertificateSpec, chain []byte, key crypto.PublicKey, now 
 		return nil, err
 	}
 	switch {
-	case cert.Subject.CommonName != s.User:
+	case cert.Subject.CommonName != s.Username():
 		return nil, fmt.Errorf("its CN is %q", cert.Subject.CommonName)
 	case !slices.Equal(reconcile.SortedSet(cert.Subject.Organization), s.Groups):
 		return nil, fmt.Errorf("its O are %q, not %q", cert.Subject.Organization, s.Groups)

@@ -81,7 +81,7 @@ func leafOf(c reconcile.Credential, user string) (*x509.Certificate, error) {
 	if err != nil {
 		return nil, err
 	}
-	if leaf.Subject.CommonName != user {
+	if person, _ := reconcile.Person(leaf.Subject.CommonName); person != user {
 		return nil, fmt.Errorf("its certificate is for %.80q", leaf.Subject.CommonName)
 	}
 	if err := clientForm(leaf); err != nil {

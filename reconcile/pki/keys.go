@@ -58,7 +58,7 @@ func newKey(s reconcile.CertificateSpec) (KeyPair, []byte, error) {
 	if err != nil {
 		return KeyPair{}, nil, err
 	}
-	csr, err := key.Request(s.User, s.Groups)
+	csr, err := key.Request(s.Username(), s.Groups)
 	return key, csr, err
 }
 

@@ -27,7 +27,7 @@ func (s Signing) Prove(ctx context.Context, spec reconcile.CertificateSpec, chai
 	if err != nil {
 		return err
 	}
-	if id.Name != spec.User {
+	if id.Name != spec.Username() {
 		return fmt.Errorf("%w: the API server takes it for %q", reconcile.ErrNotTrusted, id.Name)
 	}
 	for _, g := range spec.Groups {
@@ -48,7 +48,7 @@ func (s Signing) Request(ctx context.Context, spec reconcile.CertificateSpec, wi
 		return reconcile.Issued{}, KeyPair{}, err
 	}
 	issued, err := s.Issuer.Issue(ctx, reconcile.CertificateRequest{
-		User: spec.User, CSR: csr, Expiration: spec.Expiration, Within: within, Created: created,
+		Username: spec.Username(), CSR: csr, Expiration: spec.Expiration, Within: within, Created: created,
 	})
 	if err != nil {
 		return reconcile.Issued{}, KeyPair{}, fmt.Errorf("issuing a certificate: %w", err)

@@ -50,7 +50,7 @@ func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 		return notChecked(why)
 	}
 	spec := reconcile.CertificateSpec{
-		User: throwAway + "-" + l.RunID, Expiration: plan.MinLifetime, Algorithm: userkey.ECDSAP256,
+		User: throwAway + "-" + l.RunID, Epoch: reconcile.FirstEpoch + 1, Expiration: plan.MinLifetime, Algorithm: userkey.ECDSAP256,
 	}
 	s := pki.Signing{Issuer: issuer, Login: l.Cluster, Now: l.Now}
 	issued, key, err := s.Request(ctx, spec, pki.CanaryWait, nil)
@@ -65,7 +65,7 @@ func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 		return c
 	}
 	lives := leaf.NotAfter.Sub(l.Now()).Round(time.Minute)
-	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it lives %s of the %s asked for", spec.User, lives, spec.Expiration))
+	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it lives %s of the %s asked for", spec.Username(), lives, spec.Expiration))
 }
 
 func (l trial) deleteRequest(ctx context.Context, issuer reconcile.Issuer, ref reconcile.CSRRef) error {

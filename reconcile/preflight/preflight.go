@@ -86,9 +86,9 @@ type ClusterProbe interface {
 
 // LockView is the lock of an owner as somebody sees it who does not want it.
 type LockView struct {
-	Leased     bool  // the Lease exists
-	Generation int64 // of the state that a run last wrote to it; 0: none
-	Taken      error // a Locked with a hint while a run holds it
+	Leased         bool  // the Lease exists
+	reconcile.Mark       // that the last run left at it
+	Taken          error // a Locked with a hint while a run holds it
 }
 
 // StoreProbe is what a Preflight asks of Vault. Nothing of it changes anything.

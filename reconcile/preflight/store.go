@@ -72,7 +72,7 @@ func (l *look) state() Check {
 	if l.store == nil || l.uid == "" || l.lock == nil {
 		return notChecked("needs Vault contents, namespaces and lock")
 	}
-	o := reconcile.Observed{StoreView: *l.store, ClusterView: reconcile.ClusterView{UID: l.uid, Generation: l.lock.Generation, Leased: l.lock.Leased}}
+	o := reconcile.Observed{StoreView: *l.store, ClusterView: reconcile.ClusterView{UID: l.uid, Mark: l.lock.Mark, Leased: l.lock.Leased}}
 	if o.StateProblem != nil {
 		return broken(o.StateProblem)
 	}

@@ -39,16 +39,16 @@ type World struct {
 	CAKey    crypto.Signer
 	CA       *x509.Certificate
 
-	Generation   int64 // what the lock says
-	Unleased     bool  // somebody has deleted the Lease
-	FrontProxy   reconcile.FrontProxy
-	Skew         time.Duration
-	Lose         context.CancelCauseFunc // takes the lock away
-	State        *reconcile.State
-	StateVersion int
-	StateProblem error // why what stands in place of the state is none
-	Ledger       map[string]*Secret
-	Users        map[string]*Secret
+	reconcile.Mark      // what the lock says
+	Unleased       bool // somebody has deleted the Lease
+	FrontProxy     reconcile.FrontProxy
+	Skew           time.Duration
+	Lose           context.CancelCauseFunc // takes the lock away
+	State          *reconcile.State
+	StateVersion   int
+	StateProblem   error // why what stands in place of the state is none
+	Ledger         map[string]*Secret
+	Users          map[string]*Secret
 
 	Calls []string
 	// Fail is asked before every call, done after it; an error is the answer.
@@ -128,7 +128,7 @@ func (w *World) ObserveCluster(_ context.Context, _ string) (reconcile.ClusterVi
 		return reconcile.ClusterView{}, err
 	}
 	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Namespaces: w.Spaces, Requests: w.Requests,
-		Clock: w.Now.Add(w.Skew), Generation: w.Generation, Leased: !w.Unleased, FrontProxy: w.FrontProxy}
+		Clock: w.Now.Add(w.Skew), Mark: w.Mark, Leased: !w.Unleased, FrontProxy: w.FrontProxy}
 	for _, b := range w.Bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)
 		v.Bindings = append(v.Bindings, b)
@@ -268,10 +268,10 @@ func (w *World) Held(ctx context.Context) (context.Context, context.CancelFunc) 
 	return ctx, func() { cancel(nil) }
 }
 
-func (w *World) Record(_ context.Context, generation int64) error {
+func (w *World) Record(_ context.Context, m reconcile.Mark) error {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
-	w.Generation, w.Unleased = generation, false
+	w.Mark, w.Unleased = m, false
 	return nil
 }
 

@@ -132,7 +132,7 @@ func (i *Issuer) decide(
 	decide := i.approve
 	if i.options.Manual {
 		decide = func(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) error {
-			return i.ask(ctx, csr, w, req.User)
+			return i.ask(ctx, csr, w, req.Username)
 		}
 	}
 	if err := decide(ctx, csr); err != nil {

@@ -43,9 +43,9 @@ type heldLock struct {
 	expiry  *time.Timer   // loses the lock; every renewal sets it back
 	stopped chan struct{} // closed: nothing is renewed any more
 
-	turn       chan struct{} // holds one token: its sender may write, and use the next two fields
-	lease      *coordinationv1.Lease
-	generation *int64 // the one that Record has written; nil: none
+	turn  chan struct{} // holds one token: its sender may write, and use the next two fields
+	lease *coordinationv1.Lease
+	mark  *reconcile.Mark // that Record has written; nil: none
 
 	mu      sync.Mutex
 	failure error // of the last write
@@ -71,12 +71,12 @@ func (h *heldLock) Held(ctx context.Context) (context.Context, context.CancelFun
 	return ctx, func() { stop(); cancel(nil) }
 }
 
-// Record writes the generation into an annotation of the Lease, and renews it. Every later renewal writes the generation
-// again, also if others have changed it.
-func (h *heldLock) Record(ctx context.Context, generation int64) error {
+// Record writes a mark into annotations of the Lease, and renews it. Every later renewal writes the mark again, also if others
+// have changed it.
+func (h *heldLock) Record(ctx context.Context, m reconcile.Mark) error {
 	ctx, cancel := h.Held(ctx)
 	defer cancel()
-	err := h.write(ctx, &generation)
+	err := h.write(ctx, &m)
 	doing := "recording the run in the lock " + h.name()
 	switch lost := context.Cause(h.held); {
 	case err == nil:
@@ -87,7 +87,7 @@ func (h *heldLock) Record(ctx context.Context, generation int64) error {
 	return h.client.server.Failed(doing, err)
 }
 
-// Release frees the Lease, in at most 5 s, also if ctx is over. The generation stays in the Lease.
+// Release frees the Lease, in at most 5 s, also if ctx is over. The mark stays in the Lease.
 func (h *heldLock) Release(ctx context.Context) error {
 	h.end(errReleased)
 	h.expiry.Stop()
@@ -148,8 +148,8 @@ func (h *heldLock) expire() {
 
 func (h *heldLock) lose(reason string) { h.end(fmt.Errorf("%w: %s", reconcile.ErrLockLost, reason)) }
 
-// write renews the Lease, and records a generation unless it is nil. Only one write is under way at a time.
-func (h *heldLock) write(ctx context.Context, generation *int64) error {
+// write renews the Lease, and records a mark unless it is nil. Only one write is under way at a time.
+func (h *heldLock) write(ctx context.Context, m *reconcile.Mark) error {
 	select {
 	case h.turn <- struct{}{}:
 		defer func() { <-h.turn }()
@@ -158,17 +158,17 @@ func (h *heldLock) write(ctx context.Context, generation *int64) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockAttempt)
 	defer cancel()
-	if generation == nil {
-		generation = h.generation
+	if m == nil {
+		m = h.mark
 	}
-	err := h.send(ctx, generation)
+	err := h.send(ctx, m)
 	for try := 1; again(err) && try < lockTries; try++ {
 		if err = h.reread(ctx); err == nil {
-			err = h.send(ctx, generation)
+			err = h.send(ctx, m)
 		}
 	}
 	if err == nil {
-		h.generation = generation
+		h.mark = m
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -184,15 +184,16 @@ func again(err error) bool {
 }
 
 // send writes the Lease as it was last read, renewed now.
-func (h *heldLock) send(ctx context.Context, generation *int64) error {
+func (h *heldLock) send(ctx context.Context, m *reconcile.Mark) error {
 	lease := h.lease.DeepCopy()
 	now, _ := h.client.server.Clock.Now() // Acquire has made sure that the time is known
 	renew(lease, h.options.Owner, now)
-	if generation != nil {
+	if m != nil {
 		if lease.Annotations == nil {
 			lease.Annotations = map[string]string{}
 		}
-		lease.Annotations[generationAnnotation] = strconv.FormatInt(*generation, 10)
+		lease.Annotations[generationAnnotation] = strconv.FormatInt(m.Generation, 10)
+		lease.Annotations[epochsAnnotation] = strconv.FormatInt(m.Epochs, 10)
 	}
 	sent := time.Now()
 	got, err := h.client.write(ctx, lease)

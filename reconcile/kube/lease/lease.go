@@ -19,8 +19,11 @@ import (
 	"github.com/certsync/certsync/reconcile/preflight"
 )
 
-// generationAnnotation holds the generation of the state (reconcile.State) that the last run recorded in its owner's Lease.
-const generationAnnotation = "certsync.dev/generation"
+// The annotations with a reconcile.Mark.
+const (
+	generationAnnotation = "certsync.dev/generation"
+	epochsAnnotation     = "certsync.dev/epochs"
+)
 
 // leaseDuration is the time after which a Lease without a renewal is free.
 const leaseDuration = time.Minute
@@ -77,20 +80,20 @@ func checkedLease(lease *coordinationv1.Lease, err error) (*coordinationv1.Lease
 	return lease, nil
 }
 
-// Generation returns the generation that the last run recorded in the owner's Lease, and whether there is a Lease. It is 0
-// if there is no Lease, or no run has recorded one yet.
-func (c *Client) Generation(ctx context.Context, owner string) (n int64, leased bool, err error) {
+// Mark returns what the last run recorded in the owner's Lease, and whether there is a Lease. It is zero if there is no
+// Lease, or no run has recorded anything yet.
+func (c *Client) Mark(ctx context.Context, owner string) (m reconcile.Mark, leased bool, err error) {
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	lease, err := c.read(ctx, owner)
 	if err != nil || lease == nil {
-		return 0, false, err
+		return reconcile.Mark{}, false, err
 	}
-	n, err = c.generationOf(owner, lease)
-	return n, true, err
+	m, err = c.markOf(owner, lease)
+	return m, true, err
 }
 
-// Look returns the state of an owner's lock: whether a run holds it, and the generation.
+// Look returns the state of an owner's lock: whether a run holds it, and the mark.
 func (c *Client) Look(ctx context.Context, owner string) (preflight.LockView, error) {
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
@@ -102,12 +105,21 @@ func (c *Client) Look(ctx context.Context, owner string) (preflight.LockView, er
 	if now, ok := c.server.Clock.Now(); ok {
 		v.Taken = c.Locker(Options{Owner: owner}).taken(lease, now)
 	}
-	v.Generation, err = c.generationOf(owner, lease)
+	v.Mark, err = c.markOf(owner, lease)
 	return v, err
 }
 
-func (c *Client) generationOf(owner string, lease *coordinationv1.Lease) (int64, error) {
-	text, there := lease.Annotations[generationAnnotation]
+func (c *Client) markOf(owner string, lease *coordinationv1.Lease) (m reconcile.Mark, err error) {
+	if m.Generation, err = c.countOf(owner, lease, generationAnnotation, "generation"); err != nil {
+		return reconcile.Mark{}, err
+	}
+	m.Epochs, err = c.countOf(owner, lease, epochsAnnotation, "epochs")
+	return m, err
+}
+
+// countOf reads the annotation that has a field of the state.
+func (c *Client) countOf(owner string, lease *coordinationv1.Lease, annotation, field string) (int64, error) {
+	text, there := lease.Annotations[annotation]
 	if !there {
 		return 0, nil
 	}
@@ -115,9 +127,9 @@ func (c *Client) generationOf(owner string, lease *coordinationv1.Lease) (int64,
 	parsed, err := strconv.ParseUint(text, 10, 62)
 	if err != nil {
 		return 0, reconcile.WithHint(
-			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.name(owner), generationAnnotation, api.Shorten(text)),
-			fmt.Sprintf("certsync did not write that; find out who did, then set it to the generation in the owner's state in Vault: "+
-				"kubectl annotate --overwrite lease -n %s %s %s=N", shell.Quote(c.namespace), shell.Quote(reconcile.LockName(owner)), generationAnnotation))
+			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.name(owner), annotation, api.Shorten(text)),
+			fmt.Sprintf("certsync did not write that; find out who did, then set it to %s in the owner's state in Vault: "+
+				"kubectl annotate --overwrite lease -n %s %s %s=N", field, shell.Quote(c.namespace), shell.Quote(reconcile.LockName(owner)), annotation))
 	}
 	return int64(parsed), nil
 }
