@@ -200,7 +200,7 @@ func (s *scenario) plays(text string, played *bool) {
 	}
 	if err == nil && !*played {
 		s.foreignStay(before)
-		if !s.State.HeldBack { // what a guard held comes with a later run, when it is less than the limit
+		if len(o.Plan.HeldByGuard()) == 0 { // what a guard held comes with a later run, when it is less than the limit
 			s.settled(text)
 		}
 	}

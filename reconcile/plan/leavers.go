@@ -11,12 +11,12 @@ import (
 //
 //	ledger record                  | users/<user> in Vault | verdict
 //	unreadable                     | any                   | conflict
+//	any, not in the index          | something             | conflict
 //	active, denied, removing       | of the record's, none | remove
 //	the same                       | somebody else's       | remove what is certsync's; then a conflict
 //	none                           | something             | conflict: nobody knows whose it is
 //	none                           | nothing               | nothing
-//	removed                        | of the record's       | remove: another run, which did not know, stored it
-//	removed                        | somebody else's       | conflict
+//	removed                        | something             | conflict
 //	removed, a certificate lives   | nothing               | a note until when
 //	removed, certificates expired  | nothing               | purge
 //	removed, Retention has passed  | nothing               | purge
@@ -62,12 +62,16 @@ func leaver(x *Index, name string) verdict {
 	case meta.CurrentVersion == 0 && rec.State == reconcile.Removed:
 		v.step = purgeLeaver(x, name)
 		v.liveCertificate(x, name)
+	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed || !x.indexed(name)):
+		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
+		s.Hold(foreign(x, name, meta), reconcile.ByConflict)
+		v.liveCertificate(x, name)
 	case meta.CurrentVersion > 0 && !rec.Knows(meta.CurrentVersion):
 		l.Foreign = !slices.Contains(x.rules.Adopt, name)
 		if l.Foreign {
 			s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
 		}
-		if len(l.OwnVersions()) == 0 && (rec.State == reconcile.Removing || rec.State == reconcile.Removed) {
+		if len(l.OwnVersions()) == 0 && rec.State == reconcile.Removing {
 			s.Hold(foreign(x, name, meta), reconcile.ByConflict)
 		}
 		v.liveCertificate(x, name)

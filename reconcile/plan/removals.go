@@ -130,8 +130,8 @@ func lossOf(x *Index, name string) string {
 func earlyLossOf(d *draft, name string) string {
 	had, has := map[place]bool{}, map[place]bool{}
 	for _, p := range d.parts {
-		if p.wrongRole() && !p.wanted {
-			continue
+		if p.wrongRole() && !p.wanted || d.x.closed(p.grant) {
+			continue // whoever may delete a namespace holds nobody's steps with it
 		}
 		at := place{p.grant.Namespace, p.grant.Role}
 		if slices.Contains(p.stay, reconcile.UserSubject(name)) {
