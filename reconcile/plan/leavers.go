@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
@@ -43,7 +42,7 @@ func leaver(x *Index, name string) verdict {
 	switch {
 	case entry.Problem != "":
 		s.Reasons = append([]reconcile.Reason{reconcile.LedgerUnreadable}, s.Reasons...)
-		s.Hold(conflicting(x, name, fmt.Sprintf("ledger/%s is no record of this user: %s", name, reconcile.Shown(entry.Problem))), reconcile.ByConflict)
+		s.Hold(unreadable(x, name), reconcile.ByConflict)
 		if s.Held == "" {
 			v.note(lostRecord(name))
 		}

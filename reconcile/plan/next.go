@@ -8,7 +8,7 @@ import (
 )
 
 // nextState is the index that a run of these steps writes before the first of them: a superset of what is true whenever the run
-// ends.
+// ends. Who leaves has left by it from then on, whatever comes of the run.
 func nextState(x *Index, d *draft) reconcile.State {
 	s := reconcile.State{
 		FormatVersion: reconcile.StateVersion, ClusterUID: x.Observed.ClusterView.UID, InventoryDigest: x.Inventory.Digest(),

@@ -189,7 +189,7 @@ func access(x *Index, subject reconcile.Subject) []reconcile.Note {
 	}
 	all := slices.Concat(strong, others)
 	if more > 0 {
-		n.Power, n.Object, n.Message = nil, "", moreText(more)+" that are not certsync's serve it, none of them as good as cluster-admin"
+		n.Power, n.Object, n.Message = nil, "", fmt.Sprintf("%d bindings more that are not certsync's serve it; none of them is as good as cluster-admin", more)
 		all = append(all, n)
 	}
 	return all
