@@ -6,11 +6,14 @@ import (
 	"strings"
 )
 
-// Grants is what certsync may have bound: by the inventory that was applied last, and by earlier ones as far as that is still
-// to be taken. A role is "view" where it is bound cluster-wide, and "staging/view" in a namespace. All lists are sorted.
+// Grants is what people have by certsync: what the inventory that was applied last gives, and of earlier ones what that run had to
+// leave. A role is "view" where it is bound cluster-wide, and "staging/view" in a namespace. All lists are sorted.
 type Grants struct {
 	Users  map[string]UserGrants `json:"users"`
 	Groups map[string][]string   `json:"groups"` // roles, by group
+	// Going is what that run, or one before, was to take, and may have left if it was cut off. It was decided, so that no guard
+	// counts it, and is kept to tell certsync's own bindings from those that somebody else made.
+	Going *Grants `json:"going,omitempty"`
 }
 
 // UserGrants is what one user may have.
@@ -55,6 +58,9 @@ func (a *Grants) sort() {
 	for name, u := range a.Users {
 		a.Users[name] = UserGrants{SortedSet(u.Roles), SortedSet(u.Groups)}
 	}
+	if a.Going != nil {
+		a.Going.sort()
+	}
 }
 
 // Has reports whether certsync may have given g to a user. The part of a group's binding does not matter.
@@ -68,10 +74,13 @@ func (a *Grants) Has(g Grant, user string) bool {
 
 // Explains reports whether certsync may have made a binding for g.
 func (a *Grants) Explains(g Grant) bool {
-	if g.For == ForUser {
-		return a.Has(g, g.Subject)
+	switch {
+	case a == nil:
+		return false
+	case g.For == ForUser && a.Has(g, g.Subject), g.For == ForGroup && has(a.Groups[g.Subject], g.role()):
+		return true
 	}
-	return has(a.Groups[g.Subject], g.role())
+	return a.Going.Explains(g)
 }
 
 func has(sorted []string, value string) bool {
@@ -79,7 +88,7 @@ func has(sorted []string, value string) bool {
 	return found
 }
 
-// All lists the grants, each with its users, sorted.
+// All lists the grants, each with its users, sorted, without those that are going.
 func (a *Grants) All() map[Grant][]string {
 	all := map[Grant][]string{}
 	add := func(of SubjectKind, subject, role, user string) {

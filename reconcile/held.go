@@ -65,12 +65,6 @@ func (p Plan) Skipped() []Step {
 	return p.which(func(s Step) bool { return s.HeldBy == ByConflict || s.HeldBy == ByWait })
 }
 
-// HeldBack reports whether a guard or the policy holds a step. The next run has to count again what it takes away. A
-// conflict does not: whoever may write one path could otherwise have every correction of drift refused.
-func (p Plan) HeldBack() bool {
-	return slices.ContainsFunc(p.Steps, func(s Step) bool { return s.HeldBy == ByGuard || s.HeldBy == ByPolicy })
-}
-
 // HeldByPolicy lists the steps that --policy keeps from running.
 func (p Plan) HeldByPolicy() []Step {
 	return p.which(func(s Step) bool { return s.HeldBy == ByPolicy })

@@ -20,7 +20,7 @@ import (
 const FormatVersion = "1"
 
 // RecordVersion is the formatVersion of the ledger records that certsync writes. It also reads version 1, which had neither
-// run nor revision, and two more states.
+// run nor revision, and one more state.
 const RecordVersion = "2"
 
 // RecordState says how a user stands.
@@ -84,7 +84,7 @@ type Record struct {
 type KubeconfigRef struct {
 	Cluster  string `json:"cluster"`
 	Server   string `json:"server"`
-	CASHA256 string `json:"caSHA256"` // hex, of the PEM bundle
+	CASHA256 string `json:"caSHA256"` // hex, of the certificates in the bundle, sorted
 
 	ProxyURL      string `json:"proxyURL,omitempty"`
 	TLSServerName string `json:"tlsServerName,omitempty"`

@@ -52,6 +52,9 @@ type StoreReader interface {
 	ObserveStore(ctx context.Context) (StoreView, error)
 }
 
+// ErrGone is wrapped, beside ErrPrecondition, by a write to an object that is not there any more.
+var ErrGone = errors.New("it is gone")
+
 // BindingWriter changes bindings. Create fails with ErrPrecondition if the name is taken, Update and Delete if the
 // object is not b.UID any more.
 //

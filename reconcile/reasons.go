@@ -38,7 +38,7 @@ const (
 	NewUser Reason = "new-user"
 	// LedgerUnreadable: what stands at the user's ledger path is not a record.
 	LedgerUnreadable Reason = "ledger-unreadable"
-	// LedgerMissing: the index knows a certificate of the user's, and no record exists.
+	// LedgerMissing: the index knows of a credential that certsync has stored, and no record exists.
 	LedgerMissing Reason = "ledger-missing"
 	// Reinstated: the user was removed, and is back. --reinstate says that it is the same person, or an end had passed.
 	Reinstated Reason = "reinstated"

@@ -136,7 +136,9 @@ func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 		}
 		return recorded || stored || indexed ||
 			slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name || slices.Contains(u.Previously, name) }) ||
-			slices.ContainsFunc(o.Bindings, func(b Binding) bool { return slices.Contains(b.Subjects, UserSubject(name)) })
+			slices.ContainsFunc(o.Bindings, func(b Binding) bool { // tenants can make and delete others
+				return b.Kind == ClusterRoleBinding && slices.Contains(b.Subjects, UserSubject(name))
+			})
 	}
 	for _, flag := range []struct {
 		name  string

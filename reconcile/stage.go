@@ -24,6 +24,7 @@ type Issuance struct {
 	Record        *Record // nil: none, or not ours to keep
 	RecordVersion int
 	Credential    CredentialMeta
+	Stays         bool // the user has a credential that works, whatever comes of this
 	Asked         bool // the last entry of the record is for what this run has asked for
 }
 

@@ -33,7 +33,7 @@ const (
 //	generation       counts the runs that changed something; the Lease has it too
 //	runID, startedAt, startedBy
 //	                 of the last run; startedBy is the identity that Kubernetes sees
-//	heldBack         that run held something back, see Plan.HeldBack
+//	heldBack         in version 1: that run held something back
 //	endpoint         what certsync's own connection said of the cluster at the first apply, see Recorded
 //	epochs           the counter of epochs
 //	grants           a Grants, as JSON, gzip and base64
@@ -63,6 +63,9 @@ type Name struct {
 	Until time.Time `json:"until"` // the latest end that a certificate of the name can have
 	// Left: the person left the inventory. What their certificates may still do is not for whoever has the name next.
 	Left bool `json:"left,omitempty"`
+	// Stored: certsync has stored a credential of theirs, and something stands there. Without a ledger record, it is taken for that
+	// credential.
+	Stored bool `json:"stored,omitempty"`
 	// Ended: an `until` of the person's has passed, and all was taken. They count as nobody who can be removed.
 	Ended bool `json:"ended,omitempty"`
 }

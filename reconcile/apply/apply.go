@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -53,9 +54,13 @@ type Apply struct {
 	Begin func(reconcile.Plan)
 }
 
+// noteTime is how long the note at the end of a run may take.
+const noteTime = 5 * time.Second
+
 // Do observes, plans, asks, takes the lock, observes and plans again, and carries out that second plan. Where somebody
-// agreed to the first, the two must be the same. It returns Refused if nothing may be written, Locked while another run writes, and any other error if nothing was written for another reason.
-// Steps that failed are no error: they are in the Outcome, and the other users' steps were done.
+// agreed to the first, the two must be the same. It returns Refused if nothing may be written, Locked while another run
+// writes, and any other error if nothing was written for another reason. Steps that failed are no error: they are in the
+// Outcome, and the other users' steps were done.
 func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Outcome, error) {
 	plan, err := a.plan(ctx, inv)
 	if err != nil {
@@ -119,13 +124,34 @@ func (a *Apply) locked(ctx, lost context.Context, inv *inventory.Inventory, firs
 			return reconcile.Outcome{Plan: again}, err
 		}
 	}
-	if err := a.begin(both, again, lock); err != nil {
+	state, err := a.begin(both, again, lock)
+	if err != nil {
 		return reconcile.Outcome{Plan: again}, err
 	}
 	if a.Begin != nil {
 		a.Begin(again)
 	}
-	return reconcile.Outcome{Plan: again, Events: a.Executor.execute(ctx, lost, again)}, nil
+	events := a.Executor.execute(ctx, lost, again)
+	a.noteStored(lost, state, again.StateVersion+1, events)
+	return reconcile.Outcome{Plan: again, Events: events}, nil
+}
+
+// noteStored writes to the index of whom the run has stored a first credential. If that fails, the next run learns it from the
+// ledger.
+func (a *Apply) noteStored(ctx context.Context, s reconcile.State, version int, events []reconcile.Event) {
+	s.Names = maps.Clone(s.Names)
+	news := false
+	for _, e := range events {
+		if n := s.Names[e.User]; !e.Expires.IsZero() && !n.Stored {
+			n.Stored, news = true, true
+			s.Names[e.User] = n
+		}
+	}
+	if news && ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, noteTime)
+		defer cancel()
+		_ = a.Executor.Store.WriteState(ctx, s, version)
+	}
 }
 
 // idle is the outcome of a plan without a step that may run. Nothing is written.
@@ -156,28 +182,28 @@ func (a *Apply) plan(ctx context.Context, inv *inventory.Inventory) (reconcile.P
 // begin writes the state before the first step, check-and-set: of two runs that saw the same state, one fails here. The
 // lock gets its generation after it, so that it is never ahead of the state of a run that was cut off. When an owner moves
 // it is the other way round: a Lease of the new cluster that is behind would look like one that was deleted.
-func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock) error {
-	s := p.State
-	s.RunID, s.StartedAt, s.StartedBy, s.HeldBack = a.Executor.RunID, a.Executor.Now().UTC(), a.Rules.Self, p.HeldBack()
+func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock) (s reconcile.State, err error) {
+	s = p.State
+	s.RunID, s.StartedAt, s.StartedBy = a.Executor.RunID, a.Executor.Now().UTC(), a.Rules.Self
 	if p.Moves {
 		if err := lock.Record(ctx, s.Mark()); err != nil {
-			return fmt.Errorf("recording the start of the run at the lock: %w", err)
+			return s, fmt.Errorf("recording the start of the run at the lock: %w", err)
 		}
 	}
-	err := a.Executor.Store.WriteState(ctx, s, p.StateVersion)
+	err = a.Executor.Store.WriteState(ctx, s, p.StateVersion)
 	if errors.Is(err, reconcile.ErrPrecondition) {
-		return reconcile.Refused{Violations: []string{"another run has begun meanwhile; wait for it, then plan again"}}
+		return s, reconcile.Refused{Violations: []string{"another run has begun meanwhile; wait for it, then plan again"}}
 	}
 	if err != nil {
-		return fmt.Errorf("recording the start of the run: %w", err)
+		return s, fmt.Errorf("recording the start of the run: %w", err)
 	}
 	if p.Moves {
-		return nil // the lock has it already
+		return s, nil // the lock has it already
 	}
 	if err := lock.Record(ctx, s.Mark()); err != nil {
-		return fmt.Errorf("recording the start of the run at the lock: %w", err)
+		return s, fmt.Errorf("recording the start of the run at the lock: %w", err)
 	}
-	return nil
+	return s, nil
 }
 
 // permitted asks Kubernetes and Vault whether everything that the plan needs is allowed, so that a run that cannot end

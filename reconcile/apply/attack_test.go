@@ -88,9 +88,8 @@ func TestTidying(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.MustApply(reconciletest.Parse(t, "users: [{name: keep}, {name: dan}]"))
-	if w.Users["eve"] != nil || w.Users["contractor0"] != nil {
-		t.Error("somebody stayed")
+	if held := w.Conflicts("users: [{name: keep}, {name: dan}]"); len(held) != 6 || w.Users["eve"] != nil || w.Users["contractor0"] == nil {
+		t.Errorf("held %q; eve: %v, contractor0: %v", held, w.Users["eve"], w.Users["contractor0"])
 	}
 }
 

@@ -194,16 +194,16 @@ func (r *run) end(s reconcile.Step, note string, err error) {
 
 // remember notes for whom a step that did not end well was. The caller holds the lock.
 func (p *progress) remember(s reconcile.Step, err error) {
-	switch {
-	case s.Issue != nil:
-		p.without[s.User] = err
-		return
-	default:
-		for _, u := range s.Lacking() {
-			p.lacking[u.Name] = err
+	if s.Issue != nil {
+		if !s.Issue.Stays {
+			p.without[s.User] = err
 		}
+		return
 	}
-	// What is held is not what a leaver waits for: a binding that is not ours is noted, and their record closed.
+	for _, u := range s.Lacking() {
+		p.lacking[u.Name] = err
+	}
+	// A step that is held took nothing on, so that it is no reason to keep a leaver's record open.
 	if s.User != "" && s.Held == "" {
 		p.failed[s.User] = err
 	}

@@ -26,7 +26,7 @@ func (r *run) indexBindings() {
 			r.replacements[s.Target()] = append(r.replacements[s.Target()], s)
 		}
 		for _, u := range s.Binding.Object.Subjects {
-			if _, leaves := r.naming[u.Name]; leaves && u == reconcile.UserSubject(u.Name) {
+			if _, leaves := r.naming[u.Name]; leaves && reconcile.Authorized(u) == reconcile.UserSubject(u.Name) {
 				r.naming[u.Name] = append(r.naming[u.Name], s)
 			}
 		}
@@ -68,6 +68,9 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 		made, err = r.Bindings.CreateBinding(ctx, w.Object)
 	} else {
 		made, err = r.Bindings.UpdateBinding(ctx, w.Object, subjects)
+		if errors.Is(err, reconcile.ErrGone) && len(s.Lacking()) == 0 {
+			err = nil // somebody deleted it meanwhile, and all that was to be taken out is
+		}
 	}
 	return note, r.wrote(w.Object, made, err)
 }

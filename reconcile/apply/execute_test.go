@@ -28,6 +28,7 @@ func TestOrderOfIssue(t *testing.T) {
 		"create RoleBinding payments/certsync:test:user:carol:edit[carol]",
 		"create ClusterRoleBinding certsync:test:group:devs:view[alice bob]",
 		"create RoleBinding staging/certsync:test:group:devs:edit[alice bob]",
+		"write state",
 	}
 	if diff := cmp.Diff(want, w.Writes()); diff != "" {
 		t.Error(diff)
@@ -47,7 +48,7 @@ func TestOrderOfRemoval(t *testing.T) {
 		"update ClusterRoleBinding certsync:test:group:devs:view[bob]",
 		"update RoleBinding staging/certsync:test:group:devs:edit[bob]",
 		"erase alice", "record alice removed",
-		"issue zoe within 30s", "login zoe", "record zoe active", "store zoe",
+		"issue zoe within 30s", "login zoe", "record zoe active", "store zoe", "write state",
 	}
 	if diff := cmp.Diff(want, w.Writes()); diff != "" {
 		t.Error(diff)

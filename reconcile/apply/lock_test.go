@@ -114,7 +114,7 @@ func TestInterrupted(t *testing.T) {
 	if len(o.Events) != len(o.Plan.Steps) || o.Events[0].Result != reconcile.Done || o.Failed() != len(o.Events)-1 {
 		t.Errorf("%d events for %d steps: %q", len(o.Events), len(o.Plan.Steps), reconciletest.Results(o))
 	}
-	if w.Users["alice"] == nil || !slices.Equal(w.Calls[len(w.Calls)-2:], []string{"store alice", "unlock"}) {
+	if w.Users["alice"] == nil || !slices.Equal(w.Calls[len(w.Calls)-3:], []string{"store alice", "write state", "unlock"}) {
 		t.Errorf("after the interruption: %q", w.Calls)
 	}
 	w.Fail = nil

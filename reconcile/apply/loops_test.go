@@ -188,16 +188,6 @@ func TestPlantedBindingIsNobodysHistory(t *testing.T) {
 	}
 }
 
-// TestConflictIsNoHeldBack: whoever writes one path does not make the next run count drift as removals.
-func TestConflictIsNoHeldBack(t *testing.T) {
-	w := reconciletest.NewWorld(t)
-	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(8)))
-	w.Write(w.Users, "user01", reconciletest.KVVersion{})
-	if o, err := w.Apply(reconciletest.Parse(t, reconciletest.Crew(9))); err != nil || o.Failed() != 1 || w.State.HeldBack {
-		t.Errorf("%v, %q, held back: %t", err, reconciletest.Results(o), w.State.HeldBack)
-	}
-}
-
 // TestPlantedBindingHoldsNoRename: a tenant takes the name of a binding that somebody should get under a new name. The new
 // name gets it, and the old one loses its access.
 func TestPlantedBindingHoldsNoRename(t *testing.T) {

@@ -28,7 +28,7 @@ func TestOrderOfIssueForAnOwnKey(t *testing.T) {
 	w.MustApply(inv)
 	want := []string{
 		"write state", "record alice active", "issue alice within 30s", "record alice active", "record alice active", "store alice",
-		"create ClusterRoleBinding certsync:test:user:alice:view[alice]",
+		"create ClusterRoleBinding certsync:test:user:alice:view[alice]", "write state",
 	}
 	if diff := cmp.Diff(want, w.Writes()); diff != "" {
 		t.Error(diff)

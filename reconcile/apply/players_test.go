@@ -76,7 +76,10 @@ var players = []player{
 		user := choose(c, "alice", "bob", "carol", "dave", "zoe")
 		forged := reconcile.Record{FormatVersion: reconcile.RecordVersion, User: user, State: choose(c, reconcile.Active, reconcile.Removed, reconcile.Removing, reconcile.Denied),
 			Reason: choose(c, string(reconcile.UntilPassed), string(reconcile.NotInInventory))}
-		if s := w.Ledger[user]; s != nil && s.Versions[s.Current].Record != nil && s.Versions[s.Current].Record.User == user && c.below(2) == 1 {
+		switch s := w.Ledger[user]; {
+		case c.below(3) == 1: // ParseRecord takes any self-signed certificate with this CN
+			forged.Certificates = []reconcile.CertificateEntry{{Status: choose(c, reconcile.Current, reconcile.Superseded), CredentialVersion: 1 + c.below(3), NotAfter: w.Now.AddDate(9, 0, 0)}}
+		case s != nil && s.Versions[s.Current].Record != nil && s.Versions[s.Current].Record.User == user && c.below(2) == 1:
 			forged.Certificates = slices.Clone(s.Versions[s.Current].Record.Certificates)
 		}
 		switch c.below(3) {
@@ -156,6 +159,12 @@ func playedStory(t *testing.T, name string, c *choices) {
 			text = c.inventory(s.Now)
 		}
 		inv := s.parse(text)
+		s.Rules.Protect = nil
+		if c.below(3) == 1 {
+			s.Rules.Protect = c.some(persons...)
+			s.onlyKnown(inv, s.observe())
+			s.tell("protected: %q", s.Rules.Protect)
+		}
 		unplayed, had := s.diff(inv, s.observe()), s.snapshot()
 		written := map[string]bool{}
 		act := func(when string) {
@@ -181,7 +190,7 @@ func playedStory(t *testing.T, name string, c *choices) {
 		}
 		s.plays(text, &played)
 	}
-	s.Rules.MaxRemovals = reconciletest.Limit(s.T, "100%")
+	s.Rules.MaxRemovals, s.Rules.Protect = reconciletest.Limit(s.T, "100%"), nil
 	s.plays(text, new(bool))
 }
 
@@ -200,7 +209,7 @@ func (s *scenario) plays(text string, played *bool) {
 	}
 	if err == nil && !*played {
 		s.foreignStay(before)
-		if !s.State.HeldBack { // what a guard held comes with a later run, when it is less than the limit
+		if len(o.Plan.HeldByGuard()) == 0 { // what a guard held comes with a later run, when it is less than the limit
 			s.settled(text)
 		}
 	}

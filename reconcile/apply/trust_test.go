@@ -33,141 +33,6 @@ func TestStrippedLabel(t *testing.T) {
 	}
 }
 
-// TestTeamNamesAnAdministrator: a binding that the team's lead plants for the name in their namespace changes nothing.
-func TestTeamNamesAnAdministrator(t *testing.T) {
-	w := reconciletest.NewWorld(t)
-	w.MustApply(reconciletest.Parse(t, "users: [{name: alice}]"))
-	w.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "by-hand", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
-		Subjects: []reconcile.Subject{reconcile.UserSubject("administrator")}})
-	tenantBinding(w, reconcile.Grant{For: reconcile.ForUser, Subject: "administrator", Namespace: "staging", Role: "view"}, "administrator")
-	inv := reconciletest.Parse(t, "users: [{name: alice}, {name: administrator}]")
-	inv.Users[1].Team = "payments"
-	o, err := w.Apply(inv)
-	if err != nil || len(o.Ended(reconcile.Held)) != 1 || !strings.Contains(o.Ended(reconcile.Held)[0].Error, "not the team's to give") || w.Users["administrator"] != nil {
-		t.Errorf("%v, %q", err, reconciletest.Results(o))
-	}
-}
-
-// TestPlantedBindingTouchesNoSecret: a binding for a name is no sign that what stands at users/NAME is certsync's.
-func TestPlantedBindingTouchesNoSecret(t *testing.T) {
-	for sentence, text := range map[string]string{"nobody's": "users: [{name: alice}]", "somebody new's": "users: [{name: alice}, {name: zed}]"} {
-		t.Run(sentence, func(t *testing.T) {
-			w := reconciletest.NewWorld(t)
-			w.MustApply(reconciletest.Parse(t, "users: [{name: alice}]"))
-			w.Write(w.Users, "zed", reconciletest.KVVersion{})
-			planted := tenantBinding(w, reconcile.Grant{For: reconcile.ForUser, Subject: "zed", Namespace: "staging", Role: "view"}, "zed")
-			for range 2 {
-				if o, err := w.Apply(reconciletest.Parse(t, text)); err != nil || len(o.Ended(reconcile.Held)) != 1 {
-					t.Errorf("%v, %q", err, reconciletest.Results(o))
-				}
-			}
-			if s := w.Users["zed"]; s == nil || s.Current != 1 || s.Versions[1].Destroyed || w.Bindings[planted].UID != "" {
-				t.Errorf("%+v, %+v", s, w.Bindings[planted])
-			}
-		})
-	}
-}
-
-// TestEverybodyIsPlanted: bindings with everybody as subjects count for nothing: not as removals, nor in the total.
-func TestEverybodyIsPlanted(t *testing.T) {
-	var everybody []string
-	for i := range 8 {
-		everybody = append(everybody, fmt.Sprintf("user%02d", i))
-	}
-	w := reconciletest.NewWorld(t)
-	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(8)))
-	for i := range 20 {
-		tenantBinding(w, reconcile.Grant{For: reconcile.ForGroup, Subject: fmt.Sprintf("g%d", i), Namespace: "staging", Role: "view"}, everybody...)
-	}
-	w.MustApply(reconciletest.Parse(t, strings.Replace(reconciletest.Crew(8, 0), "user01, groups: [devs]", "user01, groups: []", 1)))
-	if len(w.Bindings) != 8 || w.Users["user00"] != nil || len(w.Served("user01")) != 1 {
-		t.Errorf("%d bindings, user01 has %q", len(w.Bindings), w.Served("user01"))
-	}
-}
-
-// TestDeletedBindingsMakeNoGuard: a tenant who deletes bindings does not make --max-removals hold what is left of them.
-func TestDeletedBindingsMakeNoGuard(t *testing.T) {
-	text := "groups: [{name: devs, namespaces: {staging: [view, edit]}}]\nusers:\n"
-	for i := range 10 {
-		text += fmt.Sprintf("  - {name: user%02d, groups: [devs], clusterRoles: [view]}\n", i)
-	}
-	w := reconciletest.NewWorld(t)
-	w.MustApply(reconciletest.Parse(t, text))
-	for object, b := range w.Bindings {
-		if b.Namespace != "" {
-			delete(w.Bindings, object)
-		}
-	}
-	fewer := strings.NewReplacer("user00, groups: [devs], clusterRoles: [view]", "user00, groups: [devs]", "user01, groups: [devs], clusterRoles: [view]", "user01, groups: [devs]",
-		"user02, groups: [devs], clusterRoles: [view]", "user02, groups: [devs]").Replace(text)
-	w.MustApply(reconciletest.Parse(t, fewer))
-}
-
-// TestWrittenPathsMoveNoGuard: whoever writes some users' paths in Vault keeps those from what they should get in place of
-// something else. That counts as a loss for nobody: it neither refuses the run nor holds anybody else. Who of them is
-// protected keeps what they have.
-func TestWrittenPathsMoveNoGuard(t *testing.T) {
-	for sentence, write := range map[string]func(w *reconciletest.World, user string){
-		"a secret":  func(w *reconciletest.World, user string) { w.Write(w.Users, user, reconciletest.KVVersion{}) },
-		"no secret": func(w *reconciletest.World, user string) { delete(w.Users, user) },
-		"somebody else's": func(w *reconciletest.World, user string) {
-			w.Write(w.Ledger, user, reconciletest.KVVersion{Record: &reconcile.Record{User: "eve"}})
-		},
-		"a group that is not theirs": func(w *reconciletest.World, user string) {
-			rec := *w.Ledger[user].Versions[1].Record
-			rec.Certificates = slices.Clone(rec.Certificates)
-			rec.Certificates[0].Groups = append(slices.Clone(rec.Certificates[0].Groups), "system:masters")
-			w.Write(w.Ledger, user, reconciletest.KVVersion{Record: &rec})
-		},
-	} {
-		t.Run(sentence, func(t *testing.T) {
-			w := reconciletest.NewWorld(t)
-			w.MustApply(reconciletest.Parse(t, reconciletest.Crew(8)))
-			for i := range 5 {
-				write(w, fmt.Sprintf("user%02d", i))
-			}
-			w.Rules.Protect = []string{"user00"}
-			text := strings.ReplaceAll(reconciletest.Crew(8), "[edit]", "[admin]")
-			text = strings.Replace(text, "user00, groups: [devs], clusterRoles: [admin]", "user00, clusterRoles: [edit, view]", 1)
-			o, err := w.Apply(reconciletest.Parse(t, text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, e := range o.Ended(reconcile.Held) {
-				if e.User > "user04" {
-					t.Errorf("%+v", e)
-				}
-			}
-			want := map[string][]string{
-				"user00": {reconciletest.GroupView, "ClusterRoleBinding certsync:test:user:user00:edit"},
-				"user07": {reconciletest.GroupView, "ClusterRoleBinding certsync:test:user:user07:admin"},
-			}
-			for user, bindings := range want {
-				for _, object := range bindings {
-					if !slices.Contains(w.Served(user), object) {
-						t.Errorf("%s has %q", user, w.Served(user))
-					}
-				}
-			}
-		})
-	}
-}
-
-// TestFirstApplyBesideAPlantedBinding: a tenant's binding does not make a new owner look like one whose ledger is lost.
-func TestFirstApplyBesideAPlantedBinding(t *testing.T) {
-	w := reconciletest.NewWorld(t)
-	planted := tenantBinding(w, reconcile.Grant{For: reconcile.ForUser, Subject: "alice", Namespace: "staging", Role: "view"}, "alice")
-	w.MustApply(reconciletest.Parse(t, "users: [{name: alice}]"))
-	if w.Bindings[planted].UID != "" {
-		t.Error("the planted binding is still there")
-	}
-	w = reconciletest.NewWorld(t)
-	tenantBinding(w, reconcile.Grant{For: reconcile.ForUser, Subject: "alice", Role: "view"}, "alice") // which an administrator can only have made
-	if got := w.Refused("users: [{name: alice}]"); len(got) != 1 || !strings.Contains(got[0], "--new-ledger") {
-		t.Errorf("%q", got)
-	}
-}
-
 // TestForgedRecords: whoever may write one ledger record cannot bring a name back while a certificate of it may live.
 func TestForgedRecords(t *testing.T) {
 	for sentence, forge := range map[string]func(w *reconciletest.World){
@@ -288,5 +153,67 @@ func TestLongTexts(t *testing.T) {
 	text, err := w.Plan(reconciletest.Parse(t, strings.Replace(reconciletest.Team, "name: alice,", "name: alice,", 1)+"  - {name: dan, groups: [devs]}\n")).MarshalJSON()
 	if err != nil || len(text) > 20_000 {
 		t.Errorf("%d bytes, %v", len(text), err)
+	}
+}
+
+// TestNextUserOfAName: whoever gets a name does not find there what its last user was to lose, and could not for a bad hour of
+// the API server.
+func TestNextUserOfAName(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Fail = reconciletest.Failing("update ", reconciletest.ErrBoom) // one bad hour of the API server
+	if o, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob)); err != nil || o.Failed() == 0 {
+		t.Fatal(err)
+	}
+	w.Fail = nil
+	for range 2 {
+		held := w.Conflicts(reconciletest.Team) // somebody else gets the name
+		if got := w.Served("bob"); got != nil {
+			t.Errorf("%q, and the old certificate has %q", held, got)
+		}
+	}
+}
+
+// TestRemovedWhileServed: the authorizer ignores the namespace of a User, so a binding that has one still serves a leaver.
+func TestRemovedWhileServed(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Changed(groupEdit, func(b *reconcile.Binding) { // the authorizer ignores the namespace of a User
+		for i := range b.Subjects {
+			b.Subjects[i].Namespace = "x"
+		}
+	})
+	w.Fail = reconciletest.Failing("update "+groupEdit, reconciletest.ErrBoom)
+	o, _ := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob))
+	if rec := w.Ledger["bob"]; rec.Versions[rec.Current].Record.State == reconcile.Removed {
+		t.Errorf("%q, record removed, and the binding serves %v", reconciletest.Results(o), w.Bindings[groupEdit].Subjects)
+	}
+}
+
+// TestManyBindingsOfOthers: the notes on a subject to whom a tenant has bound a thousand roles are bounded.
+func TestManyBindingsOfOthers(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	for i := range 4000 {
+		w.Plant(reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "staging", Name: fmt.Sprint(i), RoleRef: reconcile.RoleRef{Kind: "Role", Name: "nothing"},
+			Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
+	}
+	if p := w.Plan(reconciletest.Parse(t, reconciletest.Team)); len(p.Notes) > 100 {
+		t.Errorf("%d notes", len(p.Notes))
+	}
+}
+
+// TestBindingIsGone: somebody deletes a binding in the middle of a run that was to take a leaver out of it.
+func TestBindingIsGone(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Fail = func(call string) error {
+		if strings.HasPrefix(call, "update "+groupEdit) {
+			delete(w.Bindings, groupEdit)
+		}
+		return nil
+	}
+	o, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob))
+	if err != nil || o.Failed() > 0 || w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record.State != reconcile.Removed {
+		t.Errorf("%v, %q", err, reconciletest.Results(o))
 	}
 }

@@ -225,7 +225,9 @@ func observed(b reconcile.Binding) error {
 // failed returns the error for the API server's answer to a write of b.
 func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
 	switch {
-	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err), apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err):
+		return fmt.Errorf("%s: %w: %w: %w", doing, reconcile.ErrPrecondition, reconcile.ErrGone, api.Brief(err))
+	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err):
 		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err))
 	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return fmt.Errorf("%s: %w", doing, api.Brief(err))

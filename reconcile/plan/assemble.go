@@ -7,7 +7,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// assembler makes steps of parts. It decides nothing: what goes, comes and is held, the edits say.
+// assembler makes steps of parts. What goes, comes and is held, the edits say; only a binding with another role than its name
+// says goes as a whole.
 type assembler struct {
 	x        *Index
 	verdicts map[string]verdict
@@ -51,7 +52,8 @@ func (a assembler) unwanted(p *part) []reconcile.Step {
 		if !e.runs() {
 			stay = append(stay, e.subject)
 		}
-		if held < 0 && e.held != "" && !e.dropped {
+		// A guard refuses the plan, so it is told before what holds one user alone.
+		if e.held != "" && !e.dropped && (held < 0 || e.by == reconcile.ByGuard && p.edits[held].by != reconcile.ByGuard) {
 			held = i
 		}
 	}

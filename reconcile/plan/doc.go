@@ -6,6 +6,7 @@
 //
 //	index.go, wanted.go           the inventory and the observation, by name; built once, and never changed
 //	users.go                      what a user of the inventory needs: issue, renew, reissue
+//	conflicts.go                  what stands in the way of a step of theirs
 //	leavers.go                    what is left of a user who is gone: remove and purge
 //	parts.go, reasons.go          per binding, which subjects come and go, and why
 //	hold.go, guard.go, removals.go

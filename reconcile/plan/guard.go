@@ -70,9 +70,9 @@ func (f protection) find(d *draft) (refusals []string, hold func()) {
 type removalLimit struct{ reconcile.Limit }
 
 func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
-	// Under the inventory of the last run there is only drift to take away, and what that run did not come to: it was
-	// looked at then, unless that run held something back.
-	accepted := d.x.sameInventory && !d.x.Observed.State.HeldBack
+	// A state of version 1 does not say who has what. Under its inventory there is only drift to take away, and what the last
+	// run did not come to: it was looked at then, unless that run held something back.
+	accepted := d.x.grants == nil && d.x.sameInventory && !d.x.Observed.State.HeldBack
 	if len(d.x.Inventory.Users) == 0 || accepted || !d.x.rules.Policy.Takes() {
 		return nil, nil
 	}

@@ -99,14 +99,14 @@ func drop(d *draft) (lacks map[string]bool) {
 	return lacks
 }
 
-// drag holds what cannot be done without something that is held. What waits for what:
+// drag holds what cannot be done without something that is held. What waits for what, and where that is seen to:
 //
 //	held                                        | waits
-//	a user's certificate, and they have none    | what bindings would add of them: their own step says why
-//	what the new name of somebody should get    | what their old name loses of the same, and its credential
-//	a certificate that was denied               | the same, and nothing is said of it but the note on the denial
-//	the end of a binding with another role      | all that comes into its name, see assembler.wrongRole
-//	a new role in place of an old one           | the old role: only the run itself can tell, see package apply
+//	a user's certificate, and they have none    | what bindings would add of them: their own step says why (drop)
+//	what the new name of somebody should get    | what their old name loses of the same, and its credential (here)
+//	a certificate that was denied               | the same, and nothing is said of it but the note on the denial (here)
+//	the end of a binding with another role      | all that comes into its name (assembler.wrongRole)
+//	a new role in place of an old one           | the old role: only the run itself can tell (package apply)
 func drag(d *draft) {
 	lacks := drop(d)
 	wait := func(old, now string) (why string, denied bool) {

@@ -29,10 +29,10 @@ type Index struct {
 	sameInventory bool
 	// names is the owner's index of names under which certificates may live.
 	names map[string]reconcile.Name
-	// grants is what certsync may have made; nil: the state does not say, since it is of version 1 or there is none.
+	// grants is what people have by certsync; nil: nobody knows, since the state is of version 1, or is to begin anew.
 	grants *reconcile.Grants
-	// given is what certsync may have given, each grant (Part 0) with its users, sorted: by the index, and without one by
-	// what is there. Only administrators can write ClusterRoleBindings, so what those give to a user of this owner counts too.
+	// given is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: what the index has, and of
+	// what is there what is explained.
 	given map[reconcile.Grant][]string
 	// recorded is what the state has, or will have, of certsync's own connection. endpoint is what users get.
 	recorded, endpoint reconcile.Endpoint
@@ -81,12 +81,15 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	for _, g := range inv.Groups {
 		x.Groups[g.Name] = g
 	}
-	x.Wanted = wantedGrants(x)
 	var known reconcile.Endpoint
-	if o.State != nil {
+	switch {
+	case o.State != nil:
 		x.grants, known = o.State.Grants, o.State.Endpoint
+	case !r.NewLedger:
+		x.grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
 	}
 	x.names = indexedNames(o)
+	x.Wanted = wantedGrants(x)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
 	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
 	x.sortBindings()
@@ -111,8 +114,10 @@ func (x *Index) sortBindings() {
 			x.misnamed = append(x.misnamed, b.Object())
 		}
 		for _, s := range b.Subjects {
-			if s = reconcile.Authorized(s); s.APIGroup == reconcile.RBACGroup && !slices.ContainsFunc(x.serves[s], b.Same) {
-				x.serves[s] = append(x.serves[s], b)
+			// A subject can be there twice. Of a thousand bindings, only the last can be this one.
+			s = reconcile.Authorized(s)
+			if all := x.serves[s]; s.APIGroup == reconcile.RBACGroup && (len(all) == 0 || !all[len(all)-1].Same(b)) {
+				x.serves[s] = append(all, b)
 			}
 		}
 	}
@@ -128,6 +133,9 @@ func givenGrants(x *Index) map[reconcile.Grant][]string {
 		all = x.grants.All()
 	}
 	for _, b := range x.Ours {
+		if x.grants != nil && x.sameInventory {
+			break // what is there beside it has drifted
+		}
 		g := b.Grant
 		g.Part = 0
 		for _, s := range b.Subjects {
@@ -225,6 +233,12 @@ func (x *Index) living(user string) (reconcile.Name, bool) {
 	return n, ok && n.Until.After(x.Observed.At)
 }
 
+// indexed reports whether the index has a name.
+func (x *Index) indexed(user string) bool {
+	_, indexed := x.names[user]
+	return indexed
+}
+
 // quarantined reports whether a certificate of somebody who left may live under a name, and until when. The ledger's word
 // counts beside the index's: it can hold back its own user alone.
 func (x *Index) quarantined(user string) (until time.Time, is bool) {
@@ -235,6 +249,13 @@ func (x *Index) quarantined(user string) (until time.Time, is bool) {
 		}
 	}
 	return n.Until, living && n.Left
+}
+
+// awaited reports whether a name waits until the certificates of who had it before have ended. Until then nothing is bound to
+// it: they would keep what they had. Only the index tells.
+func (x *Index) awaited(user string) bool {
+	n, living := x.living(user)
+	return living && n.Left && !slices.Contains(x.rules.Reinstate, user)
 }
 
 // inherits reports whether somebody should have under the name that they have now what g gave to their old one. If not, it
@@ -253,10 +274,10 @@ func (x *Index) closed(g reconcile.Grant) bool {
 	return g.Namespace != "" && !x.Observed.Namespaces[g.Namespace]
 }
 
-// explained reports whether certsync may have given g to a user: a loss of it is one. Everything else in a binding of ours
-// somebody else has put there, and it goes, however much it is. Only administrators can write ClusterRoleBindings, so what
-// those give to a user of this owner counts as well. Without grants, in a state of version 1, everything in
-// ClusterRoleBindings counts, and in RoleBindings what a user of this owner has.
+// explained reports whether a user has g by certsync: a loss of it is one. Everything else in a binding of ours somebody else has
+// put there, or its end is decided, and it goes, however much it is. Only administrators can write ClusterRoleBindings, so
+// what those give to a user of this owner counts as well. Without grants everything in ClusterRoleBindings counts, and in
+// RoleBindings what a user of this owner has.
 func (x *Index) explained(g reconcile.Grant, user string) bool {
 	if x.grants == nil {
 		return g.Namespace == "" || x.knows(user)

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
@@ -11,12 +10,12 @@ import (
 //
 //	ledger record                  | users/<user> in Vault | verdict
 //	unreadable                     | any                   | conflict
+//	any, not in the index          | something             | conflict
 //	active, denied, removing       | of the record's, none | remove
 //	the same                       | somebody else's       | remove what is certsync's; then a conflict
 //	none                           | something             | conflict: nobody knows whose it is
 //	none                           | nothing               | nothing
-//	removed                        | of the record's       | remove: another run, which did not know, stored it
-//	removed                        | somebody else's       | conflict
+//	removed                        | something             | conflict
 //	removed, a certificate lives   | nothing               | a note until when
 //	removed, certificates expired  | nothing               | purge
 //	removed, Retention has passed  | nothing               | purge
@@ -43,7 +42,7 @@ func leaver(x *Index, name string) verdict {
 	switch {
 	case entry.Problem != "":
 		s.Reasons = append([]reconcile.Reason{reconcile.LedgerUnreadable}, s.Reasons...)
-		s.Hold(conflicting(x, name, fmt.Sprintf("ledger/%s is no record of this user: %s", name, reconcile.Shown(entry.Problem))), reconcile.ByConflict)
+		s.Hold(unreadable(x, name), reconcile.ByConflict)
 		if s.Held == "" {
 			v.note(lostRecord(name))
 		}
@@ -62,12 +61,16 @@ func leaver(x *Index, name string) verdict {
 	case meta.CurrentVersion == 0 && rec.State == reconcile.Removed:
 		v.step = purgeLeaver(x, name)
 		v.liveCertificate(x, name)
+	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed || !x.indexed(name)):
+		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
+		s.Hold(foreign(x, name, meta), reconcile.ByConflict)
+		v.liveCertificate(x, name)
 	case meta.CurrentVersion > 0 && !rec.Knows(meta.CurrentVersion):
 		l.Foreign = !slices.Contains(x.rules.Adopt, name)
 		if l.Foreign {
 			s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
 		}
-		if len(l.OwnVersions()) == 0 && (rec.State == reconcile.Removing || rec.State == reconcile.Removed) {
+		if len(l.OwnVersions()) == 0 && rec.State == reconcile.Removing {
 			s.Hold(foreign(x, name, meta), reconcile.ByConflict)
 		}
 		v.liveCertificate(x, name)

@@ -8,11 +8,11 @@ import (
 )
 
 // nextState is the index that a run of these steps writes before the first of them: a superset of what is true whenever the run
-// ends.
+// ends. Who leaves has left by it from then on, whatever comes of the run.
 func nextState(x *Index, d *draft) reconcile.State {
 	s := reconcile.State{
 		FormatVersion: reconcile.StateVersion, ClusterUID: x.Observed.ClusterView.UID, InventoryDigest: x.Inventory.Digest(),
-		Endpoint: x.recorded, Grants: nextGrants(x), Names: nextNames(x, d),
+		Endpoint: x.recorded, Grants: nextGrants(x, d), Names: nextNames(x, d),
 	}
 	if x.Observed.State != nil {
 		s.Generation, s.Epochs = x.Observed.State.Generation, x.Observed.State.Epochs
@@ -21,33 +21,40 @@ func nextState(x *Index, d *draft) reconcile.State {
 	return s
 }
 
-// nextGrants is what the inventory wants, and what certsync gave earlier and is still there.
-func nextGrants(x *Index) *reconcile.Grants {
-	all := maps.Clone(x.Wanted)
-	for _, b := range x.Ours {
-		g := b.Grant
+// nextGrants is what the inventory wants, and of what certsync gave earlier what the run leaves: for a guard, for the policy, or
+// until somebody has it under a new name. What it is to take is going.
+func nextGrants(x *Index, d *draft) *reconcile.Grants {
+	all, going := maps.Clone(x.Wanted), map[reconcile.Grant][]string{}
+	for _, p := range d.parts {
+		g := p.grant
 		g.Part = 0
-		for _, s := range b.Subjects {
-			if s != reconcile.UserSubject(s.Name) {
-				continue
-			}
-			given := x.grants != nil && x.grants.Has(g, s.Name) || x.grants == nil && x.explained(g, s.Name)
-			if given && !wants(x, g, s.Name) {
-				all[g] = append(slices.Clone(all[g]), s.Name)
+		for _, e := range p.edits {
+			switch name := e.user(); {
+			case e.adds || name == "" || wants(x, g, name):
+			case x.explained(g, name) && (e.held != "" || e.successor != ""):
+				all[g] = append(slices.Clone(all[g]), name)
+			case x.explained(g, name), x.grants != nil && x.grants.Going.Explains(g):
+				going[g] = append(going[g], name)
 			}
 		}
 	}
-	return reconcile.NewGrants(all)
+	next := reconcile.NewGrants(all)
+	if len(going) > 0 {
+		next.Going = reconcile.NewGrants(going)
+	}
+	return next
 }
 
 // nextNames is the index of names with the certificates that the run asks for. An entry goes only when its end has passed, it
-// never had a later epoch, and the name is not in the inventory.
+// never had a later epoch, nothing of it is stored, and the name is not in the inventory.
 func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 	stays := staying(d)
 	names := map[string]reconcile.Name{}
 	for name, n := range x.names {
 		_, inInventory := x.Users[name]
-		if !n.Until.After(x.Observed.At) && n.Epoch == 0 && !inInventory {
+		meta, rec := x.Observed.Credentials[name], x.Observed.Ledger[name].Record
+		n.Stored = meta.CurrentVersion > 0 && (n.Stored || rec != nil && rec.State != reconcile.Removed && rec.Knows(meta.CurrentVersion))
+		if !n.Until.After(x.Observed.At) && n.Epoch == 0 && !inInventory && !n.Stored {
 			continue
 		}
 		n.Left = n.Left || !inInventory && !stays[name]

@@ -151,30 +151,47 @@ func remainingAccess(x *Index, name string) []reconcile.Note {
 	return all
 }
 
-// access notes the bindings that are not ours and serve a subject. A group's are noted once, not for each member.
+// maxAccess bounds the notes on what others bind to one subject: a tenant can bind a thousand roles to it.
+const maxAccess = 20
+
+// access notes the bindings that are not ours and serve a subject, those first that make as good as cluster-admin. A group's are
+// noted once, not for each member.
 func access(x *Index, subject reconcile.Subject) []reconcile.Note {
-	var all []reconcile.Note
+	n := reconcile.Note{Kind: reconcile.ExistingAccess}
+	if subject.Kind == "User" {
+		n.User = subject.Name
+	} else {
+		n.Group = subject.Name
+	}
+	var strong, others []reconcile.Note
+	more := 0
 	for _, b := range x.serves[subject] {
 		if subject.Name == allAuthenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
+			continue
+		}
+		n.Power = nil
+		if b.RoleRef.Kind == "ClusterRole" { // certsync does not read Roles
+			n.Power = rolePower(x, b.RoleRef.Name, b.Namespace)
+		}
+		if len(n.Power) == 0 && len(others) == maxAccess {
+			more++
 			continue
 		}
 		whose := "not certsync's"
 		if owner := b.OwnerOf(); owner != "" && owner != x.Inventory.Owner {
 			whose = fmt.Sprintf("owner %q's by its name", owner)
 		}
-		n := reconcile.Note{Kind: reconcile.ExistingAccess, Object: reconcile.Shown(b.Object()), Message: fmt.Sprintf(
-			"gives %s %q %s, and is %s", subject.Kind, subject.Name, roleOf(b), whose)}
-		if b.RoleRef.Kind == "ClusterRole" { // certsync does not read Roles
-			n.Power = rolePower(x, b.RoleRef.Name, b.Namespace)
-		}
+		n.Object, n.Message = reconcile.Shown(b.Object()), fmt.Sprintf("gives %s %q %s, and is %s", subject.Kind, subject.Name, roleOf(b), whose)
 		if len(n.Power) > 0 {
 			n.Message = fmt.Sprintf("is as good as cluster-admin (%s): it %s", n.Power[0], n.Message)
+			strong = append(strong, n)
+			continue
 		}
-		if subject.Kind == "User" {
-			n.User = subject.Name
-		} else {
-			n.Group = subject.Name
-		}
+		others = append(others, n)
+	}
+	all := slices.Concat(strong, others)
+	if more > 0 {
+		n.Power, n.Object, n.Message = nil, "", fmt.Sprintf("%d bindings more that are not certsync's serve it; none of them is as good as cluster-admin", more)
 		all = append(all, n)
 	}
 	return all

@@ -45,9 +45,9 @@ func (e *edit) hold(why string, by reconcile.HoldCause) {
 // runs reports whether the edit is carried out.
 func (e *edit) runs() bool { return e.held == "" && !e.dropped }
 
-// user is the name of a plain User subject, "" for anything else: nobody's name.
+// user is the name of a User subject as the authorizer sees it, "" for anything else: nobody's name.
 func (e *edit) user() string {
-	if e.subject != reconcile.UserSubject(e.subject.Name) {
+	if reconcile.Authorized(e.subject) != reconcile.UserSubject(e.subject.Name) {
 		return ""
 	}
 	return e.subject.Name

@@ -46,7 +46,8 @@ func Skewed(here, there time.Time) string {
 //	none               | a generation on the Lease          | refused: --new-ledger
 //	of another cluster | any                                | refused: --move-to-this-cluster
 //	older              | a later generation on the Lease    | refused: --accept-rollback
-//	of generation N    | no Lease, or one that says nothing | refused: --accept-rollback; not for N = 1, of a first run cut off
+//	any                | no Lease                           | refused: --accept-rollback
+//	not the first      | a Lease without a generation       | refused: --accept-rollback; after the first, a run was cut off
 func Misplaced(owner string, o reconcile.Observed, bound int, r reconcile.Rules) string {
 	switch state := o.State; {
 	case state == nil && r.NewLedger:

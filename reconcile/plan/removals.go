@@ -130,20 +130,22 @@ func lossOf(x *Index, name string) string {
 func earlyLossOf(d *draft, name string) string {
 	had, has := map[place]bool{}, map[place]bool{}
 	for _, p := range d.parts {
-		if p.wrongRole() && !p.wanted {
-			continue
+		if p.wrongRole() && !p.wanted || d.x.closed(p.grant) {
+			continue // whoever may delete a namespace holds nobody's steps with it
 		}
 		at := place{p.grant.Namespace, p.grant.Role}
 		if slices.Contains(p.stay, reconcile.UserSubject(name)) {
 			has[at] = true
 		}
 		for _, e := range p.edits {
+			comes := e.adds && e.runs() && !e.waits // a certificate that it waits for may not come
+			stays := !e.adds && !e.runs()
 			switch {
 			case e.user() != name:
-			case e.adds != e.runs(): // it does not come, or it goes
-				had[at] = had[at] || !e.adds && d.x.explained(p.grant, name) && !p.wrongRole()
-			case !e.waits: // a certificate that it waits for may not come
+			case comes || stays:
 				has[at] = true
+			case !e.adds && d.x.explained(p.grant, name) && !p.wrongRole():
+				had[at] = true
 			}
 		}
 	}
@@ -164,7 +166,7 @@ func firstLoss(had, has map[place]bool) string {
 		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.role, b.role))
 	})
 	for _, p := range lost {
-		if had[p] && !has[p] && !has[place{role: p.role}] {
+		if !has[p] && !has[place{role: p.role}] {
 			return "take " + reconcile.Grant{Namespace: p.namespace, Role: p.role}.String() + " from"
 		}
 	}

@@ -40,12 +40,14 @@ func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
 //	left, may live       | any               | any                        | conflict: quarantined
 //	any                  | removing, removed: the user left, and may live   | conflict: quarantined
 //	any                  | unreadable        | any                        | conflict
-//	may live             | none              | something                  | reissue: ledger-missing
+//	may live, stored     | none              | something                  | reissue: ledger-missing
 //	any                  | none, removed     | nothing                    | issue: new-user
 //	any                  | none, removed     | something                  | conflict
-//	any                  | removing          | any                        | reissue: reinstated
+//	any                  | removing          | the record's, nothing      | reissue: reinstated
+//	any                  | removing          | something else             | conflict
 //	any                  | denied            | any                        | a note; with --retry, issue or reissue: retried
-//	any                  | active, none current | any                     | reissue: credential-missing
+//	any                  | active, none current | the record's, nothing   | reissue: credential-missing
+//	any                  | active, none current | something else          | conflict
 //	any                  | active            | newer than the ledger says | conflict
 //	any                  | active            | gone, older, unreadable    | reissue: credential-missing
 //	any                  | active            | as the ledger says         | good; compare the certificate
@@ -84,7 +86,7 @@ func user(x *Index, u inventory.User) verdict {
 	v.step = &reconcile.Step{
 		User: u.Name, Username: u.Name, Action: reconcile.Reissue, Reasons: reasons, Stage: reconcile.StageIssue,
 		Detail: &reconcile.Detail{Groups: spec.Groups, Expiration: u.Expiration.String(), PublicKeySHA256: spec.Own.Fingerprint(), Kubeconfig: &spec.Kubeconfig},
-		Issue:  &reconcile.Issuance{Spec: spec, Record: entry.Record, RecordVersion: entry.Version, Credential: meta},
+		Issue:  &reconcile.Issuance{Spec: spec, Record: entry.Record, RecordVersion: entry.Version, Credential: meta, Stays: v.stays},
 	}
 	switch reasons[0] {
 	case reconcile.NewUser, reconcile.Renamed:
@@ -92,7 +94,7 @@ func user(x *Index, u inventory.User) verdict {
 	case reconcile.Expiring:
 		v.step.Action = reconcile.Renew
 	}
-	conflict = cmp.Or(conflict, x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u, reasons[0], entry.Record))
+	conflict = cmp.Or(conflict, x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
 	v.step.Hold(conflict, reconcile.ByConflict)
 	v.blocked = conflict != ""
 	if slices.Contains(reasons, reconcile.LedgerMissing) || entry.Problem != "" && conflict == "" {
@@ -111,11 +113,11 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 	case conflict != "":
 		return []reconcile.Reason{reconcile.NewUser}, conflict
 	case entry.Problem != "":
-		return []reconcile.Reason{reconcile.LedgerUnreadable}, conflicting(x, u.Name, fmt.Sprintf("ledger/%s is no record of this user: %s", u.Name, reconcile.Shown(entry.Problem)))
-	case rec == nil && living && !name.Left && meta.CurrentVersion > 0:
+		return []reconcile.Reason{reconcile.LedgerUnreadable}, unreadable(x, u.Name)
+	case rec == nil && living && name.Stored && !name.Left && meta.CurrentVersion > 0:
 		return []reconcile.Reason{reconcile.LedgerMissing}, ""
 	case rec != nil && rec.State == reconcile.Removing:
-		return []reconcile.Reason{reconcile.Reinstated}, "" // the removal was cut off: what stands in Vault is still certsync's
+		return []reconcile.Reason{reconcile.Reinstated}, unknownVersion(x, u.Name, rec, meta) // the removal was cut off
 	case rec == nil || rec.State == reconcile.Removed:
 		if quarantined {
 			return []reconcile.Reason{reconcile.Reinstated}, foreign(x, u.Name, meta)
@@ -125,23 +127,6 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 		return []reconcile.Reason{reconcile.Retried}, foreign(x, u.Name, meta)
 	}
 	return activeReasons(x, u, spec, v)
-}
-
-// quarantine reports whether somebody else may hold a certificate of this name, and what that forbids: they would get what
-// the name gets now, so it waits until that certificate has ended, unless somebody says that it is the same person.
-func quarantine(x *Index, user string) (is bool, conflict string) {
-	until, is := x.quarantined(user)
-	if !is || slices.Contains(x.rules.Reinstate, user) {
-		return is, ""
-	}
-	since := ""
-	if rec := x.Observed.Ledger[user].Record; left(rec) {
-		since = fmt.Sprintf(" was removed on %s (%s)", rec.Since.UTC().Format(time.DateOnly), rec.Reason)
-	} else {
-		since = " left"
-	}
-	return true, fmt.Sprintf("the name is quarantined: its user%s, and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
-		since, reconcile.TimeText(until), shell.Quote(user))
 }
 
 // newcomer is why somebody without a record gets a certificate.
@@ -188,8 +173,7 @@ func activeReasons(x *Index, u inventory.User, spec reconcile.CertificateSpec, v
 	rec, meta := x.Observed.Ledger[u.Name].Record, x.Observed.Credentials[u.Name]
 	cur := rec.Current()
 	if cur == nil {
-		// Two runs at once: one's record, the other's credential. Both are certsync's.
-		return []reconcile.Reason{reconcile.CredentialMissing}, ""
+		return []reconcile.Reason{reconcile.CredentialMissing}, unknownVersion(x, u.Name, rec, meta)
 	}
 	var reasons []reconcile.Reason
 	if rec.State == reconcile.Denied {
@@ -233,34 +217,6 @@ func differences(s reconcile.CertificateSpec, has reconcile.CertificateEntry) []
 		reasons = append(reasons, reconcile.KeyAlgorithmChanged)
 	}
 	return reasons
-}
-
-// conflicting is a conflict about a user's entries in Vault, unless somebody adopts what stands there.
-func conflicting(x *Index, user, what string) string {
-	if slices.Contains(x.rules.Adopt, user) {
-		return ""
-	}
-	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, shell.Quote("users/"+user))
-}
-
-// foreign says that something stands in users/<user> that the ledger knows nothing of, or "".
-func foreign(x *Index, user string, meta reconcile.CredentialMeta) string {
-	if meta.CurrentVersion == 0 {
-		return ""
-	}
-	return conflicting(x, user, fmt.Sprintf("users/%s holds version %d of a secret that the ledger does not know", user, meta.CurrentVersion))
-}
-
-// namedByTeam says that a team has named somebody new whom bindings of others serve, or is "". The inventory gives a team its
-// groups; with the name of an administrator it would take all that they have.
-func namedByTeam(x *Index, u inventory.User, why reconcile.Reason, rec *reconcile.Record) string {
-	others := x.serves[reconcile.UserSubject(u.Name)]
-	if u.Team == "" || why != reconcile.NewUser || rec.Ended() || len(others) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(
-		"the file of team %s names somebody new to whom %s gives %s, and it is not the team's to give (if it is the same person, put them into the inventory itself, and into the team's file when that is applied; else use another name)",
-		u.Team, reconcile.Shown(others[0].Object()), roleOf(others[0]))
 }
 
 // hasCredential reports whether the user can use a credential now, so that their bindings need not wait for a new one.

@@ -157,7 +157,10 @@ func (w *World) UpdateBinding(_ context.Context, b reconcile.Binding, subjects [
 		return reconcile.Binding{}, err
 	}
 	has, ok := w.Bindings[b.Object()]
-	if !ok || has.UID != b.UID {
+	if !ok {
+		return reconcile.Binding{}, fmt.Errorf("updating %s: %w: %w", b.Object(), reconcile.ErrPrecondition, reconcile.ErrGone)
+	}
+	if has.UID != b.UID {
 		return reconcile.Binding{}, fmt.Errorf("updating %s: %w", b.Object(), reconcile.ErrPrecondition)
 	}
 	if has.ResourceVersion != b.ResourceVersion {

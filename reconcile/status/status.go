@@ -135,7 +135,7 @@ func (d survey) stand(u *User, s reconcile.Step) {
 	switch {
 	case d.Active[u.Name] && rec != nil && rec.State == reconcile.Denied:
 		u.State = StandsDenied
-	case conflict && bound == 0:
+	case conflict && (bound == 0 || d.Active[u.Name]):
 		u.State, u.Detail = InConflict, s.Held
 	case !d.Active[u.Name] && (s.Action == reconcile.Remove || bound > 0):
 		u.State = IsLeaving

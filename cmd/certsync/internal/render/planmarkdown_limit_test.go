@@ -119,7 +119,7 @@ func TestAttentionIsBounded(t *testing.T) {
 	}
 }
 
-// TestAttentionShowsClusterWideAccessFirst: a hundred bindings in one namespace, for a user whose name sorts first, do not hide
+// TestAttentionShowsClusterWideAccessFirst: a hundred bindings in one namespace, for users whose names sort first, do not hide
 // the cluster-wide access of another user.
 func TestAttentionShowsClusterWideAccessFirst(t *testing.T) {
 	o := fixture.Settled(fixture.Inventory(t, "users: []\n"))
@@ -128,10 +128,10 @@ func TestAttentionShowsClusterWideAccessFirst(t *testing.T) {
 			RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role}, Subjects: []reconcile.Subject{reconcile.UserSubject(user)}})
 	}
 	for n := range 100 {
-		serve(reconcile.RoleBinding, "dev", fmt.Sprintf("noise%d", n), "view", "aaa")
+		serve(reconcile.RoleBinding, "dev", fmt.Sprintf("noise%d", n), "view", fmt.Sprintf("aaa%d", n%10))
 	}
 	serve(reconcile.ClusterRoleBinding, "", "admins", "cluster-admin", "zed")
-	c := readComment(t, PlanMarkdown(plan.Diff(fixture.Inventory(t, "users: [{name: aaa}, {name: zed}]\n"), o, reconcile.Rules{})))
+	c := readComment(t, PlanMarkdown(plan.Diff(fixture.Inventory(t, "users: [{name: zed}, {name: aaa0}, {name: aaa1}, {name: aaa2}, {name: aaa3}, {name: aaa4}, {name: aaa5}, {name: aaa6}, {name: aaa7}, {name: aaa8}, {name: aaa9}]\n"), o, reconcile.Rules{})))
 	says(t, c.first[0], "Existing access", "zed", "ClusterRoleBinding admins")
 	says(t, strings.Join(c.first, "\n"), "noise0", "more of these")
 }

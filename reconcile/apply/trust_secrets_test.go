@@ -1,0 +1,70 @@
+package apply_test
+
+import (
+	"testing"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+// TestPlantedBindingTouchesNoSecret: a binding for a name is no sign that what stands at users/NAME is certsync's.
+func TestPlantedBindingTouchesNoSecret(t *testing.T) {
+	for sentence, text := range map[string]string{"nobody's": "users: [{name: alice}]", "somebody new's": "users: [{name: alice}, {name: zed}]"} {
+		t.Run(sentence, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, "users: [{name: alice}]"))
+			w.Write(w.Users, "zed", reconciletest.KVVersion{})
+			planted := tenantBinding(w, reconcile.Grant{For: reconcile.ForUser, Subject: "zed", Namespace: "staging", Role: "view"}, "zed")
+			for range 2 {
+				if o, err := w.Apply(reconciletest.Parse(t, text)); err != nil || len(o.Ended(reconcile.Held)) != 1 {
+					t.Errorf("%v, %q", err, reconciletest.Results(o))
+				}
+			}
+			if s := w.Users["zed"]; s == nil || s.Current != 1 || s.Versions[1].Destroyed || w.Bindings[planted].UID != "" {
+				t.Errorf("%+v, %+v", s, w.Bindings[planted])
+			}
+		})
+	}
+}
+
+// TestForeignSecrets: what somebody else has stored at users/NAME stays, whatever the ledger says of the name.
+func TestForeignSecrets(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before func(w *reconciletest.World)
+		user   string
+		text   string
+	}{
+		"an issue that failed": {func(w *reconciletest.World) {
+			w.Fail = reconciletest.Failing("issue zoe", reconciletest.ErrBoom)
+			if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team+"  - {name: zoe}\n")); err != nil {
+				t.Fatal(err)
+			}
+			w.Fail = nil
+		}, "zoe", reconciletest.Team + "  - {name: zoe}\n"},
+		"a forged record: removing": {func(w *reconciletest.World) {
+			w.Write(w.Ledger, "zoe", reconciletest.KVVersion{Record: &reconcile.Record{User: "zoe", State: reconcile.Removing}})
+		}, "zoe", reconciletest.Team + "  - {name: zoe}\n"},
+		"a forged record: active": {func(w *reconciletest.World) {
+			w.Write(w.Ledger, "zoe", reconciletest.KVVersion{Record: &reconcile.Record{User: "zoe", State: reconcile.Active}})
+		}, "zoe", reconciletest.Team + "  - {name: zoe}\n"},
+		"a forged record of nobody": {func(w *reconciletest.World) {
+			// ParseRecord takes any self-signed certificate with this CN.
+			w.Write(w.Ledger, "zoe", reconciletest.KVVersion{Record: &reconcile.Record{User: "zoe", State: reconcile.Active,
+				Certificates: []reconcile.CertificateEntry{{Status: reconcile.Current, CredentialVersion: 1, NotAfter: w.Now.AddDate(9, 0, 0)}}}})
+		}, "zoe", reconciletest.Team},
+		"after a removal, versions begin at 1 again": {func(w *reconciletest.World) {
+			w.MustApply(reconciletest.Parse(t, reconciletest.WithoutBob))
+		}, "bob", reconciletest.WithoutBob},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			tt.before(w)
+			w.Write(w.Users, tt.user, reconciletest.KVVersion{}) // somebody else's
+			o, err := w.Apply(reconciletest.Parse(t, tt.text))
+			if s := w.Users[tt.user]; s == nil || s.Current != 1 || s.Versions[1].Destroyed {
+				t.Errorf("%v %q: users/%s is %+v", err, reconciletest.Results(o), tt.user, s)
+			}
+		})
+	}
+}
