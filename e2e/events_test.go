@@ -141,7 +141,7 @@ func (f *fixture) tellOfFailure(run func(int, []string, ...string) (report, map[
 	f.kubectl("patch", "lease", "-n", "kube-system", "certsync-"+f.owner, "--type=merge", "-p",
 		`{"spec":{"holderIdentity":"somebody","leaseDurationSeconds":60,"renewTime":"`+time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00")+`"}}`)
 	f.write(team)
-	r, metrics := run(4, nil, "--yes", "--adopt=users/alice@"+f.owner, "--reinstate=bob@"+f.owner)
+	r, metrics := run(4, nil, "--yes", "--adopt=users/alice@"+f.owner, "--retry=bob@"+f.owner)
 	if !strings.Contains(r.Error, `"somebody"`) || metrics["certsync_exit_code"] != 1 {
 		f.Errorf("%+v, %v", r, metrics)
 	}

@@ -26,6 +26,9 @@ func parseDefaults(v value) Defaults {
 	if field, ok := fields["keyAlgorithm"]; ok {
 		d.KeyAlgorithm = field.keyAlgorithm()
 	}
+	if field, ok := fields["revokedBefore"]; ok {
+		d.RevokedBefore = field.moment(revoked)
+	}
 	if field, ok := fields["groupsInCertificate"]; ok {
 		d.WithoutGroups = !field.boolean(true)
 	}

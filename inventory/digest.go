@@ -43,7 +43,8 @@ type canonicalUser struct {
 	Previously []string `json:",omitempty"`
 	Request    string   `json:",omitempty"`
 	// Whether the certificate carries the groups.
-	WithoutGroups bool `json:",omitempty"`
+	WithoutGroups bool   `json:",omitempty"`
+	RevokedBefore string `json:",omitempty"`
 }
 
 type canonicalGrant struct{ ClusterRole, Until string }
@@ -78,6 +79,7 @@ func (inv *Inventory) Digest() string {
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
 			Request:        string(u.Request),
 			WithoutGroups:  u.WithoutGroups,
+			RevokedBefore:  end(u.RevokedBefore),
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })

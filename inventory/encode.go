@@ -83,6 +83,9 @@ func (d Defaults) encode() *element {
 	if d.KeyAlgorithm != "" && d.KeyAlgorithm != builtIn.KeyAlgorithm {
 		m.add("keyAlgorithm", text(string(d.KeyAlgorithm)))
 	}
+	if !d.RevokedBefore.IsZero() {
+		m.add("revokedBefore", scalar(d.RevokedBefore.Format(time.RFC3339Nano)))
+	}
 	if d.WithoutGroups {
 		m.add("groupsInCertificate", scalar("false"))
 	}
@@ -107,6 +110,9 @@ func (u User) encode(defaults Defaults) *element {
 	}
 	if !u.Until.IsZero() {
 		m.add("until", scalar(lastDay(u.Until)))
+	}
+	if !u.RevokedBefore.IsZero() && u.RevokedBefore != defaults.RevokedBefore {
+		m.add("revokedBefore", scalar(u.RevokedBefore.Format(time.RFC3339Nano)))
 	}
 	return m
 }

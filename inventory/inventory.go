@@ -50,6 +50,7 @@ type Defaults struct {
 	// WithoutGroups keeps groups out of certificates: a change of groups then needs no new certificate, and what others bind to
 	// a Group serves nobody.
 	WithoutGroups bool
+	RevokedBefore time.Time // for everybody, see User
 }
 
 // Group is a name that certificates may carry as O, with the grants that its members get.
@@ -72,7 +73,8 @@ type User struct {
 	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and the
 	// certificate's groups. Nil: certsync makes the key.
 	Request       []byte
-	WithoutGroups bool // of the certificate; the default is applied
+	RevokedBefore time.Time // certificates from before are void, in UTC; zero: none are. The default is applied, where it is later
+	WithoutGroups bool      // of the certificate; the default is applied
 }
 
 // CertificateGroups are the groups that the user's certificate carries as O, sorted, each once.

@@ -5,7 +5,9 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/certsync/certsync/inventory/userkey"
 )
@@ -51,11 +53,19 @@ func claimKey(v value, name string, key crypto.PublicKey) {
 	v.keys[print] = v
 }
 
-// named reports whether a request's subject is exactly the user's name as CN and each of their groups once as O.
+// named reports whether a request's subject is exactly the user's name as CN, in whatever epoch, and each of their groups once as O.
+// Which epoch it has to be is not for the inventory to say: a plan holds a request that does not fit.
 func (u User) named(csr *x509.CertificateRequest) bool {
 	names, groups, ok := userkey.Subject(csr)
-	return ok && slices.Equal(names, []string{u.Name}) && slices.Equal(slices.Sorted(slices.Values(groups)), u.CertificateGroups())
+	if !ok || len(names) != 1 || !slices.Equal(slices.Sorted(slices.Values(groups)), u.CertificateGroups()) {
+		return false
+	}
+	name, _, _ := strings.Cut(names[0], "#")
+	return name == u.Name && (name == names[0] || laterEpoch.MatchString(names[0][len(name):]))
 }
+
+// laterEpoch is what follows a name in an epoch after the first.
+var laterEpoch = regexp.MustCompile(`^#([2-9]|[1-9][0-9]{1,17})$`)
 
 // valid reports whether all of the user's names are.
 func (u User) valid() bool {

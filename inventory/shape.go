@@ -38,6 +38,7 @@ type defaultsShape struct {
 	Expiration          expirationText   `json:"expiration,omitempty" default:"168h" doc:"How long a certificate lives: a duration such as 168h, at least 10m."`
 	RenewBefore         renewBeforeText  `json:"renewBefore,omitempty" default:"33%" doc:"How long before its end a certificate is renewed: a share of its life such as 33%, at most 90%, or a duration such as 24h."`
 	KeyAlgorithm        keyAlgorithmText `json:"keyAlgorithm,omitempty" default:"ECDSA-P256" doc:"Kind and size of users' keys."`
+	RevokedBefore       untilText        `json:"revokedBefore,omitempty" doc:"Everybody's certificates from before this time are void, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
 	GroupsInCertificate bool             `json:"groupsInCertificate,omitempty" default:"true" doc:"Whether certificates carry the user's groups as O. What certsync binds does not need them."`
 }
 
@@ -48,14 +49,15 @@ type groupShape struct {
 }
 
 type userShape struct {
-	Name         nameText                       `json:"name" doc:"Goes into the certificate as CN: letters, digits and . _ @ + -, at most 64 characters."`
-	Previously   []nameText                     `json:"previously,omitempty" doc:"Names that the same person had before: a rename."`
-	Groups       []nameText                     `json:"groups,omitempty" doc:"Groups that the user is in, all of which are under groups."`
-	ClusterRoles []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
-	Namespaces   map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that the user has in one namespace, by its name."`
-	Expiration   expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
-	Until        untilText                      `json:"until,omitempty" doc:"The day with which access ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
-	Request      requestText                    `json:"request,omitempty" doc:"File with the user's own certificate request for a key that never leaves them: PEM, in the inventory's folder, for exactly this name and these groups."`
+	Name          nameText                       `json:"name" doc:"Goes into the certificate as CN: letters, digits and . _ @ + -, at most 64 characters."`
+	Previously    []nameText                     `json:"previously,omitempty" doc:"Names that the same person had before: a rename."`
+	Groups        []nameText                     `json:"groups,omitempty" doc:"Groups that the user is in, all of which are under groups."`
+	ClusterRoles  []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
+	Namespaces    map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that the user has in one namespace, by its name."`
+	Expiration    expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
+	Until         untilText                      `json:"until,omitempty" doc:"The day with which access ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
+	RevokedBefore untilText                      `json:"revokedBefore,omitempty" doc:"Certificates of the user from before this time are void, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
+	Request       requestText                    `json:"request,omitempty" doc:"File with the user's own certificate request for a key that never leaves them: PEM, in the inventory's folder, for exactly this name and these groups."`
 }
 
 // grantShape is a role with an end. Its name alone may stand in its place.

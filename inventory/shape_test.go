@@ -64,6 +64,8 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 			all = append(all, trial{"[0]" + inner.path, []any{inner.document}, inner.legal})
 		}
 		return all
+	case reflect.Bool:
+		return []trial{{"", true, true}, {"", "text", false}}
 	case reflect.Map:
 		all := []trial{{"", map[string]any{}, true}, {"", "text", false}}
 		for _, inner := range trials(t, shape.Elem(), samples) {

@@ -7,31 +7,46 @@ import (
 
 var timeForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
 
-// until returns the instant at which access ends, in UTC: for a day its end, since a day that is named is included.
-func (v value) until() time.Time {
-	const want = "a date such as 2027-06-30, or a time such as 2027-06-30T18:00:00Z,"
-	s, ok := v.scalar(want)
+// A moment is an instant of the inventory, in UTC, and what a day stands for.
+type momentKind struct {
+	want   string
+	ofDay  int    // 1: the end of a day that is named
+	beyond string // what to do about a time that lies too far ahead
+}
+
+var (
+	// Access that lasts until a day lasts through it.
+	lasts = momentKind{"a date such as 2027-06-30, or a time such as 2027-06-30T18:00:00Z,", 1, "leave it out for access without an end"}
+	// Certificates from before a day are those from before it began.
+	revoked = momentKind{"a time such as 2026-11-28T10:00:00Z, or a date such as 2026-11-28,", 0, "it would revoke nothing"}
+)
+
+// until returns the instant at which access ends.
+func (v value) until() time.Time { return v.moment(lasts) }
+
+func (v value) moment(kind momentKind) time.Time {
+	s, ok := v.scalar(kind.want)
 	if !ok {
 		return time.Time{}
 	}
-	end, ok := instant(s)
+	at, ok := instant(s, kind.ofDay)
 	switch {
 	case !ok:
-		v.unwanted(want)
-	case end.Year() < 2000:
-		// The zero time means no end. It must not be had by writing it.
+		v.unwanted(kind.want)
+	case at.Year() < 2000:
+		// The zero time means none. It must not be had by writing it.
 		v.problem("%s lies before the year 2000", show(s))
-	case end.Year() > 9999:
-		v.problem("%s lies after the year 9999: leave it out for access without an end", show(s))
+	case at.Year() > 9999:
+		v.problem("%s lies after the year 9999: %s", show(s), kind.beyond)
 	default:
-		return end
+		return at
 	}
 	return time.Time{}
 }
 
-func instant(s string) (time.Time, bool) {
+func instant(s string, ofDay int) (time.Time, bool) {
 	if day, err := time.Parse(time.DateOnly, s); err == nil {
-		return day.AddDate(0, 0, 1), true
+		return day.AddDate(0, 0, ofDay), true
 	}
 	// time.Parse alone would let 8:00 through, which no other reader of RFC 3339 takes.
 	t, err := time.Parse(time.RFC3339, s)

@@ -82,7 +82,7 @@ type Issuer interface {
 
 // CertificateRequest is one certificate to be issued.
 type CertificateRequest struct {
-	User       string
+	Username   string        // the CN
 	CSR        []byte        // PKCS#10, PEM
 	Expiration time.Duration // asked for; the signer may shorten it
 	Within     time.Duration // how long to wait for the signer after the approval

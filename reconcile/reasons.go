@@ -40,10 +40,12 @@ const (
 	LedgerUnreadable Reason = "ledger-unreadable"
 	// LedgerMissing: the index knows of a credential that certsync has stored, and no record exists.
 	LedgerMissing Reason = "ledger-missing"
-	// Reinstated: the user was removed, and is back. --reinstate says that it is the same person, or an end had passed.
+	// Reinstated: the user is back while their removal was under way.
 	Reinstated Reason = "reinstated"
 	// Renamed: the inventory gives an earlier name in `previously`.
 	Renamed Reason = "renamed"
+	// CertificateRevoked: the certificate is of an earlier epoch than the user's name is in, see Username. Nothing is bound to it.
+	CertificateRevoked Reason = "revoked"
 	// Retried: the signing request was denied, and --retry asks again.
 	Retried Reason = "retried"
 	// ForeignCredential: the credential in Vault is not the one that the record names, or there is no record of it.
@@ -117,6 +119,8 @@ const (
 	InventoryChanged NoteKind = "inventory-changed"
 	// UnknownEntry: an entry in Vault has a name that no user can have.
 	UnknownEntry NoteKind = "unknown-entry"
+	// RevocationAhead: a revokedBefore lies in the future.
+	RevocationAhead NoteKind = "revocation-ahead"
 	// UntilSoon: access ends soon.
 	UntilSoon NoteKind = "until-soon"
 	// TooShort: access ends before a certificate would be worth issuing.

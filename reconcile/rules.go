@@ -14,9 +14,8 @@ import (
 // Rules are what is asked of a run beyond the inventory: what it must not do, and which refusals somebody lifts, each for
 // one thing. The zero value lifts nothing.
 type Rules struct {
-	// Reinstate has users who were removed and come back: each is said to be the same person, so that the certificates
-	// which they still hold do no harm.
-	Reinstate []string
+	// Revoke has users whose certificates from before are void. They get new ones, under a later epoch of their names.
+	Revoke []string
 	// Retry has users whose CertificateSigningRequest was denied, and who are to get another.
 	Retry []string
 	// Adopt has users at whose place in Vault something stands that is not certsync's, to be taken over.
@@ -143,7 +142,7 @@ func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 	for _, flag := range []struct {
 		name  string
 		names []string
-	}{{"--reinstate", r.Reinstate}, {"--retry", r.Retry}, {"--protect", r.Protect}, {"--adopt", r.Adopt}} {
+	}{{"--revoke", r.Revoke}, {"--retry", r.Retry}, {"--protect", r.Protect}, {"--adopt", r.Adopt}} {
 		for _, name := range flag.names {
 			if !known(name) {
 				return UnknownName{flag.name, name}

@@ -33,6 +33,8 @@ type OwnKey struct {
 	Request []byte           // PKCS#10, PEM
 	Public  crypto.PublicKey // nil: the request cannot be read
 	SHA256  string           // see userkey.Fingerprint
+	// Username is the CN that the request is for.
+	Username string
 }
 
 // OwnKeyOf is nil for somebody whose key certsync makes.
@@ -42,7 +44,7 @@ func OwnKeyOf(u inventory.User) *OwnKey {
 	}
 	k := &OwnKey{Request: u.Request}
 	if csr, err := ParseCertificateRequest(u.Request); err == nil {
-		k.Public, k.SHA256 = csr.PublicKey, userkey.Fingerprint(csr.PublicKey)
+		k.Public, k.SHA256, k.Username = csr.PublicKey, userkey.Fingerprint(csr.PublicKey), csr.Subject.CommonName
 	}
 	return k
 }

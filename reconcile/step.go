@@ -34,12 +34,12 @@ func (s Step) Lacking() []Subject {
 // Issues reports whether a step gets a certificate.
 func (s Step) Issues() bool { return s.Action == Issue || s.Action == Renew || s.Action == Reissue }
 
-// On returns s as a step on a binding that is for g's user or group.
-func (s Step) On(g Grant, w BindingWrite) Step {
+// On returns s as a step on a binding that is for g's user, whom Kubernetes knows as username, or for g's group.
+func (s Step) On(g Grant, username string, w BindingWrite) Step {
 	if g.For == ForGroup {
 		s.Group = g.Subject
 	} else {
-		s.User, s.Username = g.Subject, g.Subject
+		s.User, s.Username = g.Subject, username
 	}
 	s.Binding = &w
 	s.Kind, s.Namespace, s.Name, s.Role = w.Object.Kind, w.Object.Namespace, w.Object.Name, g.Role

@@ -101,7 +101,7 @@ var scenarios = []scenario{
 	},
 	{
 		name: "back again", before: []applied{{inventory: company}, {inventory: withoutAlice}},
-		inventory: company, args: []string{"--reinstate", "alice"},
+		inventory: company,
 	},
 	{
 		name: "rename", before: []applied{{inventory: company}},

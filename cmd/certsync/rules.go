@@ -16,7 +16,7 @@ type ruleFlags struct {
 	Drift       bool             `help:"Correct drift only: refuse an inventory other than the one that was applied last."`
 	Namespace   string           `default:"certsync" placeholder:"NAME" help:"Where certsync's own job runs, see certsync manifests: who else gets something there is noted (default: ${default})."`
 
-	Reinstate         []string   `placeholder:"NAME" help:"Who was removed and comes back is the same person, who may still hold certificates from before. Repeatable."`
+	Revoke            []string   `placeholder:"NAME" help:"Make this user's certificates void: they get a new one under another name in Kubernetes, and the old ones get nothing that certsync gives. Repeatable."`
 	Retry             []string   `placeholder:"NAME" help:"Ask again for this user's certificate, which was denied. Repeatable."`
 	Adopt             []adoption `placeholder:"users/NAME" help:"Take over what stands at this user's place in Vault and is not certsync's: it is overwritten and destroyed. Repeatable."`
 	AllowEmpty        bool       `help:"Let an inventory without users take everybody's access."`
@@ -44,12 +44,13 @@ func (a *adoption) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// rules returns the rules of a run by the identity self, whose Lease is in the namespace lock.
+// rules returns the rules of a run by the identity self, in whatever epoch, whose Lease is in the namespace lock.
 func (f ruleFlags) rules(self reconcile.Identity, lock string) reconcile.Rules {
+	person, _ := reconcile.Person(self.Name)
 	r := reconcile.Rules{
 		Namespace: f.Namespace, LockNamespace: lock,
-		MaxRemovals: f.MaxRemovals, Protect: f.Protect, Policy: f.Policy, Drift: f.Drift, Self: self.Name,
-		Reinstate: f.Reinstate, Retry: f.Retry, AllowEmpty: f.AllowEmpty, MoveToThisCluster: f.MoveToThisCluster,
+		MaxRemovals: f.MaxRemovals, Protect: f.Protect, Policy: f.Policy, Drift: f.Drift, Self: person,
+		Revoke: f.Revoke, Retry: f.Retry, AllowEmpty: f.AllowEmpty, MoveToThisCluster: f.MoveToThisCluster,
 		NewLedger: f.NewLedger, AcceptRollback: f.AcceptRollback, AcceptSharedCA: f.AcceptSharedCA,
 	}
 	for _, a := range f.Adopt {

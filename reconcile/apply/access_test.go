@@ -36,13 +36,15 @@ func (s *scenario) grantsExactly(inv *inventory.Inventory, p reconcile.Plan) {
 	wanted, given := s.wanted(inv), s.given(held, back)
 	for a, times := range given {
 		// Who has another name now, and has not all access by that, keeps the old one.
-		if !wanted[a] && !unreplaced[target(a.grant)] && !(back[a.subject.Name] && formerly(inv, a.subject.Name)) || times > 1 {
+		user, _ := reconcile.Person(a.subject.Name)
+		if !wanted[a] && !unreplaced[target(a.grant)] && !(back[user] && formerly(inv, user)) || times > 1 {
 			s.fail("%+v is given %d times, and granted: %t", a, times, wanted[a])
 		}
 	}
 	for a := range wanted {
+		user, _ := reconcile.Person(a.subject.Name)
 		closed := a.grant.Namespace != "" && !s.Spaces[a.grant.Namespace]
-		if given[a] == 0 && !closed && !back[a.subject.Name] && !held[a.grant] {
+		if given[a] == 0 && !closed && !back[user] && !held[a.grant] {
 			s.fail("%+v is granted, and not given", a)
 		}
 	}
@@ -95,6 +97,15 @@ func (s *scenario) given(held map[reconcile.Grant]bool, back map[string]bool) ma
 	return all
 }
 
+// subject is whom bindings name for a user: by the epoch that the index has.
+func (s *scenario) subject(user string) reconcile.Subject {
+	epoch := int64(reconcile.FirstEpoch)
+	if s.State != nil {
+		epoch = s.State.Names[user].Epoch
+	}
+	return reconcile.UserSubject(reconcile.Username(user, epoch))
+}
+
 // wanted is all access that an inventory grants now.
 func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
 	all := map[access]bool{}
@@ -107,7 +118,7 @@ func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
 		for g.Namespace = range everywhere {
 			for _, r := range everywhere[g.Namespace] {
 				if g.Role = r.ClusterRole; lasts(r.Until, s.Now) {
-					all[access{g, reconcile.UserSubject(user)}] = true
+					all[access{g, s.subject(user)}] = true
 				}
 			}
 		}

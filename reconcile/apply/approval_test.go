@@ -29,9 +29,9 @@ func (p *people) Issue(ctx context.Context, req reconcile.CertificateRequest) (r
 	select {
 	case <-all:
 	case <-time.After(10 * time.Second):
-		return reconcile.Issued{}, fmt.Errorf("%s is asked for alone", req.User)
+		return reconcile.Issued{}, fmt.Errorf("%s is asked for alone", req.Username)
 	}
-	if slices.Contains(p.unknown, req.User) {
+	if slices.Contains(p.unknown, req.Username) {
 		return reconcile.Issued{}, reconcile.WithHint(fmt.Errorf("certsync-1: %w", reconcile.ErrNotApproved), "ask them")
 	}
 	return p.World.Issue(ctx, req)

@@ -201,7 +201,8 @@ func (p *progress) remember(s reconcile.Step, err error) {
 		return
 	}
 	for _, u := range s.Lacking() {
-		p.lacking[u.Name] = err
+		user, _ := reconcile.Person(u.Name)
+		p.lacking[user] = err
 	}
 	// A step that is held took nothing on, so that it is no reason to keep a leaver's record open.
 	if s.User != "" && s.Held == "" {

@@ -26,8 +26,9 @@ func (r *run) indexBindings() {
 			r.replacements[s.Target()] = append(r.replacements[s.Target()], s)
 		}
 		for _, u := range s.Binding.Object.Subjects {
-			if _, leaves := r.naming[u.Name]; leaves && reconcile.Authorized(u) == reconcile.UserSubject(u.Name) {
-				r.naming[u.Name] = append(r.naming[u.Name], s)
+			user, _ := reconcile.Person(u.Name)
+			if _, leaves := r.naming[user]; leaves && reconcile.Authorized(u) == reconcile.UserSubject(u.Name) {
+				r.naming[user] = append(r.naming[user], s)
 			}
 		}
 	}
@@ -42,7 +43,7 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 	}
 	w.Object = object
 	if err := r.successorFailed(w.Successor); err != nil {
-		if old := reconcile.UserSubject(s.User); slices.Contains(w.Object.Subjects, old) {
+		if old := reconcile.UserSubject(s.Username); slices.Contains(w.Object.Subjects, old) {
 			return "", r.leaveSubjects(ctx, w.Object, []reconcile.Subject{old}, err)
 		}
 	}
@@ -124,7 +125,8 @@ func (r *run) arrived(w reconcile.BindingWrite) (subjects []reconcile.Subject, l
 		}
 	}
 	subjects = slices.DeleteFunc(slices.Clone(w.Subjects), func(s reconcile.Subject) bool {
-		return s == reconcile.UserSubject(s.Name) && slices.Contains(left, s.Name)
+		user, _ := reconcile.Person(s.Name)
+		return s == reconcile.UserSubject(s.Name) && slices.Contains(left, user)
 	})
 	for _, u := range left {
 		subjects = append(subjects, reconcile.UserSubjects(w.Swaps[u])...)

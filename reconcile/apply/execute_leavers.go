@@ -22,7 +22,7 @@ func (r *run) beginRemoval(ctx context.Context, s reconcile.Step) {
 		rec = *l.Record
 	}
 	// Another reason than the one that is recorded counts, but an `until` that has passed does not: who was being removed
-	// stays quarantined.
+	// has left.
 	if rec.State != reconcile.Removing || rec.Reason != string(l.Reason) {
 		rec.State, rec.Since, rec.Reason = reconcile.Removing, r.Now().UTC(), string(l.Reason)
 		version, err := r.writeRecord(ctx, rec, l.RecordVersion)

@@ -41,7 +41,7 @@ func (s *scenario) onlyKnown(inv *inventory.Inventory, o reconcile.Observed) {
 		return slices.DeleteFunc(slices.Clone(list), func(n string) bool { return as(n).Unknown(inv, o) != nil })
 	}
 	r := &s.Rules
-	r.Reinstate = keep(r.Reinstate, func(n string) reconcile.Rules { return reconcile.Rules{Reinstate: []string{n}} })
+	r.Revoke = keep(r.Revoke, func(n string) reconcile.Rules { return reconcile.Rules{Revoke: []string{n}} })
 	r.Retry = keep(r.Retry, func(n string) reconcile.Rules { return reconcile.Rules{Retry: []string{n}} })
 	r.Protect = keep(r.Protect, func(n string) reconcile.Rules { return reconcile.Rules{Protect: []string{n}} })
 	r.Adopt = keep(r.Adopt, func(n string) reconcile.Rules { return reconcile.Rules{Adopt: []string{n}} })

@@ -1,20 +1,18 @@
 package apply_test
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
-// TestQuarantine: a removed name must not hand its access to the old certificate.
-func TestQuarantine(t *testing.T) {
+// TestNameComesBack: a name that comes back while a certificate from before may live is in a later epoch, and nothing that it
+// gets is the old certificate's.
+func TestNameComesBack(t *testing.T) {
 	w := reconciletest.NewWorld(t)
 	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
 	without := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1))
@@ -26,18 +24,12 @@ func TestQuarantine(t *testing.T) {
 	if w.Users["bob"] != nil {
 		t.Error("the credential of a leaver is still there")
 	}
-	if diff := cmp.Diff([]string{"issue bob [new-user] held"}, reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team)))); diff != "" {
-		t.Errorf("while the certificate lives: %s", diff)
+	want := []string{
+		"update devs ClusterRoleBinding group:devs:view [members-changed] +bob#2", "update devs RoleBinding staging/group:devs:edit [members-changed] +bob#2",
 	}
-	w.Rules.Reinstate = []string{"bob"}
-	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Contains(got, "reissue bob [reinstated]") {
-		t.Errorf("reinstated: %q", got)
+	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Equal(got[len(got)-2:], want) || got[0] != "issue bob [new-user]" {
+		t.Errorf("while the certificate lives: %q", got)
 	}
-	w.Rules.Reinstate = []string{"bobby"}
-	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team)); !errors.As(err, new(reconcile.UnknownName)) {
-		t.Errorf("a name that stands nowhere: %v", err)
-	}
-	w.Rules = reconcile.Rules{}
 	w.Now = w.Now.Add((168 + 51) * time.Hour) // whatever the ledger says, the index knows how long one can live
 	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Contains(got, "issue bob [new-user]") {
 		t.Errorf("after it has expired: %q", got)
@@ -96,12 +88,12 @@ func TestLapsed(t *testing.T) {
 	}
 	gone := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1))
 	w.MustApply(gone)
-	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Equal(got, []string{"issue bob [new-user] held"}) {
+	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team))); !slices.Contains(got, "issue bob [new-user]") || !strings.HasSuffix(got[len(got)-1], "+bob#2") {
 		t.Errorf("back in the file: %q", got)
 	}
 }
 
-// TestLapseCutOff: a lapse that was cut off anywhere does not quarantine the name while it stays in the file.
+// TestLapseCutOff: a lapse that was cut off anywhere begins no epoch for a name that stays in the file.
 func TestLapseCutOff(t *testing.T) {
 	until := func(day string) string {
 		return strings.Replace(reconciletest.Team, "name: bob,", "name: bob, until: "+day+",", 1)
@@ -124,36 +116,34 @@ func TestLapseCutOff(t *testing.T) {
 	}
 }
 
-// TestReinstate: the same person comes back, also after a removal that was cut off; what they hold is accounted for.
-func TestReinstate(t *testing.T) {
-	without := strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1)
+// TestRemovalTakenBack: somebody comes back, also after a removal that was cut off anywhere. What they hold from before is
+// accounted for, and gets nothing.
+func TestRemovalTakenBack(t *testing.T) {
 	for _, fault := range []string{"nothing", "erase bob", "record bob removed", "update ClusterRoleBinding"} {
 		t.Run(fault, func(t *testing.T) {
 			w := reconciletest.NewWorld(t)
 			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
 			w.Fail = reconciletest.Failing(fault, reconciletest.ErrBoom)
-			if _, err := w.Apply(reconciletest.Parse(t, without)); err != nil {
+			if _, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob)); err != nil {
 				t.Fatal(err)
 			}
 			w.Fail = nil
-			if got := w.Conflicts(reconciletest.Team); len(got) == 0 || !strings.Contains(got[0], "--reinstate bob") {
-				t.Errorf("without --reinstate: held %q", got)
-			}
-			w.Rules.Reinstate = []string{"bob", "alice"} // alice needs nothing: ignored
 			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
-			w.Rules = reconcile.Rules{}
 			if p := w.Plan(reconciletest.Parse(t, reconciletest.Team)); p.Changes() {
 				t.Errorf("left: %q", reconciletest.Lines(p))
 			}
 			rec := w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record
-			if rec.State != reconcile.Active || rec.Certificates[0].Status != reconcile.Superseded || rec.Certificates[1].Status != reconcile.Current {
+			if rec.State != reconcile.Active || rec.Epoch != 2 || rec.Certificates[0].Status != reconcile.Revoked || rec.Certificates[1].Status != reconcile.Current || rec.Certificates[1].Epoch != 2 {
 				t.Errorf("record: %+v", rec)
+			}
+			if w.Served("bob") != nil || len(w.Served("bob#2")) != 2 {
+				t.Errorf("bob has %q, bob#2 %q", w.Served("bob"), w.Served("bob#2"))
 			}
 		})
 	}
 }
 
-// TestUntil: access ends with its day, and the name is not quarantined while it stays in the file.
+// TestUntil: access ends with its day, and a name that stays in the file begins no epoch.
 func TestUntil(t *testing.T) {
 	w := reconciletest.NewWorld(t)
 	until := func(day string) string {

@@ -62,11 +62,10 @@ func story(t *testing.T, events, flags []byte) {
 			s.tell("%s", d.what)
 			d.happens(s.World, c)
 		}
-		s.reinstate(nil)
-		if c.below(2) == 1 {
-			back := c.some(slices.Sorted(maps.Keys(s.Ledger))...)
-			s.reinstate(back)
-			s.tell("the same people as before, it is said: %q", back)
+		s.Rules.Revoke = nil
+		if c.below(4) == 1 {
+			s.Rules.Revoke = c.some(slices.Sorted(maps.Keys(s.Ledger))...)
+			s.tell("revoked: %q", s.Rules.Revoke)
 		}
 		if c.below(4) != 0 {
 			text = c.inventory(s.Now)
@@ -101,7 +100,7 @@ func (s *scenario) isFunction(inv *inventory.Inventory, o reconcile.Observed, p 
 		inv, o = shuffled(r, inv), s.observe()
 		o.Bindings, o.Requests = shuffle(r, o.Bindings), shuffle(r, o.Requests)
 		s.Rules.Protect, s.Rules.Adopt = shuffle(r, rules.Protect), shuffle(r, rules.Adopt)
-		s.Rules.Retry, s.Rules.Reinstate = shuffle(r, rules.Retry), shuffle(r, rules.Reinstate)
+		s.Rules.Retry, s.Rules.Revoke = shuffle(r, rules.Retry), shuffle(r, rules.Revoke)
 		again := s.diff(inv, o)
 		if again.InventoryDigest != p.InventoryDigest || again.Digest() != p.Digest() {
 			s.fail("shuffled, the digests are others:\n%s", cmp.Diff(reconciletest.Lines(p), reconciletest.Lines(again)))

@@ -106,6 +106,7 @@ func (s *scenario) carriesOut(inv *inventory.Inventory, o reconcile.Observed, p 
 	if err != nil {
 		s.fail("applying: %v", err)
 	}
+	s.Rules.Revoke = nil // it is done
 	s.ended(inv, p, outcome.Events)
 	s.AccountedSince(issued)
 	s.tookOnly(before, inv, o, p)
@@ -195,5 +196,3 @@ func (s *scenario) diff(inv *inventory.Inventory, o reconcile.Observed) reconcil
 	r.Self = cmp.Or(r.Self, "certsync")
 	return plan.Diff(inv, o, r)
 }
-
-func (s *scenario) reinstate(names []string) { s.Rules.Reinstate = names }

@@ -62,8 +62,8 @@ func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 			continue
 		}
 		for _, subject := range b.Subjects {
-			if subject == reconcile.UserSubject(subject.Name) {
-				all[entry{object, subject}] = g
+			if user, _ := reconcile.Person(subject.Name); subject == reconcile.UserSubject(subject.Name) {
+				all[entry{object, reconcile.UserSubject(user)}] = g // in whatever epoch
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
 		}
 		for e := range had {
 			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name && before.explained(had[e], step.User)
-			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.Contains(step.Detail.Remove, e.subject.String()))
+			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.ContainsFunc(step.Detail.Remove, func(name string) bool { user, _ := reconcile.Person(name); return user == e.subject.Name }))
 			user := e.subject.Name
 			if _, still := has[e]; (mine || its) && !still {
 				s.fail("%s of %s%s %s is held, and %s was taken out of %s", step.Action, step.User, step.Group, step.Object(), user, e.object)
@@ -141,7 +141,7 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
 func (s *scenario) tookNothingProtected(before, after snapshot, inv *inventory.Inventory, o reconcile.Observed) {
 	s.T.Helper()
 	for _, name := range append(slices.Clone(s.Rules.Protect), cmp.Or(s.Rules.Self, "certsync")) {
-		if !s.accountable(name, inv, o) {
+		if !s.accountable(name, inv, o) || after.raised(before, name) {
 			continue
 		}
 		was, is := before.records[name], after.records[name]
@@ -152,7 +152,7 @@ func (s *scenario) tookNothingProtected(before, after snapshot, inv *inventory.I
 				s.fail("%s is protected, and lost %+v", name, p)
 			}
 		}
-		if before.stored[name] > after.stored[name] {
+		if before.stored[name] > after.stored[name] && !slices.Contains(s.Rules.Adopt, name) {
 			s.fail("%s is protected, and lost the credential", name)
 		}
 		if was == nil || was.State != reconcile.Active || was.Current() == nil || before.stored[name] != was.Current().CredentialVersion {
@@ -181,6 +181,17 @@ func (s *scenario) accountable(name string, inv *inventory.Inventory, o reconcil
 // explained reports whether certsync may have given a grant to a user, by the index. Without one, nobody knows.
 func (n snapshot) explained(g reconcile.Grant, user string) bool {
 	return n.state == nil || n.state.Grants.Has(g, user) || g.Namespace == ""
+}
+
+// raised reports whether a name is in a later epoch than before: what its older certificates lose is meant.
+func (n snapshot) raised(before snapshot, user string) bool {
+	epoch := func(s *reconcile.State) int64 {
+		if s == nil {
+			return reconcile.FirstEpoch
+		}
+		return max(s.Names[user].Epoch, reconcile.FirstEpoch)
+	}
+	return epoch(n.state) > epoch(before.state)
 }
 
 // serves reports whether a user is a subject of a binding.
@@ -263,7 +274,7 @@ func (s *scenario) tookFewPlaces(before, after snapshot, inv *inventory.Inventor
 		if rec := before.records[e.subject.Name]; rec != nil && rec.State == reconcile.Removing {
 			continue // it was decided when the removal began
 		}
-		if still || !stays[e.subject.Name] || s.over(inv, g) || s.replaced(e, g, before, has) {
+		if still || !stays[e.subject.Name] || after.raised(before, e.subject.Name) || s.over(inv, g) || s.replaced(e, g, before, has) {
 			continue
 		}
 		people[e.subject.Name], lost = true, append(lost, e.subject.Name+" "+e.object)

@@ -102,7 +102,7 @@ func TestObserveCluster(t *testing.T) {
 		Powers:       map[string]reconcile.Power{"view": {}, "edit": {Everywhere: []string{runs}, InSystem: []string{runs}}},
 		Namespaces:   map[string]bool{"default": true, "kube-system": true, "going": false},
 		Clock:        got.Clock, // TestObserveClusterTellsTheServersTime
-		Generation:   41, Leased: true,
+		Mark:         reconcile.Mark{Generation: 41}, Leased: true,
 		Requests: []reconcile.Request{
 			{Name: "certsync-prod-eu.pending", RequestedBy: "bob", CreatedAt: time.Date(2026, 1, 2, 0, 0, 3, 0, time.UTC), State: "pending"},
 		},

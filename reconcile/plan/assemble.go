@@ -88,7 +88,7 @@ func (a assembler) unbindStage(p *part) reconcile.Stage {
 }
 
 func (a assembler) unbind(p *part, why reconcile.Reason, at reconcile.Stage) reconcile.Step {
-	s := reconcile.Step{Action: reconcile.Unbind, Reasons: []reconcile.Reason{why}, Stage: at}.On(p.grant, reconcile.BindingWrite{Object: p.observed.Binding})
+	s := reconcile.Step{Action: reconcile.Unbind, Reasons: []reconcile.Reason{why}, Stage: at}.On(p.grant, a.x.Username(p.grant.Subject), reconcile.BindingWrite{Object: p.observed.Binding})
 	if p.grant.For == reconcile.ForGroup && len(p.observed.Subjects) > 0 {
 		s.Detail = &reconcile.Detail{Remove: a.names(p.observed.Subjects)}
 	}
@@ -157,10 +157,10 @@ func (a assembler) swaps(takes *[]*edit, later []*edit) map[string][]string {
 	swaps := map[string][]string{}
 	*takes = slices.DeleteFunc(*takes, func(e *edit) bool {
 		now := a.x.successor[e.user()]
-		if e.user() == "" || now == "" || !slices.ContainsFunc(later, func(l *edit) bool { return l.subject.Name == now }) {
+		if e.user() == "" || now == "" || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
 			return false
 		}
-		swaps[now] = append(swaps[now], e.user())
+		swaps[now] = append(swaps[now], e.subject.Name)
 		return true
 	})
 	return swaps
@@ -189,7 +189,7 @@ func (a assembler) edited(p *part, why reconcile.Reason, at reconcile.Stage, edi
 		}
 		s.Detail.Remove = a.names(subjectsOf(slices.DeleteFunc(slices.Clone(edits), func(e *edit) bool { return e.adds })))
 	}
-	return s.On(p.grant, w)
+	return s.On(p.grant, a.x.Username(p.grant.Subject), w)
 }
 
 // later is the step that adds those whose certificate this run gets. For a binding that the run makes first, the executor knows
@@ -198,7 +198,7 @@ func (a assembler) later(p *part, exists bool, why reconcile.Reason, later []*ed
 	s := a.edited(p, why, reconcile.StageGrant, later, subjects)
 	s.Binding.Swaps = swaps
 	for _, e := range later {
-		s.Binding.WaitsFor = append(s.Binding.WaitsFor, e.subject.Name)
+		s.Binding.WaitsFor = append(s.Binding.WaitsFor, e.user())
 	}
 	s.Action = reconcile.Update
 	if !exists {
@@ -208,7 +208,7 @@ func (a assembler) later(p *part, exists bool, why reconcile.Reason, later []*ed
 		}
 	}
 	if exists && s.Detail == nil {
-		s.Detail = &reconcile.Detail{Add: slices.Clone(s.Binding.WaitsFor)}
+		s.Detail = &reconcile.Detail{Add: reconcile.SubjectNames(subjectsOf(later))}
 	}
 	if s.Detail != nil {
 		s.Detail.Remove = append(s.Detail.Remove, swapped(swaps)...)
@@ -273,7 +273,7 @@ func (a assembler) names(subjects []reconcile.Subject) []string {
 	var out []string
 	strangers := 0
 	for _, s := range subjects {
-		if s != reconcile.UserSubject(s.Name) || !a.x.knows(s.Name) {
+		if user, _ := reconcile.Person(s.Name); s != reconcile.UserSubject(s.Name) || !a.x.knows(user) {
 			if strangers++; strangers > maxStrangers {
 				continue
 			}

@@ -3,30 +3,22 @@ package plan
 import (
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
+	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // What stands in the way of one user's step. Each function says it, or is "".
 
-// quarantine reports whether somebody else may hold a certificate of this name, and what that forbids: they would get what
-// the name gets now, so it waits until that certificate has ended, unless somebody says that it is the same person.
-func quarantine(x *Index, user string) (is bool, conflict string) {
-	until, is := x.quarantined(user)
-	if !is || slices.Contains(x.rules.Reinstate, user) {
-		return is, ""
+// misfit says that a user's own request is not for the name that the certificate has to have.
+func misfit(u inventory.User, spec reconcile.CertificateSpec) string {
+	if spec.Own == nil || spec.Own.Public == nil || spec.Own.Username == spec.Username() {
+		return ""
 	}
-	since := ""
-	if rec := x.Observed.Ledger[user].Record; left(rec) && rec.State == reconcile.Removed {
-		since = fmt.Sprintf(" was removed on %s (%s)", rec.Since.UTC().Format(time.DateOnly), rec.Reason)
-	} else {
-		since = " left"
-	}
-	return true, fmt.Sprintf("the name is quarantined: its user%s, and whoever holds that certificate would get this access until %s (--reinstate %s if it is the same person; else wait, or use another name)",
-		since, reconcile.TimeText(until), shell.Quote(user))
+	return fmt.Sprintf("their request is for %q, and the certificate has to be for %q (make a new one with the same key: %s)", spec.Own.Username, spec.Username(),
+		userkey.RequestCommand(spec.Username(), u.CertificateGroups(), "FILE"))
 }
 
 // conflicting is a conflict about a user's entries in Vault, unless somebody adopts what stands there.
@@ -66,13 +58,13 @@ func namedByTeam(x *Index, u inventory.User) string {
 	if u.Team == "" || indexed && !n.Left {
 		return ""
 	}
-	i := slices.IndexFunc(x.serves[reconcile.UserSubject(u.Name)], func(b reconcile.Binding) bool {
+	i := slices.IndexFunc(x.serves[x.subject(u.Name)], func(b reconcile.Binding) bool {
 		return b.Kind == reconcile.ClusterRoleBinding || slices.Contains([]string{"kube-system", x.rules.Namespace, x.rules.LockNamespace}, b.Namespace)
 	})
 	if i < 0 {
 		return ""
 	}
-	b := x.serves[reconcile.UserSubject(u.Name)][i]
+	b := x.serves[x.subject(u.Name)][i]
 	return fmt.Sprintf("the file of team %s names somebody new to whom %s gives %s, and it is not the team's to give (if it is the same person, "+
 		"put them into the inventory itself, and into the team's file when that is applied; else use another name)", u.Team, reconcile.Shown(b.Object()), roleOf(b))
 }

@@ -31,7 +31,7 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 	if s := o.State; s != nil {
 		p.Moves = s.ClusterUID != o.ClusterView.UID
 	}
-	p.RecordState = !x.sameInventory || p.Moves || x.grants == nil
+	p.RecordState = !x.sameInventory || p.Moves || x.grants == nil || x.begins()
 	p.Forbidden = refusals(x, p)
 	p.Unchanged = unchanged(x, p.Steps)
 	for name := range d.verdicts {
@@ -100,7 +100,8 @@ func unchanged(x *Index, steps []reconcile.Step) int {
 		touched[s.User] = true
 		if s.Detail != nil && s.Group != "" {
 			for _, u := range slices.Concat(s.Detail.Add, s.Detail.Remove) {
-				touched[u] = true
+				user, _ := reconcile.Person(u)
+				touched[user] = true
 			}
 		}
 	}

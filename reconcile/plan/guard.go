@@ -11,7 +11,7 @@ import (
 // binding of ours goes all the same.
 func (d *draft) holdUser(name, why string, by reconcile.HoldCause) {
 	d.taken(func(p *part, e *edit) {
-		if e.user() == name && d.x.explained(p.grant, name) {
+		if e.user() == name && d.x.counts(p.grant, e) {
 			e.hold(why, by)
 		}
 	})
@@ -30,7 +30,7 @@ func (noUsers) find(d *draft) ([]string, func()) {
 	const why = "the inventory has no users: everybody would lose access (--allow-empty)"
 	return []string{why}, func() {
 		d.taken(func(p *part, e *edit) {
-			if d.x.explained(p.grant, e.user()) {
+			if d.x.counts(p.grant, e) {
 				e.hold(why, reconcile.ByGuard)
 			}
 		})
@@ -56,14 +56,17 @@ func (f protection) find(d *draft) (refusals []string, hold func()) {
 		}
 		return fmt.Sprintf("would %s %q, who is protected (--protect)", loss, f.name)
 	}
+	if d.x.epochs.withheld[f.name] {
+		refusals = append(refusals, says("revoke the certificates of"))
+	}
 	if loss := lossOf(d.x, f.name); loss != "" && d.x.rules.Policy.Takes() {
 		why := says(loss)
-		return []string{why}, func() { d.holdUser(f.name, why, reconcile.ByGuard) }
+		return append(refusals, why), func() { d.holdUser(f.name, why, reconcile.ByGuard) }
 	}
 	if loss := earlyLossOf(d, f.name); loss != "" {
-		return nil, func() { d.holdUser(f.name, says(loss), reconcile.ByConflict) }
+		return refusals, func() { d.holdUser(f.name, says(loss), reconcile.ByConflict) }
 	}
-	return nil, nil
+	return refusals, nil
 }
 
 // removalLimit is --max-removals: it holds removals when there are too many users, bindings or subjects of them.
@@ -100,7 +103,7 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 		// Held is who counts, and nobody else in the same binding: who left or whose time is over goes all the same.
 		d.taken(func(p *part, e *edit) {
 			g := p.grant
-			if g.Part = 0; !slices.Contains(t.subjects[g], e.user()) {
+			if g.Part = 0; !slices.Contains(t.subjects[g], e.user()) || !d.x.counts(g, e) {
 				return
 			}
 			if e.hold(subjects, reconcile.ByGuard); t.bindings[g] {

@@ -67,7 +67,6 @@ func TestGuards(t *testing.T) {
 				w.MustApply(reconciletest.Parse(t, strings.ReplaceAll(reconciletest.Crew(8), "[edit]}", "[edit], until: 2026-03-02}")))
 				w.Now = w.Now.Add(48 * time.Hour)
 			},
-			rules: reconcile.Rules{Reinstate: []string{"user00"}},
 		},
 		"a removal that was cut off": {
 			after: reconciletest.Crew(8, 0, 1, 2),

@@ -91,9 +91,9 @@ func drop(d *draft) (lacks map[string]bool) {
 			if !e.adds {
 				continue
 			}
-			v := d.verdicts[e.subject.Name]
+			v := d.verdicts[e.user()]
 			e.dropped = v.blocked || v.step != nil && v.step.Issue != nil && v.step.Held != "" && !v.stays
-			lacks[e.subject.Name] = lacks[e.subject.Name] || !e.runs()
+			lacks[e.user()] = lacks[e.user()] || !e.runs()
 		}
 	}
 	return lacks

@@ -31,6 +31,7 @@ type Index struct {
 	names map[string]reconcile.Name
 	// grants is what people have by certsync; nil: nobody knows, since the state is of version 1, or is to begin anew.
 	grants *reconcile.Grants
+	epochs epochs
 	// given is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: what the index has, and of
 	// what is there what is explained.
 	given map[reconcile.Grant][]string
@@ -89,6 +90,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 		x.grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
 	}
 	x.names = indexedNames(o)
+	x.beginEpochs()
 	x.Wanted = wantedGrants(x)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
 	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
@@ -139,8 +141,8 @@ func givenGrants(x *Index) map[reconcile.Grant][]string {
 		g := b.Grant
 		g.Part = 0
 		for _, s := range b.Subjects {
-			if s == reconcile.UserSubject(s.Name) && b.rightRole() && x.explained(g, s.Name) {
-				all[g] = append(all[g], s.Name)
+			if user, _ := reconcile.Person(s.Name); s == x.subject(user) && b.rightRole() && x.explained(g, user) {
+				all[g] = append(all[g], user)
 			}
 		}
 	}
@@ -210,7 +212,8 @@ func (x *Index) Known() []string {
 	for _, b := range x.Ours {
 		for _, s := range b.Subjects {
 			if b.Kind == reconcile.ClusterRoleBinding && reconcile.Authorized(s) == reconcile.UserSubject(s.Name) {
-				names[s.Name] = true
+				user, _ := reconcile.Person(s.Name)
+				names[user] = true
 			}
 		}
 	}
@@ -239,23 +242,23 @@ func (x *Index) indexed(user string) bool {
 	return indexed
 }
 
-// quarantined reports whether a certificate of somebody who left may live under a name, and until when. The ledger's word
-// counts beside the index's: it can hold back its own user alone.
-func (x *Index) quarantined(user string) (until time.Time, is bool) {
-	n, living := x.living(user)
-	if rec := x.Observed.Ledger[user].Record; left(rec) {
-		if last, live := rec.LiveUntil(x.Observed.At); live && (!living || !n.Left) {
-			return last, true
-		}
+// outlived reports whether a certificate of somebody who left may live under the present name of a user. The ledger's word counts
+// beside the index's: it can take from its own user alone. Of certificates of another epoch it says nothing new.
+func (x *Index) outlived(user string) bool {
+	if n, living := x.living(user); living && n.Left {
+		return true
 	}
-	return n.Until, living && n.Left
+	rec := x.Observed.Ledger[user].Record
+	return left(rec) && slices.ContainsFunc(rec.Certificates, func(c reconcile.CertificateEntry) bool {
+		return c.NotAfter.After(x.Observed.At) && c.Epoch == x.epoch(user)
+	})
 }
 
-// awaited reports whether a name waits until the certificates of who had it before have ended. Until then nothing is bound to
-// it: they would keep what they had. Only the index tells.
-func (x *Index) awaited(user string) bool {
-	n, living := x.living(user)
-	return living && n.Left && !slices.Contains(x.rules.Reinstate, user)
+// counts reports whether an edit that takes g from a user is a loss of theirs. What a certificate of an earlier epoch loses is
+// not: that is what the new one is for.
+func (x *Index) counts(g reconcile.Grant, e *edit) bool {
+	name := e.user()
+	return name != "" && reconcile.Authorized(e.subject) == x.subject(name) && x.explained(g, name)
 }
 
 // inherits reports whether somebody should have under the name that they have now what g gave to their old one. If not, it

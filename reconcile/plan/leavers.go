@@ -26,7 +26,7 @@ func leaver(x *Index, name string) verdict {
 	entry, meta := x.Observed.Ledger[name], x.Observed.Credentials[name]
 	rec := entry.Record
 	l := &reconcile.Leaving{Record: rec, RecordVersion: entry.Version, Credential: meta, Reason: reconcile.NotInInventory}
-	s := &reconcile.Step{User: name, Username: name, Action: reconcile.Remove, Stage: reconcile.StageLeave, Leave: l}
+	s := &reconcile.Step{User: name, Username: x.Username(name), Action: reconcile.Remove, Stage: reconcile.StageLeave, Leave: l}
 	switch now := x.successor[name]; {
 	case now != "":
 		l.Reason, l.Successor, s.Stage = reconcile.Renamed, now, reconcile.StageRename
@@ -83,7 +83,7 @@ func leaver(x *Index, name string) verdict {
 // purgeActive clears what an active user's good credential has left behind, if anything.
 func purgeActive(x *Index, user string) *reconcile.Step {
 	entry, meta := x.Observed.Ledger[user], x.Observed.Credentials[user]
-	s := reconcile.Step{User: user, Username: user, Action: reconcile.Purge, Stage: reconcile.StageCleanup,
+	s := reconcile.Step{User: user, Username: x.Username(user), Action: reconcile.Purge, Stage: reconcile.StageCleanup,
 		Leave: &reconcile.Leaving{Record: entry.Record, RecordVersion: entry.Version, Credential: meta}}
 	for _, c := range entry.Record.Certificates {
 		if c.Status != reconcile.Current && !c.NotAfter.After(x.Observed.At) {
@@ -103,7 +103,7 @@ func purgeActive(x *Index, user string) *reconcile.Step {
 // purgeLeaver clears the record of a user who left: of expired certificates, and of the whole line once Retention has passed.
 func purgeLeaver(x *Index, name string) *reconcile.Step {
 	entry := x.Observed.Ledger[name]
-	s := &reconcile.Step{User: name, Username: name, Action: reconcile.Purge, Stage: reconcile.StageCleanup,
+	s := &reconcile.Step{User: name, Username: x.Username(name), Action: reconcile.Purge, Stage: reconcile.StageCleanup,
 		Leave: &reconcile.Leaving{Record: entry.Record, RecordVersion: entry.Version}}
 	_, live := entry.Record.LiveUntil(x.Observed.At)
 	switch {

@@ -15,8 +15,9 @@ func nextState(x *Index, d *draft) reconcile.State {
 		Endpoint: x.recorded, Grants: nextGrants(x, d), Names: nextNames(x, d),
 	}
 	if x.Observed.State != nil {
-		s.Generation, s.Epochs = x.Observed.State.Generation, x.Observed.State.Epochs
+		s.Generation = x.Observed.State.Generation
 	}
+	s.Epochs = x.epochs.counter
 	s.Generation = max(s.Generation, x.Observed.Generation) + 1 // it only ever rises
 	return s
 }
@@ -31,9 +32,9 @@ func nextGrants(x *Index, d *draft) *reconcile.Grants {
 		for _, e := range p.edits {
 			switch name := e.user(); {
 			case e.adds || name == "" || wants(x, g, name):
-			case x.explained(g, name) && (e.held != "" || e.successor != ""):
+			case x.counts(g, e) && (e.held != "" || e.successor != ""):
 				all[g] = append(slices.Clone(all[g]), name)
-			case x.explained(g, name), x.grants != nil && x.grants.Going.Explains(g):
+			case x.counts(g, e), x.grants != nil && x.grants.Going.Explains(g):
 				going[g] = append(going[g], name)
 			}
 		}
@@ -54,19 +55,27 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		_, inInventory := x.Users[name]
 		meta, rec := x.Observed.Credentials[name], x.Observed.Ledger[name].Record
 		n.Stored = meta.CurrentVersion > 0 && (n.Stored || rec != nil && rec.State != reconcile.Removed && rec.Knows(meta.CurrentVersion))
-		if !n.Until.After(x.Observed.At) && n.Epoch == 0 && !inInventory && !n.Stored {
+		if !n.Until.After(x.Observed.At) && n.Epoch <= reconcile.FirstEpoch && !inInventory && !n.Stored {
 			continue
 		}
-		n.Left = n.Left || !inInventory && !stays[name]
+		n.Left = n.Left || !inInventory && !stays[name] || x.epochs.void[name]
 		n.Ended = n.Ended || x.Lapsed[name] && !stays[name]
+		if n.Epoch = x.epoch(name); x.epochs.raised[name] {
+			n.Since, n.Left, n.Ended = x.Observed.At, false, false
+		}
 		names[name] = n
+	}
+	for name := range x.epochs.raised {
+		if _, known := names[name]; !known {
+			names[name] = reconcile.Name{Epoch: x.epoch(name), Since: x.Observed.At}
+		}
 	}
 	for name, v := range d.verdicts {
 		if v.issues() == "" || v.step.Held != "" {
 			continue
 		}
 		n, known := names[name]
-		if !known || n.Left {
+		if n.Epoch = x.epoch(name); !known || n.Left {
 			n.Since = x.Observed.At
 		}
 		n.Left, n.Ended = false, false

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,6 +28,7 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 		all = append(all, reconcile.Note{Kind: reconcile.StateUpgraded, Message: "the state in Vault is of formatVersion 1; apply writes version 2, which earlier releases of certsync refuse"})
 	}
 	all = append(all, endpointNotes(x)...)
+	all = append(all, revocationNotes(x)...)
 	all = append(all, existingAccess(x, p.Steps)...)
 	for _, name := range x.Known() {
 		all = append(all, remainingAccess(x, name)...)
@@ -102,7 +104,7 @@ func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 		}
 		subjects[groupSubject(allAuthenticated)] = true
 		if s.User != "" {
-			subjects[reconcile.UserSubject(s.User)] = true
+			subjects[x.subject(s.User)] = true
 			for _, g := range x.Users[s.User].CertificateGroups() {
 				subjects[groupSubject(g)] = true
 			}
@@ -140,7 +142,16 @@ func remainingAccess(x *Index, name string) []reconcile.Note {
 	if _, live := rec.LiveUntil(x.Observed.At); !live {
 		return nil
 	}
-	all := access(x, reconcile.UserSubject(name))
+	names := map[string]bool{name: true}
+	for _, c := range rec.Certificates {
+		if c.NotAfter.After(x.Observed.At) {
+			names[reconcile.Username(name, c.Epoch)] = true
+		}
+	}
+	var all []reconcile.Note
+	for _, username := range slices.Sorted(maps.Keys(names)) {
+		all = append(all, access(x, reconcile.UserSubject(username))...)
+	}
 	for _, c := range rec.Certificates {
 		for _, g := range c.Groups {
 			if c.NotAfter.After(x.Observed.At) {

@@ -43,8 +43,8 @@ func TestOtherKeyIsAReason(t *testing.T) {
 		"two runs at once, another key":    {"laptop", superseded(record), "phone", nil, "reissue alice [credential-missing request-changed]"},
 		"two runs at once, the same key":   {"laptop", superseded(record), "laptop", nil, "reissue alice [credential-missing]"},
 		"the credential is lost":           {"laptop", func(_ *testing.T, w *reconciletest.World) { delete(w.Users, "alice") }, "phone", nil, "reissue alice [credential-missing request-changed]"},
-		"reinstated, another key":          {"laptop", leaves, "phone", nil, "reissue alice [reinstated request-changed]"},
-		"reinstated, the same key":         {"laptop", leaves, "laptop", nil, "reissue alice [reinstated]"},
+		"back again, another key":          {"laptop", leaves, "phone", nil, "issue alice [new-user] held"}, // the request is not for alice#2
+		"back again, no key":               {"laptop", leaves, "", nil, "issue alice [new-user]"},
 		"lapsed, another key":              {"laptop", lapses, "phone", nil, "issue alice [new-user request-changed]"},
 		"lapsed, the same key":             {"laptop", lapses, "laptop", nil, "issue alice [new-user]"},
 		"denied, another key":              {"laptop", denied(record), "phone", nil, "reissue alice [retried request-changed]"},
@@ -100,7 +100,7 @@ func denied(record func(*reconciletest.World) *reconcile.Record) func(*testing.T
 func leaves(t *testing.T, w *reconciletest.World) {
 	w.Rules.AllowEmpty = true
 	w.MustApply(reconciletest.Parse(t, "users: []"))
-	w.Rules.AllowEmpty, w.Rules.Reinstate = false, []string{"alice"}
+	w.Rules.AllowEmpty = false
 }
 
 func lapses(t *testing.T, w *reconciletest.World) {

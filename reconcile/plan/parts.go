@@ -45,12 +45,13 @@ func (e *edit) hold(why string, by reconcile.HoldCause) {
 // runs reports whether the edit is carried out.
 func (e *edit) runs() bool { return e.held == "" && !e.dropped }
 
-// user is the name of a User subject as the authorizer sees it, "" for anything else: nobody's name.
+// user is the name of a User subject as the authorizer sees it, in whatever epoch, "" for anything else: nobody's name.
 func (e *edit) user() string {
 	if reconcile.Authorized(e.subject) != reconcile.UserSubject(e.subject.Name) {
 		return ""
 	}
-	return e.subject.Name
+	user, _ := reconcile.Person(e.subject.Name)
+	return user
 }
 
 // wrongRole reports whether the binding that is there has another role than its name says. It gives nobody what they should
@@ -142,9 +143,9 @@ func wantedParts(x *Index, verdicts map[string]verdict, g reconcile.Grant) []*pa
 // a member who is in two parts already goes out of the second.
 func (p *part) compare(x *Index, lacking map[string]bool) {
 	for _, s := range p.observed.Subjects {
-		if s == reconcile.UserSubject(s.Name) && lacking[s.Name] {
+		if user, _ := reconcile.Person(s.Name); s == x.subject(user) && lacking[user] {
 			p.stay = append(p.stay, s)
-			delete(lacking, s.Name)
+			delete(lacking, user)
 			continue
 		}
 		p.edits = append(p.edits, taking(x, p.grant, s, lossReason(x, p.grant, s)))
@@ -155,19 +156,19 @@ func (p *part) compare(x *Index, lacking map[string]bool) {
 func taking(x *Index, g reconcile.Grant, s reconcile.Subject, why reconcile.Reason) *edit {
 	e := &edit{subject: s, reason: why}
 	own := g.For == reconcile.ForGroup || g.Subject == e.user()
-	if name := e.user(); name != "" && own && x.explained(g, name) && x.inherits(name, g) {
+	if name := e.user(); name != "" && own && x.counts(g, e) && x.inherits(name, g) {
 		e.successor = x.successor[name]
 	}
 	return e
 }
 
-// addMember puts a user into the first part with room, or into a new one with the lowest free number. A user with a new name
-// goes to the part that had the old one, so that one write exchanges the two.
+// addMember puts a user into the first part with room, or into a new one with the lowest free number. A user with a new name,
+// or in a new epoch, goes to the part that had the old one.
 func addMember(x *Index, g reconcile.Grant, parts []*part, user string, waits bool) []*part {
 	var into *part
 	free := 1 // Part 0 of g stands for all of them
 	for _, p := range parts {
-		if p.size() < reconcile.MaxSubjects && (into == nil || p.loses(x.Users[user].Previously)) {
+		if p.size() < reconcile.MaxSubjects && (into == nil || p.loses(append([]string{user}, x.Users[user].Previously...))) {
 			into = p
 		}
 		if p.grant.Part == free {
@@ -180,7 +181,7 @@ func addMember(x *Index, g reconcile.Grant, parts []*part, user string, waits bo
 		parts = append(parts, into)
 		slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.grant.Part, b.grant.Part) })
 	}
-	into.edits = append(into.edits, &edit{subject: reconcile.UserSubject(user), adds: true, waits: waits})
+	into.edits = append(into.edits, &edit{subject: x.subject(user), adds: true, waits: waits})
 	return parts
 }
 

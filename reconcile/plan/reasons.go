@@ -4,11 +4,14 @@ import "github.com/certsync/certsync/reconcile"
 
 // lossReason says why a subject is to be taken out of a binding that is wanted.
 func lossReason(x *Index, g reconcile.Grant, s reconcile.Subject) reconcile.Reason {
+	user, _ := reconcile.Person(s.Name)
 	switch {
-	case s != reconcile.UserSubject(s.Name) || !x.knows(s.Name):
+	case s != reconcile.UserSubject(s.Name) || !x.knows(user):
 		return reconcile.Drifted
-	case x.successor[s.Name] != "":
+	case x.successor[user] != "":
 		return reconcile.Renamed
+	case s != x.subject(user) && wants(x, g, user):
+		return reconcile.CertificateRevoked
 	case g.For == reconcile.ForGroup:
 		return reconcile.MembersChanged
 	}

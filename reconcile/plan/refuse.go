@@ -8,7 +8,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// maxClockSkew is how far the local clock may be from the API server's: `until`, renewals and quarantines hang on it.
+// maxClockSkew is how far the local clock may be from the API server's: `until`, renewals and revocations hang on it.
 const maxClockSkew = 2 * time.Minute
 
 // refusals are what forbids every write, whatever --hold says: the plan was made from the wrong world.

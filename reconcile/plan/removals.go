@@ -134,7 +134,7 @@ func earlyLossOf(d *draft, name string) string {
 			continue // whoever may delete a namespace holds nobody's steps with it
 		}
 		at := place{p.grant.Namespace, p.grant.Role}
-		if slices.Contains(p.stay, reconcile.UserSubject(name)) {
+		if slices.Contains(p.stay, d.x.subject(name)) {
 			has[at] = true
 		}
 		for _, e := range p.edits {
@@ -144,7 +144,7 @@ func earlyLossOf(d *draft, name string) string {
 			case e.user() != name:
 			case comes || stays:
 				has[at] = true
-			case !e.adds && d.x.explained(p.grant, name) && !p.wrongRole():
+			case !e.adds && d.x.counts(p.grant, e) && !p.wrongRole():
 				had[at] = true
 			}
 		}

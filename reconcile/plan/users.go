@@ -37,8 +37,6 @@ func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
 // user decides what a user of the inventory needs. The whole table, of which the first row that fits counts:
 //
 //	index                | ledger record     | users/<user> in Vault      | verdict
-//	left, may live       | any               | any                        | conflict: quarantined
-//	any                  | removing, removed: the user left, and may live   | conflict: quarantined
 //	any                  | unreadable        | any                        | conflict
 //	may live, stored     | none              | something                  | reissue: ledger-missing
 //	any                  | none, removed     | nothing                    | issue: new-user
@@ -52,16 +50,16 @@ func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
 //	any                  | active            | gone, older, unreadable    | reissue: credential-missing
 //	any                  | active            | as the ledger says         | good; compare the certificate
 //
-// In a team's file, a new user whom bindings of others serve is a conflict. --adopt users/NAME lifts the conflicts, but for
-// the quarantine and a team's: what stands there is overwritten. --reinstate lifts the quarantine. A new user who had another
-// name before is renamed.
+// A user whose current certificate is of an earlier epoch is reissued: revoked. In a team's file, a new user whom bindings of
+// administrators serve is a conflict. --adopt users/NAME lifts the conflicts, but for a team's: what stands there is
+// overwritten. A new user who had another name before is renamed.
 func user(x *Index, u inventory.User) verdict {
 	if x.Lapsed[u.Name] {
 		return verdict{}
 	}
 	entry, meta := x.Observed.Ledger[u.Name], x.Observed.Credentials[u.Name]
 	spec := certificateSpec(x, u)
-	v := verdict{stays: hasCredential(entry.Record, meta, x.Observed.At)}
+	v := verdict{stays: hasCredential(entry.Record, meta, x.Observed.At) && entry.Record.Current().Epoch == spec.Epoch}
 	reasons, conflict := reasonsFor(x, u, spec, &v)
 	if rec := entry.Record; conflict == "" && rec != nil && rec.State == reconcile.Denied && !slices.Contains(x.rules.Retry, u.Name) {
 		// Asking again every hour would not change whoever denied it. What they hold from before serves them until it expires.
@@ -84,7 +82,7 @@ func user(x *Index, u inventory.User) verdict {
 		return v
 	}
 	v.step = &reconcile.Step{
-		User: u.Name, Username: u.Name, Action: reconcile.Reissue, Reasons: reasons, Stage: reconcile.StageIssue,
+		User: u.Name, Username: spec.Username(), Action: reconcile.Reissue, Reasons: reasons, Stage: reconcile.StageIssue,
 		Detail: &reconcile.Detail{Groups: spec.Groups, Expiration: u.Expiration.String(), PublicKeySHA256: spec.Own.Fingerprint(), Kubeconfig: &spec.Kubeconfig},
 		Issue:  &reconcile.Issuance{Spec: spec, Record: entry.Record, RecordVersion: entry.Version, Credential: meta, Stays: v.stays},
 	}
@@ -94,7 +92,7 @@ func user(x *Index, u inventory.User) verdict {
 	case reconcile.Expiring:
 		v.step.Action = reconcile.Renew
 	}
-	conflict = cmp.Or(conflict, x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
+	conflict = cmp.Or(tooLong(x, u.Name), conflict, misfit(u, spec), x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
 	v.step.Hold(conflict, reconcile.ByConflict)
 	v.blocked = conflict != ""
 	if slices.Contains(reasons, reconcile.LedgerMissing) || entry.Problem != "" && conflict == "" {
@@ -108,10 +106,7 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 	entry, meta := x.Observed.Ledger[u.Name], x.Observed.Credentials[u.Name]
 	rec := entry.Record
 	name, living := x.living(u.Name)
-	quarantined, conflict := quarantine(x, u.Name)
 	switch {
-	case conflict != "":
-		return []reconcile.Reason{reconcile.NewUser}, conflict
 	case entry.Problem != "":
 		return []reconcile.Reason{reconcile.LedgerUnreadable}, unreadable(x, u.Name)
 	case rec == nil && living && name.Stored && !name.Left && meta.CurrentVersion > 0:
@@ -119,9 +114,6 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 	case rec != nil && rec.State == reconcile.Removing:
 		return []reconcile.Reason{reconcile.Reinstated}, unknownVersion(x, u.Name, rec, meta) // the removal was cut off
 	case rec == nil || rec.State == reconcile.Removed:
-		if quarantined {
-			return []reconcile.Reason{reconcile.Reinstated}, foreign(x, u.Name, meta)
-		}
 		return newcomer(x, u), foreign(x, u.Name, meta)
 	case rec.State == reconcile.Denied && rec.Current() == nil:
 		return []reconcile.Reason{reconcile.Retried}, foreign(x, u.Name, meta)
@@ -176,6 +168,9 @@ func activeReasons(x *Index, u inventory.User, spec reconcile.CertificateSpec, v
 		return []reconcile.Reason{reconcile.CredentialMissing}, unknownVersion(x, u.Name, rec, meta)
 	}
 	var reasons []reconcile.Reason
+	if cur.Epoch != spec.Epoch {
+		reasons = append(reasons, reconcile.CertificateRevoked)
+	}
 	if rec.State == reconcile.Denied {
 		reasons = append(reasons, reconcile.Retried)
 	}
@@ -232,7 +227,7 @@ func hasCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now tim
 // certificateSpec is the certificate that u should have.
 func certificateSpec(x *Index, u inventory.User) reconcile.CertificateSpec {
 	s := reconcile.CertificateSpec{
-		User: u.Name, Groups: u.CertificateGroups(), Expiration: u.Expiration,
+		User: u.Name, Epoch: x.epoch(u.Name), Groups: u.CertificateGroups(), Expiration: u.Expiration,
 		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: x.endpoint.Ref(),
 	}
 	if left := u.Until.Sub(x.Observed.At); !u.Until.IsZero() && left < s.Expiration {

@@ -21,7 +21,7 @@ func wantedGrants(x *Index) map[reconcile.Grant][]string {
 		}
 	}
 	for _, u := range x.Inventory.Users {
-		if !x.Active[u.Name] || x.awaited(u.Name) {
+		if !x.Active[u.Name] || x.epochs.void[u.Name] {
 			continue
 		}
 		g := reconcile.Grant{For: reconcile.ForUser, Subject: u.Name}

@@ -243,7 +243,7 @@ func TestPreflight(t *testing.T) {
 		"a state of another cluster": {func(_ *Preflight, p *probe) { p.State = &reconcile.State{ClusterUID: "other"} },
 			[]string{"state failed: owner test belongs to another cluster"}},
 		"a state from a backup": {func(_ *Preflight, p *probe) {
-			p.State, p.lock = &reconcile.State{ClusterUID: "cluster-1", Generation: 2}, LockView{Leased: true, Generation: 3}
+			p.State, p.lock = &reconcile.State{ClusterUID: "cluster-1", Generation: 2}, LockView{Leased: true, Mark: reconcile.Mark{Generation: 3}}
 		}, []string{"state failed: Vault's state is of generation 2, and the last run wrote 3"}},
 	}
 	for name, tt := range tests {
@@ -270,7 +270,7 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("%d checks, ok %t", len(report.Checks), report.OK())
 			}
 			for _, c := range p.Writes() {
-				if !strings.HasPrefix(c, "issue certsync-preflight-7 ") && !strings.HasPrefix(c, "login") {
+				if !strings.HasPrefix(c, "issue certsync-preflight-7#2 ") && !strings.HasPrefix(c, "login") {
 					t.Errorf("preflight wrote: %s", c)
 				}
 			}

@@ -90,7 +90,7 @@ func Asks(t *testing.T) (reconcile.CertificateRequest, pki.KeyPair) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return reconcile.CertificateRequest{User: "bob", CSR: csr, Expiration: 24 * time.Hour}, key
+	return reconcile.CertificateRequest{Username: "bob", CSR: csr, Expiration: 24 * time.Hour}, key
 }
 
 func NewRSA(t *testing.T) []byte {

@@ -189,7 +189,7 @@ func (w *World) DeleteBinding(_ context.Context, b reconcile.Binding) error {
 func (w *World) Issue(_ context.Context, req reconcile.CertificateRequest) (reconcile.Issued, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
-	if err := w.call("issue %s within %s", req.User, req.Within); err != nil {
+	if err := w.call("issue %s within %s", req.Username, req.Within); err != nil {
 		return reconcile.Issued{}, err
 	}
 	block, _ := pem.Decode(req.CSR)

@@ -11,20 +11,36 @@ import (
 	"github.com/certsync/certsync/reconcile/plan"
 )
 
-// servedByOurs has the bindings of ours that serve each user, in order.
-func (d survey) servedByOurs() map[string][]plan.OurBinding {
-	serves := map[string][]plan.OurBinding{}
+// served has the bindings of ours that serve a user, in order: by the name that Kubernetes should know them by, and by those of
+// other epochs.
+type served struct{ now, otherwise []plan.OurBinding }
+
+// servedByOurs has what serves each user.
+func (d survey) servedByOurs() map[string]served {
+	all := map[string]served{}
 	for _, object := range slices.Sorted(maps.Keys(d.Ours)) {
 		b := d.Ours[object]
-		for _, s := range b.Subjects {
-			has := serves[s.Name]
-			twice := len(has) > 0 && has[len(has)-1].Same(b.Binding)
-			if reconcile.Authorized(s) == reconcile.UserSubject(s.Name) && !twice {
-				serves[s.Name] = append(has, b)
+		add := func(to []plan.OurBinding) []plan.OurBinding {
+			if len(to) > 0 && to[len(to)-1].Same(b.Binding) {
+				return to
 			}
+			return append(to, b)
+		}
+		for _, s := range b.Subjects {
+			if reconcile.Authorized(s) != reconcile.UserSubject(s.Name) {
+				continue
+			}
+			user, _ := reconcile.Person(s.Name)
+			of := all[user]
+			if s.Name == d.Username(user) {
+				of.now = add(of.now)
+			} else {
+				of.otherwise = add(of.otherwise)
+			}
+			all[user] = of
 		}
 	}
-	return serves
+	return all
 }
 
 // promise is a grant of the inventory to one user, of their own or as a member.
@@ -57,8 +73,8 @@ func (d survey) promises(user string) []promise {
 }
 
 // grantStatuses is what the inventory grants a user, and what else bindings of ours give them.
-func (d survey) grantStatuses(user string, serves []plan.OurBinding) []Grant {
-	out := []Grant{}
+func (d survey) grantStatuses(user string, by served) []Grant {
+	out, serves := []Grant{}, by.now
 	for _, p := range d.promises(user) {
 		s := grantStatus(p.Grant, reconcile.NewBinding(d.Inventory.Owner, p.Grant, nil))
 		s.Until, s.Binding = moment(p.until), IsMissing
@@ -75,7 +91,7 @@ func (d survey) grantStatuses(user string, serves []plan.OurBinding) []Grant {
 		}
 		out = append(out, s)
 	}
-	for _, b := range serves {
+	for _, b := range slices.Concat(serves, by.otherwise) {
 		s := grantStatus(b.Grant, b.Binding)
 		s.Binding = IsUnwanted
 		if r, ok := d.InventoryGrant(b.Grant); ok {

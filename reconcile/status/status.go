@@ -40,6 +40,7 @@ const (
 // User is one user, of the inventory or known from the ledger, a credential or a binding.
 type User struct {
 	Name        string     `json:"name"`
+	Username    string     `json:"username"` // by which Kubernetes knows them: the name, or in a later epoch another one
 	InInventory bool       `json:"inInventory"`
 	State       Standing   `json:"state"`
 	Detail      string     `json:"detail,omitempty"` // why, unless they are active
@@ -99,7 +100,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 	serves := d.servedByOurs()
 	report := Report{FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At, Users: []User{}}
 	for _, name := range reconcile.SortedSet(names) {
-		u := User{Name: name, InInventory: d.Active[name] || d.Lapsed[name], Groups: reconcile.OrEmpty(reconcile.SortedSet(d.Users[name].Groups)),
+		u := User{Name: name, Username: d.Username(name), InInventory: d.Active[name] || d.Lapsed[name], Groups: reconcile.OrEmpty(reconcile.SortedSet(d.Users[name].Groups)),
 			Until: moment(d.Users[name].Until), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}
 		d.stand(&u, steps[name])
 		if rec := o.Ledger[name].Record; rec != nil {

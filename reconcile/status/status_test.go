@@ -127,7 +127,7 @@ func TestStatus(t *testing.T) {
 		},
 		"a leaver who comes back": {
 			world: func(w *reconciletest.World) { w.MustApply(reconciletest.Parse(w.T, without)) },
-			want:  map[string]string{"bob": "bob conflict (the name is quarantined) in devs; missing devs:/view; missing devs:staging/edit; revoked"},
+			want:  map[string]string{"bob": "bob no-credential (new-user) in devs; missing devs:/view; missing devs:staging/edit; revoked"},
 		},
 		"an end that has come, before apply": {
 			inventory: strings.Replace(reconciletest.Team, "{name: bob,", "{name: bob, until: 2026-02-28,", 1),

@@ -42,7 +42,7 @@ func issuing(t *testing.T, prepare func(*signer), change func(*Options)) (*signe
 }
 
 var aliceRequest = reconcile.CertificateRequest{
-	User: "alice", CSR: []byte("a request"), Expiration: time.Hour, Within: 20 * time.Second,
+	Username: "alice", CSR: []byte("a request"), Expiration: time.Hour, Within: 20 * time.Second,
 }
 
 func withCondition(t certificatesv1.RequestConditionType, reason string) func(*csr) {

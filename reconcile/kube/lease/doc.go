@@ -8,7 +8,7 @@
 // The Lease of an owner is certsync-<owner> in the lock namespace, by default kube-system. Its format:
 //
 //	labels       app.kubernetes.io/managed-by: certsync, certsync.dev/owner: <owner>
-//	annotations  certsync.dev/generation: the generation that the last run recorded, a decimal number below 2^62
+//	annotations  certsync.dev/generation and certsync.dev/epochs: the mark of the last run, decimal numbers below 2^62
 //	spec         holderIdentity: identity, host and run; "" or missing: the lock is free
 //	             acquireTime, renewTime: by the API server's clock
 //	             leaseDurationSeconds: 60
@@ -34,7 +34,10 @@
 //
 // A write without an answer may have been carried out. The run then reads the Lease: if it is the holder, it has the lock.
 //
-// # The generation
+// # The mark
+//
+// It has two fields of the state in Vault, see reconcile.Mark. The epochs are behind the state's when a run was cut off, and
+// ahead of it after Vault was restored: everybody then begins a new epoch.
 //
 // The generation counts the runs that changed something. Before its first step, a run writes it twice: first into the state
 // in Vault, then into the Lease (Record). The order matters: a run that crashes between the two leaves a Lease that is
@@ -45,6 +48,6 @@
 //     unless it is that of a first run.
 //   - The Lease is ahead of the state: Vault was restored from a backup. Package plan refuses it.
 //
-// Every renewal writes the recorded generation again, so nobody can set it back while the lock is held. Release leaves it in
+// Every renewal writes the recorded mark again, so nobody can set it back while the lock is held. Release leaves it in
 // the Lease. An annotation that is not a decimal number is an error.
 package lease

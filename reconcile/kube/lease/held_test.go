@@ -130,7 +130,7 @@ func TestLockIsLost(t *testing.T) {
 				if after != tc.after || !strings.Contains(why, tc.why) {
 					t.Errorf("after %s: %s", after, why)
 				}
-				if err := lock.Record(t.Context(), 1); !errors.Is(err, reconcile.ErrLockLost) {
+				if err := lock.Record(t.Context(), reconcile.Mark{Generation: 1}); !errors.Is(err, reconcile.ErrLockLost) {
 					t.Errorf("recording: %v", err)
 				}
 				s.faulty(nil)
@@ -180,27 +180,29 @@ func TestRenewalThatIsOutOfDateIsSentAgain(t *testing.T) {
 func TestRecordStays(t *testing.T) {
 	inBubble(t, func(t *testing.T, s *leaseServer) {
 		lock := s.acquire("run 1")
-		if err := lock.Record(t.Context(), 41); err != nil {
+		if err := lock.Record(t.Context(), reconcile.Mark{Generation: 41, Epochs: 7}); err != nil {
 			t.Fatal(err)
 		}
-		generation := func(want int64) {
+		kept := func() {
 			t.Helper()
-			if got, _, err := s.client().Generation(t.Context(), "prod-eu"); got != want || err != nil {
-				t.Errorf("generation %d, error %v; want %d", got, err, want)
+			if got, _, err := s.client().Mark(t.Context(), "prod-eu"); got != (reconcile.Mark{Generation: 41, Epochs: 7}) || err != nil {
+				t.Errorf("%+v, error %v", got, err)
 			}
 		}
-		generation(41)
-		s.edit(func(l *coordinationv1.Lease) { l.Annotations[generationAnnotation] = "1" })
+		kept()
+		s.edit(func(l *coordinationv1.Lease) {
+			l.Annotations[generationAnnotation], l.Annotations[epochsAnnotation] = "1", "1"
+		})
 		heldFor(t, lock, 20*time.Second)
-		generation(41)
+		kept()
 		s.faulty(writes(once(unavailable)))
-		if err := lock.Record(t.Context(), 42); err == nil || !strings.Contains(err.Error(), "recording the run in the lock kube-system/certsync-prod-eu: ") {
+		if err := lock.Record(t.Context(), reconcile.Mark{Generation: 42, Epochs: 8}); err == nil || !strings.Contains(err.Error(), "recording the run in the lock kube-system/certsync-prod-eu: ") {
 			t.Errorf("error is %v", err)
 		}
 		heldFor(t, lock, 20*time.Second)
-		generation(41)
+		kept()
 		s.release(lock)
-		generation(41)
+		kept()
 	})
 }
 
@@ -211,7 +213,7 @@ func TestRecordWaitsForTheRenewal(t *testing.T) {
 		s.faulty(writes(once(hanging)))
 		time.Sleep(16 * time.Second)
 		start := time.Now()
-		if err := lock.Record(t.Context(), 5); err != nil || time.Since(start) != 9*time.Second {
+		if err := lock.Record(t.Context(), reconcile.Mark{Generation: 5}); err != nil || time.Since(start) != 9*time.Second {
 			t.Errorf("error %v after %s", err, time.Since(start))
 		}
 	})

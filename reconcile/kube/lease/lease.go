@@ -129,7 +129,7 @@ func (c *Client) countOf(owner string, lease *coordinationv1.Lease, annotation, 
 		return 0, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.name(owner), annotation, api.Shorten(text)),
 			fmt.Sprintf("certsync did not write that; find out who did, then set it to %s in the owner's state in Vault: "+
-				"kubectl annotate --overwrite lease -n %s %s %s=N", field, shell.Quote(c.namespace), shell.Quote(reconcile.LockName(owner)), annotation))
+				"kubectl annotate --overwrite lease -n %s %s %s=N", field, shell.Quote(c.namespace), shell.Quote(reconcile.LockName(owner)), shell.Quote(annotation)))
 	}
 	return int64(parsed), nil
 }

@@ -19,24 +19,25 @@ import (
 func TestGeneration(t *testing.T) {
 	for name, tc := range map[string]struct {
 		annotations map[string]string
-		want        int64
+		want        reconcile.Mark
 		err         string
 	}{
-		"no annotation":     {nil, 0, ""},
-		"a generation":      {map[string]string{generationAnnotation: "41"}, 41, ""},
-		"the largest":       {map[string]string{generationAnnotation: "4611686018427387903"}, 4611686018427387903, ""},
-		"one too large":     {map[string]string{generationAnnotation: "4611686018427387904"}, 0, `is "4611686018427387904"`},
-		"a negative number": {map[string]string{generationAnnotation: "-1"}, 0, `is "-1"`},
-		"no number":         {map[string]string{generationAnnotation: "\x1b[2J"}, 0, `is "\x1b[2J"`},
-		"an empty one":      {map[string]string{generationAnnotation: ""}, 0, `is ""`},
+		"no annotation":     {nil, reconcile.Mark{}, ""},
+		"a generation":      {map[string]string{generationAnnotation: "41"}, reconcile.Mark{Generation: 41}, ""},
+		"the largest":       {map[string]string{generationAnnotation: "4611686018427387903"}, reconcile.Mark{Generation: 4611686018427387903}, ""},
+		"one too large":     {map[string]string{generationAnnotation: "4611686018427387904"}, reconcile.Mark{}, `is "4611686018427387904"`},
+		"a negative number": {map[string]string{generationAnnotation: "-1"}, reconcile.Mark{}, `is "-1"`},
+		"no number":         {map[string]string{generationAnnotation: "\x1b[2J"}, reconcile.Mark{}, `is "\x1b[2J"`},
+		"epochs too":        {map[string]string{generationAnnotation: "41", epochsAnnotation: "7"}, reconcile.Mark{Generation: 41, Epochs: 7}, ""},
+		"an empty one":      {map[string]string{generationAnnotation: ""}, reconcile.Mark{}, `is ""`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *leaseServer) {
 				s.edit(func(l *coordinationv1.Lease) { l.Annotations = tc.annotations })
-				got, leased, err := s.client().Generation(t.Context(), "prod-eu")
+				got, leased, err := s.client().Mark(t.Context(), "prod-eu")
 				if tc.err == "" {
 					if err != nil || got != tc.want || !leased {
-						t.Errorf("generation %d, error %v", got, err)
+						t.Errorf("%+v, error %v", got, err)
 					}
 					return
 				}
@@ -63,8 +64,8 @@ func TestLook(t *testing.T) {
 		fails bool
 	}{
 		"none":               {apitest.Fails(apierrors.NewNotFound(leaseResource, "certsync-prod-eu")), preflight.LockView{}, false, false},
-		"free":               {lease("", "7"), preflight.LockView{Leased: true, Generation: 7}, false, false},
-		"held":               {lease("somebody", "7"), preflight.LockView{Leased: true, Generation: 7}, true, false},
+		"free":               {lease("", "7"), preflight.LockView{Leased: true, Mark: reconcile.Mark{Generation: 7}}, false, false},
+		"held":               {lease("somebody", "7"), preflight.LockView{Leased: true, Mark: reconcile.Mark{Generation: 7}}, true, false},
 		"of no generation":   {lease("", "many"), preflight.LockView{Leased: true}, false, true},
 		"not for us to read": {apitest.Fails(apierrors.NewForbidden(leaseResource, "certsync-prod-eu", errors.New("no"))), preflight.LockView{}, false, true},
 	} {

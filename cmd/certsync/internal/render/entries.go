@@ -66,7 +66,7 @@ func stepsToRun(plan reconcile.Plan) []reconcile.Step {
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(s reconcile.Step) bool { return s.Held != "" })
 }
 
-// mentioned holds the users whose own entries say that they are new or removed. The entries of their groups only count
+// mentioned holds the users, by their names and those in Kubernetes, whose own entries say that they are new or removed. The entries of their groups only count
 // them.
 type mentioned struct {
 	issued  map[[2]string]bool // by user and group: the user's first certificate is for that group
@@ -79,10 +79,10 @@ func mentionedBy(run []reconcile.Step) mentioned {
 		switch s.Action {
 		case reconcile.Issue:
 			for _, g := range s.Detail.Groups {
-				m.issued[[2]string{s.User, g}] = true
+				m.issued[[2]string{s.Username, g}] = true
 			}
 		case reconcile.Remove:
-			m.removed[s.User] = true
+			m.removed[s.User], m.removed[s.Username] = true, true
 		}
 	}
 	return m

@@ -114,6 +114,9 @@ func certificateObject(s reconcile.Step, quote quoter) string {
 	if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.ContainsFunc(s.Reasons, mayChangeGroups)) {
 		text += " in " + quoteAll(s.Detail.Groups, quote)
 	}
+	if s.Username != s.User {
+		text += ", as " + quote(s.Username) + " in Kubernetes"
+	}
 	if s.Detail.PublicKeySHA256 != "" {
 		text += ", for their own key " + quote("sha256:"+s.Detail.PublicKeySHA256)
 	}

@@ -20,6 +20,9 @@ func Users(r status.Report, c Palette) []byte {
 		if u.Detail != "" {
 			b.WriteString(wrap("  ", Clean(u.Detail)))
 		}
+		if u.Username != u.Name {
+			b.WriteString(wrap("  in Kubernetes ", textName(u.Username)))
+		}
 		if u.Since != nil && (u.State == status.HasLeft || u.State == status.HasLapsed || u.State == status.StandsDenied) {
 			fmt.Fprintf(&b, "  since %s\n", reconcile.TimeText(*u.Since))
 		}
