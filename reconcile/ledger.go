@@ -78,6 +78,9 @@ type Record struct {
 	Revision      string             `json:"revision,omitempty"` // the commit of that run's inventory, if it was told
 	Kubeconfig    KubeconfigRef      `json:"kubeconfig"`
 	Certificates  []CertificateEntry `json:"certificates"`
+	// Erased is the version of users/<user> with which a removal overwrites the credential before it deletes all of it, so that
+	// what a run that was cut off has left there is known as certsync's.
+	Erased int `json:"erased,omitempty"`
 }
 
 // KubeconfigRef is what the stored kubeconfig was made for, so that a change of it is seen without reading the secret.
@@ -145,6 +148,8 @@ func ParseRecord(user string, data []byte) (*Record, error) {
 		return nil, fmt.Errorf("it is the record of %q", Shown(r.User))
 	case !slices.Contains(recordStates, r.State):
 		return nil, fmt.Errorf("its state is %q", Shown(string(r.State)))
+	case r.Erased < 0:
+		return nil, errors.New("its erased is negative")
 	case len(r.Certificates) > maxCertificates:
 		return nil, fmt.Errorf("it has %d certificates, more than %d", len(r.Certificates), maxCertificates)
 	}
@@ -234,7 +239,7 @@ func (r *Record) Last() *CertificateEntry {
 
 // Knows reports whether a version of users/<user> is certsync's, as far as the record tells.
 func (r *Record) Knows(version int) bool {
-	return slices.ContainsFunc(r.Certificates, func(c CertificateEntry) bool { return c.CredentialVersion == version })
+	return r.Erased == version && version > 0 || slices.ContainsFunc(r.Certificates, func(c CertificateEntry) bool { return c.CredentialVersion == version })
 }
 
 // LiveUntil is when the record's last certificate expires, and false if none is live at now. One that was asked for counts

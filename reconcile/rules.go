@@ -126,25 +126,30 @@ func (u UnknownName) Error() string {
 
 // Unknown returns an UnknownName for the first name that is one, or nil.
 func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
-	known := func(name string) bool {
-		_, recorded := o.Ledger[name]
-		_, stored := o.Credentials[name]
+	known := func(name string) bool { // by what only certsync and administrators write
 		indexed := false
 		if o.State != nil {
 			_, indexed = o.State.Names[name]
 		}
-		return recorded || stored || indexed ||
+		return indexed ||
 			slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name || slices.Contains(u.Previously, name) }) ||
 			slices.ContainsFunc(o.Bindings, func(b Binding) bool { // tenants can make and delete others
 				return b.Kind == ClusterRoleBinding && slices.Contains(b.Subjects, UserSubject(name))
 			})
+	}
+	recorded := func(name string) bool {
+		_, record := o.Ledger[name]
+		_, stored := o.Credentials[name]
+		return record || stored
 	}
 	for _, flag := range []struct {
 		name  string
 		names []string
 	}{{"--revoke", r.Revoke}, {"--retry", r.Retry}, {"--protect", r.Protect}, {"--adopt", r.Adopt}} {
 		for _, name := range flag.names {
-			if !known(name) {
+			// Whoever may write one path must not be able to stop a job that protects a name by taking it away.
+			byVault := flag.name != "--protect" || o.State == nil || o.State.Names == nil
+			if !known(name) && !(byVault && recorded(name)) {
 				return UnknownName{flag.name, name}
 			}
 		}

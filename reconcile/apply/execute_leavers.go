@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -23,8 +24,15 @@ func (r *run) beginRemoval(ctx context.Context, s reconcile.Step) {
 	}
 	// Another reason than the one that is recorded counts, but an `until` that has passed does not: who was being removed
 	// has left.
-	if rec.State != reconcile.Removing || rec.Reason != string(l.Reason) {
+	begun := rec.State == reconcile.Removing && rec.Reason == string(l.Reason)
+	if !begun {
 		rec.State, rec.Since, rec.Reason = reconcile.Removing, r.Now().UTC(), string(l.Reason)
+	}
+	erased := rec.Erased
+	if rec.Erased = 0; l.Credential.CurrentVersion > 0 && !l.Foreign {
+		rec.Erased = l.Credential.CurrentVersion + 1
+	}
+	if !begun || rec.Erased != erased {
 		version, err := r.writeRecord(ctx, rec, l.RecordVersion)
 		if err != nil {
 			r.end(s, "", fmt.Errorf("recording the removal: %w", err))
@@ -86,14 +94,14 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 	}
 	if l.Credential.CurrentVersion > 0 {
 		if err := r.Store.DeleteCredential(ctx, s.User, l.Credential.CurrentVersion); err != nil {
-			return "", fmt.Errorf("deleting the credential: %w", err)
+			return "", fmt.Errorf("deleting the credential: %w", r.notErased(ctx, l, err))
 		}
 	}
 	if err := r.stillBound(s.User); err != nil {
 		return "", fmt.Errorf("the credential is gone, a binding is not: %w", err)
 	}
 	rec := *l.Record
-	rec.State, rec.Reason, rec.Since = reconcile.Removed, string(l.Reason), r.Now().UTC()
+	rec.State, rec.Reason, rec.Since, rec.Erased = reconcile.Removed, string(l.Reason), r.Now().UTC(), 0
 	rec.Certificates = nil
 	for _, c := range l.Record.Certificates {
 		if c.NotAfter.After(r.Now()) {
@@ -105,6 +113,17 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 		return "", fmt.Errorf("recording the end of the removal: %w", err)
 	}
 	return "", nil
+}
+
+// notErased records that somebody else has written the version with which the removal was to overwrite the credential.
+func (r *run) notErased(ctx context.Context, l *reconcile.Leaving, err error) error {
+	if !errors.Is(err, reconcile.ErrPrecondition) {
+		return err
+	}
+	rec := *l.Record
+	rec.Erased = 0
+	_, again := r.writeRecord(ctx, rec, l.RecordVersion)
+	return errors.Join(err, again)
 }
 
 // writeRecord writes a record with what all of this run have in common.

@@ -209,7 +209,11 @@ func (s *scenario) plays(text string, played *bool) {
 	}
 	if err == nil && !*played {
 		s.foreignStay(before)
-		if len(o.Plan.HeldByGuard()) == 0 { // what a guard held comes with a later run, when it is less than the limit
+		// What a guard holds comes with a later run, when it is less than the limit; and what somebody who is protected is to
+		// lose, when something else has come in its place.
+		if !slices.ContainsFunc(o.Plan.Held(), func(step reconcile.Step) bool {
+			return step.HeldBy == reconcile.ByGuard || step.HeldBy == reconcile.ByConflict && step.Object() != ""
+		}) {
 			s.settled(text)
 		}
 	}

@@ -190,3 +190,18 @@ func TestFirstApplyBesideAPlantedBinding(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestRestoredStateCountsNothing: what an older state says that people have, and they have not any more, is no loss.
+func TestRestoredStateCountsNothing(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(4)))
+	old := *w.State
+	none := strings.ReplaceAll(strings.ReplaceAll(reconciletest.Crew(4), "groups: [devs], ", ""), "[edit]", "[]")
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	w.MustApply(reconciletest.Parse(t, none))
+	w.State, w.Rules = &old, reconcile.Rules{AcceptRollback: true}
+	w.MustApply(reconciletest.Parse(t, none))
+	if w.State.Generation != 3 {
+		t.Errorf("the state is of generation %d", w.State.Generation)
+	}
+}

@@ -68,3 +68,41 @@ func TestForeignSecrets(t *testing.T) {
 		})
 	}
 }
+
+// TestErasureCutOff: a removal overwrites a credential before it deletes it. What a run that was cut off in between has left is
+// certsync's, and the next one deletes it.
+func TestErasureCutOff(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Fail = reconciletest.Failing("erase bob", reconciletest.ErrBoom)
+	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob)); err != nil {
+		t.Fatal(err)
+	}
+	w.Fail = nil
+	w.Write(w.Users, "bob", reconciletest.KVVersion{})
+	w.MustApply(reconciletest.Parse(t, reconciletest.WithoutBob))
+	if rec := w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record; w.Users["bob"] != nil || rec.State != reconcile.Removed || rec.Erased != 0 {
+		t.Errorf("users/bob is %+v, ledger/bob %+v", w.Users["bob"], rec)
+	}
+}
+
+// TestErasureMeetsASecret: somebody writes there in the moment before. That is theirs, in this run and in the next.
+func TestErasureMeetsASecret(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Fail = func(call string) error {
+		if call == "erase bob" {
+			w.Write(w.Users, "bob", reconciletest.KVVersion{})
+		}
+		return nil
+	}
+	for range 2 {
+		if o, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob)); err != nil || o.Failed() != 1 {
+			t.Errorf("%v, %q", err, reconciletest.Results(o))
+		}
+		w.Fail = nil
+	}
+	if s := w.Users["bob"]; s == nil || s.Current != 2 || s.Versions[2].Destroyed || !s.Versions[1].Destroyed {
+		t.Errorf("users/bob is %+v", s)
+	}
+}

@@ -29,7 +29,8 @@ type Index struct {
 	sameInventory bool
 	// names is the owner's index of names under which certificates may live.
 	names map[string]reconcile.Name
-	// grants is what people have by certsync; nil: nobody knows, since the state is of version 1, or is to begin anew.
+	// grants is what people have by certsync; nil: nobody knows, since the state is of version 1, from a backup, or is to
+	// begin anew.
 	grants *reconcile.Grants
 	epochs epochs
 	// given is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: what the index has, and of
@@ -85,7 +86,10 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	var known reconcile.Endpoint
 	switch {
 	case o.State != nil:
-		x.grants, known = o.State.Grants, o.State.Endpoint
+		known = o.State.Endpoint
+		if o.State.Generation >= o.Generation {
+			x.grants = o.State.Grants
+		}
 	case !r.NewLedger:
 		x.grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
 	}

@@ -24,7 +24,7 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 		all = append(all, reconcile.Note{Kind: reconcile.InventoryChanged, Message: fmt.Sprintf(
 			"since the last run, %s by %q", reconcile.TimeText(s.StartedAt), s.StartedBy)})
 	}
-	if x.Observed.State != nil && x.grants == nil {
+	if s := x.Observed.State; s != nil && s.Grants == nil {
 		all = append(all, reconcile.Note{Kind: reconcile.StateUpgraded, Message: "the state in Vault is of formatVersion 1; apply writes version 2, which earlier releases of certsync refuse"})
 	}
 	all = append(all, endpointNotes(x)...)
@@ -67,7 +67,7 @@ func endpointNotes(x *Index) []reconcile.Note {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointDiffers, Message: fmt.Sprintf(
 			"%s: this connection says something else of the cluster than users' kubeconfigs, which stay as they are (to change them, state it under cluster in the inventory)", difference)})
 	}
-	first := x.Observed.State == nil || x.grants == nil
+	first := x.Observed.State == nil || x.Observed.State.Grants == nil
 	if why := x.endpoint.Local(); why != "" && first && x.Inventory.Cluster.Server == "" {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointLocal, Message: fmt.Sprintf(
 			"users would be sent to %s, %s (state cluster.server in the inventory, as people reach it)", reconcile.Shown(x.endpoint.Server), why)})

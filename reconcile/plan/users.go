@@ -109,7 +109,7 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 	switch {
 	case entry.Problem != "":
 		return []reconcile.Reason{reconcile.LedgerUnreadable}, unreadable(x, u.Name)
-	case rec == nil && living && name.Stored && !name.Left && meta.CurrentVersion > 0:
+	case rec == nil && living && name.Stored && meta.CurrentVersion > 0:
 		return []reconcile.Reason{reconcile.LedgerMissing}, ""
 	case rec != nil && rec.State == reconcile.Removing:
 		return []reconcile.Reason{reconcile.Reinstated}, unknownVersion(x, u.Name, rec, meta) // the removal was cut off
