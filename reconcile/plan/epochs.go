@@ -107,11 +107,8 @@ func (x *Index) subject(user string) reconcile.Subject {
 	return reconcile.UserSubject(x.Username(user))
 }
 
-// tooLong says why a user gets nothing until their certificates have ended, or is "".
+// tooLong says why a user whose name is void gets nothing until their certificates have ended.
 func tooLong(x *Index, user string) string {
-	if !x.epochs.void[user] {
-		return ""
-	}
 	n := x.names[user]
 	return fmt.Sprintf("its certificates are revoked, and with the number of an epoch behind it the name would be over 64 bytes long: nothing is issued until %s, when they have ended (or under another name, with this one in previously)",
 		reconcile.TimeText(n.Until))

@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/certsync/certsync/reconcile"
+import (
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
 
 // lossReason says why a subject is to be taken out of a binding that is wanted.
 func lossReason(x *Index, g reconcile.Grant, s reconcile.Subject) reconcile.Reason {
@@ -50,6 +54,11 @@ func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Re
 		changed = reconcile.MembersChanged
 	} else if r := a.verdicts[p.grant.Subject].issues(); (r == reconcile.NewUser || r == reconcile.Renamed) && p.grant.For == reconcile.ForUser {
 		return r
+	}
+	for _, e := range slices.Concat(takes, later) {
+		if e.reason == reconcile.CertificateRevoked || a.verdicts[e.user()].issues() == reconcile.CertificateRevoked {
+			return reconcile.CertificateRevoked
+		}
 	}
 	for _, e := range takes {
 		if e.user() == "" || !a.x.knows(e.user()) {

@@ -92,7 +92,7 @@ func user(x *Index, u inventory.User) verdict {
 	case reconcile.Expiring:
 		v.step.Action = reconcile.Renew
 	}
-	conflict = cmp.Or(tooLong(x, u.Name), conflict, misfit(u, spec), x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
+	conflict = cmp.Or(conflict, misfit(u, spec), x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
 	v.step.Hold(conflict, reconcile.ByConflict)
 	v.blocked = conflict != ""
 	if slices.Contains(reasons, reconcile.LedgerMissing) || entry.Problem != "" && conflict == "" {
@@ -107,6 +107,8 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 	rec := entry.Record
 	name, living := x.living(u.Name)
 	switch {
+	case x.epochs.void[u.Name]:
+		return []reconcile.Reason{reconcile.CertificateRevoked}, tooLong(x, u.Name)
 	case entry.Problem != "":
 		return []reconcile.Reason{reconcile.LedgerUnreadable}, unreadable(x, u.Name)
 	case rec == nil && living && name.Stored && meta.CurrentVersion > 0:

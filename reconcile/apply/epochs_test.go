@@ -1,0 +1,235 @@
+package apply_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+// revoked is the team's inventory in which alice's certificates from before a time are void.
+func revoked(t time.Time) string {
+	return strings.Replace(reconciletest.Team, "{name: alice,", "{name: alice, revokedBefore: "+t.Format(time.RFC3339)+",", 1)
+}
+
+// an hour after the team has got its certificates.
+func hourLater(t *testing.T) *reconciletest.World {
+	t.Helper()
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Now = w.Now.Add(time.Hour)
+	return w
+}
+
+// onlyEpoch: alice has in that epoch what she had in the first, and nothing in any other; nobody else has lost anything.
+func onlyEpoch(t *testing.T, w *reconciletest.World, now string, others ...string) {
+	t.Helper()
+	want := []string{"ClusterRoleBinding certsync:test:group:devs:view", "ClusterRoleBinding certsync:test:user:alice:admin", "RoleBinding staging/certsync:test:group:devs:edit"}
+	if diff := cmp.Diff(want, w.Served(now)); diff != "" {
+		t.Errorf("%s: %s", now, diff)
+	}
+	for _, name := range others {
+		if got := w.Served(name); got != nil {
+			t.Errorf("%s has %q", name, got)
+		}
+	}
+	if len(w.Served("bob")) != 2 || len(w.Served("carol")) != 1 {
+		t.Errorf("bob has %q, carol %q", w.Served("bob"), w.Served("carol"))
+	}
+}
+
+// TestRevokedBefore: the old name loses its bindings before a new certificate is asked for, and the new one gets them. That
+// costs one certificate, and happens once.
+func TestRevokedBefore(t *testing.T) {
+	w := hourLater(t)
+	inv := reconciletest.Parse(t, revoked(w.Now.Add(-time.Minute)))
+	w.MustApply(inv)
+	want := []string{
+		"write state",
+		"update ClusterRoleBinding certsync:test:group:devs:view[bob]",
+		"update RoleBinding staging/certsync:test:group:devs:edit[bob]",
+		"delete ClusterRoleBinding certsync:test:user:alice:admin",
+		"issue alice#2 within 30s", "login alice#2", "record alice active", "store alice", "destroy alice [1]",
+		"create ClusterRoleBinding certsync:test:user:alice:admin[alice#2]",
+		"update ClusterRoleBinding certsync:test:group:devs:view[bob alice#2]",
+		"update RoleBinding staging/certsync:test:group:devs:edit[bob alice#2]",
+	}
+	if diff := cmp.Diff(want, w.Writes()); diff != "" {
+		t.Error(diff)
+	}
+	onlyEpoch(t, w, "alice#2", "alice")
+	rec := w.Ledger["alice"].Versions[w.Ledger["alice"].Current].Record
+	if rec.Epoch != 2 || rec.Certificates[0].Status != reconcile.Revoked || rec.Certificates[0].Epoch != 1 || rec.Certificates[1].Epoch != 2 {
+		t.Errorf("record %+v", rec)
+	}
+	if w.State.Epochs != 2 || w.Epochs != 2 || w.State.Names["alice"].Epoch != 2 || w.State.Names["bob"].Epoch != 1 {
+		t.Errorf("state %+v, at the lock %+v", w.State.Names, w.Mark)
+	}
+	if p := w.Plan(inv); p.Changes() {
+		t.Errorf("once more: %q", reconciletest.Lines(p))
+	}
+}
+
+// TestRevokedAhead: a time that lies ahead is noted, and acts once when it has come.
+func TestRevokedAhead(t *testing.T) {
+	w := hourLater(t)
+	inv := reconciletest.Parse(t, revoked(w.Now.Add(time.Hour)))
+	w.MustApply(inv)
+	if p := w.Plan(inv); p.Changes() || !slices.Contains(reconciletest.Kinds(p), "revocation-ahead alice") {
+		t.Errorf("%q, %q", reconciletest.Lines(p), reconciletest.Kinds(p))
+	}
+	onlyEpoch(t, w, "alice", "alice#2")
+	w.Now = w.Now.Add(time.Hour)
+	for range 2 {
+		w.MustApply(inv)
+		onlyEpoch(t, w, "alice#2", "alice", "alice#3")
+	}
+}
+
+// TestRevoke: --revoke acts at once, also twice in a row, and the next run without it leaves it so.
+func TestRevoke(t *testing.T) {
+	w := hourLater(t)
+	inv := reconciletest.Parse(t, reconciletest.Team)
+	for _, now := range []string{"alice#2", "alice#3"} {
+		w.Rules.Revoke = []string{"alice"}
+		w.MustApply(inv)
+		w.Rules.Revoke = nil
+		w.MustApply(inv)
+		onlyEpoch(t, w, now, "alice")
+	}
+	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob)); err != nil {
+		t.Fatal(err)
+	}
+	w.Rules.Revoke = []string{"bob", "allice"}
+	if _, err := w.Apply(inv); err == nil || !strings.Contains(err.Error(), `--revoke "allice"`) {
+		t.Error(err)
+	}
+}
+
+// TestRevokedAndNotIssued: whose new certificate does not come has no access, and the next run goes on.
+func TestRevokedAndNotIssued(t *testing.T) {
+	w := hourLater(t)
+	inv := reconciletest.Parse(t, revoked(w.Now))
+	w.Fail = reconciletest.Failing("issue alice", reconciletest.ErrBoom)
+	if o, err := w.Apply(inv); err != nil || o.Failed() == 0 {
+		t.Fatal(err)
+	}
+	if w.Served("alice") != nil || w.Served("alice#2") != nil {
+		t.Errorf("alice has %q, alice#2 %q", w.Served("alice"), w.Served("alice#2"))
+	}
+	w.Fail = nil
+	w.MustApply(inv)
+	onlyEpoch(t, w, "alice#2", "alice")
+}
+
+// TestRevokedIsProtected: nothing is revoked from somebody who is protected, and a guard says so.
+func TestRevokedIsProtected(t *testing.T) {
+	w := hourLater(t)
+	w.Rules.Protect, w.Rules.Revoke = []string{"alice"}, []string{"alice"}
+	if got := w.Refused(reconciletest.Team); len(got) != 1 || !strings.Contains(got[0], `would revoke the certificates of "alice", who is protected`) {
+		t.Errorf("%q", got)
+	}
+	if w.Holding(reconciletest.Team); len(w.Served("alice")) != 3 || w.State.Names["alice"].Epoch != 1 {
+		t.Errorf("alice has %q", w.Served("alice"))
+	}
+}
+
+// TestRevocationsAreNoRemovals: --max-removals does not count them.
+func TestRevocationsAreNoRemovals(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(8)))
+	w.Now = w.Now.Add(time.Hour)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "0")
+	w.MustApply(reconciletest.Parse(t, "defaults: {revokedBefore: "+w.Now.Format(time.RFC3339)+"}\n"+reconciletest.Crew(8)))
+	numbers := map[string]bool{}
+	for _, s := range w.Subjects(reconciletest.GroupView) {
+		_, number, later := strings.Cut(s, "#")
+		if !later || numbers[number] {
+			t.Errorf("%s is in the group", s)
+		}
+		numbers[number] = true
+	}
+	if len(numbers) != 8 || w.State.Epochs != 9 {
+		t.Errorf("numbers %v, %d given", numbers, w.State.Epochs)
+	}
+}
+
+// TestRestoredStateBeginsEpochs: where it cannot be known who was revoked, everybody begins a new epoch, and no number is given
+// twice.
+func TestRestoredStateBeginsEpochs(t *testing.T) {
+	for sentence, lose := range map[string]func(w *reconciletest.World, old reconcile.State){
+		"restored": func(w *reconciletest.World, old reconcile.State) { w.State, w.Rules.AcceptRollback = &old, true },
+		"lost": func(w *reconciletest.World, _ reconcile.State) {
+			w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			old := *w.State
+			w.Rules.Revoke = []string{"alice"}
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Rules.Revoke = nil
+			lose(w, old)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			got := w.Subjects(reconciletest.GroupView)
+			if !slices.Equal(got, []string{"alice#3", "bob#4"}) || w.Served("carol#5") == nil || w.State.Epochs != 5 {
+				t.Errorf("%q, carol#5 has %q, %d given", got, w.Served("carol#5"), w.State.Epochs)
+			}
+		})
+	}
+}
+
+// TestNameThatIsTooLong: its bindings go, and nothing is issued until its certificates have ended.
+func TestNameThatIsTooLong(t *testing.T) {
+	long := strings.Repeat("a", 63)
+	text := "users: [{name: " + long + ", clusterRoles: [view]}, {name: bob, clusterRoles: [view]}]"
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, text))
+	w.Rules.Revoke = []string{long}
+	for range 2 {
+		if held := w.Conflicts(text); len(held) != 1 || !strings.Contains(held[0], "over 64 bytes") || w.Served(long) != nil || w.Served("bob") == nil {
+			t.Errorf("held %q, has %q", held, w.Served(long))
+		}
+		w.Rules.Revoke = nil
+	}
+	w.Now = w.Now.Add((168 + 51) * time.Hour)
+	if w.MustApply(reconciletest.Parse(t, text)); w.Served(long) == nil {
+		t.Error("its certificates have ended, and nothing is issued")
+	}
+}
+
+// TestMovingIn: a name that certsync does not know begins in a later epoch, if certificates from before are to be void.
+func TestMovingIn(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour))))
+	onlyEpoch(t, w, "alice#2", "alice")
+	if p := w.Plan(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour)))); p.Changes() {
+		t.Errorf("once more: %q", reconciletest.Lines(p))
+	}
+}
+
+// TestRevokedOwnKey: who has a key of their own needs a request for the new name, and the plan has the command.
+func TestRevokedOwnKey(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	inv := reconciletest.WithOwnKey(t, reconciletest.Parse(t, reconciletest.Team), "alice", "laptop")
+	w.MustApply(inv)
+	w.Rules.Revoke = []string{"alice"}
+	o, err := w.Apply(inv)
+	held := o.Ended(reconcile.Held)
+	if err != nil || len(held) == 0 || !strings.Contains(held[0].Error, `openssl req -new -key KEY -subj '/CN=alice#2/O=devs' -out FILE`) || w.Served("alice") != nil {
+		t.Errorf("%v, %+v; alice has %q", err, held, w.Served("alice"))
+	}
+}
+
+// TestPoliciesRevokeNothing: to revoke is to take away.
+func TestPoliciesRevokeNothing(t *testing.T) {
+	w := hourLater(t)
+	w.Rules.Policy, w.Rules.Revoke = reconcile.UpsertOnly, []string{"alice"}
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	onlyEpoch(t, w, "alice", "alice#2")
+}
