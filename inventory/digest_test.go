@@ -98,6 +98,8 @@ func TestDigestDependsOn(t *testing.T) {
 		"the renewal as a duration":    {"# defaults", "defaults: {renewBefore: 3h}"},
 		"the key algorithm":            {"# defaults", "defaults: {keyAlgorithm: RSA-2048}"},
 		"groups out of certificates":   {"# defaults", "defaults: {groupsInCertificate: false}"},
+		"what is revoked":              {"# defaults", "defaults: {revokedBefore: 2026-11-28}"},
+		"whose is revoked":             {"{name: bob,", "{name: bob, revokedBefore: 2026-11-28,"},
 		"a group's name":               {"ops", "sre"},
 		"a group's role":               {"[view, edit]", "[view]"},
 		"a role's namespace":           {"b: [edit]", "c: [edit]"},

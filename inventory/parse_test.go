@@ -137,3 +137,14 @@ var ends = map[string]struct {
 	"a part of a second is not lost":   {"'2027-06-30T18:00:00.5Z'", time.Date(2027, 6, 30, 18, 0, 0, 5e8, time.UTC)},
 	"a day that is long gone is legal": {"2001-01-01", date(2001, 1, 2)},
 }
+
+// TestRevokedBefore: a day begins at its midnight, and of the default and a user's own the later counts.
+func TestRevokedBefore(t *testing.T) {
+	inv := mustParse(t, header+"defaults: {revokedBefore: 2026-11-28}\nusers: [{name: a}, {name: b, revokedBefore: 2026-11-28T10:00:00+02:00}, {name: c, revokedBefore: 2026-11-27}]", nil)
+	midnight := time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
+	for i, want := range []time.Time{midnight, midnight.Add(8 * time.Hour), midnight} {
+		if got := inv.Users[i].RevokedBefore; !got.Equal(want) {
+			t.Errorf("%s: %s, want %s", inv.Users[i].Name, got, want)
+		}
+	}
+}

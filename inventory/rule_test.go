@@ -78,6 +78,8 @@ func TestParseRefusesTimes(t *testing.T) { refused(t, timeRefusals) }
 const noDate = `users.yaml:4:26: users[0].until: a date such as 2027-06-30, or a time such as 2027-06-30T18:00:00Z, is wanted, `
 
 var timeRefusals = map[string]refusal{
+	"a revocation at no time":        {header + "defaults: {revokedBefore: soon}\nusers: []", `users.yaml:4:27: defaults.revokedBefore: a time such as 2026-11-28T10:00:00Z, or a date such as 2026-11-28, is wanted, not "soon"`},
+	"a revocation too late":          {header + "users: [{name: a, revokedBefore: 9999-12-31T23:59:59-01:00}]", `users.yaml:4:34: users[0].revokedBefore: "9999-12-31T23:59:59-01:00" lies after the year 9999: it would revoke nothing`},
 	"a day that is none":             {header + "users: [{name: a, until: 2027-02-30}]", noDate + `not "2027-02-30"`},
 	"a day in YAML's looser form":    {header + "users: [{name: a, until: 2027-2-3}]", noDate + `not "2027-2-3"`},
 	"a time in YAML's looser form":   {header + "users: [{name: a, until: 2027-06-30 18:00:00}]", noDate + `not "2027-06-30 18:00:00"`},
