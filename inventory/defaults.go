@@ -27,7 +27,9 @@ func parseDefaults(v value) Defaults {
 		d.KeyAlgorithm = field.keyAlgorithm()
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		d.RevokedBefore = field.moment(revoked)
+		if at := field.moment(revoked); !at.IsZero() {
+			d.RevokedBefore = &at
+		}
 	}
 	if field, ok := fields["groupsInCertificate"]; ok {
 		d.WithoutGroups = !field.boolean(true)

@@ -22,6 +22,8 @@ type canonical struct {
 	KeyAlgorithm userkey.Algorithm
 	Groups       []canonicalGroup
 	Users        []canonicalUser
+	// Digests from before there was this field stay what they are.
+	WithoutGroups bool `json:",omitempty"`
 }
 
 type canonicalCluster struct {
@@ -40,11 +42,9 @@ type canonicalUser struct {
 	Expiration time.Duration
 	Until      string
 	// Digests from before there were these fields stay what they are.
-	Previously []string `json:",omitempty"`
-	Request    string   `json:",omitempty"`
-	// Whether the certificate carries the groups.
-	WithoutGroups bool   `json:",omitempty"`
-	RevokedBefore string `json:",omitempty"`
+	Previously    []string `json:",omitempty"`
+	Request       string   `json:",omitempty"`
+	RevokedBefore string   `json:",omitempty"`
 }
 
 type canonicalGrant struct{ ClusterRole, Until string }
@@ -66,6 +66,8 @@ func (inv *Inventory) Digest() string {
 		},
 		RenewBefore:  inv.Defaults.RenewBefore,
 		KeyAlgorithm: inv.Defaults.KeyAlgorithm,
+
+		WithoutGroups: inv.Defaults.WithoutGroups,
 	}
 	for _, g := range inv.Groups {
 		c.Groups = append(c.Groups, canonicalGroup{g.Name, grantSet(g.ClusterRoles), namespaceSets(g.Namespaces)})
@@ -78,8 +80,7 @@ func (inv *Inventory) Digest() string {
 			Until:          end(u.Until),
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
 			Request:        string(u.Request),
-			WithoutGroups:  u.WithoutGroups,
-			RevokedBefore:  end(u.RevokedBefore),
+			RevokedBefore:  endOf(u.RevokedBefore),
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })
@@ -119,4 +120,11 @@ func end(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339Nano)
+}
+
+func endOf(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return end(*t)
 }

@@ -162,7 +162,7 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 			continue
 		}
 		folded[strings.ToLower(name)] = true
-		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), Expiration: inv.Defaults.Expiration, Until: until(), WithoutGroups: inv.Defaults.WithoutGroups}
+		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), Expiration: inv.Defaults.Expiration, Until: until()}
 		for _, g := range inv.Groups {
 			if r.IntN(2) == 0 {
 				u.Groups = append(u.Groups, g.Name)

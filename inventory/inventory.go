@@ -50,7 +50,7 @@ type Defaults struct {
 	// WithoutGroups keeps groups out of certificates: a change of groups then needs no new certificate, and what others bind to
 	// a Group serves nobody.
 	WithoutGroups bool
-	RevokedBefore time.Time // for everybody, see User
+	RevokedBefore *time.Time // for everybody, see User
 }
 
 // Group is a name that certificates may carry as O, with the grants that its members get.
@@ -60,7 +60,8 @@ type Group struct {
 	Namespaces   map[string][]Grant // in one namespace, by its name
 }
 
-// User is a person with one certificate. Name is its CN. Groups, all of which are declared, are its O's unless WithoutGroups.
+// User is a person with one certificate. Name is its CN. Groups, all of which are declared, are its O's, see
+// Defaults.CertificateGroups.
 type User struct {
 	Name         string
 	Previously   []string // names that the same person had before, none of which is in use
@@ -73,13 +74,12 @@ type User struct {
 	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and the
 	// certificate's groups. Nil: certsync makes the key.
 	Request       []byte
-	RevokedBefore time.Time // certificates from before are void, in UTC; zero: none are. The default is applied, where it is later
-	WithoutGroups bool      // of the certificate; the default is applied
+	RevokedBefore *time.Time // certificates from before are void, in UTC; nil: none are. The default is applied, where it is later
 }
 
-// CertificateGroups are the groups that the user's certificate carries as O, sorted, each once.
-func (u User) CertificateGroups() []string {
-	if u.WithoutGroups {
+// CertificateGroups are the groups that a user's certificate carries as O, sorted, each once.
+func (d Defaults) CertificateGroups(u User) []string {
+	if d.WithoutGroups {
 		return nil
 	}
 	return slices.Compact(slices.Sorted(slices.Values(u.Groups)))

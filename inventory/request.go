@@ -13,7 +13,7 @@ import (
 )
 
 // requestOf returns the request of u in the file that v names, as PEM in its one canonical form.
-func requestOf(v value, u User) []byte {
+func requestOf(v value, u User, defaults Defaults) []byte {
 	name, ok := v.fileName("")
 	if !ok {
 		return nil
@@ -26,10 +26,10 @@ func requestOf(v value, u User) []byte {
 	if fault == "" {
 		csr, fault = userkey.ParseRequest(data)
 	}
-	if fault == "" && !u.named(csr) {
+	if fault == "" && !u.named(csr, defaults.CertificateGroups(u)) {
 		// A name that is not valid is a problem already, and nothing to put into a command.
 		if fault = "is for another name or other groups than the inventory says"; u.valid() {
-			fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, u.CertificateGroups(), name)
+			fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, defaults.CertificateGroups(u), name)
 		}
 	}
 	if fault != "" {
@@ -53,11 +53,11 @@ func claimKey(v value, name string, key crypto.PublicKey) {
 	v.keys[print] = v
 }
 
-// named reports whether a request's subject is exactly the user's name as CN, in whatever epoch, and each of their groups once as O.
+// named reports whether a request's subject is exactly the user's name as CN, in whatever epoch, and each of the groups that it carries once as O.
 // Which epoch it has to be is not for the inventory to say: a plan holds a request that does not fit.
-func (u User) named(csr *x509.CertificateRequest) bool {
+func (u User) named(csr *x509.CertificateRequest, carries []string) bool {
 	names, groups, ok := userkey.Subject(csr)
-	if !ok || len(names) != 1 || !slices.Equal(slices.Sorted(slices.Values(groups)), u.CertificateGroups()) {
+	if !ok || len(names) != 1 || !slices.Equal(slices.Sorted(slices.Values(groups)), carries) {
 		return false
 	}
 	name, _, _ := strings.Cut(names[0], "#")

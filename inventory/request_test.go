@@ -56,7 +56,7 @@ func TestParseTakesRequests(t *testing.T) {
 func TestRequestsWithoutGroups(t *testing.T) {
 	without := strings.Replace(withRequest, "groups:", "defaults: {groupsInCertificate: false}\ngroups:", 1)
 	inv := mustParse(t, without, fstest.MapFS{"alice.csr": {Data: []byte(csr(t, nil))}})
-	if inv.Users[0].Request == nil || inv.Users[0].CertificateGroups() != nil {
+	if inv.Users[0].Request == nil || inv.Defaults.CertificateGroups(inv.Users[0]) != nil {
 		t.Errorf("%+v", inv.Users[0])
 	}
 	_, err := Parse("users.yaml", []byte(without), fstest.MapFS{"alice.csr": {Data: []byte(csr(t, nil, "devs"))}})

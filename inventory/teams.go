@@ -161,7 +161,7 @@ func (t team) user(v value, names *roll) (User, bool) {
 	if !ok {
 		return User{}, false
 	}
-	u := User{Name: parseName(v, fields, names), Team: t.name, Expiration: t.defaults.Expiration, WithoutGroups: t.defaults.WithoutGroups, RevokedBefore: t.defaults.RevokedBefore}
+	u := User{Name: parseName(v, fields, names), Team: t.name, Expiration: t.defaults.Expiration, RevokedBefore: t.defaults.RevokedBefore}
 	if field, ok := fields["groups"]; ok {
 		u.Groups = parseMemberships(field, t.groups)
 	}

@@ -21,7 +21,7 @@ func parseUser(v value, declared, groups *roll, defaults Defaults) (u User, form
 		Name:         parseName(v, fields, declared),
 		ClusterRoles: clusterRoles(fields),
 		Namespaces:   namespaces(fields),
-		Expiration:   defaults.Expiration, WithoutGroups: defaults.WithoutGroups, RevokedBefore: defaults.RevokedBefore,
+		Expiration:   defaults.Expiration, RevokedBefore: defaults.RevokedBefore,
 	}
 	if field, ok := fields["previously"]; ok {
 		former = field.items()
@@ -37,12 +37,12 @@ func parseUser(v value, declared, groups *roll, defaults Defaults) (u User, form
 		u.Until = field.until()
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		if at := field.moment(revoked); at.After(u.RevokedBefore) {
-			u.RevokedBefore = at
+		if at := field.moment(revoked); !at.IsZero() && (u.RevokedBefore == nil || at.After(*u.RevokedBefore)) {
+			u.RevokedBefore = &at
 		}
 	}
 	if field, ok := fields["request"]; ok {
-		u.Request = requestOf(field, u)
+		u.Request = requestOf(field, u, defaults)
 	}
 	return u, former, true
 }

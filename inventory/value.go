@@ -154,7 +154,7 @@ func (v value) fields(known ...string) (map[string]value, bool) {
 // fieldsOf is fields, and refuses differently what is known elsewhere.
 func (v value) fieldsOf(known []string, elsewhere func(entry) bool) (map[string]value, bool) {
 	entries, ok := v.entries()
-	fields := make(map[string]value, len(known)) // not of all that is there, which may be a lot
+	fields := make(map[string]value, min(len(known), len(entries))) // either may be a lot more than the other
 	for _, e := range entries {
 		switch {
 		case slices.Contains(known, e.name):

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certsync/certsync/e2e/fake"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // newFaultWorld is a cluster and a Vault of which most is none of certsync's business.
@@ -225,13 +226,14 @@ func (o *observer) wrote(target string, now *fake.World) {
 	}
 	for _, cert := range now.Issued() {
 		key := cert.PublicKey.(*ecdsa.PublicKey)
-		if slices.ContainsFunc(o.own, func(k any) bool { return key.Equal(k) }) && !users[cert.Subject.CommonName].Knows(cert) {
-			o.note("the ledger did not know a certificate of %s, for their own key", cert.Subject.CommonName)
+		name, _ := reconcile.Person(cert.Subject.CommonName)
+		if slices.ContainsFunc(o.own, func(k any) bool { return key.Equal(k) }) && !users[name].Knows(cert) {
+			o.note("the ledger did not know a certificate of %s, for their own key", name)
 		}
 	}
 	for g := range has {
-		name, _, _ := strings.Cut(g, ":")
-		if !o.had[g] && users[name].Credential() == "" {
+		username, _, _ := strings.Cut(g, ":")
+		if name, _ := reconcile.Person(username); !o.had[g] && users[name].Credential() == "" {
 			o.note("given before there was a credential: %s", g)
 		}
 	}

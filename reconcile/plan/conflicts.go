@@ -13,12 +13,12 @@ import (
 // What stands in the way of one user's step. Each function says it, or is "".
 
 // misfit says that a user's own request is not for the name that the certificate has to have.
-func misfit(u inventory.User, spec reconcile.CertificateSpec) string {
+func misfit(spec reconcile.CertificateSpec) string {
 	if spec.Own == nil || spec.Own.Public == nil || spec.Own.Username == spec.Username() {
 		return ""
 	}
 	return fmt.Sprintf("their request is for %q, and the certificate has to be for %q (make a new one with the same key: %s)", spec.Own.Username, spec.Username(),
-		userkey.RequestCommand(spec.Username(), u.CertificateGroups(), "FILE"))
+		userkey.RequestCommand(spec.Username(), spec.Groups, "FILE"))
 }
 
 // conflicting is a conflict about a user's entries in Vault, unless somebody adopts what stands there.

@@ -76,11 +76,10 @@ func (x *Index) revokes(u inventory.User) bool {
 	if slices.Contains(x.rules.Revoke, u.Name) {
 		return living || !x.indexed(u.Name)
 	}
-	before := u.RevokedBefore
-	if before.IsZero() || before.After(x.now()) {
+	if u.RevokedBefore == nil || u.RevokedBefore.After(x.now()) {
 		return false
 	}
-	return living && n.Since.Before(before) || !x.indexed(u.Name)
+	return living && n.Since.Before(*u.RevokedBefore) || !x.indexed(u.Name)
 }
 
 // now is the API server's time, by which certificates are issued and revoked.
@@ -118,8 +117,8 @@ func tooLong(x *Index, user string) string {
 func revocationNotes(x *Index) []reconcile.Note {
 	var all []reconcile.Note
 	for _, u := range x.Inventory.Users {
-		if at := u.RevokedBefore; x.Active[u.Name] && at.After(x.now()) {
-			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: &at, Message: "revokedBefore lies ahead: certificates from before that time are revoked when it has come"})
+		if at := u.RevokedBefore; x.Active[u.Name] && at != nil && at.After(x.now()) {
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: at, Message: "revokedBefore lies ahead: certificates from before that time are revoked when it has come"})
 		}
 	}
 	return all

@@ -105,7 +105,7 @@ func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 		subjects[groupSubject(allAuthenticated)] = true
 		if s.User != "" {
 			subjects[x.subject(s.User)] = true
-			for _, g := range x.Users[s.User].CertificateGroups() {
+			for _, g := range x.Inventory.Defaults.CertificateGroups(x.Users[s.User]) {
 				subjects[groupSubject(g)] = true
 			}
 			continue
@@ -253,7 +253,7 @@ func superseded(x *Index, u inventory.User) []reconcile.Note {
 	var all []reconcile.Note
 	for _, c := range rec.Certificates {
 		for _, g := range c.Groups {
-			if !c.NotAfter.After(x.Observed.At) || c.Status == reconcile.Current || slices.Contains(u.CertificateGroups(), g) || len(all) == maxOldGroups {
+			if !c.NotAfter.After(x.Observed.At) || c.Status == reconcile.Current || slices.Contains(x.Inventory.Defaults.CertificateGroups(u), g) || len(all) == maxOldGroups {
 				continue
 			}
 			until, message := c.NotAfter, "an earlier certificate still carries group %q"

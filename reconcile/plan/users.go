@@ -92,7 +92,7 @@ func user(x *Index, u inventory.User) verdict {
 	case reconcile.Expiring:
 		v.step.Action = reconcile.Renew
 	}
-	conflict = cmp.Or(conflict, misfit(u, spec), x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
+	conflict = cmp.Or(conflict, misfit(spec), x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
 	v.step.Hold(conflict, reconcile.ByConflict)
 	v.blocked = conflict != ""
 	if slices.Contains(reasons, reconcile.LedgerMissing) || entry.Problem != "" && conflict == "" {
@@ -229,7 +229,7 @@ func hasCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now tim
 // certificateSpec is the certificate that u should have.
 func certificateSpec(x *Index, u inventory.User) reconcile.CertificateSpec {
 	s := reconcile.CertificateSpec{
-		User: u.Name, Epoch: x.epoch(u.Name), Groups: u.CertificateGroups(), Expiration: u.Expiration,
+		User: u.Name, Epoch: x.epoch(u.Name), Groups: x.Inventory.Defaults.CertificateGroups(u), Expiration: u.Expiration,
 		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: x.endpoint.Ref(),
 	}
 	if left := u.Until.Sub(x.Observed.At); !u.Until.IsZero() && left < s.Expiration {

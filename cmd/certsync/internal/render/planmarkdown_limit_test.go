@@ -173,10 +173,9 @@ func TestAttentionShowsTheStrongestFirst(t *testing.T) {
 
 	inv := fixture.Inventory(t, keys.String())
 	o := fixture.Settled(inv)
-	request := ownKey(t).Users[0].Request
 	for i := range inv.Users {
 		o.Ledger[inv.Users[i].Name].Record.Certificates[0].PublicKeySHA256 = fmt.Sprintf("%064d", i)
-		inv.Users[i].Request = request
+		inv.Users[i].Request = fixture.Request(t, inv.Users[i].Name)
 		inv.Users[i].Groups = []string{fmt.Sprintf("group%02d", i)} // so that no two do the same
 	}
 	says(t, first(inv, o, "Another key"), "zed", "as good as cluster-admin: may do everything")

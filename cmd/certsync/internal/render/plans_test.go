@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -67,12 +66,8 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 // ownKey is the team, with a signing request of Alice.
 func ownKey(t *testing.T) *inventory.Inventory {
 	t.Helper()
-	request, err := os.ReadFile("../../../../inventory/testdata/requests/ecdsa.csr")
-	if err != nil {
-		t.Fatal(err)
-	}
 	inv := fixture.Inventory(t, fixture.Team)
-	inv.Users[0].Request = request
+	inv.Users[0].Request = fixture.Request(t, inv.Users[0].Name)
 	return inv
 }
 
@@ -80,6 +75,7 @@ func ownKey(t *testing.T) *inventory.Inventory {
 func renamedWithKey(t *testing.T) *inventory.Inventory {
 	inv := ownKey(t)
 	inv.Users[0].Name, inv.Users[0].Previously = "alicia@example.com", []string{"alice@example.com"}
+	inv.Users[0].Request = fixture.Request(t, inv.Users[0].Name)
 	inv.Groups[0].ClusterRoles = append(inv.Groups[0].ClusterRoles, inventory.Grant{ClusterRole: "edit"})
 	return inv
 }
