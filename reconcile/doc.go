@@ -12,6 +12,8 @@
 //
 //	plan.go, reasons.go, stage.go, step.go, spec.go
 //	                                      a plan, its digest, and the order of a run
+//	username.go                           names of users in Kubernetes, by their epoch
+//	username.go                           by which name Kubernetes knows a user, see Username
 //	binding.go, power.go                  names of bindings, and what makes a role as good as cluster-admin
 //	ledger.go, requested.go               a user's record in Vault
 //	state.go, grants.go                   an owner's index in Vault

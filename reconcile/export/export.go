@@ -84,11 +84,17 @@ func (s exportedSubject) member() reconcile.Subject {
 func (x *exporter) expressible(b reconcile.Binding) []exportedSubject {
 	var out []exportedSubject
 	group := groupOf(b)
-	for i, s := range b.Subjects {
+	_, certsyncs := reconcile.ParseBindingName(b.OwnerOf(), b.Namespace, b.Name)
+	seen := map[reconcile.Subject]bool{}
+	for _, s := range b.Subjects {
 		s = reconcile.Authorized(s)
-		if slices.ContainsFunc(b.Subjects[:i], func(other reconcile.Subject) bool { return reconcile.Authorized(other) == s }) {
+		if certsyncs && s.Kind == "User" {
+			s.Name, _ = reconcile.Person(s.Name) // an inventory says who, and not in which epoch
+		}
+		if seen[s] {
 			continue
 		}
+		seen[s] = true
 		if reason := inexpressible(b, s); reason != "" {
 			x.leave(reason, b, s)
 			continue

@@ -53,6 +53,10 @@ func TestExportBindings(t *testing.T) {
 		"a Group, whose members nobody knows": {
 			bindings: []reconcile.Binding{elsewhere("", "view", groupSubject("devs"))}, want: "group devs view", asGroup: []string{"devs"},
 		},
+		"certsync's own, of somebody whose certificates were revoked": {
+			bindings: []reconcile.Binding{ours("a", reconcile.Grant{For: reconcile.ForUser, Subject: "alice", Role: "admin", Part: 1}, "alice#2", "alice")},
+			want:     "alice [] admin",
+		},
 		"certsync's own": {
 			bindings: []reconcile.Binding{
 				ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "view", Part: 1}, "alice"), ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "view", Part: 2}, "bob"),

@@ -5,6 +5,7 @@
 // the people who review the plan.
 //
 //	index.go, wanted.go           the inventory and the observation, by name; built once, and never changed
+//	epochs.go                     by which name Kubernetes knows a user, and whose certificates are void
 //	users.go                      what a user of the inventory needs: issue, renew, reissue
 //	conflicts.go                  what stands in the way of a step of theirs
 //	leavers.go                    what is left of a user who is gone: remove and purge
