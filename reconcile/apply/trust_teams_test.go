@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,9 +19,11 @@ func TestTeamNamesAnAdministrator(t *testing.T) {
 	tenantBinding(w, reconcile.Grant{For: reconcile.ForUser, Subject: "administrator", Namespace: "staging", Role: "view"}, "administrator")
 	inv := reconciletest.Parse(t, "users: [{name: alice}, {name: administrator}]")
 	inv.Users[1].Team = "payments"
-	o, err := w.Apply(inv)
-	if err != nil || len(o.Ended(reconcile.Held)) != 1 || !strings.Contains(o.Ended(reconcile.Held)[0].Error, "not the team's to give") || w.Users["administrator"] != nil {
-		t.Errorf("%v, %q", err, reconciletest.Results(o))
+	for range 2 {
+		o, err := w.Apply(inv)
+		if err != nil || len(o.Ended(reconcile.Held)) != 1 || !strings.Contains(o.Ended(reconcile.Held)[0].Error, "not the team's to give") || w.Users["administrator"] != nil {
+			t.Errorf("%v, %q", err, reconciletest.Results(o))
+		}
 	}
 }
 
@@ -38,8 +41,10 @@ func TestTeamNamesAFormerAdministrator(t *testing.T) {
 	w.MustApply(parseTeam(t, "[]")) // root is gone from the file
 	w.Now = w.Now.Add(30 * 24 * time.Hour)
 	w.MustApply(parseTeam(t, "[]"))
-	if _, err := w.Apply(parseTeam(t, "[{name: root}]")); err != nil || w.Users["root"] != nil {
-		t.Errorf("%v, a team got a certificate for cluster-admin", err)
+	for range 2 {
+		if _, err := w.Apply(parseTeam(t, "[{name: root}]")); err != nil || w.Users["root"] != nil {
+			t.Errorf("%v, a team got a certificate for cluster-admin", err)
+		}
 	}
 }
 
@@ -58,10 +63,13 @@ func TestTeamAndOnePath(t *testing.T) {
 	}
 }
 
-// TestTenantHoldsNoTeam: a tenant who binds something to a name keeps no team from naming it.
+// TestTenantHoldsNoTeam: a tenant who binds something to a name keeps no team from naming it, and the team does not get it.
 func TestTenantHoldsNoTeam(t *testing.T) {
 	w := reconciletest.NewWorld(t)
 	w.MustApply(parseTeam(t, "[{name: bob, groups: [devs]}]"))
 	w.Plant(reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "staging", Name: "x", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "nothing"}, Subjects: reconcile.UserSubjects([]string{"dan"})})
 	w.MustApply(parseTeam(t, "[{name: bob, groups: [devs]}, {name: dan, groups: [devs]}]"))
+	if w.Served("dan#2") == nil || slices.ContainsFunc(w.Served("dan"), func(object string) bool { return strings.Contains(object, "certsync:") }) {
+		t.Errorf("dan has %q, dan#2 %q", w.Served("dan"), w.Served("dan#2"))
+	}
 }

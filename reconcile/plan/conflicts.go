@@ -52,19 +52,20 @@ func unknownVersion(x *Index, user string, rec *reconcile.Record, meta reconcile
 
 // namedByTeam says that a team has named somebody new whom bindings of administrators serve, or is "". The inventory gives a
 // team its groups; with the name of an administrator it would take all that they have. Who is new, the index says. What a
-// tenant binds in their own namespace does not keep anybody from a certificate; it is noted.
+// tenant binds in their own namespace does not keep anybody from a certificate: such a name begins in a later epoch, see
+// beginEpochs.
 func namedByTeam(x *Index, u inventory.User) string {
 	n, indexed := x.names[u.Name]
 	if u.Team == "" || indexed && !n.Left {
 		return ""
 	}
-	i := slices.IndexFunc(x.serves[x.subject(u.Name)], func(b reconcile.Binding) bool {
+	i := slices.IndexFunc(x.serves[reconcile.UserSubject(u.Name)], func(b reconcile.Binding) bool {
 		return b.Kind == reconcile.ClusterRoleBinding || slices.Contains([]string{"kube-system", x.rules.Namespace, x.rules.LockNamespace}, b.Namespace)
 	})
 	if i < 0 {
 		return ""
 	}
-	b := x.serves[x.subject(u.Name)][i]
+	b := x.serves[reconcile.UserSubject(u.Name)][i]
 	return fmt.Sprintf("the file of team %s names somebody new to whom %s gives %s, and it is not the team's to give (if it is the same person, "+
 		"put them into the inventory itself, and into the team's file when that is applied; else use another name)", u.Team, reconcile.Shown(b.Object()), roleOf(b))
 }

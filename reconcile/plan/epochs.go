@@ -17,8 +17,8 @@ type epochs struct {
 	raised  map[string]bool  // who begins a new one in this plan
 	// withheld has whom something revokes from whom nothing may be taken, see protection.
 	withheld map[string]bool
-	// void has names that are too long for a later epoch, and need one. Nothing is bound to them until the certificates from
-	// before have ended.
+	// void has names that need a later epoch and get none: they are too long, or a team's to whom they are not to be given.
+	// Nothing is bound to them.
 	void map[string]bool
 }
 
@@ -29,6 +29,7 @@ type epochs struct {
 //	left, may live       | any                                | a new one: whoever left keeps their certificate
 //	may live             | --revoke, revokedBefore after since | a new one
 //	unknown              | revokedBefore                      | a new one: certificates made by hand for the name get nothing
+//	unknown, left        | by a team, and others serve it     | a new one: what others give to the name is not the team's to give
 //	any                  | any other                          | as before
 //
 // A ledger record that says the user left counts as the index does: it can only take from its own user. Numbers are given
@@ -45,12 +46,14 @@ func (x *Index) beginEpochs() {
 		e.of[name] = max(n.Epoch, reconcile.FirstEpoch)
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
-		left := x.outlived(name)
+		left := x.outlived(name) || x.borrowed(x.Users[name])
 		revoked := x.rules.Policy.Takes() && x.revokes(x.Users[name])
 		switch {
 		case revoked && !behind && !left && x.protects(name):
 			e.withheld[name] = true
 		case !behind && !left && !revoked:
+		case namedByTeam(x, x.Users[name]) != "":
+			e.void[name] = x.outlived(name) // it is refused, and stays new
 		case reconcile.TooLong(reconcile.Username(name, e.counter+1)):
 			e.void[name] = true
 		default:
@@ -60,10 +63,16 @@ func (x *Index) beginEpochs() {
 	}
 }
 
+// borrowed reports whether a team names somebody new to whom bindings of others give something.
+func (x *Index) borrowed(u inventory.User) bool {
+	n, indexed := x.names[u.Name]
+	return u.Team != "" && (!indexed || n.Left) && len(x.serves[reconcile.UserSubject(u.Name)]) > 0
+}
+
 // begins reports whether the index has to be written for it: somebody begins a new epoch, or is void from now on.
 func (x *Index) begins() bool {
-	for name := range x.epochs.void {
-		if !x.names[name].Left {
+	for name, void := range x.epochs.void {
+		if void && !x.names[name].Left {
 			return true
 		}
 	}

@@ -94,11 +94,11 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 		x.grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
 	}
 	x.names = indexedNames(o)
+	x.sortBindings()
 	x.beginEpochs()
 	x.Wanted = wantedGrants(x)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
 	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
-	x.sortBindings()
 	x.given = givenGrants(x)
 	return x
 }

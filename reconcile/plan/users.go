@@ -108,7 +108,7 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 	name, living := x.living(u.Name)
 	switch {
 	case x.epochs.void[u.Name]:
-		return []reconcile.Reason{reconcile.CertificateRevoked}, tooLong(x, u.Name)
+		return []reconcile.Reason{reconcile.CertificateRevoked}, cmp.Or(namedByTeam(x, u), tooLong(x, u.Name))
 	case entry.Problem != "":
 		return []reconcile.Reason{reconcile.LedgerUnreadable}, unreadable(x, u.Name)
 	case rec == nil && living && name.Stored && meta.CurrentVersion > 0:
