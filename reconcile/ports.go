@@ -52,6 +52,10 @@ type StoreReader interface {
 	ObserveStore(ctx context.Context) (StoreView, error)
 }
 
+// ErrRepeated is wrapped, beside ErrPrecondition, by a write that was sent more than once: what stands in its way may be what it
+// wrote itself.
+var ErrRepeated = errors.New("it was sent more than once")
+
 // ErrGone is wrapped, beside ErrPrecondition, by a write to an object that is not there any more.
 var ErrGone = errors.New("it is gone")
 

@@ -54,8 +54,16 @@ func (s *Store) send(ctx context.Context, hint string, do func(ctx context.Conte
 	if err != nil && ctx.Err() != nil {
 		return context.Cause(ctx) // the caller gave up; what Vault would have said is of no use
 	}
-	return s.explain(err, c, hint)
+	if err = s.explain(err, c, hint); errors.Is(err, reconcile.ErrPrecondition) && c.failures > 0 {
+		return repeated{err}
+	}
+	return err
 }
+
+// repeated is a check-and-set that did not match at a later attempt: the answer to an earlier one may be lost.
+type repeated struct{ error }
+
+func (r repeated) Unwrap() []error { return []error{r.error, reconcile.ErrRepeated} }
 
 // answer is Vault's envelope.
 type answer[T any] struct {

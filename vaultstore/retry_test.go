@@ -1,6 +1,7 @@
 package vaultstore
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
@@ -116,6 +117,25 @@ func TestRepeatedWriteMeetsItself(t *testing.T) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// TestRepeatedEraseMeetsItself: whoever takes something out is told that what stands there may be their own.
+func TestRepeatedEraseMeetsItself(t *testing.T) {
+	f := newFakeVault(t)
+	s := f.open(t)
+	f.put("users/bob", map[string]any{"a": "b"})
+	f.fault[1] = func(_ http.ResponseWriter, r *http.Request) {
+		f.put("users/bob", map[string]any{})
+		panic(http.ErrAbortHandler)
+	}
+	if err := s.DeleteCredential(t.Context(), "bob", 1); !errors.Is(err, reconcile.ErrPrecondition) || !errors.Is(err, reconcile.ErrRepeated) {
+		t.Error(err)
+	}
+	f.put("users/carol", map[string]any{"a": "b"})
+	f.put("users/carol", map[string]any{"somebody": "else's"})
+	if err := s.DeleteCredential(t.Context(), "carol", 1); !errors.Is(err, reconcile.ErrPrecondition) || errors.Is(err, reconcile.ErrRepeated) {
+		t.Error(err)
 	}
 }
 

@@ -117,7 +117,7 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 
 // notErased records that somebody else has written the version with which the removal was to overwrite the credential.
 func (r *run) notErased(ctx context.Context, l *reconcile.Leaving, err error) error {
-	if !errors.Is(err, reconcile.ErrPrecondition) {
+	if !errors.Is(err, reconcile.ErrPrecondition) || errors.Is(err, reconcile.ErrRepeated) {
 		return err
 	}
 	rec := *l.Record

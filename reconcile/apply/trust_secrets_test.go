@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/certsync/certsync/reconcile"
@@ -104,5 +105,25 @@ func TestErasureMeetsASecret(t *testing.T) {
 	}
 	if s := w.Users["bob"]; s == nil || s.Current != 2 || s.Versions[2].Destroyed || !s.Versions[1].Destroyed {
 		t.Errorf("users/bob is %+v", s)
+	}
+}
+
+// TestErasureMeetsItself: the write is repeated since its answer got lost, and meets what it wrote itself. The next run deletes it.
+func TestErasureMeetsItself(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Fail = func(call string) error {
+		if call != "erase bob" {
+			return nil
+		}
+		w.Write(w.Users, "bob", reconciletest.KVVersion{})
+		return errors.Join(reconcile.ErrPrecondition, reconcile.ErrRepeated)
+	}
+	if o, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob)); err != nil || o.Failed() != 1 {
+		t.Errorf("%v, %q", err, reconciletest.Results(o))
+	}
+	w.Fail = nil
+	if w.MustApply(reconciletest.Parse(t, reconciletest.WithoutBob)); w.Users["bob"] != nil {
+		t.Errorf("users/bob is %+v", w.Users["bob"])
 	}
 }
