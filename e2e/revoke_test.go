@@ -38,7 +38,7 @@ func TestRevokeOnServers(t *testing.T) {
 	}
 
 	f.write(strings.Replace(team, "{name: alice@OWNER,", "{name: alice@OWNER, revokedBefore: "+time.Now().UTC().Format(time.RFC3339)+",", 1))
-	if r := f.must(2, "plan", "--detailed-exitcode"); !strings.Contains(r.stdout, "as alice@"+o+"#3 in Kubernetes") {
+	if r := f.must(2, "plan", "--detailed-exitcode"); !strings.Contains(strings.Join(strings.Fields(r.stdout), " "), "as alice@"+o+"#3 in Kubernetes") {
 		t.Error(r.stdout)
 	}
 	f.must(0, "apply", "--yes")

@@ -32,8 +32,7 @@ type epochs struct {
 //	unknown, left        | by a team, and others serve it     | a new one: what others give to the name is not the team's to give
 //	any                  | any other                          | as before
 //
-// A ledger record that says the user left counts as the index does: it can only take from its own user. Numbers are given
-// in the order of the names, so that the same inputs give the same plan.
+// Numbers are given in the order of the names, so that the same inputs give the same plan.
 func (x *Index) beginEpochs() {
 	x.epochs = epochs{counter: max(x.Observed.Epochs, reconcile.FirstEpoch), of: map[string]int64{}, raised: map[string]bool{}, withheld: map[string]bool{}, void: map[string]bool{}}
 	e := &x.epochs

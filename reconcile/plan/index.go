@@ -246,16 +246,10 @@ func (x *Index) indexed(user string) bool {
 	return indexed
 }
 
-// outlived reports whether a certificate of somebody who left may live under the present name of a user. The ledger's word counts
-// beside the index's: it can take from its own user alone. Of certificates of another epoch it says nothing new.
+// outlived reports whether a certificate of somebody who left may live under a user's name. Only the index tells.
 func (x *Index) outlived(user string) bool {
-	if n, living := x.living(user); living && n.Left {
-		return true
-	}
-	rec := x.Observed.Ledger[user].Record
-	return left(rec) && slices.ContainsFunc(rec.Certificates, func(c reconcile.CertificateEntry) bool {
-		return c.NotAfter.After(x.Observed.At) && c.Epoch == x.epoch(user)
-	})
+	n, living := x.living(user)
+	return living && n.Left
 }
 
 // counts reports whether an edit that takes g from a user is a loss of theirs. What a certificate of an earlier epoch loses is
