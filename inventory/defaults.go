@@ -27,9 +27,7 @@ func parseDefaults(v value) Defaults {
 		d.KeyAlgorithm = field.keyAlgorithm()
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		if at := field.moment(revoked); !at.IsZero() {
-			d.RevokedBefore = &at
-		}
+		d.RevokedBefore = field.moment(revoked)
 	}
 	if field, ok := fields["groupsInCertificate"]; ok {
 		d.WithoutGroups = !field.boolean(true)

@@ -80,7 +80,7 @@ func (inv *Inventory) Digest() string {
 			Until:          end(u.Until),
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
 			Request:        string(u.Request),
-			RevokedBefore:  endOf(u.RevokedBefore),
+			RevokedBefore:  end(u.RevokedBefore),
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })
@@ -120,11 +120,4 @@ func end(t time.Time) string {
 		return ""
 	}
 	return t.UTC().Format(time.RFC3339Nano)
-}
-
-func endOf(t *time.Time) string {
-	if t == nil {
-		return ""
-	}
-	return end(*t)
 }

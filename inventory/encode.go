@@ -83,7 +83,7 @@ func (d Defaults) encode() *element {
 	if d.KeyAlgorithm != "" && d.KeyAlgorithm != builtIn.KeyAlgorithm {
 		m.add("keyAlgorithm", text(string(d.KeyAlgorithm)))
 	}
-	if d.RevokedBefore != nil {
+	if !d.RevokedBefore.IsZero() {
 		m.add("revokedBefore", scalar(d.RevokedBefore.Format(time.RFC3339Nano)))
 	}
 	if d.WithoutGroups {
@@ -111,7 +111,7 @@ func (u User) encode(defaults Defaults) *element {
 	if !u.Until.IsZero() {
 		m.add("until", scalar(lastDay(u.Until)))
 	}
-	if u.RevokedBefore != nil && u.RevokedBefore != defaults.RevokedBefore {
+	if u.RevokedBefore.After(defaults.RevokedBefore) {
 		m.add("revokedBefore", scalar(u.RevokedBefore.Format(time.RFC3339Nano)))
 	}
 	return m

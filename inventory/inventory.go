@@ -42,7 +42,7 @@ type Cluster struct {
 	TLSServerName        string
 }
 
-// Defaults hold for every user. What the file leaves out is 168h, 33%, ECDSA-P256 and groups in certificates.
+// Defaults hold for every user. The built-in ones are 168h, 33%, ECDSA-P256 and groups in certificates.
 type Defaults struct {
 	Expiration   time.Duration
 	RenewBefore  RenewBefore
@@ -50,7 +50,7 @@ type Defaults struct {
 	// WithoutGroups keeps groups out of certificates: a change of groups then needs no new certificate, and what others bind to
 	// a Group serves nobody.
 	WithoutGroups bool
-	RevokedBefore *time.Time // for everybody, see User
+	RevokedBefore time.Time // for everybody, see User
 }
 
 // Group is a name that certificates may carry as O, with the grants that its members get.
@@ -74,7 +74,7 @@ type User struct {
 	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and the
 	// certificate's groups. Nil: certsync makes the key.
 	Request       []byte
-	RevokedBefore *time.Time // certificates from before are void, in UTC; nil: none are. The default is applied, where it is later
+	RevokedBefore time.Time // certificates from before are void, in UTC; zero: none are. The default is applied where it is later
 }
 
 // CertificateGroups are the groups that a user's certificate carries as O, sorted, each once.

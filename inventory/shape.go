@@ -39,7 +39,7 @@ type defaultsShape struct {
 	RenewBefore         renewBeforeText  `json:"renewBefore,omitempty" default:"33%" doc:"How long before its end a certificate is renewed: a share of its life such as 33%, at most 90%, or a duration such as 24h."`
 	KeyAlgorithm        keyAlgorithmText `json:"keyAlgorithm,omitempty" default:"ECDSA-P256" doc:"Kind and size of users' keys."`
 	RevokedBefore       untilText        `json:"revokedBefore,omitempty" doc:"Everybody's certificates from before this time are void, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
-	GroupsInCertificate bool             `json:"groupsInCertificate,omitempty" default:"true" doc:"Whether certificates carry the user's groups as O. What certsync binds does not need them."`
+	GroupsInCertificate bool             `json:"groupsInCertificate,omitempty" default:"true" doc:"Whether certificates carry the user's groups as O. certsync's own bindings do not need them."`
 }
 
 type groupShape struct {

@@ -59,7 +59,7 @@ func (v value) scalar(want string) (string, bool) {
 	return v.node.Value, true
 }
 
-// boolean returns true or false. What only YAML 1.1 takes for a boolean is refused.
+// boolean returns true or false. It refuses yes, no, on and off, which are booleans in YAML 1.1 only.
 func (v value) boolean(otherwise bool) bool {
 	if v.node.Kind == yaml.ScalarNode && v.node.Tag == "!!bool" && v.node.Style&yaml.TaggedStyle == 0 {
 		return strings.EqualFold(v.node.Value, "true")

@@ -37,8 +37,8 @@ func parseUser(v value, declared, groups *roll, defaults Defaults) (u User, form
 		u.Until = field.until()
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		if at := field.moment(revoked); !at.IsZero() && (u.RevokedBefore == nil || at.After(*u.RevokedBefore)) {
-			u.RevokedBefore = &at
+		if at := field.moment(revoked); at.After(u.RevokedBefore) {
+			u.RevokedBefore = at
 		}
 	}
 	if field, ok := fields["request"]; ok {

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// Grants is what people have by certsync: what the inventory that was applied last gives, and of earlier ones what that run had to
+// Grants is what users have by certsync: the grants of the inventory that was applied last, and earlier ones that this run had to
 // leave. A role is "view" where it is bound cluster-wide, and "staging/view" in a namespace. All lists are sorted.
 type Grants struct {
 	Users  map[string]UserGrants `json:"users"`
 	Groups map[string][]string   `json:"groups"` // roles, by group
-	// Going is what that run, or one before, was to take, and may have left if it was cut off. It was decided, so that no guard
-	// counts it, and is kept to tell certsync's own bindings from those that somebody else made.
+	// Going has the grants that this run or an earlier one took, or left because it was cut off. Guards do not count them. They
+	// tell certsync's own bindings from those that somebody else made.
 	Going *Grants `json:"going,omitempty"`
 }
 

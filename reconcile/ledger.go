@@ -78,8 +78,8 @@ type Record struct {
 	Revision      string             `json:"revision,omitempty"` // the commit of that run's inventory, if it was told
 	Kubeconfig    KubeconfigRef      `json:"kubeconfig"`
 	Certificates  []CertificateEntry `json:"certificates"`
-	// Erased is the version of users/<user> with which a removal overwrites the credential before it deletes all of it, so that
-	// what a run that was cut off has left there is known as certsync's.
+	// Erased is the version of users/<user> that a removal writes, empty, before it deletes the path. After a run that was cut off,
+	// it tells certsync's version from somebody else's.
 	Erased int `json:"erased,omitempty"`
 }
 

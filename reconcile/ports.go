@@ -52,8 +52,7 @@ type StoreReader interface {
 	ObserveStore(ctx context.Context) (StoreView, error)
 }
 
-// ErrRepeated is wrapped, beside ErrPrecondition, by a write that was sent more than once: what stands in its way may be what it
-// wrote itself.
+// ErrRepeated is wrapped, beside ErrPrecondition, by a write that was sent more than once. It may have met its own first attempt.
 var ErrRepeated = errors.New("it was sent more than once")
 
 // ErrGone is wrapped, beside ErrPrecondition, by a write to an object that is not there any more.

@@ -147,7 +147,7 @@ func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 		names []string
 	}{{"--revoke", r.Revoke}, {"--retry", r.Retry}, {"--protect", r.Protect}, {"--adopt", r.Adopt}} {
 		for _, name := range flag.names {
-			// Whoever may write one path must not be able to stop a job that protects a name by taking it away.
+			// A writer of one path must not stop a job by deleting the path of a protected name.
 			byVault := flag.name != "--protect" || o.State == nil || o.State.Names == nil
 			if !known(name) && !(byVault && recorded(name)) {
 				return UnknownName{flag.name, name}

@@ -63,8 +63,8 @@ type Name struct {
 	Until time.Time `json:"until"` // the latest end that a certificate of the name can have
 	// Left: the person left the inventory. What their certificates may still do is not for whoever has the name next.
 	Left bool `json:"left,omitempty"`
-	// Stored: certsync has stored a credential of theirs, and something stands there. Without a ledger record, it is taken for that
-	// credential.
+	// Stored: certsync has stored a credential for the name, and the path is not empty. If the ledger record is lost, certsync
+	// takes the secret there for its own.
 	Stored bool `json:"stored,omitempty"`
 	// Ended: an `until` of the person's has passed, and all was taken. They count as nobody who can be removed.
 	Ended bool `json:"ended,omitempty"`

@@ -31,5 +31,15 @@ func Person(username string) (user string, epoch int64) {
 	return name, n
 }
 
+// Person is the user whom a subject serves, in any epoch, as the API server's authorizer sees it. It is "" for a subject that is no
+// User.
+func (s Subject) Person() string {
+	if Authorized(s) != UserSubject(s.Name) {
+		return ""
+	}
+	user, _ := Person(s.Name)
+	return user
+}
+
 // TooLong reports whether a username does not fit into a certificate.
 func TooLong(username string) bool { return len(username) > maxUsername }

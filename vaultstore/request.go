@@ -60,7 +60,7 @@ func (s *Store) send(ctx context.Context, hint string, do func(ctx context.Conte
 	return err
 }
 
-// repeated is a check-and-set that did not match at a later attempt: the answer to an earlier one may be lost.
+// repeated is a check-and-set that failed at a later attempt. An earlier attempt may have written, and its answer got lost.
 type repeated struct{ error }
 
 func (r repeated) Unwrap() []error { return []error{r.error, reconcile.ErrRepeated} }

@@ -63,7 +63,7 @@ func requestFault(csr *x509.CertificateRequest) string {
 	case csr.CheckSignature() != nil:
 		return "is not signed with its own key: make a new one"
 	}
-	// What the package made of the attributes leaves out those that it could not read.
+	// csr.Attributes lacks the attributes that package x509 could not read.
 	var body struct {
 		Version            int
 		Subject, PublicKey asn1.RawValue
@@ -75,8 +75,8 @@ func requestFault(csr *x509.CertificateRequest) string {
 	return ""
 }
 
-// Subject returns the values of CN and O in a request's subject, as they were sent: what package x509 makes of it has lost in
-// which order, in which sets and as what strings the values came. It is false if the subject holds anything else.
+// Subject returns the values of CN and O in a request's subject, as they were sent. Package x509 drops
+// their order, their sets and their string types. It is false if the subject holds anything else.
 func Subject(csr *x509.CertificateRequest) (names, groups []string, ok bool) {
 	type attribute struct {
 		Type  asn1.ObjectIdentifier

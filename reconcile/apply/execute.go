@@ -201,8 +201,7 @@ func (p *progress) remember(s reconcile.Step, err error) {
 		return
 	}
 	for _, u := range s.Lacking() {
-		user, _ := reconcile.Person(u.Name)
-		p.lacking[user] = err
+		p.lacking[u.Person()] = err
 	}
 	// A step that is held took nothing on, so that it is no reason to keep a leaver's record open.
 	if s.User != "" && s.Held == "" {

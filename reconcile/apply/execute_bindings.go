@@ -26,8 +26,8 @@ func (r *run) indexBindings() {
 			r.replacements[s.Target()] = append(r.replacements[s.Target()], s)
 		}
 		for _, u := range s.Binding.Object.Subjects {
-			user, _ := reconcile.Person(u.Name)
-			if _, leaves := r.naming[user]; leaves && reconcile.Authorized(u) == reconcile.UserSubject(u.Name) {
+			user := u.Person()
+			if _, leaves := r.naming[user]; leaves {
 				r.naming[user] = append(r.naming[user], s)
 			}
 		}
@@ -125,8 +125,7 @@ func (r *run) arrived(w reconcile.BindingWrite) (subjects []reconcile.Subject, l
 		}
 	}
 	subjects = slices.DeleteFunc(slices.Clone(w.Subjects), func(s reconcile.Subject) bool {
-		user, _ := reconcile.Person(s.Name)
-		return s == reconcile.UserSubject(s.Name) && slices.Contains(left, user)
+		return slices.Contains(left, s.Person())
 	})
 	for _, u := range left {
 		subjects = append(subjects, reconcile.UserSubjects(w.Swaps[u])...)

@@ -193,7 +193,7 @@ func (r issuing) store(ctx context.Context, s reconcile.Step, issued reconcile.I
 // nextRecord is the record with the new certificate as the current one, and all others that still live.
 func nextRecord(is *reconcile.Issuance, issued reconcile.Issued, leaf *x509.Certificate, now time.Time) reconcile.Record {
 	rec := reconcile.Record{
-		User: is.Spec.User, Epoch: is.Spec.Epoch, State: reconcile.Active, Since: now, Kubeconfig: is.Spec.Kubeconfig, Reason: "issued",
+		User: is.Spec.User, State: reconcile.Active, Since: now, Kubeconfig: is.Spec.Kubeconfig, Reason: "issued",
 	}
 	if is.Record != nil {
 		if is.Record.State == reconcile.Active && is.Record.Reason != reconcile.ReasonRequested {

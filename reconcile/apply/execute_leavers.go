@@ -129,6 +129,9 @@ func (r *run) notErased(ctx context.Context, l *reconcile.Leaving, err error) er
 // writeRecord writes a record with what all of this run have in common.
 func (r *run) writeRecord(ctx context.Context, rec reconcile.Record, cas int) (version int, err error) {
 	rec.FormatVersion, rec.Run, rec.Revision = reconcile.RecordVersion, r.RunID, r.Revision
+	if last := rec.Last(); last != nil {
+		rec.Epoch = last.Epoch
+	}
 	return r.Store.WriteRecord(ctx, rec, cas)
 }
 

@@ -116,8 +116,8 @@ func TestLapseCutOff(t *testing.T) {
 	}
 }
 
-// TestRemovalTakenBack: somebody comes back, also after a removal that was cut off anywhere. What they hold from before is
-// accounted for, and gets nothing.
+// TestRemovalTakenBack: a user returns, also after a removal that was cut off anywhere. The ledger keeps the old certificate,
+// which gets nothing.
 func TestRemovalTakenBack(t *testing.T) {
 	for _, fault := range []string{"nothing", "erase bob", "record bob removed", "update ClusterRoleBinding"} {
 		t.Run(fault, func(t *testing.T) {

@@ -209,8 +209,8 @@ func (s *scenario) plays(text string, played *bool) {
 	}
 	if err == nil && !*played {
 		s.foreignStay(before)
-		// What a guard holds comes with a later run, when it is less than the limit; and what somebody who is protected is to
-		// lose, when something else has come in its place.
+		// A guard's steps run later, when they are fewer than the limit. A protected user's removal runs when its replacement is
+		// there.
 		if !slices.ContainsFunc(o.Plan.Held(), func(step reconcile.Step) bool {
 			return step.HeldBy == reconcile.ByGuard || step.HeldBy == reconcile.ByConflict && step.Object() != ""
 		}) {
@@ -247,8 +247,8 @@ func (s *scenario) foreignStay(before map[string]int) {
 	}
 }
 
-// heldForNobodyElse: what players have done makes no guard hold more, and no step of a user whose paths they did not write.
-// Whom they themselves have put back to where certsync once gave access may be held there.
+// heldForNobodyElse: players make no guard hold more, and hold no step of a user whose paths they did not write. A user whom they
+// put back into a binding may be held there, if certsync once gave that access.
 func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcile.Plan, had snapshot, written map[string]bool) {
 	s.T.Helper()
 	played, has := s.diff(inv, s.observe()), s.snapshot()

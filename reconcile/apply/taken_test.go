@@ -210,8 +210,8 @@ func (s *scenario) places(n snapshot, user string, given bool) map[place]bool {
 	return all
 }
 
-// tookLittle: a run takes no more than --max-removals, unless it is said that everybody is to lose access. What somebody loses
-// since they are kept from what was to take its place is their own, and counts for nobody else.
+// tookLittle: a run takes no more than --max-removals, unless it is said that everybody is to lose access. A user in
+// conflict may lose a role without its replacement. That counts for nobody else.
 func (s *scenario) tookLittle(before, after snapshot, inv *inventory.Inventory, back map[string]bool) {
 	s.T.Helper()
 	allowed := func(total int) int { return map[string]int{"": max(1, total/4), "1": 1, "0": 0}[s.limit] }

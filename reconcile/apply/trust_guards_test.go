@@ -47,9 +47,8 @@ func TestDeletedBindingsMakeNoGuard(t *testing.T) {
 	w.MustApply(reconciletest.Parse(t, fewer))
 }
 
-// TestWrittenPathsMoveNoGuard: whoever writes some users' paths in Vault keeps those from what they should get in place of
-// something else. That counts as a loss for nobody: it neither refuses the run nor holds anybody else. Who of them is
-// protected keeps what they have.
+// TestWrittenPathsMoveNoGuard: a writer of some users' paths in Vault keeps those users from new roles that replace old ones. The
+// guards do not count that: the run is not refused, and nobody else is held. A protected user keeps the old role.
 func TestWrittenPathsMoveNoGuard(t *testing.T) {
 	for sentence, write := range map[string]func(w *reconciletest.World, user string){
 		"a secret":  func(w *reconciletest.World, user string) { w.Write(w.Users, user, reconciletest.KVVersion{}) },
@@ -191,7 +190,7 @@ func TestFirstApplyBesideAPlantedBinding(t *testing.T) {
 	}
 }
 
-// TestRestoredStateCountsNothing: what an older state says that people have, and they have not any more, is no loss.
+// TestRestoredStateCountsNothing: guards do not count access that only an older state knows.
 func TestRestoredStateCountsNothing(t *testing.T) {
 	w := reconciletest.NewWorld(t)
 	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(4)))

@@ -70,8 +70,8 @@ func TestForeignSecrets(t *testing.T) {
 	}
 }
 
-// TestErasureCutOff: a removal overwrites a credential before it deletes it. What a run that was cut off in between has left is
-// certsync's, and the next one deletes it.
+// TestErasureCutOff: a removal overwrites a credential before it deletes it. After a run that was cut off in between, the next one
+// deletes the rest.
 func TestErasureCutOff(t *testing.T) {
 	w := reconciletest.NewWorld(t)
 	w.MustApply(reconciletest.Parse(t, reconciletest.Team))

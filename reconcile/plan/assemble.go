@@ -7,8 +7,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// assembler makes steps of parts. What goes, comes and is held, the edits say; only a binding with another role than its name
-// says goes as a whole.
+// assembler makes steps of parts. The edits say which subjects go, come and are held. A binding whose role is not the one in its
+// name goes as a whole.
 type assembler struct {
 	x        *Index
 	verdicts map[string]verdict
@@ -273,7 +273,7 @@ func (a assembler) names(subjects []reconcile.Subject) []string {
 	var out []string
 	strangers := 0
 	for _, s := range subjects {
-		if user, _ := reconcile.Person(s.Name); s != reconcile.UserSubject(s.Name) || !a.x.knows(user) {
+		if s != reconcile.UserSubject(s.Name) || !a.x.knows(s.Person()) {
 			if strangers++; strangers > maxStrangers {
 				continue
 			}

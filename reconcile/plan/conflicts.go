@@ -10,7 +10,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// What stands in the way of one user's step. Each function says it, or is "".
+// The functions here return why one user's step must not run, or "".
 
 // misfit says that a user's own request is not for the name that the certificate has to have.
 func misfit(spec reconcile.CertificateSpec) string {
@@ -51,9 +51,8 @@ func unknownVersion(x *Index, user string, rec *reconcile.Record, meta reconcile
 }
 
 // namedByTeam says that a team has named somebody new whom bindings of administrators serve, or is "". The inventory gives a
-// team its groups; with the name of an administrator it would take all that they have. Who is new, the index says. What a
-// tenant binds in their own namespace does not keep anybody from a certificate: such a name begins in a later epoch, see
-// beginEpochs.
+// team its groups. With an administrator's name the team would get the administrator's access. A user is new unless the index has
+// the name. RoleBindings of tenants are no conflict: such a name begins in a later epoch, see beginEpochs.
 func namedByTeam(x *Index, u inventory.User) string {
 	n, indexed := x.names[u.Name]
 	if u.Team == "" || indexed && !n.Left {

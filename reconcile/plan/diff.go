@@ -16,7 +16,7 @@ import (
 // what the policy and the guards forbid, drag holds what cannot be done without that, and the steps are made of the rest.
 func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) reconcile.Plan {
 	x := NewIndex(inv, o, r)
-	d := &draft{x: x, verdicts: verdicts(x)}
+	d := &draft{x: x, verdicts: verdicts(x), given: givenGrants(x)}
 	parts, notes := allParts(x, d.verdicts)
 	d.parts = parts
 	guards := d.hold()

@@ -10,56 +10,83 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// epochs is in which epoch each name is, and who begins a new one.
+// epochs has the epoch of each name, and the names that begin a new one.
 type epochs struct {
-	counter int64            // of the owner: the number that was given last
+	counter int64            // of the owner: the last number that was given
 	of      map[string]int64 // by user
-	raised  map[string]bool  // who begins a new one in this plan
-	// withheld has whom something revokes from whom nothing may be taken, see protection.
+	raised  map[string]bool  // users who begin a new epoch in this plan
+	// withheld has protected users: something revokes their certificates, and a guard refuses it.
 	withheld map[string]bool
-	// void has names that need a later epoch and get none: they are too long, or a team's to whom they are not to be given.
-	// Nothing is bound to them.
+	// void has names that need a later epoch and get none. They are too long, or a team names an administrator. Nothing is
+	// bound to them.
 	void map[string]bool
 }
 
-// beginEpochs decides on every name that the inventory or the index has. When a name begins a new epoch:
+// beginEpochs decides on every name that the inventory or the index has. A name begins a new epoch in these cases:
 //
-//	the index            | asked for                          | epoch
-//	behind the lock      | any                                | a new one, for everybody: nobody knows who was revoked
-//	left, may live       | any                                | a new one: whoever left keeps their certificate
-//	may live             | --revoke, revokedBefore after since | a new one
-//	unknown              | revokedBefore                      | a new one: certificates made by hand for the name get nothing
-//	unknown, left        | by a team, and others serve it     | a new one: what others give to the name is not the team's to give
-//	any                  | any other                          | as before
+//	the index                | asked for                           | why
+//	may lack a revocation    | any                                 | everybody: it is not known whose certificates are void
+//	left, may live           | any                                 | the user who left keeps the certificate
+//	may live                 | --revoke, revokedBefore after since | the certificates from before are void
+//	unknown                  | revokedBefore                       | certificates made by hand get nothing
+//	unknown, left            | by a team, and others serve it      | a team cannot give what others give to the name
 //
 // Numbers are given in the order of the names, so that the same inputs give the same plan.
 func (x *Index) beginEpochs() {
-	x.epochs = epochs{counter: max(x.Observed.Epochs, reconcile.FirstEpoch), of: map[string]int64{}, raised: map[string]bool{}, withheld: map[string]bool{}, void: map[string]bool{}}
+	x.epochs = epochs{counter: x.counter(), of: map[string]int64{}, raised: map[string]bool{}, withheld: map[string]bool{}, void: map[string]bool{}}
 	e := &x.epochs
-	behind := x.Observed.Epochs > reconcile.FirstEpoch
-	if s := x.Observed.State; s != nil {
-		e.counter = max(e.counter, s.Epochs)
-		behind = behind && x.Observed.Epochs > s.Epochs
-	}
 	for name, n := range x.names {
-		e.of[name] = max(n.Epoch, reconcile.FirstEpoch)
+		e.of[name] = n.Epoch
 	}
+	lacking := x.lacksRevocations()
 	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
 		left := x.outlived(name) || x.borrowed(x.Users[name])
 		revoked := x.rules.Policy.Takes() && x.revokes(x.Users[name])
+		// The ledger may know a higher number for its own user than the counter is. It does not move the counter for others.
+		next := max(e.counter, x.epoch(name)) + 1
 		switch {
-		case revoked && !behind && !left && x.protects(name):
+		case revoked && !lacking && !left && x.protects(name):
 			e.withheld[name] = true
-		case !behind && !left && !revoked:
+		case !lacking && !left && !revoked:
 		case namedByTeam(x, x.Users[name]) != "":
 			e.void[name] = x.outlived(name) // it is refused, and stays new
-		case reconcile.TooLong(reconcile.Username(name, e.counter+1)):
+		case reconcile.TooLong(reconcile.Username(name, next)):
 			e.void[name] = true
 		default:
 			e.counter++
-			e.of[name], e.raised[name] = e.counter, true
+			e.of[name], e.raised[name] = next, true
 		}
 	}
+}
+
+// counter is the highest number that was given, as far as the lock, the state and our ClusterRoleBindings know. Only certsync and
+// administrators write those.
+func (x *Index) counter() int64 {
+	n := max(x.Observed.Epochs, reconcile.FirstEpoch)
+	if s := x.Observed.State; s != nil {
+		n = max(n, s.Epochs)
+	}
+	for _, b := range x.Ours {
+		for _, s := range b.Subjects {
+			if _, epoch := reconcile.Person(s.Name); b.Kind == reconcile.ClusterRoleBinding {
+				n = max(n, epoch)
+			}
+		}
+	}
+	return n
+}
+
+// lacksRevocations reports whether certificates may have been revoked of which the index does not know: it was restored from
+// a backup, or lost.
+func (x *Index) lacksRevocations() bool {
+	if x.Observed.Generation == 0 { // the lock does not tell
+		return x.counter() > reconcile.FirstEpoch
+	}
+	known := int64(reconcile.FirstEpoch)
+	if s := x.Observed.State; s != nil {
+		known = max(known, s.Epochs)
+	}
+	return x.Observed.Epochs > known
 }
 
 // borrowed reports whether a team names somebody new to whom bindings of others give something.
@@ -84,10 +111,10 @@ func (x *Index) revokes(u inventory.User) bool {
 	if slices.Contains(x.rules.Revoke, u.Name) {
 		return living || !x.indexed(u.Name)
 	}
-	if u.RevokedBefore == nil || u.RevokedBefore.After(x.now()) {
+	if u.RevokedBefore.IsZero() || u.RevokedBefore.After(x.now()) {
 		return false
 	}
-	return living && n.Since.Before(*u.RevokedBefore) || !x.indexed(u.Name)
+	return living && n.Since.Before(u.RevokedBefore) || !x.indexed(u.Name)
 }
 
 // now is the API server's time, by which certificates are issued and revoked.
@@ -109,7 +136,7 @@ func (x *Index) epoch(user string) int64 { return max(x.epochs.of[user], reconci
 // Username is the name by which Kubernetes knows a user, or will.
 func (x *Index) Username(user string) string { return reconcile.Username(user, x.epoch(user)) }
 
-// subject is whom bindings name for a user. Under every other of their names, a certificate gets nothing.
+// subject is a user in bindings. Certificates with another name of the user get nothing.
 func (x *Index) subject(user string) reconcile.Subject {
 	return reconcile.UserSubject(x.Username(user))
 }
@@ -117,16 +144,16 @@ func (x *Index) subject(user string) reconcile.Subject {
 // tooLong says why a user whose name is void gets nothing until their certificates have ended.
 func tooLong(x *Index, user string) string {
 	n := x.names[user]
-	return fmt.Sprintf("its certificates are revoked, and with the number of an epoch behind it the name would be over 64 bytes long: nothing is issued until %s, when they have ended (or under another name, with this one in previously)",
-		reconcile.TimeText(n.Until))
+	return fmt.Sprintf("its certificates are revoked, and the name is too long for a later epoch (over 64 bytes with the number); nothing is issued before they end at %s "+
+		"(do not wait: give the user a shorter name, with this one in previously)", reconcile.TimeText(n.Until))
 }
 
 // revocationNotes notes a revokedBefore that lies ahead.
 func revocationNotes(x *Index) []reconcile.Note {
 	var all []reconcile.Note
 	for _, u := range x.Inventory.Users {
-		if at := u.RevokedBefore; x.Active[u.Name] && at != nil && at.After(x.now()) {
-			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: at, Message: "revokedBefore lies ahead: certificates from before that time are revoked when it has come"})
+		if at := u.RevokedBefore; x.Active[u.Name] && at.After(x.now()) {
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: &at, Message: "revokedBefore lies in the future; apply revokes the older certificates at the first run after it"})
 		}
 	}
 	return all

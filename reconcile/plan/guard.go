@@ -42,8 +42,8 @@ func (noUsers) find(d *draft) ([]string, func()) {
 	}
 }
 
-// protection holds what would be taken from one user: whom --protect names, or who runs apply. What the inventory takes refuses
-// the plan. What is only lost for now, or for what stands at the user's own paths in Vault, holds this user alone.
+// protection holds removals from one user: one that --protect names, or the one that runs apply. A removal by the inventory refuses
+// the plan. A loss that only lasts until the next run, or comes from the user's own paths in Vault, holds this user alone.
 type protection struct{ name string }
 
 func (f protection) find(d *draft) (refusals []string, hold func()) {
@@ -59,7 +59,7 @@ func (f protection) find(d *draft) (refusals []string, hold func()) {
 	if d.x.epochs.withheld[f.name] {
 		refusals = append(refusals, says("revoke the certificates of"))
 	}
-	if loss := lossOf(d.x, f.name); loss != "" && d.x.rules.Policy.Takes() {
+	if loss := lossOf(d, f.name); loss != "" && d.x.rules.Policy.Takes() {
 		why := says(loss)
 		return append(refusals, why), func() { d.holdUser(f.name, why, reconcile.ByGuard) }
 	}
@@ -79,7 +79,7 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 	if len(d.x.Inventory.Users) == 0 || accepted || !d.x.rules.Policy.Takes() {
 		return nil, nil
 	}
-	t := removalsOf(d.x)
+	t := removalsOf(d)
 	over := func(doing, of string, taken, total int) (why string) {
 		if taken > f.Allowed(total) {
 			why = fmt.Sprintf("would %s %d of %d %s, more than %s (--max-removals)", doing, taken, total, of, f.Limit)

@@ -12,6 +12,7 @@ type draft struct {
 	x        *Index
 	verdicts map[string]verdict // by user
 	parts    []*part
+	given    map[reconcile.Grant][]string // see givenGrants
 }
 
 // taken calls do for each edit that takes a subject out of a binding, and is not held.
@@ -99,7 +100,7 @@ func drop(d *draft) (lacks map[string]bool) {
 	return lacks
 }
 
-// drag holds what cannot be done without something that is held. What waits for what, and where that is seen to:
+// drag holds the steps that need something that is held. This table says which, and where the code for it is:
 //
 //	held                                        | waits
 //	a user's certificate, and they have none    | what bindings would add of them: their own step says why (drop)

@@ -29,13 +29,10 @@ type Index struct {
 	sameInventory bool
 	// names is the owner's index of names under which certificates may live.
 	names map[string]reconcile.Name
-	// grants is what people have by certsync; nil: nobody knows, since the state is of version 1, from a backup, or is to
+	// grants is what people have by certsync. It is nil if nobody knows: the state is of version 1, may be from a backup, or is to
 	// begin anew.
 	grants *reconcile.Grants
 	epochs epochs
-	// given is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: what the index has, and of
-	// what is there what is explained.
-	given map[reconcile.Grant][]string
 	// recorded is what the state has, or will have, of certsync's own connection. endpoint is what users get.
 	recorded, endpoint reconcile.Endpoint
 
@@ -87,7 +84,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	switch {
 	case o.State != nil:
 		known = o.State.Endpoint
-		if o.State.Generation >= o.Generation {
+		if latest(o) {
 			x.grants = o.State.Grants
 		}
 	case !r.NewLedger:
@@ -99,7 +96,6 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	x.Wanted = wantedGrants(x)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
 	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
-	x.given = givenGrants(x)
 	return x
 }
 
@@ -133,36 +129,18 @@ func (x *Index) sortBindings() {
 	slices.Sort(x.misnamed)
 }
 
-func givenGrants(x *Index) map[reconcile.Grant][]string {
-	all := map[reconcile.Grant][]string{}
-	if x.grants != nil {
-		all = x.grants.All()
-	}
-	for _, b := range x.Ours {
-		if x.grants != nil && x.sameInventory {
-			break // what is there beside it has drifted
-		}
-		g := b.Grant
-		g.Part = 0
-		for _, s := range b.Subjects {
-			if user, _ := reconcile.Person(s.Name); s == x.subject(user) && b.rightRole() && x.explained(g, user) {
-				all[g] = append(all[g], user)
-			}
-		}
-	}
-	for g := range all {
-		all[g] = reconcile.SortedSet(all[g])
-	}
-	return all
+// latest reports whether the state has an index, and the lock says that no later one was written.
+func latest(o reconcile.Observed) bool {
+	return o.State != nil && o.State.Names != nil && o.Generation > 0 && o.State.Generation >= o.Generation
 }
 
-// indexedNames is the index of names. A state of version 1 has none, nor has a ledger without a state, and a state that was
-// restored lacks the latest ones: there the ledger's own certificates tell.
+// indexedNames is the index of names. Where the state is not the latest, or has no names, the ledger adds its certificates.
+// It can only raise an epoch.
 func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 	names := map[string]reconcile.Name{}
 	if o.State != nil {
 		maps.Copy(names, o.State.Names)
-		if o.State.Names != nil && o.State.Generation >= o.Generation {
+		if latest(o) {
 			return names
 		}
 	}
@@ -185,6 +163,9 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 		}
 		if until.After(n.Until) {
 			n.Until = until
+		}
+		for _, c := range rec.Certificates {
+			n.Epoch = max(n.Epoch, c.Epoch)
 		}
 		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
@@ -215,8 +196,7 @@ func (x *Index) Known() []string {
 	}
 	for _, b := range x.Ours {
 		for _, s := range b.Subjects {
-			if b.Kind == reconcile.ClusterRoleBinding && reconcile.Authorized(s) == reconcile.UserSubject(s.Name) {
-				user, _ := reconcile.Person(s.Name)
+			if user := s.Person(); b.Kind == reconcile.ClusterRoleBinding && user != "" {
 				names[user] = true
 			}
 		}
@@ -252,8 +232,8 @@ func (x *Index) outlived(user string) bool {
 	return living && n.Left
 }
 
-// counts reports whether an edit that takes g from a user is a loss of theirs. What a certificate of an earlier epoch loses is
-// not: that is what the new one is for.
+// counts reports whether an edit that takes g from a user is a loss of theirs. To take a name of an earlier epoch out is none: the
+// new name has the access.
 func (x *Index) counts(g reconcile.Grant, e *edit) bool {
 	name := e.user()
 	return name != "" && reconcile.Authorized(e.subject) == x.subject(name) && x.explained(g, name)
@@ -275,10 +255,10 @@ func (x *Index) closed(g reconcile.Grant) bool {
 	return g.Namespace != "" && !x.Observed.Namespaces[g.Namespace]
 }
 
-// explained reports whether a user has g by certsync: a loss of it is one. Everything else in a binding of ours somebody else has
-// put there, or its end is decided, and it goes, however much it is. Only administrators can write ClusterRoleBindings, so
-// what those give to a user of this owner counts as well. Without grants everything in ClusterRoleBindings counts, and in
-// RoleBindings what a user of this owner has.
+// explained reports whether a user has g by certsync, so that guards count its loss. Guards do not count other subjects of our
+// bindings: somebody else put them there, or an earlier run decided their end. Only administrators can write
+// ClusterRoleBindings, so a user of this owner in one counts as well. Without grants, all of our ClusterRoleBindings count,
+// and the users of this owner in RoleBindings.
 func (x *Index) explained(g reconcile.Grant, user string) bool {
 	if x.grants == nil {
 		return g.Namespace == "" || x.knows(user)

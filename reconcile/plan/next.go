@@ -8,7 +8,7 @@ import (
 )
 
 // nextState is the index that a run of these steps writes before the first of them: a superset of what is true whenever the run
-// ends. Who leaves has left by it from then on, whatever comes of the run.
+// ends. A user whose removal is in the plan has left from then on, whatever comes of the run.
 func nextState(x *Index, d *draft) reconcile.State {
 	s := reconcile.State{
 		FormatVersion: reconcile.StateVersion, ClusterUID: x.Observed.ClusterView.UID, InventoryDigest: x.Inventory.Digest(),
@@ -22,8 +22,8 @@ func nextState(x *Index, d *draft) reconcile.State {
 	return s
 }
 
-// nextGrants is what the inventory wants, and of what certsync gave earlier what the run leaves: for a guard, for the policy, or
-// until somebody has it under a new name. What it is to take is going.
+// nextGrants is what the inventory wants, and earlier grants that the run leaves: a guard or the policy holds them, or a rename
+// waits. The grants that the run takes are in Going.
 func nextGrants(x *Index, d *draft) *reconcile.Grants {
 	all, going := maps.Clone(x.Wanted), map[reconcile.Grant][]string{}
 	for _, p := range d.parts {

@@ -45,14 +45,8 @@ func (e *edit) hold(why string, by reconcile.HoldCause) {
 // runs reports whether the edit is carried out.
 func (e *edit) runs() bool { return e.held == "" && !e.dropped }
 
-// user is the name of a User subject as the authorizer sees it, in whatever epoch, "" for anything else: nobody's name.
-func (e *edit) user() string {
-	if reconcile.Authorized(e.subject) != reconcile.UserSubject(e.subject.Name) {
-		return ""
-	}
-	user, _ := reconcile.Person(e.subject.Name)
-	return user
-}
+// user is the edit's user, "" for a subject that is no User.
+func (e *edit) user() string { return e.subject.Person() }
 
 // wrongRole reports whether the binding that is there has another role than its name says. It gives nobody what they should
 // have, so it is deleted before anything is made in its place, and no guard keeps it.
@@ -143,7 +137,7 @@ func wantedParts(x *Index, verdicts map[string]verdict, g reconcile.Grant) []*pa
 // a member who is in two parts already goes out of the second.
 func (p *part) compare(x *Index, lacking map[string]bool) {
 	for _, s := range p.observed.Subjects {
-		if user, _ := reconcile.Person(s.Name); s == x.subject(user) && lacking[user] {
+		if user := s.Person(); s == x.subject(user) && lacking[user] {
 			p.stay = append(p.stay, s)
 			delete(lacking, user)
 			continue

@@ -8,11 +8,10 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// removals is what an inventory takes away from people, as far as --max-removals looks at it. It is told by the index and
-// the inventory alone: whoever may write a namespace or one path in Vault can neither have the honest removals of others
-// refused, nor hide any. What was decided before does not count: ends by `until`, the moves of a rename. Nor does a role
-// that another one replaces for the same subject in the same namespace. A removed user counts once, as a user, and not
-// again with their bindings.
+// removals is what an inventory takes from users, as --max-removals counts it. It comes from the index and the inventory alone.
+// So a tenant, or a writer of one path in Vault, can neither cause a refusal nor hide a removal. Decided ends do not count:
+// `until`, and the moves of a rename. A role that another one replaces for the same subject in the same namespace does not
+// count either. A removed user counts once, as a user, and not again with their bindings.
 type removals struct {
 	users    []string // removed, who were active
 	allUsers int
@@ -30,7 +29,8 @@ type removals struct {
 // place is a role in a namespace, or cluster-wide.
 type place struct{ namespace, role string }
 
-func removalsOf(x *Index) removals {
+func removalsOf(d *draft) removals {
+	x := d.x
 	t := removals{bindings: map[reconcile.Grant]bool{}, subjects: map[reconcile.Grant][]string{}, people: map[string]bool{}}
 	for _, name := range x.Known() {
 		if isUser(x, name) {
@@ -40,8 +40,8 @@ func removalsOf(x *Index) removals {
 			}
 		}
 	}
-	replaced := replacements(x)
-	for g, users := range x.given {
+	replaced := replacements(d)
+	for g, users := range d.given {
 		t.allBindings++
 		t.allSubjects += len(users)
 		_, wanted := x.Wanted[g]
@@ -60,6 +60,31 @@ func removalsOf(x *Index) removals {
 		}
 	}
 	return t
+}
+
+// givenGrants is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: all that the index has, and of
+// the bindings that are there what is explained.
+func givenGrants(x *Index) map[reconcile.Grant][]string {
+	all := map[reconcile.Grant][]string{}
+	if x.grants != nil {
+		all = x.grants.All()
+	}
+	for _, b := range x.Ours {
+		if x.grants != nil && x.sameInventory {
+			break // what is there beside it has drifted
+		}
+		g := b.Grant
+		g.Part = 0
+		for _, s := range b.Subjects {
+			if user, _ := reconcile.Person(s.Name); s == x.subject(user) && b.rightRole() && x.explained(g, user) {
+				all[g] = append(all[g], user)
+			}
+		}
+	}
+	for g := range all {
+		all[g] = reconcile.SortedSet(all[g])
+	}
+	return all
 }
 
 // wants reports whether the inventory gives g to a user.
@@ -89,11 +114,11 @@ func leaves(x *Index, name string) bool {
 }
 
 // replacements lists who gets something that they had not, by whom it is for and where.
-func replacements(x *Index) map[reconcile.Grant][]string {
+func replacements(d *draft) map[reconcile.Grant][]string {
 	all := map[reconcile.Grant][]string{}
-	for g, users := range x.Wanted {
+	for g, users := range d.x.Wanted {
 		for _, name := range users {
-			if _, had := slices.BinarySearch(x.given[g], name); !had {
+			if _, had := slices.BinarySearch(d.given[g], name); !had {
 				all[whose(g)] = append(all[whose(g)], name)
 			}
 		}
@@ -107,12 +132,13 @@ func whose(g reconcile.Grant) reconcile.Grant {
 }
 
 // lossOf says what an inventory takes from a user, as a verb with its preposition, or "".
-func lossOf(x *Index, name string) string {
+func lossOf(d *draft, name string) string {
+	x := d.x
 	if isUser(x, name) && !x.Active[name] {
 		return "remove"
 	}
 	had, has := map[place]bool{}, map[place]bool{}
-	for g, users := range x.given {
+	for g, users := range d.given {
 		if slices.Contains(users, name) {
 			had[place{g.Namespace, g.Role}] = true
 		}

@@ -27,10 +27,10 @@ func (d survey) servedByOurs() map[string]served {
 			return append(to, b)
 		}
 		for _, s := range b.Subjects {
-			if reconcile.Authorized(s) != reconcile.UserSubject(s.Name) {
+			user := s.Person()
+			if user == "" {
 				continue
 			}
-			user, _ := reconcile.Person(s.Name)
 			of := all[user]
 			if s.Name == d.Username(user) {
 				of.now = add(of.now)

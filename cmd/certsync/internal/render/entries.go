@@ -66,8 +66,8 @@ func stepsToRun(plan reconcile.Plan) []reconcile.Step {
 	return slices.DeleteFunc(slices.Clone(plan.Steps), func(s reconcile.Step) bool { return s.Held != "" })
 }
 
-// mentioned holds the users, by their names and those in Kubernetes, whose own entries say that they are new or removed. The entries of their groups only count
-// them.
+// mentioned holds the users whose own entries say that they are new or removed, by their names in Kubernetes too. The entries of
+// their groups only count them.
 type mentioned struct {
 	issued  map[[2]string]bool // by user and group: the user's first certificate is for that group
 	removed map[string]bool
