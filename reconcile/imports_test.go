@@ -59,29 +59,32 @@ var arrows = map[string]struct{ module, others []string }{
 	"inventory/userkey": {[]string{"inventory/shell"}, nil},
 	"reconcile":         {[]string{"inventory", "inventory/userkey"}, nil},
 
-	"reconcile/httplimit": {[]string{"inventory"}, nil},
-	"reconcile/pki":       {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":      {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile"}, nil},
+	"reconcile/access":     {[]string{"reconcile"}, nil},
+	"reconcile/httplimit":  {[]string{"inventory"}, nil},
+	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
+	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access"}, nil},
+	"reconcile/revocation": {[]string{"inventory/shell", "reconcile", "reconcile/access"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
-	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/plan"}, nil},
+	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
 
-	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
+	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
+	"reconcile/kube/admission":  {[]string{"reconcile", "reconcile/kube/api", "reconcile/kube/deploy", "reconcile/revocation"}, []string{"k8s.io"}},
 	"reconcile/kube/csr":        {[]string{"inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
 	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
 	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit"}, []string{"k8s.io"}},
 	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
-	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
+	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
-	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/export", "reconcile/preflight", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/report", "reconcile/status", "vaultstore"},
+	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/report", "reconcile/revocation", "reconcile/status", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "github.com/prometheus", "golang.org/x", "k8s.io"}},
 }
 

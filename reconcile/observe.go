@@ -16,20 +16,34 @@ type Observed struct {
 
 // ClusterView is what a ClusterReader sees.
 type ClusterView struct {
-	UID          string           // of namespace kube-system; what tells clusters apart
-	Endpoint     Endpoint         // what certsync itself connects to
-	Bindings     []Binding        // all of them, whoever made them
-	ClusterRoles map[string]bool  // that exist
-	Powers       map[string]Power // what they make of those who have them
-	Namespaces   map[string]bool  // that exist; false for one that is terminating, which accepts no new objects
-	Requests     []Request        // CertificateSigningRequests with a name of ours and no certificate, the first of them
-	MoreRequests int              // how many there are beside Requests
+	UID          string          // of namespace kube-system; what tells clusters apart
+	Endpoint     Endpoint        // what certsync itself connects to
+	Bindings     []Binding       // all of them, whoever made them
+	ClusterRoles map[string]bool // that exist
+	Rules        map[Role][]Rule // of all ClusterRoles and Roles
+	Namespaces   map[string]bool // that exist; false for one that is terminating, which accepts no new objects
+	Requests     []Request       // CertificateSigningRequests with a name of ours and no certificate, the first of them
+	MoreRequests int             // how many there are beside Requests
 
 	Clock  time.Time // the API server's, when it answered; zero: it did not tell
 	Mark             // that the last run left at the lock
 	Leased bool      // the owner's Lease exists, whoever holds it
 
 	FrontProxy FrontProxy // whom the API server lets speak for others
+
+	Revocations *RevocationPolicy // nil: the cluster has none for the owner
+}
+
+// Role names a ClusterRole, or with a namespace a Role.
+type Role struct{ Namespace, Name string }
+
+// Rule is a rule of a role. It is about resources, or about URLs.
+type Rule struct {
+	Verbs     []string `json:"verbs"`
+	Groups    []string `json:"apiGroups,omitempty"`
+	Resources []string `json:"resources,omitempty"`
+	Names     []string `json:"resourceNames,omitempty"` // of single objects; none: all of them
+	URLs      []string `json:"nonResourceURLs,omitempty"`
 }
 
 // Request is a CertificateSigningRequest in flight. Anyone who may create one can give it such a name: it is shown,

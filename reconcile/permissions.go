@@ -60,7 +60,7 @@ func (p Plan) Permissions(issuing []Permission) []Permission {
 func (p Plan) StoreNeeds() StoreNeeds {
 	var n StoreNeeds
 	for _, s := range p.Steps {
-		if s.Held != "" {
+		if s.Held != "" || s.Revocations != nil {
 			continue
 		}
 		switch s.Action {
@@ -125,6 +125,7 @@ func ReadPermissions(owner, lock string) []Permission {
 		{Verb: "list", Group: RBACGroup, Resource: "clusterrolebindings"},
 		{Verb: "list", Group: RBACGroup, Resource: "rolebindings"},
 		{Verb: "list", Group: RBACGroup, Resource: "clusterroles"},
+		{Verb: "list", Group: RBACGroup, Resource: "roles"},
 		{Verb: "list", Group: "certificates.k8s.io", Resource: "certificatesigningrequests"},
 		{Verb: "list", Resource: "namespaces"},
 		{Verb: "get", Resource: "configmaps", Namespace: "kube-system", Name: AuthenticationConfigMap},
@@ -145,6 +146,18 @@ func WritePermissions(owner, lock string, roles []string, issuing []Permission) 
 		all = append(all, BindPermission(role))
 	}
 	return append(append(all, issuing...), leasePermission(owner, lock, "update"), EventPermission(lock))
+}
+
+// PolicyPermissions is what reading an owner's policy for revoked certificates takes, and with write what keeping it in step
+// does. Without them certsync works as in a cluster that has none.
+func PolicyPermissions(owner string, write bool) []Permission {
+	p := Permission{Verb: "get", Group: "admissionregistration.k8s.io", Resource: "validatingadmissionpolicies", Name: RevocationPolicyName(owner)}
+	binding, patch := p, p
+	binding.Resource, patch.Verb = "validatingadmissionpolicybindings", "patch"
+	if !write {
+		return []Permission{p, binding}
+	}
+	return []Permission{p, binding, patch}
 }
 
 // BindPermission is the verb bind on a ClusterRole, which a binding to it takes unless all its rules are held.

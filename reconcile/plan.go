@@ -38,6 +38,8 @@ type Step struct {
 	Issue   *Issuance     `json:"-"` // of issue, renew and reissue
 	Leave   *Leaving      `json:"-"` // of remove and purge
 	Binding *BindingWrite `json:"-"` // of bind, unbind and update
+
+	Revocations *RevocationWrite `json:"-"` // of the admission policy's update and purge
 }
 
 // Detail is what a reviewer wants to know of a step beyond its reasons.

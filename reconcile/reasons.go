@@ -95,6 +95,10 @@ type NoteKind string
 const (
 	// ExistingAccess: a binding that is not certsync's serves the user or the group.
 	ExistingAccess NoteKind = "existing-access"
+	// ResidualAccess: bindings that are not this owner's give something to a certificate that is revoked.
+	ResidualAccess NoteKind = "residual-access"
+	// RevocationsFull: some revoked certificates do not fit into the lists for the API server.
+	RevocationsFull NoteKind = "revocations-full"
 	// LiveCertificate: a certificate that should give nothing any more has not expired.
 	LiveCertificate NoteKind = "live-certificate"
 	// UnknownCertificate: a certificate that no record names may exist.

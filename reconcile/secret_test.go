@@ -27,6 +27,7 @@ import (
 
 	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/export"
 	"github.com/certsync/certsync/reconcile/pki"
@@ -34,6 +35,7 @@ import (
 	"github.com/certsync/certsync/reconcile/preflight"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 	"github.com/certsync/certsync/reconcile/report"
+	"github.com/certsync/certsync/reconcile/revocation"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
@@ -195,7 +197,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, export.LeftOut{},
 		reconcile.Secret{}, *w.Users["alice"].Versions[1].Credential, before, before.Steps[0], *before.Steps[0].Detail, reconcile.Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.State, observed, observed.ClusterView, observed.StoreView,
-		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, reconcile.Grant{}, reconcile.Request{}, reconcile.Power{}, reconcile.Rule{},
+		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, reconcile.Grant{}, reconcile.Request{}, reconcile.Rule{}, reconcile.Role{}, reconcile.RevocationPolicy{}, reconcile.RevokedCertificate{}, reconcile.RevocationWrite{}, access.Given{}, access.Power{}, revocation.Certificate{}, revocation.Report{}, revocation.Tiers{}, revocation.Condition{}, revocation.Request{},
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
 		reconcile.Identity{}, reconcile.Permission{}, reconcile.StoreNeeds{}, reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(w.CA))}, reconcile.CertificateRequest{Username: "alice"}, reconcile.Mark{}, reconcile.Issued{Chain: []byte(record.Certificates[0].Certificate)},
 		preflight.Check{}, preflight.LockView{Taken: reconcile.Locked{}}, preflight.StoreHealth{}, preflight.Report{Checks: []preflight.Check{{}}}, preflight.Preflight{Inventory: inv},

@@ -8,7 +8,8 @@ package reconcile
 type Stage int
 
 const (
-	StageLeave   Stage = iota // ledger of leavers: removing
+	StageRevoke  Stage = iota // the admission policy's list of revoked certificates
+	StageLeave                // ledger of leavers: removing
 	StageUnbind               // leavers' bindings, and bindings of ours with another roleRef, whose name is needed
 	StageChange               // bindings of people who hold a credential: new bindings, subjects in and out
 	StageRetire               // what those replaced
@@ -37,6 +38,12 @@ type Leaving struct {
 	Successor     string // the name that the same person has now; "": nobody's
 	// Foreign: the current version of the credential is somebody else's. The others go, and it stays.
 	Foreign bool
+}
+
+// RevocationWrite is what the executor needs for a step on the admission policy.
+type RevocationWrite struct {
+	Policy  RevocationPolicy // as it was observed
+	Entries []RevokedCertificate
 }
 
 // BindingWrite is what the executor needs for bind, unbind and update: the object as it was observed (or as it will be

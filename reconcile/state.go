@@ -36,6 +36,7 @@ const (
 //	heldBack         in version 1: that run held something back
 //	endpoint         what certsync's own connection said of the cluster at the first apply, see Recorded
 //	epochs           the counter of epochs
+//	admission        the admission policy for revoked certificates has been in force
 //	grants           a Grants, as JSON, gzip and base64
 //	names            by user a Name, as JSON, gzip and base64
 type State struct {
@@ -49,6 +50,7 @@ type State struct {
 	HeldBack        bool
 	Endpoint        Endpoint
 	Epochs          int64
+	Admission       bool
 	Grants          *Grants         // nil in version 1
 	Names           map[string]Name // nil in version 1
 }
@@ -82,6 +84,7 @@ type document struct {
 	HeldBack        bool              `json:"heldBack,omitempty"`
 	Endpoint        *endpointDocument `json:"endpoint,omitempty"`
 	Epochs          int64             `json:"epochs"`
+	Admission       bool              `json:"admission,omitempty"`
 	Grants          string            `json:"grants,omitempty"`
 	Names           string            `json:"names,omitempty"`
 }
@@ -98,7 +101,7 @@ type endpointDocument struct {
 func (s State) MarshalJSON() ([]byte, error) {
 	d := document{
 		FormatVersion: s.FormatVersion, ClusterUID: s.ClusterUID, InventoryDigest: s.InventoryDigest, Generation: s.Generation,
-		RunID: s.RunID, StartedAt: s.StartedAt, StartedBy: s.StartedBy, HeldBack: s.HeldBack, Epochs: s.Epochs,
+		RunID: s.RunID, StartedAt: s.StartedAt, StartedBy: s.StartedBy, HeldBack: s.HeldBack, Epochs: s.Epochs, Admission: s.Admission,
 	}
 	if s.Grants != nil {
 		d.Endpoint = &endpointDocument{s.Endpoint.Name, s.Endpoint.Server, string(s.Endpoint.CA), s.Endpoint.ProxyURL, s.Endpoint.TLSServerName}
@@ -121,7 +124,7 @@ func ParseState(data []byte) (*State, error) {
 	}
 	s := State{
 		FormatVersion: d.FormatVersion, ClusterUID: d.ClusterUID, InventoryDigest: d.InventoryDigest, Generation: d.Generation,
-		RunID: d.RunID, StartedAt: d.StartedAt, StartedBy: d.StartedBy, HeldBack: d.HeldBack, Epochs: d.Epochs,
+		RunID: d.RunID, StartedAt: d.StartedAt, StartedBy: d.StartedBy, HeldBack: d.HeldBack, Epochs: d.Epochs, Admission: d.Admission,
 	}
 	switch d.FormatVersion {
 	case "1":

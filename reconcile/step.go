@@ -15,7 +15,7 @@ func (l *Leaving) OwnVersions() []int {
 
 // Lacking lists who does not get what they should have if a step is not carried out.
 func (s Step) Lacking() []Subject {
-	if s.Action != Bind && s.Action != Update {
+	if s.Binding == nil || s.Action == Unbind {
 		return nil
 	}
 	if s.Binding.Anew { // which may have been deleted, and not made

@@ -28,6 +28,7 @@ type manifestsCmd struct {
 	VaultAuth     string    `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Where Vault's kubernetes auth method is mounted (default: ${default})."`
 	VaultAudience string    `default:"vault" placeholder:"NAME" help:"Whom the account's token for Vault is made for (default: ${default})."`
 	Vault         bool      `help:"Print what to set up in Vault instead, as a shell script."`
+	Revocation    bool      `help:"Add the admission policy that denies all writes of revoked certificates. apply keeps its list. Needs Kubernetes 1.30."`
 	UsersAccessor string    `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: one policy for all users, by their alias at the auth method with this accessor, instead of one for each."`
 }
 
@@ -83,6 +84,8 @@ func (c manifestsCmd) Validate() error {
 		return errors.New("--image: the name of an image has no blanks")
 	case !c.Vault && c.Image == "":
 		return errors.New("--image: the image that the job runs is wanted, with its registry and best by its digest")
+	case c.Vault && c.Revocation:
+		return errors.New("--revocation: with --vault it does nothing: the policy is in the cluster")
 	case !c.Vault && c.UsersAccessor != "":
 		return errors.New("--vault-users-accessor: without --vault it does nothing")
 	case c.VaultAudience == "":
@@ -136,7 +139,7 @@ func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]by
 		Namespace: c.Namespace, LockNamespace: c.LockNamespace,
 		Image: c.Image, Schedule: string(c.Schedule),
 		Environment: c.environment(inv.Owner),
-		Files:       files, VaultAudience: c.VaultAudience,
+		Files:       files, VaultAudience: c.VaultAudience, Revocation: c.Revocation,
 	}
 }
 

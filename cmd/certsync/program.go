@@ -42,18 +42,19 @@ type program struct {
 func (p program) lastStep() time.Duration { return cmp.Or(p.grace, reconcile.LastStep) }
 
 type cli struct {
-	Validate   validateCmd   `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
-	Plan       planCmd       `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
-	Apply      applyCmd      `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
-	Status     statusCmd     `cmd:"" help:"Show every user, their grants and live certificates, and who has left."`
-	Kubeconfig kubeconfigCmd `cmd:"" help:"For users: print the kubeconfig that Vault has for you, or merge it into your own."`
-	Credential credentialCmd `cmd:"" help:"For users: print your credential for kubectl, whose exec plugin this is."`
-	Preflight  preflightCmd  `cmd:"" help:"Check everything that apply will need. Changes nothing."`
-	Export     exportCmd     `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
-	Manifests  manifestsCmd  `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
-	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the inventory, or of a team's file, for editors."`
-	Completion completionCmd `cmd:"" help:"Print a script for your shell to complete commands, flags and files."`
-	Version    versionCmd    `cmd:"" help:"Print the version."`
+	Validate    validateCmd    `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
+	Plan        planCmd        `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
+	Apply       applyCmd       `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
+	Status      statusCmd      `cmd:"" help:"Show every user, their grants and live certificates, and who has left."`
+	Revocations revocationsCmd `cmd:"" help:"List revoked certificates that live, and print the lists with which the API server denies them."`
+	Kubeconfig  kubeconfigCmd  `cmd:"" help:"For users: print the kubeconfig that Vault has for you, or merge it into your own."`
+	Credential  credentialCmd  `cmd:"" help:"For users: print your credential for kubectl, whose exec plugin this is."`
+	Preflight   preflightCmd   `cmd:"" help:"Check everything that apply will need. Changes nothing."`
+	Export      exportCmd      `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
+	Manifests   manifestsCmd   `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
+	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the inventory, or of a team's file, for editors."`
+	Completion  completionCmd  `cmd:"" help:"Print a script for your shell to complete commands, flags and files."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
 // exitStatus is an exit code that is no error to be printed.

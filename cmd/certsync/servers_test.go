@@ -69,6 +69,10 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 		list(w, "rbac.authorization.k8s.io/v1", "RoleBindingList")
 	case r.Method == http.MethodGet && r.URL.Path == rbacPath+"clusterroles":
 		list(w, "rbac.authorization.k8s.io/v1", "ClusterRoleList", "view", "edit", "admin")
+	case r.Method == http.MethodGet && r.URL.Path == rbacPath+"roles":
+		list(w, "rbac.authorization.k8s.io/v1", "RoleList")
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/"):
+		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such policy"}`)
 	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/namespaces":
 		list(w, "meta.k8s.io/v1", "PartialObjectMetadataList", "kube-system", "staging")
 	case r.Method == http.MethodGet && r.URL.Path == csrPath:

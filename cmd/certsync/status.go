@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
-	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
@@ -59,14 +57,4 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 		return writeAll(p.stdout, render.Users(report, colours))
 	}
 	return writeAll(p.stdout, render.Status(report, colours))
-}
-
-// observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan.
-func (c statusCmd) observe(ctx context.Context, p program, owner string) (reconcile.Observed, error) {
-	cluster, store, err := c.connect(ctx, owner, 0)
-	if err != nil {
-		return reconcile.Observed{}, err
-	}
-	defer p.leave(ctx, store)
-	return reconcile.Observe(ctx, owner, cluster, store, time.Now)
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 	certificatesv1 "k8s.io/api/certificates/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -40,13 +41,16 @@ var (
 	clusterRoleBindings = &kind{rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding"), "clusterrolebindings", false}
 	roleBindings        = &kind{rbacv1.SchemeGroupVersion.WithKind("RoleBinding"), "rolebindings", true}
 	clusterRoles        = &kind{rbacv1.SchemeGroupVersion.WithKind("ClusterRole"), "clusterroles", false}
+	roles               = &kind{rbacv1.SchemeGroupVersion.WithKind("Role"), "roles", true}
+	policies            = &kind{admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicy"), "validatingadmissionpolicies", false}
+	policyBindings      = &kind{admissionv1.SchemeGroupVersion.WithKind("ValidatingAdmissionPolicyBinding"), "validatingadmissionpolicybindings", false}
 	namespaces          = &kind{corev1.SchemeGroupVersion.WithKind("Namespace"), "namespaces", false}
 	csrs                = &kind{certificatesv1.SchemeGroupVersion.WithKind("CertificateSigningRequest"), "certificatesigningrequests", false}
 	events              = &kind{corev1.SchemeGroupVersion.WithKind("Event"), "events", true}
 	leases              = &kind{coordinationv1.SchemeGroupVersion.WithKind("Lease"), "leases", true}
 	configMaps          = &kind{corev1.SchemeGroupVersion.WithKind("ConfigMap"), "configmaps", true}
 
-	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, namespaces, csrs, leases, events, configMaps}
+	kinds = []*kind{clusterRoleBindings, roleBindings, clusterRoles, roles, namespaces, csrs, leases, events, configMaps, policies, policyBindings}
 )
 
 type objectKey struct {

@@ -11,6 +11,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/revocation"
 )
 
 // MakePlan observes and compares. It is all that `plan` does, and how `apply` begins; it is given readers only.
@@ -26,6 +27,7 @@ func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster reconcile.C
 		return reconcile.Plan{}, unknown
 	}
 	p := plan.Diff(inv, o, r)
+	revocation.Extend(&p, o, r)
 	return p, p.Endpoint.Complete()
 }
 

@@ -18,6 +18,7 @@ import (
 // behind fails step by step instead of undoing somebody's work.
 type Executor struct {
 	Bindings    reconcile.BindingWriter
+	Policies    reconcile.PolicyWriter
 	Store       reconcile.StoreWriter
 	Issuer      reconcile.Issuer
 	Login       reconcile.Authenticator
@@ -96,6 +97,7 @@ func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconc
 			r.ownBindings[s.User] = append(r.ownBindings[s.User], s)
 		}
 	}
+	each(r.Workers, r.at(reconcile.StageRevoke), func(s reconcile.Step) { _ = r.attempt(work, s, r.revoke) })
 	each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(work, s) })
 	r.stage(work, reconcile.StageUnbind)
 	r.stage(work, reconcile.StageChange)

@@ -152,6 +152,9 @@ func (r *run) stillBound(user string) error {
 
 // purge clears what has no use any more: expired certificates and records, old versions of credentials.
 func (r *run) purge(ctx context.Context, s reconcile.Step) (string, error) {
+	if s.Revocations != nil {
+		return r.revoke(ctx, s)
+	}
 	l := s.Leave
 	for _, reason := range s.Reasons {
 		var err error
@@ -173,4 +176,9 @@ func (r *run) purge(ctx context.Context, s reconcile.Step) (string, error) {
 		}
 	}
 	return "", nil
+}
+
+// revoke writes the admission policy's list of revoked certificates.
+func (r *run) revoke(ctx context.Context, s reconcile.Step) (string, error) {
+	return "", r.Policies.WriteRevocations(ctx, r.plan.Owner, s.Revocations.Policy, s.Revocations.Entries)
 }

@@ -71,3 +71,11 @@ func toSubjects(list []reconcile.Subject) []rbacv1.Subject {
 	}
 	return subjects
 }
+
+func fromRules(rules []rbacv1.PolicyRule) []reconcile.Rule {
+	all := make([]reconcile.Rule, len(rules))
+	for i, r := range rules {
+		all[i] = reconcile.Rule{Verbs: r.Verbs, Groups: r.APIGroups, Resources: r.Resources, Names: r.ResourceNames, URLs: r.NonResourceURLs}
+	}
+	return all
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/admission"
 	"github.com/certsync/certsync/reconcile/kube/api"
 	"github.com/certsync/certsync/reconcile/kube/csr"
 	"github.com/certsync/certsync/reconcile/kube/lease"
@@ -33,6 +34,9 @@ func newCluster(config *rest.Config, address string, entry kubeconfigEntry, lock
 
 // Issuer returns an Issuer of certificates, which the caller closes. It sends nothing before the first Issue.
 func (c *Cluster) Issuer(o csr.Options) *csr.Issuer { return csr.New(c.server, o) }
+
+// Policies returns the writer of owners' admission policies for revoked certificates. It sends nothing.
+func (c *Cluster) Policies() admission.Policies { return admission.NewPolicies(c.server) }
 
 // Locker returns the Locker of an owner's lock. It sends nothing before Acquire.
 func (c *Cluster) Locker(o lease.Options) *lease.Locker { return c.leases.Locker(o) }

@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/admission"
 	"github.com/certsync/certsync/reconcile/kube/api"
 	"github.com/certsync/certsync/reconcile/kube/csr"
 )
@@ -26,13 +28,18 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 	var (
 		v             reconcile.ClusterView
 		wide, limited []reconcile.Binding
+		wideRules     map[reconcile.Role][]reconcile.Rule
 	)
 	start := time.Now()
-	err := inParallel(ctx, 8,
+	err := inParallel(ctx, 10,
 		func(context.Context) (err error) { v.Endpoint, err = c.Endpoint(); return err },
 		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
 		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
-		func(ctx context.Context) (err error) { v.ClusterRoles, v.Powers, err = c.clusterRoles(ctx); return err },
+		func(ctx context.Context) (err error) {
+			v.ClusterRoles, wideRules, err = c.clusterRoles(ctx)
+			return err
+		},
+		func(ctx context.Context) (err error) { v.Rules, err = c.roles(ctx); return err },
 		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.Namespaces(ctx); return err },
 		func(ctx context.Context) (err error) {
 			v.Requests, v.MoreRequests, err = csr.List(ctx, c.server, owner)
@@ -43,12 +50,17 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 			return err
 		},
 		func(ctx context.Context) (err error) { v.FrontProxy, err = c.FrontProxy(ctx); return err },
+		func(ctx context.Context) (err error) {
+			v.Revocations, err = admission.Read(ctx, c.server, owner)
+			return err
+		},
 	)
 	if err != nil {
 		return reconcile.ClusterView{}, err
 	}
 	v.Clock, _ = c.server.Clock.Since(start)
 	v.Bindings = append(wide, limited...)
+	maps.Copy(v.Rules, wideRules)
 	sortBindings(v.Bindings)
 	return v, nil
 }
@@ -81,20 +93,28 @@ func (c *Cluster) ClusterRoles(ctx context.Context) (map[string]bool, error) {
 	return all, err
 }
 
-// clusterRoles also returns the power that each ClusterRole gives. It does not keep the rules themselves.
-func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, powers map[string]reconcile.Power, err error) {
-	all, powers = map[string]bool{}, map[string]reconcile.Power{}
+// clusterRoles also returns the rules of each ClusterRole.
+func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, rules map[reconcile.Role][]reconcile.Rule, err error) {
+	all, rules = map[string]bool{}, map[reconcile.Role][]reconcile.Rule{}
 	err = api.List(ctx, c.server.Client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(r *rbacv1.ClusterRole) {
-		rules := make([]reconcile.Rule, len(r.Rules))
-		for i, p := range r.Rules {
-			rules[i] = reconcile.Rule{Verbs: p.Verbs, Groups: p.APIGroups, Resources: p.Resources, Names: p.ResourceNames}
-		}
-		all[r.Name], powers[r.Name] = true, reconcile.PowerOf(rules)
+		all[r.Name], rules[reconcile.Role{Name: r.Name}] = true, fromRules(r.Rules)
 	})
 	if err != nil {
 		return nil, nil, c.server.Failed("listing clusterroles", err)
 	}
-	return all, powers, nil
+	return all, rules, nil
+}
+
+// roles returns the rules of each Role.
+func (c *Cluster) roles(ctx context.Context) (map[reconcile.Role][]reconcile.Rule, error) {
+	rules := map[reconcile.Role][]reconcile.Rule{}
+	err := api.List(ctx, c.server.Client.RbacV1().Roles(metav1.NamespaceAll).List, metav1.ListOptions{}, func(r *rbacv1.Role) {
+		rules[reconcile.Role{Namespace: r.Namespace, Name: r.Name}] = fromRules(r.Rules)
+	})
+	if err != nil {
+		return nil, c.server.Failed("listing roles", err)
+	}
+	return rules, nil
 }
 
 // Namespaces returns the names of the namespaces that exist, with false for one that is terminating. It also returns the UID

@@ -19,6 +19,7 @@ import (
 
 const (
 	rbacPath       = "/apis/rbac.authorization.k8s.io/v1"
+	policyPath     = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/certsync-prod-eu-revoked"
 	namespacesPath = "/api/v1/namespaces"
 	csrPath        = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 	leasePath      = "/apis/coordination.k8s.io/v1/namespaces/kube-system/leases/certsync-prod-eu"
@@ -53,6 +54,9 @@ func observable(t *testing.T) *apitest.Server {
 			{"verbs": []string{"get"}, "apiGroups": []string{""}, "resources": []string{"secrets"}, "resourceNames": []string{"one"}},
 			{"verbs": []string{"create"}, "apiGroups": []string{""}, "resources": []string{"pods/exec"}},
 		}})
+	s.Routes["GET "+rbacPath+"/roles"] = apitest.Paged("rbac.authorization.k8s.io/v1 RoleList", object{"metadata": object{"name": "r", "namespace": "two"},
+		"rules": []object{{"verbs": []string{"list"}, "apiGroups": []string{"apps"}, "resources": []string{"deployments"}}}})
+	s.Routes["GET "+policyPath] = apitest.Fails(apierrors.NewNotFound(apitest.Resource("admissionregistration.k8s.io", "validatingadmissionpolicies"), "certsync-prod-eu-revoked"))
 	s.Routes["GET "+rbacPath+"/clusterrolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleBindingList")
 	s.Routes["GET "+rbacPath+"/rolebindings"] = apitest.Paged("rbac.authorization.k8s.io/v1 RoleBindingList")
 	s.Routes["GET "+csrPath] = apitest.Paged("certificates.k8s.io/v1 CertificateSigningRequestList")
@@ -86,7 +90,6 @@ func TestObserveCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const runs = "may run anything as a service account of the cluster's"
 	want := reconcile.ClusterView{
 		UID:      "the-cluster",
 		Endpoint: reconcile.Endpoint{Name: "test", Server: s.URL, CA: s.RESTConfig().CAData},
@@ -99,10 +102,17 @@ func TestObserveCluster(t *testing.T) {
 			{Kind: "RoleBinding", Namespace: "two", Name: "b", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "r"}},
 		},
 		ClusterRoles: map[string]bool{"view": true, "edit": true},
-		Powers:       map[string]reconcile.Power{"view": {}, "edit": {Everywhere: []string{runs}, InSystem: []string{runs}}},
-		Namespaces:   map[string]bool{"default": true, "kube-system": true, "going": false},
-		Clock:        got.Clock, // TestObserveClusterTellsTheServersTime
-		Mark:         reconcile.Mark{Generation: 41}, Leased: true,
+		Rules: map[reconcile.Role][]reconcile.Rule{
+			{Name: "view"}: {},
+			{Name: "edit"}: {
+				{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"secrets"}, Names: []string{"one"}},
+				{Verbs: []string{"create"}, Groups: []string{""}, Resources: []string{"pods/exec"}},
+			},
+			{Namespace: "two", Name: "r"}: {{Verbs: []string{"list"}, Groups: []string{"apps"}, Resources: []string{"deployments"}}},
+		},
+		Namespaces: map[string]bool{"default": true, "kube-system": true, "going": false},
+		Clock:      got.Clock, // TestObserveClusterTellsTheServersTime
+		Mark:       reconcile.Mark{Generation: 41}, Leased: true,
 		Requests: []reconcile.Request{
 			{Name: "certsync-prod-eu.pending", RequestedBy: "bob", CreatedAt: time.Date(2026, 1, 2, 0, 0, 3, 0, time.UTC), State: "pending"},
 		},
@@ -128,7 +138,7 @@ func TestObserveClusterReadsPages(t *testing.T) {
 	if len(pages) != 3 || pages[0].Query.Get("limit") != "500" || pages[2].Query.Get("continue") != "1000" {
 		t.Errorf("pages were %v", pages)
 	}
-	if n := len(s.Called("")); n != 9 {
+	if n := len(s.Called("")); n != 11 {
 		t.Errorf("%d requests in all", n)
 	}
 }

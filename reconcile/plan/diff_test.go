@@ -262,14 +262,14 @@ func TestDifferences(t *testing.T) {
 			world: func(w *reconciletest.World) {
 				w.Bindings["RoleBinding payments/x"] = reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "payments", Name: "x", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "payer"}, Subjects: []reconcile.Subject{reconcile.UserSubject("bob")}}
 				w.Bindings["ClusterRoleBinding y"] = reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "y", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "admin"}, Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "devs"}}}
+				w.RoleRules = map[reconcile.Role][]reconcile.Rule{{Namespace: "payments", Name: "payer"}: {reconciletest.Rule("create", "", "payments")}}
 			},
 			want: []string{
 				"remove bob [not-in-inventory]",
 				"update devs ClusterRoleBinding group:devs:view [members-changed] -bob",
 				"update devs RoleBinding staging/group:devs:edit [members-changed] -bob",
 			},
-			notes: []string{"inventory-changed", "existing-access devs ClusterRoleBinding y",
-				"existing-access bob RoleBinding payments/x", "live-certificate bob"},
+			notes: []string{"inventory-changed", "live-certificate bob", "residual-access bob"},
 		},
 		"a member leaves who is bound in a terminating namespace, where nobody can be added": {
 			inventory: strings.Replace(reconciletest.Team, "name: bob,", "name: dan,", 1),

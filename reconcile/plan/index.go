@@ -7,6 +7,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // Index has what an inventory wants and what was observed, by name. It is built once and never changed, so that a look-up
@@ -41,6 +42,8 @@ type Index struct {
 	parts     map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
 	serves    map[reconcile.Subject][]reconcile.Binding
 	boundWide int // how many ClusterRoleBindings are ours
+	// powers has the power of the roles that somebody has asked for, by name.
+	powers map[string]access.Power
 }
 
 // OurBinding is a binding of this owner, by its name.
@@ -61,6 +64,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 		Active: map[string]bool{}, Lapsed: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
 		successor: map[string]string{}, former: map[string]bool{},
 		Ours: map[string]OurBinding{}, parts: map[reconcile.Grant][]int{}, serves: map[reconcile.Subject][]reconcile.Binding{},
+		powers:        map[string]access.Power{},
 		sameInventory: o.State != nil && o.State.InventoryDigest == inv.Digest(),
 	}
 	for _, u := range inv.Users {
@@ -128,6 +132,9 @@ func (x *Index) sortBindings() {
 	}
 	slices.Sort(x.misnamed)
 }
+
+// Others lists the bindings that are not ours and name a subject.
+func (x *Index) Others(s reconcile.Subject) []reconcile.Binding { return x.serves[s] }
 
 // latest reports whether the state has an index, and the lock says that no later one was written.
 func latest(o reconcile.Observed) bool {

@@ -2,12 +2,12 @@ package plan
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // maxRequestNotes bounds the notes on CertificateSigningRequests in flight: anybody who may create one can give
@@ -30,9 +30,6 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	all = append(all, endpointNotes(x)...)
 	all = append(all, revocationNotes(x)...)
 	all = append(all, existingAccess(x, p.Steps)...)
-	for _, name := range x.Known() {
-		all = append(all, remainingAccess(x, name)...)
-	}
 	for _, name := range x.Observed.UnknownEntries {
 		all = append(all, reconcile.Note{Kind: reconcile.UnknownEntry, Object: reconcile.Shown(name), Message: "no user can have this name; it is left alone"})
 	}
@@ -102,7 +99,7 @@ func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 		if s.Action != reconcile.Issue && s.Action != reconcile.Reissue && s.Action != reconcile.Bind {
 			continue
 		}
-		subjects[groupSubject(allAuthenticated)] = true
+		subjects[groupSubject(access.Authenticated)] = true
 		if s.User != "" {
 			subjects[x.subject(s.User)] = true
 			for _, g := range x.Inventory.Defaults.CertificateGroups(x.Users[s.User]) {
@@ -121,53 +118,20 @@ func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 	}
 	var all []reconcile.Note
 	for subject := range subjects {
-		all = append(all, access(x, subject)...)
+		all = append(all, existing(x, subject)...)
 	}
 	return all
 }
-
-// allAuthenticated is the group of everybody who has a certificate, or a token.
-const allAuthenticated = "system:authenticated"
 
 // ofKubernetes are the ClusterRoles that Kubernetes itself gives to everybody who is authenticated.
 var ofKubernetes = []string{"system:basic-user", "system:discovery", "system:public-info-viewer"}
 
-// remainingAccess notes what a leaver's certificates go on giving: bindings that are not ours for their CN, and for
-// the O's of those that still live.
-func remainingAccess(x *Index, name string) []reconcile.Note {
-	rec := x.Observed.Ledger[name].Record
-	if rec == nil || x.Active[name] {
-		return nil
-	}
-	if _, live := rec.LiveUntil(x.Observed.At); !live {
-		return nil
-	}
-	names := map[string]bool{name: true}
-	for _, c := range rec.Certificates {
-		if c.NotAfter.After(x.Observed.At) {
-			names[reconcile.Username(name, c.Epoch)] = true
-		}
-	}
-	var all []reconcile.Note
-	for _, username := range slices.Sorted(maps.Keys(names)) {
-		all = append(all, access(x, reconcile.UserSubject(username))...)
-	}
-	for _, c := range rec.Certificates {
-		for _, g := range c.Groups {
-			if c.NotAfter.After(x.Observed.At) {
-				all = append(all, access(x, groupSubject(g))...)
-			}
-		}
-	}
-	return all
-}
-
 // maxAccess bounds the notes on what others bind to one subject: a tenant can bind a thousand roles to it.
 const maxAccess = 20
 
-// access notes the bindings that are not ours and serve a subject, those first that make as good as cluster-admin. A group's are
+// existing notes the bindings that are not ours and serve a subject, those first that make as good as cluster-admin. A group's are
 // noted once, not for each member.
-func access(x *Index, subject reconcile.Subject) []reconcile.Note {
+func existing(x *Index, subject reconcile.Subject) []reconcile.Note {
 	n := reconcile.Note{Kind: reconcile.ExistingAccess}
 	if subject.Kind == "User" {
 		n.User = subject.Name
@@ -177,7 +141,7 @@ func access(x *Index, subject reconcile.Subject) []reconcile.Note {
 	var strong, others []reconcile.Note
 	more := 0
 	for _, b := range x.serves[subject] {
-		if subject.Name == allAuthenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
+		if subject.Name == access.Authenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
 			continue
 		}
 		n.Power = nil

@@ -62,21 +62,21 @@ users: [{name: alice, groups: [devs], clusterRoles: [own-role]}, {name: bob, gro
 
 // coveredBy lists the roles whose widening changes a plan's digest, and missing-role if its making does, as wide as can be.
 func coveredBy(t *testing.T, inv *inventory.Inventory, o reconcile.Observed, roles []string) []string {
-	o.Powers = map[string]reconcile.Power{}
+	o.Rules = map[reconcile.Role][]reconcile.Rule{}
 	for _, r := range roles {
-		o.Powers[r] = reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("get", "", "configmaps")})
+		o.Rules[reconcile.Role{Name: r}] = []reconcile.Rule{reconciletest.Rule("get", "", "configmaps")}
 	}
 	rules := reconcile.Rules{MaxRemovals: reconciletest.Limit(t, "9")}
 	digest := plan.Diff(inv, o, rules).Digest()
 	var covered []string
 	for _, r := range append([]string{"missing-role"}, roles...) {
-		harmless, there := o.Powers[r]
-		o.Powers[r] = reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("*", "*", "*")})
+		harmless, there := o.Rules[reconcile.Role{Name: r}]
+		o.Rules[reconcile.Role{Name: r}] = []reconcile.Rule{reconciletest.Rule("*", "*", "*")}
 		if plan.Diff(inv, o, rules).Digest() != digest {
 			covered = append(covered, r)
 		}
-		if o.Powers[r] = harmless; !there {
-			delete(o.Powers, r)
+		if o.Rules[reconcile.Role{Name: r}] = harmless; !there {
+			delete(o.Rules, reconcile.Role{Name: r})
 		}
 	}
 	return covered
@@ -88,7 +88,7 @@ func TestDigestCoversMorePower(t *testing.T) {
 	inv := reconciletest.Parse(t, "users: [{name: alice, clusterRoles: [ops]}]")
 	digest := func(rules ...reconcile.Rule) string {
 		o := w.Observed()
-		o.ClusterRoles, o.Powers = map[string]bool{"ops": true}, map[string]reconcile.Power{"ops": reconcile.PowerOf(rules)}
+		o.ClusterRoles, o.Rules = map[string]bool{"ops": true}, map[reconcile.Role][]reconcile.Rule{{Name: "ops"}: rules}
 		return plan.Diff(inv, o, reconcile.Rules{}).Digest()
 	}
 	secrets, signers, configmaps := reconciletest.Rule("get", "", "secrets"), reconciletest.Rule("approve", "certificates.k8s.io", "signers"), reconciletest.Rule("get", "", "configmaps")
@@ -116,9 +116,9 @@ func TestExistingAccessIsPowerful(t *testing.T) {
 	serve(reconcile.RoleBinding, "kube-system", "system", reconcile.RoleRef{Kind: "ClusterRole", Name: "ops"})
 	serve(reconcile.RoleBinding, "staging", "staging", reconcile.RoleRef{Kind: "ClusterRole", Name: "ops"})
 	serve(reconcile.RoleBinding, "kube-system", "role", reconcile.RoleRef{Kind: "Role", Name: "ops"})
-	o.Powers = map[string]reconcile.Power{"ops": {}}
+	o.Rules = map[reconcile.Role][]reconcile.Rule{{Name: "ops"}: {}}
 	before := plan.Diff(inv, o, reconcile.Rules{})
-	o.Powers = map[string]reconcile.Power{"ops": reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("get", "", "secrets")})}
+	o.Rules = map[reconcile.Role][]reconcile.Rule{{Name: "ops"}: {reconciletest.Rule("get", "", "secrets")}}
 	plan := plan.Diff(inv, o, reconcile.Rules{})
 	if before.Digest() == plan.Digest() {
 		t.Error("a role that is widened is the plan that was reviewed")

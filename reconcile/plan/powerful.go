@@ -5,14 +5,20 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // rolePower says why a ClusterRole makes as good as cluster-admin, by its rules: cluster-wide ("") or in a namespace that
 // matters (kube-system, certsync's own).
 func rolePower(x *Index, role, namespace string) []string {
-	power, known := x.Observed.Powers[role]
+	power, known := x.powers[role]
 	if !known {
-		power = reconcile.PowerByName(role)
+		if rules, exists := x.Observed.Rules[reconcile.Role{Name: role}]; exists {
+			power = access.PowerOf(rules)
+		} else {
+			power = access.PowerByName(role)
+		}
+		x.powers[role] = power
 	}
 	switch namespace {
 	case "":
@@ -35,7 +41,7 @@ func userPowers(x *Index) map[string][]string {
 	}
 	for u, power := range powers {
 		slices.SortFunc(power, func(a, b string) int {
-			return cmp.Or(cmp.Compare(reconcile.Severity(a), reconcile.Severity(b)), cmp.Compare(a, b))
+			return cmp.Or(cmp.Compare(access.Severity(a), access.Severity(b)), cmp.Compare(a, b))
 		})
 		powers[u] = slices.Compact(power)
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/plan"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
@@ -19,35 +20,35 @@ const (
 
 const anything = "may run anything as a service account of the cluster's"
 
-func both(means ...string) reconcile.Power {
-	return reconcile.Power{Everywhere: means, InSystem: means}
+func both(means ...string) access.Power {
+	return access.Power{Everywhere: means, InSystem: means}
 }
-func wide(means ...string) reconcile.Power { return reconcile.Power{Everywhere: means} }
+func wide(means ...string) access.Power { return access.Power{Everywhere: means} }
 
 type powerCase struct {
 	rules []reconcile.Rule
-	want  reconcile.Power
+	want  access.Power
 }
 
 func (c powerCase) check(t *testing.T) {
-	if diff := cmp.Diff(c.want, reconcile.PowerOf(c.rules)); diff != "" {
+	if diff := cmp.Diff(c.want, access.PowerOf(c.rules)); diff != "" {
 		t.Error(diff)
 	}
 }
 
 // TestPowerOf: each way to cluster-admin is known, and what looks like one and is none is not taken for it.
 func TestPowerOf(t *testing.T) {
-	none := reconcile.Power{}
+	none := access.Power{}
 	for sentence, c := range map[string]powerCase{
 		"no rules":                {nil, none},
 		"what view allows":        {[]reconcile.Rule{{Verbs: []string{"get", "list", "watch"}, Groups: []string{""}, Resources: []string{"pods", "configmaps", "pods/log"}}}, none},
 		"all on all":              {[]reconcile.Rule{reconciletest.Rule("*", "*", "*")}, both("may do everything")},
 		"all on all of one group": {[]reconcile.Rule{reconciletest.Rule("*", "example.com", "*")}, none},
-		"all on all of the core group": {[]reconcile.Rule{reconciletest.Rule("*", "", "*")}, reconcile.Power{
+		"all on all of the core group": {[]reconcile.Rule{reconciletest.Rule("*", "", "*")}, access.Power{
 			Everywhere: []string{somebodyElse, secrets, tokens, anything, "may run anything in any pod, through its node"},
 			InSystem:   []string{somebodyElse, secrets, tokens, anything}}},
 		"all on all, of one name": {[]reconcile.Rule{reconciletest.Rule("*", "*", "*", "one")}, none},
-		"reading all, which is exec too": {[]reconcile.Rule{reconciletest.Rule("get", "*", "*")}, reconcile.Power{
+		"reading all, which is exec too": {[]reconcile.Rule{reconciletest.Rule("get", "*", "*")}, access.Power{
 			Everywhere: []string{secrets, anything, "may run anything in any pod, through its node"}, InSystem: []string{secrets, anything}}},
 		"bind":                          {[]reconcile.Rule{reconciletest.Rule("bind", reconcile.RBACGroup, "clusterroles")}, both("may give out any role")},
 		"bind on harmless roles":        {[]reconcile.Rule{reconciletest.Rule("bind", reconcile.RBACGroup, "clusterroles", "view", "edit")}, none},
@@ -79,7 +80,7 @@ func TestPowerOf(t *testing.T) {
 		"webhooks":                        {[]reconcile.Rule{reconciletest.Rule("update", "admissionregistration.k8s.io", "mutatingwebhookconfigurations")}, wide("may change what others write")},
 		"all of several, the worst first, and those in a namespace": {
 			[]reconcile.Rule{reconciletest.Rule("get", "", "nodes/proxy"), reconciletest.Rule("create", "", "pods"), reconciletest.Rule("sign", "certificates.k8s.io", "signers"), reconciletest.Rule("create", "batch", "jobs")},
-			reconcile.Power{Everywhere: []string{"may have a certificate issued for any name", anything, "may run anything in any pod, through its node"}, InSystem: []string{anything}}},
+			access.Power{Everywhere: []string{"may have a certificate issued for any name", anything, "may run anything in any pod, through its node"}, InSystem: []string{anything}}},
 		"a verb of one rule and a resource of another": {[]reconcile.Rule{reconciletest.Rule("get", "", "pods"), reconciletest.Rule("create", "", "secrets")}, none},
 	} {
 		t.Run(sentence, c.check)
@@ -88,7 +89,7 @@ func TestPowerOf(t *testing.T) {
 
 // TestPowerOfConstrainedImpersonation: whom to be and what to do as them count each by itself.
 func TestPowerOfConstrainedImpersonation(t *testing.T) {
-	none := reconcile.Power{}
+	none := access.Power{}
 	for sentence, c := range map[string]powerCase{
 		"impersonate in the group of constrained impersonation": {[]reconcile.Rule{reconciletest.Rule("impersonate", "authentication.k8s.io", "users")}, none},
 		"constrained: any user":                                 {[]reconcile.Rule{reconciletest.Rule("impersonate:user-info", "authentication.k8s.io", "users")}, both(somebodyElse)},
@@ -127,9 +128,9 @@ users: [{name: alice, groups: [devs], clusterRoles: [system:gone, gone, approver
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.Powers = map[string]reconcile.Power{
-		"secret-reader": reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("get", "", "secrets")}), "view": {}, "deployer": reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("create", "apps", "deployments")}),
-		"cluster-admin": reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("*", "*", "*")}), "approver": reconcile.PowerOf([]reconcile.Rule{reconciletest.Rule("approve", "certificates.k8s.io", "signers")}),
+	o.Rules = map[reconcile.Role][]reconcile.Rule{
+		{Name: "secret-reader"}: []reconcile.Rule{reconciletest.Rule("get", "", "secrets")}, {Name: "view"}: {}, {Name: "deployer"}: []reconcile.Rule{reconciletest.Rule("create", "apps", "deployments")},
+		{Name: "cluster-admin"}: []reconcile.Rule{reconciletest.Rule("*", "*", "*")}, {Name: "approver"}: []reconcile.Rule{reconciletest.Rule("approve", "certificates.k8s.io", "signers")},
 	}
 	plan := plan.Diff(inv, o, reconcile.Rules{Namespace: "certsync"})
 	got := map[string]string{}

@@ -48,7 +48,7 @@ func (w *World) ApplyIn(ctx context.Context, inv *inventory.Inventory, workers i
 	a := apply.Apply{
 		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.Hold, Unseen: w.Unseen, Lock: w,
 		Executor: &apply.Executor{
-			Bindings: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
+			Bindings: w, Policies: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.Now }, Workers: workers, RunID: "run-1",
 			WithoutCanary: w.WithoutCanary,
 		},

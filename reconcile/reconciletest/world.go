@@ -28,16 +28,18 @@ type World struct {
 	Mu  sync.Mutex
 	Now time.Time
 
-	serial   int // of UIDs and resourceVersions
-	Bindings map[string]reconcile.Binding
-	Roles    map[string]bool
-	Spaces   map[string]bool
-	Requests []reconcile.Request
-	Issued   []*x509.Certificate // all that there ever were
-	Lost     error               // what Issue answers although the certificate is there; nil: it answers with that
-	Endpoint reconcile.Endpoint
-	CAKey    crypto.Signer
-	CA       *x509.Certificate
+	serial    int // of UIDs and resourceVersions
+	Bindings  map[string]reconcile.Binding
+	Roles     map[string]bool
+	RoleRules map[reconcile.Role][]reconcile.Rule
+	Policy    *reconcile.RevocationPolicy // for revoked certificates; nil: the cluster has none
+	Spaces    map[string]bool
+	Requests  []reconcile.Request
+	Issued    []*x509.Certificate // all that there ever were
+	Lost      error               // what Issue answers although the certificate is there; nil: it answers with that
+	Endpoint  reconcile.Endpoint
+	CAKey     crypto.Signer
+	CA        *x509.Certificate
 
 	reconcile.Mark      // what the lock says
 	Unleased       bool // somebody has deleted the Lease
@@ -127,8 +129,13 @@ func (w *World) ObserveCluster(_ context.Context, _ string) (reconcile.ClusterVi
 	if err := w.call("observe cluster"); err != nil {
 		return reconcile.ClusterView{}, err
 	}
-	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Namespaces: w.Spaces, Requests: w.Requests,
+	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Rules: w.RoleRules, Namespaces: w.Spaces, Requests: w.Requests,
 		Clock: w.Now.Add(w.Skew), Mark: w.Mark, Leased: !w.Unleased, FrontProxy: w.FrontProxy}
+	if w.Policy != nil {
+		policy := *w.Policy
+		policy.Entries = slices.Clone(policy.Entries)
+		v.Revocations = &policy
+	}
 	for _, b := range w.Bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)
 		v.Bindings = append(v.Bindings, b)

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
@@ -23,7 +24,7 @@ func TestRequestedIsAccountedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	until := w.Now.Add(50*time.Hour + 24*time.Hour + reconcile.Slack)
-	want := []AcceptedCertificate{{Status: reconcile.Requested, NotAfter: until, Groups: []string{"devs"}, PublicKeySHA256: reconciletest.FingerprintOf(t, "laptop")}}
+	want := []AcceptedCertificate{{Status: reconcile.Requested, NotAfter: until, Groups: []string{"devs"}, PublicKeySHA256: reconciletest.FingerprintOf(t, "laptop"), Username: "alice", ResidualAccess: []access.Given{}}}
 	u := statusOf(w, inv).Users[0]
 	if diff := cmp.Diff(want, u.Certificates); diff != "" || u.State != NoCredential || !u.CertificatesUntil.Equal(until) {
 		t.Error(diff, u.State, u.CertificatesUntil)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/plan"
 )
 
@@ -86,6 +87,11 @@ type AcceptedCertificate struct {
 
 	// PublicKeySHA256 is the fingerprint of a key that is the user's own, hex, of the SubjectPublicKeyInfo.
 	PublicKeySHA256 string `json:"publicKeySHA256,omitempty"`
+
+	// Username is the certificate's CN.
+	Username string `json:"username"`
+	// ResidualAccess is what bindings of others give to a certificate that is not the current one. It is absent for that one.
+	ResidualAccess []access.Given `json:"residualAccess,omitempty"`
 }
 
 // Of reports on every user of the inventory, and on everybody else whom the ledger, a credential or a binding of this
@@ -104,7 +110,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 			Until: moment(d.Users[name].Until), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}
 		d.stand(&u, steps[name])
 		if rec := o.Ledger[name].Record; rec != nil {
-			u.certificates(rec, o.At)
+			u.certificates(rec, d)
 		}
 		report.Users = append(report.Users, u)
 	}
@@ -185,12 +191,18 @@ func (u *User) rename(inv *inventory.Inventory) {
 	}
 }
 
-// certificates adds those of the record that live at now.
-func (u *User) certificates(rec *reconcile.Record, now time.Time) {
+// certificates adds those of the record that live.
+func (u *User) certificates(rec *reconcile.Record, d survey) {
+	now := d.Observed.At
 	for _, c := range rec.Certificates {
-		if c.NotAfter.After(now) {
-			u.Certificates = append(u.Certificates, AcceptedCertificate{c.Status, reconcile.Shown(c.Serial), c.SHA256, c.NotAfter, shownGroups(c.Groups), c.PublicKeySHA256})
+		if !c.NotAfter.After(now) {
+			continue
 		}
+		accepted := AcceptedCertificate{c.Status, reconcile.Shown(c.Serial), c.SHA256, c.NotAfter, shownGroups(c.Groups), c.PublicKeySHA256, reconcile.Username(u.Name, c.Epoch), nil}
+		if c.Status != reconcile.Current || accepted.Username != u.Username {
+			accepted.ResidualAccess = access.Of(accepted.Username, c.Groups, d.Others, d.Observed.Rules)
+		}
+		u.Certificates = append(u.Certificates, accepted)
 	}
 	slices.SortFunc(u.Certificates, func(a, b AcceptedCertificate) int {
 		if isCurrent := a.Status == reconcile.Current; isCurrent != (b.Status == reconcile.Current) {

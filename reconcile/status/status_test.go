@@ -12,6 +12,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
@@ -235,7 +236,10 @@ func TestStatusOfCertificates(t *testing.T) {
 	u := statusOf(w, inv).Users[0]
 	var want []AcceptedCertificate
 	for _, c := range w.Ledger["alice"].Versions[len(w.Ledger["alice"].Versions)].Record.Certificates {
-		want = append(want, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, []string{"devs"}, ""})
+		want = append(want, AcceptedCertificate{c.Status, c.Serial, c.SHA256, c.NotAfter, []string{"devs"}, "", "alice", nil})
+		if c.Status != reconcile.Current {
+			want[len(want)-1].ResidualAccess = []access.Given{}
+		}
 	}
 	if len(want) != 2 {
 		t.Fatalf("%d certificates", len(want))

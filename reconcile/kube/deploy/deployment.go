@@ -40,6 +40,7 @@ type Deployment struct {
 	Files         map[string][]byte // in InventoryFolder, by their paths there: the inventory and the files that it names
 	VaultCA       []byte            // at VaultCAFile; nil: the image has Vault's CA
 	VaultAudience string            // of the token at VaultTokenFile
+	Revocation    bool              // with the admission policy for revoked certificates
 }
 
 // Objects returns the objects of a Deployment, in an order in which they can be created. The objects that limit an account
@@ -54,6 +55,9 @@ func (d Deployment) Objects() ([]runtime.Object, error) {
 	}
 	objects := []runtime.Object{d.namespace(), d.account(ApplyAccount), d.account(PlanAccount)}
 	objects = append(objects, d.admission()...)
+	if d.Revocation {
+		objects = append(objects, RevocationPolicy(d.Owner, nil)...)
+	}
 	objects = append(objects, d.rights(PlanAccount, planSuffix, d.planPermissions())...)
 	objects = append(objects, d.rights(ApplyAccount, "", d.applyPermissions())...)
 	return append(objects, d.lease(), files, d.cronJob(files)), nil

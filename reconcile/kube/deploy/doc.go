@@ -8,6 +8,7 @@
 //   - the namespace, with the pod security standard "restricted" (deployment.go);
 //   - two service accounts: ApplyAccount for the job, PlanAccount for people and CI that only plan (deployment.go);
 //   - admission policies that limit ApplyAccount to its own bindings and signing requests (admission.go);
+//   - with Revocation, the admission policy that denies the writes of revoked certificates, without a list (revocation.go);
 //   - a role and its binding for each account, with exactly the permissions that plan and apply ask for (rights.go);
 //   - the owner's Lease, since RBAC cannot limit the right to create to one name (deployment.go);
 //   - an immutable ConfigMap with the inventory, whose name has the content's hash (files.go);

@@ -13,12 +13,21 @@ import (
 
 // planPermissions returns the permissions that plan needs.
 func (d Deployment) planPermissions() []reconcile.Permission {
-	return reconcile.ReadPermissions(d.Owner, d.LockNamespace)
+	return append(reconcile.ReadPermissions(d.Owner, d.LockNamespace), d.policyPermissions(false)...)
+}
+
+// policyPermissions returns the permissions on the admission policy for revoked certificates, if there is one.
+func (d Deployment) policyPermissions(write bool) []reconcile.Permission {
+	if !d.Revocation {
+		return nil
+	}
+	return reconcile.PolicyPermissions(d.Owner, write)
 }
 
 // applyPermissions returns the permissions that apply needs in a cluster that has the owner's Lease.
 func (d Deployment) applyPermissions() []reconcile.Permission {
-	return append(d.planPermissions(), reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
+	needed := append(reconcile.ReadPermissions(d.Owner, d.LockNamespace), d.policyPermissions(true)...)
+	return append(needed, reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
 }
 
 // rights returns the roles that allow these permissions and no others, and their bindings to an account. There is one

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // Each kind of item is bounded. Otherwise a user who can make a thousand bindings could push other kinds out of the comment.
@@ -111,7 +112,7 @@ func powerItems(plan reconcile.Plan) []string {
 			names += fmt.Sprintf(", for %s", pluralWithCommas(c.unlistedAdds, "member"))
 		}
 		item := fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", names, c.markdown(code), c.powerful)
-		items, severity[item] = append(items, item), reconcile.Severity(c.powerful)
+		items, severity[item] = append(items, item), access.Severity(c.powerful)
 	})
 	slices.SortStableFunc(items, func(a, b string) int { return cmp.Compare(severity[a], severity[b]) })
 	return items
@@ -146,7 +147,7 @@ func severityOf(s reconcile.Step) int {
 	if len(s.Power) == 0 {
 		return math.MaxInt
 	}
-	return reconcile.Severity(s.Power[0])
+	return access.Severity(s.Power[0])
 }
 
 // removalItems returns the users that the plan removes.

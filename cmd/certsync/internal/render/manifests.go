@@ -24,25 +24,31 @@ func Manifests(owner, namespace string, objects []any) ([]byte, error) {
 	b.WriteString(warning(namespace))
 	fmt.Fprintf(&b, "#\n# Made by certsync manifests for owner %s. A changed inventory makes a ConfigMap of another name; the old ones can be\n"+
 		"# deleted. The names of namespaces are in policies and roles too: change them with certsync manifests, not here.\n", owner)
+	err := writeDocuments(&b, objects)
+	return b.Bytes(), err
+}
+
+// writeDocuments writes objects as YAML documents, without the fields that only the API server sets.
+func writeDocuments(b *bytes.Buffer, objects []any) error {
 	for _, object := range objects {
 		text, err := json.Marshal(object)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		var fields map[string]any
 		if err := json.Unmarshal(text, &fields); err != nil {
-			return nil, err
+			return err
 		}
 		delete(fields, "status")
 		prune(fields)
 		document, err := yaml.Marshal(fields)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		b.WriteString("---\n")
 		b.Write(document)
 	}
-	return b.Bytes(), nil
+	return nil
 }
 
 // prune removes what Go writes for fields that are not set: a creationTimestamp of null, and empty metadata and specs.

@@ -99,7 +99,7 @@ func TestAttentionIsBounded(t *testing.T) {
 			RoleRef:  reconcile.RoleRef{Kind: "ClusterRole", Name: strings.Repeat("@", 3000)},
 			Subjects: []reconcile.Subject{reconcile.UserSubject(fmt.Sprintf("%s%04d@example.com", strings.Repeat("u", 48), n))}})
 	}
-	o.Powers[strings.Repeat("r", 253)] = fixture.ReadsSecrets
+	o.Rules[reconcile.Role{Name: strings.Repeat("r", 253)}] = fixture.ReadsSecrets
 	for name, rules := range map[string]reconcile.Rules{"done": {MaxRemovals: allRemovals(t)}, "held": {}} {
 		t.Run(name, func(t *testing.T) {
 			plan := plan.Diff(fixture.Inventory(t, after.String()), o, rules)
@@ -152,9 +152,9 @@ func TestAttentionShowsTheStrongestFirst(t *testing.T) {
 	roles.WriteString("  - {name: zed, clusterRoles: [cluster-admin]}\n")
 	keys.WriteString("  - {name: zed, clusterRoles: [cluster-admin]}\n")
 	powers := func(o reconcile.Observed) reconcile.Observed {
-		o.Powers["cluster-admin"] = reconcile.PowerOf([]reconcile.Rule{{Verbs: []string{"*"}, Groups: []string{"*"}, Resources: []string{"*"}}})
+		o.Rules[reconcile.Role{Name: "cluster-admin"}] = []reconcile.Rule{{Verbs: []string{"*"}, Groups: []string{"*"}, Resources: []string{"*"}}}
 		for n := range 60 {
-			o.Powers[fmt.Sprintf("view%02d", n)] = fixture.ReadsSecrets
+			o.Rules[reconcile.Role{Name: fmt.Sprintf("view%02d", n)}] = fixture.ReadsSecrets
 		}
 		return o
 	}

@@ -63,7 +63,7 @@ func monday(t *testing.T) reconcile.Plan {
 	inv := fixture.Inventory(t, head+strings.Join(users, ""))
 	o := fixture.Settled(inv)
 	o.ClusterRoles["cluster-admin"] = true
-	o.Powers["cluster-admin"] = reconcile.PowerOf([]reconcile.Rule{{Verbs: []string{"*"}, Groups: []string{"*"}, Resources: []string{"*"}}})
+	o.Rules[reconcile.Role{Name: "cluster-admin"}] = []reconcile.Rule{{Verbs: []string{"*"}, Groups: []string{"*"}, Resources: []string{"*"}}}
 	for n := 20; n < 25; n++ {
 		user := inv.Users[n]
 		fixture.Issue(o, user.Name, user.Groups, fixture.Noon.Add(-6*24*time.Hour))

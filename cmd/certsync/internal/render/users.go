@@ -37,6 +37,9 @@ func Users(r status.Report, c Palette) []byte {
 		}
 		for _, cert := range u.Certificates {
 			writeCertificate(&b, cert)
+			if len(cert.ResidualAccess) > 0 {
+				writeResidual(&b, cert.ResidualAccess, c)
+			}
 		}
 		if len(u.Certificates) == 0 {
 			b.WriteString("  no live certificate\n")

@@ -1,15 +1,11 @@
-package reconcile
+package access
 
 import (
 	"slices"
 	"strings"
-)
 
-// Rule is a rule of a ClusterRole, as far as it is about resources.
-type Rule struct {
-	Verbs, Groups, Resources []string
-	Names                    []string // of single objects; none: all of them
-}
+	"github.com/certsync/certsync/reconcile"
+)
 
 // Power lists, in a few words each, why a user with a ClusterRole is as good as cluster-admin: the worst first, empty if
 // nothing makes them so.
@@ -57,12 +53,12 @@ func either(verbs ...string) []string { return slices.Concat(verbs, asOther(verb
 // roles.
 var powers = []power{
 	{[]string{"*"}, "*", []string{"*"}, nil, true, "may do everything"},
-	{[]string{"bind", "escalate"}, RBACGroup, []string{"clusterroles", "roles"}, []string{"cluster-admin"}, true, "may give out any role"},
+	{[]string{"bind", "escalate"}, reconcile.RBACGroup, []string{"clusterroles", "roles"}, []string{"cluster-admin"}, true, "may give out any role"},
 	{[]string{"impersonate"}, "", []string{"users", "groups", "serviceaccounts"}, privileged, true, "may act as somebody else"},
 	// For four groups or more at once, the API server asks about one that is called *.
 	{[]string{"impersonate:user-info", "impersonate:serviceaccount", "impersonate:arbitrary-node"}, "authentication.k8s.io",
 		[]string{"users", "groups", "serviceaccounts", "nodes"}, append([]string{"*"}, privileged...), true, "may act as somebody else"},
-	{asOther(writes...), RBACGroup, []string{"clusterrolebindings", "rolebindings", "clusterroles", "roles"}, nil, true, "may write roles and bindings as somebody else"},
+	{asOther(writes...), reconcile.RBACGroup, []string{"clusterrolebindings", "rolebindings", "clusterroles", "roles"}, nil, true, "may write roles and bindings as somebody else"},
 	{asOther("update", "patch"), "certificates.k8s.io", []string{"certificatesigningrequests/approval", "certificatesigningrequests/status"},
 		nil, false, "may approve certificates as somebody else"},
 	{[]string{"approve", "sign"}, "certificates.k8s.io", []string{"signers"},
@@ -81,7 +77,7 @@ var powers = []power{
 const runsAnything = "may run anything as a service account of the cluster's"
 
 // PowerOf says what a ClusterRole with these rules makes of those who have it.
-func PowerOf(rules []Rule) Power {
+func PowerOf(rules []reconcile.Rule) Power {
 	var p Power
 	for i, row := range powers {
 		if !slices.ContainsFunc(rules, row.given) {
@@ -104,7 +100,7 @@ func Severity(why string) int {
 }
 
 // given reports whether a rule gives a power.
-func (p power) given(r Rule) bool {
+func (p power) given(r reconcile.Rule) bool {
 	has := func(list []string, wanted ...string) bool {
 		return slices.Contains(list, "*") || slices.ContainsFunc(wanted, func(w string) bool { return slices.Contains(list, w) })
 	}

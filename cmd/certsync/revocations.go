@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/deploy"
+	"github.com/certsync/certsync/reconcile/revocation"
+)
+
+type revocationsCmd struct {
+	inventoryFlags
+	serverFlags `group:"Cluster and Vault:"`
+	Output      string `short:"o" enum:"text,json,admission-policy,authorization-config" default:"text" placeholder:"text|json|admission-policy|authorization-config" help:"Text for people, JSON, a ValidatingAdmissionPolicy, or entries for an AuthorizationConfiguration (default: ${default})."`
+}
+
+// Help is shown below the flags.
+func (revocationsCmd) Help() string {
+	return `Lists the certificates that are revoked and have not expired: whose they are, since when and why, until when they live, and what bindings of others still give to them. Needs the same rights as plan.
+
+  certsync revocations
+  certsync revocations -o json | jq -r .certificates[].username
+  certsync revocations -o admission-policy | kubectl apply --server-side -f -
+  certsync revocations -o authorization-config > revoked.yaml
+
+Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
+}
+
+// Run reports on the revoked certificates. It only reads.
+func (c revocationsCmd) Run(ctx context.Context, p program) error {
+	inv, err := c.load()
+	if err != nil {
+		return err
+	}
+	observed, err := c.observe(ctx, p, inv.Owner)
+	if err != nil {
+		return err
+	}
+	if observed.StateProblem != nil {
+		return observed.StateProblem
+	}
+	report := revocation.Of(inv.Owner, observed)
+	text, err := c.text(report, paletteFor(p.stdout))
+	if err != nil {
+		return err
+	}
+	return writeAll(p.stdout, text)
+}
+
+func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byte, error) {
+	switch c.Output {
+	case "json":
+		text, err := json.Marshal(r)
+		return append(text, '\n'), err
+	case "admission-policy":
+		var documents []any
+		for _, object := range deploy.RevocationPolicy(r.Owner, r.Entries) {
+			documents = append(documents, object)
+		}
+		return render.AdmissionPolicy(r, documents)
+	case "authorization-config":
+		return render.AuthorizationConfig(r)
+	}
+	return render.Revocations(r, colours), nil
+}
+
+// observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan.
+func (f serverFlags) observe(ctx context.Context, p program, owner string) (reconcile.Observed, error) {
+	cluster, store, err := f.connect(ctx, owner, 0)
+	if err != nil {
+		return reconcile.Observed{}, err
+	}
+	defer p.leave(ctx, store)
+	return reconcile.Observe(ctx, owner, cluster, store, time.Now)
+}

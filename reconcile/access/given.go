@@ -1,0 +1,83 @@
+package access
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Authenticated is the group of everybody who has a certificate or a token.
+const Authenticated = "system:authenticated"
+
+// Given is what one binding gives an identity.
+type Given struct {
+	Binding   string           `json:"binding"`             // kind, namespace and name
+	Owner     string           `json:"owner,omitempty"`     // the owner in its name, if it is certsync's for another owner
+	Namespace string           `json:"namespace,omitempty"` // empty: cluster-wide
+	Subject   string           `json:"subject"`             // "User/alice" or "Group/developers": by which the binding serves the identity
+	Role      string           `json:"role"`                // "ClusterRole/view" or "Role/deployer"
+	Rules     []reconcile.Rule `json:"rules"`
+}
+
+// Of lists what bindings give a certificate's holder, by their username, groups, and system:authenticated. What Kubernetes gives
+// everybody by default is left out, and so is a binding whose role gives nothing or does not exist. serving returns the bindings
+// that name a subject.
+func Of(username string, groups []string, serving func(reconcile.Subject) []reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) []Given {
+	subjects := []reconcile.Subject{reconcile.UserSubject(username)}
+	for _, g := range reconcile.SortedSet(append(slices.Clone(groups), Authenticated)) {
+		subjects = append(subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: g})
+	}
+	all := []Given{}
+	for _, s := range subjects {
+		for _, b := range serving(s) {
+			given := effective(b, rules)
+			if len(given) == 0 {
+				continue
+			}
+			all = append(all, Given{
+				Binding: reconcile.Shown(b.Object()), Owner: b.OwnerOf(), Namespace: b.Namespace,
+				Subject: s.Kind + "/" + reconcile.Shown(s.Name), Role: b.RoleRef.Kind + "/" + reconcile.Shown(b.RoleRef.Name), Rules: given,
+			})
+		}
+	}
+	slices.SortFunc(all, func(a, b Given) int {
+		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Subject, b.Subject))
+	})
+	return all
+}
+
+// effective returns the rules that a binding gives, without those of byDefault. A RoleBinding gives nothing on URLs.
+func effective(b reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) []reconcile.Rule {
+	role := reconcile.Role{Name: b.RoleRef.Name}
+	if b.RoleRef.Kind == "Role" {
+		role.Namespace = b.Namespace
+	}
+	var all []reconcile.Rule
+	for _, r := range rules[role] {
+		if b.Kind == reconcile.RoleBinding {
+			r.URLs = nil
+		}
+		empty := len(r.Verbs) == 0 || len(r.URLs) == 0 && (len(r.Groups) == 0 || len(r.Resources) == 0)
+		if !empty && !slices.ContainsFunc(byDefault, func(d reconcile.Rule) bool { return within(r, d) }) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// byDefault is what Kubernetes' own ClusterRoles system:basic-user, system:discovery and system:public-info-viewer give to
+// everybody who is authenticated.
+var byDefault = []reconcile.Rule{
+	{Verbs: []string{"create"}, Groups: []string{"authorization.k8s.io"}, Resources: []string{"selfsubjectaccessreviews", "selfsubjectrulesreviews"}},
+	{Verbs: []string{"create"}, Groups: []string{"authentication.k8s.io"}, Resources: []string{"selfsubjectreviews"}},
+	{Verbs: []string{"get"}, URLs: []string{"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"}},
+}
+
+// within reports whether a rule gives nothing that another rule does not.
+func within(r, other reconcile.Rule) bool {
+	subset := func(a, b []string) bool {
+		return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+	}
+	return subset(r.Verbs, other.Verbs) && subset(r.Groups, other.Groups) && subset(r.Resources, other.Resources) && subset(r.URLs, other.URLs)
+}

@@ -1,0 +1,146 @@
+package revocation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/inventory/shell"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
+)
+
+// Extend adds to a plan what concerns revoked certificates: the step that keeps the admission policy in step, and the notes on
+// residual access. It counts what the plan itself is about to revoke. The plan is sorted afterwards.
+func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
+	certificates := Certificates(p.Owner, p.State.Names, o)
+	entries, left := Entries(certificates)
+	if left > 0 {
+		p.Notes = append(p.Notes, reconcile.Note{Kind: reconcile.RevocationsFull, Message: fmt.Sprintf(
+			"%d revoked certificates are in no list: it has room for %d (give some of the users to another owner)", left, MaxEntries)})
+	}
+	p.Notes = append(p.Notes, residualNotes(certificates)...)
+	has := reconcile.RevocationPolicy{}
+	if o.Revocations != nil {
+		has = *o.Revocations
+	}
+	entries = keep(entries, has.Entries, inUse(p.State.Names, o), o.At)
+	inForce, was := o.Revocations != nil && has.Problem == "", o.State != nil && o.State.Admission
+	p.State.Admission = inForce || was && len(entries) > 0
+	p.RecordState = p.RecordState || p.State.Admission != was && (o.State != nil || inForce)
+	for _, s := range policySteps(p.Owner, o, has, entries, was) {
+		s.Reason = s.Reasons[0]
+		s.Hold(r.Policy.Forbids(reconcile.Remove), reconcile.ByPolicy) // to deny more is to take away
+		p.Steps = append(p.Steps, s)
+	}
+	p.Sort()
+}
+
+// inUse reports whether a certificate is in a ledger record, and not revoked.
+func inUse(names map[string]reconcile.Name, o reconcile.Observed) func(reconcile.RevokedCertificate) bool {
+	return func(e reconcile.RevokedCertificate) bool {
+		user, _ := reconcile.Person(e.Username)
+		rec := o.Ledger[user].Record
+		return rec != nil && slices.ContainsFunc(rec.Certificates, func(c reconcile.CertificateEntry) bool {
+			why, _ := revoked(names[user], rec, c)
+			return c.SHA256 == e.SHA256 && why == ""
+		})
+	}
+}
+
+// policySteps are the steps on the admission policy:
+//
+//	policy                        | list         | step
+//	there                         | has changed  | update, first of all: revoked
+//	there                         | only shrinks | purge, last of all: certificates-expired
+//	was in force once, and is not | not empty    | update, held: apply the manifests
+func policySteps(owner string, o reconcile.Observed, has reconcile.RevocationPolicy, entries []reconcile.RevokedCertificate, was bool) []reconcile.Step {
+	s := reconcile.Step{Action: reconcile.Update, Reasons: []reconcile.Reason{reconcile.CertificateRevoked}, Stage: reconcile.StageRevoke,
+		Kind: reconcile.AdmissionPolicy, Name: reconcile.RevocationPolicyName(owner), Revocations: &reconcile.RevocationWrite{Policy: has, Entries: entries}}
+	var steps []reconcile.Step
+	if problem := cmp.Or(has.Problem, "it does not exist"); was && len(entries) > 0 && (o.Revocations == nil || has.Problem != "") {
+		lost := s
+		lost.Hold(fmt.Sprintf("it has been in force, and is not any more: %s (apply the manifests again: certsync manifests --revocation)", problem), reconcile.ByConflict)
+		steps = append(steps, lost)
+	}
+	add, expired, remove := compare(has.Entries, entries, o)
+	if has.UID == "" || !has.Changed && len(add)+len(expired)+len(remove) == 0 {
+		return steps
+	}
+	if s.Detail = (&reconcile.Detail{Add: add, Remove: remove}); !has.Changed && len(add)+len(remove) == 0 {
+		s.Action, s.Reasons, s.Stage, s.Detail = reconcile.Purge, []reconcile.Reason{reconcile.CertificatesExpired}, reconcile.StageCleanup, nil
+	}
+	return append(steps, s)
+}
+
+// compare lists what comes into the list and what goes out of it: certificates that have ended, and others.
+func compare(has, wanted []reconcile.RevokedCertificate, o reconcile.Observed) (add, expired, remove []string) {
+	stays := map[string]bool{}
+	for _, e := range wanted {
+		stays[key(e)] = true
+	}
+	had := map[string]bool{}
+	for _, e := range has {
+		switch had[key(e)] = true; {
+		case stays[key(e)]:
+		case e.Until.After(o.At):
+			remove = append(remove, entryText(e))
+		default:
+			expired = append(expired, entryText(e))
+		}
+	}
+	for _, e := range wanted {
+		if !had[key(e)] {
+			add = append(add, entryText(e))
+		}
+	}
+	return add, expired, remove
+}
+
+// entryText is an entry as a plan names it.
+func entryText(e reconcile.RevokedCertificate) string { return e.Username + " sha256:" + e.SHA256 }
+
+// maxBindings is how many bindings a note on residual access names.
+const maxBindings = 5
+
+// residualNotes say, in one note for each name, what bindings of others give to revoked certificates. Only `status --user` and
+// `revocations` have the rules.
+func residualNotes(certificates []Certificate) []reconcile.Note {
+	notes := map[string]*reconcile.Note{}
+	given := map[string][]access.Given{}
+	var order []string
+	for _, c := range certificates {
+		if len(c.ResidualAccess) == 0 {
+			continue
+		}
+		n := notes[c.Username]
+		if n == nil {
+			n = &reconcile.Note{User: c.User, Kind: reconcile.ResidualAccess}
+			notes[c.Username] = n
+			order = append(order, c.Username)
+		}
+		if n.Until == nil || c.NotAfter.After(*n.Until) {
+			n.Until = &c.NotAfter
+		}
+		given[c.Username] = append(given[c.Username], c.ResidualAccess...)
+	}
+	var all []reconcile.Note
+	for _, username := range order {
+		n := notes[username]
+		var names []string
+		for _, g := range given[username] {
+			names = append(names, fmt.Sprintf("%s (%s)", g.Binding, g.Role))
+		}
+		names = reconcile.SortedSet(names)
+		more := ""
+		if len(names) > maxBindings {
+			more = fmt.Sprintf(", and %d more", len(names)-maxBindings)
+			names = names[:maxBindings]
+		}
+		n.Message = fmt.Sprintf("revoked certificates of %s still get what bindings give that are not this owner's: %s%s (certsync status --user %s lists the rules)",
+			username, strings.Join(names, ", "), more, shell.Quote(n.User))
+		all = append(all, *n)
+	}
+	return all
+}
