@@ -73,7 +73,7 @@ func counts(o reconcile.Outcome) string {
 func about(how string, events []reconcile.Event) string {
 	var names []string
 	for _, e := range events {
-		names = append(names, cmp.Or(e.User, e.Group))
+		names = append(names, cmp.Or(e.User, e.Group, e.Object))
 	}
 	names = reconcile.SortedSet(names)
 	more := ""
@@ -82,5 +82,5 @@ func about(how string, events []reconcile.Event) string {
 	}
 	first := events[0]
 	return fmt.Sprintf("steps %s: %d, for %s%s; %s of %s: %s", how, len(events), strings.Join(names, ", "), more,
-		first.Action, cmp.Or(first.User, first.Group), first.Error)
+		first.Action, cmp.Or(first.User, first.Group, first.Object), first.Error)
 }

@@ -176,7 +176,7 @@ func lossItems(plan reconcile.Plan) []string {
 func forEachChange(plan reconcile.Plan, do func(names string, c change)) {
 	for _, e := range entries(plan, code) {
 		names := boundedNames(e.names)
-		if e.group {
+		if e.section == groups {
 			names = "group " + names
 		}
 		for _, c := range e.changes {

@@ -18,9 +18,31 @@ const maxListed = 10
 // quoter makes a name from the inventory or the cluster safe to stand in a text.
 type quoter func(string) string
 
-// entry holds the changes for one user or one group, or for several with the same changes.
+// section is what a step is about.
+type section int
+
+const (
+	people section = iota
+	groups
+	cluster // none of them: an object of the cluster
+)
+
+// nameIn is the name under which a step stands in a section, "" if it does not.
+func nameIn(in section, s reconcile.Step) string {
+	switch {
+	case in == people:
+		return s.User
+	case in == groups:
+		return s.Group
+	case s.User == "" && s.Group == "":
+		return s.Object()
+	}
+	return ""
+}
+
+// entry holds the changes for one user, one group or one object, or for several with the same changes.
 type entry struct {
-	group   bool
+	section section
 	names   []string // sorted
 	changes []change
 }
@@ -35,19 +57,16 @@ type change struct {
 	powerful                      string // why it makes a user as good as cluster-admin, or ""
 }
 
-// entries returns all steps of a plan that will run: users first, then groups, each sorted by name.
+// entries returns all steps of a plan that will run: users first, then groups, then the cluster's, each sorted by name.
 func entries(plan reconcile.Plan, quote quoter) []entry {
 	run := stepsToRun(plan)
 	mentioned := mentionedBy(run)
 	var all []entry
-	for _, group := range []bool{false, true} {
-		nameOf := func(s reconcile.Step) string { return s.User }
-		if group {
-			nameOf = func(s reconcile.Step) string { return s.Group }
-		}
+	for _, in := range []section{people, groups, cluster} {
+		nameOf := func(s reconcile.Step) string { return nameIn(in, s) }
 		var each []entry
 		for _, steps := range groupBy(slices.DeleteFunc(slices.Clone(run), func(s reconcile.Step) bool { return nameOf(s) == "" }), nameOf) {
-			each = append(each, entry{group, []string{nameOf(steps[0])}, mentioned.changes(plan, steps, quote)})
+			each = append(each, entry{in, []string{nameOf(steps[0])}, mentioned.changes(plan, steps, quote)})
 		}
 		slices.SortFunc(each, func(a, b entry) int { return cmp.Compare(a.names[0], b.names[0]) })
 		for _, same := range groupBy(each, func(e entry) string { return fmt.Sprintf("%#v", e.changes) }) {

@@ -17,12 +17,9 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 	title := "Plan for " + plan.Owner + ":"
 	b.WriteString(strings.Replace(wrap("", title+" "+summaryLine(plan)), title, c.bold(title), 1))
 	all := entries(plan, textName)
-	users := slices.IndexFunc(all, func(e entry) bool { return e.group })
-	if users < 0 {
-		users = len(all)
+	for in, title := range []string{"People", "Groups", "Cluster"} {
+		writeEntries(&b, c, title, slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return e.section != section(in) }))
 	}
-	writeEntries(&b, c, "People", all[:users])
-	writeEntries(&b, c, "Groups", all[users:])
 	writeRefused(&b, c, plan)
 	writeHeld(&b, c, "Held by a guard: apply refuses the plan; --hold does the rest", plan.HeldByGuard(), plan)
 	writeHeld(&b, c, "Held: apply skips these and does the rest", plan.Skipped(), plan)
@@ -89,7 +86,7 @@ func writeHeld(b *bytes.Buffer, c Palette, title string, held []reconcile.Step, 
 	fmt.Fprintf(b, "\n%s\n", c.bold(c.red(title)))
 	for _, same := range groupBy(held, func(s reconcile.Step) string { return s.Held }) {
 		for _, s := range same {
-			text := fmt.Sprintf("%s: %s %s (%s)", textName(cmp.Or(s.User, s.Group)), s.Action, objectText(plan, s, textName), joinReasons(s.Reasons))
+			text := fmt.Sprintf("%s: %s %s (%s)", textName(cmp.Or(s.User, s.Group, s.Object())), s.Action, objectText(plan, s, textName), joinReasons(s.Reasons))
 			b.WriteString(withSign("  ", "!", c.red("!"), text))
 			if s.Group != "" && s.Detail != nil {
 				b.WriteString(memberLines(c, s.Detail.Add, s.Detail.Remove))

@@ -59,7 +59,7 @@ func rows(plan reconcile.Plan, quote quoter) []row {
 	for _, e := range entries(plan, quote) {
 		for names := range slices.Chunk(e.names, namesPerRow) {
 			who := quoteAll(names, quote)
-			if e.group {
+			if e.section == groups {
 				who = "group " + who
 			}
 			for _, c := range e.changes {

@@ -50,7 +50,10 @@ func cause(e reconcile.Event) string { return cmp.Or(e.Error, e.Note) }
 
 // eventText says which step an event is about, and how the step ended.
 func eventText(e reconcile.Event) string {
-	text := fmt.Sprintf("%s %s", e.Action, quoteName(cmp.Or(e.User, e.Group)))
+	text := string(e.Action)
+	if who := cmp.Or(e.User, e.Group); who != "" {
+		text += " " + quoteName(who)
+	}
 	if e.Object != "" {
 		text += " " + Clean(e.Object)
 	}

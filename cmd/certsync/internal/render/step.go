@@ -82,6 +82,9 @@ func sign(c Palette, a reconcile.Action) string {
 
 // objectText names the object that a step writes, by its role or its certificate.
 func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
+	if s.Kind == reconcile.AdmissionPolicy {
+		return "the list of revoked certificates"
+	}
 	switch s.Action {
 	case reconcile.Renew:
 		return "certificate" // like the one before
