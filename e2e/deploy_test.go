@@ -21,10 +21,10 @@ func (f *fixture) deploy() (namespace string) {
 }
 
 // deployKubernetes applies the Kubernetes side anew, as after a change of the inventory.
-func (f *fixture) deployKubernetes(namespace string) {
+func (f *fixture) deployKubernetes(namespace string, more ...string) {
 	f.Helper()
-	text := f.must(0, "manifests", "--namespace="+namespace, "--vault-addr="+f.servers.VaultAddr, "--vault-ca="+f.servers.VaultCACert,
-		"--vault-auth-mount=kubernetes-"+f.owner, "--image=certsync:e2e").stdout
+	text := f.must(0, append([]string{"manifests", "--namespace=" + namespace, "--vault-addr=" + f.servers.VaultAddr, "--vault-ca=" + f.servers.VaultCACert,
+		"--vault-auth-mount=kubernetes-" + f.owner, "--image=certsync:e2e"}, more...)...).stdout
 	dir := f.TempDir()
 	kustomization, err := os.ReadFile("../examples/in-cluster/kustomization.yaml")
 	if err != nil {

@@ -42,6 +42,9 @@ type Options struct {
 	APIServerArgs         []string
 	ControllerManagerArgs []string
 
+	// AuthorizationConfig is the path of an AuthorizationConfiguration, which takes the place of the modes Node and RBAC.
+	AuthorizationConfig string
+
 	// WithoutControllerManager leaves it to a later StartProcess.
 	WithoutControllerManager bool
 	// WithoutSigner leaves out the controller that issues certificates, as on EKS: requests are

@@ -38,6 +38,10 @@ func (s *Servers) apiServerArgs() []string {
 	if s.options.SharedCA {
 		frontProxy = []string{"--requestheader-client-ca-file=" + s.pki.path("cluster-ca-renewed.crt")}
 	}
+	authorization := "--authorization-mode=Node,RBAC"
+	if s.options.AuthorizationConfig != "" {
+		authorization = "--authorization-config=" + s.options.AuthorizationConfig
+	}
 	return append(frontProxy, []string{
 		"--bind-address=127.0.0.1",
 		"--advertise-address=127.0.0.1",
@@ -49,7 +53,7 @@ func (s *Servers) apiServerArgs() []string {
 		"--etcd-cafile=" + s.pki.path("etcd-ca.crt"),
 		"--etcd-certfile=" + s.pki.path("etcd-client.crt"),
 		"--etcd-keyfile=" + s.pki.path("etcd-client.key"),
-		"--authorization-mode=Node,RBAC",
+		authorization,
 		"--service-cluster-ip-range=10.96.0.0/16",
 		// An endpoint of the service "kubernetes" may not be a loopback address.
 		"--endpoint-reconciler-type=none",
