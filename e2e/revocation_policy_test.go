@@ -39,8 +39,12 @@ func deniedByPolicy(said string, err error) bool {
 // was deleted fails the run, and nobody else notices anything.
 func TestRevocationPolicyOnServers(t *testing.T) {
 	t.Parallel()
-	f := settled(t)
+	f := newFixture(t, shared)
 	o := f.owner
+	f.namespace("staging")
+	f.namespace("payments")
+	f.write("cluster: CLUSTER\n" + team)
+	f.must(0, "apply", "--yes")
 	namespace := f.deploy()
 	f.deployKubernetes(namespace, "--revocation")
 	f.apply(`{apiVersion: rbac.authorization.k8s.io/v1, kind: RoleBinding, metadata: {name: legacy, namespace: staging-OWNER},
