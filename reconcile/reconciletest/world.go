@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -40,7 +41,8 @@ type World struct {
 	CA       *x509.Certificate
 
 	reconcile.Mark      // what the lock says
-	Unleased       bool // somebody has deleted the Lease
+	Revoked        map[string]time.Time // and whom it calls revoked
+	Unleased       bool                 // somebody has deleted the Lease
 	FrontProxy     reconcile.FrontProxy
 	Skew           time.Duration
 	Lose           context.CancelCauseFunc // takes the lock away
@@ -128,7 +130,7 @@ func (w *World) ObserveCluster(_ context.Context, _ string) (reconcile.ClusterVi
 		return reconcile.ClusterView{}, err
 	}
 	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Namespaces: w.Spaces, Requests: w.Requests,
-		Clock: w.Now.Add(w.Skew), Mark: w.Mark, Leased: !w.Unleased, FrontProxy: w.FrontProxy}
+		Clock: w.Now.Add(w.Skew), Mark: w.Mark, Leased: !w.Unleased, Revoked: maps.Clone(w.Revoked), FrontProxy: w.FrontProxy}
 	for _, b := range w.Bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)
 		v.Bindings = append(v.Bindings, b)
@@ -274,7 +276,20 @@ func (w *World) Held(ctx context.Context) (context.Context, context.CancelFunc) 
 func (w *World) Record(_ context.Context, m reconcile.Mark) error {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
+	if err := w.call("mark at the lock"); err != nil {
+		return err
+	}
 	w.Mark, w.Unleased = m, false
+	return nil
+}
+
+func (w *World) RecordRevoked(_ context.Context, users map[string]time.Time) error {
+	w.Mu.Lock()
+	defer w.Mu.Unlock()
+	if err := w.call("revoke %s at the lock", slices.Sorted(maps.Keys(users))); err != nil {
+		return err
+	}
+	w.Revoked = maps.Clone(users)
 	return nil
 }
 
