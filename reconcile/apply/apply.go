@@ -197,13 +197,24 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	if err != nil {
 		return s, fmt.Errorf("recording the start of the run: %w", err)
 	}
-	if p.Moves {
-		return s, nil // the lock has it already
+	if !p.Moves { // the lock has it already
+		if err := lock.Record(ctx, s.Mark()); err != nil {
+			return s, fmt.Errorf("recording the start of the run at the lock: %w", err)
+		}
 	}
-	if err := lock.Record(ctx, s.Mark()); err != nil {
-		return s, fmt.Errorf("recording the start of the run at the lock: %w", err)
+	return s, recordRevoked(ctx, p, lock)
+}
+
+// recordRevoked writes to the lock whose certificates are void, if the plan changes that. A run with Vault takes users out whose
+// next epoch its state has, so the state comes first. A run without Vault adds users, before it takes anything from them.
+func recordRevoked(ctx context.Context, p reconcile.Plan, lock reconcile.Lock) error {
+	if p.Revoked == nil {
+		return nil
 	}
-	return s, nil
+	if err := lock.RecordRevoked(ctx, p.Revoked); err != nil {
+		return fmt.Errorf("recording revocations at the lock: %w", err)
+	}
+	return nil
 }
 
 // permitted asks Kubernetes and Vault whether everything that the plan needs is allowed, so that a run that cannot end

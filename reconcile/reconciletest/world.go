@@ -40,7 +40,7 @@ type World struct {
 	CAKey    crypto.Signer
 	CA       *x509.Certificate
 
-	reconcile.Mark      // what the lock says
+	reconcile.Mark                      // what the lock says
 	Revoked        map[string]time.Time // and whom it calls revoked
 	Unleased       bool                 // somebody has deleted the Lease
 	FrontProxy     reconcile.FrontProxy
