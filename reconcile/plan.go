@@ -197,6 +197,7 @@ type Refusal struct {
 //	inventoryDigest  "sha256:<hex>", of what the inventory means
 //	digest           what `apply --expect` takes, see Digest
 //	removalsOnly     true if the plan was made without Vault
+//	revoked          whose certificates the lock then says are void, and since when; absent if the run does not write that
 //	changes          whether apply would write anything
 //	summary          number of steps by action, "held", and users without a step as "unchanged"
 //	refusals         why apply would refuse the plan, each a Refusal; absent if it would not
@@ -211,18 +212,19 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		refusals = append(refusals, Refusal{why, true})
 	}
 	return json.Marshal(struct {
-		FormatVersion   string         `json:"formatVersion"`
-		Owner           string         `json:"owner"`
-		ClusterUID      string         `json:"clusterUID"`
-		InventoryDigest string         `json:"inventoryDigest"`
-		Digest          string         `json:"digest"`
-		RemovalsOnly    bool           `json:"removalsOnly,omitempty"`
-		Changes         bool           `json:"changes"`
-		Summary         map[string]int `json:"summary"`
-		Refusals        []Refusal      `json:"refusals,omitempty"`
-		Steps           []Step         `json:"steps"`
-		Notes           []Note         `json:"notes"`
-	}{PlanVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.RemovalsOnly, p.Changes(), p.Summary(), refusals,
+		FormatVersion   string               `json:"formatVersion"`
+		Owner           string               `json:"owner"`
+		ClusterUID      string               `json:"clusterUID"`
+		InventoryDigest string               `json:"inventoryDigest"`
+		Digest          string               `json:"digest"`
+		RemovalsOnly    bool                 `json:"removalsOnly,omitempty"`
+		Revoked         map[string]time.Time `json:"revoked,omitempty"`
+		Changes         bool                 `json:"changes"`
+		Summary         map[string]int       `json:"summary"`
+		Refusals        []Refusal            `json:"refusals,omitempty"`
+		Steps           []Step               `json:"steps"`
+		Notes           []Note               `json:"notes"`
+	}{PlanVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.RemovalsOnly, p.Revoked, p.Changes(), p.Summary(), refusals,
 		OrEmpty(p.Steps), OrEmpty(p.Notes)})
 }
 

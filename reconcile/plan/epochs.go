@@ -122,12 +122,11 @@ func (x *Index) revokes(u inventory.User) bool {
 	return living || !x.indexed(u.Name)
 }
 
-// revokedAtLock reports whether a run without Vault has revoked a user's certificates, and the present epoch is from before. It
-// may have begun by a clock that is ahead of the API server's. Where in doubt, the user begins another one. That run has taken
-// everything, so neither a policy nor a protection keeps the next epoch from beginning: the old name would get it all back.
+// revokedAtLock reports whether a run without Vault has revoked a user's certificates since the present epoch began. That run has
+// taken everything, so neither a policy nor a protection keeps the next epoch from beginning: the old name would get it all back.
 func (x *Index) revokedAtLock(user string) bool {
 	at, revoked := x.Observed.Revoked[user]
-	return revoked && !x.names[user].Since.After(at.Add(maxClockSkew))
+	return revoked && !at.Equal(x.names[user].Revoked)
 }
 
 // staysRevoked has the revocations that stay at the lock when the index is written, nil if all of them do. Those of users who begin

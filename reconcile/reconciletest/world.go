@@ -72,6 +72,7 @@ type World struct {
 	// Denies and StoreLacks are what the reviewers say.
 	Denies     []reconcile.Permission
 	StoreLacks []string
+	Asked      []reconcile.Permission // that the reviewer was asked about last
 }
 
 func NewWorld(t testing.TB) *World {
@@ -299,8 +300,9 @@ func (w *World) Release(context.Context) error {
 	return w.call("unlock")
 }
 
-func (w *World) Denied(context.Context, []reconcile.Permission) ([]reconcile.Permission, error) {
+func (w *World) Denied(_ context.Context, want []reconcile.Permission) ([]reconcile.Permission, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
+	w.Asked = want
 	return w.Denies, w.call("review access")
 }

@@ -57,6 +57,6 @@
 // A run without Vault cannot write into the state that a user's certificates are void. It writes that into the Lease
 // (RecordRevoked), before it takes anything from the user. Otherwise the next run with Vault, which may be a job that nobody
 // watches, would give a stolen certificate its access back. That run begins the user's next epoch, writes its state, and then
-// takes the user out of the annotation. A run that is cut off in between leaves the annotation: the time in it tells the next run
-// that the epoch is the later one. A value that certsync cannot have written is an error.
+// takes the user out of the annotation. A run that is cut off in between leaves the annotation: the state has the time in it, so
+// that the next run begins no other epoch for it. A value that certsync cannot have written is an error.
 package lease

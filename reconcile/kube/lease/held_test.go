@@ -222,7 +222,7 @@ func TestRevokedStays(t *testing.T) {
 				t.Errorf("%s%+v, error %v", diff, got, err)
 			}
 		}
-		want := map[string]time.Time{"bob": at, "alice@example.com": at.Add(time.Hour)}
+		want := map[string]time.Time{"bob": at, "alice@example.com": at.Add(time.Hour + time.Nanosecond)}
 		lock := s.acquire("run 1")
 		if err := lock.RecordRevoked(t.Context(), want); err != nil {
 			t.Fatal(err)

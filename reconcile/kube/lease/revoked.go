@@ -15,12 +15,12 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
-// revokedText returns the value of revokedAnnotation for users: alice=2026-11-28T10:00:00Z,bob=…, sorted by name. No name of a
+// revokedText returns the value of revokedAnnotation for users: alice=2026-11-28T10:00:00.123456789Z,bob=…, sorted by name. No name of a
 // user holds a comma or an equals sign.
 func revokedText(users map[string]time.Time) string {
 	var entries []string
 	for _, name := range slices.Sorted(maps.Keys(users)) {
-		entries = append(entries, name+"="+reconcile.TimeText(users[name]))
+		entries = append(entries, name+"="+users[name].UTC().Format(time.RFC3339Nano))
 	}
 	return strings.Join(entries, ",")
 }
