@@ -40,6 +40,7 @@ func (applyCmd) Help() string {
 
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
+  certsync apply --removals-only --revoke alice@example.com    # Vault is down
 
 Exit codes: 0 done; 1 an error, or some users failed or were held and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
 }

@@ -11,7 +11,7 @@ import (
 
 // removalFlags are for the night when Vault is down.
 type removalFlags struct {
-	RemovalsOnly bool `help:"Only take access away, without Vault: for when Vault is down. Takes out of certsync's bindings every user whom the inventory does not give them, and a user named by --revoke altogether. Gives nothing, and writes bindings and the Lease only."`
+	RemovalsOnly bool `help:"For when Vault is down: take users out of the bindings that the inventory does not give them, and users of --revoke out of all. Give nothing, and write only bindings, the Lease and Events. The Lease records revocations for the next apply with Vault."`
 }
 
 // validate refuses flags that need Vault, or a run that gives something.
