@@ -28,11 +28,11 @@ func Emergency(e removals.Emergency) []byte {
 		}
 		comment("The certificate stays valid until it ends. What others give to the name or the groups stays.")
 		if u.InInventory {
-			comment("The next apply gives the access back. To prevent that, commit this line for the user in the inventory:")
+			comment("The next apply gives the access back. To prevent that, remove the user from the inventory, or add this line there:")
 			comment("  revokedBefore: %s", removals.RevokedBefore(e.At))
 		}
 		if strings.Contains(strings.Join(u.Commands, "\n"), "kubectl patch ") {
-			comment("A patch fails if the subjects have changed since. Then look up the index of the name again.")
+			comment("A patch fails if the subjects have changed since. Then look up the index of the name with kubectl get and -o yaml.")
 		}
 		for _, command := range u.Commands {
 			b.WriteString(command + "\n")
