@@ -14,6 +14,9 @@
 // bindings with a name of the owner's, and so do all subjects of a user who is revoked. Nothing is given: no binding is made, and
 // no subject added.
 //
+// Who is revoked is noted at the lock (reconcile.Plan.Revoked), since the state in Vault cannot be written. Package plan begins the
+// next epoch of such a user. Otherwise the next run with Vault would bind the old name again.
+//
 // # What the guards count
 //
 // Package plan counts what the state in Vault says that certsync gave. Here nobody knows that. Every subject that goes out of a
