@@ -104,7 +104,7 @@ func TestNightWithoutVault(t *testing.T) {
 	}
 }
 
-// TestNightNeedsConsent: --expect takes the plan with that digest, and no other. What apply refuses is shown, and nothing is written.
+// TestNightNeedsConsent: --expect takes the plan with that digest, and no other. apply shows the plan that it refuses, and writes nothing.
 func TestNightNeedsConsent(t *testing.T) {
 	l := newLab(t, 1)
 	w := newFaultWorld(l.signer)

@@ -290,7 +290,7 @@ func TestNothingGivesTheOldNameBack(t *testing.T) {
 }
 
 // TestRevocationOfOthersStays: the lock goes on saying who is revoked as long as the state cannot: the user's time has passed and
-// may be extended, or a guard keeps their removal. Who has left begins a later epoch by the state.
+// may be extended, or a guard keeps their removal. A user who has left begins a later epoch by the state.
 func TestRevocationOfOthersStays(t *testing.T) {
 	const lapsed = "{name: alice, until: 2026-02-28,"
 	w, _ := night(t)

@@ -14,7 +14,7 @@
 // bindings with a name of the owner's, and so do all subjects of a user who is revoked. Nothing is given: no binding is made, and
 // no subject added.
 //
-// Who is revoked is noted at the lock (reconcile.Plan.Revoked), since the state in Vault cannot be written. Package plan begins the
+// A revocation is noted at the lock (reconcile.Plan.Revoked), since the state in Vault cannot be written. Package plan begins the
 // next epoch of such a user. Otherwise the next run with Vault would bind the old name again.
 //
 // # What the guards count
@@ -23,8 +23,8 @@
 // RoleBinding is one that the inventory does not give, and an admin of the namespace can have put each of them there. If guards
 // counted them, one tenant could have every removal in the cluster refused, and a tenant who is to go could do so to stay. So
 // RoleBindings count for nothing, neither as removals nor in the total: --max-removals counts ClusterRoleBindings, which only
-// administrators can write. What it cannot see is an inventory that lost grants in namespaces by mistake. The next run with Vault
-// puts those back, since the certificates are still good.
+// administrators can write. It cannot see an inventory that lost grants in namespaces by mistake. The next run with Vault puts
+// those back, since the certificates are still good.
 //
 // --protect and the identity that runs apply refuse the run for the same bindings only. In a RoleBinding such a user stays, as
 // does somebody in a conflict, and the others go.

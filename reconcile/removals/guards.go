@@ -157,7 +157,7 @@ func (d *draft) limit() (refusals []string, hold func()) {
 	}
 	users := over("would take everything cluster-wide from %d of %d users", count(l.users), len(l.users))
 	var bindings, subjects string
-	// What one person loses is not what this guard is for: "at least 1" is about people.
+	// The losses of one person are not what this guard is for: "at least 1" is about people.
 	if len(l.people) > 1 || limit.Allowed(1) < 1 {
 		lost, all := 0, 0
 		for _, users := range l.subjects {

@@ -104,7 +104,7 @@ func TestTenantsMoveNoGuard(t *testing.T) {
 	if p := planOf(t, w, reconciletest.Parse(t, reconciletest.Crew(8, 0, 1, 2))); len(p.Guards) != 1 || !strings.Contains(p.Guards[0], "3 of 8 users") {
 		t.Errorf("too many: %q", p.Refusals())
 	}
-	// Who runs apply, and who is protected, stays there. The others go.
+	// The user who runs apply and the one who is protected stay there. The others go.
 	w.Rules.Protect = []string{"user05"}
 	o, err := w.Remove(reconciletest.Parse(t, reconciletest.Crew(8, 0)))
 	if err != nil || len(w.Served("user00")) > 0 || len(w.Served("user01")) != 2 || len(w.Served("stranger3")) > 0 || len(w.Served("certsync")) != 20 || len(w.Served("user05")) != 22 {
@@ -150,7 +150,7 @@ func TestRevocationOfTheProtected(t *testing.T) {
 	}
 }
 
-// TestNoUsers: an inventory without users takes nothing from anybody without --allow-empty. Who is revoked goes with --hold.
+// TestNoUsers: an inventory without users takes nothing from anybody without --allow-empty. A revoked user goes with --hold.
 func TestNoUsers(t *testing.T) {
 	w := settled(t)
 	const none = "groups: [{name: devs, clusterRoles: [view]}]\nusers: []"

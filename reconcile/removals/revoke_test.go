@@ -76,7 +76,7 @@ func TestRoomAtTheLock(t *testing.T) {
 	}
 }
 
-// TestUnknownNames: a typing error is told. Who is known by a RoleBinding can be revoked, and not be protected: a tenant who
+// TestUnknownNames: a typing error is told. A user whom only a RoleBinding knows can be revoked, and not be protected: a tenant who
 // deletes the binding would stop the job.
 func TestUnknownNames(t *testing.T) {
 	w := settled(t)

@@ -26,7 +26,7 @@ func Emergency(e removals.Emergency) []byte {
 			comment("Take %s out of everything that certsync gave as owner %s, in every epoch.", name, e.Owner)
 			comment("This is from %s. Run it as a cluster administrator.", reconcile.TimeText(e.At))
 		}
-		comment("The certificate stays valid until it ends. What others give to the name or the groups stays.")
+		comment("The certificate stays valid until it ends. Access that others give to the name or the groups stays.")
 		if u.InInventory {
 			comment("The next apply gives the access back. To prevent that, remove the user from the inventory, or add this line there:")
 			comment("  revokedBefore: %s", removals.RevokedBefore(e.At))
