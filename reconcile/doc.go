@@ -2,6 +2,7 @@
 // the interfaces to Kubernetes and Vault. Its neighbours do the work:
 //
 //	reconcile/plan        compares an inventory with the cluster and Vault, and gives a Plan
+//	reconcile/removals    makes the plan of a run without Vault, which only takes access away
 //	reconcile/apply       carries a plan out
 //	reconcile/pki         keys, certificate requests, and checks of certificates
 //	reconcile/preflight, status, export, report

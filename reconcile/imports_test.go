@@ -63,9 +63,10 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/httplimit":  {[]string{"inventory"}, nil},
 	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
 	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access"}, nil},
+	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/plan"}, nil},
 	"reconcile/revocation": {[]string{"inventory/shell", "reconcile", "reconcile/access"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
@@ -83,8 +84,8 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
-	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/report", "reconcile/revocation", "reconcile/status", "vaultstore"},
+	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/revocation", "reconcile/status", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "github.com/prometheus", "golang.org/x", "k8s.io"}},
 }
 

@@ -20,6 +20,8 @@ type Lock interface {
 	Held(ctx context.Context) (context.Context, context.CancelFunc)
 	// Record writes to the lock how far the state has come, where the next run finds it (ClusterView.Mark).
 	Record(ctx context.Context, m Mark) error
+	// RecordRevoked writes to the lock whose certificates are void, in place of what it said before (ClusterView.Revoked).
+	RecordRevoked(ctx context.Context, users map[string]time.Time) error
 	// Release gives the lock up and ends its renewal. One that was lost is left to who has it.
 	Release(ctx context.Context) error
 }
@@ -30,6 +32,9 @@ type Mark struct {
 	Generation int64 // State.Generation; 0: no run has left one
 	Epochs     int64 // State.Epochs
 }
+
+// MaxRevoked is how many users the lock has room for, see Lock.RecordRevoked.
+const MaxRevoked = 100
 
 // ErrLockLost is why a context of Lock.Held has ended.
 var ErrLockLost = errors.New("the lock was lost: another run may have begun")

@@ -28,6 +28,9 @@ type ClusterView struct {
 	Clock  time.Time // the API server's, when it answered; zero: it did not tell
 	Mark             // that the last run left at the lock
 	Leased bool      // the owner's Lease exists, whoever holds it
+	// Revoked has the users whose certificates a run without Vault has revoked, and when. The lock tells it. The next run with
+	// Vault begins their next epochs.
+	Revoked map[string]time.Time
 
 	FrontProxy FrontProxy // whom the API server lets speak for others
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 )
@@ -89,6 +90,11 @@ type Plan struct {
 	// Forbidden lists what forbids every write, whatever the run may hold back.
 	Forbidden []string
 	Guards    []string // why steps are held by a guard
+	// RemovalsOnly: the plan was made without Vault. It only takes subjects out of bindings.
+	RemovalsOnly bool
+	// Revoked has the users whose certificates are void, and since when, as the run leaves it at the lock. A run without Vault
+	// adds users, and one with Vault takes out those whose next epoch the state has. Nil: the lock stays as it is.
+	Revoked map[string]time.Time
 
 	// State is the index that a run of this plan writes before its first step. The run itself fills in what it is called,
 	// when it began, and who runs it.
@@ -111,6 +117,14 @@ func (p Plan) Runs() bool {
 	return p.RecordState || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == "" })
 }
 
+// Records says what a run without any step records: in Vault the inventory, at the lock the users whose certificates are void.
+func (p Plan) Records() string {
+	if p.RemovalsOnly {
+		return "the revocation"
+	}
+	return "the inventory"
+}
+
 // Refusals lists why apply refuses this plan, each with the flag that lifts it: what forbids every write, and what guards
 // found. With --hold only the first kind counts. A conflict refuses no plan: otherwise anybody who may write one path of
 // Vault could stop everybody else's removals.
@@ -130,13 +144,19 @@ func (p Plan) Summary() map[string]int {
 
 // Digest identifies what a reviewer agreed to: "sha256:<hex>" over owner, cluster, inventory, steps and existing-access
 // notes. Steps and notes include Power, so a plan is another one after a ClusterRole was widened. Renewals and purges are
-// left out: time alone decides on them, and a plan reviewed in the morning still applies in the afternoon.
+// left out: time alone decides on them, and a plan reviewed in the morning still applies in the afternoon. A plan that only
+// removes is another one than the same steps with Vault, and so is one that revokes somebody else.
 func (p Plan) Digest() string {
 	reviewed := struct {
 		Owner, ClusterUID, InventoryDigest string
 		Steps                              []Step
 		Notes                              []Note
-	}{p.Owner, p.ClusterUID, p.InventoryDigest, nil, nil}
+		RemovalsOnly                       bool     `json:",omitempty"`
+		Revoked                            []string `json:",omitempty"`
+	}{p.Owner, p.ClusterUID, p.InventoryDigest, nil, nil, p.RemovalsOnly, nil}
+	if p.RemovalsOnly {
+		reviewed.Revoked = slices.Sorted(maps.Keys(p.Revoked))
+	}
 	for _, s := range p.Steps {
 		if s.Action == Renew || s.Action == Purge {
 			continue
@@ -178,6 +198,8 @@ type Refusal struct {
 //	clusterUID       UID of the namespace kube-system
 //	inventoryDigest  "sha256:<hex>", of what the inventory means
 //	digest           what `apply --expect` takes, see Digest
+//	removalsOnly     true if the plan was made without Vault
+//	revoked          whose certificates the lock then says are void, and since when; absent if the run does not write that
 //	changes          whether apply would write anything
 //	summary          number of steps by action, "held", and users without a step as "unchanged"
 //	refusals         why apply would refuse the plan, each a Refusal; absent if it would not
@@ -192,17 +214,19 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		refusals = append(refusals, Refusal{why, true})
 	}
 	return json.Marshal(struct {
-		FormatVersion   string         `json:"formatVersion"`
-		Owner           string         `json:"owner"`
-		ClusterUID      string         `json:"clusterUID"`
-		InventoryDigest string         `json:"inventoryDigest"`
-		Digest          string         `json:"digest"`
-		Changes         bool           `json:"changes"`
-		Summary         map[string]int `json:"summary"`
-		Refusals        []Refusal      `json:"refusals,omitempty"`
-		Steps           []Step         `json:"steps"`
-		Notes           []Note         `json:"notes"`
-	}{PlanVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.Changes(), p.Summary(), refusals,
+		FormatVersion   string               `json:"formatVersion"`
+		Owner           string               `json:"owner"`
+		ClusterUID      string               `json:"clusterUID"`
+		InventoryDigest string               `json:"inventoryDigest"`
+		Digest          string               `json:"digest"`
+		RemovalsOnly    bool                 `json:"removalsOnly,omitempty"`
+		Revoked         map[string]time.Time `json:"revoked,omitempty"`
+		Changes         bool                 `json:"changes"`
+		Summary         map[string]int       `json:"summary"`
+		Refusals        []Refusal            `json:"refusals,omitempty"`
+		Steps           []Step               `json:"steps"`
+		Notes           []Note               `json:"notes"`
+	}{PlanVersion, p.Owner, p.ClusterUID, p.InventoryDigest, p.Digest(), p.RemovalsOnly, p.Revoked, p.Changes(), p.Summary(), refusals,
 		OrEmpty(p.Steps), OrEmpty(p.Notes)})
 }
 

@@ -125,6 +125,11 @@ const (
 	UnknownEntry NoteKind = "unknown-entry"
 	// RevocationAhead: a revokedBefore lies in the future.
 	RevocationAhead NoteKind = "revocation-ahead"
+	// RevokedAtLock: a run without Vault revokes the user's certificates, or has revoked them. The next run with Vault begins the
+	// user's next epoch.
+	RevokedAtLock NoteKind = "revoked-at-lock"
+	// VaultNotRead: the plan only removes, and was made without Vault.
+	VaultNotRead NoteKind = "vault-not-read"
 	// UntilSoon: access ends soon.
 	UntilSoon NoteKind = "until-soon"
 	// TooShort: access ends before a certificate would be worth issuing.

@@ -118,9 +118,16 @@ func (l Limit) Allowed(total int) int {
 
 // UnknownName is a name on the command line that stands nowhere: a typing error, which would else lift or protect nothing
 // in silence.
-type UnknownName struct{ Flag, Name string }
+type UnknownName struct {
+	Flag, Name string
+	// WithoutVault: nobody has asked Vault, so that users who left may be unknown.
+	WithoutVault bool
+}
 
 func (u UnknownName) Error() string {
+	if u.WithoutVault {
+		return fmt.Sprintf("%s %q: neither inventory nor cluster knows that name", u.Flag, u.Name)
+	}
 	return fmt.Sprintf("%s %q: neither inventory, ledger nor cluster knows that name", u.Flag, u.Name)
 }
 
@@ -134,7 +141,7 @@ func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 		return indexed ||
 			slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name || slices.Contains(u.Previously, name) }) ||
 			slices.ContainsFunc(o.Bindings, func(b Binding) bool { // tenants can make and delete others
-				return b.Kind == ClusterRoleBinding && slices.Contains(b.Subjects, UserSubject(name))
+				return b.Kind == ClusterRoleBinding && slices.ContainsFunc(b.Subjects, func(s Subject) bool { return s.Person() == name })
 			})
 	}
 	recorded := func(name string) bool {
@@ -150,7 +157,7 @@ func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 			// A writer of one path must not stop a job by deleting the path of a protected name.
 			byVault := flag.name != "--protect" || o.State == nil || o.State.Names == nil
 			if !known(name) && !(byVault && recorded(name)) {
-				return UnknownName{flag.name, name}
+				return UnknownName{Flag: flag.name, Name: name}
 			}
 		}
 	}

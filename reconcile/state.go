@@ -68,6 +68,8 @@ type Name struct {
 	// Stored: certsync has stored a credential for the name, and the path is not empty. If the ledger record is lost, certsync
 	// takes the secret there for its own.
 	Stored bool `json:"stored,omitempty"`
+	// Revoked is the time at the lock (ClusterView.Revoked) for which the epoch began. Another one there asks for the next epoch.
+	Revoked time.Time `json:"revoked,omitzero"`
 	// Ended: an `until` of the person's has passed, and all was taken. They count as nobody who can be removed.
 	Ended bool `json:"ended,omitempty"`
 }

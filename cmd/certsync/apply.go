@@ -11,8 +11,10 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
+	"github.com/certsync/certsync/reconcile/kube"
 	"github.com/certsync/certsync/reconcile/kube/csr"
 )
 
@@ -27,8 +29,9 @@ type applyCmd struct {
 	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
 	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
 	MaxInFlight int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
-	Hold        bool       `help:"Skip the users and bindings that a guard refuses to change, and apply the rest."`
-	Revision    string     `group:"Telling:" env:"CERTSYNC_REVISION,GITHUB_SHA,CI_COMMIT_SHA,BUILD_SOURCEVERSION,BITBUCKET_COMMIT,GIT_COMMIT" placeholder:"COMMIT" help:"The commit of the inventory, for the ledger (default: what the CI's environment says)."`
+	removalFlags
+	Hold     bool   `help:"Skip the users and bindings that a guard refuses to change, and apply the rest."`
+	Revision string `group:"Telling:" env:"CERTSYNC_REVISION,GITHUB_SHA,CI_COMMIT_SHA,BUILD_SOURCEVERSION,BITBUCKET_COMMIT,GIT_COMMIT" placeholder:"COMMIT" help:"The commit of the inventory, for the ledger (default: what the CI's environment says)."`
 }
 
 // Help is shown below the flags.
@@ -37,6 +40,7 @@ func (applyCmd) Help() string {
 
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
+  certsync apply --removals-only --revoke alice@example.com    # Vault is down
 
 Exit codes: 0 done; 1 an error, or some users failed or were held and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
 }
@@ -46,7 +50,7 @@ func (c applyCmd) Validate() error {
 	if c.MaxInFlight < 1 {
 		return errors.New("--max-in-flight: at least 1 is wanted")
 	}
-	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate())
+	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate(), c.removalFlags.validate(c.ruleFlags))
 }
 
 // Run applies the inventory, and reports on the run.
@@ -61,6 +65,9 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 		return err
 	}
 	r.account.Owner = inv.Owner
+	if c.RemovalsOnly {
+		return c.remove(ctx, p, r, inv)
+	}
 	ca, err := c.readCA()
 	if err != nil {
 		return err
@@ -76,43 +83,66 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 		r.cluster = nil // a cluster that does not answer takes no Events
 		return err
 	}
-	runID := r.account.RunID
-	progress := &render.Progress{Out: p.stderr, Terminal: knowsEscapes(p.stderr), Palette: paletteFor(p.stderr), Now: time.Now}
+	a := c.begin(p, r)
 	issuer, stop := c.openIssuer(ca, cluster, csr.Options{
-		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: askForApproval(progress),
+		Owner: inv.Owner, RunID: r.account.RunID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: askForApproval(a.progress),
 		StopAsking: ctx.Done(), // after an interruption certsync waits for nobody
 	}, len(inv.Users))
 	defer stop()
-	events := c.events(p)
-	executor := p.newExecutor(cluster, store, issuer, c.MaxInFlight, runID)
-	executor.WithoutCanary, executor.Revision = c.manual(), c.Revision
-	executor.Report = func(e reconcile.Event) {
-		progress.Step(e)
-		events.send(e)
-	}
-	rules := c.rules(self, c.LockNamespace)
-	rules.Expect = string(c.Expect)
-	shown := false
-	apply := &apply.Apply{
-		Cluster: cluster, Store: store, Access: cluster, StoreAccess: store, Executor: executor,
-		Rules: rules, Hold: c.Hold, Unseen: c.Yes && c.Expect == "",
-		Lock: c.locker(cluster, inv.Owner, self, runID, p.waiting), LockNamespace: c.LockNamespace,
-		Consent: func(plan reconcile.Plan) error { shown = true; return c.consent(ctx, p, plan) },
+	executor := p.newExecutor(cluster, store, issuer, c.MaxInFlight, r.account.RunID)
+	executor.WithoutCanary, executor.Revision, executor.Report = c.manual(), c.Revision, a.step
+	run := &apply.Apply{Terms: a.terms(ctx, cluster, inv.Owner, self), Cluster: cluster, Store: store, StoreAccess: store, Executor: executor}
+	return a.do(ctx, inv, run.Do)
+}
+
+// applying is a run of apply for those who watch it: its progress, its events and its report.
+type applying struct {
+	applyCmd
+	program
+	account  *runReport
+	progress *render.Progress
+	events   *eventStream
+	shown    bool // the plan
+}
+
+func (c applyCmd) begin(p program, r *runReport) *applying {
+	progress := &render.Progress{Out: p.stderr, Terminal: knowsEscapes(p.stderr), Palette: paletteFor(p.stderr), Now: time.Now}
+	return &applying{applyCmd: c, program: p, account: r, progress: progress, events: c.stream(p)}
+}
+
+// step tells how a step ended.
+func (a *applying) step(e reconcile.Event) {
+	a.progress.Step(e)
+	a.events.send(e)
+}
+
+// terms are those of the flags, for a run by the identity self.
+func (a *applying) terms(ctx context.Context, cluster *kube.Cluster, owner string, self reconcile.Identity) apply.Terms {
+	rules := a.rules(self, a.LockNamespace)
+	rules.Expect = string(a.Expect)
+	return apply.Terms{
+		Access: cluster, Rules: rules, Hold: a.Hold, Unseen: a.Yes && a.Expect == "",
+		Lock: a.locker(cluster, owner, self, a.account.account.RunID, a.waiting), LockNamespace: a.LockNamespace,
+		Consent: func(plan reconcile.Plan) error { a.shown = true; return a.consent(ctx, a.program, plan) },
 		Begin: func(plan reconcile.Plan) {
-			progress.Begin(len(plan.Steps))
-			context.AfterFunc(ctx, p.ending)
+			a.progress.Begin(len(plan.Steps))
+			context.AfterFunc(ctx, a.ending)
 		},
 	}
-	outcome, err := apply.Do(ctx, inv)
-	r.account.Outcome = outcome
-	progress.End()
-	if errors.As(err, new(reconcile.Refused)) && !shown {
-		err = cmp.Or(c.show(p, outcome.Plan), err) // the plan says what is refused
+}
+
+// do carries a run out and prints how it ended. A plan that is refused is shown: it says what is refused.
+func (a *applying) do(ctx context.Context, inv *inventory.Inventory, do func(context.Context, *inventory.Inventory) (reconcile.Outcome, error)) error {
+	outcome, err := do(ctx, inv)
+	a.account.account.Outcome = outcome
+	a.progress.End()
+	if errors.As(err, new(reconcile.Refused)) && !a.shown {
+		err = cmp.Or(a.applyCmd.show(a.program, outcome.Plan), err)
 	}
 	if err != nil {
 		return err
 	}
-	return c.report(ctx, p, outcome, events)
+	return a.applyCmd.report(ctx, a.program, outcome, a.events)
 }
 
 // ending says what happens after the first signal.
@@ -133,8 +163,8 @@ func outliveReaders() (stop func()) {
 	return func() { signal.Stop(broken) }
 }
 
-// events returns the stream of events on stdout, if -o json asks for it.
-func (c applyCmd) events(p program) *eventStream {
+// stream returns the stream of events on stdout, if -o json asks for it.
+func (c applyCmd) stream(p program) *eventStream {
 	if c.Output == "json" {
 		return &eventStream{out: p.stdout}
 	}

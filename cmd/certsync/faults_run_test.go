@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -177,19 +178,24 @@ func (l *lab) apply(w *fake.World, c command) ran {
 	}
 	exit := make(chan int, 1)
 
-	l.environment.Lock()
-	_ = os.Setenv("VAULT_TOKEN", front.VaultToken())
-	_ = os.Setenv("VAULT_MAX_RETRIES", strconv.Itoa(c.retries))
+	withVault := !slices.Contains(c.args, "--removals-only") // without it, nothing is read from the environment
+	if withVault {
+		l.environment.Lock()
+		_ = os.Setenv("VAULT_TOKEN", front.VaultToken())
+		_ = os.Setenv("VAULT_MAX_RETRIES", strconv.Itoa(c.retries))
+	}
 	over := make(chan struct{})
 	go func() {
 		defer close(over)
 		exit <- program{stdin: l.null, stdout: b.output, stderr: b.output, grace: time.Millisecond}.Run(limited, args)
 	}()
-	select {
-	case <-front.AtVault():
-	case <-over:
+	if withVault {
+		select {
+		case <-front.AtVault():
+		case <-over:
+		}
+		l.environment.Unlock()
 	}
-	l.environment.Unlock()
 
 	r := ran{exit: <-exit}
 	<-over

@@ -54,6 +54,9 @@ users:
 // withoutAlice is company before her, or after.
 var withoutAlice = strings.Replace(company, "  - {name: alice, groups: [developers], clusterRoles: [node-reader]}\n", "", 1)
 
+// night is how apply is run while Vault is down.
+var night = []string{"--removals-only", "--revoke=bob"}
+
 // changed is company with other text in place of some.
 func changed(oldNew ...string) string { return strings.NewReplacer(oldNew...).Replace(company) }
 
@@ -134,6 +137,14 @@ var scenarios = []scenario{
 	{
 		name: "a CA's key", inventory: company,
 		args: []string{"--issuer=ca", "--ca-cert=$CA_CERT", "--ca-key=$CA_KEY"},
+	},
+	{
+		// Vault is down. Alice has left, and Bob's key was stolen.
+		name: "removals without Vault", inventory: withoutAlice, before: []applied{{inventory: company}}, args: night,
+	},
+	{
+		// Vault is back: Alice's credential goes, and Bob gets a new one under another name.
+		name: "after removals without Vault", inventory: withoutAlice, before: []applied{{inventory: company}, {inventory: withoutAlice, args: night}},
 	},
 	{
 		// Alice's key is hers alone: it outlives a run that is cut off.

@@ -65,7 +65,7 @@ func metrics(a report.Account) *prometheus.Registry {
 		changes.WithLabelValues(string(action)).Set(float64(n))
 	}
 	all.MustRegister(changes)
-	if a.ExitCode == exitOK {
+	if a.ExitCode == exitOK && !a.Outcome.Plan.RemovalsOnly { // an alert on Vault being down stays
 		gauge("last_success_timestamp_seconds", "When a run last ended with all done.", seconds(a.EndedAt))
 	}
 	if c := f.Census; c != nil {

@@ -49,6 +49,7 @@ func accounts(t *testing.T) []struct {
 		{"locked-out", at(4, exitLocked, reconcile.Locked{}, reconcile.Outcome{})},
 		{"interrupted", at(5, exitInterrupted, report.ErrInterrupted, reconcile.Outcome{})},
 		{"nothing-to-do", at(6, exitOK, nil, ended["result-nothing"])},
+		{"without-vault", at(7, exitOK, nil, ended["result-removals"])},
 	}
 }
 

@@ -146,7 +146,11 @@ func (p program) fail(ctx context.Context, err error) int {
 		p.complain(err)
 		return exitLocked
 	case errors.As(err, &unknown):
-		p.complain(reconcile.WithHint(err, "certsync status lists the users that there are"))
+		hint := "certsync status lists the users that there are"
+		if unknown.WithoutVault {
+			hint = "without Vault, users who left are known by certsync's bindings alone: certsync export lists who is bound"
+		}
+		p.complain(reconcile.WithHint(err, hint))
 		return exitUsage
 	case errors.As(err, &problems):
 		for _, problem := range problems {

@@ -1,6 +1,6 @@
 // Package apply carries out a plan.
 //
-// Apply is where to begin. Its order is: observe and plan; refuse; ask Kubernetes and Vault for the rights that the plan
+// Apply is where to begin, and Removals for a run without Vault. The order is: observe and plan; refuse; ask Kubernetes and Vault for the rights that the plan
 // needs; ask for consent; take the lock; observe and plan again; write the state; let the Executor do the steps. The second
 // plan is carried out. If somebody agreed to the first plan, both must have the same digest. If nobody did (--yes), consent
 // is asked under the lock, with the second plan.
@@ -20,6 +20,8 @@
 //   - The ledger knows a certificate before Vault has its key. A live certificate that no record names would be lost.
 //   - The record of a user's own key is written before the request is sent. That key does not end with the process.
 //   - A user's bindings are made after the credential is stored. A name is not bound before its user can use it.
+//   - A revocation without Vault is noted at the lock before the first binding goes, and taken out there after the state has
+//     the user's next epoch. Wherever a run ends, no later one binds the old name again.
 //   - Earlier versions of a credential are destroyed once the new version is there.
 //
 // A write is check-and-set or has a precondition, where Kubernetes and Vault have one. A binding is created under a name
@@ -29,7 +31,9 @@
 // A write that fails ends its own step only; its user is in the event, and the others go on. The exception is the signer: if
 // the first certificates of a run do not come or do not work, or if the signer stops answering, no more are asked for.
 //
-//	apply.go               consent, rights, lock and state
+//	terms.go               the order of a run: plan, refusals, rights, consent, lock
+//	apply.go               a run with Vault: its rights and its state
+//	removals.go            a run without Vault
 //	execute.go             the stages of a run
 //	execute_bindings.go    bind, update and unbind
 //	execute_issue.go       certificates: the first one alone, then the others

@@ -85,9 +85,7 @@ func (x *Executor) run(p reconcile.Plan) *run {
 // execute carries out all steps and returns how each ended, in the order in which they did. Once ctx has ended no step
 // begins; those under way have LastStep, unless lost ends, which ends every write at once.
 func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
-	r := x.run(p)
-	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
-	work, cancel := afterwards(ctx, lost, cmp.Or(x.LastStep, reconcile.LastStep))
+	r, work, cancel := x.start(ctx, lost, p)
 	defer cancel()
 	for _, s := range r.at(reconcile.StageIssue) {
 		r.ownBindings[s.User] = nil
@@ -108,6 +106,22 @@ func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconc
 	r.renames(work)
 	each(r.Workers, r.at(reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
 	return r.events
+}
+
+// takeOut carries out the steps of a plan that only removes, as execute does.
+func (x *Executor) takeOut(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
+	r, work, cancel := x.start(ctx, lost, p)
+	defer cancel()
+	r.stage(work, reconcile.StageUnbind)
+	return r.events
+}
+
+// start returns a run that begins no step once ctx or lost has ended, and the context of its steps.
+func (x *Executor) start(ctx, lost context.Context, p reconcile.Plan) (*run, context.Context, context.CancelFunc) {
+	r := x.run(p)
+	r.over = func() error { return cmp.Or(context.Cause(ctx), context.Cause(lost)) }
+	work, cancel := afterwards(ctx, lost, cmp.Or(x.LastStep, reconcile.LastStep))
+	return r, work, cancel
 }
 
 // holdAll is the end of each step of a plan in which everything is held, without a write.

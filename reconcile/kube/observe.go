@@ -46,7 +46,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 			return err
 		},
 		func(ctx context.Context) (err error) {
-			v.Mark, v.Leased, err = c.leases.Mark(ctx, owner)
+			v.Mark, v.Revoked, v.Leased, err = c.leases.Mark(ctx, owner)
 			return err
 		},
 		func(ctx context.Context) (err error) { v.FrontProxy, err = c.FrontProxy(ctx); return err },

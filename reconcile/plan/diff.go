@@ -28,6 +28,7 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 		Endpoint: x.endpoint, FrontProxy: o.FrontProxy, SharedCA: r.AcceptSharedCA,
 		Certificates: certificates(x),
 	}
+	p.Revoked = staysRevoked(x, p.State)
 	if s := o.State; s != nil {
 		p.Moves = s.ClusterUID != o.ClusterView.UID
 	}

@@ -28,6 +28,7 @@ type epochs struct {
 //	may lack a revocation    | any                                 | everybody: it is not known whose certificates are void
 //	left, may live           | any                                 | the user who left keeps the certificate
 //	may live                 | --revoke, revokedBefore after since | the certificates from before are void
+//	may live                 | a run without Vault, at the lock    | the same
 //	unknown                  | revokedBefore                       | certificates made by hand get nothing
 //	unknown, left            | by a team, and others serve it      | a team cannot give what others give to the name
 //
@@ -41,11 +42,11 @@ func (x *Index) beginEpochs() {
 	lacking := x.lacksRevocations()
 	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
 		left := x.outlived(name) || x.borrowed(x.Users[name])
-		revoked := x.rules.Policy.Takes() && x.revokes(x.Users[name])
+		revoked := x.revokes(x.Users[name])
 		// The ledger may know a higher number for its own user than the counter is. It does not move the counter for others.
 		next := max(e.counter, x.epoch(name)) + 1
 		switch {
-		case revoked && !lacking && !left && x.protects(name):
+		case revoked && !lacking && !left && x.protects(name) && !x.revokedAtLock(name):
 			e.withheld[name] = true
 		case !lacking && !left && !revoked:
 		case namedByTeam(x, x.Users[name]) != "":
@@ -108,13 +109,43 @@ func (x *Index) begins() bool {
 // revokes reports whether somebody asks for the end of a user's certificates, and some may live.
 func (x *Index) revokes(u inventory.User) bool {
 	n, living := x.living(u.Name)
-	if slices.Contains(x.rules.Revoke, u.Name) {
-		return living || !x.indexed(u.Name)
-	}
-	if u.RevokedBefore.IsZero() || u.RevokedBefore.After(x.now()) {
+	switch {
+	case x.revokedAtLock(u.Name):
+	case !x.rules.Policy.Takes():
 		return false
+	case slices.Contains(x.rules.Revoke, u.Name):
+	case u.RevokedBefore.IsZero() || u.RevokedBefore.After(x.now()):
+		return false
+	default:
+		living = living && n.Since.Before(u.RevokedBefore)
 	}
-	return living && n.Since.Before(u.RevokedBefore) || !x.indexed(u.Name)
+	return living || !x.indexed(u.Name)
+}
+
+// revokedAtLock reports whether a run without Vault has revoked a user's certificates since the present epoch began. That run has
+// taken everything, so neither a policy nor a protection keeps the next epoch from beginning: the old name would get it all back.
+func (x *Index) revokedAtLock(user string) bool {
+	at, revoked := x.Observed.Revoked[user]
+	return revoked && !at.Equal(x.names[user].Revoked)
+}
+
+// staysRevoked has the revocations that stay at the lock when the index is written, nil if all of them do. Those of users who begin
+// a new epoch go, and so do those of users whom the index then calls gone: they begin one when they return.
+func staysRevoked(x *Index, next reconcile.State) map[string]time.Time {
+	if len(x.Observed.Revoked) == 0 {
+		return nil
+	}
+	stays := maps.Clone(x.Observed.Revoked)
+	maps.DeleteFunc(stays, func(name string, _ time.Time) bool {
+		_, inInventory := x.Users[name]
+		_, living := x.living(name)
+		open := living || inInventory && !x.indexed(name)
+		return !open || !x.revokedAtLock(name) || x.epochs.raised[name] || next.Names[name].Left
+	})
+	if len(stays) == len(x.Observed.Revoked) {
+		return nil
+	}
+	return stays
 }
 
 // now is the API server's time, by which certificates are issued and revoked.
@@ -148,9 +179,15 @@ func tooLong(x *Index, user string) string {
 		"(do not wait: give the user a shorter name, with this one in previously)", reconcile.TimeText(n.Until))
 }
 
-// revocationNotes notes a revokedBefore that lies ahead.
+// revocationNotes notes what the lock says of revocations, and a revokedBefore that lies ahead.
 func revocationNotes(x *Index) []reconcile.Note {
 	var all []reconcile.Note
+	for name, at := range x.Observed.Revoked {
+		if x.revokedAtLock(name) {
+			all = append(all, reconcile.Note{User: name, Kind: reconcile.RevokedAtLock, Message: fmt.Sprintf(
+				"a run without Vault revoked their certificates at %s; the lock says so until a run has begun their next epoch", reconcile.TimeText(at))})
+		}
+	}
 	for _, u := range x.Inventory.Users {
 		if at := u.RevokedBefore; x.Active[u.Name] && at.After(x.now()) {
 			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: &at, Message: "revokedBefore lies in the future; apply revokes the older certificates at the first run after it"})

@@ -24,7 +24,7 @@ type Index struct {
 	// successor has the name that somebody has now, by the one that they had before.
 	successor map[string]string
 	former    map[string]bool // names that people had before whose time has passed
-	// Wanted has who should be a subject of what: each grant (Part 0 stands for all its parts) and its users, sorted.
+	// Wanted has who should be a subject of what, see Granted.
 	Wanted map[reconcile.Grant][]string
 	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
 	sameInventory bool
@@ -97,7 +97,7 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	x.names = indexedNames(o)
 	x.sortBindings()
 	x.beginEpochs()
-	x.Wanted = wantedGrants(x)
+	x.Wanted = Granted(inv, o.At, x.epochs.void)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
 	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
 	return x
@@ -212,7 +212,7 @@ func (x *Index) Known() []string {
 }
 
 // Ended reports whether access that lasts until t is over.
-func (x *Index) Ended(t time.Time) bool { return !t.IsZero() && !t.After(x.Observed.At) }
+func (x *Index) Ended(t time.Time) bool { return ended(t, x.Observed.At) }
 
 // knows reports whether a user is, or was, one of this owner's.
 func (x *Index) knows(user string) bool {

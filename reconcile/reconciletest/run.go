@@ -39,14 +39,13 @@ func (w *World) ApplyWith(inv *inventory.Inventory, workers int, consent func(re
 
 func (w *World) ApplyIn(ctx context.Context, inv *inventory.Inventory, workers int, consent func(reconcile.Plan) error) (reconcile.Outcome, error) {
 	w.Calls = nil
-	rules := w.Rules
-	rules.Self = cmp.Or(rules.Self, "certsync")
 	issuer := w.Issuer
 	if issuer == nil {
 		issuer = w
 	}
 	a := apply.Apply{
-		Cluster: w, Store: w, Access: w, StoreAccess: w, Consent: consent, Rules: rules, Hold: w.Hold, Unseen: w.Unseen, Lock: w,
+		Terms:   w.terms(consent),
+		Cluster: w, Store: w, StoreAccess: w,
 		Executor: &apply.Executor{
 			Bindings: w, Policies: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
 			Now: func() time.Time { return w.Now }, Workers: workers, RunID: "run-1",
@@ -56,10 +55,46 @@ func (w *World) ApplyIn(ctx context.Context, inv *inventory.Inventory, workers i
 	return a.Do(ctx, inv)
 }
 
+func (w *World) terms(consent func(reconcile.Plan) error) apply.Terms {
+	rules := w.Rules
+	rules.Self = cmp.Or(rules.Self, "certsync")
+	return apply.Terms{Access: w, Consent: consent, Rules: rules, Hold: w.Hold, Unseen: w.Unseen, Lock: w}
+}
+
+// Remove is one run of certsync that only removes, without Vault.
+func (w *World) Remove(inv *inventory.Inventory) (reconcile.Outcome, error) {
+	return w.RemoveIn(context.Background(), inv)
+}
+
+func (w *World) RemoveIn(ctx context.Context, inv *inventory.Inventory) (reconcile.Outcome, error) {
+	w.Calls = nil
+	consent := w.Consent
+	if consent == nil {
+		consent = func(reconcile.Plan) error { return nil }
+	}
+	r := apply.Removals{
+		Terms:   w.terms(consent),
+		Cluster: w, Bindings: w, Now: func() time.Time { return w.Now }, Workers: 1, RunID: "run-1",
+	}
+	return r.Do(ctx, inv)
+}
+
+// MustRemove fails the test unless everything was done.
+func (w *World) MustRemove(inv *inventory.Inventory) reconcile.Outcome {
+	w.T.Helper()
+	o, err := w.Remove(inv)
+	return w.allDone(o, err)
+}
+
 // MustApply fails the test unless everything was done.
 func (w *World) MustApply(inv *inventory.Inventory) reconcile.Outcome {
 	w.T.Helper()
 	o, err := w.Apply(inv)
+	return w.allDone(o, err)
+}
+
+func (w *World) allDone(o reconcile.Outcome, err error) reconcile.Outcome {
+	w.T.Helper()
 	if err != nil {
 		w.T.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -41,8 +42,9 @@ type World struct {
 	CAKey     crypto.Signer
 	CA        *x509.Certificate
 
-	reconcile.Mark      // what the lock says
-	Unleased       bool // somebody has deleted the Lease
+	reconcile.Mark                      // what the lock says
+	Revoked        map[string]time.Time // and whom it calls revoked
+	Unleased       bool                 // somebody has deleted the Lease
 	FrontProxy     reconcile.FrontProxy
 	Skew           time.Duration
 	Lose           context.CancelCauseFunc // takes the lock away
@@ -72,6 +74,7 @@ type World struct {
 	// Denies and StoreLacks are what the reviewers say.
 	Denies     []reconcile.Permission
 	StoreLacks []string
+	Asked      []reconcile.Permission // that the reviewer was asked about last
 }
 
 func NewWorld(t testing.TB) *World {
@@ -130,7 +133,7 @@ func (w *World) ObserveCluster(_ context.Context, _ string) (reconcile.ClusterVi
 		return reconcile.ClusterView{}, err
 	}
 	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Rules: w.RoleRules, Namespaces: w.Spaces, Requests: w.Requests,
-		Clock: w.Now.Add(w.Skew), Mark: w.Mark, Leased: !w.Unleased, FrontProxy: w.FrontProxy}
+		Clock: w.Now.Add(w.Skew), Mark: w.Mark, Leased: !w.Unleased, Revoked: maps.Clone(w.Revoked), FrontProxy: w.FrontProxy}
 	if w.Policy != nil {
 		policy := *w.Policy
 		policy.Entries = slices.Clone(policy.Entries)
@@ -281,7 +284,20 @@ func (w *World) Held(ctx context.Context) (context.Context, context.CancelFunc) 
 func (w *World) Record(_ context.Context, m reconcile.Mark) error {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
+	if err := w.call("mark at the lock"); err != nil {
+		return err
+	}
 	w.Mark, w.Unleased = m, false
+	return nil
+}
+
+func (w *World) RecordRevoked(_ context.Context, users map[string]time.Time) error {
+	w.Mu.Lock()
+	defer w.Mu.Unlock()
+	if err := w.call("revoke %s at the lock", slices.Sorted(maps.Keys(users))); err != nil {
+		return err
+	}
+	w.Revoked = maps.Clone(users)
 	return nil
 }
 
@@ -291,8 +307,9 @@ func (w *World) Release(context.Context) error {
 	return w.call("unlock")
 }
 
-func (w *World) Denied(context.Context, []reconcile.Permission) ([]reconcile.Permission, error) {
+func (w *World) Denied(_ context.Context, want []reconcile.Permission) ([]reconcile.Permission, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
+	w.Asked = want
 	return w.Denies, w.call("review access")
 }

@@ -221,6 +221,11 @@ func TestMetrics(t *testing.T) {
 	step("everybody has left", Metrics{
 		Changes: with(map[reconcile.Action]int{reconcile.Unbind: 1, reconcile.Remove: 1}), Census: &Census{LeaversCertificates: 4},
 	}, "users: []\n")
+	w.Plant(reconcile.NewBinding("test", reconcile.Grant{For: reconcile.ForUser, Subject: "carol", Role: "view", Part: 1}, []string{"carol"}))
+	o, err := w.Remove(reconciletest.Parse(t, "users: []\n"))
+	if diff := cmp.Diff(Metrics{Changes: with(map[reconcile.Action]int{reconcile.Unbind: 1})}, Account{Owner: "test", Err: err, Outcome: o}.Metrics()); diff != "" {
+		t.Errorf("without Vault nobody is counted: %s", diff)
+	}
 	w.Fail = reconciletest.Failing("observe", reconciletest.ErrBoom)
 	step("vault is down", Metrics{Changes: none(), Failures: 1}, reconciletest.Team)
 }

@@ -40,7 +40,7 @@ func (a Account) KubernetesEvents() []KubernetesEvent {
 	case len(o.Ended(reconcile.Done)) > 0:
 		tell(EventApplied, "%s; unchanged users: %d", counts(o), o.Plan.Unchanged)
 	case a.Err == nil && o.Plan.RecordState:
-		tell(EventApplied, "the inventory is recorded; nothing else was changed")
+		tell(EventApplied, "%s is recorded; nothing else was changed", o.Plan.Records())
 	}
 	if failed := o.Ended(reconcile.Failed); len(failed) > 0 {
 		tell(EventFailed, "%s", about("failed", failed))

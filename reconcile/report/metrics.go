@@ -35,7 +35,7 @@ func (a Account) Metrics() Metrics {
 	if a.failure() != nil {
 		f.Failures++
 	}
-	if a.planned() {
+	if a.planned() && !a.Outcome.Plan.RemovalsOnly { // without Vault nobody knows of certificates
 		f.Census = census(a.Outcome)
 	}
 	return f

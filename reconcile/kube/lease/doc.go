@@ -9,6 +9,7 @@
 //
 //	labels       app.kubernetes.io/managed-by: certsync, certsync.dev/owner: <owner>
 //	annotations  certsync.dev/generation and certsync.dev/epochs: the mark of the last run, decimal numbers below 2^62
+//	             certsync.dev/revoked: NAME=TIME,…, at most reconcile.MaxRevoked, see below
 //	spec         holderIdentity: identity, host and run; "" or missing: the lock is free
 //	             acquireTime, renewTime: by the API server's clock
 //	             leaseDurationSeconds: 60
@@ -50,4 +51,12 @@
 //
 // Every renewal writes the recorded mark again, so nobody can set it back while the lock is held. Release leaves it in
 // the Lease. An annotation that is not a decimal number is an error.
+//
+// # Revocations without Vault
+//
+// A run without Vault cannot write into the state that a user's certificates are void. It writes that into the Lease
+// (RecordRevoked), before it takes anything from the user. Otherwise the next run with Vault, which may be a job that nobody
+// watches, would give a stolen certificate its access back. That run begins the user's next epoch, writes its state, and then
+// takes the user out of the annotation. A run that is cut off in between leaves the annotation: the state has the time in it, so
+// that the next run begins no other epoch for it. A value that certsync cannot have written is an error.
 package lease

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"sync"
 	"time"
@@ -43,9 +44,9 @@ type heldLock struct {
 	expiry  *time.Timer   // loses the lock; every renewal sets it back
 	stopped chan struct{} // closed: nothing is renewed any more
 
-	turn  chan struct{} // holds one token: its sender may write, and use the next two fields
-	lease *coordinationv1.Lease
-	mark  *reconcile.Mark // that Record has written; nil: none
+	turn     chan struct{} // holds one token: its sender may write, and use the next two fields
+	lease    *coordinationv1.Lease
+	recorded annotations // that this run has written
 
 	mu      sync.Mutex
 	failure error // of the last write
@@ -71,13 +72,28 @@ func (h *heldLock) Held(ctx context.Context) (context.Context, context.CancelFun
 	return ctx, func() { stop(); cancel(nil) }
 }
 
+// annotations are values by name. An empty value stands for an annotation that is not there.
+type annotations map[string]string
+
 // Record writes a mark into annotations of the Lease, and renews it. Every later renewal writes the mark again, also if others
 // have changed it.
 func (h *heldLock) Record(ctx context.Context, m reconcile.Mark) error {
+	return h.record(ctx, "recording the run in the lock ", annotations{
+		generationAnnotation: strconv.FormatInt(m.Generation, 10), epochsAnnotation: strconv.FormatInt(m.Epochs, 10),
+	})
+}
+
+// RecordRevoked writes into an annotation of the Lease which users' certificates are void, in place of those that it had. Without
+// users it takes the annotation away.
+func (h *heldLock) RecordRevoked(ctx context.Context, users map[string]time.Time) error {
+	return h.record(ctx, "recording revocations in the lock ", annotations{revokedAnnotation: revokedText(users)})
+}
+
+func (h *heldLock) record(ctx context.Context, doing string, more annotations) error {
 	ctx, cancel := h.Held(ctx)
 	defer cancel()
-	err := h.write(ctx, &m)
-	doing := "recording the run in the lock " + h.name()
+	err := h.write(ctx, more)
+	doing += h.name()
 	switch lost := context.Cause(h.held); {
 	case err == nil:
 		return nil
@@ -148,8 +164,9 @@ func (h *heldLock) expire() {
 
 func (h *heldLock) lose(reason string) { h.end(fmt.Errorf("%w: %s", reconcile.ErrLockLost, reason)) }
 
-// write renews the Lease, and records a mark unless it is nil. Only one write is under way at a time.
-func (h *heldLock) write(ctx context.Context, m *reconcile.Mark) error {
+// write renews the Lease, and records annotations beside those that the run has recorded before. Only one write is under way at
+// a time.
+func (h *heldLock) write(ctx context.Context, more annotations) error {
 	select {
 	case h.turn <- struct{}{}:
 		defer func() { <-h.turn }()
@@ -158,17 +175,17 @@ func (h *heldLock) write(ctx context.Context, m *reconcile.Mark) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, lockAttempt)
 	defer cancel()
-	if m == nil {
-		m = h.mark
-	}
-	err := h.send(ctx, m)
+	all := annotations{}
+	maps.Copy(all, h.recorded)
+	maps.Copy(all, more)
+	err := h.send(ctx, all)
 	for try := 1; again(err) && try < lockTries; try++ {
 		if err = h.reread(ctx); err == nil {
-			err = h.send(ctx, m)
+			err = h.send(ctx, all)
 		}
 	}
 	if err == nil {
-		h.mark = m
+		h.recorded = all
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -184,17 +201,18 @@ func again(err error) bool {
 }
 
 // send writes the Lease as it was last read, renewed now.
-func (h *heldLock) send(ctx context.Context, m *reconcile.Mark) error {
+func (h *heldLock) send(ctx context.Context, recorded annotations) error {
 	lease := h.lease.DeepCopy()
 	now, _ := h.client.server.Clock.Now() // Acquire has made sure that the time is known
 	renew(lease, h.options.Owner, now)
-	if m != nil {
-		if lease.Annotations == nil {
-			lease.Annotations = map[string]string{}
-		}
-		lease.Annotations[generationAnnotation] = strconv.FormatInt(m.Generation, 10)
-		lease.Annotations[epochsAnnotation] = strconv.FormatInt(m.Epochs, 10)
+	if lease.Annotations == nil {
+		lease.Annotations = map[string]string{}
 	}
+	maps.Copy(lease.Annotations, recorded)
+	maps.DeleteFunc(lease.Annotations, func(name, value string) bool {
+		_, ours := recorded[name]
+		return ours && value == ""
+	})
 	sent := time.Now()
 	got, err := h.client.write(ctx, lease)
 	if err != nil {

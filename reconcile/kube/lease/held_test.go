@@ -185,7 +185,7 @@ func TestRecordStays(t *testing.T) {
 		}
 		kept := func() {
 			t.Helper()
-			if got, _, err := s.client().Mark(t.Context(), "prod-eu"); got != (reconcile.Mark{Generation: 41, Epochs: 7}) || err != nil {
+			if got, _, _, err := s.client().Mark(t.Context(), "prod-eu"); got != (reconcile.Mark{Generation: 41, Epochs: 7}) || err != nil {
 				t.Errorf("%+v, error %v", got, err)
 			}
 		}

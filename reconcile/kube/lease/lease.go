@@ -19,10 +19,11 @@ import (
 	"github.com/certsync/certsync/reconcile/preflight"
 )
 
-// The annotations with a reconcile.Mark.
+// The annotations with a reconcile.Mark, and with the users whose certificates a run without Vault has revoked.
 const (
 	generationAnnotation = "certsync.dev/generation"
 	epochsAnnotation     = "certsync.dev/epochs"
+	revokedAnnotation    = "certsync.dev/revoked"
 )
 
 // leaseDuration is the time after which a Lease without a renewal is free.
@@ -80,17 +81,19 @@ func checkedLease(lease *coordinationv1.Lease, err error) (*coordinationv1.Lease
 	return lease, nil
 }
 
-// Mark returns what the last run recorded in the owner's Lease, and whether there is a Lease. It is zero if there is no
-// Lease, or no run has recorded anything yet.
-func (c *Client) Mark(ctx context.Context, owner string) (m reconcile.Mark, leased bool, err error) {
+// Mark returns what runs have recorded in the owner's Lease: the mark of the last one, and the users whose certificates runs
+// without Vault have revoked. leased reports whether there is a Lease. Without one, or before the first record, all is zero.
+func (c *Client) Mark(ctx context.Context, owner string) (m reconcile.Mark, revoked map[string]time.Time, leased bool, err error) {
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	lease, err := c.read(ctx, owner)
 	if err != nil || lease == nil {
-		return reconcile.Mark{}, false, err
+		return reconcile.Mark{}, nil, false, err
 	}
-	m, err = c.markOf(owner, lease)
-	return m, true, err
+	if m, err = c.markOf(owner, lease); err == nil {
+		revoked, err = c.revokedOf(owner, lease)
+	}
+	return m, revoked, true, err
 }
 
 // Look returns the state of an owner's lock: whether a run holds it, and the mark.

@@ -34,7 +34,7 @@ func TestGeneration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *leaseServer) {
 				s.edit(func(l *coordinationv1.Lease) { l.Annotations = tc.annotations })
-				got, leased, err := s.client().Mark(t.Context(), "prod-eu")
+				got, _, leased, err := s.client().Mark(t.Context(), "prod-eu")
 				if tc.err == "" {
 					if err != nil || got != tc.want || !leased {
 						t.Errorf("%+v, error %v", got, err)

@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -12,7 +13,7 @@ import (
 // TestPlanIsItsFields: a plan that was read from JSON has the same text, Markdown and digest. So a program sees all that a
 // reviewer sees.
 func TestPlanIsItsFields(t *testing.T) {
-	for name, plan := range plans(t) {
+	for name, plan := range withRemovals(t) {
 		t.Run(name, func(t *testing.T) {
 			text, err := json.Marshal(plan)
 			if err != nil {
@@ -25,12 +26,14 @@ func TestPlanIsItsFields(t *testing.T) {
 				Refusals                           []reconcile.Refusal
 				Steps                              []reconcile.Step
 				Notes                              []reconcile.Note
+				RemovalsOnly                       bool
+				Revoked                            map[string]time.Time
 			}
 			if err := json.Unmarshal(text, &read); err != nil {
 				t.Fatal(err)
 			}
 			again := reconcile.Plan{Owner: read.Owner, ClusterUID: read.ClusterUID, InventoryDigest: read.InventoryDigest,
-				Steps: read.Steps, Notes: read.Notes, Unchanged: read.Summary["unchanged"], RecordState: read.Changes && len(read.Steps) == 0}
+				RemovalsOnly: read.RemovalsOnly, Revoked: read.Revoked, Steps: read.Steps, Notes: read.Notes, Unchanged: read.Summary["unchanged"], RecordState: read.Changes && len(read.Steps) == 0}
 			for _, r := range read.Refusals {
 				if r.Hold {
 					again.Guards = append(again.Guards, r.Message)

@@ -104,6 +104,16 @@ func (g noteGroup) text() string {
 	return text
 }
 
+// onTerminal shows the notes as an item of a list. A line to copy into the inventory stands by itself, where nothing breaks it.
+func (g noteGroup) onTerminal() string {
+	const line = "revokedBefore: "
+	text, value, found := strings.Cut(g.text(), line)
+	if !found {
+		return wrap("  * ", text)
+	}
+	return wrap("  * ", text) + memberMargin + line + value + "\n"
+}
+
 // markdown shows the notes in a comment, without their kind.
 func (g noteGroup) markdown() string {
 	names, until := g.names(code)

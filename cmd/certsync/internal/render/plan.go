@@ -15,6 +15,9 @@ import (
 func Plan(plan reconcile.Plan, c Palette) []byte {
 	var b bytes.Buffer
 	title := "Plan for " + plan.Owner + ":"
+	if plan.RemovalsOnly {
+		title = "Plan for " + plan.Owner + ", removals only:"
+	}
 	b.WriteString(strings.Replace(wrap("", title+" "+summaryLine(plan)), title, c.bold(title), 1))
 	all := entries(plan, textName)
 	for in, title := range []string{"People", "Groups", "Cluster"} {
@@ -27,7 +30,7 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 	if len(plan.Notes) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
 		for _, n := range groupNotes(plan) {
-			b.WriteString(wrap("  * ", n.text()))
+			b.WriteString(n.onTerminal())
 		}
 	}
 	if plan.Changes() {
@@ -46,7 +49,7 @@ func summaryLine(plan reconcile.Plan) string {
 		}
 	}
 	if len(parts) == 0 && plan.Changes() {
-		parts = append(parts, "nothing to do but to record the inventory")
+		parts = append(parts, "nothing to do but to record "+plan.Records())
 	} else if len(parts) == 0 {
 		parts = append(parts, "nothing to do")
 	}

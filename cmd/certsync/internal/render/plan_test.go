@@ -13,7 +13,7 @@ import (
 
 // TestPlanText compares plans as text, as text in colour, and as JSON.
 func TestPlanText(t *testing.T) {
-	for name, plan := range plans(t) {
+	for name, plan := range withRemovals(t) {
 		t.Run(name, func(t *testing.T) {
 			digest := plan.Digest()
 			text := string(Plan(plan, false))

@@ -63,6 +63,13 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 	}
 }
 
+// withRemovals are plans, and one without Vault. That is never shown as a comment.
+func withRemovals(t *testing.T) map[string]reconcile.Plan {
+	all := plans(t)
+	all["removals"] = fixture.Removals(t)
+	return all
+}
+
 // ownKey is the team, with a signing request of Alice.
 func ownKey(t *testing.T) *inventory.Inventory {
 	t.Helper()

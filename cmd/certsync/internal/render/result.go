@@ -17,7 +17,8 @@ func Result(o reconcile.Outcome, c Palette) []byte {
 	case len(o.Events) == 0 && !o.Plan.Changes():
 		return Plan(o.Plan, c)
 	case len(o.Events) == 0:
-		fmt.Fprintf(&b, "\n%s the inventory is recorded; nothing else was to do.\n", c.bold("Applied to "+o.Plan.Owner+":"))
+		fmt.Fprintf(&b, "\n%s %s is recorded; nothing else was to do.\n", c.bold("Applied to "+o.Plan.Owner+":"), o.Plan.Records())
+		writeRevoked(&b, o.Plan)
 		return b.Bytes()
 	}
 	fmt.Fprintf(&b, "\n%s %s done", c.bold("Applied to "+o.Plan.Owner+":"), plural(len(o.Events)-o.Failed()-o.HeldByPolicy(), "step"))
@@ -42,7 +43,21 @@ func Result(o reconcile.Outcome, c Palette) []byte {
 			fmt.Fprintf(&b, "    hint: %s\n", Clean(hint))
 		}
 	}
+	writeRevoked(&b, o.Plan)
 	return b.Bytes()
+}
+
+// writeRevoked says once more, below a run without Vault, what becomes of the users whom it has revoked. Above, the plan may be
+// long, and the next run depends on it.
+func writeRevoked(b *bytes.Buffer, plan reconcile.Plan) {
+	if !plan.RemovalsOnly {
+		return
+	}
+	for _, g := range groupNotes(plan) {
+		if g.kind() == reconcile.RevokedAtLock {
+			b.WriteString(g.onTerminal())
+		}
+	}
 }
 
 // cause is the error of a step that was not done, or the note of one that was.

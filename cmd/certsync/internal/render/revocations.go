@@ -20,7 +20,7 @@ func Revocations(r revocation.Report, c Palette) []byte {
 	}
 	b.WriteString(strings.Replace(wrap("", title+" "+count), title, c.bold(title), 1))
 	for _, cert := range r.Certificates {
-		writeRevoked(&b, cert, c)
+		writeRevokedCertificate(&b, cert, c)
 	}
 	fmt.Fprintf(&b, "\n%s\n", c.bold("Tiers in force"))
 	b.WriteString(wrap("  ", "epoch: yes. certsync binds none of these names, so they get nothing that certsync gives."))
@@ -42,7 +42,7 @@ func admissionText(t revocation.Tiers) string {
 	return "admission: no. To deploy it: certsync manifests --revocation"
 }
 
-func writeRevoked(b *bytes.Buffer, cert revocation.Certificate, c Palette) {
+func writeRevokedCertificate(b *bytes.Buffer, cert revocation.Certificate, c Palette) {
 	when := "with the next run"
 	if cert.Since != nil {
 		when = "since " + reconcile.TimeText(*cert.Since)

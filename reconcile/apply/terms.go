@@ -1,0 +1,152 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Terms say on which terms a run begins: what it must not do, which lock it takes, and who agrees to it. They are the same with
+// Vault (Apply) and without (Removals).
+type Terms struct {
+	Rules reconcile.Rules
+	// Hold skips the steps that a guard holds, and does the rest. Steps that a conflict holds are skipped in any case.
+	Hold   bool
+	Access reconcile.AccessReviewer
+	// Lock is taken before the first write.
+	Lock reconcile.Locker
+	// LockNamespace is where the owner's Lease is.
+	LockNamespace string
+
+	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --expect and the
+	// question on a terminal.
+	Consent func(reconcile.Plan) error
+	// Unseen says that nobody agrees to one plan in particular (--yes). Consent is then asked under the lock, with the
+	// plan that is made there. A tenant who changes objects all the time could otherwise keep every run from beginning.
+	Unseen bool
+	// Begin is told the plan that is about to be carried out, or held as a whole.
+	Begin func(reconcile.Plan)
+}
+
+// work is what a run does between taking the lock and giving it up, and what it looks at before.
+type work struct {
+	executor  *Executor
+	plan      func(context.Context) (reconcile.Plan, error)
+	permitted func(context.Context, reconcile.Plan) error // that the run has all rights that the plan needs
+	execute   func(ctx, lost context.Context, p reconcile.Plan, lock reconcile.Lock) ([]reconcile.Event, error)
+}
+
+// do plans, asks, takes the lock, plans again and executes, see Apply.Do.
+func (t *Terms) do(ctx context.Context, w work) (reconcile.Outcome, error) {
+	plan, err := w.plan(ctx)
+	if err != nil {
+		return reconcile.Outcome{Plan: plan}, err
+	}
+	if refused := t.refusals(plan); len(refused) > 0 {
+		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: refused}
+	}
+	if !plan.Runs() {
+		return t.idle(plan, w), nil
+	}
+	if err := w.permitted(ctx, plan); err != nil {
+		return reconcile.Outcome{Plan: plan}, err
+	}
+	switch {
+	case t.Consent == nil:
+		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"nobody was asked for consent"}}
+	case t.Lock == nil:
+		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"no lock keeps other runs from writing"}}
+	}
+	if !t.Unseen {
+		if err := t.Consent(plan); err != nil {
+			return reconcile.Outcome{Plan: plan}, err
+		}
+	}
+	lock, err := t.Lock.Acquire(ctx)
+	if err != nil {
+		return reconcile.Outcome{Plan: plan}, err
+	}
+	defer func() { _ = lock.Release(ctx) }() // if it fails, the lock ends by itself
+	lost, cancel := lock.Held(context.WithoutCancel(ctx))
+	defer cancel()
+	return t.locked(ctx, lost, plan, lock, w)
+}
+
+// locked is what happens while nobody else writes.
+func (t *Terms) locked(ctx, lost context.Context, first reconcile.Plan, lock reconcile.Lock, w work) (reconcile.Outcome, error) {
+	both, cancel := afterwards(ctx, lost, 0)
+	defer cancel()
+	again, err := w.plan(both)
+	if err != nil {
+		return reconcile.Outcome{Plan: first}, err
+	}
+	changed := again.Digest() != first.Digest()
+	if changed && !t.Unseen {
+		return reconcile.Outcome{Plan: again}, reconcile.Refused{Violations: []string{"the cluster or Vault changed since the plan was shown; plan again"}}
+	}
+	if refused := t.refusals(again); len(refused) > 0 {
+		return reconcile.Outcome{Plan: again}, reconcile.Refused{Violations: refused}
+	}
+	if !again.Runs() {
+		return t.idle(again, w), nil
+	}
+	if changed {
+		if err := w.permitted(both, again); err != nil {
+			return reconcile.Outcome{Plan: again}, err
+		}
+	}
+	if t.Unseen {
+		if err := t.Consent(again); err != nil {
+			return reconcile.Outcome{Plan: again}, err
+		}
+	}
+	events, err := w.execute(ctx, lost, again, lock)
+	return reconcile.Outcome{Plan: again, Events: events}, err
+}
+
+// tell calls Begin.
+func (t *Terms) tell(p reconcile.Plan) {
+	if t.Begin != nil {
+		t.Begin(p)
+	}
+}
+
+// idle is the outcome of a plan without a step that may run. Nothing is written.
+func (t *Terms) idle(p reconcile.Plan, w work) reconcile.Outcome {
+	if p.Changes() {
+		t.tell(p)
+	}
+	return reconcile.Outcome{Plan: p, Events: w.executor.holdAll(p)}
+}
+
+// refusals is why this plan must not be carried out.
+func (t *Terms) refusals(p reconcile.Plan) []string {
+	refused := p.Refusals()
+	if t.Hold {
+		refused = p.Forbidden
+	}
+	if digest := p.Digest(); t.Rules.Expect != "" && p.Changes() && digest != t.Rules.Expect {
+		refused = append(refused, fmt.Sprintf("the plan's digest is %s, not the expected %s: it was made from something else, or with other flags (--expect)",
+			digest, t.Rules.Expect))
+	}
+	return refused
+}
+
+// allowed asks Kubernetes whether a plan may have these permissions, and the lock.
+func (t *Terms) allowed(ctx context.Context, p reconcile.Plan, wanted []reconcile.Permission) error {
+	denied, err := t.Access.Denied(ctx, append(wanted, reconcile.LockPermissions(p.Owner, t.LockNamespace, p.Leased)...))
+	if err != nil {
+		return fmt.Errorf("asking what %q may do: %w", t.Rules.Self, err)
+	}
+	var lacks []string
+	for _, d := range denied {
+		lacks = append(lacks, d.String())
+	}
+	if len(lacks) > 0 {
+		return reconcile.WithHint(fmt.Errorf("%q may not: %s", t.Rules.Self, strings.Join(lacks, "; ")),
+			"grant it in Kubernetes RBAC to the identity that runs apply; nothing was written")
+	}
+	return nil
+}
