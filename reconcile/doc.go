@@ -2,6 +2,8 @@
 // the interfaces to Kubernetes and Vault. Its neighbours do the work:
 //
 //	reconcile/plan        compares an inventory with the cluster and Vault, and gives a Plan
+//	reconcile/access      what roles and bindings give, and what makes somebody as good as cluster-admin
+//	reconcile/revocation  revoked certificates that live, and the lists that deny them
 //	reconcile/removals    makes the plan of a run without Vault, which only takes access away
 //	reconcile/apply       carries a plan out
 //	reconcile/pki         keys, certificate requests, and checks of certificates
@@ -13,12 +15,12 @@
 //
 //	plan.go, reasons.go, stage.go, step.go, spec.go
 //	                                      a plan, its digest, and the order of a run
-//	username.go                           names of users in Kubernetes, by their epoch
 //	username.go                           by which name Kubernetes knows a user, see Username
-//	binding.go, power.go                  names of bindings, and what makes a role as good as cluster-admin
+//	binding.go                            names of bindings
 //	ledger.go, requested.go               a user's record in Vault
 //	state.go, grants.go                   an owner's index in Vault
 //	endpoint.go                           what kubeconfigs lead to, and how addresses are compared
+//	revocation.go                         the admission policy for revoked certificates
 //	ports.go, observe.go, lock.go         what certsync needs of Kubernetes and Vault
 //	rules.go, held.go, permissions.go     what a run may not do, and what it has to be allowed
 //	outcome.go                            how a run ended
@@ -31,6 +33,7 @@
 //	apply -o json              one [Event] a line, as each step ends
 //	apply --report FILE        report.Account
 //	status, preflight -o json  status.Report, preflight.Report
+//	revocations -o json        revocation.Report
 //	<folder>/ledger/<user>     [Record]: one user's certificates, in Vault
 //	<folder>/state             [State]: what one owner's runs share, in Vault
 //

@@ -1,7 +1,7 @@
 // Package apply carries out a plan.
 //
-// Apply is where to begin, and Removals for a run without Vault. The order is: observe and plan; refuse; ask Kubernetes and Vault for the rights that the plan
-// needs; ask for consent; take the lock; observe and plan again; write the state; let the Executor do the steps. The second
+// Apply is where to begin, and Removals for a run without Vault. The order is: observe and plan; refuse; ask Kubernetes and
+// Vault for the rights that the plan needs; ask for consent; take the lock; observe and plan again; write the state; let the Executor do the steps. The second
 // plan is carried out. If somebody agreed to the first plan, both must have the same digest. If nobody did (--yes), consent
 // is asked under the lock, with the second plan.
 //
@@ -11,6 +11,8 @@
 //
 //   - The state is written before the first step, check-and-set, so that of two runs that saw the same state one fails. The
 //     lock gets the state's generation after it, and is never ahead of the state of a run that was cut off.
+//   - The admission policy denies revoked certificates before anything else is written, and keeps an entry until the
+//     certificate's own end. If that write fails, the other steps are done all the same.
 //   - A leaver's record says "removing" before the first binding goes, so that the next run continues. If that write fails,
 //     the bindings go all the same: access matters more than the account of it.
 //   - A removal takes the bindings, then the credential, then closes the record. A record that says "removed" is true.
