@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 )
@@ -18,6 +19,12 @@ func TestMain(m *testing.M) {
 	}
 	if os.Getenv("TEST_BINARY_IS_CERTSYNC") != "" {
 		main()
+	}
+	// What is in the environment of the one who runs the tests is none of theirs: flags' variables, and those of make soak.
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "CERTSYNC_") {
+			_ = os.Unsetenv(name)
+		}
 	}
 	os.Exit(m.Run())
 }
