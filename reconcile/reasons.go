@@ -121,6 +121,10 @@ const (
 	UnknownEntry NoteKind = "unknown-entry"
 	// RevocationAhead: a revokedBefore lies in the future.
 	RevocationAhead NoteKind = "revocation-ahead"
+	// RevocationBatches: so many certificates are revoked that it goes in batches. The note says how long that takes.
+	RevocationBatches NoteKind = "revocation-batches"
+	// AccessLeftBehind: a binding that is not certsync's serves a user's earlier name, and not the name of the new epoch.
+	AccessLeftBehind NoteKind = "access-left-behind"
 	// UntilSoon: access ends soon.
 	UntilSoon NoteKind = "until-soon"
 	// TooShort: access ends before a certificate would be worth issuing.

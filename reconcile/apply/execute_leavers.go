@@ -60,7 +60,7 @@ func (p *progress) hasBegun(user string) (l *reconcile.Leaving, tried bool) {
 
 // renames ends the old names of those who have their access under a new one.
 func (r *run) renames(ctx context.Context) {
-	all := r.at(reconcile.StageRename)
+	all := r.at(0, reconcile.StageRename)
 	leave := slices.DeleteFunc(slices.Clone(all), func(s reconcile.Step) bool { return s.Leave == nil })
 	each(r.Workers, leave, func(s reconcile.Step) { r.beginRemoval(ctx, s) })
 	each(r.Workers, all, func(s reconcile.Step) {

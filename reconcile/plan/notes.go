@@ -29,6 +29,7 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	}
 	all = append(all, endpointNotes(x)...)
 	all = append(all, revocationNotes(x)...)
+	all = append(all, batchNotes(x, d.batches)...)
 	all = append(all, existingAccess(x, p.Steps)...)
 	for _, name := range x.Known() {
 		all = append(all, remainingAccess(x, name)...)
