@@ -3,6 +3,7 @@
 //
 //	reconcile/plan        compares an inventory with the cluster and Vault, and gives a Plan
 //	reconcile/apply       carries a plan out
+//	reconcile/renewal     when a certificate is renewed
 //	reconcile/pki         keys, certificate requests, and checks of certificates
 //	reconcile/preflight, status, export, report
 //	                      one question each, on the same observation

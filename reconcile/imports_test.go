@@ -61,7 +61,8 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"reconcile/httplimit": {[]string{"inventory"}, nil},
 	"reconcile/pki":       {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":      {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile"}, nil},
+	"reconcile/plan":      {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/renewal"}, nil},
+	"reconcile/renewal":   {[]string{"inventory", "reconcile"}, nil},
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},

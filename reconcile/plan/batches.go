@@ -62,9 +62,7 @@ func batchNotes(x *Index, batches map[string]int) []reconcile.Note {
 	if len(batches) == 0 {
 		return nil
 	}
-	takes := func(users int) time.Duration {
-		return (time.Duration(users) * time.Second / signerRate).Round(time.Second)
-	}
+	takes := func(users int) time.Duration { return time.Duration((users+signerRate-1)/signerRate) * time.Second }
 	size := x.batchSize()
 	return []reconcile.Note{{Kind: reconcile.RevocationBatches, Message: fmt.Sprintf(
 		"%d users get new certificates in %d batches of up to %d users. At the signer's default rate of %d certificates a second, this takes about %s (an estimate). "+
