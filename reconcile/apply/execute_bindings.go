@@ -64,7 +64,7 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 		return "", notTried{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
 	}
 	switch {
-	case len(subjects) == 0: // of earlier batches nobody is there, since they got no credential
+	case len(subjects) == 0: // users of earlier batches were to stay, and got no credential
 		return note, r.unbind(ctx, w.Object)
 	case w.Anew && w.Object.Terminating: // no earlier step has made it anew
 		if err := r.unbind(ctx, w.Object); err != nil {
@@ -127,8 +127,8 @@ func (r *run) leaveSubjects(ctx context.Context, b reconcile.Binding, subjects [
 	return why
 }
 
-// arrived returns the subjects to write, without the users whose credential did not come, and who of those to be added these
-// are.
+// arrived returns the subjects to write, without the users whose credential did not come. It also returns those of them whom
+// this write was to add.
 func (r *run) arrived(w reconcile.BindingWrite) (subjects []reconcile.Subject, left []string) {
 	without := func(u string) bool { return r.withoutCredential(u) != nil }
 	left = slices.DeleteFunc(slices.Clone(w.WaitsFor), func(u string) bool { return !without(u) })

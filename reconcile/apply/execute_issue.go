@@ -38,7 +38,8 @@ func (r *issuing) stop(format string, args ...any) {
 // issueAll issues the certificates of a batch. In the first batch that has any, one user's comes first, which has to work on this
 // very cluster. The others come at once. Without a canary all come at once.
 //
-// A batch of which nothing comes is the last one: it is not for a reason of its users' own, such as a denied request.
+// If no user of a batch gets a certificate, no other batch begins: that is more than a user's own reason, such as a denied
+// request.
 func (r *issuing) issueAll(ctx context.Context, batch int) {
 	var steps []reconcile.Step
 	for _, s := range r.at(batch, reconcile.StageIssue) {

@@ -124,7 +124,7 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
 			s.fail("%s of %s is held, and the credential went from version %d to %d", step.Action, step.User, before.stored[step.User], after.stored[step.User])
 		}
 		for e := range had {
-			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name && before.explained(had[e], step.User)
+			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name && before.explained(had[e], step.User) && before.present(e.object, step.User)
 			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.ContainsFunc(step.Detail.Remove, func(name string) bool { user, _ := reconcile.Person(name); return user == e.subject.Name }))
 			user := e.subject.Name
 			if _, still := has[e]; (mine || its) && !still {

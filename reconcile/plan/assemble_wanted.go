@@ -11,7 +11,7 @@ import (
 type writing struct {
 	assembler
 	*part
-	// swaps has old names by the new one, which one write exchanges.
+	// swaps has old names by the new one. One write exchanges them.
 	swaps map[string][]string
 	steps []reconcile.Step
 	// exists, subjects and waited are what the binding is after these steps, and who of its subjects gets a certificate.
