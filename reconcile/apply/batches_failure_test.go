@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -120,5 +121,48 @@ func TestBatchChangeFails(t *testing.T) {
 	w.MustApply(reconciletest.Parse(t, text))
 	if got := w.Subjects(reconciletest.GroupView); !slices.Equal(got, []string{"user00#2", "user01#3", "user02#4", "user03#5", "user04#6"}) {
 		t.Errorf("in the group: %q", got)
+	}
+}
+
+// TestInterruptedBatches: after an interruption no other batch begins, and the steps of those say why.
+func TestInterruptedBatches(t *testing.T) {
+	w, text := crewOf(t, 7)
+	ctx, interrupt := context.WithCancelCause(t.Context())
+	w.Fail = func(call string) error {
+		if strings.HasPrefix(call, "issue user02") {
+			interrupt(errors.New("interrupted"))
+			return reconciletest.ErrBoom
+		}
+		return nil
+	}
+	o, err := w.ApplyIn(ctx, reconciletest.Parse(t, text), 1, func(reconcile.Plan) error { return nil })
+	if err != nil || len(o.Events) != len(o.Plan.Steps) {
+		t.Fatalf("%v, %d of %d steps ended", err, len(o.Events), len(o.Plan.Steps))
+	}
+	for _, e := range o.Events {
+		if e.User == "user04" && (e.Result != reconcile.Held || e.Error != "the run ended before: interrupted") {
+			t.Errorf("%s of user04: %s: %s", e.Action, e.Result, e.Error)
+		}
+	}
+	if len(w.Served("user04")) != 2 || len(w.Served("user06")) != 2 {
+		t.Errorf("user04 has %q, user06 %q", w.Served("user04"), w.Served("user06"))
+	}
+	w.Fail = nil
+	w.MustApply(reconciletest.Parse(t, text))
+	if lost := withoutAccess(w, 7); len(lost) > 0 || w.Served("user04") != nil {
+		t.Errorf("after the next run %q have nothing, user04 has %q", lost, w.Served("user04"))
+	}
+}
+
+// TestBatchesThatPeopleApprove: if nobody approves the requests of a batch, no other batch begins.
+func TestBatchesThatPeopleApprove(t *testing.T) {
+	w, text := crewOf(t, 7)
+	w.WithoutCanary = true
+	w.Fail = reconciletest.Failing("issue", reconcile.ErrNotApproved)
+	if _, err := w.Apply(reconciletest.Parse(t, text)); err != nil {
+		t.Fatal(err)
+	}
+	if lost := withoutAccess(w, 7); !slices.Equal(lost, []string{"user00", "user01"}) {
+		t.Errorf("%q are without access", lost)
 	}
 }

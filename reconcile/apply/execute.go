@@ -117,7 +117,7 @@ func (r *run) batches(ctx context.Context) {
 		last = max(last, at.batch)
 	}
 	for b := range last + 1 {
-		if stop := i.stopped.Load(); b > 0 && stop != nil && r.over() == nil {
+		if stop := i.stopped.Load(); b > 0 && stop != nil {
 			r.skip(b, *stop)
 			continue
 		}
