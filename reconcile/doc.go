@@ -2,10 +2,13 @@
 // the interfaces to Kubernetes and Vault. Its neighbours do the work:
 //
 //	reconcile/plan        compares an inventory with the cluster and Vault, and gives a Plan
+//	reconcile/refusal     why nothing at all may be written
+//	reconcile/renewal     when a certificate is renewed
 //	reconcile/access      what roles and bindings give, and what makes somebody as good as cluster-admin
 //	reconcile/revocation  revoked certificates that live, and the lists that deny them
 //	reconcile/removals    makes the plan of a run without Vault, which only takes access away
 //	reconcile/apply       carries a plan out
+//	reconcile/renewal     when a certificate is renewed
 //	reconcile/pki         keys, certificate requests, and checks of certificates
 //	reconcile/preflight, status, export, report
 //	                      one question each, on the same observation

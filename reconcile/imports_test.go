@@ -62,13 +62,15 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/access":     {[]string{"reconcile"}, nil},
 	"reconcile/httplimit":  {[]string{"inventory"}, nil},
 	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access"}, nil},
-	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/plan"}, nil},
+	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/refusal", "reconcile/renewal"}, nil},
+	"reconcile/refusal":    {[]string{"reconcile"}, nil},
+	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/plan", "reconcile/refusal"}, nil},
+	"reconcile/renewal":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/revocation": {[]string{"inventory/shell", "reconcile", "reconcile/access"}, nil},
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/refusal"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
 

@@ -29,8 +29,10 @@ type Step struct {
 	Role      string `json:"role,omitempty"` // the ClusterRole in the name, which the binding has or gets
 	// Power lists why this step makes users as good as cluster-admin. For a certificate, it covers all that the inventory
 	// gives its user. It is nil if the step gives nothing.
-	Power  []string  `json:"power,omitzero"`
-	Detail *Detail   `json:"detail,omitempty"`
+	Power  []string `json:"power,omitzero"`
+	Detail *Detail  `json:"detail,omitempty"`
+	// Batch is the number of the batch in which the step runs, from 1. It is 0 for a step of no batch, see Stage.
+	Batch  int       `json:"batch,omitempty"`
 	Held   string    `json:"held,omitempty"` // why the step is kept from running
 	HeldBy HoldCause `json:"heldBy,omitempty"`
 
@@ -241,7 +243,7 @@ func OrEmpty[T any](list []T) []T {
 // Sort puts steps and notes in the order that they are shown and run in, which no map order can disturb.
 func (p *Plan) Sort() {
 	slices.SortFunc(p.Steps, func(a, b Step) int {
-		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group),
+		return cmp.Or(cmp.Compare(max(a.Stage, StageGrant), max(b.Stage, StageGrant)), cmp.Compare(a.Batch, b.Batch), cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.User, b.User), cmp.Compare(a.Group, b.Group),
 			cmp.Compare(a.Object(), b.Object()), cmp.Compare(a.Action, b.Action), cmp.Compare(a.Held, b.Held),
 			slices.Compare(a.Detail.removed(), b.Detail.removed()))
 	})

@@ -130,6 +130,10 @@ const (
 	RevokedAtLock NoteKind = "revoked-at-lock"
 	// VaultNotRead: the plan only removes, and was made without Vault.
 	VaultNotRead NoteKind = "vault-not-read"
+	// RevocationBatches: so many certificates are revoked that it goes in batches. The note says how long that takes.
+	RevocationBatches NoteKind = "revocation-batches"
+	// AccessLeftBehind: a binding that is not certsync's serves a user's earlier name, and not the name of the new epoch.
+	AccessLeftBehind NoteKind = "access-left-behind"
 	// UntilSoon: access ends soon.
 	UntilSoon NoteKind = "until-soon"
 	// TooShort: access ends before a certificate would be worth issuing.

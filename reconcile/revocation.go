@@ -30,8 +30,8 @@ type RevocationPolicy struct {
 	Problem string
 }
 
-// PolicyWriter changes the list of an owner's RevocationPolicy. The write fails with ErrPrecondition if the object is not
-// p.UID at p.ResourceVersion any more. It never creates the policy.
+// PolicyWriter changes the list of an owner's RevocationPolicy, and returns the policy as it is then. The write fails with
+// ErrPrecondition if the object is not p.UID at p.ResourceVersion any more. It never creates the policy.
 type PolicyWriter interface {
-	WriteRevocations(ctx context.Context, owner string, p RevocationPolicy, entries []RevokedCertificate) error
+	WriteRevocations(ctx context.Context, owner string, p RevocationPolicy, entries []RevokedCertificate) (RevocationPolicy, error)
 }

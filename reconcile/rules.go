@@ -42,6 +42,8 @@ type Rules struct {
 	Drift bool
 	// Policy keeps kinds of steps from running.
 	Policy Policy
+	// BatchSize is how many users one batch of a revocation has; 0: 100.
+	BatchSize int
 
 	// Namespace is where certsync runs unattended, and LockNamespace where its Lease is: grants there are noted. "": none
 	// is.

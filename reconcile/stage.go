@@ -5,6 +5,10 @@ package reconcile
 //
 // The order decides what a crash can leave behind: nobody who left keeps access because somebody else could not be
 // served, nobody whose role changes is without access in between, and nobody has bindings before a credential.
+//
+// A revocation of many users goes in batches, see Step.Batch. The stages up to StageGrant run for the steps of no batch, then for
+// each batch in turn. StageRename and StageCleanup come after the last batch. If the signer stops, the batches that have not
+// begun do not begin, and their users keep what they have.
 type Stage int
 
 const (
@@ -54,8 +58,10 @@ type BindingWrite struct {
 	// WaitsFor are the users among the added subjects who get their credential in this run: who does not get one is
 	// left out.
 	WaitsFor []string
-	// Swaps has the old names that make room for new ones in WaitsFor, by these. Who does not get a credential under the
-	// new name stays under the old one.
+	// Waited are the users whom earlier steps of the run add to the same binding, and who are left out for the same reason.
+	Waited []string
+	// Swaps has the old names that make room for new ones in WaitsFor and Waited, by these. Who does not get a credential under
+	// the new name stays under the old one.
 	Swaps map[string][]string
 	// Successor is the name under which a subject has its access now, and without which it keeps this binding; "": nobody.
 	Successor string

@@ -24,8 +24,11 @@ func Username(user string, epoch int64) string {
 // Person is the inverse of Username. What Username would not give is a name of the first epoch.
 func Person(username string) (user string, epoch int64) {
 	name, number, later := strings.Cut(username, "#")
+	if !later {
+		return username, FirstEpoch // without an error to make, of which a plan for thousands would make millions
+	}
 	n, err := strconv.ParseInt(number, 10, 64)
-	if !later || err != nil || n <= FirstEpoch || Username(name, n) != username {
+	if err != nil || n <= FirstEpoch || Username(name, n) != username {
 		return username, FirstEpoch
 	}
 	return name, n

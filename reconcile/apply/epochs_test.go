@@ -48,6 +48,9 @@ func onlyEpoch(t *testing.T, w *reconciletest.World, now string, others ...strin
 func TestRevokedBefore(t *testing.T) {
 	w := hourLater(t)
 	inv := reconciletest.Parse(t, revoked(w.Now.Add(-time.Minute)))
+	if got := reconciletest.Lines(w.Plan(inv)); !slices.Contains(got, "unbind alice ClusterRoleBinding user:alice:admin [revoked]") {
+		t.Errorf("%q", got)
+	}
 	w.MustApply(inv)
 	want := []string{
 		"write state",
@@ -88,6 +91,21 @@ func TestRevokedAhead(t *testing.T) {
 	for range 2 {
 		w.MustApply(inv)
 		onlyEpoch(t, w, "alice#2", "alice", "alice#3")
+	}
+}
+
+// TestRevokedBeforeTheFirst: a time that comes before the first certificate of an epoch does not revoke it.
+func TestRevokedBeforeTheFirst(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	user := func(until time.Duration) string {
+		return "defaults: {revokedBefore: " + w.Now.Format(time.RFC3339) + "}\nusers: [{name: alice, clusterRoles: [view], until: " + w.Now.Add(until).Format(time.RFC3339) + "}]"
+	}
+	w.MustApply(reconciletest.Parse(t, user(5*time.Minute))) // which is too short for a certificate
+	w.Now = w.Now.Add(time.Hour)
+	inv := reconciletest.Parse(t, user(time.Hour))
+	w.MustApply(inv)
+	if p := w.Plan(inv); p.Changes() {
+		t.Errorf("once more: %q", reconciletest.Lines(p))
 	}
 }
 
@@ -188,6 +206,19 @@ func TestRestoredStateBeginsEpochs(t *testing.T) {
 				t.Errorf("%q, carol#5 has %q, %d given", got, w.Served("carol#5"), w.State.Epochs)
 			}
 		})
+	}
+}
+
+// TestRestoredStateProtects: a guard keeps what a protected user has, also if the index is from before their epoch.
+func TestRestoredStateProtects(t *testing.T) {
+	w := hourLater(t)
+	old, ledger := *w.State, copied(w.Ledger)
+	w.Rules.Revoke = []string{"alice"}
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.State, w.Ledger, w.Rules = &old, ledger, reconcile.Rules{AcceptRollback: true, Protect: []string{"alice"}}
+	w.Holding(strings.Replace(reconciletest.Team, "  - {name: alice, groups: [devs], clusterRoles: [admin]}\n", "", 1))
+	if len(w.Served("alice#2")) != 3 {
+		t.Errorf("alice has %q", w.Served("alice#2"))
 	}
 }
 

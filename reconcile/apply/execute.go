@@ -51,6 +51,7 @@ type progress struct {
 	broken  map[string]error              // bindings whose last write failed
 	begun   map[string]*reconcile.Leaving // removals whose record says "removing"; nil: that could not be written
 	expires map[string]time.Time          // new certificates, by user
+	denies  *reconcile.RevocationPolicy   // the admission policy as the last write left it; nil: there was none
 }
 
 // run is one execution of one plan.
@@ -58,6 +59,8 @@ type run struct {
 	*Executor
 	plan reconcile.Plan
 	over func() error // why no step may begin any more, or nil
+	// steps has the plan's steps by when they run.
+	steps map[slot][]reconcile.Step
 
 	*progress
 
@@ -69,14 +72,26 @@ type run struct {
 	naming       map[string][]reconcile.Step
 }
 
+// slot is when steps run: all stages of a batch come before the next batch.
+type slot struct {
+	batch int
+	stage reconcile.Stage
+}
+
 func (x *Executor) run(p reconcile.Plan) *run {
 	r := &run{
-		Executor: x, plan: p,
+		Executor: x, plan: p, steps: map[slot][]reconcile.Step{},
 		progress: &progress{
 			failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
 			objects: map[string]reconcile.Binding{}, broken: map[string]error{}, begun: map[string]*reconcile.Leaving{}, expires: map[string]time.Time{},
 		},
 		ownBindings: map[string][]reconcile.Step{}, replacements: map[reconcile.Grant][]reconcile.Step{}, naming: map[string][]reconcile.Step{},
+	}
+	for _, s := range p.Steps {
+		r.steps[slot{s.Batch, s.Stage}] = append(r.steps[slot{s.Batch, s.Stage}], s)
+		if s.Issues() {
+			r.ownBindings[s.User] = nil
+		}
 	}
 	r.indexBindings()
 	return r
@@ -87,32 +102,50 @@ func (x *Executor) run(p reconcile.Plan) *run {
 func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
 	r, work, cancel := x.start(ctx, lost, p)
 	defer cancel()
-	for _, s := range r.at(reconcile.StageIssue) {
-		r.ownBindings[s.User] = nil
+	r.batches(work)
+	r.renames(work)
+	each(r.Workers, r.at(0, reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
+	return r.events
+}
+
+// batches carries out the steps of no batch, and then one batch after the other. When no more certificates are asked for, the
+// batches that are left do not begin: their users keep what they have.
+func (r *run) batches(ctx context.Context) {
+	i := issuing{run: r}
+	last := 0
+	for at := range r.steps {
+		last = max(last, at.batch)
 	}
-	for _, s := range r.at(reconcile.StageGrant) {
-		if _, issues := r.ownBindings[s.User]; issues {
-			r.ownBindings[s.User] = append(r.ownBindings[s.User], s)
+	for b := range last + 1 {
+		if stop := i.stopped.Load(); b > 0 && stop != nil {
+			r.skip(b, *stop)
+			continue
+		}
+		each(r.Workers, r.at(b, reconcile.StageRevoke), func(s reconcile.Step) { _ = r.attempt(ctx, s, r.revoke) })
+		each(r.Workers, r.at(b, reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(ctx, s) })
+		r.stage(ctx, b, reconcile.StageUnbind)
+		r.stage(ctx, b, reconcile.StageChange)
+		r.stage(ctx, b, reconcile.StageRetire)
+		each(r.Workers, r.at(b, reconcile.StageLeave), func(s reconcile.Step) { r.finishRemoval(ctx, s) })
+		i.issueAll(ctx, b)
+		r.stage(ctx, b, reconcile.StageGrant)
+	}
+}
+
+// skip ends the steps of a batch that is not begun.
+func (r *run) skip(batch int, why error) {
+	for _, s := range r.plan.Steps {
+		if s.Batch == batch {
+			r.end(s, "", notTried{fmt.Errorf("the batch has not begun, and its users keep what they have: %w", why)})
 		}
 	}
-	each(r.Workers, r.at(reconcile.StageRevoke), func(s reconcile.Step) { _ = r.attempt(work, s, r.revoke) })
-	each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(work, s) })
-	r.stage(work, reconcile.StageUnbind)
-	r.stage(work, reconcile.StageChange)
-	r.stage(work, reconcile.StageRetire)
-	each(r.Workers, r.at(reconcile.StageLeave), func(s reconcile.Step) { r.finishRemoval(work, s) })
-	issuing{r}.issueAll(work)
-	r.stage(work, reconcile.StageGrant)
-	r.renames(work)
-	each(r.Workers, r.at(reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
-	return r.events
 }
 
 // takeOut carries out the steps of a plan that only removes, as execute does.
 func (x *Executor) takeOut(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
 	r, work, cancel := x.start(ctx, lost, p)
 	defer cancel()
-	r.stage(work, reconcile.StageUnbind)
+	r.stage(work, 0, reconcile.StageUnbind)
 	return r.events
 }
 
@@ -143,20 +176,14 @@ func afterwards(ctx, lost context.Context, grace time.Duration) (context.Context
 	return work, func() { stop(); cancel(nil) }
 }
 
-// at lists the steps of a stage.
-func (r *run) at(st reconcile.Stage) []reconcile.Step {
-	var steps []reconcile.Step
-	for _, s := range r.plan.Steps {
-		if s.Stage == st {
-			steps = append(steps, s)
-		}
-	}
-	return steps
+// at lists the steps of a batch that run at a stage.
+func (r *run) at(batch int, st reconcile.Stage) []reconcile.Step {
+	return slices.Clone(r.steps[slot{batch, st}])
 }
 
 // stage writes the bindings of a stage, but for those that have followed a user's credential at once.
-func (r *run) stage(ctx context.Context, st reconcile.Stage) {
-	steps := slices.DeleteFunc(r.at(st), func(s reconcile.Step) bool {
+func (r *run) stage(ctx context.Context, batch int, st reconcile.Stage) {
+	steps := slices.DeleteFunc(r.at(batch, st), func(s reconcile.Step) bool {
 		_, follows := r.ownBindings[s.User]
 		return st == reconcile.StageGrant && s.User != "" && follows
 	})

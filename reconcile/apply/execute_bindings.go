@@ -11,7 +11,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// indexBindings fills replacements and naming.
+// indexBindings fills ownBindings, replacements and naming.
 func (r *run) indexBindings() {
 	for _, s := range r.plan.Steps {
 		if s.Leave != nil && s.Action == reconcile.Remove {
@@ -21,6 +21,9 @@ func (r *run) indexBindings() {
 	for _, s := range r.plan.Steps {
 		if s.Binding == nil {
 			continue
+		}
+		if _, issues := r.ownBindings[s.User]; issues && s.Stage == reconcile.StageGrant {
+			r.ownBindings[s.User] = append(r.ownBindings[s.User], s)
 		}
 		if s.Action == reconcile.Bind && s.Stage == reconcile.StageChange {
 			r.replacements[s.Target()] = append(r.replacements[s.Target()], s)
@@ -51,7 +54,7 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 		return "", r.leaveSubjects(ctx, w.Object, keep, notTried{errors.New("the binding that replaces it could not be made")})
 	}
 	if s.Action == reconcile.Unbind {
-		return "", r.wrote(w.Object, reconcile.Binding{}, r.Bindings.DeleteBinding(ctx, w.Object))
+		return "", r.unbind(ctx, w.Object)
 	}
 	subjects, left := r.arrived(w)
 	if len(left) > 0 {
@@ -60,32 +63,39 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 	if len(left) == len(w.WaitsFor) && len(left) > 0 {
 		return "", notTried{fmt.Errorf("nobody to add: %s got no credential", strings.Join(left, ", "))}
 	}
-	if w.Anew && w.Object.Terminating { // no earlier step has made it anew
-		return note, r.remake(ctx, w.Object, subjects)
-	}
-	var made reconcile.Binding
-	if s.Action == reconcile.Bind {
-		w.Object.Subjects = subjects
-		made, err = r.Bindings.CreateBinding(ctx, w.Object)
-	} else {
-		made, err = r.Bindings.UpdateBinding(ctx, w.Object, subjects)
-		if errors.Is(err, reconcile.ErrGone) && len(s.Lacking()) == 0 {
-			err = nil // somebody deleted it meanwhile, and all that was to be taken out is
+	switch {
+	case len(subjects) == 0: // users of earlier batches were to stay, and got no credential
+		return note, r.unbind(ctx, w.Object)
+	case w.Anew && w.Object.Terminating: // no earlier step has made it anew
+		if err := r.unbind(ctx, w.Object); err != nil {
+			return note, err
 		}
+		return note, r.create(ctx, w.Object, subjects)
+	case w.Object.UID == "":
+		return note, r.create(ctx, w.Object, subjects)
+	}
+	made, err := r.Bindings.UpdateBinding(ctx, w.Object, subjects)
+	if errors.Is(err, reconcile.ErrGone) && len(s.Lacking()) == 0 {
+		err = nil // somebody deleted it meanwhile, and all that was to be taken out is
 	}
 	return note, r.wrote(w.Object, made, err)
 }
 
-// remake finishes the deletion of a binding that a finalizer keeps, and makes it anew.
-func (r *run) remake(ctx context.Context, old reconcile.Binding, subjects []reconcile.Subject) error {
-	if err := r.Bindings.DeleteBinding(ctx, old); err != nil {
-		return r.wrote(old, reconcile.Binding{}, err)
+// unbind deletes a binding, if it is there.
+func (r *run) unbind(ctx context.Context, b reconcile.Binding) error {
+	if b.UID == "" {
+		return nil
 	}
+	return r.wrote(b, reconcile.Binding{}, r.Bindings.DeleteBinding(ctx, b))
+}
+
+// create makes a binding, under the name and with the role of one that is not there any more, or was never.
+func (r *run) create(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) error {
 	made, err := r.Bindings.CreateBinding(ctx, reconcile.Binding{
-		Kind: old.Kind, Namespace: old.Namespace, Name: old.Name, ManagedBy: reconcile.ManagedByValue, Owner: r.plan.Owner,
-		RoleRef: old.RoleRef, Subjects: subjects,
+		Kind: b.Kind, Namespace: b.Namespace, Name: b.Name, ManagedBy: reconcile.ManagedByValue, Owner: r.plan.Owner,
+		RoleRef: b.RoleRef, Subjects: subjects,
 	})
-	return r.wrote(old, made, err)
+	return r.wrote(b, made, err)
 }
 
 // withoutReplacement lists the subjects of a binding that is to go for whom the binding in its place could not be made: a
@@ -117,17 +127,16 @@ func (r *run) leaveSubjects(ctx context.Context, b reconcile.Binding, subjects [
 	return why
 }
 
-// arrived returns the subjects to write, without the users whose credential did not come, and who these are.
+// arrived returns the subjects to write, without the users whose credential did not come. It also returns those of them whom
+// this write was to add.
 func (r *run) arrived(w reconcile.BindingWrite) (subjects []reconcile.Subject, left []string) {
-	for _, u := range w.WaitsFor {
-		if r.withoutCredential(u) != nil {
-			left = append(left, u)
-		}
-	}
+	without := func(u string) bool { return r.withoutCredential(u) != nil }
+	left = slices.DeleteFunc(slices.Clone(w.WaitsFor), func(u string) bool { return !without(u) })
+	all := slices.Concat(left, slices.DeleteFunc(slices.Clone(w.Waited), func(u string) bool { return !without(u) }))
 	subjects = slices.DeleteFunc(slices.Clone(w.Subjects), func(s reconcile.Subject) bool {
-		return slices.Contains(left, s.Person())
+		return slices.Contains(all, s.Person())
 	})
-	for _, u := range left {
+	for _, u := range all {
 		subjects = append(subjects, reconcile.UserSubjects(w.Swaps[u])...)
 	}
 	return subjects, left
@@ -147,14 +156,14 @@ func (p *progress) successorFailed(now string) error {
 }
 
 // written returns a binding as an earlier step of this run left it, so that its resourceVersion is the right
-// precondition, or why that step failed.
+// precondition, or why that step failed. Without a UID it is not there.
 func (p *progress) written(b reconcile.Binding) (reconcile.Binding, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := p.broken[b.Object()]; err != nil {
 		return b, err
 	}
-	if left, ok := p.objects[b.Object()]; ok && left.UID != "" {
+	if left, ok := p.objects[b.Object()]; ok {
 		b.UID, b.ResourceVersion, b.Subjects, b.ManagedBy, b.Owner = left.UID, left.ResourceVersion, left.Subjects, left.ManagedBy, left.Owner
 		b.Terminating = left.Terminating
 	}

@@ -24,13 +24,25 @@ const (
 )
 
 // issuing is the part of a run that gets certificates.
-type issuing struct{ *run }
+type issuing struct {
+	*run
+	proved  bool                  // a certificate of the run works
+	stopped atomic.Pointer[error] // why no more certificates are asked for
+}
 
-// issueAll issues the certificates of a plan: one user's first, whose certificate has to work on this very cluster, then
-// the others at once; or all at once, without a canary.
-func (r issuing) issueAll(ctx context.Context) {
+func (r *issuing) stop(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	r.stopped.CompareAndSwap(nil, &err)
+}
+
+// issueAll issues the certificates of a batch. In the first batch that has any, one user's comes first, which has to work on this
+// very cluster. The others come at once. Without a canary all come at once.
+//
+// If no user of a batch gets a certificate, no other batch begins: that is more than a user's own reason, such as a denied
+// request.
+func (r *issuing) issueAll(ctx context.Context, batch int) {
 	var steps []reconcile.Step
-	for _, s := range r.at(reconcile.StageIssue) {
+	for _, s := range r.at(batch, reconcile.StageIssue) {
 		if s.Held != "" {
 			_ = r.attempt(ctx, s, nil)
 			r.bindOwn(ctx, s.User)
@@ -38,37 +50,36 @@ func (r issuing) issueAll(ctx context.Context) {
 		}
 		steps = append(steps, s)
 	}
-	rest, stop := steps, error(nil)
-	if !r.WithoutCanary {
-		rest, stop = r.canary(ctx, steps)
-	}
-	var stopped atomic.Pointer[error]
-	if stop != nil {
-		stopped.Store(&stop)
+	rest := steps
+	if !r.WithoutCanary && !r.proved {
+		rest = r.canary(ctx, steps)
 	}
 	workers := r.Workers
 	if r.WithoutCanary {
 		workers = len(rest) // who waits for people keeps nobody from being asked for
 	}
 	each(workers, rest, func(s reconcile.Step) {
-		if cause := stopped.Load(); cause != nil {
+		if cause := r.stopped.Load(); cause != nil {
 			r.end(s, "", notTried{*cause})
 		} else if err := r.attempt(ctx, s, r.issueTo(issueWait, nil)); errors.Is(err, reconcile.ErrNotIssued) {
 			// Everybody else would wait in vain as long.
-			err = fmt.Errorf("the signer has stopped issuing, see %s", s.User)
-			stopped.CompareAndSwap(nil, &err)
+			r.stop("the signer has stopped issuing, see %s", s.User)
 		}
 		r.bindOwn(ctx, s.User)
 	})
+	nothing := !slices.ContainsFunc(steps, func(s reconcile.Step) bool { return r.withoutCredential(s.User) == nil })
+	if batch > 0 && len(steps) > 0 && nothing && r.over() == nil {
+		r.stop("no certificate of the batch before came to be, see %s", steps[0].User)
+	}
 }
 
-// canary serves users one at a time until a certificate has proved that it works. It returns the users who are left,
-// and why no more certificates should be requested (nil: they work). A user who fails for a reason of their own, such
-// as a denied request or a connection that was cut, says nothing about the signer, so the next one is tried.
+// canary serves users one at a time until a certificate has proved that it works. It returns the users who are left, and stops
+// the issuing if certificates do not work. A user who fails for a reason of their own, such as a denied request or a connection
+// that was cut, says nothing about the signer, so the next one is tried.
 //
 // Nobody but its user can log in with a key of their own. Such users come last; where there are no others, it is enough
 // that the signer issues in time, and whether the API server trusts it is for them to find out.
-func (r issuing) canary(ctx context.Context, steps []reconcile.Step) (rest []reconcile.Step, stop error) {
+func (r *issuing) canary(ctx context.Context, steps []reconcile.Step) (rest []reconcile.Step) {
 	slices.SortStableFunc(steps, func(a, b reconcile.Step) int { return cmp.Compare(ownKeyLast(a), ownKeyLast(b)) })
 	for i, s := range steps {
 		prove := pki.Proof(r.signing().Prove)
@@ -77,14 +88,15 @@ func (r issuing) canary(ctx context.Context, steps []reconcile.Step) (rest []rec
 		}
 		err := r.attempt(ctx, s, r.issueTo(pki.CanaryWait, prove))
 		r.bindOwn(ctx, s.User)
-		switch {
-		case err == nil:
-			return steps[i+1:], nil
-		case errors.Is(err, reconcile.ErrNotIssued), errors.Is(err, reconcile.ErrNotTrusted), i+1 == maxCanaries, r.over() != nil:
-			return steps[i+1:], fmt.Errorf("none of the first certificates of the run came to be, see %s", s.User)
+		if r.proved = err == nil; r.proved {
+			return steps[i+1:]
+		}
+		if errors.Is(err, reconcile.ErrNotIssued) || errors.Is(err, reconcile.ErrNotTrusted) || i+1 == maxCanaries || r.over() != nil {
+			r.stop("none of the first certificates of the run came to be, see %s", s.User)
+			return steps[i+1:]
 		}
 	}
-	return nil, nil
+	return nil
 }
 
 // ownKeyLast is 1 for a certificate whose key is the user's own, else 0.
@@ -102,7 +114,7 @@ func (x *Executor) signing() pki.Signing {
 // issueTo carries out issue, renew and reissue: approve, verify, ledger, credential. A certificate whose key died with
 // the process harms nobody; a live one that the ledger doesn't know would. For a key that is the user's own the ledger comes
 // first as well.
-func (r issuing) issueTo(within time.Duration, prove pki.Proof) func(context.Context, reconcile.Step) (string, error) {
+func (r *issuing) issueTo(within time.Duration, prove pki.Proof) func(context.Context, reconcile.Step) (string, error) {
 	return func(ctx context.Context, s reconcile.Step) (string, error) {
 		is := *s.Issue // the plan stays what it is, whatever is recorded on the way
 		s.Issue = &is
@@ -140,7 +152,7 @@ func (r issuing) issueTo(within time.Duration, prove pki.Proof) func(context.Con
 }
 
 // recordDenial keeps the next runs from asking again. What the user holds from before goes on living, and being known.
-func (r issuing) recordDenial(ctx context.Context, s reconcile.Step, denied error) error {
+func (r *issuing) recordDenial(ctx context.Context, s reconcile.Step, denied error) error {
 	rec := reconcile.Record{User: s.User, Kubeconfig: s.Issue.Spec.Kubeconfig}
 	if s.Issue.Record != nil {
 		rec = *s.Issue.Record
@@ -157,7 +169,7 @@ func (r issuing) recordDenial(ctx context.Context, s reconcile.Step, denied erro
 }
 
 // store writes the ledger, then the credential, then destroys what the credential replaces.
-func (r issuing) store(ctx context.Context, s reconcile.Step, issued reconcile.Issued, leaf *x509.Certificate, key reconcile.Secret) error {
+func (r *issuing) store(ctx context.Context, s reconcile.Step, issued reconcile.Issued, leaf *x509.Certificate, key reconcile.Secret) error {
 	is := s.Issue
 	kubeconfig, err := r.Kubeconfigs.Kubeconfig(r.plan.Endpoint, s.User, issued.Chain, key)
 	if err != nil {

@@ -60,7 +60,7 @@ func (p *progress) hasBegun(user string) (l *reconcile.Leaving, tried bool) {
 
 // renames ends the old names of those who have their access under a new one.
 func (r *run) renames(ctx context.Context) {
-	all := r.at(reconcile.StageRename)
+	all := r.at(0, reconcile.StageRename)
 	leave := slices.DeleteFunc(slices.Clone(all), func(s reconcile.Step) bool { return s.Leave == nil })
 	each(r.Workers, leave, func(s reconcile.Step) { r.beginRemoval(ctx, s) })
 	each(r.Workers, all, func(s reconcile.Step) {
@@ -178,7 +178,17 @@ func (r *run) purge(ctx context.Context, s reconcile.Step) (string, error) {
 	return "", nil
 }
 
-// revoke writes the admission policy's list of revoked certificates.
+// revoke writes the admission policy's list of revoked certificates, as the steps of batches do one after the other.
 func (r *run) revoke(ctx context.Context, s reconcile.Step) (string, error) {
-	return "", r.Policies.WriteRevocations(ctx, r.plan.Owner, s.Revocations.Policy, s.Revocations.Entries)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	policy := s.Revocations.Policy
+	if r.denies != nil {
+		policy = *r.denies
+	}
+	made, err := r.Policies.WriteRevocations(ctx, r.plan.Owner, policy, s.Revocations.Entries)
+	if err == nil {
+		r.denies = &made
+	}
+	return "", err
 }

@@ -45,7 +45,7 @@ func earlier(is *reconcile.Issuance) []reconcile.CertificateEntry {
 }
 
 // write writes the record of a user whose certificate is being issued.
-func (r issuing) write(ctx context.Context, is *reconcile.Issuance, rec reconcile.Record) error {
+func (r *issuing) write(ctx context.Context, is *reconcile.Issuance, rec reconcile.Record) error {
 	version, err := r.writeRecord(ctx, rec, is.RecordVersion)
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (r issuing) write(ctx context.Context, is *reconcile.Issuance, rec reconcil
 
 // recordRequest writes that a certificate is about to be asked for, before anything is sent that it could come of: a
 // request whose answer gets lost is there all the same, and people may approve it at once.
-func (r issuing) recordRequest(ctx context.Context, is *reconcile.Issuance) error {
+func (r *issuing) recordRequest(ctx context.Context, is *reconcile.Issuance) error {
 	if is.Spec.Own == nil {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (r issuing) recordRequest(ctx context.Context, is *reconcile.Issuance) erro
 
 // created returns what is done about a request that was created, before anything approves or signs it: it is recorded
 // under its name, so that people can look for it.
-func (r issuing) created(is *reconcile.Issuance) func(context.Context, reconcile.CSRRef) error {
+func (r *issuing) created(is *reconcile.Issuance) func(context.Context, reconcile.CSRRef) error {
 	if is.Spec.Own == nil {
 		return nil
 	}
@@ -90,7 +90,7 @@ func (r issuing) created(is *reconcile.Issuance) func(context.Context, reconcile
 
 // recordUnused records a certificate that is not to be used, for a key that its user has: they may use it all the same. One
 // that cannot be in this user's record, since it is somebody else's, stays accounted for as requested.
-func (r issuing) recordUnused(ctx context.Context, is *reconcile.Issuance, issued reconcile.Issued) error {
+func (r *issuing) recordUnused(ctx context.Context, is *reconcile.Issuance, issued reconcile.Issued) error {
 	leaf, err := reconcile.ParseLeaf(issued.Chain)
 	if is.Spec.Own == nil || err != nil || leaf.Subject.CommonName != is.Spec.Username() || userkey.Fingerprint(leaf.PublicKey) != is.Spec.Own.SHA256 {
 		return nil

@@ -53,6 +53,7 @@ func TestStoriesWithFlags(t *testing.T) {
 func story(t *testing.T, events, flags []byte) {
 	c, f := &choices{events}, &choices{flags}
 	s := newScenario(t)
+	s.batches(c)
 	text := c.inventory(s.Now)
 	s.applies(text)
 	s.backUp()

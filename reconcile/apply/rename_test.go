@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
@@ -103,5 +104,19 @@ func TestRenameIsNoRemoval(t *testing.T) {
 	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
 	if got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Crew(4)))); !slices.Contains(got, "bind user00 ClusterRoleBinding user:user00:edit [new-user]") {
 		t.Errorf("the old name does not come back: %q", got)
+	}
+}
+
+// TestPlantedForAnOldName: what certsync never gave to an old name goes at once, although the new name has no access yet.
+func TestPlantedForAnOldName(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	if _, err := w.Put(w.Users, "alicia", reconciletest.KVVersion{}, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.Plant(reconcile.NewBinding("test", reconcile.Grant{For: reconcile.ForUser, Subject: "alice", Namespace: "staging", Role: "edit", Part: 1}, []string{"alice"}))
+	inv := reconciletest.Renamed(t)
+	inv.Users[0].Namespaces = map[string][]inventory.Grant{"staging": {{ClusterRole: "edit"}}}
+	if o, err := w.Apply(inv); err != nil || o.Failed() != 1 || w.Served("alice") != nil {
+		t.Errorf("%v, %q; alice has %q", err, reconciletest.Results(o), w.Served("alice"))
 	}
 }

@@ -42,6 +42,12 @@ func newScenario(t *testing.T) *scenario {
 	return s
 }
 
+// batches chooses how many users one batch of a revocation has.
+func (s *scenario) batches(c *choices) {
+	s.Rules.BatchSize = choose(c, 0, 1, 2)
+	s.tell("in batches of %d", s.Rules.BatchSize)
+}
+
 func (s *scenario) tell(format string, args ...any) {
 	s.lines = append(s.lines, fmt.Sprintf(format, args...))
 }
@@ -143,6 +149,20 @@ func (s *scenario) isDone(inv *inventory.Inventory, p, left reconcile.Plan) {
 	}
 	if slices.Equal(guardKinds(p), guardKinds(left)) && !maps.Equal(heldPeople(p), heldPeople(left)) {
 		s.fail("held are %v, and then %v", heldPeople(p), heldPeople(left))
+	}
+}
+
+// settled: after one run during which nobody acts, everybody in a binding of ours should be there, or a step says why they
+// stay; who should be there is; and nothing is left to do but what is held.
+func (s *scenario) settled(text string) {
+	s.T.Helper()
+	inv := s.parse(text)
+	p := s.diff(inv, s.observe())
+	s.grantsExactly(inv, p)
+	for _, step := range p.Steps {
+		if step.Held == "" && step.Action != reconcile.Purge && (step.Leave == nil || !step.Leave.Foreign) {
+			s.fail("nobody acted during the run, and there is still this to do: %s", fmt.Sprint(reconciletest.Lines(p)))
+		}
 	}
 }
 

@@ -124,7 +124,7 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
 			s.fail("%s of %s is held, and the credential went from version %d to %d", step.Action, step.User, before.stored[step.User], after.stored[step.User])
 		}
 		for e := range had {
-			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name && before.explained(had[e], step.User)
+			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name && before.explained(had[e], step.User) && before.present(e.object, step.User)
 			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.ContainsFunc(step.Detail.Remove, func(name string) bool { user, _ := reconcile.Person(name); return user == e.subject.Name }))
 			user := e.subject.Name
 			if _, still := has[e]; (mine || its) && !still {
@@ -185,13 +185,19 @@ func (n snapshot) explained(g reconcile.Grant, user string) bool {
 
 // raised reports whether a name is in a later epoch than before: what its older certificates lose is meant.
 func (n snapshot) raised(before snapshot, user string) bool {
-	epoch := func(s *reconcile.State) int64 {
-		if s == nil {
-			return reconcile.FirstEpoch
-		}
-		return max(s.Names[user].Epoch, reconcile.FirstEpoch)
+	return n.epoch(user) > before.epoch(user)
+}
+
+func (n snapshot) epoch(user string) int64 {
+	if n.state == nil {
+		return reconcile.FirstEpoch
 	}
-	return epoch(n.state) > epoch(before.state)
+	return max(n.state.Names[user].Epoch, reconcile.FirstEpoch)
+}
+
+// present reports whether a binding serves a user in the epoch that the index has: an older name gives nothing that is theirs.
+func (n snapshot) present(object, user string) bool {
+	return n.serves(object, reconcile.Username(user, n.epoch(user)))
 }
 
 // serves reports whether a user is a subject of a binding.
@@ -199,11 +205,11 @@ func (n snapshot) serves(object, user string) bool {
 	return slices.Contains(n.bindings[object].Subjects, reconcile.UserSubject(user))
 }
 
-// places lists what a user can do where; given: as far as certsync gave it.
+// places lists what a user can do where; given: as far as certsync gave it, in the present epoch.
 func (s *scenario) places(n snapshot, user string, given bool) map[place]bool {
 	all := map[place]bool{}
 	for e, g := range s.entries(n) {
-		if e.subject.Name == user && (!given || n.explained(g, user)) {
+		if e.subject.Name == user && (!given || n.explained(g, user) && n.present(e.object, user)) {
 			all[place{g.Namespace, g.Role}] = true
 		}
 	}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
@@ -12,10 +11,11 @@ import (
 type assembler struct {
 	x        *Index
 	verdicts map[string]verdict
+	batches  map[string]int // by user, see inBatches
 }
 
-// steps writes a part in at most two steps before and after the certificates are issued, and in one more for each reason that
-// holds some of its subjects.
+// steps writes a part in at most one step before the certificates of each batch and one after them, and in one more for each
+// reason that holds some of its subjects.
 func (a assembler) steps(p *part) []reconcile.Step {
 	switch {
 	case p.wrongRole():
@@ -75,11 +75,12 @@ func (a assembler) unwanted(p *part) []reconcile.Step {
 }
 
 // unbindStage: those of people who left go first, those of old names when the new ones have what they need, and others after
-// what takes their place, even if they seem to have drifted: a role change that was cut off looks the same.
+// what takes their place, even if they seem to have drifted: a role change that was cut off looks the same. For what certsync
+// never gave to an old name nobody waits.
 func (a assembler) unbindStage(p *part) reconcile.Stage {
 	switch {
 	case p.grant.For == reconcile.ForGroup:
-	case !p.wrongRole() && a.x.inherits(p.grant.Subject, p.grant):
+	case slices.ContainsFunc(p.edits, func(e *edit) bool { return e.successor != "" }):
 		return reconcile.StageRename
 	case !a.x.Active[p.grant.Subject]:
 		return reconcile.StageUnbind
@@ -95,49 +96,6 @@ func (a assembler) unbind(p *part, why reconcile.Reason, at reconcile.Stage) rec
 	return s
 }
 
-// wanted makes a binding what it should be.
-func (a assembler) wanted(p *part) []reconcile.Step {
-	exists := p.observed != nil
-	takes, now, later := p.running(false, false), p.running(true, false), p.running(true, true)
-	swaps := a.swaps(&takes, later)
-	first := slices.Clone(p.stay)
-	for _, e := range p.edits {
-		if !e.adds && !e.runs() {
-			first = append(first, e.subject)
-		}
-	}
-	old := reconcile.UserSubjects(swapped(swaps))
-	first = slices.Concat(first, subjectsOf(now), old)
-	steps := a.held(p)
-	relabel := exists && !p.observed.Labelled(a.x.Inventory.Owner)
-	switch {
-	case len(takes)+len(now) == 0 && !(exists && (relabel || p.anew) && len(first) > 0):
-		if exists && len(first)+len(later) == 0 {
-			// Somebody emptied it, and whom it was for is blocked.
-			steps = append(steps, a.unbind(p, reconcile.Drifted, reconcile.StageRetire))
-		}
-	case len(first) > 0:
-		why := a.changeReason(p, takes, now, later)
-		if relabel && len(takes)+len(now) == 0 {
-			why = reconcile.LabelsMissing
-		}
-		s := a.edited(p, why, reconcile.StageChange, slices.Concat(now, takes), first)
-		steps, exists = append(steps, s), true
-	case exists:
-		// No binding is kept without subjects: those who come later find none and make it anew.
-		steps = append(steps, a.unbind(p, takes[0].reason, reconcile.StageRetire))
-		exists = false
-	}
-	if len(later) > 0 {
-		last := slices.DeleteFunc(slices.Concat(first, subjectsOf(later)), func(s reconcile.Subject) bool {
-			return slices.Contains(old, s)
-		})
-		s := a.later(p, exists, a.changeReason(p, takes, now, later), later, last, swaps)
-		steps = append(steps, s)
-	}
-	return steps
-}
-
 // running lists the edits of one kind that are carried out.
 func (p *part) running(adds, waits bool) []*edit {
 	return slices.DeleteFunc(slices.Clone(p.edits), func(e *edit) bool { return !e.runs() || e.adds != adds || e.waits != waits })
@@ -149,26 +107,6 @@ func subjectsOf(edits []*edit) []reconcile.Subject {
 		all = append(all, e.subject)
 	}
 	return all
-}
-
-// swaps takes those edits out of takes whose person comes later under another name: one write exchanges the names, and leaves
-// the old one where it is if the new one has no credential by then.
-func (a assembler) swaps(takes *[]*edit, later []*edit) map[string][]string {
-	swaps := map[string][]string{}
-	*takes = slices.DeleteFunc(*takes, func(e *edit) bool {
-		now := a.x.successor[e.user()]
-		if e.user() == "" || now == "" || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
-			return false
-		}
-		swaps[now] = append(swaps[now], e.subject.Name)
-		return true
-	})
-	return swaps
-}
-
-// swapped lists the old names, sorted.
-func swapped(swaps map[string][]string) []string {
-	return reconcile.SortedSet(slices.Concat(slices.Collect(maps.Values(swaps))...))
 }
 
 // edited is a step that makes the edits of a binding at a stage; subjects are those that it has afterwards.
@@ -190,33 +128,6 @@ func (a assembler) edited(p *part, why reconcile.Reason, at reconcile.Stage, edi
 		s.Detail.Remove = a.names(subjectsOf(slices.DeleteFunc(slices.Clone(edits), func(e *edit) bool { return e.adds })))
 	}
 	return s.On(p.grant, a.x.Username(p.grant.Subject), w)
-}
-
-// later is the step that adds those whose certificate this run gets. For a binding that the run makes first, the executor knows
-// what came of that.
-func (a assembler) later(p *part, exists bool, why reconcile.Reason, later []*edit, subjects []reconcile.Subject, swaps map[string][]string) reconcile.Step {
-	s := a.edited(p, why, reconcile.StageGrant, later, subjects)
-	s.Binding.Swaps = swaps
-	for _, e := range later {
-		s.Binding.WaitsFor = append(s.Binding.WaitsFor, e.user())
-	}
-	s.Action = reconcile.Update
-	if !exists {
-		s.Action = reconcile.Bind
-		if p.grant.For == reconcile.ForUser {
-			s.Detail = nil
-		}
-	}
-	if exists && s.Detail == nil {
-		s.Detail = &reconcile.Detail{Add: reconcile.SubjectNames(subjectsOf(later))}
-	}
-	if s.Detail != nil {
-		s.Detail.Remove = append(s.Detail.Remove, swapped(swaps)...)
-	}
-	if !exists && p.observed != nil { // it is deleted first
-		s.Binding.Object, s.Binding.Anew = p.binding(a.x.Inventory.Owner), false
-	}
-	return s
 }
 
 // held shows which subjects of a binding stay although they should not, or do not come: a step for each reason.

@@ -21,6 +21,7 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 	d.parts = parts
 	guards := d.hold()
 	drag(d)
+	d.batches = d.inBatches()
 	p := reconcile.Plan{
 		Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
 		Steps: d.steps(), Guards: guards,
@@ -77,10 +78,12 @@ func (d *draft) steps() []reconcile.Step {
 	var all []reconcile.Step
 	for _, v := range d.verdicts {
 		if v.step != nil {
-			all = append(all, *v.step)
+			s := *v.step
+			s.Batch = d.batches[s.User]
+			all = append(all, s)
 		}
 	}
-	a := assembler{d.x, d.verdicts}
+	a := assembler{d.x, d.verdicts, d.batches}
 	for _, p := range d.parts {
 		all = append(all, a.steps(p)...)
 	}

@@ -83,7 +83,7 @@ func TestDifferences(t *testing.T) {
 			world: func(w *reconciletest.World) {
 				b := reconcile.NewBinding("test", reconcile.Grant{For: reconcile.ForUser, Subject: "eve", Role: "admin", Part: 1}, []string{"eve"})
 				b.ManagedBy = ""
-				w.Bindings[b.Object()] = b
+				w.Plant(b)
 			},
 			want: []string{"unbind eve ClusterRoleBinding user:eve:admin [unexpected]"},
 		},

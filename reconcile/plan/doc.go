@@ -12,12 +12,14 @@
 //	parts.go, reasons.go          per binding, which subjects come and go, and why
 //	hold.go, guard.go, removals.go
 //	                              what the policy and the guards hold, and what waits for that
-//	assemble.go                   steps of bindings: bind, update and unbind
+//	assemble.go, assemble_wanted.go
+//	                              steps of bindings: bind, update and unbind
+//	batches.go                    which users a revocation of many takes in which batch
 //	refuse.go                     what forbids every write
 //	next.go                       the index that the run writes first
-//	notes.go, notes_namespace.go  what reviewers should know, and what changes nothing
+//	notes.go, notes_access.go, notes_namespace.go
+//	                              what reviewers should know, and what changes nothing
 //	powerful.go                   which steps make a user as good as cluster-admin
-//	renewal.go                    when a certificate is renewed
 //
 // Credentials answers a part of the question, for status: what each user's credential needs.
 //

@@ -36,10 +36,12 @@ type epochs struct {
 func (x *Index) beginEpochs() {
 	x.epochs = epochs{counter: x.counter(), of: map[string]int64{}, raised: map[string]bool{}, withheld: map[string]bool{}, void: map[string]bool{}}
 	e := &x.epochs
+	bound, lacking := x.bound(), x.lacksRevocations()
 	for name, n := range x.names {
-		e.of[name] = n.Epoch
+		if e.of[name] = n.Epoch; lacking {
+			e.of[name] = max(n.Epoch, bound[name]) // the index is from before
+		}
 	}
-	lacking := x.lacksRevocations()
 	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
 		left := x.outlived(name) || x.borrowed(x.Users[name])
 		revoked := x.revokes(x.Users[name])
@@ -67,14 +69,23 @@ func (x *Index) counter() int64 {
 	if s := x.Observed.State; s != nil {
 		n = max(n, s.Epochs)
 	}
+	for _, epoch := range x.bound() {
+		n = max(n, epoch)
+	}
+	return n
+}
+
+// bound has the latest epoch of each name in our ClusterRoleBindings.
+func (x *Index) bound() map[string]int64 {
+	latest := map[string]int64{}
 	for _, b := range x.Ours {
 		for _, s := range b.Subjects {
-			if _, epoch := reconcile.Person(s.Name); b.Kind == reconcile.ClusterRoleBinding {
-				n = max(n, epoch)
+			if name, epoch := reconcile.Person(s.Name); b.Kind == reconcile.ClusterRoleBinding {
+				latest[name] = max(latest[name], epoch)
 			}
 		}
 	}
-	return n
+	return latest
 }
 
 // lacksRevocations reports whether certificates may have been revoked of which the index does not know: it was restored from
@@ -109,15 +120,19 @@ func (x *Index) begins() bool {
 // revokes reports whether somebody asks for the end of a user's certificates, and some may live.
 func (x *Index) revokes(u inventory.User) bool {
 	n, living := x.living(u.Name)
+	before := u.RevokedBefore
+	if before.After(x.now()) {
+		before = x.Inventory.Defaults.RevokedBefore // a time that lies ahead does not put off everybody's
+	}
 	switch {
 	case x.revokedAtLock(u.Name):
 	case !x.rules.Policy.Takes():
 		return false
 	case slices.Contains(x.rules.Revoke, u.Name):
-	case u.RevokedBefore.IsZero() || u.RevokedBefore.After(x.now()):
+	case before.IsZero() || before.After(x.now()):
 		return false
 	default:
-		living = living && n.Since.Before(u.RevokedBefore)
+		living = living && n.Since.Before(before)
 	}
 	return living || !x.indexed(u.Name)
 }

@@ -13,6 +13,7 @@ type draft struct {
 	verdicts map[string]verdict // by user
 	parts    []*part
 	given    map[reconcile.Grant][]string // see givenGrants
+	batches  map[string]int               // by user, see inBatches
 }
 
 // taken calls do for each edit that takes a subject out of a binding, and is not held.

@@ -74,9 +74,9 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		if v.issues() == "" || v.step.Held != "" {
 			continue
 		}
-		n, known := names[name]
-		if n.Epoch = x.epoch(name); !known || n.Left {
-			n.Since = x.Observed.At
+		n := names[name]
+		if n.Epoch = x.epoch(name); n.Left || !n.Until.After(x.Observed.At) {
+			n.Since = x.Observed.At // no certificate of the epoch lives from before
 		}
 		n.Left, n.Ended = false, false
 		if end := v.step.Issue.Spec.LatestEnd(x.Observed.At); end.After(n.Until) {

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/access"
 )
 
 // maxRequestNotes bounds the notes on CertificateSigningRequests in flight: anybody who may create one can give
@@ -29,7 +29,9 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	}
 	all = append(all, endpointNotes(x)...)
 	all = append(all, revocationNotes(x)...)
+	all = append(all, batchNotes(x, d.batches)...)
 	all = append(all, existingAccess(x, p.Steps)...)
+	all = append(all, leftBehind(x, d)...)
 	for _, name := range x.Observed.UnknownEntries {
 		all = append(all, reconcile.Note{Kind: reconcile.UnknownEntry, Object: reconcile.Shown(name), Message: "no user can have this name; it is left alone"})
 	}
@@ -39,6 +41,7 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 		}
 		all = append(all, grantEnds(x, reconcile.Note{User: u.Name}, u.ClusterRoles, u.Namespaces)...)
 		all = append(all, superseded(x, u)...)
+		all = append(all, exchangedKey(x, u)...)
 		if why := x.Observed.FrontProxy.Impersonates(u.Name); why != "" && d.verdicts[u.Name].stays {
 			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.FrontProxyName, Message: why}) // a new one they do not get
 		}
@@ -87,100 +90,6 @@ func misnamed(x *Index) []reconcile.Note {
 
 func moreText(n int) string { return fmt.Sprintf("and %d more", n) }
 
-func groupSubject(name string) reconcile.Subject {
-	return reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: name}
-}
-
-// existingAccess notes what steps hand out to names and groups that have something already: each binding that is not ours and
-// serves the CN, an O, or everybody who has a certificate.
-func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
-	subjects := map[reconcile.Subject]bool{}
-	for _, s := range steps {
-		if s.Action != reconcile.Issue && s.Action != reconcile.Reissue && s.Action != reconcile.Bind {
-			continue
-		}
-		subjects[groupSubject(access.Authenticated)] = true
-		if s.User != "" {
-			subjects[x.subject(s.User)] = true
-			for _, g := range x.Inventory.Defaults.CertificateGroups(x.Users[s.User]) {
-				subjects[groupSubject(g)] = true
-			}
-			continue
-		}
-		if !x.Inventory.Defaults.WithoutGroups {
-			subjects[groupSubject(s.Group)] = true
-		}
-		if s.Detail != nil {
-			for _, u := range s.Detail.Add {
-				subjects[reconcile.UserSubject(u)] = true
-			}
-		}
-	}
-	var all []reconcile.Note
-	for subject := range subjects {
-		all = append(all, existing(x, subject)...)
-	}
-	return all
-}
-
-// ofKubernetes are the ClusterRoles that Kubernetes itself gives to everybody who is authenticated.
-var ofKubernetes = []string{"system:basic-user", "system:discovery", "system:public-info-viewer"}
-
-// maxAccess bounds the notes on what others bind to one subject: a tenant can bind a thousand roles to it.
-const maxAccess = 20
-
-// existing notes the bindings that are not ours and serve a subject, those first that make as good as cluster-admin. A group's are
-// noted once, not for each member.
-func existing(x *Index, subject reconcile.Subject) []reconcile.Note {
-	n := reconcile.Note{Kind: reconcile.ExistingAccess}
-	if subject.Kind == "User" {
-		n.User = subject.Name
-	} else {
-		n.Group = subject.Name
-	}
-	var strong, others []reconcile.Note
-	more := 0
-	for _, b := range x.serves[subject] {
-		if subject.Name == access.Authenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
-			continue
-		}
-		n.Power = nil
-		if b.RoleRef.Kind == "ClusterRole" { // certsync does not read Roles
-			n.Power = rolePower(x, b.RoleRef.Name, b.Namespace)
-		}
-		if len(n.Power) == 0 && len(others) == maxAccess {
-			more++
-			continue
-		}
-		whose := "not certsync's"
-		if owner := b.OwnerOf(); owner != "" && owner != x.Inventory.Owner {
-			whose = fmt.Sprintf("owner %q's by its name", owner)
-		}
-		n.Object, n.Message = reconcile.Shown(b.Object()), fmt.Sprintf("gives %s %q %s, and is %s", subject.Kind, subject.Name, roleOf(b), whose)
-		if len(n.Power) > 0 {
-			n.Message = fmt.Sprintf("is as good as cluster-admin (%s): it %s", n.Power[0], n.Message)
-			strong = append(strong, n)
-			continue
-		}
-		others = append(others, n)
-	}
-	all := slices.Concat(strong, others)
-	if more > 0 {
-		n.Power, n.Object, n.Message = nil, "", fmt.Sprintf("%d bindings more that are not certsync's serve it; none of them is as good as cluster-admin", more)
-		all = append(all, n)
-	}
-	return all
-}
-
-// roleOf is what a binding grants, as a phrase.
-func roleOf(b reconcile.Binding) string {
-	where := "cluster-wide"
-	if b.Kind == reconcile.RoleBinding {
-		where = fmt.Sprintf("in namespace %q", b.Namespace)
-	}
-	return fmt.Sprintf("%s %q %s", reconcile.Shown(b.RoleRef.Kind), reconcile.Shown(b.RoleRef.Name), where)
-}
-
 // soon reports whether t is an end that comes within a week.
 func soon(x *Index, t time.Time) bool {
 	return !t.IsZero() && !x.Ended(t) && t.Sub(x.Observed.At) <= 7*24*time.Hour
@@ -228,6 +137,29 @@ func superseded(x *Index, u inventory.User) []reconcile.Note {
 		}
 	}
 	return all
+}
+
+// exchangedKey notes that a certificate lives for a key that a user had themselves before. It has the name that the user has.
+func exchangedKey(x *Index, u inventory.User) []reconcile.Note {
+	rec, own := x.Observed.Ledger[u.Name].Record, reconcile.OwnKeyOf(u).Fingerprint()
+	if rec == nil || !x.Active[u.Name] || x.epochs.void[u.Name] {
+		return nil
+	}
+	last := reconcile.CertificateEntry{NotAfter: x.Observed.At}
+	for _, c := range rec.Certificates {
+		if c.PublicKeySHA256 != "" && c.PublicKeySHA256 != own && c.Epoch == x.epoch(u.Name) && c.NotAfter.After(last.NotAfter) {
+			last = c
+		}
+	}
+	if last.PublicKeySHA256 == "" {
+		return nil
+	}
+	message := "a certificate for an earlier key of the user's own gives all that the user has, until it ends"
+	if last.Unconfirmed() {
+		message = "a certificate that was requested for an earlier key of the user's own, if it came to be, gives all that the user has"
+	}
+	return []reconcile.Note{{User: u.Name, Kind: reconcile.LiveCertificate, Until: &last.NotAfter, Message: fmt.Sprintf(
+		"%s (to void it now, set revokedBefore on the user, or run certsync apply --revoke %s)", message, shell.Quote(u.Name))}}
 }
 
 // requests notes CertificateSigningRequests in flight.

@@ -9,6 +9,7 @@ import (
 // lossReason says why a subject is to be taken out of a binding that is wanted.
 func lossReason(x *Index, g reconcile.Grant, s reconcile.Subject) reconcile.Reason {
 	user := s.Person()
+	g.Part = 0
 	switch {
 	case s != reconcile.UserSubject(s.Name) || !x.knows(user):
 		return reconcile.Drifted

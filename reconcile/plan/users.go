@@ -9,6 +9,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/renewal"
 )
 
 // MinLifetime is the shortest certificate that the CSR API gives.
@@ -188,7 +189,7 @@ func activeReasons(x *Index, u inventory.User, spec reconcile.CertificateSpec, v
 	}
 	reasons = append(reasons, differences(spec, *cur)...)
 	reasons = append(reasons, x.endpoint.Changes(rec.Kubeconfig)...)
-	due, clamped := renewal{policy: x.Inventory.Defaults.RenewBefore, owner: x.Inventory.Owner, user: u.Name}.due(*cur)
+	due, clamped := renewal.Due(x.Inventory.Defaults.RenewBefore, x.Inventory.Owner, u.Name, *cur)
 	if clamped {
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RenewBeforeTooLong, Message: fmt.Sprintf(
 			"renewBefore is %s, over 90%% of the certificate's life of %s; a third is taken",

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // cluster makes the checks of Kubernetes.
@@ -191,7 +191,7 @@ func (l *look) clock(context.Context) Check {
 	if !told {
 		there = time.Time{}
 	}
-	if why := plan.Skewed(here, there); why != "" {
+	if why := refusal.Skewed(here, there); why != "" {
 		return broken(errors.New(why))
 	}
 	return passed(fmt.Sprintf("%s off the API server's", here.Sub(there).Abs().Round(time.Second)))

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // vault makes the checks of Vault. That it is open, knows the token and has a KV v2 mount there is known since it was
@@ -76,7 +76,7 @@ func (l *look) state() Check {
 	if o.StateProblem != nil {
 		return broken(o.StateProblem)
 	}
-	if why := plan.Misplaced(l.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
+	if why := refusal.Misplaced(l.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
 		return broken(errors.New(why))
 	}
 	if o.State == nil {

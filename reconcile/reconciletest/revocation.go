@@ -14,16 +14,16 @@ func (w *World) NewPolicy() *reconcile.RevocationPolicy {
 }
 
 // WriteRevocations writes the list into the admission policy, if it is the one that was observed.
-func (w *World) WriteRevocations(_ context.Context, owner string, p reconcile.RevocationPolicy, entries []reconcile.RevokedCertificate) error {
+func (w *World) WriteRevocations(_ context.Context, owner string, p reconcile.RevocationPolicy, entries []reconcile.RevokedCertificate) (reconcile.RevocationPolicy, error) {
 	w.Mu.Lock()
 	defer w.Mu.Unlock()
 	name := reconcile.RevocationPolicyName(owner)
 	if err := w.call("deny %s %d", name, len(entries)); err != nil {
-		return err
+		return p, err
 	}
 	if w.Policy == nil || w.Policy.UID != p.UID || w.Policy.ResourceVersion != p.ResourceVersion {
-		return fmt.Errorf("updating %s: %w", name, reconcile.ErrPrecondition)
+		return p, fmt.Errorf("updating %s: %w", name, reconcile.ErrPrecondition)
 	}
 	w.Policy.Entries, w.Policy.ResourceVersion, w.Policy.Changed = slices.Clone(entries), w.Next(), false
-	return nil
+	return *w.Policy, nil
 }

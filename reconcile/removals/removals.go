@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // draft is a plan before its steps are made: each binding of the owner, and which of its subjects go.
@@ -83,7 +84,7 @@ func Diff(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView,
 		RemovalsOnly: true, Steps: d.steps(), Guards: guards, Revoked: d.revocations(), Unchanged: d.unchanged(),
 	}
 	p.RecordState = p.Revoked != nil
-	if why := plan.Skewed(at, cluster.Clock); why != "" {
+	if why := refusal.Skewed(at, cluster.Clock); why != "" {
 		p.Forbidden = append(p.Forbidden, why)
 	}
 	if n := len(p.Revoked); n > reconcile.MaxRevoked {

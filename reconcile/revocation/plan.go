@@ -29,7 +29,7 @@ func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
 	inForce, was := o.Revocations != nil && has.Problem == "", o.State != nil && o.State.Admission
 	p.State.Admission = inForce || was && len(entries) > 0
 	p.RecordState = p.RecordState || p.State.Admission != was && (o.State != nil || inForce)
-	for _, s := range policySteps(p.Owner, o, has, entries, was) {
+	for _, s := range policySteps(*p, o, has, entries, was) {
 		s.Reason = s.Reasons[0]
 		s.Hold(r.Policy.Forbids(reconcile.Remove), reconcile.ByPolicy) // to deny more is to take away
 		p.Steps = append(p.Steps, s)
@@ -55,23 +55,54 @@ func inUse(names map[string]reconcile.Name, o reconcile.Observed) func(reconcile
 //	there                         | has changed  | update, first of all: revoked
 //	there                         | only shrinks | purge, last of all: certificates-expired
 //	was in force once, and is not | not empty    | update, held: apply the manifests
-func policySteps(owner string, o reconcile.Observed, has reconcile.RevocationPolicy, entries []reconcile.RevokedCertificate, was bool) []reconcile.Step {
+//
+// Certificates that are exchanged in a batch come into the list with their batch: until then their users work with them.
+func policySteps(p reconcile.Plan, o reconcile.Observed, has reconcile.RevocationPolicy, entries []reconcile.RevokedCertificate, was bool) []reconcile.Step {
 	s := reconcile.Step{Action: reconcile.Update, Reasons: []reconcile.Reason{reconcile.CertificateRevoked}, Stage: reconcile.StageRevoke,
-		Kind: reconcile.AdmissionPolicy, Name: reconcile.RevocationPolicyName(owner), Revocations: &reconcile.RevocationWrite{Policy: has, Entries: entries}}
+		Kind: reconcile.AdmissionPolicy, Name: reconcile.RevocationPolicyName(p.Owner)}
 	var steps []reconcile.Step
 	if problem := cmp.Or(has.Problem, "it does not exist"); was && len(entries) > 0 && (o.Revocations == nil || has.Problem != "") {
 		lost := s
 		lost.Hold(fmt.Sprintf("it has been in force, and is not any more: %s (apply the manifests again: certsync manifests --revocation)", problem), reconcile.ByConflict)
+		lost.Revocations = &reconcile.RevocationWrite{}
 		steps = append(steps, lost)
 	}
-	add, expired, remove := compare(has.Entries, entries, o)
-	if has.UID == "" || !has.Changed && len(add)+len(expired)+len(remove) == 0 {
+	if has.UID == "" {
 		return steps
 	}
-	if s.Detail = (&reconcile.Detail{Add: add, Remove: remove}); !has.Changed && len(add)+len(remove) == 0 {
-		s.Action, s.Reasons, s.Stage, s.Detail = reconcile.Purge, []reconcile.Reason{reconcile.CertificatesExpired}, reconcile.StageCleanup, nil
+	batches, last := batchesOf(p)
+	before := has.Entries
+	for batch := range last + 1 {
+		now := slices.DeleteFunc(slices.Clone(entries), func(e reconcile.RevokedCertificate) bool {
+			user, _ := reconcile.Person(e.Username)
+			return batches[user] > batch && !slices.Contains(has.Entries, e)
+		})
+		add, expired, remove := compare(before, now, o)
+		anew := has.Changed && batch == 0
+		if !anew && len(add)+len(expired)+len(remove) == 0 {
+			continue
+		}
+		step := s
+		step.Batch, step.Revocations, step.Detail = batch, &reconcile.RevocationWrite{Policy: has, Entries: now}, &reconcile.Detail{Add: add, Remove: remove}
+		if !anew && len(add)+len(remove) == 0 {
+			step.Action, step.Reasons, step.Stage, step.Detail = reconcile.Purge, []reconcile.Reason{reconcile.CertificatesExpired}, reconcile.StageCleanup, nil
+		}
+		if before = now; step.Action == reconcile.Update || last == 0 {
+			steps = append(steps, step)
+		}
 	}
-	return append(steps, s)
+	return steps
+}
+
+// batchesOf has the batch of each user whose certificate is exchanged in one, and the number of the last.
+func batchesOf(p reconcile.Plan) (of map[string]int, last int) {
+	of = map[string]int{}
+	for _, s := range p.Steps {
+		if s.Issues() && s.Batch > 0 {
+			of[s.User], last = s.Batch, max(last, s.Batch)
+		}
+	}
+	return of, last
 }
 
 // compare lists what comes into the list and what goes out of it: certificates that have ended, and others.

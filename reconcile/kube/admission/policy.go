@@ -107,18 +107,18 @@ type validationsPatch struct {
 }
 
 // WriteRevocations writes the list into the policy, and changes nothing else of it.
-func (w Policies) WriteRevocations(ctx context.Context, owner string, p reconcile.RevocationPolicy, entries []reconcile.RevokedCertificate) error {
+func (w Policies) WriteRevocations(ctx context.Context, owner string, p reconcile.RevocationPolicy, entries []reconcile.RevokedCertificate) (reconcile.RevocationPolicy, error) {
 	name := reconcile.RevocationPolicyName(owner)
 	doing := "updating ValidatingAdmissionPolicy " + name
 	if p.UID == "" || p.ResourceVersion == "" {
-		return fmt.Errorf("%s: it was never observed", doing)
+		return p, fmt.Errorf("%s: it was never observed", doing)
 	}
 	var patch validationsPatch
 	patch.Metadata.UID, patch.Metadata.ResourceVersion = p.UID, p.ResourceVersion
 	patch.Spec.Validations = deploy.RevocationValidations(entries)
 	body, err := json.Marshal(patch)
 	if err != nil {
-		return fmt.Errorf("%s: %w", doing, err)
+		return p, fmt.Errorf("%s: %w", doing, err)
 	}
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
@@ -126,16 +126,16 @@ func (w Policies) WriteRevocations(ctx context.Context, owner string, p reconcil
 	const manifests = "apply the manifests again: certsync manifests --revocation"
 	switch {
 	case apierrors.IsNotFound(err):
-		return reconcile.WithHint(fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err)), manifests)
+		return p, reconcile.WithHint(fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err)), manifests)
 	case apierrors.IsConflict(err):
-		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err))
+		return p, fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err))
 	case apierrors.IsForbidden(err) && api.AdmissionHint(err) == "":
-		return reconcile.WithHint(w.server.Failed(doing, err), manifests+", which has the right to it")
+		return p, reconcile.WithHint(w.server.Failed(doing, err), manifests+", which has the right to it")
 	case err != nil:
-		return w.server.Failed(doing, err)
+		return p, w.server.Failed(doing, err)
 	case !equality.Semantic.DeepEqual(made.Spec.Validations, patch.Spec.Validations):
-		return reconcile.WithHint(fmt.Errorf("%s: the API server made something else of it", doing),
+		return p, reconcile.WithHint(fmt.Errorf("%s: the API server made something else of it", doing),
 			"look for a mutating admission webhook or policy that changes admission policies")
 	}
-	return nil
+	return reconcile.RevocationPolicy{UID: p.UID, ResourceVersion: made.ResourceVersion, Entries: entries, Problem: p.Problem}, nil
 }

@@ -216,7 +216,7 @@ func stepMarkdown(plan reconcile.Plan, s reconcile.Step) string {
 	return fmt.Sprintf("%s (%s)", c.markdown(code), joinReasons(s.Reasons))
 }
 
-// stepInFull shows one step with the object that it writes and the cluster of its kubeconfig.
+// stepInFull shows one step with the object that it writes, the cluster of its kubeconfig, and its batch.
 func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
 	text := stepSubject(s) + " " + stepMarkdown(plan, s)
 	if s.Object() != "" {
@@ -224,6 +224,9 @@ func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
 	}
 	if s.Detail != nil && s.Detail.Kubeconfig != nil {
 		text += ", kubeconfig for " + code(cmp.Or(s.Detail.Kubeconfig.Cluster, "?")) + " at " + code(s.Detail.Kubeconfig.Server)
+	}
+	if s.Batch > 0 {
+		text += fmt.Sprintf(", in batch %d", s.Batch)
 	}
 	if s.Held != "" {
 		text += ", held"

@@ -17,6 +17,8 @@ func Export(e export.Result, cluster string) []byte {
 	}
 	head := comment("", "What certsync export found in the bindings of "+source+". Read it before you apply it:")
 	head = append(head, comment("- ", "apply issues a certificate to everybody under users. Take out who logs in some other way.")...)
+	head = append(head, comment("- ", "A certificate that was made by hand for one of these names gains what certsync gives the name. To prevent that, "+
+		"add a time that has passed to the user before the first apply, such as revokedBefore: 2026-01-31. certsync then binds another name.")...)
 	head = append(head, comment("- ", "Bindings that certsync did not make stay until you delete them: certsync plan lists them as existing-access.")...)
 	if len(e.LeftOut) > 0 {
 		head = append(head, "", "Left out:")

@@ -60,6 +60,7 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 		"own-key": plan.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),
 		"renamed": plan.Diff(renamedWithKey(t), fixture.Settled(inv), reconcile.Rules{}),
 		"hostile": diff(fixture.Team, hostilities(inv)),
+		"revoked": plan.Diff(fixture.Inventory(t, "defaults: {revokedBefore: 2026-03-01T11:30:00Z}"+fixture.Team), servedByOthers(inv), reconcile.Rules{BatchSize: 1}),
 	}
 }
 
@@ -95,6 +96,17 @@ func conflicts(inv *inventory.Inventory) reconcile.Observed {
 	}
 	o.Ledger["bob@example.com"] = reconcile.LedgerEntry{Version: 2, Problem: `it is the record of "mallory"`}
 	o.Credentials["carol@example.com"] = reconcile.CredentialMeta{CurrentVersion: 4}
+	return o
+}
+
+// servedByOthers is an observation in which others have bound the users' names.
+func servedByOthers(inv *inventory.Inventory) reconcile.Observed {
+	o := fixture.Settled(inv)
+	legacy := reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "payments", Name: "legacy", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "payer"}}
+	for _, u := range inv.Users {
+		legacy.Subjects = append(legacy.Subjects, reconcile.UserSubject(u.Name))
+	}
+	o.Bindings = append(o.Bindings, legacy)
 	return o
 }
 

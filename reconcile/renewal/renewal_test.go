@@ -1,4 +1,4 @@
-package plan
+package renewal_test
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/renewal"
 )
 
 // TestDue: a share is of the actual life from issue to expiry; the jitter only ever renews later, by less than a tenth.
@@ -28,7 +29,7 @@ func TestDue(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			seen := map[time.Duration]bool{}
 			for i := range 100 {
-				at, clamped := renewal{policy: tt.policy, owner: "o", user: fmt.Sprint(i)}.due(cert)
+				at, clamped := renewal.Due(tt.policy, "o", fmt.Sprint(i), cert)
 				jitter := at.Sub(cert.NotAfter.Add(-tt.before))
 				if !at.Before(cert.NotAfter.Add(-tt.before / 2)) {
 					t.Fatalf("due at %s, which leaves no time to try again", at)

@@ -1,4 +1,5 @@
-package plan
+// Package renewal says when a certificate is due to be replaced.
+package renewal
 
 import (
 	"crypto/sha256"
@@ -10,33 +11,27 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// renewal says when a certificate is to be replaced.
-type renewal struct {
-	policy      inventory.RenewBefore
-	owner, user string
-}
-
-// due is the time from which cert is to be renewed. A share of renewBefore is of the certificate's actual life, from
+// Due is the time from which the certificate of an owner's user is to be renewed. A share of renewBefore is of the certificate's actual life, from
 // issue to expiry: notBefore lies minutes before the issue. A duration over 90% of that life counts as a third, and
 // clamped says so: a signer that shortens lifetimes must not cause a renewal on every run.
 //
 // Up to a tenth of the life later, by owner and user, so that a company's certificates don't fall due together; but never
 // by more than half of what is left then, so that a renewal has time to fail and be tried again.
-func (r renewal) due(cert reconcile.CertificateEntry) (at time.Time, clamped bool) {
+func Due(policy inventory.RenewBefore, owner, user string, cert reconcile.CertificateEntry) (at time.Time, clamped bool) {
 	life := cert.NotAfter.Sub(cert.IssuedAt)
-	before := r.policy.Of(life)
-	if r.policy.Duration > life/10*9 {
+	before := policy.Of(life)
+	if policy.Duration > life/10*9 {
 		before, clamped = life/3, true
 	}
-	return cert.NotAfter.Add(-before).Add(r.jitter(min(life/10, before/2))), clamped
+	return cert.NotAfter.Add(-before).Add(jitter(owner, user, min(life/10, before/2))), clamped
 }
 
 // jitter is in [0, max), always the same share of it for the same owner and user.
-func (r renewal) jitter(max time.Duration) time.Duration {
+func jitter(owner, user string, max time.Duration) time.Duration {
 	if max <= 0 {
 		return 0
 	}
-	sum := sha256.Sum256([]byte(r.owner + "\x00" + r.user))
+	sum := sha256.Sum256([]byte(owner + "\x00" + user))
 	share, _ := bits.Mul64(binary.BigEndian.Uint64(sum[:8]), uint64(max)) // of 2^64
 	return time.Duration(share)
 }

@@ -1,0 +1,56 @@
+// Package refusal says why nothing at all may be written: the clocks differ, or cluster and Vault do not belong together.
+package refusal
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// maxClockSkew is how far the local clock may be from the API server's: `until`, renewals and revocations hang on it.
+const maxClockSkew = 2 * time.Minute
+
+// Skewed says why the time here cannot be relied on, or "". there is the API server's, zero if it did not tell.
+func Skewed(here, there time.Time) string {
+	if there.IsZero() {
+		return "the API server does not say what time it is, and ends and renewals hang on the time (is there a proxy that takes the Date header out?)"
+	}
+	if skew := here.Sub(there); skew.Abs() > maxClockSkew {
+		return fmt.Sprintf("the clock here and the API server's are %s apart, and ends and renewals hang on the time (set the clock)", skew.Abs().Round(time.Second))
+	}
+	return ""
+}
+
+// Misplaced says why cluster and Vault do not belong together, or not to this owner, who has so many ClusterRoleBindings,
+// or "".
+//
+//	state              | cluster                            | verdict
+//	none               | ClusterRoleBindings of the owner's | refused: --new-ledger
+//	none               | a generation on the Lease          | refused: --new-ledger
+//	of another cluster | any                                | refused: --move-to-this-cluster
+//	older              | a later generation on the Lease    | refused: --accept-rollback
+//	any                | no Lease                           | refused: --accept-rollback
+//	not the first      | a Lease without a generation       | refused: --accept-rollback; after the first, a run was cut off
+func Misplaced(owner string, o reconcile.Observed, bound int, r reconcile.Rules) string {
+	switch state := o.State; {
+	case state == nil && r.NewLedger:
+	case state == nil && bound > 0:
+		return fmt.Sprintf("the cluster has %d ClusterRoleBindings of owner %s, and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)", bound, owner)
+	case state == nil && o.Generation > 0:
+		return fmt.Sprintf("owner %s has been applied to this cluster (generation %d), and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)",
+			owner, o.Generation)
+	case state == nil:
+	case state.ClusterUID != o.ClusterView.UID && !r.MoveToThisCluster:
+		return fmt.Sprintf("owner %s belongs to another cluster (its kube-system has UID %s, this one's %s): every credential would be replaced (--move-to-this-cluster)",
+			owner, state.ClusterUID, o.ClusterView.UID)
+	case state.ClusterUID != o.ClusterView.UID, r.AcceptRollback:
+	case state.Generation < o.Generation:
+		return fmt.Sprintf("Vault's state is of generation %d, and the last run wrote %d: was Vault restored from a backup? (--accept-rollback)",
+			state.Generation, o.Generation)
+	case !o.Leased, o.Generation == 0 && state.Generation > 1:
+		return fmt.Sprintf("Vault's state is of generation %d, and no Lease tells whether that is the last one: was the Lease deleted, or is it in another namespace (--lock-namespace)? (--accept-rollback)",
+			state.Generation)
+	}
+	return ""
+}
