@@ -224,3 +224,28 @@ func TestResidualAccess(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestPolicyInBatches: certificates that are exchanged in batches are denied with their batch. If the signer stops, the users of
+// later batches go on writing with theirs, and the next run denies them.
+func TestPolicyInBatches(t *testing.T) {
+	w := hourLater(t)
+	w.Policy = w.NewPolicy()
+	inv := reconciletest.Parse(t, "defaults: {revokedBefore: "+w.Now.Add(-time.Minute).Format(time.RFC3339)+"}\n"+reconciletest.Team)
+	w.Rules.BatchSize = 1
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "9")
+	w.Fail = reconciletest.Failing("issue bob", reconcile.ErrNotIssued)
+	if o, err := w.Apply(inv); err != nil || o.Failed() == 0 {
+		t.Errorf("%v, %d failed", err, o.Failed())
+	}
+	if diff := cmp.Diff([]string{"alice", "bob"}, listed(w)); diff != "" || len(w.Served("carol")) != 1 {
+		t.Errorf("%s; carol has %q", diff, w.Served("carol"))
+	}
+	w.Fail = nil
+	w.MustApply(inv)
+	if diff := cmp.Diff([]string{"alice", "bob", "carol"}, listed(w)); diff != "" {
+		t.Error(diff)
+	}
+	if p := w.Plan(inv); p.Changes() {
+		t.Errorf("once more: %q", reconciletest.Lines(p))
+	}
+}
