@@ -91,6 +91,24 @@ func TestRevokedAhead(t *testing.T) {
 	}
 }
 
+// TestRevocationsGoByTheServersClock: where the clock here is ahead or behind, a certificate from before revokedBefore is void all
+// the same, and is revoked once.
+func TestRevocationsGoByTheServersClock(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Minute, time.Minute} {
+		t.Run(skew.String(), func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.Skew = skew
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Now = w.Now.Add(20 * time.Second)
+			inv := reconciletest.Parse(t, revoked(w.Now.Add(skew-10*time.Second)))
+			for range 2 {
+				w.MustApply(inv)
+				onlyEpoch(t, w, "alice#2", "alice", "alice#3")
+			}
+		})
+	}
+}
+
 // TestRevoke: --revoke acts at once, also twice in a row, and the next run without it leaves it so.
 func TestRevoke(t *testing.T) {
 	w := hourLater(t)
@@ -156,63 +174,6 @@ func TestRevocationsAreNoRemovals(t *testing.T) {
 	}
 	if len(numbers) != 8 || w.State.Epochs != 9 {
 		t.Errorf("numbers %v, %d given", numbers, w.State.Epochs)
-	}
-}
-
-// TestRestoredStateBeginsEpochs: where it cannot be known who was revoked, everybody begins a new epoch, and no number is given
-// twice.
-func TestRestoredStateBeginsEpochs(t *testing.T) {
-	for sentence, lose := range map[string]func(w *reconciletest.World, old reconcile.State){
-		"restored": func(w *reconciletest.World, old reconcile.State) { w.State, w.Rules.AcceptRollback = &old, true },
-		"lost": func(w *reconciletest.World, _ reconcile.State) {
-			w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
-		},
-		"restored, and the Lease is made anew": func(w *reconciletest.World, old reconcile.State) { w.State, w.Mark = &old, reconcile.Mark{} },
-		"lost, and the Lease too": func(w *reconciletest.World, _ reconcile.State) {
-			w.State, w.StateVersion, w.Rules.NewLedger, w.Mark, w.Unleased = nil, 0, true, reconcile.Mark{}, true
-		},
-		"the Lease is lost": func(w *reconciletest.World, _ reconcile.State) {
-			w.Rules.AcceptRollback, w.Mark, w.Unleased = true, reconcile.Mark{}, true
-		},
-	} {
-		t.Run(sentence, func(t *testing.T) {
-			w := hourLater(t)
-			old := *w.State
-			w.Rules.Revoke = []string{"alice"}
-			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
-			w.Rules.Revoke = nil
-			lose(w, old)
-			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
-			got := w.Subjects(reconciletest.GroupView)
-			if !slices.Equal(got, []string{"alice#3", "bob#4"}) || w.Served("carol#5") == nil || w.State.Epochs != 5 {
-				t.Errorf("%q, carol#5 has %q, %d given", got, w.Served("carol#5"), w.State.Epochs)
-			}
-		})
-	}
-}
-
-// TestLedgerKeepsEpochs: where state and Lease are lost, and no ClusterRoleBinding tells, each record tells of its own user.
-func TestLedgerKeepsEpochs(t *testing.T) {
-	const text = "users: [{name: alice, namespaces: {staging: [edit]}}, {name: bob}]"
-	for sentence, restore := range map[string]bool{"lost": false, "restored": true} {
-		t.Run(sentence, func(t *testing.T) {
-			w := reconciletest.NewWorld(t)
-			w.MustApply(reconciletest.Parse(t, text))
-			old := *w.State
-			w.Now = w.Now.Add(time.Hour)
-			w.Rules.Revoke = []string{"alice"}
-			w.MustApply(reconciletest.Parse(t, text))
-			w.Rules, w.State, w.Mark = reconcile.Rules{NewLedger: true}, nil, reconcile.Mark{}
-			if restore {
-				w.State = &old // of generation 1, which a run that was cut off leaves without a mark
-			} else {
-				w.StateVersion = 0
-			}
-			w.MustApply(reconciletest.Parse(t, text))
-			if w.Served("alice") != nil || w.Served("alice#2") == nil || w.State.Names["alice"].Epoch != 2 || w.State.Names["bob"].Epoch > 1 {
-				t.Errorf("alice has %q, alice#2 %q, names %+v", w.Served("alice"), w.Served("alice#2"), w.State.Names)
-			}
-		})
 	}
 }
 

@@ -10,6 +10,10 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
+// maxForeignEpoch is the highest number that counts of those in bindings and records, which others can write. It leaves room to
+// count on: a number that overflows would be the first epoch. The lock reads numbers below 2^62.
+const maxForeignEpoch = 1 << 61
+
 // epochs has the epoch of each name, and the names that begin a new one.
 type epochs struct {
 	counter int64            // of the owner: the last number that was given
@@ -69,7 +73,7 @@ func (x *Index) counter() int64 {
 	for _, b := range x.Ours {
 		for _, s := range b.Subjects {
 			if _, epoch := reconcile.Person(s.Name); b.Kind == reconcile.ClusterRoleBinding {
-				n = max(n, epoch)
+				n = max(n, min(epoch, maxForeignEpoch))
 			}
 		}
 	}

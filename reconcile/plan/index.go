@@ -165,7 +165,7 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 			n.Until = until
 		}
 		for _, c := range rec.Certificates {
-			n.Epoch = max(n.Epoch, c.Epoch)
+			n.Epoch = max(n.Epoch, min(c.Epoch, maxForeignEpoch))
 		}
 		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n

@@ -61,13 +61,13 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		n.Left = n.Left || !inInventory && !stays[name] || x.epochs.void[name]
 		n.Ended = n.Ended || x.Lapsed[name] && !stays[name]
 		if n.Epoch = x.epoch(name); x.epochs.raised[name] {
-			n.Since, n.Left, n.Ended = x.Observed.At, false, false
+			n.Since, n.Left, n.Ended = x.now(), false, false
 		}
 		names[name] = n
 	}
 	for name := range x.epochs.raised {
 		if _, known := names[name]; !known {
-			names[name] = reconcile.Name{Epoch: x.epoch(name), Since: x.Observed.At}
+			names[name] = reconcile.Name{Epoch: x.epoch(name), Since: x.now()}
 		}
 	}
 	for name, v := range d.verdicts {
@@ -76,7 +76,7 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		}
 		n, known := names[name]
 		if n.Epoch = x.epoch(name); !known || n.Left {
-			n.Since = x.Observed.At
+			n.Since = x.now()
 		}
 		n.Left, n.Ended = false, false
 		if end := v.step.Issue.Spec.LatestEnd(x.Observed.At); end.After(n.Until) {

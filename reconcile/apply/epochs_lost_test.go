@@ -1,0 +1,94 @@
+package apply_test
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+// These tests are about the numbers of epochs: none is given twice, and none falls, whatever is lost or written by others.
+
+// TestRestoredStateBeginsEpochs: where it cannot be known who was revoked, everybody begins a new epoch, and no number is given
+// twice.
+func TestRestoredStateBeginsEpochs(t *testing.T) {
+	for sentence, lose := range map[string]func(w *reconciletest.World, old reconcile.State){
+		"restored": func(w *reconciletest.World, old reconcile.State) { w.State, w.Rules.AcceptRollback = &old, true },
+		"lost": func(w *reconciletest.World, _ reconcile.State) {
+			w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
+		},
+		"restored, and the Lease is made anew": func(w *reconciletest.World, old reconcile.State) { w.State, w.Mark = &old, reconcile.Mark{} },
+		"lost, and the Lease too": func(w *reconciletest.World, _ reconcile.State) {
+			w.State, w.StateVersion, w.Rules.NewLedger, w.Mark, w.Unleased = nil, 0, true, reconcile.Mark{}, true
+		},
+		"the Lease is lost": func(w *reconciletest.World, _ reconcile.State) {
+			w.Rules.AcceptRollback, w.Mark, w.Unleased = true, reconcile.Mark{}, true
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			old := *w.State
+			w.Rules.Revoke = []string{"alice"}
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Rules.Revoke = nil
+			lose(w, old)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			got := w.Subjects(reconciletest.GroupView)
+			if !slices.Equal(got, []string{"alice#3", "bob#4"}) || w.Served("carol#5") == nil || w.State.Epochs != 5 {
+				t.Errorf("%q, carol#5 has %q, %d given", got, w.Served("carol#5"), w.State.Epochs)
+			}
+		})
+	}
+}
+
+// TestLedgerKeepsEpochs: where state and Lease are lost, and no ClusterRoleBinding tells, each record tells of its own user.
+func TestLedgerKeepsEpochs(t *testing.T) {
+	const text = "users: [{name: alice, namespaces: {staging: [edit]}}, {name: bob}]"
+	for sentence, restore := range map[string]bool{"lost": false, "restored": true} {
+		t.Run(sentence, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, text))
+			old := *w.State
+			w.Now = w.Now.Add(time.Hour)
+			w.Rules.Revoke = []string{"alice"}
+			w.MustApply(reconciletest.Parse(t, text))
+			w.Rules, w.State, w.Mark = reconcile.Rules{NewLedger: true}, nil, reconcile.Mark{}
+			if restore {
+				w.State = &old // of generation 1, which a run that was cut off leaves without a mark
+			} else {
+				w.StateVersion = 0
+			}
+			w.MustApply(reconciletest.Parse(t, text))
+			if w.Served("alice") != nil || w.Served("alice#2") == nil || w.State.Names["alice"].Epoch != 2 || w.State.Names["bob"].Epoch > 1 {
+				t.Errorf("alice has %q, alice#2 %q, names %+v", w.Served("alice"), w.Served("alice#2"), w.State.Names)
+			}
+		})
+	}
+}
+
+// TestNoNumberOverflows: the largest number that somebody can write into a binding or a record lowers nobody's epoch.
+func TestNoNumberOverflows(t *testing.T) {
+	for sentence, write := range map[string]func(w *reconciletest.World){
+		"into a binding": func(w *reconciletest.World) {
+			w.Changed(reconciletest.GroupView, func(b *reconcile.Binding) {
+				b.Subjects = append(b.Subjects, reconcile.UserSubject(reconcile.Username("zoe", math.MaxInt64)))
+			})
+		},
+		"into a record": func(w *reconciletest.World) {
+			w.Ledger["alice"].Versions[w.Ledger["alice"].Current].Record.Certificates[0].Epoch = math.MaxInt64
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			write(w)
+			w.Mark, w.Rules = reconcile.Mark{}, reconcile.Rules{AcceptRollback: true, Revoke: []string{"alice"}}
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			if w.State.Names["alice"].Epoch < 2 || w.State.Epochs < 2 || w.Served("alice") != nil {
+				t.Errorf("alice has %q, names %+v, %d given", w.Served("alice"), w.State.Names, w.State.Epochs)
+			}
+		})
+	}
+}
