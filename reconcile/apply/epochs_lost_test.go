@@ -3,6 +3,7 @@ package apply_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,6 +89,34 @@ func TestNoNumberOverflows(t *testing.T) {
 			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
 			if w.State.Names["alice"].Epoch < 2 || w.State.Epochs < 2 || w.Served("alice") != nil {
 				t.Errorf("alice has %q, names %+v, %d given", w.Served("alice"), w.State.Names, w.State.Epochs)
+			}
+		})
+	}
+}
+
+// TestRestoredStateBeginsEpochsOfTheAbsent: who is not in the inventory when the state is restored, or whose time has passed, comes
+// back in a new epoch as well. Their certificates may have been revoked, and live longer than the state says.
+func TestRestoredStateBeginsEpochsOfTheAbsent(t *testing.T) {
+	for sentence, absent := range map[string]string{
+		"left":   strings.Replace(reconciletest.Team, "  - {name: alice, groups: [devs], clusterRoles: [admin]}\n", "", 1),
+		"lapsed": strings.Replace(reconciletest.Team, "{name: alice,", "{name: alice, until: 2026-01-31,", 1),
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			old, ledger, users := *w.State, copied(w.Ledger), copied(w.Users)
+			w.Now = w.Now.AddDate(0, 0, 5)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team)) // renews what lives on
+			w.Rules.Revoke = []string{"alice"}
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			before := len(w.Issued)
+			w.State, w.Ledger, w.Users, w.Rules = &old, ledger, users, reconcile.Rules{AcceptRollback: true, MaxRemovals: reconciletest.Limit(t, "100%")}
+			w.MustApply(reconciletest.Parse(t, absent))
+			w.Now, w.Rules = w.Now.AddDate(0, 0, 5), reconcile.Rules{}
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			for _, cert := range w.Issued[:before] {
+				if name := cert.Subject.CommonName; w.Served(name) != nil {
+					t.Errorf("%s, which lives until %s, has %q", name, cert.NotAfter, w.Served(name))
+				}
 			}
 		})
 	}

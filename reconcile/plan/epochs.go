@@ -29,7 +29,7 @@ type epochs struct {
 // beginEpochs decides on every name that the inventory or the index has. A name begins a new epoch in these cases:
 //
 //	the index                | asked for                           | why
-//	may lack a revocation    | any                                 | everybody: it is not known whose certificates are void
+//	may lack a revocation    | any                                 | everybody in either: it is not known whose certificates are void
 //	left, may live           | any                                 | the user who left keeps the certificate
 //	may live                 | --revoke, revokedBefore after since | the certificates from before are void
 //	unknown                  | revokedBefore                       | certificates made by hand get nothing
@@ -42,8 +42,13 @@ func (x *Index) beginEpochs() {
 	for name, n := range x.names {
 		e.of[name] = n.Epoch
 	}
-	lacking := x.lacksRevocations()
-	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
+	lacking, names := x.lacksRevocations(), maps.Clone(x.Active)
+	for name := range x.names {
+		if lacking { // who is absent may come back
+			names[name] = true
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
 		left := x.outlived(name) || x.borrowed(x.Users[name])
 		revoked := x.rules.Policy.Takes() && x.revokes(x.Users[name])
 		// The ledger may know a higher number for its own user than the counter is. It does not move the counter for others.

@@ -61,7 +61,7 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		n.Left = n.Left || !inInventory && !stays[name] || x.epochs.void[name]
 		n.Ended = n.Ended || x.Lapsed[name] && !stays[name]
 		if n.Epoch = x.epoch(name); x.epochs.raised[name] {
-			n.Since, n.Left, n.Ended = x.now(), false, false
+			n.Since, n.Left, n.Ended = x.now(), n.Left && !x.Active[name], n.Ended && !x.Active[name]
 		}
 		names[name] = n
 	}
