@@ -145,6 +145,20 @@ func TestRevokedAndNotIssued(t *testing.T) {
 	onlyEpoch(t, w, "alice#2", "alice")
 }
 
+// TestRevokedAndRenamed: an old name of an earlier epoch does not wait for the new name. Only the present one does.
+func TestRevokedAndRenamed(t *testing.T) {
+	w := hourLater(t)
+	w.Rules.Revoke = []string{"alice"}
+	w.Fail = reconciletest.Failing("update ", reconciletest.ErrBoom)
+	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team)); err != nil || len(w.Served("alice")) != 2 {
+		t.Fatal(err, w.Served("alice"))
+	}
+	w.Rules.Revoke, w.Fail = nil, reconciletest.Failing("issue alicia", reconciletest.ErrBoom)
+	if _, err := w.Apply(reconciletest.Renamed(t)); err != nil || w.Served("alice") != nil || w.Served("alice#2") == nil {
+		t.Errorf("%v; alice has %q, alice#2 %q", err, w.Served("alice"), w.Served("alice#2"))
+	}
+}
+
 // TestRevokedIsProtected: nothing is revoked from somebody who is protected, and a guard says so.
 func TestRevokedIsProtected(t *testing.T) {
 	w := hourLater(t)
