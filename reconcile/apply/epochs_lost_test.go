@@ -121,3 +121,40 @@ func TestRestoredStateBeginsEpochsOfTheAbsent(t *testing.T) {
 		})
 	}
 }
+
+// TestUnknownNamesBeginEpochs: where the index lacks names, since it was lost or is from before they came, a name that is new to it
+// begins in a later epoch. A certificate of that name may have been revoked, and live.
+func TestUnknownNamesBeginEpochs(t *testing.T) {
+	const withZoe = reconciletest.Team + "  - {name: zoe, clusterRoles: [view]}\n"
+	for sentence, lose := range map[string]func(w *reconciletest.World, old reconcile.State){
+		"restored": func(w *reconciletest.World, old reconcile.State) { w.State, w.Rules.AcceptRollback = &old, true },
+		"lost": func(w *reconciletest.World, _ reconcile.State) {
+			w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			old := *w.State
+			w.MustApply(reconciletest.Parse(t, withZoe))
+			w.Rules.Revoke = []string{"zoe"}
+			w.MustApply(reconciletest.Parse(t, withZoe))
+			w.Rules = reconcile.Rules{MaxRemovals: reconciletest.Limit(t, "100%")}
+			lose(w, old)
+			delete(w.Ledger, "zoe")
+			delete(w.Users, "zoe")
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Rules = reconcile.Rules{}
+			for range 2 {
+				w.MustApply(reconciletest.Parse(t, withZoe))
+				if w.Served("zoe") != nil || w.Served("zoe#2") != nil || w.State.Names["zoe"].Epoch <= 2 {
+					t.Errorf("zoe has %q, zoe#2 %q, names %+v", w.Served("zoe"), w.Served("zoe#2"), w.State.Names)
+				}
+			}
+			w.Now = w.Now.Add(reconcile.Retention)
+			w.MustApply(reconciletest.Parse(t, strings.ReplaceAll(withZoe, "zoe", "ann")))
+			if w.Served("ann") == nil {
+				t.Errorf("all certificates from before have ended, and ann is in epoch %d", w.State.Names["ann"].Epoch)
+			}
+		})
+	}
+}

@@ -109,6 +109,17 @@ func TestRevocationsGoByTheServersClock(t *testing.T) {
 	}
 }
 
+// TestRevokedAndExpired: a certificate that is issued after revokedBefore is not revoked by it, where those from before have ended.
+func TestRevokedAndExpired(t *testing.T) {
+	w := hourLater(t)
+	w.Now = w.Now.Add((168 + 51) * time.Hour)
+	inv := reconciletest.Parse(t, revoked(w.Now.Add(-time.Minute)))
+	for range 2 {
+		w.MustApply(inv)
+		onlyEpoch(t, w, "alice", "alice#2")
+	}
+}
+
 // TestRevoke: --revoke acts at once, also twice in a row, and the next run without it leaves it so.
 func TestRevoke(t *testing.T) {
 	w := hourLater(t)
@@ -210,13 +221,27 @@ func TestNameThatIsTooLong(t *testing.T) {
 	}
 }
 
-// TestMovingIn: a name that certsync does not know begins in a later epoch, if certificates from before are to be void.
-func TestMovingIn(t *testing.T) {
+// TestNameThatIsTooLongToMoveIn: a name that certsync does not know, and that cannot begin in a later epoch, gets nothing.
+func TestNameThatIsTooLongToMoveIn(t *testing.T) {
 	w := reconciletest.NewWorld(t)
-	w.MustApply(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour))))
-	onlyEpoch(t, w, "alice#2", "alice")
-	if p := w.Plan(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour)))); p.Changes() {
-		t.Errorf("once more: %q", reconciletest.Lines(p))
+	text := "users: [{name: " + strings.Repeat("a", 63) + ", revokedBefore: 2026-01-31, clusterRoles: [view]}]"
+	w.Conflicts(text)
+	if held := w.Conflicts(text); len(held) != 1 || !strings.Contains(held[0], "(give the user a shorter name)") || len(w.Bindings) > 0 || len(w.Writes()) > 0 {
+		t.Errorf("held %q, bindings %v, writes %q", held, w.Bindings, w.Writes())
+	}
+}
+
+// TestMovingIn: a name that certsync does not know begins in a later epoch, if certificates from before are to be void. To a policy
+// that takes nothing away that is no loss.
+func TestMovingIn(t *testing.T) {
+	for _, policy := range []reconcile.Policy{reconcile.Sync, reconcile.CreateOnly} {
+		w := reconciletest.NewWorld(t)
+		w.Rules.Policy = policy
+		w.MustApply(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour))))
+		onlyEpoch(t, w, "alice#2", "alice")
+		if p := w.Plan(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour)))); p.Changes() {
+			t.Errorf("%s, once more: %q", policy, reconciletest.Lines(p))
+		}
 	}
 }
 

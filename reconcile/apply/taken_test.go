@@ -53,7 +53,7 @@ func (s *scenario) snapshot() snapshot {
 	return n
 }
 
-// entries lists who has what by bindings of ours that grant what their names say.
+// entries lists who has what, in the present epoch, by bindings of ours that grant what their names say.
 func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 	all := map[entry]reconcile.Grant{}
 	for object, b := range n.bindings {
@@ -62,8 +62,10 @@ func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 			continue
 		}
 		for _, subject := range b.Subjects {
-			if user, _ := reconcile.Person(subject.Name); subject == reconcile.UserSubject(subject.Name) {
-				all[entry{object, reconcile.UserSubject(user)}] = g // in whatever epoch
+			user, epoch := reconcile.Person(subject.Name)
+			present := n.state == nil || epoch == max(n.state.Names[user].Epoch, reconcile.FirstEpoch)
+			if present && subject == reconcile.UserSubject(subject.Name) {
+				all[entry{object, reconcile.UserSubject(user)}] = g
 			}
 		}
 	}

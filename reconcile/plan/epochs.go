@@ -24,12 +24,16 @@ type epochs struct {
 	// void has names that need a later epoch and get none. They are too long, or a team names an administrator. Nothing is
 	// bound to them.
 	void map[string]bool
+	// lostEpochs and lostUntil are the state's, see reconcile.State.
+	lostEpochs int64
+	lostUntil  time.Time
 }
 
 // beginEpochs decides on every name that the inventory or the index has. A name begins a new epoch in these cases:
 //
 //	the index                | asked for                           | why
-//	may lack a revocation    | any                                 | everybody in either: it is not known whose certificates are void
+//	may lack a revocation    | any                                 | everybody: it is not known whose certificates are void
+//	may have lacked one      | any                                 | a name that it lacks, or in an epoch from before: the same
 //	left, may live           | any                                 | the user who left keeps the certificate
 //	may live                 | --revoke, revokedBefore after since | the certificates from before are void
 //	unknown                  | revokedBefore                       | certificates made by hand get nothing
@@ -42,15 +46,17 @@ func (x *Index) beginEpochs() {
 	for name, n := range x.names {
 		e.of[name] = n.Epoch
 	}
-	lacking, names := x.lacksRevocations(), maps.Clone(x.Active)
-	for name := range x.names {
-		if lacking { // who is absent may come back
-			names[name] = true
-		}
+	lacking := x.lacksRevocations()
+	if s := x.Observed.State; lacking {
+		// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
+		e.lostEpochs, e.lostUntil = e.counter, x.Observed.At.Add(reconcile.Retention)
+	} else if s != nil && s.LostUntil.After(x.Observed.At) {
+		e.lostEpochs, e.lostUntil = s.LostEpochs, s.LostUntil
 	}
-	for _, name := range slices.Sorted(maps.Keys(names)) {
-		left := x.outlived(name) || x.borrowed(x.Users[name])
-		revoked := x.rules.Policy.Takes() && x.revokes(x.Users[name])
+	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
+		left := x.outlived(name) || x.doubtful(name) || x.borrowed(x.Users[name])
+		// A policy that takes nothing revokes nobody whom certsync has given something.
+		revoked := (x.rules.Policy.Takes() || !x.indexed(name)) && x.revokes(x.Users[name])
 		// The ledger may know a higher number for its own user than the counter is. It does not move the counter for others.
 		next := max(e.counter, x.epoch(name)) + 1
 		switch {
@@ -98,6 +104,12 @@ func (x *Index) lacksRevocations() bool {
 	return x.Observed.Epochs > known
 }
 
+// doubtful reports whether certificates of a name may be void that were revoked before the index was restored or lost.
+func (x *Index) doubtful(name string) bool {
+	n, indexed := x.names[name]
+	return !x.epochs.lostUntil.IsZero() && (!indexed || n.Epoch <= x.epochs.lostEpochs)
+}
+
 // borrowed reports whether a team names somebody new to whom bindings of others give something.
 func (x *Index) borrowed(u inventory.User) bool {
 	n, indexed := x.names[u.Name]
@@ -107,7 +119,7 @@ func (x *Index) borrowed(u inventory.User) bool {
 // begins reports whether the index has to be written for it: somebody begins a new epoch, or is void from now on.
 func (x *Index) begins() bool {
 	for name, void := range x.epochs.void {
-		if void && !x.names[name].Left {
+		if void && x.indexed(name) && !x.names[name].Left {
 			return true
 		}
 	}
@@ -152,9 +164,15 @@ func (x *Index) subject(user string) reconcile.Subject {
 
 // tooLong says why a user whose name is void gets nothing until their certificates have ended.
 func tooLong(x *Index, user string) string {
-	n := x.names[user]
+	until := x.names[user].Until
+	if x.doubtful(user) {
+		until = x.epochs.lostUntil
+	}
+	if until.IsZero() {
+		return "its certificates are revoked, and the name is too long for a later epoch: over 64 bytes with the number (give the user a shorter name)"
+	}
 	return fmt.Sprintf("its certificates are revoked, and the name is too long for a later epoch (over 64 bytes with the number); nothing is issued before they end at %s "+
-		"(do not wait: give the user a shorter name, with this one in previously)", reconcile.TimeText(n.Until))
+		"(do not wait: give the user a shorter name, with this one in previously)", reconcile.TimeText(until))
 }
 
 // revocationNotes notes a revokedBefore that lies ahead.

@@ -17,7 +17,7 @@ func nextState(x *Index, d *draft) reconcile.State {
 	if x.Observed.State != nil {
 		s.Generation = x.Observed.State.Generation
 	}
-	s.Epochs = x.epochs.counter
+	s.Epochs, s.LostEpochs, s.LostUntil = x.epochs.counter, x.epochs.lostEpochs, x.epochs.lostUntil
 	s.Generation = max(s.Generation, x.Observed.Generation) + 1 // it only ever rises
 	return s
 }
@@ -61,7 +61,7 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		n.Left = n.Left || !inInventory && !stays[name] || x.epochs.void[name]
 		n.Ended = n.Ended || x.Lapsed[name] && !stays[name]
 		if n.Epoch = x.epoch(name); x.epochs.raised[name] {
-			n.Since, n.Left, n.Ended = x.now(), n.Left && !x.Active[name], n.Ended && !x.Active[name]
+			n.Since, n.Left, n.Ended = x.now(), false, false
 		}
 		names[name] = n
 	}
@@ -75,8 +75,8 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 			continue
 		}
 		n, known := names[name]
-		if n.Epoch = x.epoch(name); !known || n.Left {
-			n.Since = x.now()
+		if n.Epoch = x.epoch(name); !known || n.Left || !n.Until.After(x.Observed.At) {
+			n.Since = x.now() // no certificate from before is to be revoked
 		}
 		n.Left, n.Ended = false, false
 		if end := v.step.Issue.Spec.LatestEnd(x.Observed.At); end.After(n.Until) {
