@@ -154,7 +154,7 @@ var scenarios = append(revocations, []scenario{
 }...)
 
 // ownRequests are the files of requests that alice has made with keys of her own.
-var ownRequests = []string{"alice.csr", "alice-2.csr"}
+var ownRequests = []string{"alice.csr", "alice-2.csr", "alice#2.csr"}
 
 // own is an inventory in which alice has a request of her own.
 func own(request string) string {
