@@ -63,8 +63,9 @@ func (s State) Mark() Mark { return Mark{s.Generation, s.Epochs} }
 
 // Name is what the index knows of a name under which a certificate may live.
 type Name struct {
-	Epoch int64     `json:"epoch"` // the present one
-	Since time.Time `json:"since"` // when the epoch began, or no certificate of it lived, by the API server's clock
+	Epoch int64 `json:"epoch"` // the present one
+	// Since is when the epoch began, or when no certificate of it lived, by the API server's clock; zero: nobody knows.
+	Since time.Time `json:"since"`
 	Until time.Time `json:"until"` // the latest end that a certificate of the name can have
 	// Left: the person left the inventory. What their certificates may still do is not for whoever has the name next.
 	Left bool `json:"left,omitempty"`

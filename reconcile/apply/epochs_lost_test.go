@@ -158,3 +158,62 @@ func TestUnknownNamesBeginEpochs(t *testing.T) {
 		})
 	}
 }
+
+// TestIndexThatWasLostDoesNotSayWhenEpochsBegan: where the index was lost, or restored from a backup, revokedBefore ends certificates
+// from before it that the index does not know, also if they are older than the index.
+func TestIndexThatWasLostDoesNotSayWhenEpochsBegan(t *testing.T) {
+	const withZoe = reconciletest.Team + "  - {name: zoe, clusterRoles: [view]}\n"
+	for sentence, lose := range map[string]func(w *reconciletest.World, old reconcile.State){
+		"restored": func(w *reconciletest.World, old reconcile.State) { w.State, w.Rules.AcceptRollback = &old, true },
+		"lost": func(w *reconciletest.World, _ reconcile.State) {
+			w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			old := *w.State
+			w.MustApply(reconciletest.Parse(t, withZoe))
+			w.Now = w.Now.Add(time.Hour)
+			stolen := w.Now
+			w.Now = w.Now.Add(time.Hour)
+			lose(w, old)
+			delete(w.Ledger, "zoe")
+			delete(w.Users, "zoe")
+			w.MustApply(reconciletest.Parse(t, withZoe))
+			w.Rules = reconcile.Rules{}
+			revoking := strings.Replace(withZoe, "{name: zoe,", "{name: zoe, revokedBefore: "+stolen.Format(time.RFC3339)+",", 1)
+			for range 2 {
+				w.MustApply(reconciletest.Parse(t, revoking))
+				if w.Served("zoe") != nil || w.Served("zoe#2") == nil {
+					t.Errorf("zoe has %q, zoe#2 %q", w.Served("zoe"), w.Served("zoe#2"))
+				}
+			}
+		})
+	}
+}
+
+// TestRestoredIndexEndsTooEarly: a certificate that was renewed after the backup lives longer than the index says. It is revoked all
+// the same, and its user's name is free for nobody else.
+func TestRestoredIndexEndsTooEarly(t *testing.T) {
+	without := strings.Replace(reconciletest.Team, "  - {name: carol, namespaces: {payments: [edit]}}\n", "", 1)
+	for sentence, texts := range map[string][]string{"revoked": {reconciletest.Team}, "left": {without, reconciletest.Team}} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			old, ledger, users := *w.State, copied(w.Ledger), copied(w.Users)
+			w.Now = w.Now.AddDate(0, 0, 6)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team)) // renews
+			w.Now = w.Now.AddDate(0, 0, 5)
+			w.State, w.Ledger, w.Users = &old, ledger, users
+			for _, text := range texts {
+				w.Rules = reconcile.Rules{AcceptRollback: true, MaxRemovals: reconciletest.Limit(t, "100%")}
+				if sentence == "revoked" {
+					w.Rules.Revoke = []string{"carol"}
+				}
+				w.MustApply(reconciletest.Parse(t, text))
+			}
+			if w.Served("carol") != nil || w.Served("carol#2") == nil {
+				t.Errorf("carol has %q, carol#2 %q", w.Served("carol"), w.Served("carol#2"))
+			}
+		})
+	}
+}

@@ -45,11 +45,11 @@ func (s *scenario) orders(c *choices, text string) string {
 	text = c.revoking(text, s.Now)
 	s.onlyKnown(s.parse(text), s.observe())
 	s.tell("revoked: %q", s.Rules.Revoke)
-	switch whole := s.State != nil && s.leased() && s.State.Generation == s.Generation; {
-	case whole && c.below(4) == 1:
+	switch {
+	case s.whole() && c.below(4) == 1:
 		s.backUp()
 		s.tell("there is a backup")
-	case whole:
+	case s.whole():
 		if m := choose(c, slices.Concat(mishaps, lostLock)...); m.happens != nil {
 			s.tell("%s", m.what)
 			m.happens(s)
@@ -59,8 +59,10 @@ func (s *scenario) orders(c *choices, text string) string {
 	return text
 }
 
-// leased reports whether there is a Lease with a mark.
-func (s *scenario) leased() bool { return !s.Unleased && s.Generation > 0 }
+// whole reports whether the state is there, and the lock says that it is the last one.
+func (s *scenario) whole() bool {
+	return s.State != nil && !s.Unleased && s.Generation > 0 && s.State.Generation >= s.Generation
+}
 
 // lostLock is what happens to the lock.
 var lostLock = []mishap{

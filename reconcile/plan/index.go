@@ -135,7 +135,7 @@ func latest(o reconcile.Observed) bool {
 }
 
 // indexedNames is the index of names. Where the state is not the latest, or has no names, the ledger adds its certificates.
-// It can only raise an epoch.
+// It can only raise an epoch. Certificates that were issued after such a state end later than it says.
 func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 	names := map[string]reconcile.Name{}
 	if o.State != nil {
@@ -169,6 +169,14 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 		}
 		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
+	}
+	if end := o.At.Add(reconcile.Retention); o.State != nil && o.State.Names != nil {
+		for user, n := range names {
+			if n.Until.Before(end) {
+				n.Until = end
+			}
+			names[user] = n
+		}
 	}
 	return names
 }

@@ -75,8 +75,10 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 			continue
 		}
 		n, known := names[name]
-		if n.Epoch = x.epoch(name); !known || n.Left || !n.Until.After(x.Observed.At) {
-			n.Since = x.now() // no certificate from before is to be revoked
+		n.Epoch = x.epoch(name)
+		// No certificate from before lives. An index that is not the latest does not tell.
+		if x.grants != nil && (!known || n.Left || !n.Until.After(x.Observed.At)) {
+			n.Since = x.now()
 		}
 		n.Left, n.Ended = false, false
 		if end := v.step.Issue.Spec.LatestEnd(x.Observed.At); end.After(n.Until) {
