@@ -134,7 +134,7 @@ func (r Rules) Unknown(inv *inventory.Inventory, o Observed) error {
 		return indexed ||
 			slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == name || slices.Contains(u.Previously, name) }) ||
 			slices.ContainsFunc(o.Bindings, func(b Binding) bool { // tenants can make and delete others
-				return b.Kind == ClusterRoleBinding && slices.Contains(b.Subjects, UserSubject(name))
+				return b.Kind == ClusterRoleBinding && slices.ContainsFunc(b.Subjects, func(s Subject) bool { return s.Person() == name })
 			})
 	}
 	recorded := func(name string) bool {

@@ -217,3 +217,17 @@ func TestRestoredIndexEndsTooEarly(t *testing.T) {
 		})
 	}
 }
+
+// TestGuardsKnowEpochsThatWereLost: who is protected, and in a later epoch of which the index does not know, keeps what
+// ClusterRoleBindings of ours give them.
+func TestGuardsKnowEpochsThatWereLost(t *testing.T) {
+	w := hourLater(t)
+	w.Rules.Revoke = []string{"alice"}
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.State, w.StateVersion, w.Ledger, w.Users = nil, 0, map[string]*reconciletest.Secret{}, map[string]*reconciletest.Secret{}
+	w.Rules = reconcile.Rules{NewLedger: true, Protect: []string{"alice"}}
+	w.Holding(strings.Replace(reconciletest.Team, "  - {name: alice, groups: [devs], clusterRoles: [admin]}\n", "", 1))
+	if got := w.Served("alice#2"); !slices.Contains(got, reconciletest.GroupView) || !slices.Contains(got, "ClusterRoleBinding certsync:test:user:alice:admin") {
+		t.Errorf("alice#2 has %q", got)
+	}
+}

@@ -93,7 +93,7 @@ func (m *memory) ended(was moment, inv *inventory.Inventory, p reconcile.Plan, c
 		return
 	}
 	if clean && wrote {
-		m.leaving(inv, p)
+		m.leaving(was, inv, p)
 	}
 	epochs := m.inState()
 	for e := range m.entries() {
@@ -175,8 +175,9 @@ func (m *memory) orders(was moment, inv *inventory.Inventory) {
 	}
 }
 
-// leaving notes the certificates of those who are not in the inventory, and from whom a run took all.
-func (m *memory) leaving(inv *inventory.Inventory, p reconcile.Plan) {
+// leaving notes the certificates of those who are not in the inventory, and from whom a run took all. Of names that the index had
+// lost before, nobody knows.
+func (m *memory) leaving(was moment, inv *inventory.Inventory, p reconcile.Plan) {
 	stays := map[string]bool{}
 	for _, u := range inv.Users {
 		stays[u.Name] = true
@@ -189,7 +190,7 @@ func (m *memory) leaving(inv *inventory.Inventory, p reconcile.Plan) {
 		stays[step.User] = stays[step.User] || step.Held != "" && step.HeldBy != reconcile.ByConflict
 	}
 	for _, cert := range m.world.Issued {
-		if name, _ := reconcile.Person(cert.Subject.CommonName); !stays[name] {
+		if name, _ := reconcile.Person(cert.Subject.CommonName); !stays[name] && was.epochs[name] > 0 {
 			m.left[cert.Subject.CommonName] = later(m.left[cert.Subject.CommonName], cert.NotAfter)
 		}
 	}

@@ -63,8 +63,11 @@ func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 		}
 		for _, subject := range b.Subjects {
 			user, epoch := reconcile.Person(subject.Name)
-			present := n.state == nil || epoch == max(n.state.Names[user].Epoch, reconcile.FirstEpoch)
-			if present && subject == reconcile.UserSubject(subject.Name) {
+			is := s.memory.epochs[user] // if nobody else knows
+			if n.state != nil {
+				is = n.state.Names[user].Epoch
+			}
+			if epoch == max(is, reconcile.FirstEpoch) && subject == reconcile.UserSubject(subject.Name) {
 				all[entry{object, reconcile.UserSubject(user)}] = g
 			}
 		}

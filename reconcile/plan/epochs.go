@@ -46,6 +46,11 @@ func (x *Index) beginEpochs() {
 	for name, n := range x.names {
 		e.of[name] = n.Epoch
 	}
+	if x.grants == nil { // the index may be behind
+		for name, epoch := range x.boundEpochs() {
+			e.of[name] = max(e.of[name], epoch)
+		}
+	}
 	lacking := x.lacksRevocations()
 	if s := x.Observed.State; lacking {
 		// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
@@ -81,14 +86,23 @@ func (x *Index) counter() int64 {
 	if s := x.Observed.State; s != nil {
 		n = max(n, s.Epochs)
 	}
+	for _, epoch := range x.boundEpochs() {
+		n = max(n, epoch)
+	}
+	return n
+}
+
+// boundEpochs has the latest epoch of each name in our ClusterRoleBindings.
+func (x *Index) boundEpochs() map[string]int64 {
+	epochs := map[string]int64{}
 	for _, b := range x.Ours {
 		for _, s := range b.Subjects {
-			if _, epoch := reconcile.Person(s.Name); b.Kind == reconcile.ClusterRoleBinding {
-				n = max(n, min(epoch, maxForeignEpoch))
+			if name, epoch := reconcile.Person(s.Name); b.Kind == reconcile.ClusterRoleBinding {
+				epochs[name] = max(epochs[name], min(epoch, maxForeignEpoch))
 			}
 		}
 	}
-	return n
+	return epochs
 }
 
 // lacksRevocations reports whether certificates may have been revoked of which the index does not know: it was restored from
