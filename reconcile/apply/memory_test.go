@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
@@ -35,7 +36,8 @@ func newMemory(w *reconciletest.World, owner string, fail func(string, ...any)) 
 // moment is how things are when a run begins.
 type moment struct {
 	version int
-	epochs  map[string]int64
+	indexed map[string]int64 // epochs by the state
+	epochs  map[string]int64 // as a run knows them
 	entries map[entry]bool
 	issued  int
 	rules   reconcile.Rules
@@ -43,14 +45,26 @@ type moment struct {
 
 func (m *memory) begin() moment {
 	epochs := m.inState()
-	for name, secret := range m.world.Ledger { // the record tells of what the state has lost
-		if rec := secret.Versions[secret.Current].Record; rec != nil && epochs[name] == 0 {
+	if s := m.world.State; s == nil || m.world.Generation == 0 || s.Generation < m.world.Generation {
+		m.learn(epochs)
+	}
+	return moment{m.world.StateVersion, m.inState(), epochs, m.entries(), len(m.world.Issued), m.world.Rules}
+}
+
+// learn adds the epochs that a run learns from elsewhere, where the state is not the last one.
+func (m *memory) learn(epochs map[string]int64) {
+	for name, secret := range m.world.Ledger {
+		if rec := secret.Versions[secret.Current].Record; rec != nil {
 			for _, c := range rec.Certificates {
 				epochs[name] = max(epochs[name], c.Epoch)
 			}
 		}
 	}
-	return moment{m.world.StateVersion, epochs, m.entries(), len(m.world.Issued), m.world.Rules}
+	for e := range m.entries() {
+		if name, epoch := reconcile.Person(e.subject.Name); strings.HasPrefix(e.object, string(reconcile.ClusterRoleBinding)) {
+			epochs[name] = max(epochs[name], epoch)
+		}
+	}
 }
 
 // inState is the epoch of each name in the state.
@@ -105,7 +119,7 @@ func (m *memory) ended(was moment, inv *inventory.Inventory, p reconcile.Plan, c
 		if why := m.void(e.subject.Name); why != "" {
 			m.fail("%s is in %s, and %s", e.subject.Name, e.object, why)
 		}
-		if clean && epoch != max(epochs[name], reconcile.FirstEpoch) {
+		if epoch < epochs[name] {
 			m.fail("%s is in %s, and the epoch is %d", e.subject.Name, e.object, epochs[name])
 		}
 	}
@@ -190,7 +204,7 @@ func (m *memory) leaving(was moment, inv *inventory.Inventory, p reconcile.Plan)
 		stays[step.User] = stays[step.User] || step.Held != "" && step.HeldBy != reconcile.ByConflict
 	}
 	for _, cert := range m.world.Issued {
-		if name, _ := reconcile.Person(cert.Subject.CommonName); !stays[name] && was.epochs[name] > 0 {
+		if name, _ := reconcile.Person(cert.Subject.CommonName); !stays[name] && was.indexed[name] > 0 {
 			m.left[cert.Subject.CommonName] = later(m.left[cert.Subject.CommonName], cert.NotAfter)
 		}
 	}

@@ -64,7 +64,7 @@ func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 		for _, subject := range b.Subjects {
 			user, epoch := reconcile.Person(subject.Name)
 			is := s.memory.epochs[user] // if nobody else knows
-			if n.state != nil {
+			if n.state != nil && n.state.Names[user].Epoch > 0 {
 				is = n.state.Names[user].Epoch
 			}
 			if epoch == max(is, reconcile.FirstEpoch) && subject == reconcile.UserSubject(subject.Name) {
@@ -130,7 +130,10 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
 		}
 		for e := range had {
 			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name && before.explained(had[e], step.User)
-			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.ContainsFunc(step.Detail.Remove, func(name string) bool { user, _ := reconcile.Person(name); return user == e.subject.Name }))
+			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.ContainsFunc(step.Detail.Remove, func(name string) bool {
+				user, epoch := reconcile.Person(name)
+				return user == e.subject.Name && epoch == max(s.memory.epochs[user], reconcile.FirstEpoch)
+			}))
 			user := e.subject.Name
 			if _, still := has[e]; (mine || its) && !still {
 				s.fail("%s of %s%s %s is held, and %s was taken out of %s", step.Action, step.User, step.Group, step.Object(), user, e.object)
