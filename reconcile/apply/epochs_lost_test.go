@@ -168,6 +168,10 @@ func TestIndexThatWasLostDoesNotSayWhenEpochsBegan(t *testing.T) {
 		"lost": func(w *reconciletest.World, _ reconcile.State) {
 			w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
 		},
+		"lost, and the record is unreadable": func(w *reconciletest.World, _ reconcile.State) {
+			w.State, w.StateVersion, w.Rules = nil, 0, reconcile.Rules{NewLedger: true, Adopt: []string{"zoe"}}
+			w.Write(w.Ledger, "zoe", reconciletest.KVVersion{Record: &reconcile.Record{User: "eve"}})
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := hourLater(t)
@@ -176,9 +180,9 @@ func TestIndexThatWasLostDoesNotSayWhenEpochsBegan(t *testing.T) {
 			w.Now = w.Now.Add(time.Hour)
 			stolen := w.Now
 			w.Now = w.Now.Add(time.Hour)
-			lose(w, old)
 			delete(w.Ledger, "zoe")
 			delete(w.Users, "zoe")
+			lose(w, old)
 			w.MustApply(reconciletest.Parse(t, withZoe))
 			w.Rules = reconcile.Rules{}
 			revoking := strings.Replace(withZoe, "{name: zoe,", "{name: zoe, revokedBefore: "+stolen.Format(time.RFC3339)+",", 1)

@@ -149,7 +149,7 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 		if rec == nil {
 			if _, known := names[user]; !known && entry.Problem != "" {
 				// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
-				names[user] = reconcile.Name{Since: o.At, Until: o.At.Add(reconcile.Retention)}
+				names[user] = reconcile.Name{Until: o.At.Add(reconcile.Retention)}
 			}
 			continue
 		}
