@@ -37,6 +37,9 @@ const (
 //	endpoint         what certsync's own connection said of the cluster at the first apply, see Recorded
 //	epochs           the counter of epochs
 //	admission        the admission policy for revoked certificates has been in force
+//	lostEpochs, lostUntil
+//	                 the index was restored from a backup or lost when the counter was lostEpochs, and may lack revocations of
+//	                 certificates that live until lostUntil at most
 //	grants           a Grants, as JSON, gzip and base64
 //	names            by user a Name, as JSON, gzip and base64
 type State struct {
@@ -51,6 +54,8 @@ type State struct {
 	Endpoint        Endpoint
 	Epochs          int64
 	Admission       bool
+	LostEpochs      int64
+	LostUntil       time.Time       // zero: the index lacks nothing
 	Grants          *Grants         // nil in version 1
 	Names           map[string]Name // nil in version 1
 }
@@ -60,8 +65,9 @@ func (s State) Mark() Mark { return Mark{s.Generation, s.Epochs} }
 
 // Name is what the index knows of a name under which a certificate may live.
 type Name struct {
-	Epoch int64     `json:"epoch"` // the present one
-	Since time.Time `json:"since"` // when the epoch began
+	Epoch int64 `json:"epoch"` // the present one
+	// Since is when the epoch began, or when no certificate of it lived, by the API server's clock; zero: nobody knows.
+	Since time.Time `json:"since"`
 	Until time.Time `json:"until"` // the latest end that a certificate of the name can have
 	// Left: the person left the inventory. What their certificates may still do is not for whoever has the name next.
 	Left bool `json:"left,omitempty"`
@@ -87,6 +93,8 @@ type document struct {
 	Endpoint        *endpointDocument `json:"endpoint,omitempty"`
 	Epochs          int64             `json:"epochs"`
 	Admission       bool              `json:"admission,omitempty"`
+	LostEpochs      int64             `json:"lostEpochs,omitzero"`
+	LostUntil       time.Time         `json:"lostUntil,omitzero"`
 	Grants          string            `json:"grants,omitempty"`
 	Names           string            `json:"names,omitempty"`
 }
@@ -104,6 +112,7 @@ func (s State) MarshalJSON() ([]byte, error) {
 	d := document{
 		FormatVersion: s.FormatVersion, ClusterUID: s.ClusterUID, InventoryDigest: s.InventoryDigest, Generation: s.Generation,
 		RunID: s.RunID, StartedAt: s.StartedAt, StartedBy: s.StartedBy, HeldBack: s.HeldBack, Epochs: s.Epochs, Admission: s.Admission,
+		LostEpochs: s.LostEpochs, LostUntil: s.LostUntil,
 	}
 	if s.Grants != nil {
 		d.Endpoint = &endpointDocument{s.Endpoint.Name, s.Endpoint.Server, string(s.Endpoint.CA), s.Endpoint.ProxyURL, s.Endpoint.TLSServerName}
@@ -127,6 +136,7 @@ func ParseState(data []byte) (*State, error) {
 	s := State{
 		FormatVersion: d.FormatVersion, ClusterUID: d.ClusterUID, InventoryDigest: d.InventoryDigest, Generation: d.Generation,
 		RunID: d.RunID, StartedAt: d.StartedAt, StartedBy: d.StartedBy, HeldBack: d.HeldBack, Epochs: d.Epochs, Admission: d.Admission,
+		LostEpochs: d.LostEpochs, LostUntil: d.LostUntil,
 	}
 	switch d.FormatVersion {
 	case "1":

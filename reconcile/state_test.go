@@ -17,7 +17,7 @@ var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // stateOf is the state of an owner with so many names.
 func stateOf(names int) reconcile.State {
-	s := reconcile.State{FormatVersion: reconcile.StateVersion, ClusterUID: "uid", Generation: 7, StartedAt: noon,
+	s := reconcile.State{FormatVersion: reconcile.StateVersion, ClusterUID: "uid", Generation: 7, StartedAt: noon, Epochs: 3, LostEpochs: 2, LostUntil: noon,
 		Endpoint: reconcile.Endpoint{Name: "prod", Server: "https://k8s.example.com:6443", CA: []byte("CA"), ProxyURL: "https://proxy", TLSServerName: "k8s"},
 		Names:    map[string]reconcile.Name{}}
 	r := rand.New(rand.NewPCG(1, 2))

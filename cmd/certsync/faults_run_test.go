@@ -98,15 +98,16 @@ func (l *lab) file(t *testing.T, pattern string, text []byte) string {
 	return f.Name()
 }
 
-// request makes a key of alice's own, and her request in that file beside the inventories.
+// request makes a key of alice's own, and her request in that file beside the inventories. The file's name begins with the username.
 func (l *lab) request(t *testing.T, name string) {
 	t.Helper()
+	username, _, _ := strings.Cut(strings.TrimSuffix(name, ".csr"), "-")
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
 	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
-		Subject: pkix.Name{CommonName: "alice", Organization: []string{"developers"}},
+		Subject: pkix.Name{CommonName: username, Organization: []string{"developers"}},
 	}, key)
 	if err != nil {
 		t.Fatal(err)

@@ -15,8 +15,10 @@ type scenario struct {
 	change func(*fake.World)
 	// settings of the world during the run that meets the fault, and those after it.
 	settings  fake.Settings
-	inventory string
+	inventory string   // $NOW is the time after all that was before
 	args      []string // beside those that say where everything is; $CA_CERT and $CA_KEY are files of the cluster's CA
+	// once are flags of the first run alone, once it has written the state: it has done then what they ask for, or the next run does.
+	once []string
 	// exit is the code of the run without a fault.
 	exit int
 	// yields lists objects that are not certsync's at first and that this run may take over all the same.
@@ -28,10 +30,15 @@ type applied struct {
 	inventory string
 	args      []string
 	settings  fake.Settings
+	// restored is a path in Vault. After the run, what stands there and below is what stood there before.
+	restored string
 }
 
 // faultOwner is the owner of all scenarios, and ownFolder its folder in Vault.
 const faultOwner, ownFolder = "prod-eu", "certsync/prod-eu"
+
+// lockName is the owner's Lease.
+const lockName = "Lease kube-system/certsync-" + faultOwner
 
 // head begins every inventory. It names the server: every run finds its world at another address.
 const head = `apiVersion: certsync.dev/v1
@@ -60,7 +67,7 @@ var night = []string{"--removals-only", "--revoke=bob"}
 // changed is company with other text in place of some.
 func changed(oldNew ...string) string { return strings.NewReplacer(oldNew...).Replace(company) }
 
-var scenarios = []scenario{
+var scenarios = append(revocations, []scenario{
 	{
 		name: "first issue", inventory: company,
 	},
@@ -155,10 +162,10 @@ var scenarios = []scenario{
 		name: "another key of the user's own", inventory: own("alice-2.csr"), before: []applied{{inventory: own("alice.csr")}},
 		settings: fake.Settings{People: fake.Approve}, args: []string{"--approval=manual", "--approval-timeout=5s"},
 	},
-}
+}...)
 
 // ownRequests are the files of requests that alice has made with keys of her own.
-var ownRequests = []string{"alice.csr", "alice-2.csr"}
+var ownRequests = []string{"alice.csr", "alice-2.csr", "alice#2.csr"}
 
 // own is an inventory in which alice has a request of her own.
 func own(request string) string {

@@ -2,12 +2,10 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,8 +23,11 @@ const (
 	cleanRuns = 2
 )
 
-// everyCall: all calls take many minutes, so make test tries one in sampled, and make soak tries all of them.
-var everyCall = flag.Bool("every-call", false, "try faults at every call, not only at a sample")
+// All calls take many minutes, so make test tries one in sampled, and make soak tries all of them.
+var (
+	everyCall    = flag.Bool("every-call", false, "try faults at every call, not only at a sample")
+	scenarioName = flag.String("scenario", "", "try only scenarios whose name matches this regular expression")
+)
 
 // sampled is how many calls there are for each one that gets faults in the sample.
 const sampled = 48
@@ -42,7 +43,10 @@ const sampled = 48
 //   - who left has no binding and no credential that can be read, as soon as the ledger says so;
 //   - at every moment, the ledger knows the live certificate of every key that is stored, and every certificate that the
 //     signer made for a key that is a user's own;
-//   - at every moment, nobody has two current certificates.
+//   - at every moment, nobody has two current certificates;
+//   - no epoch falls, not in the state, at the lock, nor of a name, and no number is given twice, also if an earlier state was
+//     restored or lost;
+//   - nothing is given to a revoked certificate, and in the end none has anything.
 //
 // A run that wrote nothing is not followed by another, which would be the one without a fault; neither is one that left
 // all as that does, since one more was seen to write nothing then.
@@ -146,126 +150,4 @@ func writing(c fake.Call) bool {
 	method, rest, _ := strings.Cut(c.Name, " ")
 	asks := strings.HasPrefix(rest, "selfsubject") || strings.HasPrefix(rest, "sys/")
 	return !asks && slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, method)
-}
-
-// tally counts cases.
-type tally struct{ cases, unwritten, unharmed, twice atomic.Int64 }
-
-func (c *tally) print(what string, started time.Time) {
-	fmt.Printf("faults, %s: %d cases of %d scenarios in %s: %d ended before the first write, %d did all in spite of the fault, "+
-		"the others took a run to be put right, %d of them two\n", what, c.cases.Load(), len(scenarios),
-		time.Since(started).Round(time.Second), c.unwritten.Load(), c.unharmed.Load(), c.twice.Load())
-}
-
-// prepared is a scenario whose end without a fault is known.
-type prepared struct {
-	scenario
-	lab      *lab
-	command  command
-	start    *fake.World
-	observer *observer
-	want     standing
-	settled  bool // one more run writes nothing
-	calls    []fake.Call
-}
-
-// prepareAll prepares all scenarios before a case of one begins, which would outlive a test that gives up on another.
-func prepareAll(t *testing.T, l *lab, workers int) []*prepared {
-	t.Helper()
-	var all []*prepared
-	for _, s := range scenarios {
-		all = append(all, prepare(t, l, s, workers))
-	}
-	return all
-}
-
-// prepare brings a world to where a scenario begins, and runs it without a fault.
-func prepare(t *testing.T, l *lab, s scenario, workers int) *prepared {
-	t.Helper()
-	w := newFaultWorld(l.signer)
-	for i, b := range s.before {
-		w.Set(b.settings)
-		if r := l.apply(w, command{file: l.inventory(t, b.inventory), args: b.args, workers: 8}); r.exit != exitOK {
-			t.Fatalf("%s: apply %d before it: exit %d: %s", s.name, i+1, r.exit, r.output)
-		}
-	}
-	if s.change != nil {
-		s.change(w)
-	}
-	w.Set(s.settings)
-	p := &prepared{scenario: s, lab: l, start: w, command: command{file: l.inventory(t, s.inventory), args: s.args, workers: workers}}
-	end := w.Clone()
-	r := l.apply(end, p.command)
-	if r.exit != s.exit || end.Writes() == w.Writes() {
-		t.Fatalf("%s: without a fault: exit %d after %d writes: %s", s.name, r.exit, end.Writes()-w.Writes(), r.output)
-	}
-	p.calls, p.want, p.observer = r.calls, standingOf(end), newObserver(w, end, l.own, s.yields)
-	slices.SortFunc(p.calls, byName)
-	writes := end.Writes()
-	p.settled = l.apply(end, p.command).exit == s.exit && end.Writes() == writes
-	return p
-}
-
-// try runs the scenario with faults, then without, and reports what should not be.
-func (p *prepared) try(t *testing.T, count *tally, retries int, faults ...fake.Fault) {
-	count.cases.Add(1)
-	o, w := p.observer.fresh(), p.start.Clone()
-	w.OnWrite(o.wrote)
-	c := p.command
-	c.faults, c.retries = faults, retries
-	r := p.lab.apply(w, c)
-	history := []ran{r}
-	if len(faults) == 1 && len(r.met) == 0 {
-		o.note("the run never came to that call")
-	}
-	now := standingOf(w)
-	if diff := p.want.asWell(now); r.exit == exitOK && diff != "" {
-		o.note("it said that all was done (-want +got): %s", diff)
-	}
-	switch {
-	case w.Writes() == p.start.Writes():
-		count.unwritten.Add(1) // the next run would be the one without a fault
-	case r.exit == p.exit && p.settled && cmp.Equal(p.want, now):
-		count.unharmed.Add(1) // the next run would be the one after that
-		o.ended(w)
-	default:
-		history = append(history, p.putRight(w, o, count)...)
-		o.ended(w)
-	}
-	if len(o.problems) > 0 {
-		p.report(t, o, faults, retries, history)
-	}
-}
-
-// putRight runs certsync without a fault until the world is as it should be.
-func (p *prepared) putRight(w *fake.World, o *observer, count *tally) (history []ran) {
-	w.Advance(lockLife)
-	for n := 1; ; n++ {
-		r := p.lab.apply(w, p.command)
-		history = append(history, r)
-		diff := p.want.asWell(standingOf(w))
-		if r.exit == p.exit && diff == "" {
-			if n > 1 {
-				count.twice.Add(1)
-			}
-			return history
-		}
-		if n == cleanRuns {
-			o.note("run %d without a fault ended with exit %d and left (-want +got): %s", n, r.exit, diff)
-			return history
-		}
-	}
-}
-
-func (p *prepared) report(t *testing.T, o *observer, faults []fake.Fault, retries int, history []ran) {
-	t.Helper()
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %d workers, %d retries: %v\n", p.name, p.command.workers, retries, faults)
-	for _, problem := range o.problems {
-		fmt.Fprintf(&b, "  - %s\n", problem)
-	}
-	for i, r := range history {
-		fmt.Fprintf(&b, "  run %d: exit %d:\n    %s\n", i+1, r.exit, strings.ReplaceAll(strings.TrimSpace(r.output), "\n", "\n    "))
-	}
-	t.Error(b.String())
 }

@@ -1,22 +1,16 @@
 package main
 
 import (
-	"crypto/ecdsa"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certsync/certsync/e2e/fake"
-	"github.com/certsync/certsync/reconcile"
 )
 
 // newFaultWorld is a cluster and a Vault of which most is none of certsync's business.
@@ -60,7 +54,7 @@ func isOurs(name string) bool {
 	case "ClusterRoleBinding", "RoleBinding":
 		return strings.HasPrefix(rest, "certsync:"+faultOwner+":")
 	case "Lease":
-		return rest == "kube-system/certsync-"+faultOwner
+		return name == lockName
 	}
 	return strings.HasPrefix(name, "secret/"+ownFolder+"/")
 }
@@ -81,7 +75,7 @@ func grants(w *fake.World) map[string]bool {
 		}
 		parts := strings.SplitN(name, ":", 5) // certsync:<owner>:group:<group>:<role>
 		for _, s := range b.Subjects {
-			user := strings.TrimPrefix(s, "User ")
+			user := strings.TrimPrefix(s, "User ") // with the number of the epoch
 			all[user+": "+b.Role+where] = true
 			all[user+": through "+parts[2]+" "+parts[3]+where] = true
 		}
@@ -90,7 +84,7 @@ func grants(w *fake.World) map[string]bool {
 }
 
 // standing is how everything of certsync's stands in a world, without what differs from run to run: uids, versions,
-// serials, times.
+// serials, times, numbers of epochs.
 type standing struct {
 	Bindings []fake.Binding
 	Users    map[string]userStanding
@@ -108,9 +102,13 @@ type userStanding struct {
 }
 
 func standingOf(w *fake.World) standing {
-	s := standing{Users: map[string]userStanding{}, Owner: ownerState(w)}
+	s, epochs := standing{Users: map[string]userStanding{}, Owner: ownerState(w)}, epochsOf(w)
 	for _, b := range w.Bindings() {
 		if isOurs(b.Name) {
+			for i, subject := range b.Subjects {
+				b.Subjects[i] = subjectStanding(epochs, subject)
+			}
+			slices.Sort(b.Subjects)
 			s.Bindings = append(s.Bindings, b)
 		}
 	}
@@ -125,6 +123,9 @@ func standingOf(w *fake.World) standing {
 			if c, ok := u.Recorded(cert); ok && c.Status == "current" && c.CredentialVersion == u.Version {
 				us.Credential = "the ledger's current one"
 			}
+			if !inForce(epochs, usernameIn(cert)) {
+				us.Credential = "a revoked one"
+			}
 		}
 		for _, v := range u.Stored {
 			if v.Version != u.Version {
@@ -136,10 +137,14 @@ func standingOf(w *fake.World) standing {
 	return s
 }
 
-// asWell says in what another end differs from this one, or "". Certificates that were superseded are not counted: when
+// asWell says in what another end differs from this one, or "". Certificates that were superseded or revoked are not counted: when
 // the answer to a write gets lost, the next run issues another, and the ledger accounts for one more.
 func (s standing) asWell(other standing) string {
-	return cmp.Diff(s, other, cmpopts.IgnoreFields(userStanding{}, "Superseded"))
+	some := cmp.Comparer(func(a, b userStanding) bool {
+		a.Superseded, a.Revoked, b.Superseded, b.Revoked = 0, min(a.Revoked, 1), 0, min(b.Revoked, 1)
+		return a == b
+	})
+	return cmp.Diff(s, other, some)
 }
 
 func ownerState(w *fake.World) string {
@@ -148,144 +153,4 @@ func ownerState(w *fake.World) string {
 		return "none"
 	}
 	return state.InventoryDigest + " on " + state.ClusterUID
-}
-
-// observer looks at a world after every write and notes what must never be.
-type observer struct {
-	start, end *fake.World // before the run, and after one without a fault
-	own        []any       // public keys that certsync never had the other half of
-
-	grants  []string        // that users have before and after, and so all the time
-	holders []string        // who has a credential before and after
-	had     map[string]bool // grants before
-	foreign map[string]string
-	unknown map[string]bool // certificates of stored keys that the ledger has lost before the run
-
-	mu       sync.Mutex
-	problems []string
-}
-
-func newObserver(start, end *fake.World, own []any, yields []string) *observer {
-	o := &observer{start: start, end: end, own: own, had: grants(start), foreign: foreign(start, yields), unknown: map[string]bool{}}
-	after := grants(end)
-	for _, g := range slices.Sorted(maps.Keys(o.had)) {
-		if after[g] {
-			o.grants = append(o.grants, g)
-		}
-	}
-	users := end.Users(ownFolder)
-	for name, u := range start.Users(ownFolder) {
-		for _, v := range u.Stored {
-			if _, recorded := u.Recorded(v.Certificate); !recorded {
-				o.unknown[v.Certificate] = true
-			}
-		}
-		if u.Credential() != "" && users[name].Credential() != "" {
-			o.holders = append(o.holders, name)
-		}
-	}
-	return o
-}
-
-// foreign is all that is not ours. Requests for certificates that were there before the run are among it.
-func foreign(w *fake.World, yields []string) map[string]string {
-	all := w.Dump()
-	maps.DeleteFunc(all, func(name, _ string) bool { return isOurs(name) || slices.Contains(yields, name) })
-	return all
-}
-
-// fresh is an observer for another case of the same scenario.
-func (o *observer) fresh() *observer {
-	return &observer{start: o.start, end: o.end, own: o.own, grants: o.grants, holders: o.holders, had: o.had, foreign: o.foreign, unknown: o.unknown}
-}
-
-func (o *observer) note(format string, args ...any) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if p := fmt.Sprintf(format, args...); !slices.Contains(o.problems, p) {
-		o.problems = append(o.problems, p)
-	}
-}
-
-// wrote is called after every write.
-func (o *observer) wrote(target string, now *fake.World) {
-	if _, theirs := o.foreign[target]; theirs {
-		o.note("%s, which is not ours, was written", target)
-	}
-	has := grants(now)
-	for _, g := range o.grants {
-		if !has[g] {
-			o.note("lost for a while: %s (after a write of %s)", g, target)
-		}
-	}
-	users := now.Users(ownFolder)
-	for _, name := range o.holders {
-		if users[name].Credential() == "" {
-			o.note("%s had no credential for a while (after a write of %s)", name, target)
-		}
-	}
-	for _, cert := range now.Issued() {
-		key := cert.PublicKey.(*ecdsa.PublicKey)
-		name, _ := reconcile.Person(cert.Subject.CommonName)
-		if slices.ContainsFunc(o.own, func(k any) bool { return key.Equal(k) }) && !users[name].Knows(cert) {
-			o.note("the ledger did not know a certificate of %s, for their own key", name)
-		}
-	}
-	for g := range has {
-		username, _, _ := strings.Cut(g, ":")
-		if name, _ := reconcile.Person(username); !o.had[g] && users[name].Credential() == "" {
-			o.note("given before there was a credential: %s", g)
-		}
-	}
-	for name, u := range users {
-		if u.State == "removed" {
-			o.gone(name, has, u)
-		}
-		if n := currents(u); n > 1 {
-			o.note("%s had %d current certificates", name, n)
-		}
-		for _, v := range u.Stored {
-			if _, recorded := u.Recorded(v.Certificate); v.Live && !recorded && !o.unknown[v.Certificate] {
-				o.note("the ledger did not know the certificate of version %d of users/%s", v.Version, name)
-			}
-		}
-	}
-}
-
-func currents(u fake.User) (n int) {
-	for _, c := range u.Certificates {
-		if c.Status == "current" {
-			n++
-		}
-	}
-	return n
-}
-
-// ended looks at the world when all runs are over.
-func (o *observer) ended(w *fake.World) {
-	all := w.Dump()
-	for name, text := range o.foreign {
-		if all[name] != text {
-			o.note("%s is not ours and is now %q, not %q", name, all[name], text)
-		}
-	}
-	has, users := grants(w), w.Users(ownFolder)
-	end := o.end.Users(ownFolder)
-	for _, name := range slices.Sorted(maps.Keys(users)) {
-		if end[name].State != "active" {
-			o.gone(name, has, users[name])
-		}
-	}
-}
-
-// gone notes what somebody who left still has.
-func (o *observer) gone(name string, has map[string]bool, u fake.User) {
-	for g := range has {
-		if strings.HasPrefix(g, name+": ") {
-			o.note("left, and keeps %s", g)
-		}
-	}
-	if len(u.Stored) > 0 {
-		o.note("%s left, and a credential can be read", name)
-	}
 }

@@ -2,6 +2,8 @@ package fake
 
 import (
 	"encoding/json"
+	"maps"
+	"strings"
 
 	"github.com/certsync/certsync/vaultstore/kvtest"
 )
@@ -43,4 +45,15 @@ func (w *World) Secret(path string) json.RawMessage {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.kv().Read(path)
+}
+
+// Restore puts the secrets at a path and below it back to what they are in another world, as a restored backup does.
+func (w *World) Restore(from *World, path string) {
+	old := from.Clone().secrets
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	under := func(p string, _ *kvtest.Secret) bool { return p == path || strings.HasPrefix(p, path+"/") }
+	maps.DeleteFunc(w.secrets, under)
+	maps.DeleteFunc(old, func(p string, s *kvtest.Secret) bool { return !under(p, s) })
+	maps.Copy(w.secrets, old)
 }

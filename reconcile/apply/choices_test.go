@@ -47,7 +47,7 @@ var (
 // inventory chooses an inventory, as what follows its header. It is a legal one.
 func (c *choices) inventory(now time.Time) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "defaults: {expiration: %s, renewBefore: %s%s}\n", choose(c, "168h", "24h", "10m"), choose(c, "33%", "90%", "5m"), c.revoked(now))
+	fmt.Fprintf(&b, "defaults: {expiration: %s, renewBefore: %s}\n", choose(c, "168h", "24h", "10m"), choose(c, "33%", "90%", "5m"))
 	if server := choose(c, "", "", "https://other.example.com"); server != "" {
 		fmt.Fprintf(&b, "cluster: {server: %s}\n", server)
 	}
@@ -92,14 +92,6 @@ func (c *choices) roles(now time.Time) string {
 		grants = append(grants, fmt.Sprintf("{name: '%s'%s}", r, c.until(now)))
 	}
 	return strings.Join(grants, ", ")
-}
-
-// revoked chooses a time from before which certificates are void, which may lie ahead, or none.
-func (c *choices) revoked(now time.Time) string {
-	if before := choose(c, 1, 1, 0, 0, -time.Hour, time.Hour); before != 1 {
-		return ", revokedBefore: " + now.Add(before).Format(time.RFC3339)
-	}
-	return ""
 }
 
 // until chooses an end, which may have passed already or come too soon for a certificate, or none.

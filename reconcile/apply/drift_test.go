@@ -117,6 +117,7 @@ var strangers = []reconcile.Subject{
 	reconcile.UserSubject("alice"), reconcile.UserSubject("zoe"), {Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "devs"},
 	{Kind: "ServiceAccount", Namespace: "default", Name: "zoe"}, {Kind: "User", APIGroup: "example.com", Name: "alice"},
 	{Kind: "User", APIGroup: reconcile.RBACGroup, Namespace: "staging", Name: "bob"},
+	reconcile.UserSubject("alice#2"), reconcile.UserSubject("bob#7"),
 }
 
 // oneOfOurs chooses a binding that is named as ours are.

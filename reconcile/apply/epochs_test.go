@@ -109,6 +109,35 @@ func TestRevokedBeforeTheFirst(t *testing.T) {
 	}
 }
 
+// TestRevocationsGoByTheServersClock: where the clock here is ahead or behind, a certificate from before revokedBefore is void all
+// the same, and is revoked once.
+func TestRevocationsGoByTheServersClock(t *testing.T) {
+	for _, skew := range []time.Duration{-time.Minute, time.Minute} {
+		t.Run(skew.String(), func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.Skew = skew
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Now = w.Now.Add(20 * time.Second)
+			inv := reconciletest.Parse(t, revoked(w.Now.Add(skew-10*time.Second)))
+			for range 2 {
+				w.MustApply(inv)
+				onlyEpoch(t, w, "alice#2", "alice", "alice#3")
+			}
+		})
+	}
+}
+
+// TestRevokedAndExpired: a certificate that is issued after revokedBefore is not revoked by it, where those from before have ended.
+func TestRevokedAndExpired(t *testing.T) {
+	w := hourLater(t)
+	w.Now = w.Now.Add((168 + 51) * time.Hour)
+	inv := reconciletest.Parse(t, revoked(w.Now.Add(-time.Minute)))
+	for range 2 {
+		w.MustApply(inv)
+		onlyEpoch(t, w, "alice", "alice#2")
+	}
+}
+
 // TestRevoke: --revoke acts at once, also twice in a row, and the next run without it leaves it so.
 func TestRevoke(t *testing.T) {
 	w := hourLater(t)
@@ -145,6 +174,20 @@ func TestRevokedAndNotIssued(t *testing.T) {
 	onlyEpoch(t, w, "alice#2", "alice")
 }
 
+// TestRevokedAndRenamed: an old name of an earlier epoch does not wait for the new name. Only the present one does.
+func TestRevokedAndRenamed(t *testing.T) {
+	w := hourLater(t)
+	w.Rules.Revoke = []string{"alice"}
+	w.Fail = reconciletest.Failing("update ", reconciletest.ErrBoom)
+	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team)); err != nil || len(w.Served("alice")) != 2 {
+		t.Fatal(err, w.Served("alice"))
+	}
+	w.Rules.Revoke, w.Fail = nil, reconciletest.Failing("issue alicia", reconciletest.ErrBoom)
+	if _, err := w.Apply(reconciletest.Renamed(t)); err != nil || w.Served("alice") != nil || w.Served("alice#2") == nil {
+		t.Errorf("%v; alice has %q, alice#2 %q", err, w.Served("alice"), w.Served("alice#2"))
+	}
+}
+
 // TestRevokedIsProtected: nothing is revoked from somebody who is protected, and a guard says so.
 func TestRevokedIsProtected(t *testing.T) {
 	w := hourLater(t)
@@ -177,38 +220,6 @@ func TestRevocationsAreNoRemovals(t *testing.T) {
 	}
 }
 
-// TestRestoredStateBeginsEpochs: where it cannot be known who was revoked, everybody begins a new epoch, and no number is given
-// twice.
-func TestRestoredStateBeginsEpochs(t *testing.T) {
-	for sentence, lose := range map[string]func(w *reconciletest.World, old reconcile.State){
-		"restored": func(w *reconciletest.World, old reconcile.State) { w.State, w.Rules.AcceptRollback = &old, true },
-		"lost": func(w *reconciletest.World, _ reconcile.State) {
-			w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
-		},
-		"restored, and the Lease is made anew": func(w *reconciletest.World, old reconcile.State) { w.State, w.Mark = &old, reconcile.Mark{} },
-		"lost, and the Lease too": func(w *reconciletest.World, _ reconcile.State) {
-			w.State, w.StateVersion, w.Rules.NewLedger, w.Mark, w.Unleased = nil, 0, true, reconcile.Mark{}, true
-		},
-		"the Lease is lost": func(w *reconciletest.World, _ reconcile.State) {
-			w.Rules.AcceptRollback, w.Mark, w.Unleased = true, reconcile.Mark{}, true
-		},
-	} {
-		t.Run(sentence, func(t *testing.T) {
-			w := hourLater(t)
-			old := *w.State
-			w.Rules.Revoke = []string{"alice"}
-			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
-			w.Rules.Revoke = nil
-			lose(w, old)
-			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
-			got := w.Subjects(reconciletest.GroupView)
-			if !slices.Equal(got, []string{"alice#3", "bob#4"}) || w.Served("carol#5") == nil || w.State.Epochs != 5 {
-				t.Errorf("%q, carol#5 has %q, %d given", got, w.Served("carol#5"), w.State.Epochs)
-			}
-		})
-	}
-}
-
 // TestRestoredStateProtects: a guard keeps what a protected user has, also if the index is from before their epoch.
 func TestRestoredStateProtects(t *testing.T) {
 	w := hourLater(t)
@@ -219,31 +230,6 @@ func TestRestoredStateProtects(t *testing.T) {
 	w.Holding(strings.Replace(reconciletest.Team, "  - {name: alice, groups: [devs], clusterRoles: [admin]}\n", "", 1))
 	if len(w.Served("alice#2")) != 3 {
 		t.Errorf("alice has %q", w.Served("alice#2"))
-	}
-}
-
-// TestLedgerKeepsEpochs: where state and Lease are lost, and no ClusterRoleBinding tells, each record tells of its own user.
-func TestLedgerKeepsEpochs(t *testing.T) {
-	const text = "users: [{name: alice, namespaces: {staging: [edit]}}, {name: bob}]"
-	for sentence, restore := range map[string]bool{"lost": false, "restored": true} {
-		t.Run(sentence, func(t *testing.T) {
-			w := reconciletest.NewWorld(t)
-			w.MustApply(reconciletest.Parse(t, text))
-			old := *w.State
-			w.Now = w.Now.Add(time.Hour)
-			w.Rules.Revoke = []string{"alice"}
-			w.MustApply(reconciletest.Parse(t, text))
-			w.Rules, w.State, w.Mark = reconcile.Rules{NewLedger: true}, nil, reconcile.Mark{}
-			if restore {
-				w.State = &old // of generation 1, which a run that was cut off leaves without a mark
-			} else {
-				w.StateVersion = 0
-			}
-			w.MustApply(reconciletest.Parse(t, text))
-			if w.Served("alice") != nil || w.Served("alice#2") == nil || w.State.Names["alice"].Epoch != 2 || w.State.Names["bob"].Epoch > 1 {
-				t.Errorf("alice has %q, alice#2 %q, names %+v", w.Served("alice"), w.Served("alice#2"), w.State.Names)
-			}
-		})
 	}
 }
 
@@ -266,13 +252,27 @@ func TestNameThatIsTooLong(t *testing.T) {
 	}
 }
 
-// TestMovingIn: a name that certsync does not know begins in a later epoch, if certificates from before are to be void.
-func TestMovingIn(t *testing.T) {
+// TestNameThatIsTooLongToMoveIn: a name that certsync does not know, and that cannot begin in a later epoch, gets nothing.
+func TestNameThatIsTooLongToMoveIn(t *testing.T) {
 	w := reconciletest.NewWorld(t)
-	w.MustApply(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour))))
-	onlyEpoch(t, w, "alice#2", "alice")
-	if p := w.Plan(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour)))); p.Changes() {
-		t.Errorf("once more: %q", reconciletest.Lines(p))
+	text := "users: [{name: " + strings.Repeat("a", 63) + ", revokedBefore: 2026-01-31, clusterRoles: [view]}]"
+	w.Conflicts(text)
+	if held := w.Conflicts(text); len(held) != 1 || !strings.Contains(held[0], "(give the user a shorter name)") || len(w.Bindings) > 0 || len(w.Writes()) > 0 {
+		t.Errorf("held %q, bindings %v, writes %q", held, w.Bindings, w.Writes())
+	}
+}
+
+// TestMovingIn: a name that certsync does not know begins in a later epoch, if certificates from before are to be void. To a policy
+// that takes nothing away that is no loss.
+func TestMovingIn(t *testing.T) {
+	for _, policy := range []reconcile.Policy{reconcile.Sync, reconcile.CreateOnly} {
+		w := reconciletest.NewWorld(t)
+		w.Rules.Policy = policy
+		w.MustApply(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour))))
+		onlyEpoch(t, w, "alice#2", "alice")
+		if p := w.Plan(reconciletest.Parse(t, revoked(w.Now.Add(-time.Hour)))); p.Changes() {
+			t.Errorf("%s, once more: %q", policy, reconciletest.Lines(p))
+		}
 	}
 }
 

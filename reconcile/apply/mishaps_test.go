@@ -66,13 +66,14 @@ func (s *scenario) falters(f *choices, text string) {
 		o = s.observe()
 		p = s.diff(inv, o)
 	}
-	before, issued := s.snapshot(), len(s.Issued)
+	before, issued, was := s.snapshot(), len(s.Issued), s.memory.begin()
 	s.Hold, s.Calls = true, nil
 	_, err := s.Apply(inv)
 	s.Hold, s.World.Fail = false, nil
 	s.tell("it ends with %v after %q", err, s.Writes())
 	s.tookOnly(before, inv, o, p)
 	s.AccountedSince(issued)
+	s.memory.ended(was, inv, p, false, false)
 }
 
 // breaks makes one call fail, or all from that one on.

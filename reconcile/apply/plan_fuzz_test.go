@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -23,11 +22,12 @@ import (
 // players act between the runs and during them, see TestPlayers.
 func FuzzPlan(f *testing.F) {
 	for _, seed := range []string{"", "\x00\x00\x00\x03\x07\x00\x07\x00\x0f\x03\x07", strings.Repeat("\x01", 80), strings.Repeat("\x07\x03", 60)} {
-		f.Add([]byte(seed))
+		f.Add([]byte(seed), []byte(nil))
+		f.Add([]byte(seed), []byte(strings.Repeat("\x01\x04\x03\x05", 20)))
 	}
-	f.Fuzz(func(t *testing.T, events []byte) {
-		story(t, events, nil)
-		playedStory(t, "the same, with players", &choices{events})
+	f.Fuzz(func(t *testing.T, events, orders []byte) {
+		story(t, events, nil, orders)
+		playedStory(t, "the same, with players", &choices{events}, &choices{orders})
 	})
 }
 
@@ -37,21 +37,21 @@ func TestStoriesWithFlags(t *testing.T) {
 	for seed := range uint64(400) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
-			events, flags := make([]byte, r.IntN(200)), make([]byte, r.IntN(90))
-			for _, bytes := range [][]byte{events, flags} {
+			events, flags, orders := make([]byte, r.IntN(200)), make([]byte, r.IntN(90)), make([]byte, r.IntN(200))
+			for _, bytes := range [][]byte{events, flags, orders} {
 				for i := range bytes {
 					bytes[i] = byte(r.Uint32())
 				}
 			}
-			story(t, events, flags)
+			story(t, events, flags, orders)
 		})
 	}
 }
 
-// story is what the bytes make of it: events of what happens, flags of those of each run and of what goes wrong in it.
-// Without flags, a run takes away all that it should.
-func story(t *testing.T, events, flags []byte) {
-	c, f := &choices{events}, &choices{flags}
+// story is what the bytes make of it: events of what happens, flags of those of each run and of what goes wrong in it, orders of
+// what is revoked and restored. Without flags, a run takes away all that it should.
+func story(t *testing.T, events, flags, orders []byte) {
+	c, f, r := &choices{events}, &choices{flags}, &choices{orders}
 	s := newScenario(t)
 	s.batches(c)
 	text := c.inventory(s.Now)
@@ -64,18 +64,10 @@ func story(t *testing.T, events, flags []byte) {
 			d.happens(s.World, c)
 		}
 		s.Rules.Revoke = nil
-		if c.below(4) == 1 {
-			s.Rules.Revoke = c.some(slices.Sorted(maps.Keys(s.Ledger))...)
-			s.tell("revoked: %q", s.Rules.Revoke)
-		}
 		if c.below(4) != 0 {
 			text = c.inventory(s.Now)
 		}
-		text = f.renamed(text)
-		if m := choose(f, mishaps...); m.happens != nil {
-			s.tell("%s", m.what)
-			m.happens(s)
-		}
+		text = s.orders(r, f.renamed(text))
 		s.asks(f)
 		s.falters(f, text)
 		s.applies(text)

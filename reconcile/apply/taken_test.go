@@ -53,7 +53,7 @@ func (s *scenario) snapshot() snapshot {
 	return n
 }
 
-// entries lists who has what by bindings of ours that grant what their names say.
+// entries lists who has what, in the present epoch, by bindings of ours that grant what their names say.
 func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 	all := map[entry]reconcile.Grant{}
 	for object, b := range n.bindings {
@@ -62,8 +62,13 @@ func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 			continue
 		}
 		for _, subject := range b.Subjects {
-			if user, _ := reconcile.Person(subject.Name); subject == reconcile.UserSubject(subject.Name) {
-				all[entry{object, reconcile.UserSubject(user)}] = g // in whatever epoch
+			user, epoch := reconcile.Person(subject.Name)
+			is := s.memory.epochs[user] // if nobody else knows
+			if n.state != nil && n.state.Names[user].Epoch > 0 {
+				is = n.state.Names[user].Epoch
+			}
+			if epoch == max(is, reconcile.FirstEpoch) && subject == reconcile.UserSubject(subject.Name) {
+				all[entry{object, reconcile.UserSubject(user)}] = g
 			}
 		}
 	}
@@ -125,7 +130,10 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
 		}
 		for e := range had {
 			mine := step.Action == reconcile.Remove && step.HeldBy == reconcile.ByGuard && step.User == e.subject.Name && before.explained(had[e], step.User) && before.present(e.object, step.User)
-			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.ContainsFunc(step.Detail.Remove, func(name string) bool { user, _ := reconcile.Person(name); return user == e.subject.Name }))
+			its := step.Object() == e.object && (step.Action == reconcile.Unbind || step.Action == reconcile.Update && slices.ContainsFunc(step.Detail.Remove, func(name string) bool {
+				user, epoch := reconcile.Person(name)
+				return user == e.subject.Name && epoch == max(s.memory.epochs[user], reconcile.FirstEpoch)
+			}))
 			user := e.subject.Name
 			if _, still := has[e]; (mine || its) && !still {
 				s.fail("%s of %s%s %s is held, and %s was taken out of %s", step.Action, step.User, step.Group, step.Object(), user, e.object)
@@ -279,6 +287,9 @@ func (s *scenario) tookFewPlaces(before, after snapshot, inv *inventory.Inventor
 		}
 		if rec := before.records[e.subject.Name]; rec != nil && rec.State == reconcile.Removing {
 			continue // it was decided when the removal began
+		}
+		if rec := after.records[e.subject.Name]; rec != nil && rec.State == reconcile.Denied && (rec.Current() == nil || !rec.Current().NotAfter.After(s.Now)) {
+			continue // their certificate has ended, and the one for which the other role waits was denied
 		}
 		if still || !stays[e.subject.Name] || after.raised(before, e.subject.Name) || s.over(inv, g) || s.replaced(e, g, before, has) {
 			continue

@@ -133,12 +133,12 @@ func minus(subjects, without []reconcile.Subject) []reconcile.Subject {
 }
 
 // swaps takes those edits out of takes whose person comes later under another name: one write exchanges the names, and leaves
-// the old one where it is if the new one has no credential by then.
+// the old one where it is if the new one has no credential by then. An earlier epoch of the old name waits for nothing.
 func (a assembler) swaps(takes *[]*edit, later []*edit) map[string][]string {
 	swaps := map[string][]string{}
 	*takes = slices.DeleteFunc(*takes, func(e *edit) bool {
 		now := a.x.successor[e.user()]
-		if e.user() == "" || now == "" || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
+		if e.user() == "" || now == "" || e.subject != a.x.subject(e.user()) || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
 			return false
 		}
 		swaps[now] = append(swaps[now], e.subject.Name)

@@ -10,6 +10,10 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
+// maxForeignEpoch is the highest number that counts of those in bindings and records, which others can write. It leaves room to
+// count on: a number that overflows would be the first epoch. The lock reads numbers below 2^62.
+const maxForeignEpoch = 1 << 61
+
 // epochs has the epoch of each name, and the names that begin a new one.
 type epochs struct {
 	counter int64            // of the owner: the last number that was given
@@ -20,12 +24,16 @@ type epochs struct {
 	// void has names that need a later epoch and get none. They are too long, or a team names an administrator. Nothing is
 	// bound to them.
 	void map[string]bool
+	// lostEpochs and lostUntil are the state's, see reconcile.State.
+	lostEpochs int64
+	lostUntil  time.Time
 }
 
 // beginEpochs decides on every name that the inventory or the index has. A name begins a new epoch in these cases:
 //
 //	the index                | asked for                           | why
 //	may lack a revocation    | any                                 | everybody: it is not known whose certificates are void
+//	may have lacked one      | any                                 | a name that it lacks, or in an epoch from before: the same
 //	left, may live           | any                                 | the user who left keeps the certificate
 //	may live                 | --revoke, revokedBefore after since | the certificates from before are void
 //	may live                 | a run without Vault, at the lock    | the same
@@ -36,14 +44,23 @@ type epochs struct {
 func (x *Index) beginEpochs() {
 	x.epochs = epochs{counter: x.counter(), of: map[string]int64{}, raised: map[string]bool{}, withheld: map[string]bool{}, void: map[string]bool{}}
 	e := &x.epochs
-	bound, lacking := x.bound(), x.lacksRevocations()
 	for name, n := range x.names {
-		if e.of[name] = n.Epoch; lacking {
-			e.of[name] = max(n.Epoch, bound[name]) // the index is from before
+		e.of[name] = n.Epoch
+	}
+	if x.grants == nil { // the index may be behind
+		for name, epoch := range x.boundEpochs() {
+			e.of[name] = max(e.of[name], epoch)
 		}
 	}
+	lacking := x.lacksRevocations()
+	if s := x.Observed.State; lacking {
+		// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
+		e.lostEpochs, e.lostUntil = e.counter, x.Observed.At.Add(reconcile.Retention)
+	} else if s != nil && s.LostUntil.After(x.Observed.At) {
+		e.lostEpochs, e.lostUntil = s.LostEpochs, s.LostUntil
+	}
 	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
-		left := x.outlived(name) || x.borrowed(x.Users[name])
+		left := x.outlived(name) || x.doubtful(name) || x.borrowed(x.Users[name])
 		revoked := x.revokes(x.Users[name])
 		// The ledger may know a higher number for its own user than the counter is. It does not move the counter for others.
 		next := max(e.counter, x.epoch(name)) + 1
@@ -69,23 +86,23 @@ func (x *Index) counter() int64 {
 	if s := x.Observed.State; s != nil {
 		n = max(n, s.Epochs)
 	}
-	for _, epoch := range x.bound() {
+	for _, epoch := range x.boundEpochs() {
 		n = max(n, epoch)
 	}
 	return n
 }
 
-// bound has the latest epoch of each name in our ClusterRoleBindings.
-func (x *Index) bound() map[string]int64 {
-	latest := map[string]int64{}
+// boundEpochs has the latest epoch of each name in our ClusterRoleBindings.
+func (x *Index) boundEpochs() map[string]int64 {
+	epochs := map[string]int64{}
 	for _, b := range x.Ours {
 		for _, s := range b.Subjects {
 			if name, epoch := reconcile.Person(s.Name); b.Kind == reconcile.ClusterRoleBinding {
-				latest[name] = max(latest[name], epoch)
+				epochs[name] = max(epochs[name], min(epoch, maxForeignEpoch))
 			}
 		}
 	}
-	return latest
+	return epochs
 }
 
 // lacksRevocations reports whether certificates may have been revoked of which the index does not know: it was restored from
@@ -101,6 +118,12 @@ func (x *Index) lacksRevocations() bool {
 	return x.Observed.Epochs > known
 }
 
+// doubtful reports whether certificates of a name may be void that were revoked before the index was restored or lost.
+func (x *Index) doubtful(name string) bool {
+	n, indexed := x.names[name]
+	return !x.epochs.lostUntil.IsZero() && (!indexed || n.Epoch <= x.epochs.lostEpochs)
+}
+
 // borrowed reports whether a team names somebody new to whom bindings of others give something.
 func (x *Index) borrowed(u inventory.User) bool {
 	n, indexed := x.names[u.Name]
@@ -110,7 +133,7 @@ func (x *Index) borrowed(u inventory.User) bool {
 // begins reports whether the index has to be written for it: somebody begins a new epoch, or is void from now on.
 func (x *Index) begins() bool {
 	for name, void := range x.epochs.void {
-		if void && !x.names[name].Left {
+		if void && x.indexed(name) && !x.names[name].Left {
 			return true
 		}
 	}
@@ -126,8 +149,8 @@ func (x *Index) revokes(u inventory.User) bool {
 	}
 	switch {
 	case x.revokedAtLock(u.Name):
-	case !x.rules.Policy.Takes():
-		return false
+	case !x.rules.Policy.Takes() && x.indexed(u.Name):
+		return false // a policy that takes nothing revokes nobody whom certsync has given something
 	case slices.Contains(x.rules.Revoke, u.Name):
 	case before.IsZero() || before.After(x.now()):
 		return false
@@ -189,9 +212,15 @@ func (x *Index) subject(user string) reconcile.Subject {
 
 // tooLong says why a user whose name is void gets nothing until their certificates have ended.
 func tooLong(x *Index, user string) string {
-	n := x.names[user]
+	until := x.names[user].Until
+	if x.doubtful(user) {
+		until = x.epochs.lostUntil
+	}
+	if until.IsZero() {
+		return "its certificates are revoked, and the name is too long for a later epoch: over 64 bytes with the number (give the user a shorter name)"
+	}
 	return fmt.Sprintf("its certificates are revoked, and the name is too long for a later epoch (over 64 bytes with the number); nothing is issued before they end at %s "+
-		"(do not wait: give the user a shorter name, with this one in previously)", reconcile.TimeText(n.Until))
+		"(do not wait: give the user a shorter name, with this one in previously)", reconcile.TimeText(until))
 }
 
 // revocationNotes notes what the lock says of revocations, and a revokedBefore that lies ahead.

@@ -142,7 +142,7 @@ func latest(o reconcile.Observed) bool {
 }
 
 // indexedNames is the index of names. Where the state is not the latest, or has no names, the ledger adds its certificates.
-// It can only raise an epoch.
+// It can only raise an epoch. Certificates that were issued after such a state end later than it says.
 func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 	names := map[string]reconcile.Name{}
 	if o.State != nil {
@@ -156,7 +156,7 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 		if rec == nil {
 			if _, known := names[user]; !known && entry.Problem != "" {
 				// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
-				names[user] = reconcile.Name{Since: o.At, Until: o.At.Add(reconcile.Retention)}
+				names[user] = reconcile.Name{Until: o.At.Add(reconcile.Retention)}
 			}
 			continue
 		}
@@ -172,10 +172,18 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 			n.Until = until
 		}
 		for _, c := range rec.Certificates {
-			n.Epoch = max(n.Epoch, c.Epoch)
+			n.Epoch = max(n.Epoch, min(c.Epoch, maxForeignEpoch))
 		}
 		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
+	}
+	if end := o.At.Add(reconcile.Retention); o.State != nil && o.State.Names != nil {
+		for user, n := range names {
+			if n.Until.Before(end) {
+				n.Until = end
+			}
+			names[user] = n
+		}
 	}
 	return names
 }

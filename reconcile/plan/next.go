@@ -17,7 +17,7 @@ func nextState(x *Index, d *draft) reconcile.State {
 	if x.Observed.State != nil {
 		s.Generation = x.Observed.State.Generation
 	}
-	s.Epochs = x.epochs.counter
+	s.Epochs, s.LostEpochs, s.LostUntil = x.epochs.counter, x.epochs.lostEpochs, x.epochs.lostUntil
 	s.Generation = max(s.Generation, x.Observed.Generation) + 1 // it only ever rises
 	return s
 }
@@ -61,22 +61,24 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		n.Left = n.Left || !inInventory && !stays[name] || x.epochs.void[name]
 		n.Ended = n.Ended || x.Lapsed[name] && !stays[name]
 		if n.Epoch = x.epoch(name); x.epochs.raised[name] {
-			n.Since, n.Left, n.Ended, n.Revoked = x.Observed.At, false, false, x.Observed.Revoked[name]
+			n.Since, n.Left, n.Ended, n.Revoked = x.now(), false, false, x.Observed.Revoked[name]
 		}
 		names[name] = n
 	}
 	for name := range x.epochs.raised {
 		if _, known := names[name]; !known {
-			names[name] = reconcile.Name{Epoch: x.epoch(name), Since: x.Observed.At, Revoked: x.Observed.Revoked[name]}
+			names[name] = reconcile.Name{Epoch: x.epoch(name), Since: x.now(), Revoked: x.Observed.Revoked[name]}
 		}
 	}
 	for name, v := range d.verdicts {
 		if v.issues() == "" || v.step.Held != "" {
 			continue
 		}
-		n := names[name]
-		if n.Epoch = x.epoch(name); n.Left || !n.Until.After(x.Observed.At) {
-			n.Since = x.Observed.At // no certificate of the epoch lives from before
+		n, known := names[name]
+		n.Epoch = x.epoch(name)
+		// No certificate from before lives. An index that is not the latest does not tell.
+		if x.grants != nil && (!known || n.Left || !n.Until.After(x.Observed.At)) {
+			n.Since = x.now()
 		}
 		n.Left, n.Ended = false, false
 		if end := v.step.Issue.Spec.LatestEnd(x.Observed.At); end.After(n.Until) {

@@ -199,5 +199,6 @@ func unwantedPart(x *Index, b OurBinding) *part {
 // anew reports whether a wanted binding that was deleted, and that a finalizer keeps, is made again. It is not where nothing
 // can be created or deleted, nor where it may give apply its own rights: there it is noted.
 func anew(x *Index, b OurBinding) bool {
-	return b.Terminating && x.rules.Policy.Takes() && !x.closed(b.Grant) && !slices.Contains(b.Subjects, reconcile.UserSubject(x.rules.Self))
+	return b.Terminating && x.rules.Policy.Takes() && !x.closed(b.Grant) &&
+		!slices.ContainsFunc(b.Subjects, func(s reconcile.Subject) bool { return s.Person() == x.rules.Self })
 }

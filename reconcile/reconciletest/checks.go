@@ -116,7 +116,8 @@ func (w *World) AccountedSince(n int) {
 			continue
 		}
 		known := false
-		if entry := w.Ledger[cert.Subject.CommonName]; entry != nil && entry.Versions[entry.Current].Record != nil {
+		user, _ := reconcile.Person(cert.Subject.CommonName)
+		if entry := w.Ledger[user]; entry != nil && entry.Versions[entry.Current].Record != nil {
 			for _, c := range entry.Versions[entry.Current].Record.Certificates {
 				requested := c.Certificate == "" && c.PublicKeySHA256 == print && !c.NotAfter.Before(cert.NotAfter) &&
 					slices.Equal(c.Groups, reconcile.SortedSet(cert.Subject.Organization))

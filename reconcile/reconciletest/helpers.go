@@ -80,6 +80,12 @@ func Renamed(t *testing.T) *inventory.Inventory {
 // WithOwnKey gives a user of an inventory a request, made with the key of that name.
 func WithOwnKey(t testing.TB, inv *inventory.Inventory, user, key string) *inventory.Inventory {
 	t.Helper()
+	return WithRequest(t, inv, user, user, key)
+}
+
+// WithRequest is WithOwnKey with a request for a name of a later epoch.
+func WithRequest(t testing.TB, inv *inventory.Inventory, user, username, key string) *inventory.Inventory {
+	t.Helper()
 	i := slices.IndexFunc(inv.Users, func(u inventory.User) bool { return u.Name == user })
 	if i < 0 {
 		return inv
@@ -87,9 +93,9 @@ func WithOwnKey(t testing.TB, inv *inventory.Inventory, user, key string) *inven
 	k, groups := ownKeyNamed(t, key), reconcile.SortedSet(inv.Users[i].Groups)
 	ownKeys.Lock()
 	defer ownKeys.Unlock()
-	name := strings.Join(append([]string{key, user}, groups...), " ")
+	name := strings.Join(append([]string{key, username}, groups...), " ")
 	if ownKeys.requests[name] == nil {
-		request, err := k.Request(user, groups)
+		request, err := k.Request(username, groups)
 		if err != nil {
 			t.Fatal(err)
 		}

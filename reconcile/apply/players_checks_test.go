@@ -1,0 +1,94 @@
+package apply_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+// foreignSecrets lists the versions in users/ that certsync did not write, of people who are not in its ledger or whose record does
+// not know them.
+func (s *scenario) foreignSecrets() map[string]int {
+	foreign := map[string]int{}
+	for user, secret := range s.Users {
+		v := secret.Versions[secret.Current]
+		if v.Credential == nil && !v.Deleted && !v.Destroyed {
+			foreign[user] = secret.Current
+		}
+	}
+	return foreign
+}
+
+// foreignStay: nothing that somebody else has written into users/ is overwritten, deleted or destroyed, unless the record is theirs too.
+func (s *scenario) foreignStay(before map[string]int) {
+	s.T.Helper()
+	for user, version := range before {
+		_, indexed := s.State.Names[user]
+		secret := s.Users[user]
+		if indexed {
+			continue // a user without a record is reissued, see ledger-missing
+		}
+		if secret == nil || secret.Current != version || secret.Versions[version].Destroyed {
+			s.fail("the secret of somebody else at users/%s was version %d, and is %+v", user, version, secret)
+		}
+	}
+}
+
+// heldForNobodyElse: players make no guard hold more, and hold no step of a user whose paths they did not write. A user whom they
+// put back into a binding may be held there, if certsync once gave that access.
+func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcile.Plan, had snapshot, written map[string]bool) {
+	s.T.Helper()
+	played, has := s.diff(inv, s.observe()), s.snapshot()
+	heldBefore := map[string]bool{}
+	for _, step := range unplayed.Held() {
+		for _, name := range affected(step) {
+			heldBefore[name+" "+step.HeldBy.String()] = true
+		}
+	}
+	for _, u := range inv.Users {
+		for _, old := range u.Previously {
+			written[old] = written[old] || written[u.Name] // one person
+		}
+	}
+	for _, step := range played.Held() {
+		for _, name := range affected(step) {
+			putBack := has.serves(step.Object(), name) && !had.serves(step.Object(), name)
+			if !putBack && !written[name] && !heldBefore[name+" "+step.HeldBy.String()] {
+				s.fail("for what players did, %s of %s %s is held: %s\n  it was:\n  %s\n  it is:\n  %s", step.Action, name, step.Object(), step.Held,
+					strings.Join(reconciletest.Lines(unplayed), "\n  "), strings.Join(reconciletest.Lines(played), "\n  "))
+			}
+		}
+	}
+	if len(played.Guards) > len(unplayed.Guards) {
+		s.fail("for what players did, the plan is refused: %q, and was for %q", played.Guards, unplayed.Guards)
+	}
+}
+
+// affected lists the people of a step.
+func affected(step reconcile.Step) []string {
+	if step.Group == "" {
+		return []string{step.User}
+	}
+	return slices.Concat(step.Detail.Add, step.Detail.Remove)
+}
+
+// settled: after one run during which nobody acts, everybody in a binding of ours should be there, or a step says why they
+// stay; who should be there is; and nothing is left to do but what is held.
+func (s *scenario) settled(inv *inventory.Inventory) {
+	s.T.Helper()
+	p := s.diff(inv, s.observe())
+	s.grantsExactly(inv, p)
+	back := without(inv, p)
+	for _, step := range p.Steps {
+		if step.Binding != nil && back[step.Binding.Successor] {
+			continue // an old name waits for the new one, also if nobody knows whether certsync gave it this
+		}
+		if step.Held == "" && step.Action != reconcile.Purge && (step.Leave == nil || !step.Leave.Foreign) {
+			s.fail("nobody acted during the run, and there is still this to do: %s", fmt.Sprint(reconciletest.Lines(p)))
+		}
+	}
+}
