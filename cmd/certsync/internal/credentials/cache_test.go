@@ -155,7 +155,7 @@ func cacheAttacks() map[string]func(t *testing.T, path string) {
 		"more than one":           rewritten("}", "}{}"),
 		"another format":          rewritten(`"formatVersion":"1"`, `"formatVersion":"2"`),
 		"no certificate":          rewritten("CERTIFICATE", "PUBLIC KEY"),
-		"no key":                  rewritten("BEGIN PRIVATE KEY", "BEGIN NOTHING"),
+		"no key":                  rewritten("BEGIN EC PRIVATE KEY", "BEGIN NOTHING"),
 		"another one's key":       swapped(func(o, other *entry) { o.Key = other.Key }),
 		"another one's whole":     swapped(func(o, other *entry) { *o = *other }),
 		"another one's in public": swapped(func(o, other *entry) { o.Certificate = other.Certificate }),
