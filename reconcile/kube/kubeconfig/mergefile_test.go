@@ -81,6 +81,9 @@ func TestMerge(t *testing.T) {
 		"one that others could read": {[]string{"config"}, map[string]string{"config": others},
 			Merged{Context: "prod-eu", Files: []string{"config"}, Backups: []string{"config.certsync.bak"}, Changed: true},
 			[]string{"-rw------- config", "-rw------- config.certsync.bak"}},
+		"one with a byte order mark": {[]string{"config"}, map[string]string{"config": "\ufeff" + others},
+			Merged{Context: "prod-eu", Files: []string{"config"}, Backups: []string{"config.certsync.bak"}, Changed: true},
+			[]string{"-rw------- config", "-rw------- config.certsync.bak"}},
 		"it is there already": {[]string{"config"}, map[string]string{"config": realKubeconfig},
 			Merged{Context: "prod-eu", Current: true, Files: []string{"config"}}, []string{"-rw-r--r-- config"}},
 		"the first that is there gets what is new": {[]string{"none", "a", "b"}, map[string]string{"a": "", "b": others},
@@ -104,7 +107,7 @@ func TestMerge(t *testing.T) {
 				t.Error(diff)
 			}
 			for _, backup := range got.Backups {
-				if diff := cmp.Diff(tt.files[strings.TrimSuffix(backup, backupSuffix)], textOf(t, backup)); diff != "" {
+				if diff := cmp.Diff(strings.TrimPrefix(tt.files[strings.TrimSuffix(backup, backupSuffix)], "\ufeff"), textOf(t, backup)); diff != "" {
 					t.Errorf("%s: %s", backup, diff)
 				}
 			}

@@ -41,6 +41,8 @@ func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error)
 		err = reconcile.WithHint(err, "name a file that holds PEM")
 	case errors.Is(err, files.ErrTooLarge):
 		err = reconcile.WithHint(err, "name a file that holds one certificate or key")
+	case errors.Is(err, files.ErrUTF16):
+		err = reconcile.WithHint(err, "iconv -f UTF-16 -t UTF-8 "+shell.Quote(name)+" > FILE")
 	case errors.Is(err, fs.ErrNotExist):
 		err = reconcile.WithHint(err, "name the file from here, or by its whole path")
 	case errors.Is(err, fs.ErrPermission):
