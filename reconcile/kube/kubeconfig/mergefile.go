@@ -37,13 +37,14 @@ var lockPatience = 5 * time.Second
 
 // Merge merges a user's kubeconfig into the one that kubectl uses. That is file or, if file is empty, the files of $KUBECONFIG
 // or ~/.kube/config. As with kubectl, an entry that exists is changed in its file, and a new one goes into the first file that
-// exists. Everything else stays as it is, also comments. The context becomes the current one if there is none.
+// exists. Everything else stays as it is, also comments. The context becomes the current one if there is none. contextName is
+// its name; if that is empty, the name that it has in these files, or the cluster's name.
 //
 // Merge replaces a file as a whole or not at all, by one that nobody else can read. It holds the lock that kubectl uses, and
 // keeps the old text beside the file. A link stays a link. The error is a reconcile.Refused if an entry of the same name is
 // not certsync's, or if other contexts use it and it would change.
-func Merge(ctx context.Context, file string, kubeconfig reconcile.Secret) (Merged, error) {
-	ours, err := parseUserConfig(kubeconfig)
+func Merge(ctx context.Context, file, contextName string, kubeconfig reconcile.Secret) (Merged, error) {
+	stored, err := parseUserConfig(kubeconfig)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -51,6 +52,7 @@ func Merge(ctx context.Context, file string, kubeconfig reconcile.Secret) (Merge
 	if err != nil {
 		return Merged{}, err
 	}
+	ours := before.named(stored, contextName)
 	unlock, err := lockFiles(ctx, before.targets(ours))
 	defer unlock()
 	if err != nil {
@@ -60,7 +62,7 @@ func Merge(ctx context.Context, file string, kubeconfig reconcile.Secret) (Merge
 	if err != nil {
 		return Merged{}, err
 	}
-	if !slices.Equal(before.targets(ours), now.targets(ours)) {
+	if now.named(stored, contextName).CurrentContext != ours.CurrentContext || !slices.Equal(before.targets(ours), now.targets(ours)) {
 		return Merged{}, reconcile.WithHint(errors.New("merging the kubeconfig: somebody else changed it meanwhile"), "run it again")
 	}
 	found := now.conflicts(ours, file)
