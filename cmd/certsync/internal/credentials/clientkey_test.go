@@ -12,9 +12,22 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
+
+// TestKeyWithoutModes: where chmod changes nothing, nobody is told to run it.
+func TestKeyWithoutModes(t *testing.T) {
+	usual := checkPrivate
+	t.Cleanup(func() { checkPrivate = usual })
+	checkPrivate = func(string) error { return files.ErrNoModes }
+	name := filepath.Join(t.TempDir(), "client.key")
+	fixture.WriteFile(t, name, nil, 0o777)
+	if _, err := ReadKeyFile(name); err == nil || !strings.Contains(err.Error(), "others can read") || !strings.Contains(reconcile.Hint(err), "move the file to one that keeps permissions") {
+		t.Errorf("%v, hint %q", err, reconcile.Hint(err))
+	}
+}
 
 // newUserFiles writes a user's key into client.key, and a certificate into client.crt, in the folder dir. It returns what
 // Vault has for them.

@@ -28,10 +28,16 @@ func ReadKeyFile(name string) ([]byte, error) {
 		if runtime.GOOS == "windows" || info.Mode()&othersBits == 0 {
 			return nil
 		}
-		return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()),
-			"chmod 600 "+shell.Quote(name))
+		hint := "chmod 600 " + shell.Quote(name)
+		if errors.Is(checkPrivate(name), files.ErrNoModes) {
+			hint = "chmod changes nothing on this file system: move the file to one that keeps permissions, such as that of your home folder"
+		}
+		return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()), hint)
 	})
 }
+
+// checkPrivate is replaced in tests.
+var checkPrivate = files.CheckPrivate
 
 // readPEMFile returns the content of a file that passes the checks.
 func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error) {
