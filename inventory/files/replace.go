@@ -13,11 +13,23 @@ import (
 // at all: it writes a temporary file beside the file, and renames that. If ctx has ended before the renaming, the file stays as
 // it is. A link is replaced too, not the file that it leads to.
 func Replace(ctx context.Context, name string, fill func(io.Writer) error) error {
+	return ReplaceLike(ctx, name, "", fill)
+}
+
+// ReplaceLike is Replace with the owner and the group of the file like, if that exists and certsync may give files away. So
+// root, by sudo, does not take a user's file from them.
+func ReplaceLike(ctx context.Context, name, like string, fill func(io.Writer) error) error {
 	temporary, err := createTemporary(name)
 	if err != nil {
 		return err
 	}
-	if err = fill(temporary); err == nil {
+	if like != "" {
+		err = keepOwner(temporary, like)
+	}
+	if err == nil {
+		err = fill(temporary)
+	}
+	if err == nil {
 		err = temporary.Sync() // a full disk may say so only now
 	}
 	if err = errors.Join(err, temporary.Close()); err == nil {

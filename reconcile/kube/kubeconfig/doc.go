@@ -14,8 +14,10 @@
 //   - It changes only the entries of this user, cluster and context. Other entries, comments and unknown fields stay.
 //   - It refuses to change an entry that is not certsync's, or that other contexts use: kubectl would send their tokens to
 //     another server.
-//   - It replaces a file as a whole or not at all, by one that nobody else can read, under kubectl's own lock. The old text
-//     stays in a file beside it, with the suffix .certsync.bak.
+//   - It replaces a file as a whole or not at all, by one that nobody else can read, under kubectl's own lock. Owner and group
+//     stay. The old text stays in a file beside it, with the suffix .certsync.bak. A file that is mounted alone is written in
+//     its place.
+//   - It writes no key to a file system that keeps no permissions.
 //
 // The files: merge.go merges texts, mergefile.go finds and writes the files, contextname.go chooses the context's name,
 // mergeconflict.go and mergeshared.go find the entries that Merge must not change, and replacefile.go locks and replaces files.

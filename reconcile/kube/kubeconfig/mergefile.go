@@ -40,7 +40,8 @@ var lockPatience = 5 * time.Second
 // exists. Everything else stays as it is, also comments. The context becomes the current one if there is none. contextName is
 // its name; if that is empty, the name that it has in these files, or the cluster's name.
 //
-// Merge replaces a file as a whole or not at all, by one that nobody else can read. It holds the lock that kubectl uses, and
+// Merge replaces a file as a whole or not at all, by one that nobody else can read, with the owner and group of the old one. A
+// file that cannot be replaced, since it is mounted alone, is written in its place. Merge holds the lock that kubectl uses, and
 // keeps the old text beside the file. A link stays a link. The error is a reconcile.Refused if an entry of the same name is
 // not certsync's, or if other contexts use it and it would change.
 func Merge(ctx context.Context, file, contextName string, kubeconfig reconcile.Secret) (Merged, error) {
@@ -192,6 +193,11 @@ func (f userFiles) targets(ours *clientcmdapi.Config) []string {
 	return names
 }
 
+// holdsKey reports whether a user's kubeconfig has the key in it.
+func holdsKey(ours *clientcmdapi.Config) bool {
+	return len(ours.AuthInfos[ours.Contexts[ours.CurrentContext].AuthInfo].ClientKeyData) > 0
+}
+
 // merge writes the entries of ours into the files.
 func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged, error) {
 	shares := f.shares(ours)
@@ -218,9 +224,13 @@ func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged
 			continue
 		}
 		done.Changed = true
-		backup, err := f.replace(ctx, name, texts[name])
+		backup, err := f.replace(ctx, name, texts[name], shares[name].user && holdsKey(ours))
 		if err != nil {
-			return Merged{}, reconcile.WithHint(fmt.Errorf("writing the kubeconfig %q: %w", name, err), "it is as it was; is there room, and may you write to its folder?")
+			err = fmt.Errorf("writing the kubeconfig %q: %w", name, err)
+			if reconcile.Hint(err) == "" {
+				err = reconcile.WithHint(err, "it is as it was; is there room, and may you write to its folder?")
+			}
+			return Merged{}, err
 		}
 		if backup != "" {
 			done.Backups = append(done.Backups, backup)
