@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -121,6 +122,8 @@ func explainRefusal(answered *api.ResponseError, hint string) error {
 		return reconcile.WithHint(r, "VAULT_ADDR leads to a disaster recovery secondary: set it to the primary's address")
 	case r.says("no handler for route"):
 		return reconcile.WithHint(r, "nothing is mounted there: check --vault-mount and VAULT_NAMESPACE; or the mount was moved, or its plugin has failed")
+	case r.status == http.StatusProxyAuthRequired:
+		return reconcile.WithHint(r, proxyHint)
 	case answered.RawError, answered.Errors == nil:
 		return reconcile.WithHint(r, "the answer did not come from Vault itself: is VAULT_ADDR its address?")
 	case r.status == http.StatusForbidden && r.says(invalidToken):
@@ -146,7 +149,10 @@ func (s *Store) explainConnection(err error) error {
 	if os.Getenv(api.EnvVaultAddress) == "" && os.Getenv(api.EnvVaultAgentAddr) == "" {
 		hint = "set VAULT_ADDR: without it Vault is looked for on this machine"
 	}
+	var connecting *net.OpError
 	switch {
+	case errors.As(err, new(proxyRefusal)), errors.As(err, &connecting) && connecting.Op == "proxyconnect":
+		hint = proxyHint
 	case errors.As(err, &name):
 		hint = "VAULT_ADDR must name the server as its certificate does; VAULT_TLS_SERVER_NAME names it otherwise"
 	case errors.As(err, &untrusted), errors.As(err, &verification):
