@@ -68,7 +68,7 @@ func TestCredentialThroughRotations(t *testing.T) {
 	}
 	p.age()
 	// The first waits a moment for Vault, those after it do not ask.
-	if said := loop.more(3); !says(said, "certsync: Vault could not be reached: the credential that it gave at ") {
+	if said := loop.more(3); !says(said, "certsync: Vault is not available: certsync uses the credential that it gave at ") {
 		t.Errorf("that Vault is gone is not said: %q", said)
 	}
 	watch.sees(p.makes(namespace, "without-vault"))
@@ -255,7 +255,7 @@ func TestCredentialOfLeaver(t *testing.T) {
 	goOn := make(chan struct{})
 	p.vault.Intercept(func(harness.Call) harness.Fault { asked.Add(1); <-goOn; return harness.Fault{} })
 	p.age()
-	for n, want := range []string{"nothing came in 5s", "Vault could not be reached"} {
+	for n, want := range []string{"nothing came in 5s", "Vault is not available"} {
 		if _, stderr, err := p.get(pods...); err != nil || !strings.Contains(stderr, want) || asked.Load() != 1 {
 			t.Errorf("%d: %s, %v; asked %d times", n, stderr, err, asked.Load())
 		}

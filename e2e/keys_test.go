@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestKeyAlgorithms: every algorithm that an inventory may name gives a certificate that logs in, and a change from one
-// to the other is seen.
+// TestKeyAlgorithms: every algorithm that an inventory may name gives a certificate that logs in and a key in the form that
+// kubeadm writes, and a change from one to the other is seen.
 func TestKeyAlgorithms(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, shared)
@@ -19,6 +19,11 @@ func TestKeyAlgorithms(t *testing.T) {
 		who, err := f.tryKubectl(f.userKubeconfig("alice@"+f.owner), "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
 		if err != nil || who != "alice@"+f.owner {
 			t.Errorf("%s: %q, %v", algorithm, who, err)
+		}
+		form, _, _ := strings.Cut(algorithm, "-")
+		form = map[string]string{"ECDSA": "EC", "RSA": "RSA"}[form]
+		if key, _ := f.kv("users/alice@" + f.owner)["tls.key"].(string); !strings.HasPrefix(key, "-----BEGIN "+form+" PRIVATE KEY-----\n") {
+			t.Errorf("%s: tls.key is not of the type %s PRIVATE KEY", algorithm, form)
 		}
 		ledger := f.kv("ledger/alice@" + f.owner)["certificates"].([]any)
 		if current := ledger[len(ledger)-1].(map[string]any); current["keyAlgorithm"] != algorithm || current["status"] != "current" {

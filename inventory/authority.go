@@ -111,7 +111,7 @@ func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
 	defer file.Close()
 	data, err = files.ReadOpened(file, clean, bound)
 	switch {
-	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge):
+	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge), errors.Is(err, files.ErrUTF16):
 		return nil, "is " + files.Reason(err).Error()
 	case err != nil:
 		return nil, "cannot be read: " + files.Reason(err).Error()

@@ -102,7 +102,7 @@ type KubeconfigRef struct {
 type CertificateEntry struct {
 	Status            CertificateStatus `json:"status"`
 	Certificate       string            `json:"certificate"` // PEM, the leaf
-	Serial            string            `json:"serial"`      // hex
+	Serial            string            `json:"serial"`      // hex of whole bytes, with leading zeros, as OpenSSL prints it
 	SHA256            string            `json:"sha256"`      // hex, of the DER; the API server's credential-id
 	NotBefore         time.Time         `json:"notBefore"`
 	NotAfter          time.Time         `json:"notAfter"`
@@ -199,7 +199,7 @@ func (e *CertificateEntry) complete(user string) error {
 // Describe fills in all that a certificate says of itself.
 func (e *CertificateEntry) Describe(cert *x509.Certificate) {
 	sum := sha256.Sum256(cert.Raw)
-	e.Serial = cert.SerialNumber.Text(16)
+	e.Serial = hex.EncodeToString(cert.SerialNumber.Bytes())
 	e.SHA256 = hex.EncodeToString(sum[:])
 	e.NotBefore, e.NotAfter = cert.NotBefore.UTC(), cert.NotAfter.UTC()
 	_, e.Epoch = Person(cert.Subject.CommonName)

@@ -184,11 +184,11 @@ func (i Issued) Name() string {
 	return fmt.Sprintf("the certificate of CertificateSigningRequest %q", i.CSR.Name)
 }
 
-// Credential is what stands at users/<user>: the fields kubeconfig, tls.crt, tls.key (PKCS#8) and ca.crt. Without Key,
-// the key has never left its user, and the kubeconfig holds none either.
+// Credential is what stands at users/<user>: the fields kubeconfig, tls.crt, tls.key and ca.crt. Without Key, the key has
+// never left its user, and the kubeconfig holds none either.
 type Credential struct {
 	Kubeconfig  Secret
 	Certificate []byte // PEM chain
-	Key         Secret // PEM, PKCS#8
+	Key         Secret // PEM: SEC 1 for ECDSA, PKCS#1 for RSA. PKCS#8 is read too: earlier versions of certsync wrote it
 	CA          []byte // PEM
 }

@@ -276,9 +276,9 @@ func structs(file *ast.File) (names []string) {
 func secretNumber(t *testing.T, k pki.KeyPair) []byte {
 	t.Helper()
 	block, _ := pem.Decode(k.PEM.Reveal())
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	key, err := x509.ParseECPrivateKey(block.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return number(t, key.(crypto.Signer))
+	return number(t, key)
 }

@@ -20,10 +20,10 @@ const adviceTime = 5 * time.Second
 
 // advise says to a user whom Vault denies their credential whose token they have, and how this Vault lets people in.
 func (s *Store) advise(ctx context.Context, err error, user, path string) error {
-	r, denied := refused(err, http.StatusForbidden)
-	if !denied {
+	if !Refused(err) {
 		return err
 	}
+	r, _ := refused(err, http.StatusForbidden)
 	ctx, cancel := context.WithTimeout(ctx, adviceTime)
 	defer cancel()
 	whose, _, lookup := fetch[tokenOwner](ctx, s, "auth/token/lookup-self", nil, "")

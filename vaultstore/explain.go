@@ -6,10 +6,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 
 	"github.com/hashicorp/vault/api"
@@ -27,7 +27,7 @@ type refusal struct {
 }
 
 func (r *refusal) Error() string {
-	text := fmt.Sprintf("Vault answered %d %s", r.status, http.StatusText(r.status))
+	text := strings.TrimSpace(fmt.Sprintf("Vault answered %d %s", r.status, http.StatusText(r.status)))
 	var reasons []string
 	for _, e := range r.errs {
 		reasons = append(reasons, reasonsIn(e)...)
@@ -76,8 +76,9 @@ func refused(err error, status int) (*refusal, bool) {
 	return r, ok
 }
 
-// invalidToken is what Vault says of a token that it doesn't know, or no longer.
-const invalidToken = "invalid token"
+// permissionDenied is what Vault says whenever it denies a request. invalidToken comes with it for a token that Vault does not
+// know, or no longer.
+const permissionDenied, invalidToken = "permission denied", "invalid token"
 
 // explain says what went wrong between us and Vault, and what to do. hint is for the case that Vault denies the request.
 func (s *Store) explain(err error, c *course, hint string) error {
@@ -117,12 +118,18 @@ func explainRefusal(answered *api.ResponseError, hint string) error {
 		return reconcile.ErrPrecondition
 	case r.says("Vault is sealed"):
 		return reconcile.WithHint(r, `unseal it with "vault operator unseal"`)
+	case r.says("in replication DR secondary mode"):
+		return reconcile.WithHint(r, "VAULT_ADDR leads to a disaster recovery secondary: set it to the primary's address")
+	case r.says("no handler for route"):
+		return reconcile.WithHint(r, "nothing is mounted there: check --vault-mount and VAULT_NAMESPACE; or the mount was moved, or its plugin has failed")
+	case r.status == http.StatusProxyAuthRequired:
+		return reconcile.WithHint(r, proxyHint)
+	case answered.RawError, answered.Errors == nil:
+		return reconcile.WithHint(r, "the answer did not come from Vault itself: is VAULT_ADDR its address?")
 	case r.status == http.StatusForbidden && r.says(invalidToken):
 		return reconcile.WithHint(r, "the token is unknown, expired or revoked: "+loginHint)
 	case r.status == http.StatusForbidden:
 		return reconcile.WithHint(r, hint)
-	case answered.RawError, answered.Errors == nil:
-		return reconcile.WithHint(r, "the answer did not come from Vault itself: is VAULT_ADDR its address?")
 	}
 	return r
 }
@@ -142,7 +149,10 @@ func (s *Store) explainConnection(err error) error {
 	if os.Getenv(api.EnvVaultAddress) == "" && os.Getenv(api.EnvVaultAgentAddr) == "" {
 		hint = "set VAULT_ADDR: without it Vault is looked for on this machine"
 	}
+	var connecting *net.OpError
 	switch {
+	case errors.As(err, new(proxyRefusal)), errors.As(err, &connecting) && connecting.Op == "proxyconnect":
+		hint = proxyHint
 	case errors.As(err, &name):
 		hint = "VAULT_ADDR must name the server as its certificate does; VAULT_TLS_SERVER_NAME names it otherwise"
 	case errors.As(err, &untrusted), errors.As(err, &verification):
@@ -151,31 +161,38 @@ func (s *Store) explainConnection(err error) error {
 		hint = "Vault's server ended the TLS handshake: does it ask for VAULT_CLIENT_CERT and VAULT_CLIENT_KEY?"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		hint = "the server speaks no TLS: VAULT_ADDR must begin with http://"
-	default:
-		err = unreachable{err}
 	}
-	return reconcile.WithHint(fmt.Errorf("reaching Vault at %s: %w", s.address, err), hint)
+	return reconcile.WithHint(fmt.Errorf("reaching Vault at %s: %w", s.address, unreachable{err}), hint)
 }
 
-// unreachable is an error of the way to Vault, which may be open again later. Another certificate than is trusted is none.
+// unreachable is an error of the way to Vault, which may be open again later. A certificate that is not trusted is one: the
+// login page of a hotel's network has such a certificate.
 type unreachable struct{ error }
 
 func (u unreachable) Unwrap() error { return u.error }
 
-// Unavailable reports an error of a Vault that cannot be reached, or that does not serve just now: sealed, starting,
-// overloaded. A Vault that says no is not unavailable.
+// loginFailure is an error of a login. It says nothing about what the user may read: method kubernetes answers 403 also when
+// Vault cannot reach the cluster (hashicorp/vault#20165).
+type loginFailure struct{ error }
+
+func (l loginFailure) Unwrap() error { return l.error }
+
+// Unavailable reports an outage: something other than Vault's own refusal came in place of the credential. Vault is sealed,
+// starting, overloaded or a disaster recovery secondary, its mount was moved, nothing answers, or something else answers.
 func Unavailable(err error) bool {
-	if r := (*refusal)(nil); errors.As(err, &r) {
-		return r.status >= http.StatusInternalServerError || r.status == http.StatusTooManyRequests
+	if Refused(err) {
+		return false
 	}
-	return errors.As(err, new(unreachable))
+	return errors.As(err, new(*refusal)) || errors.As(err, new(unreachable)) ||
+		errors.As(err, new(*httplimit.TooLarge)) || errors.Is(err, errMalformed) || errors.Is(err, errUninitialized)
 }
 
-// Refused reports an error of a Vault that said no: it denies the login or the request, or there is no credential. What
-// somebody read there before is not theirs any more. An answer that is not Vault's own says nothing of that.
+// Refused reports Vault's own refusal: 403 for the token, in Vault's words, or ErrNoCredential for a path under a mount that
+// exists. The user has lost the right to what Vault gave before. No other answer says that.
 func Refused(err error) bool {
-	if r := (*refusal)(nil); errors.As(err, &r) {
-		return r.errs != nil && slices.Contains([]int{http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound}, r.status)
+	if errors.As(err, new(loginFailure)) {
+		return false
 	}
-	return errors.Is(err, ErrNoCredential)
+	r, denied := refused(err, http.StatusForbidden)
+	return denied && r.says(permissionDenied) || errors.Is(err, ErrNoCredential)
 }

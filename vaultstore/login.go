@@ -129,7 +129,7 @@ func (s *Store) logIn(ctx context.Context) (*api.SecretAuth, error) {
 		err = reconcile.WithHint(err, login.hint())
 	}
 	if err != nil {
-		return nil, fmt.Errorf("logging in to Vault at %s with %s: %w", s.address, login, err)
+		return nil, loginFailure{fmt.Errorf("logging in to Vault at %s with %s: %w", s.address, login, err)}
 	}
 	return auth, nil
 }

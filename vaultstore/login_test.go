@@ -163,7 +163,7 @@ func TestLoginRefused(t *testing.T) {
 		"another server": {func(_ *testing.T, f *fakeVault, _ *Login) { f.fault[1] = page(404, "not here") },
 			atVault + "talking to ADDRESS: the answer is not one of Vault's", "is VAULT_ADDR the address of a Vault?"},
 		"a proxy that lets nobody in": {func(_ *testing.T, f *fakeVault, _ *Login) { f.fault[1] = page(403, jwt) },
-			atVault + "Vault answered 403 Forbidden", roleHint},
+			atVault + "Vault answered 403 Forbidden", "the answer did not come from Vault itself: is VAULT_ADDR its address?"},
 		"no file": {func(_ *testing.T, _ *fakeVault, l *Login) { l.TokenFile = "/none/token" },
 			atVault + "reading the file of --vault-token-file: open /none/token: no such file or directory", fileHint},
 		"no file where a pod has it": {func(_ *testing.T, _ *fakeVault, l *Login) { l.TokenFile = "" },

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/hashicorp/vault/api"
@@ -138,8 +139,7 @@ func newStore(o Options, l limits) (*Store, error) {
 func newClient(o Options, l limits) (*api.Client, limits, error) {
 	config := api.DefaultConfig()
 	if config.Error != nil {
-		return nil, l, reconcile.WithHint(fmt.Errorf("reading the VAULT_ variables: %w", config.Error),
-			"check VAULT_CACERT, VAULT_CLIENT_CERT and the other VAULT_ variables in the environment")
+		return nil, l, explainVariables(config.Error)
 	}
 	l = l.within(o.Patience).apply(config)
 	l.patience = max(l.patience, l.answer)                     // who sets VAULT_CLIENT_TIMEOUT wants to wait that long
@@ -147,11 +147,16 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 	// By default GOMAXPROCS+1 connections are kept, and each further request would pay a TLS handshake.
 	transport.MaxIdleConnsPerHost = o.Concurrency
 	transport.MaxIdleConns = max(transport.MaxIdleConns, o.Concurrency)
+	transport.OnProxyConnectResponse = checkProxy
 
 	client, err := api.NewClient(config)
 	if err != nil {
 		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: %w", err),
 			"check VAULT_ADDR and VAULT_HEADERS in the environment")
+	}
+	if address := client.Address(); strings.HasSuffix(strings.TrimRight(address, "/"), "/v1") {
+		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: its address %s ends in /v1", withoutPassword(address)),
+			"take /v1 away from VAULT_ADDR: it names the server, and certsync adds the path of the API")
 	}
 	// After NewClient, which wants a transport of net/http's own.
 	config.HttpClient.Transport = wholeAnswer{next: httplimit.Transport{Next: transport, Limit: maxAnswer}}

@@ -97,7 +97,7 @@ func TestReadCredentialFails(t *testing.T) {
 	}
 }
 
-// TestUnavailable: only a Vault that may answer later is unavailable, and only one that says no has refused.
+// TestUnavailable: only Vault's own refusal is one. Any other answer is an outage, also one that resembles a refusal.
 func TestUnavailable(t *testing.T) {
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -106,6 +106,8 @@ func TestUnavailable(t *testing.T) {
 		}
 	}
 	hangUp := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+	elsewhere := httptest.NewServer(answer(200, "<html>"))
+	t.Cleanup(elsewhere.Close)
 	for _, tt := range []struct {
 		sentence string
 		fault    http.HandlerFunc
@@ -118,25 +120,102 @@ func TestUnavailable(t *testing.T) {
 		{"it fails", answer(500, `{"errors":["internal error"]}`), true, false},
 		{"it says no", answer(403, `{"errors":["permission denied"]}`), false, true},
 		{"it does not know the token", answer(403, `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`), false, true},
-		{"it does not understand", answer(400, `{"errors":["bad"]}`), false, true},
 		{"it has nothing there", answer(404, `{"errors":[]}`), false, true},
-		{"its mount is gone", answer(404, `{"errors":["no handler for route"]}`), false, true},
-		{"a standby is behind", answer(412, `{"errors":["required index state not present"]}`), false, false},
-		{"a proxy says no", answer(403, "<html>"), false, false},
-		{"a proxy has no such page", answer(404, "<html>"), false, false},
-		{"it is somebody else", answer(200, "<html>"), false, false},
+		{"the version was deleted", answer(404, `{"data":{"data":null,"metadata":{"version":3,"deletion_time":"2026-01-01T00:00:00Z"}}}`), false, true},
+		{"it does not understand", answer(400, `{"errors":["bad"]}`), true, false},
+		{"it is a disaster recovery secondary", answer(400, `{"errors":["path disabled in replication DR secondary mode"]}`), true, false},
+		{"its mount is gone", answer(404, `{"errors":["no handler for route \"secret/data/x\". route entry not found."]}`), true, false},
+		{"its plugin has failed", answer(404, `{"errors":["no handler for route \"secret/data/x\". route entry found, but backend is nil."]}`), true, false},
+		{"a standby is behind", answer(412, `{"errors":["required index state not present"]}`), true, false},
+		{"a disaster recovery secondary, as a balancer says it", answer(472, `{"initialized":true}`), true, false},
+		{"a performance standby, as a balancer says it", answer(473, `{"initialized":true}`), true, false},
+		{"a standby without its active node", answer(503, `{"errors":["local node not active but active cluster node not found"]}`), true, false},
+		{"a standby as its health endpoint says it", answer(429, `{"standby":true}`), true, false},
+		{"a proxy wants a login", answer(401, `{"errors":["Unauthorized"]}`), true, false},
+		{"a proxy wants a login of its own", answer(407, "<html>"), true, false},
+		{"a proxy says no", answer(403, "<html>permission denied</html>"), true, false},
+		{"a gateway says no", answer(403, `{"message":"permission denied"}`), true, false},
+		{"a gateway says no, with errors of its own", answer(403, `{"errors":[{"code":"1020","message":"permission denied"}]}`), true, false},
+		{"a gateway says no, with errors in words of its own", answer(403, `{"errors":["access denied by rule 7"]}`), true, false},
+		{"an empty no", answer(403, ""), true, false},
+		{"a no without errors", answer(403, `{"errors":[]}`), true, false},
+		{"a no that breaks off", answer(403, `{"errors":["permission den`), true, false},
+		{"a proxy has no such page", answer(404, "<html>"), true, false},
+		{"a service mesh has no such host", answer(404, `{"error":"not found"}`), true, false},
+		{"an empty 404", answer(404, ""), true, false},
+		{"it is somebody else", answer(200, "<html>"), true, false},
+		{"it is something else", answer(200, `{"status":"maintenance"}`), true, false},
+		{"it is another engine", answer(200, `{"data":{"kubeconfig":"x","tls.crt":"y"}}`), true, false},
+		{"an empty answer", answer(200, ""), true, false},
+		{"no content", answer(204, ""), true, false},
+		{"an answer that breaks off", breaksOff, true, false},
+		{"half of an answer", answer(200, `{"data":{"data":{"kube`), true, false},
+		{"an answer without end", answer(200, strings.Repeat(" ", maxAnswer+1)), true, false},
+		{"a login page", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) }, true, false},
+		{"a login page on another server", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, elsewhere.URL+"/login", http.StatusSeeOther)
+		}, true, false},
 	} {
 		t.Run(tt.sentence, func(t *testing.T) {
 			v := newFakeVault(t)
-			s := v.open(t)
-			for n := 1; n < 10; n++ {
-				v.fault[n] = tt.fault
+			v.open(t)
+			hurried := quick
+			hurried.patience = 200 * time.Millisecond // Vault's 429 is tried for so long
+			s, err := openUser(t.Context(), Options{Owner: "prod-eu"}, hurried)
+			if err != nil {
+				t.Fatal(err)
 			}
-			_, err := s.ReadCredential(t.Context(), "alice")
+			v.floods = map[string]http.HandlerFunc{"secret/data/certsync/prod-eu/users/alice": tt.fault}
+			_, err = s.ReadCredential(t.Context(), "alice")
 			if err == nil || Unavailable(err) != tt.want || Refused(err) != tt.refused {
 				t.Errorf("%v: unavailable is %t, refused %t", err, Unavailable(err), Refused(err))
 			}
 		})
+	}
+}
+
+// TestLoginIsNoRefusal: Vault's 403 at a login says nothing about the path. Method kubernetes answers 403 also when Vault
+// cannot reach the cluster, method jwt 400 when it cannot reach the issuer.
+func TestLoginIsNoRefusal(t *testing.T) {
+	for _, status := range []int{400, 403, 500} {
+		v := newFakeVault(t)
+		v.environment(t)
+		v.refuse = func(string, map[string]any) (int, string) { return status, permissionDenied }
+		if _, err := openUser(t.Context(), Options{Owner: "prod-eu", Login: asPod(t)}, quick); !Unavailable(err) || Refused(err) {
+			t.Errorf("%d: %v", status, err)
+		}
+		// The token has ended since, and the next login meets it.
+		v.refuse = func(string, map[string]any) (int, string) { return 0, "" }
+		s, err := openUser(t.Context(), Options{Owner: "prod-eu", Login: asPod(t)}, quick)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.mu.Lock()
+		clear(v.tokens)
+		v.mu.Unlock()
+		v.refuse = func(string, map[string]any) (int, string) { return status, permissionDenied }
+		if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) || Refused(err) {
+			t.Errorf("%d at another login: %v", status, err)
+		}
+	}
+}
+
+// TestNoToken: an outage is one also for a user without a token, and nobody is sent to log in.
+func TestNoToken(t *testing.T) {
+	v := newFakeVault(t)
+	v.environment(t)
+	t.Setenv("VAULT_TOKEN", "")
+	t.Setenv("HOME", t.TempDir())
+	s, err := openUser(t.Context(), Options{Owner: "prod-eu"}, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.fault[1] = page(403, "<html>")
+	if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) || strings.Contains(fmt.Sprint(err, hintOf(err)), "log") {
+		t.Errorf("%v, hint %q", err, hintOf(err))
+	}
+	if _, err := s.ReadCredential(t.Context(), "alice"); err == nil || Unavailable(err) || !strings.Contains(err.Error(), "there is no token") {
+		t.Errorf("with Vault: %v", err)
 	}
 }
 
@@ -160,7 +239,7 @@ func TestNoAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.ReadCredential(t.Context(), "alice"); err == nil || Unavailable(err) || Refused(err) {
+		if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) || Refused(err) {
 			t.Errorf("%v", err)
 		}
 	})

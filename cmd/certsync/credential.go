@@ -33,7 +33,7 @@ func (credentialCmd) Help() string {
         args: [credential, --owner=prod-eu, --user=alice@example.com]
         interactiveMode: Never
 
-It is kept in a file that nobody else can read, in the folder certsync of your cache folder, ~/.cache on Linux. For 5 minutes Vault is not asked again. A certificate is used until the last tenth of its life, even if Vault has a newer one: a program that gets another certificate loses its connections. One with other groups, another CA or another kind of key is used at once. While Vault cannot be reached, what is in the file is used until the certificate ends; when Vault says no, the file is deleted. To ask at once:
+It is kept in a file that nobody else can read, in the folder certsync of your cache folder, ~/.cache on Linux. For 5 minutes Vault is not asked again. A certificate is used until the last tenth of its life, even if Vault has a newer one: a program that gets another certificate loses its connections. One with other groups, another CA or another kind of key is used at once. While Vault is not available, what is in the file is used until the certificate ends. Only Vault's own refusal deletes the file: 403 for your token, or no credential at your path. To ask at once:
 
   certsync credential --owner=prod-eu --user=alice@example.com --refresh
 

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 	"github.com/certsync/certsync/reconcile/pki"
@@ -17,9 +19,11 @@ import (
 type kubeconfigCmd struct {
 	credentialFlags
 	clientKeyFlags
-	Merge      bool   `help:"Merge it into the kubeconfig that kubectl uses, instead of printing it. Other entries stay as they are, and the old file is kept."`
-	Kubeconfig string `placeholder:"FILE" help:"With --merge: the file to merge into, instead of those of $$KUBECONFIG or ~/.kube/config."`
-	Exec       bool   `help:"Without certificate and key: kubectl gets them by certsync credential whenever it needs them, so that a renewal goes unnoticed."`
+	Merge       bool   `help:"Merge it into the kubeconfig that kubectl uses, instead of printing it. Other entries stay as they are, and the old file is kept."`
+	Kubeconfig  string `placeholder:"FILE" help:"With --merge: the file to merge into, instead of those of $$KUBECONFIG or ~/.kube/config."`
+	ContextName string `placeholder:"NAME" help:"Name of the context, instead of the cluster's name: for a second account on one cluster. Merging again keeps it."`
+	Exec        bool   `help:"Without certificate and key: kubectl gets them by certsync credential whenever it needs them, so that a renewal goes unnoticed."`
+	ExecCommand string `placeholder:"PATH" help:"With --exec: the path of certsync that kubectl runs, for programs whose PATH does not lead to it, such as a GUI."`
 }
 
 // Help is shown below the flags.
@@ -30,6 +34,10 @@ func (kubeconfigCmd) Help() string {
   certsync kubeconfig --owner prod-eu --user alice@example.com --merge --exec
   kubectl --context prod-eu get pods
 
+A second account on the same cluster needs another name for its context:
+
+  certsync kubeconfig --owner dev --user al-admin --merge --context-name adm
+
 What it prints holds your private key, except with --exec. CERTSYNC_OWNER and CERTSYNC_USER in the environment save the typing.
 
 Exit codes: 0 done; 1 an error; 3 refused, nothing was written: entries of these names lead elsewhere, or would lead other contexts elsewhere; 80 usage; 130 interrupted.`
@@ -39,6 +47,15 @@ Exit codes: 0 done; 1 an error; 3 refused, nothing was written: entries of these
 func (c kubeconfigCmd) Validate() error {
 	if c.Kubeconfig != "" && !c.Merge {
 		return errors.New("--kubeconfig: without --merge it does nothing")
+	}
+	if c.ExecCommand != "" && !c.Exec {
+		return errors.New("--exec-command: without --exec it does nothing")
+	}
+	if strings.ContainsFunc(c.ExecCommand, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return errors.New("--exec-command: it holds characters that are not printable")
+	}
+	if (inventory.Cluster{Name: c.ContextName}).Fault() != "" {
+		return errors.New("--context-name: letters, digits and . _ : / @ + - are allowed, the first and the last a letter or digit, at most 253 in all")
 	}
 	return c.credentialFlags.validate()
 }
@@ -72,9 +89,14 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 			"ask whoever runs certsync: apply renews it"))
 	}
 	if !c.Merge {
+		if c.ContextName != "" {
+			if text, err = kubeconfig.WithContext(text, c.ContextName); err != nil {
+				return err
+			}
+		}
 		return writeAll(p.stdout, text.Reveal())
 	}
-	done, err := kubeconfig.Merge(ctx, c.Kubeconfig, text)
+	done, err := kubeconfig.Merge(ctx, c.Kubeconfig, c.ContextName, text)
 	if err != nil {
 		return err
 	}

@@ -189,6 +189,22 @@ func TestOwnCommand(t *testing.T) {
 	check(self)
 }
 
+// TestExecCommand: kubectl runs the program of --exec-command: a name as it is, and a path in any folder.
+func TestExecCommand(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for given, want := range map[string]string{
+		"certsync-2": "certsync-2", "/opt/certsync": "/opt/certsync", "./certsync": filepath.Join(here, "certsync"), "bin/certsync": filepath.Join(here, "bin/certsync"),
+	} {
+		if got, err := (kubeconfigCmd{ExecCommand: given}).command(); err != nil || got != want {
+			t.Errorf("%s: %q, %v", given, got, err)
+		}
+	}
+}
+
 // TestKubeconfigTellsTheEnd: until when the certificate lives, and that it does no more.
 func TestKubeconfigTellsTheEnd(t *testing.T) {
 	for sentence, tt := range map[string]struct {

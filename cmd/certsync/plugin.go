@@ -13,7 +13,7 @@ import (
 // plugin returns the command that kubectl will run, in any folder and environment. It has the flags and the variables of
 // this environment that say where Vault is, and no secret.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
-	command, err := ownCommand()
+	command, err := c.command()
 	if err != nil {
 		return kubeconfig.Plugin{}, err
 	}
@@ -44,6 +44,21 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	}
 	env, err := c.environment(p)
 	return kubeconfig.Plugin{Command: command, Args: args, Env: env}, err
+}
+
+// command is the program that kubectl will run: that of --exec-command, with an absolute path unless it is a name alone.
+func (c kubeconfigCmd) command() (string, error) {
+	switch {
+	case c.ExecCommand == "":
+		return ownCommand()
+	case filepath.Base(c.ExecCommand) == c.ExecCommand:
+		return c.ExecCommand, nil
+	}
+	path, err := filepath.Abs(c.ExecCommand)
+	if err != nil {
+		return "", fmt.Errorf("finding the program of --exec-command: %w", err)
+	}
+	return path, nil
 }
 
 // ownCommand is the name certsync if $PATH leads to this program, so that an upgrade may move it. Otherwise it is the path.

@@ -80,6 +80,10 @@ func (p program) Run(ctx context.Context, args []string) int {
 	case err != nil:
 		return p.misused(err)
 	}
+	if err := checkTilde(command); err != nil {
+		p.complain(err)
+		return exitUsage
+	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return p.fail(ctx, command.Run(p))
 }

@@ -1,6 +1,7 @@
 package files
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +15,9 @@ var ErrNotRegular = errors.New("not a regular file")
 
 // ErrTooLarge is the error for a file over the limit, which follows it: larger than 64 KiB.
 var ErrTooLarge = errors.New("larger than")
+
+// ErrUTF16 is the error for a text in UTF-16, as editors and shells of Windows write it.
+var ErrUTF16 = errors.New("in UTF-16: save it as UTF-8")
 
 // openFlag opens a file for reading. Without O_NONBLOCK, opening a pipe waits for a writer.
 const openFlag = os.O_RDONLY | syscall.O_NONBLOCK
@@ -33,8 +37,8 @@ func Open(name string) (*os.File, error) {
 }
 
 // Read returns the content of a regular file of at most limit bytes that passes the checks. A check gets the file
-// that is read, not the one that had the name before. Errors name the file and repeat nothing of its content: those of
-// Open and of the checks, and an *fs.PathError with ErrTooLarge.
+// that is read, not the one that had the name before. The content is text: a byte order mark is left out. Errors name the
+// file and repeat nothing of its content: those of Open and of the checks, and an *fs.PathError with ErrTooLarge or ErrUTF16.
 func Read(name string, limit int, checks ...func(fs.FileInfo) error) ([]byte, error) {
 	file, err := os.OpenFile(name, openFlag, 0)
 	if err != nil {
@@ -67,8 +71,15 @@ func ReadOpened(file fs.File, name string, limit int, checks ...func(fs.FileInfo
 		return nil, err
 	case len(data) > limit:
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fmt.Errorf("%w %s", ErrTooLarge, Size(limit))}
+	case isUTF16(data):
+		return nil, &fs.PathError{Op: "read", Path: name, Err: ErrUTF16}
 	}
-	return data, nil
+	return bytes.TrimPrefix(data, []byte("\ufeff")), nil
+}
+
+// isUTF16 reports whether a text begins with the byte order mark of UTF-16, or with a character of ASCII in it.
+func isUTF16(text []byte) bool {
+	return len(text) > 1 && (text[0] == 0 || text[1] == 0) || bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))
 }
 
 // Info describes an open file, if it is a regular one.

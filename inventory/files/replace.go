@@ -6,17 +6,30 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // Replace replaces a file by one that nobody else can read, with the text that fill writes. It does so as a whole or not
 // at all: it writes a temporary file beside the file, and renames that. If ctx has ended before the renaming, the file stays as
 // it is. A link is replaced too, not the file that it leads to.
 func Replace(ctx context.Context, name string, fill func(io.Writer) error) error {
+	return ReplaceLike(ctx, name, "", fill)
+}
+
+// ReplaceLike is Replace with the owner and the group of the file like, if that exists and certsync may give files away. So
+// root, by sudo, does not take a user's file from them.
+func ReplaceLike(ctx context.Context, name, like string, fill func(io.Writer) error) error {
 	temporary, err := createTemporary(name)
 	if err != nil {
 		return err
 	}
-	if err = fill(temporary); err == nil {
+	if like != "" {
+		err = keepOwner(temporary, like)
+	}
+	if err == nil {
+		err = fill(temporary)
+	}
+	if err == nil {
 		err = temporary.Sync() // a full disk may say so only now
 	}
 	if err = errors.Join(err, temporary.Close()); err == nil {
@@ -39,6 +52,32 @@ func CheckReplace(name string) error {
 	}
 	return errors.Join(temporary.Close(), os.Remove(temporary.Name()))
 }
+
+// ErrNoModes is the error for a file system that keeps no permissions, such as a drive of Windows or a USB stick: everybody on
+// the machine can read each file there, and chmod changes nothing.
+var ErrNoModes = errors.New("its file system keeps no permissions")
+
+// CheckPrivate returns ErrNoModes if a file at name could be read by others whatever its mode is to be. It tries a new file
+// beside it, and leaves nothing behind.
+func CheckPrivate(name string) error {
+	temporary, err := createTemporary(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(isPrivate(temporary), temporary.Close(), os.Remove(temporary.Name()))
+}
+
+// isPrivate returns ErrNoModes if others have a right to an open file that was made for its owner alone.
+func isPrivate(file *os.File) error {
+	info, err := stat(file)
+	if err == nil && runtime.GOOS != "windows" && info.Mode()&0o077 != 0 { // Windows keeps permissions elsewhere
+		err = ErrNoModes
+	}
+	return err
+}
+
+// stat is replaced in tests.
+var stat = (*os.File).Stat
 
 // createTemporary creates a file with mode 0600 and a new name in the folder of name.
 func createTemporary(name string) (*os.File, error) {

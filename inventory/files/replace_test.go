@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -45,6 +46,38 @@ func TestReplace(t *testing.T) {
 				t.Errorf("%v, %v", entries, err)
 			}
 		})
+	}
+}
+
+// withoutModes is the description of a file on a file system that gives every file the same mode.
+type withoutModes struct{ fs.FileInfo }
+
+func (withoutModes) Mode() fs.FileMode { return 0o777 }
+
+// TestCheckPrivate: a file system without permissions is told from others, and nothing is left.
+func TestCheckPrivate(t *testing.T) {
+	usual := stat
+	t.Cleanup(func() { stat = usual })
+	dir := t.TempDir()
+	name := filepath.Join(dir, "file")
+	if err := os.WriteFile(name, nil, 0o777); err != nil { // its own mode does not count
+		t.Fatal(err)
+	}
+	if err := CheckPrivate(name); err != nil {
+		t.Error(err)
+	}
+	stat = func(f *os.File) (fs.FileInfo, error) {
+		info, err := f.Stat()
+		return withoutModes{info}, err
+	}
+	if err := CheckPrivate(name); !errors.Is(err, ErrNoModes) {
+		t.Errorf("without modes: %v", err)
+	}
+	if err := CheckPrivate(filepath.Join(dir, "none", "file")); err == nil || errors.Is(err, ErrNoModes) {
+		t.Errorf("without a folder: %v", err)
+	}
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("%v, %v", entries, err)
 	}
 }
 

@@ -48,7 +48,10 @@ func ParseRequest(data []byte) (csr *x509.CertificateRequest, fault string) {
 	if err != nil {
 		return nil, "does not hold a valid certificate request"
 	}
-	return csr, requestFault(csr)
+	if fault = requestFault(csr); fault == "" {
+		fault = stringFault(csr)
+	}
+	return csr, fault
 }
 
 // requestFault says what is wrong with a request, whoever it is for.
@@ -75,16 +78,47 @@ func requestFault(csr *x509.CertificateRequest) string {
 	return ""
 }
 
+// otherStrings are the string types of X.520 that a name must not have, by ASN.1 tag. Their bytes are not UTF-8, or need not be.
+var otherStrings = map[int]string{
+	asn1.TagT61String: "T61String", asn1.TagIA5String: "IA5String", asn1.TagBMPString: "BMPString", universalString: "UniversalString",
+}
+
+// universalString is UniversalString's tag, which encoding/asn1 does not have.
+const universalString = 28
+
+// stringFault says which string type a name or a group has that is not UTF8String or PrintableString. OpenSSL writes T61String
+// where its configuration has an old string_mask.
+func stringFault(csr *x509.CertificateRequest) string {
+	subject, _ := subjectOf(csr)
+	for _, set := range subject {
+		for _, a := range set {
+			kind, other := otherStrings[a.Value.Tag]
+			if other && a.Value.Class == asn1.ClassUniversal && (a.Type.Equal(oidCommonName) || a.Type.Equal(oidOrganization)) {
+				return "has a name or a group as " + kind + ": set string_mask=utf8only in the section [req] of openssl.cnf, and make a new one with the same key"
+			}
+		}
+	}
+	return ""
+}
+
+type attribute struct {
+	Type  asn1.ObjectIdentifier
+	Value asn1.RawValue
+}
+
+type attributeSET []attribute // the name makes it a SET
+
+// subjectOf returns the sets of a request's subject, as they were sent.
+func subjectOf(csr *x509.CertificateRequest) (subject []attributeSET, ok bool) {
+	rest, err := asn1.Unmarshal(csr.RawSubject, &subject)
+	return subject, err == nil && len(rest) == 0
+}
+
 // Subject returns the values of CN and O in a request's subject, as they were sent. Package x509 drops
 // their order, their sets and their string types. It is false if the subject holds anything else.
 func Subject(csr *x509.CertificateRequest) (names, groups []string, ok bool) {
-	type attribute struct {
-		Type  asn1.ObjectIdentifier
-		Value asn1.RawValue
-	}
-	type attributeSET []attribute // the name makes it a SET
-	var subject []attributeSET
-	if rest, err := asn1.Unmarshal(csr.RawSubject, &subject); err != nil || len(rest) > 0 {
+	subject, ok := subjectOf(csr)
+	if !ok {
 		return nil, nil, false
 	}
 	for _, set := range subject {

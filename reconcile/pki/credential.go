@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,9 +15,9 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// WithKey returns the credential with the key that never left its user (PEM: PKCS#8, PKCS#1 or SEC 1), as PKCS#8. The
-// kubeconfig stays as it is. It fails for a key that is not the certificate's, and for a credential that has one. No error
-// repeats anything of either.
+// WithKey returns the credential with the key that never left its user (PEM: PKCS#8, PKCS#1 or SEC 1), in the form of
+// reconcile.Credential. The kubeconfig stays as it is. It fails for a key that is not the certificate's, and for a
+// credential that has one. No error repeats anything of either.
 func WithKey(c reconcile.Credential, key reconcile.Secret) (reconcile.Credential, error) {
 	if len(c.Key.Reveal()) > 0 {
 		return reconcile.Credential{}, errors.New("the credential has a key of its own in Vault")
@@ -35,11 +34,9 @@ func WithKey(c reconcile.Credential, key reconcile.Secret) (reconcile.Credential
 		return reconcile.Credential{}, reconcile.WithHint(errors.New("the key is not that of the certificate"),
 			"name the key that the request was made with; after a new request was applied, the key of the new one")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(signer)
-	if err != nil {
-		return reconcile.Credential{}, fmt.Errorf("encoding the key: %w", err)
+	if c.Key, err = encodePrivateKey(signer); err != nil {
+		return reconcile.Credential{}, err
 	}
-	c.Key = reconcile.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	return c, nil
 }
 

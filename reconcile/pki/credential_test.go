@@ -18,23 +18,25 @@ import (
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
-// TestWithKey: the key of a user, in any of its encodings, becomes part of the credential as Vault would hold it.
+// TestWithKey: the key of a user, in any of its encodings, becomes part of the credential in the one that Vault would hold.
 func TestWithKey(t *testing.T) {
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		t.Fatal(err)
 	}
 	ecKey := reconciletest.NewECKey(t)
+	sec1 := reconciletest.Block(t, "EC PRIVATE KEY")(x509.MarshalECPrivateKey(ecKey))
+	pkcs1 := reconciletest.Block(t, "RSA PRIVATE KEY")(x509.MarshalPKCS1PrivateKey(rsaKey), nil)
 	for name, tt := range map[string]struct {
-		key crypto.Signer
-		pem []byte
+		key       crypto.Signer
+		pem, want []byte
 	}{
-		"ECDSA, PKCS#8": {ecKey, reconciletest.Block(t, "PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(ecKey))},
-		"ECDSA, SEC 1":  {ecKey, reconciletest.Block(t, "EC PRIVATE KEY")(x509.MarshalECPrivateKey(ecKey))},
-		"RSA, PKCS#1":   {rsaKey, reconciletest.Block(t, "RSA PRIVATE KEY")(x509.MarshalPKCS1PrivateKey(rsaKey), nil)},
+		"ECDSA, PKCS#8": {ecKey, reconciletest.Block(t, "PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(ecKey)), sec1},
+		"ECDSA, SEC 1":  {ecKey, sec1, sec1},
+		"RSA, PKCS#8":   {rsaKey, reconciletest.Block(t, "PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(rsaKey)), pkcs1},
+		"RSA, PKCS#1":   {rsaKey, pkcs1, pkcs1},
 		"ECDSA, as openssl ecparam -genkey writes it": {ecKey, slices.Concat(
-			reconciletest.Block(t, "EC PARAMETERS")([]byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}, nil),
-			reconciletest.Block(t, "EC PRIVATE KEY")(x509.MarshalECPrivateKey(ecKey)))},
+			reconciletest.Block(t, "EC PARAMETERS")([]byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7}, nil), sec1), sec1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			has := reconcile.Credential{Kubeconfig: reconcile.NewSecret([]byte("kubeconfig")), Certificate: []byte(pki.LeafPEM(reconciletest.NewAuthority(t, tt.key, nil).Cert)), CA: []byte("ca")}
@@ -46,7 +48,7 @@ func TestWithKey(t *testing.T) {
 				return []string{string(c.Kubeconfig.Reveal()), string(c.Certificate), string(c.Key.Reveal()), string(c.CA)}
 			}
 			want := has
-			want.Key = reconcile.NewSecret(reconciletest.Block(t, "PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(tt.key)))
+			want.Key = reconcile.NewSecret(tt.want)
 			if diff := cmp.Diff(revealed(want), revealed(got)); diff != "" {
 				t.Error(diff)
 			}

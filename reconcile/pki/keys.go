@@ -22,11 +22,33 @@ func NewKeyPair(algorithm userkey.Algorithm) (KeyPair, error) {
 	if err != nil {
 		return KeyPair{}, fmt.Errorf("generating a key: %w", err)
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(signer)
+	text, err := encodePrivateKey(signer)
 	if err != nil {
-		return KeyPair{}, fmt.Errorf("encoding the key: %w", err)
+		return KeyPair{}, err
 	}
-	return KeyPair{signer.Public(), signer, reconcile.NewSecret(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))}, nil
+	return KeyPair{signer.Public(), signer, text}, nil
+}
+
+// encodePrivateKey returns a key as PEM in the form that kubeadm writes: SEC 1 for ECDSA, PKCS#1 for RSA. Java clients
+// (fabric8, and so Jenkins) take every PKCS#8 key for RSA, and fail with an ECDSA one.
+func encodePrivateKey(signer crypto.Signer) (reconcile.Secret, error) {
+	block := &pem.Block{}
+	var err error
+	switch key := signer.(type) {
+	case *ecdsa.PrivateKey:
+		block.Type = "EC PRIVATE KEY"
+		block.Bytes, err = x509.MarshalECPrivateKey(key)
+	case *rsa.PrivateKey:
+		block.Type = "RSA PRIVATE KEY"
+		block.Bytes = x509.MarshalPKCS1PrivateKey(key)
+	default: // Ed25519, which has no other form
+		block.Type = "PRIVATE KEY"
+		block.Bytes, err = x509.MarshalPKCS8PrivateKey(key)
+	}
+	if err != nil {
+		return reconcile.Secret{}, fmt.Errorf("encoding the key: %w", err)
+	}
+	return reconcile.NewSecret(pem.EncodeToMemory(block)), nil
 }
 
 func generate(algorithm userkey.Algorithm) (crypto.Signer, error) {
@@ -105,5 +127,5 @@ func parsePrivateKey(key reconcile.Secret) (crypto.Signer, error) {
 type KeyPair struct {
 	Public crypto.PublicKey
 	signer crypto.Signer    // nil: certsync does not have it
-	PEM    reconcile.Secret // PKCS#8
+	PEM    reconcile.Secret // SEC 1 for ECDSA, PKCS#1 for RSA
 }

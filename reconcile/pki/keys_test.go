@@ -3,13 +3,16 @@ package pki_test
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"strings"
 	"testing"
+
+	"k8s.io/client-go/util/keyutil"
 
 	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
-// TestKeyPairs: each algorithm gives a PKCS#8 key and a request that is signed with it.
+// TestKeyPairs: each algorithm gives a key as kubeadm writes it, SEC 1 or PKCS#1, and a request that is signed with it.
 func TestKeyPairs(t *testing.T) {
 	for _, algorithm := range []userkey.Algorithm{userkey.ECDSAP256, userkey.ECDSAP384, userkey.RSA2048, userkey.RSA3072, userkey.RSA4096} {
 		t.Run(string(algorithm), func(t *testing.T) {
@@ -18,10 +21,14 @@ func TestKeyPairs(t *testing.T) {
 				t.Fatal(err)
 			}
 			block, rest := pem.Decode(key.PEM.Reveal())
-			if block == nil || block.Type != "PRIVATE KEY" || len(rest) > 0 {
-				t.Fatal("the key is no PEM block of type PRIVATE KEY")
+			want := "EC PRIVATE KEY"
+			if strings.HasPrefix(string(algorithm), "RSA") {
+				want = "RSA PRIVATE KEY"
 			}
-			if _, err := x509.ParsePKCS8PrivateKey(block.Bytes); err != nil {
+			if block == nil || block.Type != want || len(rest) > 0 {
+				t.Fatalf("the key is no PEM block of type %s", want)
+			}
+			if _, err := keyutil.ParsePrivateKeyPEM(key.PEM.Reveal()); err != nil {
 				t.Error(err)
 			}
 			text, err := key.Request("alice", []string{"devs", "ops"})

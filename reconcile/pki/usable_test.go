@@ -14,6 +14,7 @@ import (
 	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
+	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
 // TestUsable: a credential is of use to the user whose name its certificate has, with that certificate's key, if it is as
@@ -28,10 +29,11 @@ func TestUsable(t *testing.T) {
 		t.Fatal(err)
 	}
 	block, _ := pem.Decode(own.PEM.Reveal())
-	signer, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	signer, err := x509.ParseECPrivateKey(block.Bytes)
 	if err != nil {
 		t.Fatal(err)
 	}
+	earlier := reconcile.NewSecret(reconciletest.Block(t, "PRIVATE KEY")(x509.MarshalPKCS8PrivateKey(signer)))
 	end := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	issue := func(change func(*x509.Certificate)) []byte {
 		leaf := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bob"}, NotAfter: end, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}
@@ -55,6 +57,7 @@ func TestUsable(t *testing.T) {
 		want       string
 	}{
 		"the user's own":          {reconcile.Credential{Certificate: chain, Key: own.PEM}, "bob", ""},
+		"from an earlier version": {reconcile.Credential{Certificate: chain, Key: earlier}, "bob", ""},
 		"without a key":           {reconcile.Credential{Certificate: chain}, "bob", ""},
 		"somebody else's":         {reconcile.Credential{Certificate: chain, Key: own.PEM}, "alice", `its certificate is for "bob"`},
 		"another key":             {reconcile.Credential{Certificate: chain, Key: other.PEM}, "bob", "its key is not that of its certificate"},

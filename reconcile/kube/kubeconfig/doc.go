@@ -5,6 +5,7 @@
 //   - Stored returns a kubeconfig from Vault, if it is exactly the one that Writer would write. A kubeconfig can run programs
 //     and send files, so any other text is refused.
 //   - WithKey adds a key that never left its user. WithPlugin replaces certificate and key by certsync as kubectl's plugin.
+//     WithContext gives the context another name.
 //   - CheckExecInfo and ExecCredential are the plugin's side: its input from kubectl, and its output.
 //   - Merge merges a kubeconfig into the user's files.
 //
@@ -13,11 +14,13 @@
 //   - It changes only the entries of this user, cluster and context. Other entries, comments and unknown fields stay.
 //   - It refuses to change an entry that is not certsync's, or that other contexts use: kubectl would send their tokens to
 //     another server.
-//   - It replaces a file as a whole or not at all, by one that nobody else can read, under kubectl's own lock. The old text
-//     stays in a file beside it, with the suffix .certsync.bak.
+//   - It replaces a file as a whole or not at all, by one that nobody else can read, under kubectl's own lock. Owner and group
+//     stay. The old text stays in a file beside it, with the suffix .certsync.bak. A file that is mounted alone is written in
+//     its place.
+//   - It writes no key to a file system that keeps no permissions.
 //
-// The files: merge.go merges texts, mergefile.go finds and writes the files, mergeconflict.go and mergeshared.go find the
-// entries that Merge must not change, and replacefile.go locks and replaces files.
+// The files: merge.go merges texts, mergefile.go finds and writes the files, contextname.go chooses the context's name,
+// mergeconflict.go and mergeshared.go find the entries that Merge must not change, and replacefile.go locks and replaces files.
 //
 // No error text repeats a secret of a kubeconfig.
 package kubeconfig

@@ -102,7 +102,9 @@ func mergeNodes(old []byte, ours *clientcmdapi.Config, s share) ([]byte, error) 
 	if yaml.Unmarshal(text, &entries) != nil || onlyDocument(old, &doc) != nil {
 		return nil, errNotMergeable
 	}
-	if len(doc.Content) == 0 {
+	var head []byte
+	if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
+		head = comments(old)
 		if err := yaml.Unmarshal([]byte("apiVersion: v1\nkind: Config\n"), &doc); err != nil {
 			return nil, err
 		}
@@ -134,7 +136,19 @@ func mergeNodes(old []byte, ours *clientcmdapi.Config, s share) ([]byte, error) 
 	if err := errors.Join(e.Encode(&doc), e.Close()); err != nil {
 		return nil, errNotMergeable
 	}
-	return b.Bytes(), nil
+	return append(head, b.Bytes()...), nil
+}
+
+// comments returns the comments of a document without content, which YAML nodes lose, and the empty lines between them.
+func comments(text []byte) []byte {
+	var kept []byte
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(bytes.TrimPrefix(line, []byte("---")))
+		if len(line) == 0 && len(kept) > 0 || bytes.HasPrefix(line, []byte("#")) {
+			kept = append(append(kept, line...), '\n')
+		}
+	}
+	return kept
 }
 
 // onlyDocument reads a text of at most one YAML document. kubectl reads the first one only, and the others would be lost.

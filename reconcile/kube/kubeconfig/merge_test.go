@@ -95,6 +95,10 @@ func TestMergeText(t *testing.T) {
 				"contexts:\n- name: prod-eu # mine\n  context:\n    user: alice@example.com@prod-eu\n    namespace: payments\n    cluster: prod-eu\n" +
 				"users:\n- name: alice@example.com@prod-eu\n  user:\n    extensions: [{name: tool, extension: {a: 1}}]\n    client-certificate-data: Y2hhaW4=\n    client-key-data: a2V5\n", everything},
 		"everything is there already": {goldenKubeconfig + "# and a comment\n", goldenKubeconfig + "# and a comment\n", first},
+		"nothing but comments":        {"# mine\n\n  # and yours", "# mine\n\n# and yours\napiVersion: v1\nkind: Config\nusers:\n" + user, share{user: true}},
+		"nothing but a document mark": {"---\n", "apiVersion: v1\nkind: Config\nusers:\n" + user, share{user: true}},
+		"comments around such a mark": {"# mine\n--- # and yours\n# and theirs\n", "# mine\n# and yours\n# and theirs\napiVersion: v1\nkind: Config\nusers:\n" + user, share{user: true}},
+		"null":                        {"null\n", "apiVersion: v1\nkind: Config\nusers:\n" + user, share{user: true}},
 		"only the user belongs here":  {"users: []\n", "users:\n" + user, share{user: true}},
 		"JSON": {`{"kind": "Config", "apiVersion": "v1", "users": [{"name": "bob", "user": {"token": "1"}}]}`,
 			`"kind": "Config"` + "\n" + `"apiVersion": "v1"` + "\n" + `"users": [{"name": "bob", "user": {"token": "1"}}, {name: alice@example.com@prod-eu, user: {client-certificate-data: Y2hhaW4=, client-key-data: a2V5}}]` + "\n",

@@ -48,7 +48,7 @@ func (f userFiles) conflicts(ours *clientcmdapi.Config, explicit string) []strin
 		refuse("%s", conflict)
 	}
 	if c := has.Contexts[name]; c != nil && (c.Cluster != context.Cluster || c.AuthInfo != context.AuthInfo) {
-		refuse("context %q in %s is of user %q on cluster %q (%s rename-context %s %s)",
+		refuse("context %q in %s is of user %q on cluster %q (give yours another name with --context-name NAME; or %s rename-context %s %s)",
 			name, c.LocationOfOrigin, c.AuthInfo, c.Cluster, kubectl, argument(name), shell.Quote(name+"-old"))
 	}
 	return found
@@ -125,7 +125,8 @@ func sameUser(has *clientcmdapi.AuthInfo, login, cluster string) bool {
 			return found && user+"@"+cluster != login
 		})
 	}
-	return certifiedName(has.ClientCertificateData)+"@"+cluster == login
+	person, _ := reconcile.Person(certifiedName(has.ClientCertificateData))
+	return person+"@"+cluster == login
 }
 
 // certifiedName returns the CN of a chain's first certificate, or "".

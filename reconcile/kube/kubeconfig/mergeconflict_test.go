@@ -3,6 +3,7 @@
 package kubeconfig
 
 import (
+	"encoding/base64"
 	"errors"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 func TestMergeConflicts(t *testing.T) {
 	chain, key := apitest.NewUser("alice")
 	other, _ := apitest.NewUser("bob")
+	later, laterKey := apitest.NewUser("alice#2")
 	ca := string(apitest.CA)
 	ours := func(server, ca string, chain []byte) string {
 		c, err := Writer{}.Kubeconfig(reconcile.Endpoint{Name: "prod", Server: server, CA: []byte(ca)}, "alice", chain, reconcile.NewSecret(key))
@@ -41,6 +43,7 @@ func TestMergeConflicts(t *testing.T) {
 		"another cluster":                 {ours("https://other.example.com", string(other), chain), []string{`cluster "prod" in config is another one, at https://other.example.com and with another CA`}},
 		"another one without a CA either": {ours("https://other.example.com", "", chain), []string{"kubectl config --kubeconfig=config delete-cluster prod"}},
 		"another certificate":             {ours(server, ca, other), []string{"kubectl config --kubeconfig=config delete-user alice@prod"}},
+		"a certificate of a later epoch":  {strings.NewReplacer(base64.StdEncoding.EncodeToString(chain), base64.StdEncoding.EncodeToString(later), base64.StdEncoding.EncodeToString(key), base64.StdEncoding.EncodeToString(laterKey)).Replace(good), nil},
 		"a token": {"apiVersion: v1\nkind: Config\nusers: [{name: alice@prod, user: {token: s3cret}}]\n",
 			[]string{`user "alice@prod" in config logs in with something other than certsync's certificate`}},
 		"another plugin": {"apiVersion: v1\nkind: Config\nusers: [{name: alice@prod, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: aws}}}]\n",
@@ -52,7 +55,7 @@ func TestMergeConflicts(t *testing.T) {
 			[]string{`user "alice@prod"`}},
 		"the plugin for alice": {"apiVersion: v1\nkind: Config\nusers: [{name: alice@prod, user: {exec: {apiVersion: client.authentication.k8s.io/v1, command: certsync, args: [credential, --owner=x, --user=alice]}}}]\n", nil},
 		"an administrator's context": {strings.ReplaceAll(good, "alice@prod", "admin"),
-			[]string{`context "prod" in config is of user "admin" on cluster "prod" (kubectl config --kubeconfig=config rename-context prod prod-old)`}},
+			[]string{`context "prod" in config is of user "admin" on cluster "prod" (give yours another name with --context-name NAME; or kubectl config --kubeconfig=config rename-context prod prod-old)`}},
 		"all at once": {"apiVersion: v1\nkind: Config\nclusters: [{name: prod, cluster: {server: 'https://u:s3cret@x'}}]\nusers: [{name: alice@prod, user: {}}]\ncontexts: [{name: prod, context: {cluster: z, user: z}}]\n",
 			[]string{"at https://u:xxxxx@x and", "delete-user", "rename-context"}},
 	} {
@@ -61,7 +64,7 @@ func TestMergeConflicts(t *testing.T) {
 			if err := os.WriteFile("config", []byte(tt.old), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := Merge(t.Context(), "config", reconcile.NewSecret([]byte(good)))
+			_, err := Merge(t.Context(), "config", "", reconcile.NewSecret([]byte(good)))
 			var refused reconcile.Refused
 			if errors.As(err, &refused); len(refused.Violations) != len(tt.want) || (err != nil) != (len(tt.want) > 0) {
 				t.Fatalf("%v", err)

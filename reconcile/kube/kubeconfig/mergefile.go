@@ -37,13 +37,15 @@ var lockPatience = 5 * time.Second
 
 // Merge merges a user's kubeconfig into the one that kubectl uses. That is file or, if file is empty, the files of $KUBECONFIG
 // or ~/.kube/config. As with kubectl, an entry that exists is changed in its file, and a new one goes into the first file that
-// exists. Everything else stays as it is, also comments. The context becomes the current one if there is none.
+// exists. Everything else stays as it is, also comments. The context becomes the current one if there is none. contextName is
+// its name; if that is empty, the name that it has in these files, or the cluster's name.
 //
-// Merge replaces a file as a whole or not at all, by one that nobody else can read. It holds the lock that kubectl uses, and
+// Merge replaces a file as a whole or not at all, by one that nobody else can read, with the owner and group of the old one. A
+// file that cannot be replaced, since it is mounted alone, is written in its place. Merge holds the lock that kubectl uses, and
 // keeps the old text beside the file. A link stays a link. The error is a reconcile.Refused if an entry of the same name is
 // not certsync's, or if other contexts use it and it would change.
-func Merge(ctx context.Context, file string, kubeconfig reconcile.Secret) (Merged, error) {
-	ours, err := parseUserConfig(kubeconfig)
+func Merge(ctx context.Context, file, contextName string, kubeconfig reconcile.Secret) (Merged, error) {
+	stored, err := parseUserConfig(kubeconfig)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -51,6 +53,7 @@ func Merge(ctx context.Context, file string, kubeconfig reconcile.Secret) (Merge
 	if err != nil {
 		return Merged{}, err
 	}
+	ours := before.named(stored, contextName)
 	unlock, err := lockFiles(ctx, before.targets(ours))
 	defer unlock()
 	if err != nil {
@@ -60,7 +63,7 @@ func Merge(ctx context.Context, file string, kubeconfig reconcile.Secret) (Merge
 	if err != nil {
 		return Merged{}, err
 	}
-	if !slices.Equal(before.targets(ours), now.targets(ours)) {
+	if now.named(stored, contextName).CurrentContext != ours.CurrentContext || !slices.Equal(before.targets(ours), now.targets(ours)) {
 		return Merged{}, reconcile.WithHint(errors.New("merging the kubeconfig: somebody else changed it meanwhile"), "run it again")
 	}
 	found := now.conflicts(ours, file)
@@ -190,6 +193,11 @@ func (f userFiles) targets(ours *clientcmdapi.Config) []string {
 	return names
 }
 
+// holdsKey reports whether a user's kubeconfig has the key in it.
+func holdsKey(ours *clientcmdapi.Config) bool {
+	return len(ours.AuthInfos[ours.Contexts[ours.CurrentContext].AuthInfo].ClientKeyData) > 0
+}
+
 // merge writes the entries of ours into the files.
 func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged, error) {
 	shares := f.shares(ours)
@@ -216,9 +224,13 @@ func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged
 			continue
 		}
 		done.Changed = true
-		backup, err := f.replace(ctx, name, texts[name])
+		backup, err := f.replace(ctx, name, texts[name], shares[name].user && holdsKey(ours))
 		if err != nil {
-			return Merged{}, reconcile.WithHint(fmt.Errorf("writing the kubeconfig %q: %w", name, err), "it is as it was; is there room, and may you write to its folder?")
+			err = fmt.Errorf("writing the kubeconfig %q: %w", name, err)
+			if reconcile.Hint(err) == "" {
+				err = reconcile.WithHint(err, "it is as it was; is there room, and may you write to its folder?")
+			}
+			return Merged{}, err
 		}
 		if backup != "" {
 			done.Backups = append(done.Backups, backup)

@@ -37,7 +37,7 @@ func mergeHere(t *testing.T, kubeconfigs []string, files map[string]string) (Mer
 		}
 	}
 	t.Setenv("KUBECONFIG", strings.Join(kubeconfigs, string(os.PathListSeparator)))
-	return Merge(t.Context(), "", reconcile.NewSecret([]byte(realKubeconfig)))
+	return Merge(t.Context(), "", "", reconcile.NewSecret([]byte(realKubeconfig)))
 }
 
 // here lists the files of the working folder with their modes.
@@ -81,6 +81,9 @@ func TestMerge(t *testing.T) {
 		"one that others could read": {[]string{"config"}, map[string]string{"config": others},
 			Merged{Context: "prod-eu", Files: []string{"config"}, Backups: []string{"config.certsync.bak"}, Changed: true},
 			[]string{"-rw------- config", "-rw------- config.certsync.bak"}},
+		"one with a byte order mark": {[]string{"config"}, map[string]string{"config": "\ufeff" + others},
+			Merged{Context: "prod-eu", Files: []string{"config"}, Backups: []string{"config.certsync.bak"}, Changed: true},
+			[]string{"-rw------- config", "-rw------- config.certsync.bak"}},
 		"it is there already": {[]string{"config"}, map[string]string{"config": realKubeconfig},
 			Merged{Context: "prod-eu", Current: true, Files: []string{"config"}}, []string{"-rw-r--r-- config"}},
 		"the first that is there gets what is new": {[]string{"none", "a", "b"}, map[string]string{"a": "", "b": others},
@@ -104,7 +107,7 @@ func TestMerge(t *testing.T) {
 				t.Error(diff)
 			}
 			for _, backup := range got.Backups {
-				if diff := cmp.Diff(tt.files[strings.TrimSuffix(backup, backupSuffix)], textOf(t, backup)); diff != "" {
+				if diff := cmp.Diff(strings.TrimPrefix(tt.files[strings.TrimSuffix(backup, backupSuffix)], "\ufeff"), textOf(t, backup)); diff != "" {
 					t.Errorf("%s: %s", backup, diff)
 				}
 			}
@@ -113,7 +116,7 @@ func TestMerge(t *testing.T) {
 			if err != nil || config.Host != "https://k8s.example.com:6443" || string(config.KeyData) != "key" || config.ExecProvider != nil {
 				t.Errorf("kubectl reads %v, %v", config, err)
 			}
-			second, err := Merge(t.Context(), "", reconcile.NewSecret([]byte(realKubeconfig)))
+			second, err := Merge(t.Context(), "", "", reconcile.NewSecret([]byte(realKubeconfig)))
 			if err != nil || second.Changed || len(second.Backups) > 0 {
 				t.Errorf("a second merge: %+v, %v", second, err)
 			}
@@ -142,7 +145,7 @@ func TestMergeWithoutAHome(t *testing.T) {
 func TestMergeByName(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("KUBECONFIG", "config")
-	got, err := Merge(t.Context(), "a/b/mine", reconcile.NewSecret([]byte(realKubeconfig)))
+	got, err := Merge(t.Context(), "a/b/mine", "", reconcile.NewSecret([]byte(realKubeconfig)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +163,7 @@ func TestMergeThroughALink(t *testing.T) {
 	if err := errors.Join(os.Mkdir("dotfiles", 0o755), os.WriteFile("dotfiles/kube", []byte(others), 0o644), os.Symlink("dotfiles/kube", "config")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Merge(t.Context(), "config", reconcile.NewSecret([]byte(realKubeconfig))); err != nil {
+	if _, err := Merge(t.Context(), "config", "", reconcile.NewSecret([]byte(realKubeconfig))); err != nil {
 		t.Fatal(err)
 	}
 	if target, err := os.Readlink("config"); err != nil || target != "dotfiles/kube" {
@@ -172,7 +175,7 @@ func TestMergeThroughALink(t *testing.T) {
 	if err := os.Remove("dotfiles/kube"); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Merge(t.Context(), "config", reconcile.NewSecret([]byte(realKubeconfig)))
+	_, err := Merge(t.Context(), "config", "", reconcile.NewSecret([]byte(realKubeconfig)))
 	if err == nil || !strings.Contains(err.Error(), "it is a link that leads nowhere") {
 		t.Error(err)
 	}
@@ -213,7 +216,7 @@ func TestMergeFails(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			_, err := Merge(tt.ctx, "config", reconcile.NewSecret([]byte(realKubeconfig)))
+			_, err := Merge(tt.ctx, "config", "", reconcile.NewSecret([]byte(realKubeconfig)))
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(reconcile.Hint(err), tt.hint) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("error %v, hint %q", err, reconcile.Hint(err))
 			}
@@ -235,7 +238,7 @@ func TestMergeInterrupted(t *testing.T) {
 	}
 	// The backup is written by then, and is the first that asks whether to go on.
 	ctx := &endsAt{Context: t.Context(), n: 2}
-	_, err := Merge(ctx, "config", reconcile.NewSecret([]byte(realKubeconfig)))
+	_, err := Merge(ctx, "config", "", reconcile.NewSecret([]byte(realKubeconfig)))
 	if !errors.Is(err, context.Canceled) || textOf(t, "config") != others {
 		t.Errorf("%v, and %s", err, textOf(t, "config"))
 	}
@@ -265,7 +268,7 @@ func TestMergeWaitsForTheLock(t *testing.T) {
 	}
 	released := time.AfterFunc(100*time.Millisecond, func() { _ = os.Remove("config.lock") })
 	defer released.Stop()
-	if _, err := Merge(t.Context(), "config", reconcile.NewSecret([]byte(realKubeconfig))); err != nil {
+	if _, err := Merge(t.Context(), "config", "", reconcile.NewSecret([]byte(realKubeconfig))); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat("config.lock"); !errors.Is(err, fs.ErrNotExist) {

@@ -52,7 +52,7 @@ func (s sharing) merge(file string, kubeconfigs []string, files map[string]strin
 		}
 	}
 	s.t.Setenv("KUBECONFIG", strings.Join(kubeconfigs, string(os.PathListSeparator)))
-	done, err := Merge(s.t.Context(), file, reconcile.NewSecret([]byte(stored)))
+	done, err := Merge(s.t.Context(), file, "", reconcile.NewSecret([]byte(stored)))
 	for name, text := range files {
 		if now := textOf(s.t, name); err != nil && now != text {
 			s.t.Errorf("%s was written: %s", name, now)
@@ -208,7 +208,7 @@ func TestMergeOwnCluster(t *testing.T) {
 			if diff := cmp.Diff(tt.want, done.Elsewhere); diff != "" || err != nil {
 				t.Errorf("error %v\n%s", err, diff)
 			}
-			again, err := Merge(t.Context(), "", reconcile.NewSecret([]byte(stored)))
+			again, err := Merge(t.Context(), "", "", reconcile.NewSecret([]byte(stored)))
 			if err != nil || again.Changed || again.Elsewhere != nil {
 				t.Errorf("again: error %v, %+v", err, again)
 			}

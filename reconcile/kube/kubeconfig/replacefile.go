@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/certsync/certsync/inventory/files"
@@ -15,14 +16,8 @@ import (
 )
 
 // replace keeps the old text of a file beside it, and then writes the new text. Each of the two is written as a whole or not
-// at all.
-func (f userFiles) replace(ctx context.Context, name string, text []byte) (backup string, err error) {
-	if old, ok := f.texts[name]; ok {
-		backup = name + backupSuffix
-		if err := writeWhole(ctx, backup, old); err != nil {
-			return "", fmt.Errorf("keeping its old text: %w", err)
-		}
-	}
+// at all, with the owner and group of the old file. secret says that the text holds a key that the old one may not hold.
+func (f userFiles) replace(ctx context.Context, name string, text []byte, secret bool) (backup string, err error) {
 	target, err := filepath.EvalSymlinks(name) // a link stays one
 	switch info, missing := os.Lstat(name); {
 	case errors.Is(missing, fs.ErrNotExist):
@@ -32,13 +27,38 @@ func (f userFiles) replace(ctx context.Context, name string, text []byte) (backu
 	case err != nil:
 		return "", err
 	}
-	return backup, writeWhole(ctx, target, text)
+	if secret && errors.Is(checkPrivate(target), files.ErrNoModes) {
+		return "", errExposed
+	}
+	if old, ok := f.texts[name]; ok {
+		backup = name + backupSuffix
+		if err := writeWhole(ctx, backup, target, old); err != nil {
+			return "", fmt.Errorf("keeping its old text: %w", err)
+		}
+	}
+	err = writeWhole(ctx, target, target, text)
+	// A file that is mounted alone, as into a container, cannot be replaced.
+	if errors.Is(err, syscall.EBUSY) {
+		if err = files.Overwrite(ctx, target, text, !secret); errors.Is(err, files.ErrNoModes) {
+			err = errExposed
+		} else if err != nil {
+			err = reconcile.WithHint(err, "its old text is in "+backup+": put it back")
+		}
+	}
+	return backup, err
 }
 
-// writeWhole replaces a file by one with this text that nobody else can read, or leaves it as it is. After an interruption
-// nothing has changed.
-func writeWhole(ctx context.Context, target string, text []byte) error {
-	return files.Replace(ctx, target, func(w io.Writer) error {
+// errExposed refuses to write a key where everybody on the machine could read it.
+var errExposed = reconcile.WithHint(fmt.Errorf("it would hold your key, and %w", files.ErrNoModes),
+	"use --exec, which writes no key; or name a file in your home folder with --kubeconfig FILE")
+
+// checkPrivate is replaced in tests.
+var checkPrivate = files.CheckPrivate
+
+// writeWhole replaces a file by one with this text that nobody else can read, or leaves it as it is. The new file has the owner
+// and group of the file like. After an interruption nothing has changed.
+func writeWhole(ctx context.Context, target, like string, text []byte) error {
+	return files.ReplaceLike(ctx, target, like, func(w io.Writer) error {
 		_, err := w.Write(text)
 		return err
 	})

@@ -73,7 +73,7 @@ func WithPlugin(kubeconfig reconcile.Secret, p Plugin) (reconcile.Secret, error)
 		Command:    p.Command,
 		Args:       append([]string{pluginCommand}, p.Args...),
 		InstallHint: "kubectl gets the certificate for this cluster by certsync, which it did not find: " +
-			"put certsync into a folder of PATH.",
+			"put certsync into a folder of PATH, or write its path with certsync kubeconfig --merge --exec --exec-command PATH.",
 		// The plugin asks nothing. So standard input stays free for kubectl apply -f -.
 		InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 )
@@ -97,7 +98,12 @@ func openPrivateFolder(path string) (*os.Root, error) {
 	case !isOwn(opened):
 		err = fmt.Errorf("%q belongs to somebody else", path)
 	case !isPrivate(opened):
-		err = folder.Chmod(".", 0o700)
+		if err = folder.Chmod(".", 0o700); err == nil {
+			opened, err = folder.Stat(".")
+		}
+		if err == nil && !isPrivate(opened) {
+			err = fmt.Errorf("%q: %w", path, files.ErrNoModes)
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, folder.Close())
@@ -176,7 +182,13 @@ func (c *Cache) write(e *entry) error {
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(data)
+	info, err := file.Stat()
+	if err == nil && !isPrivate(info) {
+		err = files.ErrNoModes
+	}
+	if err == nil {
+		_, err = file.Write(data)
+	}
 	if err = errors.Join(err, file.Close()); err == nil {
 		err = c.folder.Rename(temporary, c.name)
 	}

@@ -5,6 +5,7 @@
 package credentials
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -46,6 +48,23 @@ func textOf(h *entry) []string {
 		return nil
 	}
 	return []string{string(h.Certificate), string(h.Key.Reveal()), h.until.UTC().String(), h.fetchedAt.UTC().String(), h.failedAt.UTC().String()}
+}
+
+// TestCacheWithoutModes: on a file system that keeps no permissions nothing is kept, and the error says so.
+func TestCacheWithoutModes(t *testing.T) {
+	c, folder := newCache(t)
+	usual := isPrivate
+	t.Cleanup(func() { isPrivate = usual })
+	isPrivate = func(fs.FileInfo) bool { return false }
+	if err := c.write(&entry{Credential: fixture.Credential("alice", fixture.Noon)}); !errors.Is(err, files.ErrNoModes) {
+		t.Errorf("writing: %v", err)
+	}
+	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	if c, err := OpenCache("somewhere"); c != nil || !errors.Is(err, files.ErrNoModes) || !strings.Contains(reconcile.Hint(err), "it works without") {
+		t.Errorf("opening: %v", err)
+	}
 }
 
 // TestCacheKeeps: the cache returns what was written, nobody else can read it, and each place in Vault has a file of its own.
@@ -155,7 +174,7 @@ func cacheAttacks() map[string]func(t *testing.T, path string) {
 		"more than one":           rewritten("}", "}{}"),
 		"another format":          rewritten(`"formatVersion":"1"`, `"formatVersion":"2"`),
 		"no certificate":          rewritten("CERTIFICATE", "PUBLIC KEY"),
-		"no key":                  rewritten("BEGIN PRIVATE KEY", "BEGIN NOTHING"),
+		"no key":                  rewritten("BEGIN EC PRIVATE KEY", "BEGIN NOTHING"),
 		"another one's key":       swapped(func(o, other *entry) { o.Key = other.Key }),
 		"another one's whole":     swapped(func(o, other *entry) { *o = *other }),
 		"another one's in public": swapped(func(o, other *entry) { o.Certificate = other.Certificate }),

@@ -11,7 +11,7 @@ import (
 const (
 	// recheckAfter is how long a credential from Vault is used without asking Vault again.
 	recheckAfter = 5 * time.Minute
-	// retryAfter is how long Vault is left alone after it could not be reached. Otherwise every kubectl would wait for it.
+	// retryAfter is how long Vault is left alone after an outage has shown. Otherwise every kubectl would wait for it.
 	retryAfter = 30 * time.Second
 	// rerunAfter is how long kubectl and other clients go on at most before they run the plugin again.
 	rerunAfter = time.Hour
@@ -29,7 +29,7 @@ type entry struct {
 	version   int       // in Vault
 	until     time.Time // the certificate's end
 	fetchedAt time.Time
-	failedAt  time.Time // when Vault could not be reached after that; zero: never
+	failedAt  time.Time // when Vault was not available after that; zero: never
 }
 
 // live reports whether an entry is there and its certificate has not ended.
@@ -41,7 +41,7 @@ type choice int
 const (
 	askVault    choice = iota
 	useEntry           // without asking Vault
-	fallBack           // to the entry, since Vault cannot be reached
+	fallBack           // to the entry, since Vault is not available
 	deleteEntry        // and fail: Vault says that the user has no credential any more
 	fail
 )

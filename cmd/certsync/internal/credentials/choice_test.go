@@ -80,7 +80,7 @@ func unreachable(t *testing.T) error {
 func TestChoiceAfter(t *testing.T) {
 	gone := unreachable(t)
 	none := fmt.Errorf("reading: %w", vaultstore.ErrNoCredential)
-	other := errors.New("the answer is not one of Vault's")
+	other := errors.New("reading the file of --vault-token-file")
 	tests := map[string]struct {
 		entry   *entry
 		err     error
@@ -95,7 +95,7 @@ func TestChoiceAfter(t *testing.T) {
 		"the user has left":                         {entrySince(time.Hour, time.Hour), none, false, deleteEntry},
 		"the user has left, and wants it anew":      {entrySince(time.Hour, time.Hour), none, true, deleteEntry},
 		"the user was never there":                  {nil, none, false, deleteEntry},
-		"somebody else answers":                     {entrySince(time.Hour, time.Hour), other, false, fail},
+		"this machine is at fault":                  {entrySince(time.Hour, time.Hour), other, false, fail},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -12,9 +12,22 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
+
+// TestKeyWithoutModes: where chmod changes nothing, nobody is told to run it.
+func TestKeyWithoutModes(t *testing.T) {
+	usual := checkPrivate
+	t.Cleanup(func() { checkPrivate = usual })
+	checkPrivate = func(string) error { return files.ErrNoModes }
+	name := filepath.Join(t.TempDir(), "client.key")
+	fixture.WriteFile(t, name, nil, 0o777)
+	if _, err := ReadKeyFile(name); err == nil || !strings.Contains(err.Error(), "others can read") || !strings.Contains(reconcile.Hint(err), "move the file to one that keeps permissions") {
+		t.Errorf("%v, hint %q", err, reconcile.Hint(err))
+	}
+}
 
 // newUserFiles writes a user's key into client.key, and a certificate into client.crt, in the folder dir. It returns what
 // Vault has for them.
@@ -47,6 +60,11 @@ func TestAddKey(t *testing.T) {
 	if got, err := AddKey("alice", whole, ""); err != nil || string(got.Kubeconfig.Reveal()) != string(whole.Kubeconfig.Reveal()) {
 		t.Errorf("what is in Vault is not taken as it is: %v", err)
 	}
+	fixture.WriteFile(t, "bom.key", append([]byte("\ufeff"), whole.Key.Reveal()...), 0o600)
+	if got, err := AddKey("alice", keyless, "bom.key"); err != nil || string(got.Key.Reveal()) != string(whole.Key.Reveal()) {
+		t.Errorf("with a byte order mark: %v", err)
+	}
+	fixture.WriteFile(t, "utf16.key", []byte("\xff\xfe-\x00"), 0o600)
 	for sentence, tt := range map[string]struct {
 		file       string
 		mode       os.FileMode
@@ -56,6 +74,7 @@ func TestAddKey(t *testing.T) {
 		"none is anywhere":      {"", 0o600, keyless, `the key of "alice" is not in Vault`, "--client-key FILE"},
 		"there are two":         {"client.key", 0o600, whole, `--client-key: the key of "alice" is in Vault`, "leave --client-key out"},
 		"others can read it":    {"client.key", 0o640, keyless, "others can read", "chmod 600 client.key"},
+		"it is in UTF-16":       {"utf16.key", 0o600, keyless, "in UTF-16", "iconv -f UTF-16 -t UTF-8 utf16.key > FILE"},
 		"there is no such file": {"other.key", 0o600, keyless, "no such file", "name the file"},
 		"it is a certificate":   {"client.crt", 0o600, keyless, "it holds no PEM private key", "BEGIN PRIVATE KEY"},
 	} {

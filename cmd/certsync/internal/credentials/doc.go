@@ -7,9 +7,10 @@
 //   - A certificate is used until the last tenth of its life, even if Vault has a newer one. A client that gets another
 //     certificate closes its connections.
 //   - A certificate that gives other access is used at once: with other groups, of another CA, or for another kind of key.
-//   - While Vault cannot be reached, the credential in the cache is used until its certificate ends. Vault is tried again
+//   - While Vault is not available, the credential in the cache is used until its certificate ends. Vault is tried again
 //     every 30 seconds.
-//   - When Vault says that the user has no credential, the one in the cache is deleted.
+//   - When Vault itself refuses the token, or has no credential at the path, the one in the cache is deleted. No other answer
+//     deletes it, see vaultstore.Refused.
 //
 // The cache is a folder of the user that nobody else can read or write, as ~/.kube/config is. A file there that certsync
 // did not leave so is not used, and links are never followed. A file is replaced as a whole, so several plugins may run at

@@ -14,5 +14,5 @@ func isOwn(info fs.FileInfo) bool {
 	return ok && int(stat.Uid) == os.Geteuid()
 }
 
-// isPrivate reports whether nobody but the owner has any right to a file.
-func isPrivate(info fs.FileInfo) bool { return info.Mode()&othersBits == 0 }
+// isPrivate reports whether nobody but the owner has any right to a file. It is replaced in tests.
+var isPrivate = func(info fs.FileInfo) bool { return info.Mode()&othersBits == 0 }

@@ -28,10 +28,16 @@ func ReadKeyFile(name string) ([]byte, error) {
 		if runtime.GOOS == "windows" || info.Mode()&othersBits == 0 {
 			return nil
 		}
-		return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()),
-			"chmod 600 "+shell.Quote(name))
+		hint := "chmod 600 " + shell.Quote(name)
+		if errors.Is(checkPrivate(name), files.ErrNoModes) {
+			hint = "chmod changes nothing on this file system: move the file to one that keeps permissions, such as that of your home folder"
+		}
+		return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()), hint)
 	})
 }
+
+// checkPrivate is replaced in tests.
+var checkPrivate = files.CheckPrivate
 
 // readPEMFile returns the content of a file that passes the checks.
 func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error) {
@@ -41,6 +47,8 @@ func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error)
 		err = reconcile.WithHint(err, "name a file that holds PEM")
 	case errors.Is(err, files.ErrTooLarge):
 		err = reconcile.WithHint(err, "name a file that holds one certificate or key")
+	case errors.Is(err, files.ErrUTF16):
+		err = reconcile.WithHint(err, "iconv -f UTF-16 -t UTF-8 "+shell.Quote(name)+" > FILE")
 	case errors.Is(err, fs.ErrNotExist):
 		err = reconcile.WithHint(err, "name the file from here, or by its whole path")
 	case errors.Is(err, fs.ErrPermission):

@@ -5,7 +5,7 @@
 package credentials
 
 import (
-	"crypto"
+	"crypto/ecdsa"
 	"crypto/elliptic"
 	"testing"
 	"time"
@@ -25,7 +25,7 @@ func TestCertificateStaysInUse(t *testing.T) {
 	later := func(from time.Duration) (time.Time, time.Time) {
 		return fixture.Noon.Add(from), fixture.Noon.Add(from + life)
 	}
-	renewed := func(a fixture.CA, key crypto.Signer, groups ...string) reconcile.Credential {
+	renewed := func(a fixture.CA, key *ecdsa.PrivateKey, groups ...string) reconcile.Credential {
 		from, until := later(70 * time.Hour)
 		return a.Sign(key, from, until, groups...)
 	}

@@ -112,7 +112,7 @@ func (s Source) cacheEntry(e *entry) {
 
 // fallBack returns the entry, and says that it is used instead of what Vault has.
 func (s Source) fallBack(e *entry) *entry {
-	s.Inform(fmt.Sprintf("Vault could not be reached: the credential that it gave at %s is used, until its certificate ends at %s",
+	s.Inform(fmt.Sprintf("Vault is not available: certsync uses the credential that it gave at %s, until its certificate ends at %s",
 		reconcile.TimeText(e.fetchedAt), reconcile.TimeText(e.until)))
 	return e
 }

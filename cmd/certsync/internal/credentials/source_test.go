@@ -118,9 +118,9 @@ func TestVaultIsGone(t *testing.T) {
 		asked int
 	}{{6 * time.Minute, 1}, {6*time.Minute + 29*time.Second, 0}, {6*time.Minute + 30*time.Second, 1}, {59 * time.Minute, 1}} {
 		s.want(tt.after, 1, tt.asked)
-		const want = "Vault could not be reached: the credential that it gave at 2026-03-01T12:00:00Z is used, until its certificate ends at 2026-03-01T13:00:00Z\n"
-		reason, line, _ := strings.Cut("\n"+s.printed, "\nVault could")
-		if "Vault could"+line != want || strings.Contains(reason, "connection refused\nhint: ") != (tt.asked == 1) {
+		const want = "Vault is not available: certsync uses the credential that it gave at 2026-03-01T12:00:00Z, until its certificate ends at 2026-03-01T13:00:00Z\n"
+		reason, line, _ := strings.Cut("\n"+s.printed, "\nVault is not")
+		if "Vault is not"+line != want || strings.Contains(reason, "connection refused\nhint: ") != (tt.asked == 1) {
 			t.Errorf("after %s: %s", tt.after, s.printed)
 		}
 	}
@@ -158,11 +158,11 @@ func TestVaultSaysNo(t *testing.T) {
 	}
 }
 
-// TestSomebodyElseAnswers: an answer that is not Vault's is an error, and leaves the cache as it is.
-func TestSomebodyElseAnswers(t *testing.T) {
+// TestNotTried: an error of this machine is no outage. It leaves the cache as it is, and is not hidden by it.
+func TestNotTried(t *testing.T) {
 	s := newStage(t)
 	s.want(0, 1, 1)
-	s.fails = errors.New("the answer is not one of Vault's")
+	s.fails = errors.New("reading the file of --vault-token-file")
 	if version, _, err := s.at(6 * time.Minute); version != 0 || err == nil {
 		t.Errorf("version %d, %v", version, err)
 	}

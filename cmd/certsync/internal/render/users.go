@@ -67,6 +67,9 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 
 func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
 	text := fmt.Sprintf("certificate %s, until %s", cert.Status, reconcile.TimeText(cert.NotAfter))
+	if cert.Status == reconcile.Revoked { // the API server does not know that
+		text = fmt.Sprintf("certificate %s, still accepted until %s", cert.Status, reconcile.TimeText(cert.NotAfter))
+	}
 	// A request whose answer certsync never saw. The signer may have issued the certificate.
 	requested := cert.SHA256 == "" && cert.PublicKeySHA256 != ""
 	if requested {

@@ -1,0 +1,49 @@
+package vaultstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/hashicorp/vault/api"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// explainVariables says what is wrong with the VAULT_ variables, of which vault/api has made err.
+func explainVariables(err error) error {
+	hint := "check VAULT_CACERT, VAULT_CLIENT_CERT and the other VAULT_ variables in the environment"
+	if value := os.Getenv(api.EnvVaultMaxRetries); errors.Is(err, strconv.ErrSyntax) || errors.Is(err, strconv.ErrRange) {
+		err = fmt.Errorf("%s is %q, which is no number", api.EnvVaultMaxRetries, short(value))
+		hint = "set " + api.EnvVaultMaxRetries + " to a number such as 2, or unset it"
+	}
+	for _, name := range []string{api.EnvVaultCACert, api.EnvVaultCAPath, api.EnvVaultClientCert, api.EnvVaultClientKey} {
+		if strings.HasPrefix(os.Getenv(name), "~") {
+			hint = name + " begins with ~, which only a shell replaces: write the whole path"
+		}
+	}
+	return reconcile.WithHint(fmt.Errorf("reading the VAULT_ variables: %w", err), hint)
+}
+
+// proxyRefusal is the error for a proxy that does not connect to Vault. net/http only repeats the words of its status.
+type proxyRefusal struct{ proxy, status string }
+
+func (p proxyRefusal) Error() string {
+	return fmt.Sprintf("the proxy %s refuses to connect: %s", p.proxy, p.status)
+}
+
+// checkProxy returns a proxyRefusal for a proxy that does not connect.
+func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http.Response) error {
+	if answer.StatusCode == http.StatusOK {
+		return nil
+	}
+	return proxyRefusal{proxy.Redacted(), short(answer.Status)}
+}
+
+// proxyHint is for a proxy that is the reason.
+const proxyHint = "VAULT_PROXY_ADDR, VAULT_HTTP_PROXY or HTTPS_PROXY names the proxy: give it the name and password that it asks for, or name Vault's host in NO_PROXY"
