@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -260,7 +259,7 @@ func (f *fixture) delivers(w watch.Interface, namespace string) bool {
 				return true
 			}
 		case <-end:
-			f.Error(fmt.Sprintf("the watch in %s is open and tells nothing", namespace))
+			f.Errorf("the watch in %s is open and tells nothing", namespace)
 			return true
 		}
 	}

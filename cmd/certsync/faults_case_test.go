@@ -102,7 +102,7 @@ func (p *prepared) try(t *testing.T, count *tally, retries int, faults ...fake.F
 	c := p.command
 	c.faults, c.retries = faults, retries
 	r := p.lab.apply(w, c)
-	history := []ran{r}
+	runs := []ran{r}
 	if len(faults) == 1 && len(r.met) == 0 {
 		o.note("the run never came to that call")
 	}
@@ -117,16 +117,16 @@ func (p *prepared) try(t *testing.T, count *tally, retries int, faults ...fake.F
 		count.unharmed.Add(1) // the next run would be the one after that
 		o.ended(w)
 	default:
-		history = append(history, p.putRight(w, o, count)...)
+		runs = append(runs, p.putRight(w, o, count)...)
 		o.ended(w)
 	}
 	if len(o.problems) > 0 {
-		p.report(t, o, faults, retries, history)
+		p.report(t, o, faults, retries, runs)
 	}
 }
 
 // putRight runs certsync without a fault until the world is as it should be.
-func (p *prepared) putRight(w *fake.World, o *observer, count *tally) (history []ran) {
+func (p *prepared) putRight(w *fake.World, o *observer, count *tally) (runs []ran) {
 	w.Advance(lockLife)
 	for n := 1; ; n++ {
 		c := p.command
@@ -134,29 +134,29 @@ func (p *prepared) putRight(w *fake.World, o *observer, count *tally) (history [
 			c = p.later
 		}
 		r := p.lab.apply(w, c)
-		history = append(history, r)
+		runs = append(runs, r)
 		diff := p.want.asWell(standingOf(w))
 		if r.exit == p.exit && diff == "" {
 			if n > 1 {
 				count.twice.Add(1)
 			}
-			return history
+			return runs
 		}
 		if n == cleanRuns {
 			o.note("run %d without a fault ended with exit %d and left (-want +got): %s", n, r.exit, diff)
-			return history
+			return runs
 		}
 	}
 }
 
-func (p *prepared) report(t *testing.T, o *observer, faults []fake.Fault, retries int, history []ran) {
+func (p *prepared) report(t *testing.T, o *observer, faults []fake.Fault, retries int, runs []ran) {
 	t.Helper()
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %d workers, %d retries: %v\n", p.name, p.command.workers, retries, faults)
 	for _, problem := range o.problems {
 		fmt.Fprintf(&b, "  - %s\n", problem)
 	}
-	for i, r := range history {
+	for i, r := range runs {
 		fmt.Fprintf(&b, "  run %d: exit %d:\n    %s\n", i+1, r.exit, strings.ReplaceAll(strings.TrimSpace(r.output), "\n", "\n    "))
 	}
 	t.Error(b.String())

@@ -24,6 +24,7 @@ type history struct {
 	marked  int64            // the highest at the lock
 
 	stands map[string]int64 // by name, as the state in the world has it
+	bound  map[string]bool  // usernames in bindings before the run, of which it can learn what the state has lost
 	mark   bool             // the lock in the world has a number
 }
 
@@ -37,7 +38,11 @@ func (h *history) clone() *history {
 
 // begin notes what stands in a world before a run, whoever put it there.
 func (h *history) begin(w *fake.World) {
-	h.stands = epochsOf(w)
+	h.stands, h.bound = epochsOf(w), map[string]bool{}
+	for g := range grants(w) {
+		username, _, _ := strings.Cut(g, ":")
+		h.bound[username] = true
+	}
 	_, h.mark = markOf(w)
 }
 
@@ -71,9 +76,8 @@ func (h *history) wroteState(w *fake.World) (problems []string) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(epochs)) {
 		n := epochs[name]
-		who, taken := h.given[n]
-		known := who == name && n == h.highest[name] // a restored state learns it from the bindings
-		if n != h.stands[name] && taken && !known {
+		learned := h.given[n] == name && h.bound[reconcile.Username(name, n)]
+		if who, taken := h.given[n]; n != h.stands[name] && taken && !learned {
 			problems = append(problems, "number "+strconv.FormatInt(n, 10)+" was given to "+who+", and again to "+name)
 		}
 		if h.highest[name] = max(h.highest[name], n); n > reconcile.FirstEpoch {

@@ -114,3 +114,22 @@ func TestUsers(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestRestore: what stands at a path and below it is as it was, and everything else is as it is.
+func TestRestore(t *testing.T) {
+	w, _ := newFront(t)
+	write := func(text string, paths ...string) {
+		for _, path := range paths {
+			w.WriteSecret(path, text)
+		}
+	}
+	write("old", "a/state", "a/users/x", "ab/state")
+	old := w.Clone()
+	write("new", "a/state", "a/users/y", "ab/state")
+	w.Restore(old, "a")
+	for path, want := range map[string]string{"a/state": `"old"`, "a/users/x": `"old"`, "a/users/y": "", "ab/state": `"new"`} {
+		if got := strings.TrimSpace(string(w.Secret(path))); got != want {
+			t.Errorf("%s holds %s, not %s", path, got, want)
+		}
+	}
+}

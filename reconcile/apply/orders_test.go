@@ -38,7 +38,9 @@ func (c *choices) revoking(text string, now time.Time) string {
 func (s *scenario) orders(c *choices, text string) string {
 	s.T.Helper()
 	s.Now = s.Now.Add(choose(c, 0, 0, 6*time.Minute, 20*time.Hour, 4*24*time.Hour))
-	s.neighbour.acts(s, c)
+	if c.below(3) == 1 {
+		s.neighbourActs(c)
+	}
 	if c.below(4) == 1 {
 		s.Rules.Revoke = c.some(persons...)
 	}
@@ -80,18 +82,14 @@ type neighbour struct {
 
 const neighbourName = "test-2"
 
-func newNeighbour(s *scenario) *neighbour {
-	n := &neighbour{World: reconciletest.NewWorld(s.T)}
-	n.Bindings, n.Rules.AllowEmpty, n.Rules.MaxRemovals = s.Bindings, true, reconciletest.Limit(s.T, "100%")
-	n.memory = newMemory(n.World, neighbourName, s.fail)
-	return n
-}
-
-// acts chooses whether the other owner applies an inventory, and checks that nothing of ours changes.
-func (n *neighbour) acts(s *scenario, c *choices) {
+// neighbourActs has the other owner apply an inventory, and checks that nothing of ours changes.
+func (s *scenario) neighbourActs(c *choices) {
 	s.T.Helper()
-	if c.below(3) != 1 {
-		return
+	n := s.neighbour
+	if n == nil {
+		n = &neighbour{World: reconciletest.NewWorld(s.T)}
+		n.Bindings, n.Rules.AllowEmpty, n.Rules.MaxRemovals = s.Bindings, true, reconciletest.Limit(s.T, "100%")
+		n.memory, s.neighbour = newMemory(n.World, neighbourName, s.fail), n
 	}
 	n.Now, n.Spaces, n.Roles = s.Now, s.Spaces, s.Roles
 	n.Rules.NewLedger = n.State == nil // bindings of theirs may have been planted

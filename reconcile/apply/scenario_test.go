@@ -28,7 +28,7 @@ type scenario struct {
 	backup func() // puts Vault back to what it was
 
 	memory    *memory
-	neighbour *neighbour
+	neighbour *neighbour // nil: the other owner has not acted yet
 }
 
 func newScenario(t *testing.T) *scenario {
@@ -42,7 +42,7 @@ func newScenario(t *testing.T) *scenario {
 	} {
 		s.Plant(b)
 	}
-	s.memory, s.neighbour = newMemory(s.World, "test", s.fail), newNeighbour(s)
+	s.memory = newMemory(s.World, "test", s.fail)
 	return s
 }
 

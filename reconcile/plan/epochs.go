@@ -33,7 +33,7 @@ type epochs struct {
 //
 //	the index                | asked for                           | why
 //	may lack a revocation    | any                                 | everybody: it is not known whose certificates are void
-//	may have lacked one      | any                                 | a name that it lacks, or in an epoch from before: the same
+//	lacked one not long ago  | any                                 | names that are new to it, or in an epoch from then: the same
 //	left, may live           | any                                 | the user who left keeps the certificate
 //	may live                 | --revoke, revokedBefore after since | the certificates from before are void
 //	may live                 | a run without Vault, at the lock    | the same
