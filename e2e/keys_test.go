@@ -61,7 +61,7 @@ func TestSharedReads(t *testing.T) {
 			watches++
 		}
 	}
-	if reads > 18 || watches < 1 || watches > 10 {
+	if reads > 22 || watches < 1 || watches > 10 {
 		t.Errorf("%d reads and %d watches for 30 users", reads, watches)
 	}
 }

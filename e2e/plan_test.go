@@ -15,7 +15,7 @@ func TestPlanWithReadOnlyRights(t *testing.T) {
 	f := settled(t)
 	reader := "reader-" + f.owner
 	f.kubectl("create", "clusterrole", reader, "--verb=get,list",
-		"--resource=certificatesigningrequests.certificates.k8s.io,clusterrolebindings.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io,clusterroles.rbac.authorization.k8s.io,namespaces,configmaps,leases.coordination.k8s.io")
+		"--resource=certificatesigningrequests.certificates.k8s.io,clusterrolebindings.rbac.authorization.k8s.io,rolebindings.rbac.authorization.k8s.io,clusterroles.rbac.authorization.k8s.io,roles.rbac.authorization.k8s.io,namespaces,configmaps,leases.coordination.k8s.io")
 	f.kubectl("create", "clusterrolebinding", reader, "--clusterrole="+reader, "--user="+reader)
 	var err error
 	if f.kubeconfig, err = shared.UserKubeconfig(reader, nil); err != nil {

@@ -15,6 +15,8 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/certsync/certsync/e2e/harness"
 )
 
 // revocations is `revocations -o json`.
@@ -80,7 +82,7 @@ func TestResidualAccessOnServers(t *testing.T) {
 	if os.Getenv("CERTSYNC_SOAK") != "" {
 		sets = 40
 	}
-	f := newFixture(t, shared)
+	f := newFixture(t, ownServers(t, harness.Options{VaultInMemory: true})) // what everybody gets there, other tests would see
 	namespaces := []string{f.namespace("one"), f.namespace("two")}
 	f.write("groups: [{name: devs-OWNER}, {name: ops-OWNER}]\nusers: [{name: alice@OWNER, groups: [devs-OWNER, ops-OWNER], clusterRoles: [view]}]\n")
 	f.must(0, "apply", "--yes")
@@ -165,12 +167,9 @@ func (f *fixture) plantRandomly(r *rand.Rand, set string, namespaces []string) {
 		}
 	}
 	name := func(what string) string { return what + "-" + set + "-" + f.owner }
-	subject := func(clusterWide bool) []rbacv1.Subject {
+	subject := func() []rbacv1.Subject {
 		all := []rbacv1.Subject{{Kind: "User", Name: "alice@" + f.owner}, {Kind: "User", Name: "alice@" + f.owner + "#2"},
 			{Kind: "Group", Name: "devs-" + f.owner}, {Kind: "Group", Name: "ops-" + f.owner}, {Kind: "Group", Name: "others-" + f.owner}, {Kind: "Group", Name: "system:authenticated"}}
-		if clusterWide {
-			all = all[:5] // other tests run beside this one
-		}
 		s := all[r.IntN(len(all))]
 		s.APIGroup = rbacv1.GroupName
 		return []rbacv1.Subject{s}
@@ -180,16 +179,16 @@ func (f *fixture) plantRandomly(r *rand.Rand, set string, namespaces []string) {
 		_, err := client.ClusterRoles().Create(ctx, &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: wide}, Rules: rules(true)}, none)
 		ok(err)
 		ref := rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: wide}
-		_, err = client.ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: wide}, RoleRef: ref, Subjects: subject(true)}, none)
+		_, err = client.ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: wide}, RoleRef: ref, Subjects: subject()}, none)
 		ok(err)
 		for _, namespace := range namespaces {
-			_, err = client.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: wide}, RoleRef: ref, Subjects: subject(false)}, none)
+			_, err = client.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: wide}, RoleRef: ref, Subjects: subject()}, none)
 			ok(err)
 			narrow := fmt.Sprint(name("narrow"), i)
 			_, err = client.Roles(namespace).Create(ctx, &rbacv1.Role{ObjectMeta: metav1.ObjectMeta{Name: narrow}, Rules: rules(false)}, none)
 			ok(err)
 			_, err = client.RoleBindings(namespace).Create(ctx, &rbacv1.RoleBinding{ObjectMeta: metav1.ObjectMeta{Name: narrow},
-				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: narrow}, Subjects: subject(false)}, none)
+				RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: narrow}, Subjects: subject()}, none)
 			ok(err)
 		}
 	}

@@ -66,7 +66,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/refusal":    {[]string{"reconcile"}, nil},
 	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/plan", "reconcile/refusal"}, nil},
 	"reconcile/renewal":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/revocation": {[]string{"inventory/shell", "reconcile", "reconcile/access"}, nil},
+	"reconcile/revocation": {[]string{"reconcile", "reconcile/access"}, nil},
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},

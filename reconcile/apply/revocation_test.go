@@ -218,8 +218,8 @@ func TestResidualAccess(t *testing.T) {
 			got = append(got, n.User+": "+n.Message)
 		}
 	}
-	want := []string{"alice: revoked certificates of alice still get what bindings give that are not this owner's: ClusterRoleBinding other0 (ClusterRole/view), " +
-		"ClusterRoleBinding other1 (ClusterRole/view) (certsync status --user alice lists the rules)"}
+	want := []string{"alice: revoked certificates still get what bindings give that are not this owner's: ClusterRoleBinding other0 (ClusterRole/view), " +
+		"ClusterRoleBinding other1 (ClusterRole/view) (certsync revocations lists the rules)"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

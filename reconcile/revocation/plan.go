@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 )
@@ -169,8 +168,8 @@ func residualNotes(certificates []Certificate) []reconcile.Note {
 			more = fmt.Sprintf(", and %d more", len(names)-maxBindings)
 			names = names[:maxBindings]
 		}
-		n.Message = fmt.Sprintf("revoked certificates of %s still get what bindings give that are not this owner's: %s%s (certsync status --user %s lists the rules)",
-			username, strings.Join(names, ", "), more, shell.Quote(n.User))
+		n.Message = fmt.Sprintf("revoked certificates still get what bindings give that are not this owner's: %s%s (certsync revocations lists the rules)",
+			strings.Join(names, ", "), more)
 		all = append(all, *n)
 	}
 	return all
