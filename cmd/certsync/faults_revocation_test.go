@@ -1,13 +1,40 @@
 package main
 
 import (
+	"encoding/json"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	admissionv1 "k8s.io/api/admissionregistration/v1"
 
 	"github.com/certsync/certsync/e2e/fake"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/kube/deploy"
+	"github.com/certsync/certsync/reconcile/revocation"
 )
+
+// policyName is the admission policy of the owner.
+const policyName = "ValidatingAdmissionPolicy certsync-prod-eu-revoked"
+
+// deniedBy lists whose certificates the admission policy denies; nil without one.
+func deniedBy(w *fake.World) []string {
+	var policy admissionv1.ValidatingAdmissionPolicy
+	if json.Unmarshal([]byte(w.Dump()[policyName]), &policy) != nil || policy.Name == "" {
+		return nil
+	}
+	var expressions []string
+	for _, v := range policy.Spec.Validations {
+		expressions = append(expressions, v.Expression)
+	}
+	entries, _ := revocation.ParseDenials(expressions)
+	users := []string{}
+	for _, e := range entries {
+		user, _ := reconcile.Person(e.Username)
+		users = append(users, user)
+	}
+	return reconcile.SortedSet(users)
+}
 
 // revocations are runs that have to end what earlier certificates give.
 var revocations = []scenario{
@@ -26,6 +53,15 @@ var revocations = []scenario{
 	{
 		name: "revocation of everybody", before: []applied{{inventory: company}}, change: aMoment,
 		inventory: changed("defaults: {", "defaults: {revokedBefore: $NOW, "),
+	},
+	{
+		name: "revocation with the admission policy", inventory: company, once: []string{"--revoke=alice"},
+		before: []applied{{inventory: company}}, yields: []string{policyName},
+		change: func(w *fake.World) {
+			for _, object := range deploy.RevocationPolicy("prod-eu", nil) {
+				w.Add(object)
+			}
+		},
 	},
 	{
 		name: "revocation of a user's own key", before: []applied{{inventory: own("alice.csr")}}, inventory: own("alice#2.csr"),

@@ -86,6 +86,7 @@ func grants(w *fake.World) map[string]bool {
 // standing is how everything of certsync's stands in a world, without what differs from run to run: uids, versions,
 // serials, times, numbers of epochs.
 type standing struct {
+	Denied   []string // whose certificates the admission policy denies
 	Bindings []fake.Binding
 	Users    map[string]userStanding
 	Owner    string // inventory and cluster in the owner's state
@@ -102,7 +103,7 @@ type userStanding struct {
 }
 
 func standingOf(w *fake.World) standing {
-	s, epochs := standing{Users: map[string]userStanding{}, Owner: ownerState(w)}, epochsOf(w)
+	s, epochs := standing{Users: map[string]userStanding{}, Owner: ownerState(w), Denied: deniedBy(w)}, epochsOf(w)
 	for _, b := range w.Bindings() {
 		if isOurs(b.Name) {
 			for i, subject := range b.Subjects {
