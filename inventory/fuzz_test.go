@@ -80,7 +80,7 @@ func FuzzRequest(f *testing.F) {
 	}
 	f.Add([]byte(csr(f, nil, "devs")))
 	f.Add([]byte(csr(f, func(r *x509.CertificateRequest) { r.DNSNames = []string{"x.example.com"} }, "devs")))
-	messages := []string{otherNames, otherKey, unsafeKey, badlySigned, notSigned, askedMore, notAlone, notPEM, notRequest, privateHeld, "is larger than 64 KiB"}
+	messages := []string{otherNames, otherKey, unsafeKey, badlySigned, notSigned, askedMore, notAlone, notPEM, notRequest, privateHeld, "is larger than 64 KiB", "is in UTF-16: save it as UTF-8"}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		inv, err := Parse("users.yaml", []byte(withRequest), fstest.MapFS{"alice.csr": {Data: data}})
 		if err != nil {
