@@ -119,15 +119,8 @@ func (f *fixture) bindPolicy(by *kubernetes.Clientset, bound bool) {
 		f.Fatal(err)
 	}
 	stolen := by.CoreV1().ConfigMaps("default")
-	end := time.Now().Add(takesEffect)
-	for {
+	eventually(f, takesEffect, "the policy's binding", func() bool {
 		_, err := stolen.Create(f.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "stolen-"}}, metav1.CreateOptions{})
-		if denied := err != nil && strings.Contains(err.Error(), "certsync has revoked this certificate"); denied == bound {
-			return
-		}
-		if time.Now().After(end) {
-			f.Fatalf("the policy does not become bound %t within %s: %v", bound, takesEffect, err)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+		return bound == (err != nil && strings.Contains(err.Error(), "certsync has revoked this certificate"))
+	})
 }

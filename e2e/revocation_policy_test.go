@@ -11,23 +11,13 @@ import (
 // takesEffect is how long the API servers may take to read an admission policy or a configuration.
 const takesEffect = time.Minute
 
-// soon waits until a command of kubectl ends as it should, and returns how long that took and what it said last.
-func (f *fixture) soon(kubeconfig string, done func(said string, err error) bool, args ...string) (time.Duration, string) {
+// soon waits until a command of kubectl ends as it should.
+func (f *fixture) soon(kubeconfig string, done func(said string, err error) bool, args ...string) {
 	f.Helper()
-	began := time.Now()
-	for {
+	eventually(f, takesEffect, "kubectl "+strings.Join(args, " "), func() bool {
 		out, err := f.tryKubectl(kubeconfig, args...)
-		if err != nil {
-			out += err.Error()
-		}
-		if done(out, err) {
-			return time.Since(began), out
-		}
-		if time.Since(began) > takesEffect {
-			f.Fatalf("kubectl %s: after %s still %v: %s", strings.Join(args, " "), takesEffect, err, out)
-		}
-		time.Sleep(200 * time.Millisecond)
-	}
+		return done(out+errorText(err), err)
+	})
 }
 
 func deniedByPolicy(said string, err error) bool {

@@ -222,6 +222,14 @@ func Authorized(s Subject) Subject {
 	return s
 }
 
+// Role is the role that a binding grants.
+func (b Binding) Role() Role {
+	if b.RoleRef.Kind == "Role" {
+		return Role{b.Namespace, b.RoleRef.Name}
+	}
+	return Role{Name: b.RoleRef.Name}
+}
+
 // Same reports whether two bindings are one object.
 func (b Binding) Same(other Binding) bool { return b.Object() == other.Object() }
 

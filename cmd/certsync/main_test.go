@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("TEST_BINARY_IS_CERTSYNC") != "" {
 		main()
 	}
-	// What is in the environment of the one who runs the tests is none of theirs: flags' variables, and those of make soak.
+	// Tests must not see variables of flags, or of make soak, that the caller has set.
 	for _, variable := range os.Environ() {
 		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "CERTSYNC_") {
 			_ = os.Unsetenv(name)

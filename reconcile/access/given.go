@@ -49,12 +49,8 @@ func Of(username string, groups []string, serving func(reconcile.Subject) []reco
 
 // effective returns the rules that a binding gives, without those of byDefault. A RoleBinding gives nothing on URLs.
 func effective(b reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) []reconcile.Rule {
-	role := reconcile.Role{Name: b.RoleRef.Name}
-	if b.RoleRef.Kind == "Role" {
-		role.Namespace = b.Namespace
-	}
 	var all []reconcile.Rule
-	for _, r := range rules[role] {
+	for _, r := range rules[b.Role()] {
 		if b.Kind == reconcile.RoleBinding {
 			r.URLs = nil
 		}
@@ -80,4 +76,22 @@ func within(r, other reconcile.Rule) bool {
 		return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
 	}
 	return subset(r.Verbs, other.Verbs) && subset(r.Groups, other.Groups) && subset(r.Resources, other.Resources) && subset(r.URLs, other.URLs)
+}
+
+// Others indexes the bindings that are not an owner's by the subjects that they name, as the API server's authorizer sees them.
+func Others(owner string, bindings []reconcile.Binding) map[reconcile.Subject][]reconcile.Binding {
+	serves := map[reconcile.Subject][]reconcile.Binding{}
+	for _, b := range bindings {
+		if _, ours := reconcile.ParseBindingName(owner, b.Namespace, b.Name); ours {
+			continue
+		}
+		for _, s := range b.Subjects {
+			// A subject can be there twice. Of a thousand bindings, only the last can be this one.
+			s = reconcile.Authorized(s)
+			if all := serves[s]; s.APIGroup == reconcile.RBACGroup && (len(all) == 0 || !all[len(all)-1].Same(b)) {
+				serves[s] = append(all, b)
+			}
+		}
+	}
+	return serves
 }

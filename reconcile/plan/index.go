@@ -42,8 +42,8 @@ type Index struct {
 	parts     map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
 	serves    map[reconcile.Subject][]reconcile.Binding
 	boundWide int // how many ClusterRoleBindings are ours
-	// powers has the power of the roles that somebody has asked for, by name.
-	powers map[string]access.Power
+	// powers has the power of the roles that somebody has asked for.
+	powers map[reconcile.Role]access.Power
 }
 
 // OurBinding is a binding of this owner, by its name.
@@ -63,8 +63,8 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 		Inventory: inv, Observed: o, rules: r,
 		Active: map[string]bool{}, Lapsed: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
 		successor: map[string]string{}, former: map[string]bool{},
-		Ours: map[string]OurBinding{}, parts: map[reconcile.Grant][]int{}, serves: map[reconcile.Subject][]reconcile.Binding{},
-		powers:        map[string]access.Power{},
+		Ours: map[string]OurBinding{}, parts: map[reconcile.Grant][]int{}, serves: access.Others(inv.Owner, o.Bindings),
+		powers:        map[reconcile.Role]access.Power{},
 		sameInventory: o.State != nil && o.State.InventoryDigest == inv.Digest(),
 	}
 	for _, u := range inv.Users {
@@ -118,13 +118,6 @@ func (x *Index) sortBindings() {
 		}
 		if b.OwnerOf() == x.Inventory.Owner {
 			x.misnamed = append(x.misnamed, b.Object())
-		}
-		for _, s := range b.Subjects {
-			// A subject can be there twice. Of a thousand bindings, only the last can be this one.
-			s = reconcile.Authorized(s)
-			if all := x.serves[s]; s.APIGroup == reconcile.RBACGroup && (len(all) == 0 || !all[len(all)-1].Same(b)) {
-				x.serves[s] = append(all, b)
-			}
 		}
 	}
 	for _, numbers := range x.parts {

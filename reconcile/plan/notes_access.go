@@ -88,10 +88,7 @@ func others(x *Index, subject reconcile.Subject, n reconcile.Note, whom, more st
 		if subject.Name == access.Authenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
 			continue
 		}
-		n.Power = nil
-		if b.RoleRef.Kind == "ClusterRole" { // certsync does not read Roles
-			n.Power = rolePower(x, b.RoleRef.Name, b.Namespace)
-		}
+		n.Power = rolePower(x, b.Role(), b.Namespace)
 		if len(n.Power) == 0 && len(weak) == maxAccess {
 			unlisted++
 			continue

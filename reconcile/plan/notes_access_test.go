@@ -54,3 +54,17 @@ func TestAccessOfEverybody(t *testing.T) {
 		t.Errorf("with nothing to do: %q", got)
 	}
 }
+
+// TestPowerOfARole: a Role counts by its rules as a ClusterRole does, in the namespaces that matter.
+func TestPowerOfARole(t *testing.T) {
+	for namespace, want := range map[string][]string{"kube-system": {"may read Secrets, tokens among them"}, "payments": nil} {
+		w := reconciletest.NewWorld(t)
+		w.RoleRules = map[reconcile.Role][]reconcile.Rule{{Namespace: namespace, Name: "reader"}: {reconciletest.Rule("get", "", "secrets")}}
+		w.Plant(reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: namespace, Name: "x", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "reader"}, Subjects: []reconcile.Subject{reconcile.UserSubject("dan")}})
+		for _, n := range w.Plan(reconciletest.Parse(t, "users: [{name: dan}]\n")).Notes {
+			if diff := cmp.Diff(want, n.Power); n.Kind == reconcile.ExistingAccess && diff != "" {
+				t.Errorf("%s: %s", namespace, diff)
+			}
+		}
+	}
+}

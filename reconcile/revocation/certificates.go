@@ -3,6 +3,7 @@ package revocation
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
@@ -29,7 +30,9 @@ type Certificate struct {
 // Certificates lists the revoked certificates that live, by user and end. names is the owner's index, which alone decides what
 // is revoked: a ledger record can only say which certificates of its user there are.
 func Certificates(owner string, names map[string]reconcile.Name, o reconcile.Observed) []Certificate {
-	serving := servingOthers(owner, o.Bindings)
+	// Most runs find no revoked certificate, and need no index of the bindings.
+	serves := sync.OnceValue(func() map[reconcile.Subject][]reconcile.Binding { return access.Others(owner, o.Bindings) })
+	serving := func(s reconcile.Subject) []reconcile.Binding { return serves()[s] }
 	denied := map[reconcile.RevokedCertificate]bool{}
 	if p := o.Revocations; p != nil && p.Problem == "" {
 		for _, e := range p.Entries {
@@ -86,23 +89,6 @@ func revoked(n reconcile.Name, rec *reconcile.Record, c reconcile.CertificateEnt
 		return reconcile.CertificateRevoked, &since
 	}
 	return "", nil
-}
-
-// servingOthers indexes the bindings that are not this owner's by subject.
-func servingOthers(owner string, bindings []reconcile.Binding) func(reconcile.Subject) []reconcile.Binding {
-	serves := map[reconcile.Subject][]reconcile.Binding{}
-	for _, b := range bindings {
-		if _, ours := reconcile.ParseBindingName(owner, b.Namespace, b.Name); ours {
-			continue
-		}
-		for _, s := range b.Subjects {
-			s = reconcile.Authorized(s)
-			if all := serves[s]; len(all) == 0 || !all[len(all)-1].Same(b) { // a subject can be there twice
-				serves[s] = append(all, b)
-			}
-		}
-	}
-	return func(s reconcile.Subject) []reconcile.Binding { return serves[s] }
 }
 
 // entry is the certificate in a list of revoked certificates.

@@ -14,9 +14,9 @@ const revokedMessage = "certsync has revoked this certificate: fetch the present
 
 // RevocationPolicy returns the ValidatingAdmissionPolicy that denies all writes of these certificates, and its binding.
 //
-// The policy without entries has no validations at all: they are certsync's alone. An `apply` of the manifests, by people or by
-// a GitOps controller, leaves a field alone that the manifests do not have, and so the list too. The API server wants either
-// validations or an audit annotation, so that there is one, which is never written.
+// The policy without entries has no validations at all: they are certsync's alone. kubectl apply leaves a field alone that the
+// manifests do not have, and so the list too. The API server requires validations or an audit annotation. The policy has one
+// annotation, whose value is empty and never recorded.
 func RevocationPolicy(owner string, entries []reconcile.RevokedCertificate) []runtime.Object {
 	name, labels := reconcile.RevocationPolicyName(owner), Deployment{Owner: owner}.labels()
 	meta := metav1.ObjectMeta{Name: name, Labels: labels}
