@@ -12,7 +12,7 @@ RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env 
 # take its own deadline for a failure (golang/go#75804). Less minimizing, which would take all of that time.
 FUZZ := inventory:FuzzParse:15000 inventory:FuzzEncode:10000 inventory:FuzzTeam:4000 inventory:FuzzRequest:10000 \
 	reconcile:FuzzParseRecord:20000 reconcile:FuzzParseBindingName:40000 \
-	reconcile:FuzzBindingName:25000 reconcile/apply:FuzzPlan:1000
+	reconcile:FuzzBindingName:25000 reconcile/apply:FuzzPlan:1000 reconcile/usage:FuzzEvents:15000
 
 .PHONY: help build image release session demo test fuzz soak bench lint
 

@@ -67,6 +67,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/plan", "reconcile/refusal"}, nil},
 	"reconcile/renewal":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/revocation": {[]string{"reconcile", "reconcile/access"}, nil},
+	"reconcile/usage":      {[]string{"reconcile"}, nil},
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},

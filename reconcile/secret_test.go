@@ -38,6 +38,7 @@ import (
 	"github.com/certsync/certsync/reconcile/report"
 	"github.com/certsync/certsync/reconcile/revocation"
 	"github.com/certsync/certsync/reconcile/status"
+	"github.com/certsync/certsync/reconcile/usage"
 )
 
 // holder has a secret in all the ways in which a struct can.
@@ -203,6 +204,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		reconcile.Identity{}, reconcile.Permission{}, reconcile.StoreNeeds{}, reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(w.CA))}, reconcile.CertificateRequest{Username: "alice"}, reconcile.Mark{}, reconcile.Issued{Chain: []byte(record.Certificates[0].Certificate)},
 		preflight.Check{}, preflight.LockView{Taken: reconcile.Locked{}}, preflight.StoreHealth{}, preflight.Report{Checks: []preflight.Check{{}}}, preflight.Preflight{Inventory: inv},
 		pki.Signing{Issuer: w, Login: w}, *index, plan.OurBinding{}, reconcile.Refused{}, reconcile.BindingWrite{}, reconcile.CertificateSpec{User: "alice"}, reconcile.Issuance{Record: &record}, reconcile.Leaving{Record: &record}, reconcile.OwnKey{}, reconcile.UserCertificates{}, reconcile.Rules{}, *w.State.Grants, reconcile.UserGrants{}, reconcile.Name{}, reconcile.Refusal{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Terms: apply.Terms{Access: w}, Cluster: w, Store: w, StoreAccess: w, Executor: x}, apply.Removals{Cluster: w, Bindings: w}, apply.Terms{Access: w}, removals.Emergency{Users: []removals.EmergencyUser{{}}}, removals.EmergencyUser{},
+		usage.Source{}, usage.Log{}, usage.User{}, usage.Certificate{}, usage.BindingUse{}, usage.Binding{}, usage.Use{},
 	}
 	ca := reconciletest.Authority{Cert: w.CA, Key: w.CAKey, Now: w.Now}
 	keys = append(keys, ca.PKCS8(t), number(t, w.CAKey))
