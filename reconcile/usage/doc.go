@@ -18,8 +18,8 @@
 //
 //   - It names one binding for each request, the first that allows it. Of two bindings that allow the same, one can look
 //     unused.
-//   - Requests at which no client certificate was accepted, after its end for example, have no user.
+//   - A request whose certificate the API server refused has no user. So the use of an expired certificate does not show.
 //   - An audit policy may leave out requests. What it leaves out does not exist for this package.
-//   - Files that overlap count twice. To notice it would take a memory of all requests.
+//   - Events that stand in two files count twice. To notice that, Read would have to remember the ID of every request.
 //   - A file that is missing between two others leaves no trace: From and To are the first and the last event.
 package usage

@@ -15,7 +15,7 @@ import (
 // said is what an event says, in words that encoding/json can give too.
 type said struct {
 	Stage, Username, Certificate, Source, Decision string
-	Received, At                                   time.Time
+	Received, At                                   string // in UTC
 	Certified, Impersonates                        bool
 	Code                                           int
 	Reason                                         string
@@ -25,7 +25,7 @@ func sayings(line []byte) (all []said, others int) {
 	others = events(line, func(e *event) {
 		s := said{
 			Stage: string(e.stage), Username: string(e.username), Source: string(e.source), Decision: string(e.decision),
-			Received: e.received, At: e.at, Certified: e.certified, Impersonates: e.impersonates, Code: e.code,
+			Received: e.received.String(), At: e.at.String(), Certified: e.certified, Impersonates: e.impersonates, Code: e.code,
 		}
 		if e.certified {
 			s.Certificate = string(e.certificate[:])
@@ -50,10 +50,10 @@ func plainly(line []byte) (all []said, others int) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, 1
 	}
-	list, ok := shaped(top)
+	event, ok := shaped(top)
 	switch {
-	case ok && top["kind"] == "Event" && top["apiVersion"] == apiVersion && !list.Received.IsZero() && !list.At.IsZero():
-		return []said{list}, 0
+	case ok && top["kind"] == "Event" && top["apiVersion"] == apiVersion && event.Received != never && event.At != never:
+		return []said{event}, 0
 	case !ok || top["kind"] != "EventList" || top["apiVersion"] != apiVersion || top["items"] == nil:
 		return nil, 1
 	}
@@ -64,7 +64,7 @@ func plainly(line []byte) (all []said, others int) {
 			s, ok = shaped(object)
 		}
 		kind, version := object["kind"], object["apiVersion"]
-		if !ok || s.Received.IsZero() || s.At.IsZero() || kind != nil && kind != "Event" || version != nil && version != apiVersion {
+		if !ok || s.Received == never || s.At == never || kind != nil && kind != "Event" || version != nil && version != apiVersion {
 			others++
 			continue
 		}
@@ -94,12 +94,15 @@ func (s *shape) list(v any) []any {
 	return l
 }
 
-func (s *shape) time(v any) (t time.Time) {
+func (s *shape) time(v any) string {
+	var t time.Time
 	if text := s.text(v); v != nil {
 		s.wrong = s.wrong || t.UnmarshalText([]byte(text)) != nil
 	}
-	return t.UTC()
+	return t.UTC().String()
 }
+
+var never = time.Time{}.String()
 
 func (s *shape) number(v any) int {
 	text, ok := v.(json.Number)

@@ -1,6 +1,7 @@
 package usage
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -15,19 +16,14 @@ type Binding struct {
 	Role      reconcile.RoleRef
 }
 
-// compareBindings puts what only administrators can make first, so that a tenant who makes many RoleBindings does not push
-// it out.
+// compareBindings puts ClusterRoleBindings first. Only administrators can make them, so a tenant who makes many RoleBindings
+// does not push them out of a Log.
 func compareBindings(a, b Binding) int {
-	for _, c := range []int{
-		strings.Compare(string(a.Kind), string(b.Kind)), // ClusterRoleBinding comes before RoleBinding
-		strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name),
-		strings.Compare(a.Role.Kind, b.Role.Kind), strings.Compare(a.Role.Name, b.Role.Name),
-	} {
-		if c != 0 {
-			return c
-		}
-	}
-	return 0
+	return cmp.Or(
+		cmp.Compare(a.Kind, b.Kind), // ClusterRoleBinding comes before RoleBinding
+		cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name),
+		cmp.Compare(a.Role.Kind, b.Role.Kind), cmp.Compare(a.Role.Name, b.Role.Name),
+	)
 }
 
 // maxReason is far above the reasons for certsync's bindings. Kubernetes has no limit for names of bindings.

@@ -35,7 +35,7 @@ var oddLines = []string{
 	`{"k\u0069nd":"\u0045vent","apiVersion":"audit.k8s.io\/v1",` + dated + `,"user":{"username":"\ud83d\ude00\ud83d \u0000` + "\xff" + `"}}`,
 	`{"kind":"Event","kind":"Pod","apiVersion":"audit.k8s.io/v1",` + dated + `}`,
 	`{"kind":"Event","apiVersion":"audit.k8s.io/v1",` + dated + `,"user":{"username":"a","extra":{"` + credentialID + `":["X509SHA256=` + strings.Repeat("0f", 32) + `"]}},"user":{"username":"b"}}`,
-	`{"kind":"Event","apiVersion":"audit.k8s.io/v1",` + dated + `,"user":{"username":"a","extra":{"` + credentialID + `":["JTI=1","X509SHA256=0g","X509SHA256=` + strings.Repeat("0F", 32) + `"]}}}`,
+	`{"kind":"Event","apiVersion":"audit.k8s.io/v1",` + dated + `,"user":{"username":"a","extra":{"` + credentialID + `":["JTI=1","X509SHA256=0g","X509SHA256=` + strings.Repeat("0F", 32) + `","X509SHA256=` + strings.Repeat("1F", 32) + `"]}}}`,
 	`{"kind":"Event","apiVersion":"audit.k8s.io/v1",` + dated + `,"user":null,"annotations":null,"responseStatus":null,"sourceIPs":null,"impersonatedUser":null,"stage":null}`,
 	`{"kind":"Event","apiVersion":"audit.k8s.io/v1",` + dated + `,"responseStatus":{"code":4.03e2}}`,
 	`{"kind":"Event","apiVersion":"audit.k8s.io/v1",` + dated + `,"responseStatus":{"code":99999999999999999999}}`,

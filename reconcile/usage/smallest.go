@@ -6,12 +6,12 @@ import (
 )
 
 // smallest counts the use of at most max things, those with the smallest keys, and adds up that of all others. What it ends
-// up with does not depend on the order in which they are used: a key that is among the smallest in the end always was.
+// up with does not depend on the order in which they are used: a key that is among the smallest in the end always
+// was, and one that was left out is left out again if it comes back.
 type smallest[K comparable] struct {
 	max     int
 	compare func(a, b K) int
 	kept    map[K]*Use
-	limit   *K // a larger key was left out
 	rest    Use
 }
 
@@ -24,12 +24,8 @@ func (s *smallest[K]) use(key K) *Use {
 	if u, ok := s.kept[key]; ok {
 		return u
 	}
-	if s.limit != nil && s.compare(key, *s.limit) > 0 {
-		return &s.rest
-	}
-	if len(s.kept) >= 2*s.max { // seldom, so that a key costs little
+	if len(s.kept) >= 2*s.max { // not for each key, so that one costs little
 		s.trim()
-		return s.use(key)
 	}
 	u := &Use{}
 	s.kept[key] = u
@@ -46,7 +42,6 @@ func (s *smallest[K]) trim() {
 		s.rest.merge(*s.kept[key])
 		delete(s.kept, key)
 	}
-	s.limit = &keys[s.max-1]
 }
 
 func (s *smallest[K]) merge(other smallest[K]) {

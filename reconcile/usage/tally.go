@@ -2,6 +2,7 @@ package usage
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"maps"
 	"slices"
@@ -49,10 +50,7 @@ type other struct {
 func compareFingerprints(a, b fingerprint) int { return bytes.Compare(a[:], b[:]) }
 
 func compareOthers(a, b other) int {
-	if c := compareFingerprints(a.certificate, b.certificate); c != 0 {
-		return c
-	}
-	return strings.Compare(a.username, b.username)
+	return cmp.Or(compareFingerprints(a.certificate, b.certificate), strings.Compare(a.username, b.username))
 }
 
 func newTally(asked users, sources int) *tally {
