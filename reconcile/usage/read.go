@@ -29,7 +29,7 @@ func Read(ctx context.Context, users map[string][]string, sources ...Source) (*L
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	tallies := make([]*tally, min(runtime.GOMAXPROCS(0), maxWorkers))
-	r := newReader(ctx, len(tallies)+2, len(sources))
+	r := newReader(len(tallies)+2, len(sources))
 	var workers sync.WaitGroup
 	for i := range tallies {
 		tallies[i] = newTally(asked, len(sources))
@@ -37,7 +37,7 @@ func Read(ctx context.Context, users map[string][]string, sources ...Source) (*L
 	}
 	done := make(chan error, 1)
 	go func() {
-		err := r.read(sources)
+		err := r.read(ctx, sources)
 		close(r.full)
 		workers.Wait()
 		done <- err
@@ -88,7 +88,6 @@ type piece struct {
 
 // reader hands out pieces of the sources to workers.
 type reader struct {
-	ctx   context.Context
 	full  chan piece  // to work on
 	empty chan []byte // to fill again; as many as there are in all
 
@@ -97,24 +96,24 @@ type reader struct {
 	tooLong int
 }
 
-func newReader(ctx context.Context, buffers, sources int) *reader {
-	r := &reader{ctx: ctx, full: make(chan piece), empty: make(chan []byte, buffers), lines: make([]bool, sources)}
+func newReader(buffers, sources int) *reader {
+	r := &reader{full: make(chan piece), empty: make(chan []byte, buffers), lines: make([]bool, sources)}
 	for range buffers {
 		r.empty <- nil
 	}
 	return r
 }
 
-func (r *reader) read(sources []Source) error {
+func (r *reader) read(ctx context.Context, sources []Source) error {
 	for i, s := range sources {
-		if err := r.source(i, s); err != nil {
+		if err := r.source(ctx, i, s); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *reader) source(i int, s Source) error {
+func (r *reader) source(ctx context.Context, i int, s Source) error {
 	file, err := s.Open()
 	if err != nil {
 		return failed(s.Name, err)
@@ -124,18 +123,18 @@ func (r *reader) source(i int, s Source) error {
 	if err != nil {
 		return failed(s.Name, err)
 	}
-	lines := lines{from: content}
+	cut := lines{from: content}
 	for {
 		var buffer []byte
 		select {
 		case buffer = <-r.empty:
-		case <-r.ctx.Done():
-			return r.ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		text, err := lines.next(buffer)
-		r.lines[i] = r.lines[i] || len(text) > 0 || lines.tooLong > 0
+		text, err := cut.next(buffer)
+		r.lines[i] = r.lines[i] || len(text) > 0 || cut.tooLong > 0
 		if err != nil {
-			r.tooLong += lines.tooLong
+			r.tooLong += cut.tooLong
 			r.empty <- text
 			if errors.Is(err, io.EOF) {
 				return nil
@@ -144,8 +143,8 @@ func (r *reader) source(i int, s Source) error {
 		}
 		select {
 		case r.full <- piece{i, text}:
-		case <-r.ctx.Done():
-			return r.ctx.Err()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
