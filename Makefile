@@ -40,7 +40,7 @@ demo: ## the main job on real servers, started on loopback for it; KEEP=1 leaves
 test: ## everything, against real servers too; it prints the time of each package, and of all
 	@echo "test: compiling; the first time the servers take 5 to 10 minutes, later seconds"
 	@started=$$(date +%s); \
-	$(ONCE) test -count=1 -parallel 4 -timeout 30m ./... && (cd cmd/release && $(ONCE) test -count=1 ./...) && (cd e2e/rules && $(ONCE) test -count=1 ./...) && \
+	$(ONCE) test -count=1 -parallel 4 -timeout 30m ./... && (cd cmd/release && $(ONCE) test -count=1 ./...) && (cd e2e/rules && $(ONCE) test -count=1 ./...) && (cd e2e/page && $(ONCE) test -count=1 ./...) && \
 	$(MAKE) --no-print-directory fuzz && echo "test: $$(( $$(date +%s) - started )) s in all" # -count=1: nothing tells go test of a changed server
 
 fuzz: ## look for input that breaks parsers and plans; FUZZTIME=10m says for how long each
@@ -66,9 +66,11 @@ lint: ## what CI checks before the tests
 	$(COMPILE) vet ./...
 	cd cmd/release && $(COMPILE) vet ./...
 	cd e2e/rules && $(COMPILE) vet ./... # and not e2e/servers: go vet would look at each of 3,500 packages below it, for minutes
+	cd e2e/page && $(COMPILE) vet ./...
 	$(GO) mod tidy -diff
 	cd cmd/release && $(GO) mod tidy -diff
 	cd e2e/servers && $(GO) mod tidy -diff && for version in versions/*.mod; do $(GO) mod tidy -diff -modfile=$$version || exit 1; done
 	cd e2e/rules && $(GO) mod tidy -diff
+	cd e2e/page && $(GO) mod tidy -diff
 	$(ONCE) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 	cd cmd/release && $(ONCE) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...

@@ -191,8 +191,12 @@ func (c ciExample) merge() {
 	}
 	before := c.kv("users/ci-apply@" + c.owner)["tls.crt"]
 	kube := c.size(c.servers.KubeAuditLog)
-	if apply := c.approve(run); apply.code != 0 {
+	apply := c.approve(run)
+	if apply.code != 0 {
 		c.Fatalf("apply: exit %d\n%s", apply.code, apply.log)
+	}
+	if !strings.Contains(apply.outputs["review"], "Access review of "+c.owner) || !strings.Contains(apply.outputs["review"], "bob@"+c.owner) {
+		c.Errorf("the access review is not kept: %.200s", apply.outputs["review"])
 	}
 	if c.kv("users/bob@"+c.owner) == nil || c.plan().Changes {
 		c.Errorf("after apply: %q", c.plan().steps())

@@ -144,7 +144,7 @@ func (g *github) job(w workflow, job githubJob, e event, context map[string]stri
 			context["steps."+step.ID+".outputs."+name] = value
 		}
 	}
-	run.outputs = map[string]string{"summary": strings.Join(g.lines(file("summary")), "\n")}
+	run.outputs = map[string]string{"summary": strings.Join(g.lines(file("summary")), "\n"), "review": strings.Join(g.lines(file("temp/review/review.html")), "\n")}
 	for name, value := range job.Outputs {
 		run.outputs[name] = fill(value)
 	}

@@ -34,6 +34,9 @@ type gitlabJob struct {
 	Artifacts   struct {
 		Paths    []string
 		ExposeAs string `json:"expose_as"`
+		When     string
+		Access   string
+		Expire   string `json:"expire_in"`
 	}
 }
 
@@ -132,12 +135,12 @@ func (g *gitlab) job(p pipeline, job gitlabJob, e event, predefined map[string]s
 	_, after := g.shell(dir, env, "bash", "-c", "set -eo pipefail\n"+script(p.Default.After))
 	for _, path := range job.Artifacts.Paths {
 		content, err := os.ReadFile(filepath.Join(dir, "work", path))
-		if err != nil && code == 0 {
+		if err != nil && code == 0 && path == "plan.txt" { // without anything to apply there is no review
 			g.Fatal(err)
 		}
 		artifacts[path] = content
 	}
-	return jobRun{code: code, log: log + after, outputs: map[string]string{"summary": string(artifacts["plan.txt"])}}
+	return jobRun{code: code, log: log + after, outputs: map[string]string{"summary": string(artifacts["plan.txt"]), "review": string(artifacts["review.html"])}}
 }
 
 // script is the lines of one, in which there may be lists of lines.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/certsync/certsync/inventory"
 )
@@ -84,6 +85,7 @@ type Binding struct {
 	Subjects        []Subject
 	// Terminating: deleted, but a finalizer keeps it. It goes on granting what it grants.
 	Terminating bool
+	CreatedAt   time.Time // zero: the binding does not exist yet
 }
 
 // Object is how plans, events and errors name a binding.

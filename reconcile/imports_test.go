@@ -73,6 +73,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/refusal"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
+	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/status", "reconcile/usage"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
@@ -87,8 +88,9 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
+	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                                                   // pure
 	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/revocation", "reconcile/status", "vaultstore"},
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "github.com/prometheus", "golang.org/x", "k8s.io"}},
 }
 

@@ -74,7 +74,7 @@ type Record struct {
 	State         RecordState        `json:"state"`
 	Since         time.Time          `json:"since"` // when State began
 	Reason        string             `json:"reason"`
-	Run           string             `json:"run,omitempty"`      // that wrote it last
+	Run           string             `json:"run,omitempty"`      // that wrote it last, other than to clear what has expired
 	Revision      string             `json:"revision,omitempty"` // the commit of that run's inventory, if it was told
 	Kubeconfig    KubeconfigRef      `json:"kubeconfig"`
 	Certificates  []CertificateEntry `json:"certificates"`

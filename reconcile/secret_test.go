@@ -36,6 +36,7 @@ import (
 	"github.com/certsync/certsync/reconcile/reconciletest"
 	"github.com/certsync/certsync/reconcile/removals"
 	"github.com/certsync/certsync/reconcile/report"
+	"github.com/certsync/certsync/reconcile/review"
 	"github.com/certsync/certsync/reconcile/revocation"
 	"github.com/certsync/certsync/reconcile/status"
 	"github.com/certsync/certsync/reconcile/usage"
@@ -206,6 +207,9 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		pki.Signing{Issuer: w, Login: w}, *index, plan.OurBinding{}, reconcile.Refused{}, reconcile.BindingWrite{}, reconcile.CertificateSpec{User: "alice"}, reconcile.Issuance{Record: &record}, reconcile.Leaving{Record: &record}, reconcile.OwnKey{}, reconcile.UserCertificates{}, reconcile.Rules{}, *w.State.Grants, reconcile.UserGrants{}, reconcile.Name{}, reconcile.Refusal{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Terms: apply.Terms{Access: w}, Cluster: w, Store: w, StoreAccess: w, Executor: x}, apply.Removals{Cluster: w, Bindings: w}, apply.Terms{Access: w}, removals.Emergency{Users: []removals.EmergencyUser{{}}}, removals.EmergencyUser{},
 		usage.Source{}, usage.Log{}, usage.User{}, usage.Certificate{}, usage.BindingUse{}, usage.Binding{}, usage.Use{},
 	}
+	r := review.Of(inv, observed)
+	exported = append(exported, reconcile.Run{}, r, r.Population, r.Population.Sums[0], review.Part{}, r.People[0], r.People[0].Access[0], review.Departure{}, review.Other{}, r.Roles[0],
+		review.Changes{}, review.Change{}, review.Growth{}, review.Use{}, review.CertificateUse{}, review.PersonUse{})
 	ca := reconciletest.Authority{Cert: w.CA, Key: w.CAKey, Now: w.Now}
 	keys = append(keys, ca.PKCS8(t), number(t, w.CAKey))
 	exported = append(exported, *ca.Issuer(t))

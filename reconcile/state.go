@@ -40,6 +40,7 @@ const (
 //	lostEpochs, lostUntil
 //	                 the index was restored from a backup or lost when the counter was lostEpochs, and may lack revocations of
 //	                 certificates that live until lostUntil at most
+//	runs             the last MaxRuns runs that changed somebody's access, the latest last, each a Run
 //	grants           a Grants, as JSON, gzip and base64
 //	names            by user a Name, as JSON, gzip and base64
 type State struct {
@@ -55,9 +56,21 @@ type State struct {
 	Epochs          int64
 	Admission       bool
 	LostEpochs      int64
-	LostUntil       time.Time       // zero: the index lacks nothing
+	LostUntil       time.Time // zero: the index lacks nothing
+	Runs            []Run
 	Grants          *Grants         // nil in version 1
 	Names           map[string]Name // nil in version 1
+}
+
+// MaxRuns is how many runs a state remembers.
+const MaxRuns = 100
+
+// Run is a run of apply that changed somebody's access.
+type Run struct {
+	ID       string    `json:"run"`
+	At       time.Time `json:"at"` // when it began
+	By       string    `json:"by"` // who ran it, as Kubernetes sees them
+	Revision string    `json:"revision,omitempty"`
 }
 
 // Mark is what the run leaves at the lock.
@@ -95,6 +108,7 @@ type document struct {
 	Admission       bool              `json:"admission,omitempty"`
 	LostEpochs      int64             `json:"lostEpochs,omitzero"`
 	LostUntil       time.Time         `json:"lostUntil,omitzero"`
+	Runs            []Run             `json:"runs,omitempty"`
 	Grants          string            `json:"grants,omitempty"`
 	Names           string            `json:"names,omitempty"`
 }
@@ -112,7 +126,7 @@ func (s State) MarshalJSON() ([]byte, error) {
 	d := document{
 		FormatVersion: s.FormatVersion, ClusterUID: s.ClusterUID, InventoryDigest: s.InventoryDigest, Generation: s.Generation,
 		RunID: s.RunID, StartedAt: s.StartedAt, StartedBy: s.StartedBy, HeldBack: s.HeldBack, Epochs: s.Epochs, Admission: s.Admission,
-		LostEpochs: s.LostEpochs, LostUntil: s.LostUntil,
+		LostEpochs: s.LostEpochs, LostUntil: s.LostUntil, Runs: s.Runs,
 	}
 	if s.Grants != nil {
 		d.Endpoint = &endpointDocument{s.Endpoint.Name, s.Endpoint.Server, string(s.Endpoint.CA), s.Endpoint.ProxyURL, s.Endpoint.TLSServerName}
@@ -136,7 +150,7 @@ func ParseState(data []byte) (*State, error) {
 	s := State{
 		FormatVersion: d.FormatVersion, ClusterUID: d.ClusterUID, InventoryDigest: d.InventoryDigest, Generation: d.Generation,
 		RunID: d.RunID, StartedAt: d.StartedAt, StartedBy: d.StartedBy, HeldBack: d.HeldBack, Epochs: d.Epochs, Admission: d.Admission,
-		LostEpochs: d.LostEpochs, LostUntil: d.LostUntil,
+		LostEpochs: d.LostEpochs, LostUntil: d.LostUntil, Runs: d.Runs,
 	}
 	switch d.FormatVersion {
 	case "1":

@@ -46,6 +46,7 @@ type cli struct {
 	Plan        planCmd        `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
 	Apply       applyCmd       `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
 	Status      statusCmd      `cmd:"" help:"Show every user, their grants and live certificates, and who has left."`
+	Review      reviewCmd      `cmd:"" help:"Print the access review: who can do what, through what, since when, and what remains of those who left."`
 	Revocations revocationsCmd `cmd:"" help:"List revoked certificates that live, and print the lists with which the API server denies them."`
 	Kubeconfig  kubeconfigCmd  `cmd:"" help:"For users: print the kubeconfig that Vault has for you, or merge it into your own."`
 	Credential  credentialCmd  `cmd:"" help:"For users: print your credential for kubectl, whose exec plugin this is."`

@@ -55,7 +55,7 @@ func effective(b reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) [
 			r.URLs = nil
 		}
 		empty := len(r.Verbs) == 0 || len(r.URLs) == 0 && (len(r.Groups) == 0 || len(r.Resources) == 0)
-		if !empty && !slices.ContainsFunc(byDefault, func(d reconcile.Rule) bool { return within(r, d) }) {
+		if !empty && !byDefaultOnly(r) {
 			all = append(all, r)
 		}
 	}

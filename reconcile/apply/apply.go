@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,6 +97,7 @@ func (a *Apply) noteStored(ctx context.Context, s reconcile.State, version int, 
 func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock) (s reconcile.State, err error) {
 	s = p.State
 	s.RunID, s.StartedAt, s.StartedBy = a.Executor.RunID, a.Executor.Now().UTC(), a.Rules.Self
+	s.Runs = withRun(p, reconcile.Run{ID: s.RunID, At: s.StartedAt, By: s.StartedBy, Revision: a.Executor.Revision})
 	if p.Moves {
 		if err := lock.Record(ctx, s.Mark()); err != nil {
 			return s, fmt.Errorf("recording the start of the run at the lock: %w", err)
@@ -114,6 +116,18 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 		}
 	}
 	return s, recordRevoked(ctx, p, lock)
+}
+
+// withRun is the list of runs with this one, if it changes somebody's access. Time alone renews and purges, many times a day.
+func withRun(p reconcile.Plan, this reconcile.Run) []reconcile.Run {
+	changes := p.RecordState || slices.ContainsFunc(p.Steps, func(s reconcile.Step) bool {
+		return s.Held == "" && s.Action != reconcile.Renew && s.Action != reconcile.Purge
+	})
+	if !changes {
+		return p.State.Runs
+	}
+	all := append(slices.Clone(p.State.Runs), this)
+	return all[max(0, len(all)-reconcile.MaxRuns):]
 }
 
 // recordRevoked writes to the lock whose certificates are void, if the plan changes that. A run with Vault takes users out whose

@@ -169,7 +169,8 @@ func (r *run) purge(ctx context.Context, s reconcile.Step) (string, error) {
 				inUse := c.Status == reconcile.Current && rec.State != reconcile.Removed
 				return !inUse && !c.NotAfter.After(r.Now())
 			})
-			_, err = r.writeRecord(ctx, rec, l.RecordVersion)
+			rec.FormatVersion = reconcile.RecordVersion
+			_, err = r.Store.WriteRecord(ctx, rec, l.RecordVersion) // it goes on naming the run that removed its user
 		}
 		if err != nil {
 			return "", fmt.Errorf("clearing %s: %w", reason, err)

@@ -28,6 +28,7 @@ func fromBinding(kind reconcile.BindingKind, m metav1.ObjectMeta, role rbacv1.Ro
 		Owner:           m.Labels[reconcile.OwnerLabel],
 		RoleRef:         reconcile.RoleRef{Kind: role.Kind, Name: role.Name},
 		Terminating:     m.DeletionTimestamp != nil,
+		CreatedAt:       m.CreationTimestamp.UTC(),
 	}
 	if len(subjects) > 0 {
 		b.Subjects = make([]reconcile.Subject, len(subjects))

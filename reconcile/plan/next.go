@@ -15,7 +15,7 @@ func nextState(x *Index, d *draft) reconcile.State {
 		Endpoint: x.recorded, Grants: nextGrants(x, d), Names: nextNames(x, d),
 	}
 	if x.Observed.State != nil {
-		s.Generation = x.Observed.State.Generation
+		s.Generation, s.Runs = x.Observed.State.Generation, x.Observed.State.Runs
 	}
 	s.Epochs, s.LostEpochs, s.LostUntil = x.epochs.counter, x.epochs.lostEpochs, x.epochs.lostUntil
 	s.Generation = max(s.Generation, x.Observed.Generation) + 1 // it only ever rises

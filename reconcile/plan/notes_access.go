@@ -88,7 +88,7 @@ func others(x *Index, subject reconcile.Subject, n reconcile.Note, whom, more st
 		if subject.Name == access.Authenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
 			continue
 		}
-		n.Power = rolePower(x, b.Role(), b.Namespace)
+		n.Power = x.RolePower(b.Role(), b.Namespace)
 		if len(n.Power) == 0 && len(weak) == maxAccess {
 			unlisted++
 			continue

@@ -8,9 +8,9 @@ import (
 	"github.com/certsync/certsync/reconcile/access"
 )
 
-// rolePower says why a role makes as good as cluster-admin, by its rules: cluster-wide ("") or in a namespace that matters
+// RolePower says why a role makes as good as cluster-admin, by its rules: cluster-wide ("") or in a namespace that matters
 // (kube-system, certsync's own).
-func rolePower(x *Index, role reconcile.Role, namespace string) []string {
+func (x *Index) RolePower(role reconcile.Role, namespace string) []string {
 	power, known := x.powers[role]
 	if !known {
 		if rules, exists := x.Observed.Rules[role]; exists {
@@ -33,7 +33,7 @@ func rolePower(x *Index, role reconcile.Role, namespace string) []string {
 func userPowers(x *Index) map[string][]string {
 	powers := map[string][]string{}
 	for g, users := range x.Wanted {
-		if power := rolePower(x, reconcile.Role{Name: g.Role}, g.Namespace); len(power) > 0 {
+		if power := x.RolePower(reconcile.Role{Name: g.Role}, g.Namespace); len(power) > 0 {
 			for _, u := range users {
 				powers[u] = append(powers[u], power...)
 			}
@@ -54,7 +54,7 @@ func power(x *Index, powers map[string][]string, s reconcile.Step) []string {
 	case s.Issue != nil:
 		return reconcile.OrEmpty(powers[s.User])
 	case s.Gives():
-		return reconcile.OrEmpty(rolePower(x, reconcile.Role{Name: s.Role}, s.Namespace))
+		return reconcile.OrEmpty(x.RolePower(reconcile.Role{Name: s.Role}, s.Namespace))
 	}
 	return nil
 }

@@ -48,8 +48,8 @@ func (w *World) ApplyIn(ctx context.Context, inv *inventory.Inventory, workers i
 		Cluster: w, Store: w, StoreAccess: w,
 		Executor: &apply.Executor{
 			Bindings: w, Policies: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
-			Now: func() time.Time { return w.Now }, Workers: workers, RunID: "run-1",
-			WithoutCanary: w.WithoutCanary,
+			Now: func() time.Time { return w.Now }, Workers: workers, RunID: cmp.Or(w.RunID, "run-1"),
+			WithoutCanary: w.WithoutCanary, Revision: w.Revision,
 		},
 	}
 	return a.Do(ctx, inv)

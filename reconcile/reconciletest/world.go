@@ -61,8 +61,9 @@ type World struct {
 	Sign func(*x509.Certificate)
 	// Issuer takes the place of the cluster's signer; nil: the world is it.
 	Issuer reconcile.Issuer
-	// WithoutCanary is the executor's.
-	WithoutCanary bool
+	// WithoutCanary, RunID and Revision are the executor's. The default of RunID is run-1.
+	WithoutCanary   bool
+	RunID, Revision string
 	// Login changes who the API server takes a new certificate for.
 	Login func(reconcile.Identity) (reconcile.Identity, error)
 	// Rules are the flags of the next run.
@@ -155,7 +156,7 @@ func (w *World) CreateBinding(_ context.Context, b reconcile.Binding) (reconcile
 	if _, taken := w.Bindings[b.Object()]; taken {
 		return reconcile.Binding{}, fmt.Errorf("creating %s: %w", b.Object(), reconcile.ErrPrecondition)
 	}
-	b.UID, b.ResourceVersion = w.Next(), w.Next()
+	b.UID, b.ResourceVersion, b.CreatedAt = w.Next(), w.Next(), w.Now
 	w.Bindings[b.Object()] = b
 	return b, nil
 }

@@ -232,6 +232,15 @@ func shownGroups(groups []string) []string {
 	return shown
 }
 
+// Current is the certificate whose key stands in Vault, or is the user's own; nil: none lives.
+func (u User) Current() *AcceptedCertificate {
+	i := slices.IndexFunc(u.Certificates, func(c AcceptedCertificate) bool { return c.Status == reconcile.Current })
+	if i < 0 {
+		return nil
+	}
+	return &u.Certificates[i]
+}
+
 // Problems counts the grants that are not as they should be.
 func (u User) Problems() map[BindingStatus]int {
 	n := map[BindingStatus]int{}

@@ -1,0 +1,156 @@
+package reviewpage
+
+import (
+	"bytes"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/review"
+)
+
+//go:embed page.html
+var pageText string
+
+//go:embed page.css
+var style string
+
+//go:embed page.js
+var script string
+
+var page = template.Must(template.New("page").Funcs(template.FuncMap{
+	"letter": letter, "strength": strengthText, "day": day, "time": timeText, "join": strings.Join, "short": short, "scope": scope,
+	"through": throughText, "plural": plural, "rows": changedRows,
+}).Parse(pageText))
+
+// view is what the page's template shows.
+type view struct {
+	review.Review
+	Style  template.CSS
+	Script template.JS
+	Policy string // what a browser may load: the page's own style and script
+
+	Strengths []access.Strength // for the legend, the strongest first
+	Powerful  []powerful
+	Leavers   []leaver
+	Unused    []row
+	Soon      []ending
+	SoonDays  int
+	Matrix    matrix
+	Timeline  []bucket
+	People    []person
+	Links     map[string]string // by name of a person, the id of their section
+}
+
+// person is the section of one person.
+type person struct {
+	review.Person
+	ID     string
+	Filter string // what the filter looks at
+}
+
+// HTML writes a review as one page.
+func HTML(r review.Review) ([]byte, error) {
+	v := view{
+		Review: r, Style: template.CSS(style), Script: template.JS(script), SoonDays: soonDays,
+		Policy:    fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(style), hash(script)),
+		Strengths: []access.Strength{access.AsAdmin, access.GivesAccess, access.Writes, access.Reads},
+		Links:     map[string]string{},
+	}
+	for i, p := range r.People {
+		id := fmt.Sprintf("p%d", i+1)
+		v.Links[p.Name] = id
+		v.People = append(v.People, person{p, id, strings.ToLower(strings.Join(append([]string{p.Name, p.Team, string(p.State)}, p.Groups...), " "))})
+	}
+	v.Powerful, v.Leavers, v.Soon = powerfulOf(r), leaversOf(r), endingsOf(r)
+	v.Unused = unusedOf(r)
+	v.Matrix, v.Timeline = matrixOf(r), timelineOf(r)
+	var b bytes.Buffer
+	if err := page.Execute(&b, v); err != nil {
+		return nil, fmt.Errorf("writing the page: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+// hash is how a Content-Security-Policy names an inline style or script.
+func hash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+// letter is a strength in a narrow column, for those who do not see its colour.
+func letter(s access.Strength) string {
+	return map[access.Strength]string{access.AsAdmin: "A", access.GivesAccess: "G", access.Writes: "W", access.Reads: "R"}[s]
+}
+
+// strengthText is a strength in words.
+func strengthText(s access.Strength) string {
+	return map[access.Strength]string{
+		access.AsAdmin: "as good as cluster-admin", access.GivesAccess: "may give access to others", access.Writes: "writes", access.Reads: "reads",
+		access.GivesNothing: "gives nothing",
+	}[s]
+}
+
+func day(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.UTC().Format(time.DateOnly)
+}
+
+func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
+
+// short is the beginning of a digest or a commit.
+func short(s string) string {
+	s = strings.TrimPrefix(s, "sha256:")
+	if len(s) > 12 {
+		return s[:12]
+	}
+	return s
+}
+
+func scope(namespace string) string {
+	if namespace == "" {
+		return "cluster-wide"
+	}
+	return namespace
+}
+
+// throughText says how a role comes to somebody.
+func throughText(a review.Access) string {
+	switch {
+	case a.Through == review.Own:
+		return "own"
+	case a.Through == review.Group:
+		return "group " + a.Group
+	case a.Owner != "" && a.Group != "":
+		return fmt.Sprintf("certsync owner %s, by group %s", a.Owner, a.Group)
+	case a.Owner != "":
+		return "certsync owner " + a.Owner
+	case a.Group != "":
+		return "binding of others, by group " + a.Group
+	}
+	return "binding of others"
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return fmt.Sprintf("1 %s", what)
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// roleText is a role in a sentence.
+func roleText(a review.Access) string {
+	kind := ""
+	if a.Kind != "ClusterRole" {
+		kind = a.Kind + " "
+	}
+	return kind + reconcile.Shown(a.Role)
+}

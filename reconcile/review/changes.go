@@ -1,0 +1,302 @@
+package review
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/status"
+)
+
+// MaxSize is how many bytes an earlier review has at most.
+const MaxSize = 256 << 20
+
+// Parse reads what `certsync review -o json` printed.
+func Parse(text []byte) (Review, error) {
+	var r Review
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Review{}, fmt.Errorf("reading the review: %w", err)
+	}
+	switch {
+	case r.FormatVersion != reconcile.FormatVersion:
+		return Review{}, fmt.Errorf("its formatVersion is %q, not %q", reconcile.Shown(r.FormatVersion), reconcile.FormatVersion)
+	case r.Owner == "" || r.At.IsZero():
+		return Review{}, errors.New("it has no owner or no time")
+	}
+	return r, nil
+}
+
+// Changes says what has changed since an earlier review.
+type Changes struct {
+	Since    time.Time `json:"since"`  // when the earlier review was made
+	Digest   string    `json:"digest"` // of the earlier review
+	Came     []string  `json:"came"`   // people who are in the inventory now, and were not
+	Left     []string  `json:"left"`   // people who were in the inventory, and are not now, or whose access has ended
+	Gained   []Change  `json:"gained"`
+	Lost     []Change  `json:"lost"`
+	Stronger []Growth  `json:"stronger"` // roles that give more than they did
+	// Runs since then that changed somebody's access, the latest first.
+	Runs []reconcile.Run `json:"runs"`
+	// MoreRuns: there were more than the state remembers.
+	MoreRuns bool `json:"moreRuns,omitempty"`
+}
+
+// Cause says what changed somebody's access.
+type Cause string
+
+// The causes of a change.
+const (
+	ByCertsync  Cause = "certsync"     // a run of certsync, from the inventory
+	NotCertsync Cause = "not-certsync" // somebody else, by a binding of others or by writing to one of certsync's
+)
+
+// Change is access that somebody gained or lost.
+type Change struct {
+	Kind      string `json:"kind"` // Person, or the kind of an Other
+	Namespace string `json:"namespace,omitempty"`
+	Name      string `json:"name"`
+	Access    Access `json:"access"`
+	By        Cause  `json:"by"`
+	// Run and Revision are those of the run that made it, if that is known.
+	Run      string `json:"run,omitempty"`
+	Revision string `json:"revision,omitempty"`
+}
+
+// Growth is a role that gives more than it did, though nobody was bound anew.
+type Growth struct {
+	Kind      string           `json:"kind"`
+	Namespace string           `json:"namespace,omitempty"`
+	Name      string           `json:"name"`
+	From      access.Strength  `json:"from"`
+	To        access.Strength  `json:"to"`
+	Power     []string         `json:"power"` // that it did not have
+	Rules     []reconcile.Rule `json:"rules"` // that it did not have
+	Holders   int              `json:"holders"`
+}
+
+// holder is somebody in a review.
+type holder struct{ kind, namespace, name string }
+
+// held is access of somebody, whatever binding of certsync's it comes by.
+type held struct {
+	holder
+	kind, role, namespace string
+	through               Through
+	group, binding        string
+}
+
+// Compare adds to a review what has changed since an earlier one, and since when access exists at least. The two must be of one
+// owner and one cluster, and the earlier one must be older.
+func (r *Review) Compare(earlier Review) error {
+	switch {
+	case earlier.Owner != r.Owner:
+		return fmt.Errorf("the earlier review is of owner %q, not %q", reconcile.Shown(earlier.Owner), r.Owner)
+	case earlier.ClusterUID != r.ClusterUID:
+		return fmt.Errorf("the earlier review is of another cluster (UID %s, not %s)", reconcile.Shown(earlier.ClusterUID), r.ClusterUID)
+	case !earlier.At.Before(r.At):
+		return fmt.Errorf("the earlier review is from %s, which is not before now", reconcile.TimeText(earlier.At))
+	}
+	c := &Changes{Since: earlier.At, Digest: earlier.Digest, Came: []string{}, Left: []string{}, Gained: []Change{}, Lost: []Change{}}
+	c.runs(*r)
+	was := map[held]Access{}
+	earlier.each(func(h held, a *Access) { was[h] = *a })
+	is, departures := map[held]bool{}, map[string]Departure{}
+	for _, p := range r.People {
+		if p.Left != nil {
+			departures[p.Name] = *p.Left
+		}
+	}
+	r.each(func(h held, a *Access) {
+		is[h] = true
+		before, had := was[h]
+		if !had {
+			c.Gained = append(c.Gained, c.gain(h, *a))
+			return
+		}
+		since := before.Since
+		if since == nil {
+			since = &earlier.At
+		}
+		if a.Since == nil || since.Before(*a.Since) {
+			a.Since = since
+		}
+	})
+	wanted := r.missing()
+	for h, a := range was {
+		if !is[h] {
+			c.Lost = append(c.Lost, c.loss(h, a, wanted[h], departures[h.name]))
+		}
+	}
+	c.membership(*r, earlier)
+	c.Stronger = stronger(*r, earlier)
+	slices.SortFunc(c.Gained, compareChanges)
+	slices.SortFunc(c.Lost, compareChanges)
+	r.Changes = c
+	r.seal()
+	return nil
+}
+
+// each calls f for all access that there is now.
+func (r Review) each(f func(held, *Access)) {
+	list := func(who holder, all []Access) {
+		for i := range all {
+			if a := &all[i]; a.Gives() {
+				f(heldBy(who, *a), a)
+			}
+		}
+	}
+	for _, p := range r.People {
+		list(holder{"Person", "", p.Name}, p.Access)
+	}
+	for _, o := range r.Others {
+		list(holder{o.Kind, o.Namespace, o.Name}, o.Access)
+	}
+}
+
+func heldBy(who holder, a Access) held {
+	h := held{who, a.Kind, a.Role, a.Namespace, a.Through, a.Group, ""}
+	if a.Through == Others {
+		h.binding = a.Binding
+	}
+	return h
+}
+
+// missing has what the inventory grants, and no binding gives.
+func (r Review) missing() map[held]bool {
+	all := map[held]bool{}
+	for _, p := range r.People {
+		for _, a := range p.Access {
+			if a.Status == status.IsMissing {
+				all[heldBy(holder{"Person", "", p.Name}, a)] = true
+			}
+		}
+	}
+	return all
+}
+
+// runs notes the runs since the earlier review. The state remembers reconcile.MaxRuns of them.
+func (c *Changes) runs(r Review) {
+	c.Runs = []reconcile.Run{}
+	for _, run := range r.Runs {
+		if run.At.After(c.Since) {
+			c.Runs = append(c.Runs, run)
+		}
+	}
+	c.MoreRuns = len(c.Runs) == reconcile.MaxRuns
+}
+
+// gain says by what somebody gained access. The binding of somebody's own was made by the run that began last before it.
+func (c *Changes) gain(h held, a Access) Change {
+	change := Change{Kind: h.holder.kind, Namespace: h.holder.namespace, Name: h.name, Access: a, By: ByCertsync}
+	if a.Through == Others || a.Status == status.IsUnwanted || len(c.Runs) == 0 {
+		change.By = NotCertsync
+		return change
+	}
+	if len(c.Runs) == 1 {
+		change.Run, change.Revision = c.Runs[0].ID, c.Runs[0].Revision
+		return change
+	}
+	for _, run := range c.Runs { // the latest first
+		// Kubernetes' times are in whole seconds.
+		if a.Made != nil && a.Made.After(c.Since) && !run.At.Truncate(time.Second).After(*a.Made) {
+			change.Run, change.Revision = run.ID, run.Revision
+			break
+		}
+	}
+	return change
+}
+
+// loss says by what somebody lost access. What the inventory still grants, certsync did not take.
+func (c *Changes) loss(h held, a Access, stillGranted bool, left Departure) Change {
+	change := Change{Kind: h.holder.kind, Namespace: h.holder.namespace, Name: h.name, Access: a, By: ByCertsync}
+	switch {
+	case a.Through == Others || stillGranted || len(c.Runs) == 0:
+		change.By = NotCertsync
+	case len(c.Runs) == 1:
+		change.Run, change.Revision = c.Runs[0].ID, c.Runs[0].Revision
+	case left.At.After(c.Since):
+		change.Run, change.Revision = left.Run, left.Revision
+	}
+	return change
+}
+
+// membership notes who came and who left.
+func (c *Changes) membership(now, earlier Review) {
+	in := func(r Review) map[string]bool {
+		all := map[string]bool{}
+		for _, p := range r.People {
+			if p.InInventory && !p.Gone() {
+				all[p.Name] = true
+			}
+		}
+		return all
+	}
+	is, was := in(now), in(earlier)
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if !was[name] {
+			c.Came = append(c.Came, name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if !is[name] {
+			c.Left = append(c.Left, name)
+		}
+	}
+}
+
+// stronger lists the roles that have rules, or power, that they did not have, with how many hold them.
+func stronger(now, earlier Review) []Growth {
+	holders := map[reconcile.Role]int{}
+	now.each(func(h held, a *Access) { holders[roleOf(a.Kind, a.Namespace, a.Role)]++ })
+	was := map[reconcile.Role]Role{}
+	for _, role := range earlier.Roles {
+		was[roleOf(role.Kind, role.Namespace, role.Name)] = role
+	}
+	all := []Growth{}
+	for _, role := range now.Roles {
+		key := roleOf(role.Kind, role.Namespace, role.Name)
+		before, known := was[key]
+		if !known || holders[key] == 0 {
+			continue // nobody had it then, or nobody has it now: that is in Gained and Lost
+		}
+		g := Growth{Kind: role.Kind, Namespace: role.Namespace, Name: role.Name, From: before.Strength, To: role.Strength, Power: []string{}, Rules: []reconcile.Rule{}, Holders: holders[key]}
+		for _, why := range role.Power {
+			if !slices.Contains(before.Power, why) {
+				g.Power = append(g.Power, why)
+			}
+		}
+		had := map[string]bool{}
+		for _, rule := range before.Rules {
+			had[ruleText(rule)] = true
+		}
+		for _, rule := range role.Rules {
+			if !had[ruleText(rule)] {
+				g.Rules = append(g.Rules, rule)
+			}
+		}
+		if len(g.Power) > 0 || len(g.Rules) > 0 {
+			all = append(all, g)
+		}
+	}
+	return all
+}
+
+func ruleText(r reconcile.Rule) string {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings only
+	}
+	return string(text)
+}
+
+// compareChanges puts first what no run of certsync did, then what is strongest.
+func compareChanges(a, b Change) int {
+	return cmp.Or(-cmp.Compare(a.By, b.By), -cmp.Compare(a.Access.Strength, b.Access.Strength), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Name, b.Name), compareAccess(a.Access, b.Access))
+}

@@ -1,0 +1,135 @@
+package review
+
+import (
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/status"
+)
+
+// maxBindings is how many bindings of others are listed for one subject, the strongest first. Whoever is admin of a namespace can
+// make thousands.
+const maxBindings = 200
+
+// person reviews one user of certsync's.
+func (s survey) person(u status.User) Person {
+	p := Person{
+		Name: u.Name, Username: u.Username, Team: s.Users[u.Name].Team, InInventory: u.InInventory, State: u.State, Detail: u.Detail, Groups: u.Groups,
+		Since: u.Since, Until: u.Until, Certificates: u.Certificates, Access: []Access{},
+	}
+	_, p.Epoch = reconcile.Person(u.Username)
+	rec := s.Observed.Ledger[u.Name].Record
+	if rec != nil && rec.State == reconcile.Removed {
+		p.Left = &Departure{rec.Since, reconcile.Reason(rec.Reason), rec.Run, rec.Revision}
+	}
+	carried := s.Inventory.Defaults.CertificateGroups(s.Users[u.Name])
+	if current := u.Current(); current != nil {
+		p.CertificateUntil, carried = &current.NotAfter, current.Groups
+	}
+	for _, g := range u.Grants {
+		p.Access = append(p.Access, s.granted(u.Name, g, rec))
+	}
+	theirs := s.fromOthers(reconcile.UserSubject(u.Username), "")
+	for _, g := range carried {
+		theirs = append(theirs, s.fromOthers(groupSubject(g), g)...)
+	}
+	theirs, p.Unlisted = strongest(theirs)
+	p.Access = append(p.Access, theirs...)
+	slices.SortFunc(p.Access, compareAccess)
+	p.Power = powers(p.Access)
+	return p
+}
+
+func groupSubject(name string) reconcile.Subject {
+	return reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: name}
+}
+
+// granted reviews what the inventory grants, or a binding of certsync's gives.
+func (s survey) granted(user string, g status.Grant, rec *reconcile.Record) Access {
+	a := Access{Kind: g.Kind, Role: reconcile.Shown(g.Role), Namespace: g.Namespace, Through: Own, Group: g.Group, Binding: reconcile.Shown(g.Object), Status: g.Binding, Until: g.Until}
+	if g.Group != "" {
+		a.Through = Group
+	}
+	s.rate(&a, roleOf(g.Kind, g.Namespace, g.Role))
+	if b, exists := s.Ours[g.Object]; exists && a.Gives() {
+		a.Made = moment(b.CreatedAt)
+		a.Since = s.sinceAtLeast(user, a, b.CreatedAt, rec)
+	}
+	return a
+}
+
+// sinceAtLeast returns a time at which a user had what a binding of certsync's gives. Only certsync makes a user's own binding, with
+// that user in it. To a group's binding, members come later: the user's certificate names the group, or the last run's grants do.
+func (s survey) sinceAtLeast(user string, a Access, made time.Time, rec *reconcile.Record) *time.Time {
+	if a.Status != status.IsBound || made.IsZero() {
+		return nil
+	}
+	if a.Through == Own {
+		return &made
+	}
+	var member time.Time
+	earlier := func(t time.Time) {
+		if member.IsZero() || t.Before(member) {
+			member = t
+		}
+	}
+	if rec != nil {
+		for _, c := range rec.Certificates {
+			if slices.Contains(c.Groups, a.Group) && !c.Unconfirmed() {
+				earlier(c.IssuedAt)
+			}
+		}
+	}
+	if state := s.Observed.State; state != nil && state.Grants != nil &&
+		state.Grants.Has(reconcile.Grant{For: reconcile.ForGroup, Subject: a.Group, Namespace: a.Namespace, Role: a.Role}, user) {
+		earlier(state.StartedAt)
+	}
+	if member.IsZero() {
+		return nil
+	}
+	if made.After(member) {
+		member = made
+	}
+	return &member
+}
+
+// fromOthers lists what bindings of others give a subject.
+func (s survey) fromOthers(subject reconcile.Subject, group string) []Access {
+	var all []Access
+	for _, b := range s.Others(subject) {
+		all = append(all, s.foreign(b, group))
+	}
+	return all
+}
+
+// foreign reviews what a binding that is not certsync's gives.
+func (s survey) foreign(b reconcile.Binding, group string) Access {
+	a := Access{Kind: reconcile.Shown(b.RoleRef.Kind), Role: reconcile.Shown(b.RoleRef.Name), Namespace: b.Namespace, Through: Others, Group: reconcile.Shown(group),
+		Binding: reconcile.Shown(b.Object()), Owner: b.OwnerOf(), Status: status.IsBound, Made: moment(b.CreatedAt)}
+	s.rate(&a, b.Role())
+	return a
+}
+
+// rate says how strong the access by a role is.
+func (s survey) rate(a *Access, role reconcile.Role) {
+	a.Power = reconcile.OrEmpty(s.RolePower(role, a.Namespace))
+	a.Strength = access.StrengthOf(s.Observed.Rules[role], a.Power)
+}
+
+// strongest returns at most maxBindings of a list, and how many there are more.
+func strongest(list []Access) (listed []Access, more int) {
+	slices.SortFunc(list, compareAccess)
+	if len(list) > maxBindings {
+		return list[:maxBindings], len(list) - maxBindings
+	}
+	return list, 0
+}
+
+func roleOf(kind, namespace, name string) reconcile.Role {
+	if kind == "Role" {
+		return reconcile.Role{Namespace: namespace, Name: name}
+	}
+	return reconcile.Role{Name: name}
+}
