@@ -69,7 +69,9 @@ func TestUsage(t *testing.T) {
 	alice, carol, staging := "alice@"+o, "carol@"+o, "staging-"+o
 	stolen, first := f.userKubeconfig(alice), f.fingerprint(alice)
 	from, began := f.size(f.servers.KubeAuditLog), time.Now()
-	outside := func(u usage.Use) bool { return u.First.Before(began.Add(-time.Second)) || u.Last.After(time.Now().Add(time.Second)) }
+	outside := func(u usage.Use) bool {
+		return u.First.Before(began.Add(-time.Second)) || u.Last.After(time.Now().Add(time.Second))
+	}
 
 	f.allowed(stolen, "get", "pods", "-n", staging)
 	f.forbidden(stolen, "get", "secrets", "-n", "default")
