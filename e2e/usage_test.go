@@ -69,7 +69,9 @@ func TestUsage(t *testing.T) {
 	alice, carol, staging := "alice@"+o, "carol@"+o, "staging-"+o
 	stolen, first := f.userKubeconfig(alice), f.fingerprint(alice)
 	from, began := f.size(f.servers.KubeAuditLog), time.Now()
-	before := func(u usage.Use) bool { return u.First.Before(began.Add(-time.Second)) || u.Last.After(time.Now().Add(time.Second)) }
+	outside := func(u usage.Use) bool {
+		return u.First.Before(began.Add(-time.Second)) || u.Last.After(time.Now().Add(time.Second))
+	}
 
 	f.allowed(stolen, "get", "pods", "-n", staging)
 	f.forbidden(stolen, "get", "secrets", "-n", "default")
@@ -79,7 +81,7 @@ func TestUsage(t *testing.T) {
 	if len(u.Certificates) != 1 || u.Certificates[0].SHA256 != first || u.Certificates[0].Use != u.Use || u.WithoutCertificate != (usage.Use{}) {
 		t.Errorf("certificates of %s: %+v", alice, u)
 	}
-	if u.Requests < 2 || u.Denied != 1 || u.Source != "127.0.0.1" || before(u.Use) || u.Impersonations > 0 {
+	if u.Requests < 2 || u.Denied != 1 || u.Source != "127.0.0.1" || outside(u.Use) || u.Impersonations > 0 {
 		t.Errorf("use by %s: %+v", alice, u.Use)
 	}
 	view := reconcile.Grant{For: "group", Subject: "devs-" + o, Role: "view", Part: 1}
@@ -99,7 +101,7 @@ func TestUsage(t *testing.T) {
 	f.must(0, "apply", "--yes", "--revoke", alice)
 	revoked := f.size(f.servers.KubeAuditLog)
 	f.forbidden(stolen, "get", "pods", "-n", staging)
-	f.kubectl("get", "pods", "-n", staging, "--as", carol)
+	f.kubectl("get", "pods", "-n", "payments-"+o, "--as", carol)
 	l = f.usage(revoked, map[string][]string{alice: {first}, carol: nil, "certsync-" + o: nil})
 	if u := l.Users[alice]; u.Denied != 1 || len(u.Certificates) != 1 || u.Certificates[0].SHA256 != first || u.Certificates[0].Denied != 1 || len(f.grants(u)) > 0 {
 		t.Errorf("use of a revoked certificate: %+v", u)

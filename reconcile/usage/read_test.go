@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -236,5 +237,34 @@ func TestWrongFingerprint(t *testing.T) {
 		if _, err := Read(t.Context(), map[string][]string{"alice": {digits}}); err == nil {
 			t.Errorf("%q is taken for a fingerprint", digits)
 		}
+	}
+}
+
+// TestRealEvents: what kube-apiserver's own code wrote is understood: every binding, the watch, the panic, the denied request
+// and the one on behalf of somebody else.
+func TestRealEvents(t *testing.T) {
+	const alice, sha256 = "alice@example.com#2", "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"
+	text, err := os.ReadFile("testdata/audit.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := read(t, map[string][]string{alice: nil}, string(text))
+	u := l.Users[alice]
+	if l.Events != 13 || l.Requests != 6 || l.Invalid != 0 || u.Requests != 6 || u.Denied != 1 || u.Impersonations != 1 || u.Source != "192.0.2.1" || u.AllowedOtherwise != (Use{}) {
+		t.Errorf("%+v", l)
+	}
+	if len(u.Certificates) != 1 || u.Certificates[0] != (Certificate{sha256, alice, u.Use}) {
+		t.Errorf("certificates: %+v", u.Certificates)
+	}
+	allowed := map[Binding]int{}
+	for _, b := range u.Bindings {
+		allowed[b.Binding] = b.Requests
+	}
+	want := map[Binding]int{
+		{reconcile.ClusterRoleBinding, "", "certsync:prod:user:alice@example.com:view", reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}}: 3,
+		{reconcile.RoleBinding, "payments", "certsync:prod:group:devs:r", reconcile.RoleRef{Kind: "Role", Name: "r"}}:                         1,
+	}
+	if diff := cmp.Diff(want, allowed); diff != "" {
+		t.Error(diff)
 	}
 }
