@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certsync/certsync/reconcile"
@@ -13,7 +14,19 @@ import (
 
 // planPermissions returns the permissions that plan needs.
 func (d Deployment) planPermissions() []reconcile.Permission {
-	return append(reconcile.ReadPermissions(d.Owner, d.LockNamespace), d.policyPermissions(false)...)
+	return append(d.readPermissions(), d.policyPermissions(false)...)
+}
+
+// readPermissions returns the permissions that observing the cluster needs. Some providers, such as GKE Autopilot, let nobody
+// create a Role in kube-system. If the Lease is elsewhere, the ClusterRole allows to read the one ConfigMap there, by its name.
+func (d Deployment) readPermissions() []reconcile.Permission {
+	all := reconcile.ReadPermissions(d.Owner, d.LockNamespace)
+	for i, p := range all {
+		if p.Namespace == metav1.NamespaceSystem && d.LockNamespace != metav1.NamespaceSystem {
+			all[i].Namespace = ""
+		}
+	}
+	return all
 }
 
 // policyPermissions returns the permissions on the admission policy for revoked certificates, if there is one.
@@ -26,7 +39,7 @@ func (d Deployment) policyPermissions(write bool) []reconcile.Permission {
 
 // applyPermissions returns the permissions that apply needs in a cluster that has the owner's Lease.
 func (d Deployment) applyPermissions() []reconcile.Permission {
-	needed := append(reconcile.ReadPermissions(d.Owner, d.LockNamespace), d.policyPermissions(true)...)
+	needed := append(d.readPermissions(), d.policyPermissions(true)...)
 	return append(needed, reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
 }
 
