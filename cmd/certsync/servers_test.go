@@ -89,6 +89,8 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, `{"kind":"APIResourceList","apiVersion":"v1","resources":[{"name":"`+described[r.URL.Path]+`"}]}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):
 		answer(w, http.StatusCreated, `{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"certsync"}}}`)
+	case strings.HasSuffix(r.URL.Path, "/subjectaccessreviews"):
+		answer(w, http.StatusCreated, `{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":false}}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
 		answer(w, http.StatusCreated, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":true}}`)
 	default:

@@ -31,9 +31,11 @@ const anonymous = "system:anonymous"
 // client-go may keep a transport for each certificate until the process ends. That is fine for the one canary of a run, and
 // a leak for more.
 func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.Secret) (reconcile.Identity, error) {
-	return login{c.server, rest.AnonymousClientConfig(c.config), "logging in with the new certificate",
-		"the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server " +
-			"trusts for clients (kube-apiserver --client-ca-file)"}.as(ctx, chain, key)
+	return login{
+		config: rest.AnonymousClientConfig(c.config), doing: "logging in with the new certificate", failed: c.server.Failed,
+		hint: "the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server " +
+			"trusts for clients (kube-apiserver --client-ca-file)",
+	}.as(ctx, chain, key)
 }
 
 // MayAnything asks the authorizer what the holder of a certificate may do, as Anybody does. No binding may name the holder.
@@ -52,10 +54,10 @@ func (c *Cluster) MayAnything(ctx context.Context, chain []byte, key reconcile.S
 
 // login is an address at which to log in with a certificate.
 type login struct {
-	server *api.Server
 	config *rest.Config // without credentials
 	doing  string
-	hint   string // for a certificate that the server does not accept
+	failed func(doing string, err error) error // returns the error for an answer, or for none
+	hint   string                              // for a certificate that the server does not accept
 }
 
 // connect returns the address's configuration with a certificate, and a client for it.
@@ -91,7 +93,7 @@ func (l login) as(ctx context.Context, chain []byte, key reconcile.Secret) (reco
 	case apierrors.IsForbidden(err) && forbiddenName(err) != "":
 		who.Name = forbiddenName(err)
 	default:
-		return reconcile.Identity{}, l.server.Failed(l.doing, err)
+		return reconcile.Identity{}, l.failed(l.doing, err)
 	}
 	if who.Name == anonymous {
 		return reconcile.Identity{}, reconcile.WithHint(

@@ -20,6 +20,7 @@ import (
 var (
 	_ reconcile.Issuer         = (*Issuer)(nil)
 	_ preflight.RequestDeleter = (*Issuer)(nil)
+	_ preflight.RequestTrier   = (*Issuer)(nil)
 )
 
 // defaultMaxInFlight is the default number of CertificateSigningRequests that wait for the signer at once. The kubelets'
@@ -159,6 +160,24 @@ func (i *Issuer) create(ctx context.Context, req reconcile.CertificateRequest) (
 			"an admission webhook, or something between certsync and the API server, changes CertificateSigningRequests")
 	}
 	return got, nil
+}
+
+// TryRequest has the API server go through creating a request, by a dry run. It checks the answer as Issue does.
+func (i *Issuer) TryRequest(ctx context.Context, req reconcile.CertificateRequest) error {
+	want, err := newCSR(i.newName(), req)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := api.WithTimeout(ctx)
+	defer cancel()
+	got, err := requests(i.server).Create(ctx, want, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		return api.Tried(err, i.server.Failed("trying to create a CertificateSigningRequest", err))
+	}
+	if got.UID == "" { // a dry run need not have one
+		got.UID = "none"
+	}
+	return sameRequest(want, got, i.options.Identity.Name)
 }
 
 // watching starts the watch, once, when a run first has to wait. If the watch always started, the order of calls would be
