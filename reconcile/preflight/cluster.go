@@ -19,7 +19,7 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"API versions", l.versions},
 		{"identity", l.identity},
 		{"rights to read", l.mayRead},
-		{"access of everybody", l.everybody},
+		{"open access", l.everybody},
 		{"lock", l.lease},
 		{"rights to write", l.mayWrite},
 		{"rights to lock", l.mayLock},

@@ -188,7 +188,7 @@ func TestPreflight(t *testing.T) {
 	}{
 		"all is well": {},
 		"no kubeconfig": {func(f *Preflight, _ *probe) { f.Cluster, f.ClusterErr = nil, boom }, append(
-			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "rights to read", "access of everybody", "lock", "rights to write",
+			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "rights to read", "open access", "lock", "rights to write",
 				"rights to lock", "rights to tell", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "signer", "authorizer",
 				"state not-checked: needs Vault contents, namespaces and lock", "users' address", "users' login not-checked: needs users' address")...)},
 		"no Vault": {func(f *Preflight, _ *probe) { f.Store, f.StoreErr = nil, boom }, []string{
@@ -199,7 +199,7 @@ func TestPreflight(t *testing.T) {
 		"nobody knows who we are": {func(_ *Preflight, p *probe) { p.fails["whoami"] = boom }, []string{"identity failed: boom", "signer not-checked: needs identity", "users' login not-checked: needs signer"}},
 		"rights to read": {func(_ *Preflight, p *probe) { p.Denies = []reconcile.Permission{no("list", "clusterroles", "")} },
 			[]string{"rights to read failed: may not: list clusterroles.rbac.authorization.k8s.io",
-				"access of everybody not-checked: needs the right to list clusterroles", "ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles"}},
+				"open access not-checked: needs the right to list clusterroles", "ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles"}},
 		"no right to tell": {func(_ *Preflight, p *probe) {
 			p.Denies = []reconcile.Permission{reconcile.EventPermission("kube-system")}
 		},
@@ -207,7 +207,7 @@ func TestPreflight(t *testing.T) {
 		"no rights at all": {func(f *Preflight, p *probe) {
 			p.Denies = append(reconcile.ReadPermissions("test", "kube-system"), no("create", "rolebindings", ""), no("delete", "rolebindings", ""))
 		}, []string{
-			"rights to read failed: may not: list clusterrolebindings.rbac.authorization.k8s.io; list rolebindings", "access of everybody not-checked: ", "lock not-checked: needs the right to get leases",
+			"rights to read failed: may not: list clusterrolebindings.rbac.authorization.k8s.io; list rolebindings", "open access not-checked: ", "lock not-checked: needs the right to get leases",
 			"rights to write failed: may not: create, delete rolebindings.rbac.authorization.k8s.io", "rights to lock failed: ",
 			"ClusterRoles not-checked: ", "namespaces not-checked: needs the right to list namespaces", "rights to bind not-checked: ",
 			`front proxy not-checked: needs the right to get configmaps "extension-apiserver-authentication" in namespace "kube-system"`,
@@ -244,11 +244,11 @@ func TestPreflight(t *testing.T) {
 		"a webhook that guards the Lease's namespace": {func(_ *Preflight, p *probe) { p.fails["try lock"] = boom }, []string{"rights to lock failed: boom"}},
 		"a webhook without dry runs of Leases": {func(_ *Preflight, p *probe) { p.fails["try lock"] = ErrNoDryRun },
 			[]string{"rights to lock not-checked: a dry run is not possible"}},
-		"a list that is cut short": {func(_ *Preflight, p *probe) { p.fails["observe"] = boom }, []string{"access of everybody failed: boom"}},
+		"a list that is cut short": {func(_ *Preflight, p *probe) { p.fails["observe"] = boom }, []string{"open access failed: boom"}},
 		"a strong role for everybody": {func(_ *Preflight, p *probe) {
 			p.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
 				Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
-		}, []string{"access of everybody warning: ClusterRoleBinding open is as good as cluster-admin (by its name"}},
+		}, []string{"open access warning: ClusterRoleBinding open is as good as cluster-admin (by its name"}},
 		"AlwaysAllow": {func(_ *Preflight, p *probe) { p.Everybody.Everything = true }, []string{"signer not-checked: needs authorizer",
 			"authorizer failed: bindings decide nothing in this cluster", "users' login not-checked: needs signer"}},
 		"AlwaysAllow, as the certificate tells": {func(_ *Preflight, p *probe) { p.Everybody.Unasked, p.holder.Everything = "no", true },

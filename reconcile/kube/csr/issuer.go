@@ -38,6 +38,9 @@ const signerHint = "does the cluster run a signer for " + certificatesv1.KubeAPI
 	" (kube-controller-manager with --cluster-signing-cert-file and --cluster-signing-key-file)? " +
 	"EKS approves client certificates and never issues them"
 
+// changedHint is the hint for an object that is not what certsync sent.
+const changedHint = "an admission webhook, or something between certsync and the API server, changes CertificateSigningRequests"
+
 var errClosed = errors.New("the issuer is closed")
 
 // Options say for which owner and run certificates are issued, and by whose approval.
@@ -156,8 +159,7 @@ func (i *Issuer) create(ctx context.Context, req reconcile.CertificateRequest) (
 	}
 	if err := sameRequest(want, got, i.options.Identity.Name); err != nil {
 		i.discard(ctx, got, err)
-		return nil, reconcile.WithHint(fmt.Errorf("creating %s: %w", csrName(got), err),
-			"an admission webhook, or something between certsync and the API server, changes CertificateSigningRequests")
+		return nil, reconcile.WithHint(fmt.Errorf("creating %s: %w", csrName(got), err), changedHint)
 	}
 	return got, nil
 }
@@ -177,7 +179,10 @@ func (i *Issuer) TryRequest(ctx context.Context, req reconcile.CertificateReques
 	if got.UID == "" { // a dry run need not have one
 		got.UID = "none"
 	}
-	return sameRequest(want, got, i.options.Identity.Name)
+	if err := sameRequest(want, got, i.options.Identity.Name); err != nil {
+		return reconcile.WithHint(fmt.Errorf("trying to create a CertificateSigningRequest: %w", err), changedHint)
+	}
+	return nil
 }
 
 // watching starts the watch, once, when a run first has to wait. If the watch always started, the order of calls would be
