@@ -81,7 +81,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
 	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"k8s.io"}},
 	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
-	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
+	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},

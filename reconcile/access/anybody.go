@@ -27,6 +27,9 @@ var (
 	MayReadSecrets = reconcile.Permission{Verb: "get", Resource: "secrets", Namespace: "kube-system"}
 )
 
+// AskPermission is what an Authorizer takes. A run goes on without it, and says what it did not check.
+var AskPermission = reconcile.Permission{Verb: "create", Group: "authorization.k8s.io", Resource: "subjectaccessreviews"}
+
 // Refusal is why nobody may get a certificate, with a hint, or nil.
 func (d Decision) Refusal() error {
 	if !d.Everything {
@@ -43,7 +46,7 @@ func (d Decision) Doubt() string {
 	case d.Secrets:
 		return "everybody who has a certificate may read the Secrets of kube-system, tokens among them" + d.because()
 	case d.Unasked != "":
-		return "it was not checked whether bindings decide what a certificate may do: " + d.Unasked
+		return "it was not checked whether bindings decide what a certificate may do (certsync preflight --issue asks as a certificate): " + d.Unasked
 	}
 	return ""
 }

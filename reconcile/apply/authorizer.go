@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // askAuthorizer asks, once a run and before its first certificate, whether bindings decide what a certificate may do. If they
@@ -16,7 +17,7 @@ func (r *issuing) askAuthorizer(ctx context.Context) {
 	}
 	r.asked = true
 	if r.Authorizer == nil {
-		r.doubt = "it was not checked whether bindings decide what a certificate may do"
+		r.doubt = access.Decision{Unasked: "there is nobody to ask"}.Doubt()
 		return
 	}
 	decision, err := r.Authorizer.Anybody(ctx)

@@ -73,7 +73,7 @@ func TestAuthorizerNotAsked(t *testing.T) {
 	}{
 		"bindings decide": {want: []string{"", ""}, asked: 1},
 		"it may not be asked": {decision: given.Decision{Unasked: "forbidden here"}, asked: 1,
-			want: []string{"it was not checked whether bindings decide what a certificate may do: forbidden here", ""}},
+			want: []string{"it was not checked whether bindings decide what a certificate may do (certsync preflight --issue asks as a certificate): forbidden here", ""}},
 		"everybody reads Secrets": {decision: given.Decision{Secrets: true}, asked: 1,
 			want: []string{"everybody who has a certificate may read the Secrets of kube-system, tokens among them", ""}},
 		"people approve": {decision: given.Decision{Everything: true}, manual: true, want: []string{"", ""}},

@@ -23,23 +23,16 @@ type opinion struct {
 	allowed bool
 	why     string // what the API server says to an answer
 	unasked string // why there is no answer
+	// forbidden: no other question is answered either.
+	forbidden bool
 }
 
 // asker asks the authorizer about one permission.
 type asker func(context.Context, reconcile.Permission) (opinion, error)
 
-// Anybody asks what a name may do that nobody has. The right to ask about others (create subjectaccessreviews) is seldom
-// needed: certsync is in system:authenticated too, so what certsync may not do is not allowed to everybody.
+// Anybody asks what a name may do that nobody has.
 func (c *Cluster) Anybody(ctx context.Context) (access.Decision, error) {
-	client := c.server.Client.AuthorizationV1()
-	name := "certsync-nobody-" + strings.ToLower(rand.Text())
-	return decide(ctx, func(ctx context.Context, p reconcile.Permission) (opinion, error) {
-		own, err := c.asSelf(client)(ctx, p)
-		if err != nil || !own.allowed {
-			return own, err
-		}
-		return c.asNobody(client, name)(ctx, p)
-	})
+	return decide(ctx, c.asNobody("certsync-nobody-"+strings.ToLower(rand.Text())))
 }
 
 // decide asks about both permissions of a Decision.
@@ -47,6 +40,9 @@ func decide(ctx context.Context, ask asker) (access.Decision, error) {
 	everything, err := ask(ctx, access.MayEverything)
 	if err != nil || everything.allowed {
 		return access.Decision{Everything: everything.allowed, Why: everything.why}, err
+	}
+	if everything.forbidden {
+		return access.Decision{Unasked: everything.unasked}, nil
 	}
 	secrets, err := ask(ctx, access.MayReadSecrets)
 	d := access.Decision{Secrets: secrets.allowed, Unasked: everything.unasked}
@@ -73,11 +69,11 @@ func (c *Cluster) asSelf(client typedauthorizationv1.SelfSubjectAccessReviewsGet
 }
 
 // asNobody asks about a name in system:authenticated.
-func (c *Cluster) asNobody(client typedauthorizationv1.SubjectAccessReviewsGetter, name string) asker {
+func (c *Cluster) asNobody(name string) asker {
 	return func(ctx context.Context, p reconcile.Permission) (opinion, error) {
 		ctx, cancel := api.WithTimeout(ctx)
 		defer cancel()
-		answer, err := client.SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
+		answer, err := c.server.Client.AuthorizationV1().SubjectAccessReviews().Create(ctx, &authorizationv1.SubjectAccessReview{
 			Spec: authorizationv1.SubjectAccessReviewSpec{User: name, Groups: []string{access.Authenticated}, ResourceAttributes: attributes(p)}}, metav1.CreateOptions{})
 		if err != nil {
 			return c.unanswered(p, err)
@@ -99,7 +95,7 @@ func opinionOf(s authorizationv1.SubjectAccessReviewStatus) opinion {
 func (c *Cluster) unanswered(p reconcile.Permission, err error) (opinion, error) {
 	failed := c.server.Failed(fmt.Sprintf("asking the authorizer who may %s %s", p.Verb, p.Resource), err)
 	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) || apierrors.IsMethodNotSupported(err) {
-		return opinion{unasked: failed.Error()}, nil
+		return opinion{unasked: failed.Error(), forbidden: true}, nil
 	}
 	return opinion{}, failed
 }

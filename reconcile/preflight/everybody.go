@@ -55,7 +55,7 @@ func (l *look) authorizer(ctx context.Context) Check {
 	case d.Secrets:
 		return warning(d.Doubt(), "no revocation takes that from a certificate: look for the binding, policy or webhook that allows it")
 	case d.Unasked != "":
-		return Check{Verdict: NotChecked, Detail: d.Doubt(), Mend: "run: certsync preflight --issue, which asks as its certificate; or grant create on subjectaccessreviews.authorization.k8s.io"}
+		return Check{Verdict: NotChecked, Detail: d.Doubt(), Mend: "run: certsync preflight --issue; or grant it: " + access.AskPermission.String()}
 	}
 	return passed("bindings decide what a certificate may do")
 }

@@ -1,9 +1,7 @@
 package preflight
 
 import (
-	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,153 +12,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
-
-// probe is a world as a Preflight asks it. Every question in fails is answered with an error.
-type probe struct {
-	*reconciletest.World
-	fails   map[string]error
-	lacking string // a resource that the API server does not have
-	binds   func(reconcile.Binding) error
-	tried   []string // bindings, by dry runs
-	needed  reconcile.StoreNeeds
-	holder  access.Decision
-	dialled string // people's address
-	// takenFor is the name by which the server at people's address knows everybody; "": their own.
-	takenFor string
-	lock     LockView
-	health   StoreHealth
-	mute     bool // the token may not ask what it may do
-	clock    *time.Time
-	deleted  []reconcile.CSRRef
-	issuing  []reconcile.Permission
-}
-
-func (p *probe) Permissions() []reconcile.Permission { return p.issuing }
-
-func (p *probe) Address() string { return "https://cluster" }
-
-func (p *probe) Version(context.Context) (string, error) { return "v1.36.3", p.fails["version"] }
-
-func (p *probe) Serves(_ context.Context, _, resource string) (bool, error) {
-	return resource != p.lacking, p.fails["serves"]
-}
-
-func (p *probe) WhoAmI(context.Context) (reconcile.Identity, error) {
-	return reconcile.Identity{Name: "certsync"}, p.fails["whoami"]
-}
-
-func (p *probe) Denied(_ context.Context, want []reconcile.Permission) ([]reconcile.Permission, error) {
-	return slices.DeleteFunc(slices.Clone(want), func(w reconcile.Permission) bool { return !slices.Contains(p.Denies, w) }), p.fails["reviews"]
-}
-
-func (p *probe) TryBinding(_ context.Context, b reconcile.Binding) error {
-	p.Mu.Lock()
-	defer p.Mu.Unlock()
-	p.tried = append(p.tried, b.Object())
-	if p.binds == nil {
-		return nil
-	}
-	return p.binds(b)
-}
-
-func (p *probe) TryLock(context.Context, string) error { return p.fails["try lock"] }
-
-func (p *probe) TryRequest(_ context.Context, req reconcile.CertificateRequest) error {
-	if req.Username != "certsync-preflight-7#2" {
-		return fmt.Errorf("a request for %q", req.Username)
-	}
-	return p.fails["try request"]
-}
-
-func (p *probe) Anybody(ctx context.Context) (access.Decision, error) {
-	d, err := p.World.Anybody(ctx)
-	return d, errors.Join(err, p.fails["anybody"])
-}
-
-func (p *probe) MayAnything(context.Context, []byte, reconcile.Secret) (access.Decision, error) {
-	return p.holder, p.fails["holder"]
-}
-
-func (p *probe) ObserveCluster(ctx context.Context, owner string) (reconcile.ClusterView, error) {
-	if err := p.fails["observe"]; err != nil {
-		return reconcile.ClusterView{}, err
-	}
-	return p.World.ObserveCluster(ctx, owner)
-}
-
-func (p *probe) Reach(_ context.Context, e reconcile.Endpoint) error {
-	p.dialled = e.Server
-	return p.fails["reach"]
-}
-
-func (p *probe) LoginAt(ctx context.Context, e reconcile.Endpoint, chain []byte, _ reconcile.Secret) (reconcile.Identity, error) {
-	if e.Server != p.dialled {
-		return reconcile.Identity{}, fmt.Errorf("a login at %q", e.Server)
-	}
-	leaf, err := reconcile.ParseLeaf(chain)
-	if err != nil {
-		return reconcile.Identity{}, err
-	}
-	who := reconcile.Identity{Name: leaf.Subject.CommonName}
-	if p.takenFor != "" {
-		who.Name = p.takenFor
-	}
-	return who, p.fails["login"]
-}
-
-func (p *probe) ClusterRoles(context.Context) (map[string]bool, error) {
-	if err := p.fails["clusterroles"]; err != nil {
-		return nil, err
-	}
-	return p.Roles, nil
-}
-
-func (p *probe) Namespaces(context.Context) (map[string]bool, string, error) {
-	if err := p.fails["namespaces"]; err != nil {
-		return nil, "", err
-	}
-	return p.Spaces, "cluster-1", nil
-}
-
-func (p *probe) FrontProxy(context.Context) (reconcile.FrontProxy, error) {
-	return p.World.FrontProxy, p.fails["front proxy"]
-}
-
-func (p *probe) LookAtLock(context.Context, string) (LockView, error) {
-	return p.lock, p.fails["lock"]
-}
-
-func (p *probe) Endpoint() (reconcile.Endpoint, error) { return p.World.Endpoint, p.fails["endpoint"] }
-
-func (p *probe) Clock() (time.Time, bool) {
-	if p.clock == nil {
-		return time.Time{}, false
-	}
-	return *p.clock, true
-}
-
-func (p *probe) Health(context.Context) (StoreHealth, error) { return p.health, p.fails["health"] }
-
-func (p *probe) Lacks(_ context.Context, needs reconcile.StoreNeeds) ([]string, bool, error) {
-	p.needed = needs
-	return p.StoreLacks, !p.mute, p.fails["capabilities"]
-}
-
-func (p *probe) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
-	if err := p.fails["contents"]; err != nil {
-		return reconcile.StoreView{}, err
-	}
-	return p.World.ObserveStore(ctx)
-}
-
-func (p *probe) DeleteRequest(_ context.Context, ref reconcile.CSRRef) error {
-	p.deleted = append(p.deleted, ref)
-	return p.fails["delete"]
-}
 
 const flown = "users: [{name: alice, clusterRoles: [view, edit], namespaces: {staging: [view]}}]"
 
@@ -255,7 +109,7 @@ func TestPreflight(t *testing.T) {
 			[]string{"signer failed: bindings decide nothing in this cluster", "authorizer failed: bindings decide nothing in this cluster"}},
 		"an authorizer that only the certificate asks": {func(_ *Preflight, p *probe) { p.Everybody.Unasked = "no" }, nil},
 		"an authorizer that nobody may ask": {func(_ *Preflight, p *probe) { p.Everybody.Unasked, p.holder.Unasked = "no", "no" },
-			[]string{"authorizer not-checked: it was not checked whether bindings decide what a certificate may do: no"}},
+			[]string{"authorizer not-checked: it was not checked whether bindings decide what a certificate may do (certsync preflight --issue asks as a certificate): no"}},
 		"an authorizer that does not answer":     {func(_ *Preflight, p *probe) { p.fails["anybody"] = boom }, nil},
 		"neither does it answer the certificate": {func(_ *Preflight, p *probe) { p.fails["anybody"], p.fails["holder"] = boom, boom }, []string{"signer failed: boom", "authorizer failed: boom"}},
 		"an authorizer that gives Secrets away":  {func(_ *Preflight, p *probe) { p.Everybody.Secrets, p.holder.Secrets = true, true }, []string{"authorizer warning: everybody who has a certificate may read the Secrets"}},
@@ -373,74 +227,4 @@ func unmade(why string, names ...string) []string {
 		all = append(all, name)
 	}
 	return all
-}
-
-// TestEachBindingIsTriedOnce: one dry run for each role in each place, also where the verb bind is granted.
-func TestEachBindingIsTriedOnce(t *testing.T) {
-	f, p := flight(t)
-	f.Inventory = reconciletest.Parse(t, `groups: [{name: devs, clusterRoles: [view]}]
-users:
-  - {name: alice, clusterRoles: [view, edit], namespaces: {staging: [view]}}
-  - {name: bob, groups: [devs], clusterRoles: [view], namespaces: {staging: [view], nowhere: [view]}}`)
-	f.Do(t.Context())
-	slices.Sort(p.tried)
-	const us = "certsync:test:user:certsync-preflight:"
-	want := []string{"ClusterRoleBinding " + us + "edit", "ClusterRoleBinding " + us + "view", "RoleBinding staging/" + us + "view"}
-	if diff := cmp.Diff(want, p.tried); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestRightsForLeavers: Vault is asked what the removal of those takes who are in the ledger and not in the inventory.
-func TestRightsForLeavers(t *testing.T) {
-	f, p := flight(t)
-	p.MustApply(reconciletest.Parse(t, "users: [{name: bob}]"))
-	f.Do(t.Context())
-	if diff := cmp.Diff([]string{"alice", "bob"}, p.needed.Delete); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// TestPreflightLeavesNoRequest: what was issued is deleted, whatever comes of it.
-func TestPreflightLeavesNoRequest(t *testing.T) {
-	for _, trusted := range []bool{true, false} {
-		f, p := flight(t)
-		if !trusted {
-			p.Login = func(reconcile.Identity) (reconcile.Identity, error) {
-				return reconcile.Identity{}, reconcile.ErrNotTrusted
-			}
-		}
-		f.Do(t.Context())
-		if len(p.deleted) != 1 || p.deleted[0].UID == "" {
-			t.Errorf("trusted %t: deleted were %v", trusted, p.deleted)
-		}
-	}
-}
-
-// TestPreflightByCA: a CA of certsync's own is compared with the front proxy's, whether the API servers publish it or not.
-func TestPreflightByCA(t *testing.T) {
-	f, p := flight(t)
-	ca := reconciletest.Authority{Cert: p.CA, Key: p.CAKey, Now: p.Now}
-	f.CA = ca.Issuer(t)
-	f.OpenIssuer = func(reconcile.Identity) reconcile.Issuer { return f.CA }
-	if report := f.Do(t.Context()); !report.OK() || report.Count(Passed) != 22 {
-		t.Errorf("%+v", report)
-	}
-	p.World.FrontProxy.CAs = []byte(pki.LeafPEM(p.CA))
-	f.Issue = false
-	report := f.Do(t.Context())
-	if i := slices.IndexFunc(report.Checks, func(c Check) bool { return c.Name == "front proxy" }); report.Checks[i].Verdict != Broken {
-		t.Errorf("%+v", report.Checks[i])
-	}
-}
-
-// TestPreflightJSON: programs are told as much as people.
-func TestPreflightJSON(t *testing.T) {
-	text, err := json.Marshal(Report{"prod-eu", []Check{
-		{"a", Passed, "well", ""}, {"b", NotChecked, "needs a", ""}, {"c", Broken, "gone", "bring it back"}}})
-	const want = `{"formatVersion":"1","ok":false,"complete":false,"owner":"prod-eu","checks":[{"name":"a","result":"ok","detail":"well"},` +
-		`{"name":"b","result":"not-checked","detail":"needs a"},{"name":"c","result":"failed","detail":"gone","mend":"bring it back"}]}`
-	if err != nil || string(text) != want {
-		t.Errorf("%s, %v", text, err)
-	}
 }

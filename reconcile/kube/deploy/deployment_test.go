@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // issuing are some permissions of an issuer.
@@ -87,7 +88,7 @@ func TestRolesAllowWhatIsNeeded(t *testing.T) {
 	for account, want := range map[string][]reconcile.Permission{
 		"certsync-prod-plan": reconcile.ReadPermissions("prod", "locks"),
 		"certsync-prod": append(reconcile.ReadPermissions("prod", "locks"),
-			reconcile.WritePermissions("prod", "locks", []string{"admin", "team:reader"}, issuing)...),
+			append(reconcile.WritePermissions("prod", "locks", []string{"admin", "team:reader"}, issuing), access.AskPermission)...),
 	} {
 		for i, p := range want {
 			if p.Namespace == "kube-system" {

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // planPermissions returns the permissions that plan needs.
@@ -40,7 +41,8 @@ func (d Deployment) policyPermissions(write bool) []reconcile.Permission {
 // applyPermissions returns the permissions that apply needs in a cluster that has the owner's Lease.
 func (d Deployment) applyPermissions() []reconcile.Permission {
 	needed := append(d.readPermissions(), d.policyPermissions(true)...)
-	return append(needed, reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
+	needed = append(needed, reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
+	return append(needed, access.AskPermission)
 }
 
 // rights returns the roles that allow these permissions and no others, and their bindings to an account. There is one
