@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,9 +120,9 @@ func (f *fixture) vaultRequestsOf(mount string, from int64) []vaultRequest {
 	return seen
 }
 
-// isReview reports a request that asks what the caller may do. It is a POST, and writes nothing.
+// isReview reports a request that asks what the caller, or somebody else, may do. It is a POST, and writes nothing.
 func (r kubeRequest) isReview() bool {
-	return r.ObjectRef.Resource == "selfsubjectreviews" || r.ObjectRef.Resource == "selfsubjectaccessreviews"
+	return slices.Contains([]string{"selfsubjectreviews", "selfsubjectaccessreviews", "subjectaccessreviews"}, r.ObjectRef.Resource)
 }
 
 // goesOn reports a request for a further page of CertificateSigningRequests. The other tests' requests are on these pages too.

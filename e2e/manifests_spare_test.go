@@ -135,6 +135,11 @@ func (d *deployed) later() map[right]use {
 	uses[right{"create", "", "events", "", "", "kube-system"}] = use{func() { d.kubectl("delete", "clusterrolebinding", d.view()) }, func(r result) bool {
 		return r.code == 0 && strings.Contains(r.stderr, `cannot create resource "events"`) // the run is not the worse for it
 	}}
+	uses[right{"create", "authorization.k8s.io", "subjectaccessreviews", "", "", ""}] = use{func() {
+		d.vaultDelete("metadata/certsync/OWNER/users/dan@OWNER") // he gets another certificate
+	}, func(r result) bool {
+		return r.code == 0 && strings.Contains(r.stdout, "it was not checked whether bindings decide what a certificate may do")
+	}}
 	return uses
 }
 

@@ -91,6 +91,7 @@ func TestNotes(t *testing.T) {
 		got = append(got, fmt.Sprintf("%s %s%s %s", n.Kind, n.User, n.Group, n.Object))
 	}
 	want := []string{
+		"endpoint-local  ", // these servers are on loopback
 		"existing-access devs-OWNER RoleBinding team-OWNER/old",
 		"clusterrole-missing alice@OWNER ClusterRole no-such-OWNER",
 		"existing-access alice@OWNER ClusterRoleBinding old-OWNER",

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/certsync/certsync/inventory"
@@ -91,21 +93,40 @@ func (e Endpoint) Differences(other Endpoint) []string {
 	return all
 }
 
-// Local says why other people's machines may not reach e, which is taken from certsync's own connection, or "".
-func (e Endpoint) Local() string {
-	u, err := url.Parse(e.Server)
-	if err != nil {
+// Local says why other people's machines may not reach e, of which the inventory states some, or its proxy; or "".
+func (e Endpoint) Local(stated inventory.Cluster) string {
+	if why := localHost(e.Server); why != "" {
+		return why
+	}
+	if why := localHost(e.ProxyURL); why != "" {
+		return fmt.Sprintf("through the proxy %s, %s", Shown(e.ProxyURL), why)
+	}
+	if e.ProxyURL != "" && stated.ProxyURL == "" {
+		return fmt.Sprintf("through %s, which is the proxy of your own kubeconfig", Shown(e.ProxyURL))
+	}
+	return ""
+}
+
+// localHost says why the host of a URL means something on one machine, or in one network, alone, or "".
+func localHost(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
 		return ""
 	}
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
-	ip := net.ParseIP(host)
-	switch {
-	case ip != nil && ip.IsLoopback(), host == "localhost", strings.HasSuffix(host, ".localhost"):
+	ip, _ := netip.ParseAddr(host)
+	ends := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return host == n || strings.HasSuffix(host, "."+n) })
+	}
+	switch ip = ip.Unmap(); {
+	case ip.IsLoopback(), ip.IsUnspecified(), ends("localhost", "docker.internal", "minikube.internal", "k3d.internal", "containers.internal", "lima.internal"):
 		return "an address of this machine alone"
-	case host == "kubernetes", strings.HasSuffix(host, ".svc"), strings.HasSuffix(host, ".cluster.local"), host == "kubernetes.default":
+	case ip.IsLinkLocalUnicast():
+		return "an address of this network segment alone"
+	case ends("kubernetes", "kubernetes.default", "svc", "cluster.local"), strings.HasPrefix(host, "kubernetes.default.svc."):
 		return "a name inside of the cluster alone"
-	case e.ProxyURL != "":
-		return fmt.Sprintf("through %s, which is the proxy of your own kubeconfig", Shown(e.ProxyURL))
+	case ends("local"):
+		return "a name of this network segment alone (mDNS)"
 	}
 	return ""
 }

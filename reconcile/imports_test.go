@@ -69,21 +69,21 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/revocation": {[]string{"reconcile", "reconcile/access"}, nil},
 	"reconcile/usage":      {[]string{"reconcile"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/refusal"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/refusal"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/status", "reconcile/usage"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
 
-	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
+	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/access", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
 	"reconcile/kube/admission":  {[]string{"reconcile", "reconcile/kube/api", "reconcile/kube/deploy", "reconcile/revocation"}, []string{"k8s.io"}},
 	"reconcile/kube/csr":        {[]string{"inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
 	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
-	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit"}, []string{"k8s.io"}},
+	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"k8s.io"}},
 	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
-	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
+	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},

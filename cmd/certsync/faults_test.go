@@ -148,6 +148,7 @@ func (p *prepared) schedule(seed uint64) []fake.Fault {
 // writing says which calls change something.
 func writing(c fake.Call) bool {
 	method, rest, _ := strings.Cut(c.Name, " ")
-	asks := strings.HasPrefix(rest, "selfsubject") || strings.HasPrefix(rest, "sys/")
+	kind, _, _ := strings.Cut(rest, " ")
+	asks := strings.HasSuffix(kind, "reviews") || strings.HasPrefix(rest, "sys/")
 	return !asks && slices.Contains([]string{"POST", "PUT", "PATCH", "DELETE"}, method)
 }

@@ -96,7 +96,7 @@ func (f serverFlags) vault(ctx context.Context, owner string, concurrency int) (
 // newExecutor returns the executor, the only part of a run that writes.
 func (p program) newExecutor(cluster *kube.Cluster, store *vaultstore.Store, issuer reconcile.Issuer, workers int, runID string) *apply.Executor {
 	return &apply.Executor{
-		Bindings: cluster.Bindings(), Policies: cluster.Policies(), Store: store, Issuer: issuer, Login: cluster, Kubeconfigs: kubeconfig.Writer{},
+		Bindings: cluster.Bindings(), Policies: cluster.Policies(), Store: store, Issuer: issuer, Login: cluster, Authorizer: cluster, Kubeconfigs: kubeconfig.Writer{},
 		Now: time.Now, Workers: workers, RunID: runID, LastStep: p.lastStep(),
 	}
 }

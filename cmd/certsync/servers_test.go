@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	certificatesv1 "k8s.io/api/certificates/v1"
 	coordinationv1 "k8s.io/api/coordination/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 
@@ -36,6 +38,7 @@ func newClusterThat(t *testing.T, answers http.HandlerFunc) (address, ca string)
 	t.Helper()
 	s := httptest.NewUnstartedServer(answers)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0) // of connections that clients end
+	s.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 	s.StartTLS()
 	t.Cleanup(func() { s.CloseClientConnections(); s.Close() })
 	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
@@ -81,6 +84,8 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such lease"}`)
 	case r.Method == http.MethodGet && r.URL.Path == "/api/v1/namespaces/kube-system/configmaps/extension-apiserver-authentication":
 		answer(w, http.StatusNotFound, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"NotFound","code":404,"message":"no such configmap"}`)
+	case r.Method == http.MethodPost && r.URL.Query().Get("dryRun") != "":
+		echo(w, r)
 	case strings.HasPrefix(r.URL.Path, leasesPath):
 		storeLease(w, r)
 	case r.URL.Path == "/version":
@@ -89,11 +94,34 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusOK, `{"kind":"APIResourceList","apiVersion":"v1","resources":[{"name":"`+described[r.URL.Path]+`"}]}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectreviews"):
 		answer(w, http.StatusCreated, `{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"certsync"}}}`)
+	case strings.HasSuffix(r.URL.Path, "/subjectaccessreviews"):
+		answer(w, http.StatusCreated, `{"kind":"SubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":false}}`)
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
 		answer(w, http.StatusCreated, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":true}}`)
 	default:
 		answer(w, http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"forbidden here"}`)
 	}
+}
+
+// echo answers a dry run with what it was asked to make.
+func echo(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(err)
+	}
+	obj, kind, err := scheme.Codecs.UniversalDeserializer().Decode(body, nil, nil)
+	if err != nil {
+		panic(err)
+	}
+	obj.GetObjectKind().SetGroupVersionKind(*kind)
+	if request, ok := obj.(*certificatesv1.CertificateSigningRequest); ok {
+		request.Spec.Username = "certsync"
+	}
+	text, err := json.Marshal(obj)
+	if err != nil {
+		panic(err)
+	}
+	answer(w, http.StatusCreated, string(text))
 }
 
 // storeLease says that it did what it was asked.

@@ -56,11 +56,9 @@ func (w *World) reviewFor(r *http.Request, body []byte) string {
 	}
 	switch asked := obj.(type) {
 	case *authorizationv1.SelfSubjectAccessReview:
-		text := question(asked)
-		if a := asked.Spec.ResourceAttributes; a != nil && a.Namespace != "" {
-			text += " in " + a.Namespace
-		}
-		return " " + text
+		return " " + questionIn(asked.Spec.ResourceAttributes)
+	case *authorizationv1.SubjectAccessReview:
+		return " " + questionIn(asked.Spec.ResourceAttributes)
 	case *authenticationv1.SelfSubjectReview:
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -69,6 +67,14 @@ func (w *World) reviewFor(r *http.Request, body []byte) string {
 		}
 	}
 	return ""
+}
+
+// questionIn is a question with the namespace that it is about.
+func questionIn(a *authorizationv1.ResourceAttributes) string {
+	if a == nil || a.Namespace == "" {
+		return question(a)
+	}
+	return question(a) + " in " + a.Namespace
 }
 
 // requestedFor is the CN of a CertificateSigningRequest.

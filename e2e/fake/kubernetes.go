@@ -69,7 +69,7 @@ func (w *World) serveKubernetes(rw http.ResponseWriter, r *http.Request, path st
 		fail(rw, req.format, apierrors.NewUnauthorized("Unauthorized"))
 		return
 	}
-	if strings.HasSuffix(path, "/selfsubjectreviews") || strings.HasSuffix(path, "/selfsubjectaccessreviews") {
+	if strings.HasSuffix(path, "/selfsubjectreviews") || strings.HasSuffix(path, "subjectaccessreviews") {
 		w.review(rw, req)
 		return
 	}

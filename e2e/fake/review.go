@@ -11,7 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// review answers SelfSubjectReviews and SelfSubjectAccessReviews.
+// review answers SelfSubjectReviews, SelfSubjectAccessReviews and SubjectAccessReviews. The last are about names that nobody
+// has, which may do nothing.
 func (w *World) review(rw http.ResponseWriter, r *request) {
 	if r.Method != http.MethodPost {
 		fail(rw, r.format, apierrors.NewMethodNotSupported(kinds[0].groupResource(), r.Method))
@@ -28,7 +29,9 @@ func (w *World) review(rw http.ResponseWriter, r *request) {
 		asked.Status.UserInfo = authenticationv1.UserInfo{Username: r.who.name, Groups: r.who.groups}
 	case *authorizationv1.SelfSubjectAccessReview:
 		asked.TypeMeta = metav1.TypeMeta{Kind: "SelfSubjectAccessReview", APIVersion: "authorization.k8s.io/v1"}
-		asked.Status.Allowed = !slices.Contains(w.settings.Denied, question(asked))
+		asked.Status.Allowed = !slices.Contains(w.settings.Denied, question(asked.Spec.ResourceAttributes))
+	case *authorizationv1.SubjectAccessReview:
+		asked.TypeMeta = metav1.TypeMeta{Kind: "SubjectAccessReview", APIVersion: "authorization.k8s.io/v1"}
 	default:
 		fail(rw, r.format, apierrors.NewBadRequest("no review"))
 		return
@@ -37,8 +40,7 @@ func (w *World) review(rw http.ResponseWriter, r *request) {
 }
 
 // question is what a review asks, as in Settings.Denied.
-func question(r *authorizationv1.SelfSubjectAccessReview) string {
-	a := r.Spec.ResourceAttributes
+func question(a *authorizationv1.ResourceAttributes) string {
 	if a == nil {
 		return ""
 	}

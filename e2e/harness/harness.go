@@ -78,15 +78,16 @@ type Servers struct {
 	VaultCACert    string // path
 	VaultAuditLog  string // path; JSON lines; request paths are plain, values hashed
 
-	binary    string
-	options   Options
-	temporary bool
-	lock      *os.File
-	admin     *client  // of the API server
-	parent    *os.File // write end of the pipe whose end tells the servers to end
-	child     *os.File // its read end, which they inherit
-	ports     ports
-	pki       *pki
+	binary      string
+	options     Options
+	alwaysAllow bool // see AllowAlways
+	temporary   bool
+	lock        *os.File
+	admin       *client  // of the API server
+	parent      *os.File // write end of the pipe whose end tells the servers to end
+	child       *os.File // its read end, which they inherit
+	ports       ports
+	pki         *pki
 
 	mutex     sync.Mutex // guards what is below, and closing the files above
 	processes map[string]*process

@@ -39,6 +39,9 @@ func (s *Servers) apiServerArgs() []string {
 		frontProxy = []string{"--requestheader-client-ca-file=" + s.pki.path("cluster-ca-renewed.crt")}
 	}
 	authorization := "--authorization-mode=Node,RBAC"
+	if s.alwaysAllow {
+		authorization = "--authorization-mode=AlwaysAllow"
+	}
 	if s.options.AuthorizationConfig != "" {
 		authorization = "--authorization-config=" + s.options.AuthorizationConfig
 	}
@@ -71,6 +74,15 @@ func (s *Servers) apiServerArgs() []string {
 		"--audit-policy-file=" + s.path("audit-policy.yaml"),
 		"--audit-log-path=" + s.KubeAuditLog,
 	}...)
+}
+
+// AllowAlways starts the API server again, with --authorization-mode=AlwaysAllow: everybody may do everything.
+func (s *Servers) AllowAlways(ctx context.Context) error {
+	if err := s.StopProcess(APIServer); err != nil {
+		return err
+	}
+	s.alwaysAllow = true
+	return s.StartProcess(ctx, APIServer)
 }
 
 // controllers are those that a cluster without nodes needs.

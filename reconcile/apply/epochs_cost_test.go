@@ -42,7 +42,7 @@ func TestRevokingOneOf5000(t *testing.T) {
 	if diff := cmp.Diff(want, writes); diff != "" {
 		t.Error(diff)
 	}
-	if reads := len(w.Calls) - len(writes); reads != 9 { // to observe twice, to review, to lock, to mark the lock, and to unlock
+	if reads := len(w.Calls) - len(writes); reads != 10 { // to observe twice, to review, to ask the authorizer, to lock, to mark the lock, and to unlock
 		t.Errorf("%d other calls: %q", reads, w.Calls)
 	}
 	if diff := cmp.Diff([]string{part, own}, w.Served(later)); diff != "" || w.Served(user) != nil || len(w.Issued) != issued+1 {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // Executor carries out a plan. Each write is check-and-set or has a precondition, so a plan that the world has left
@@ -23,6 +24,8 @@ type Executor struct {
 	Issuer      reconcile.Issuer
 	Login       reconcile.Authenticator
 	Kubeconfigs reconcile.KubeconfigWriter
+	// Authorizer is asked before the first certificate of a run. Nil: the run says that it was not asked.
+	Authorizer access.Authorizer
 
 	Now func() time.Time // time.Now outside of tests
 	// Workers bounds how many users, and how many bindings, are worked on at once. At least 1.

@@ -26,6 +26,8 @@ const (
 // issuing is the part of a run that gets certificates.
 type issuing struct {
 	*run
+	asked   bool                  // the authorizer, what anybody may do
+	doubt   string                // what it left open, until an event has said so
 	proved  bool                  // a certificate of the run works
 	stopped atomic.Pointer[error] // why no more certificates are asked for
 }
@@ -51,8 +53,10 @@ func (r *issuing) issueAll(ctx context.Context, batch int) {
 		steps = append(steps, s)
 	}
 	rest := steps
-	if !r.WithoutCanary && !r.proved {
-		rest = r.canary(ctx, steps)
+	if !r.WithoutCanary && !r.proved && len(steps) > 0 {
+		if r.askAuthorizer(ctx); r.stopped.Load() == nil {
+			rest = r.canary(ctx, steps)
+		}
 	}
 	workers := r.Workers
 	if r.WithoutCanary {
@@ -86,7 +90,7 @@ func (r *issuing) canary(ctx context.Context, steps []reconcile.Step) (rest []re
 		if ownKeyLast(s) > 0 {
 			prove = nil
 		}
-		err := r.attempt(ctx, s, r.issueTo(pki.CanaryWait, prove))
+		err := r.attempt(ctx, s, r.doubting(r.issueTo(pki.CanaryWait, prove)))
 		r.bindOwn(ctx, s.User)
 		if r.proved = err == nil; r.proved {
 			return steps[i+1:]

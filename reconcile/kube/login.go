@@ -3,6 +3,7 @@ package kube
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strconv"
 	"strings"
 
@@ -11,9 +12,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	authenticationv1 "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationv1 "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
 
@@ -28,18 +31,54 @@ const anonymous = "system:anonymous"
 // client-go may keep a transport for each certificate until the process ends. That is fine for the one canary of a run, and
 // a leak for more.
 func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.Secret) (reconcile.Identity, error) {
-	const doing = "logging in with the new certificate"
-	config := rest.AnonymousClientConfig(c.config)
+	return login{
+		config: rest.AnonymousClientConfig(c.config), doing: "logging in with the new certificate", failed: c.server.Failed,
+		hint: "the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server " +
+			"trusts for clients (kube-apiserver --client-ca-file)",
+	}.as(ctx, chain, key)
+}
+
+// MayAnything asks the authorizer what the holder of a certificate may do, as Anybody does. No binding may name the holder.
+func (c *Cluster) MayAnything(ctx context.Context, chain []byte, key reconcile.Secret) (access.Decision, error) {
+	config, client, err := login{config: rest.AnonymousClientConfig(c.config)}.connect(chain, key)
+	if err != nil {
+		return access.Decision{}, fmt.Errorf("asking what the new certificate may do: %w", err)
+	}
+	defer utilnet.CloseIdleConnectionsFor(client.Transport)
+	authorization, err := authorizationv1.NewForConfigAndClient(config, client)
+	if err != nil {
+		return access.Decision{}, fmt.Errorf("asking what the new certificate may do: %w", err)
+	}
+	return decide(ctx, c.asSelf(authorization))
+}
+
+// login is an address at which to log in with a certificate.
+type login struct {
+	config *rest.Config // without credentials
+	doing  string
+	failed func(doing string, err error) error // returns the error for an answer, or for none
+	hint   string                              // for a certificate that the server does not accept
+}
+
+// connect returns the address's configuration with a certificate, and a client for it.
+func (l login) connect(chain []byte, key reconcile.Secret) (*rest.Config, *http.Client, error) {
+	config := rest.CopyConfig(l.config)
 	config.CertData, config.KeyData = chain, key.Reveal()
 	config.Wrap(api.Bounded)
 	client, err := rest.HTTPClientFor(config)
+	return config, client, err
+}
+
+// as returns who the server takes the holder of a certificate for.
+func (l login) as(ctx context.Context, chain []byte, key reconcile.Secret) (reconcile.Identity, error) {
+	config, client, err := l.connect(chain, key)
 	if err != nil {
-		return reconcile.Identity{}, fmt.Errorf("%s: %w", doing, err)
+		return reconcile.Identity{}, fmt.Errorf("%s: %w", l.doing, err)
 	}
 	defer utilnet.CloseIdleConnectionsFor(client.Transport)
 	authn, err := authenticationv1.NewForConfigAndClient(config, client)
 	if err != nil {
-		return reconcile.Identity{}, fmt.Errorf("%s: %w", doing, err)
+		return reconcile.Identity{}, fmt.Errorf("%s: %w", l.doing, err)
 	}
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
@@ -50,17 +89,15 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 		who = identity(review)
 	case apierrors.IsUnauthorized(err):
 		return reconcile.Identity{}, reconcile.WithHint(
-			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", doing, reconcile.ErrNotTrusted, api.Brief(err)),
-			"the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server "+
-				"trusts for clients (kube-apiserver --client-ca-file)")
+			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", l.doing, reconcile.ErrNotTrusted, api.Brief(err)), l.hint)
 	case apierrors.IsForbidden(err) && forbiddenName(err) != "":
 		who.Name = forbiddenName(err)
 	default:
-		return reconcile.Identity{}, c.server.Failed(doing, err)
+		return reconcile.Identity{}, l.failed(l.doing, err)
 	}
 	if who.Name == anonymous {
 		return reconcile.Identity{}, reconcile.WithHint(
-			fmt.Errorf("%s: %w: it saw no client certificate and answered %q", doing, reconcile.ErrNotTrusted, anonymous),
+			fmt.Errorf("%s: %w: it saw no client certificate and answered %q", l.doing, reconcile.ErrNotTrusted, anonymous),
 			"something in front of the API server ends TLS, or the API server runs without --client-ca-file")
 	}
 	return who, nil

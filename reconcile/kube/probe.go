@@ -61,16 +61,17 @@ func (c *Cluster) LookAtLock(ctx context.Context, owner string) (preflight.LockV
 	return c.leases.Look(ctx, owner)
 }
 
-// MayBind asks the API server whether certsync may create a binding, by a dry run. An access review does not tell: the API
-// server also allows a binding to somebody who holds every rule of its role. MayBind returns the reason for a refusal, or "".
-func (c *Cluster) MayBind(ctx context.Context, b reconcile.Binding) (string, error) {
+// TryBinding has the API server go through creating a binding, by a dry run. An access review does not tell all: the API server
+// allows a binding to somebody who holds every rule of its role, and a webhook, a policy or a quota can refuse it.
+func (c *Cluster) TryBinding(ctx context.Context, b reconcile.Binding) error {
 	w := c.Bindings()
-	_, err := w.send(ctx, w.creation(b).Param("dryRun", metav1.DryRunAll))
-	switch {
-	case err == nil:
-		return "", nil
-	case apierrors.IsForbidden(err):
-		return w.failed("trying to create "+b.Object(), b, err).Error(), nil
+	if _, err := w.send(ctx, w.creation(b).Param("dryRun", metav1.DryRunAll)); err != nil {
+		return api.Tried(err, w.failed("trying to create "+b.Object(), b, err))
 	}
-	return "", w.failed("trying to create "+b.Object(), b, err)
+	return nil
+}
+
+// TryLock has the API server go through taking an owner's lock, by a dry run.
+func (c *Cluster) TryLock(ctx context.Context, owner string) error {
+	return c.leases.Try(ctx, owner)
 }

@@ -65,33 +65,80 @@ func TestLookAtLock(t *testing.T) {
 	}
 }
 
-// TestMayBind: it sends a dry run. A refusal is an answer, and any other error is an error.
-func TestMayBind(t *testing.T) {
+// TestTryBinding: it sends a dry run. The error says what refuses the binding, and what to do. That a webhook takes no dry runs is
+// told apart: it refuses nothing.
+func TestTryBinding(t *testing.T) {
 	b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "certsync:prod-eu:user:x:view", Owner: "prod-eu",
 		RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}, Subjects: []reconcile.Subject{reconcile.UserSubject("x")}}
 	const rules = "user is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Verbs:[\"get\"]}"
+	bindings := apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings")
 	for name, tc := range map[string]struct {
-		answer http.HandlerFunc
-		why    string
-		fails  bool
+		answer    http.HandlerFunc
+		why, hint string
+		noDryRun  bool
 	}{
-		"yes": {apitest.Answers(http.StatusCreated, object{"kind": "ClusterRoleBinding", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": object{"name": b.Name}}), "", false},
-		"not all rules are held": {apitest.Fails(apierrors.NewForbidden(apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings"), b.Name, errors.New(rules))),
-			"RBAC permissions not currently held", false},
-		"a webhook takes no dry runs": {apitest.Fails(apierrors.NewBadRequest("admission webhook does not support dry run")), "", true},
+		"yes":                    {answer: apitest.Answers(http.StatusCreated, object{"kind": "ClusterRoleBinding", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": object{"name": b.Name}})},
+		"not all rules are held": {apitest.Fails(apierrors.NewForbidden(bindings, b.Name, errors.New(rules))), "RBAC permissions not currently held", "verb bind", false},
+		"a webhook takes no dry runs": {apitest.Fails(apierrors.NewBadRequest(`admission webhook "w.example.com" does not support dry run`)),
+			`admission webhook "w.example.com" does not support dry run`, "", true},
+		"a webhook is down": {apitest.Fails(apierrors.NewInternalError(errors.New(`failed calling webhook "w.example.com": connection refused`))),
+			`failed calling webhook "w.example.com"`, `webhook "w.example.com" is in the way`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := apitest.New(t)
 			s.Routes["POST "+rbacPath+"/clusterrolebindings"] = tc.answer
-			why, err := connect(t, s.Begin()).MayBind(t.Context(), b)
-			if (tc.why == "") != (why == "") || !strings.Contains(why, tc.why) || strings.Contains(why, "Verbs") || (err != nil) != tc.fails {
-				t.Errorf("%q, %v", why, err)
+			err := connect(t, s.Begin()).TryBinding(t.Context(), b)
+			if (tc.why == "") != (err == nil) || errors.Is(err, preflight.ErrNoDryRun) != tc.noDryRun {
+				t.Error(err)
 			}
-			for _, c := range s.Called("POST") {
-				if c.Query.Get("dryRun") != "All" {
-					t.Errorf("sent %s?%s", c, c.Query.Encode())
-				}
+			if err != nil && (!strings.Contains(err.Error(), tc.why) || strings.Contains(err.Error(), "Verbs") || !strings.Contains(reconcile.Hint(err), tc.hint)) {
+				t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 			}
+			dryRuns(t, s.Called("POST"))
+		})
+	}
+}
+
+func dryRuns(t *testing.T, calls []apitest.Call) {
+	t.Helper()
+	if len(calls) == 0 {
+		t.Error("nothing was tried")
+	}
+	for _, c := range calls {
+		if c.Query.Get("dryRun") != "All" {
+			t.Errorf("sent %s?%s", c, c.Query.Encode())
+		}
+	}
+}
+
+// TestTryLock: a dry run of the write that takes the lock: of the Lease's creation, or of its update.
+func TestTryLock(t *testing.T) {
+	lease := object{"kind": "Lease", "apiVersion": "coordination.k8s.io/v1",
+		"metadata": object{"name": "certsync-prod-eu", "namespace": "kube-system", "uid": "1", "resourceVersion": "7"}}
+	leases := apitest.Resource("coordination.k8s.io", "leases")
+	missing := apitest.Fails(apierrors.NewNotFound(leases, "certsync-prod-eu"))
+	denied := apitest.Fails(apierrors.NewForbidden(leases, "certsync-prod-eu", errors.New(`admission webhook "warden.example.com" denied the request: managed namespace`)))
+	for sentence, tc := range map[string]struct {
+		read, write http.HandlerFunc
+		verb        string
+		why         string
+	}{
+		"there is none":                 {missing, apitest.Answers(http.StatusCreated, lease), "POST", ""},
+		"there is one":                  {apitest.Answers(http.StatusOK, lease), apitest.Answers(http.StatusOK, lease), "PUT", ""},
+		"it changes meanwhile":          {apitest.Answers(http.StatusOK, lease), apitest.Fails(apierrors.NewConflict(leases, "certsync-prod-eu", errors.New("changed"))), "PUT", ""},
+		"a webhook guards kube-system":  {missing, denied, "POST", "managed namespace"},
+		"a webhook guards what is made": {apitest.Answers(http.StatusOK, lease), denied, "PUT", "managed namespace"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := apitest.New(t)
+			s.Routes["GET "+leasePath] = tc.read
+			s.Routes["PUT "+leasePath] = tc.write
+			s.Routes["POST "+strings.TrimSuffix(leasePath, "/certsync-prod-eu")] = tc.write
+			err := connect(t, s.Begin()).TryLock(t.Context(), "prod-eu")
+			if (tc.why == "") != (err == nil) || err != nil && (!strings.Contains(err.Error(), tc.why) || !strings.Contains(reconcile.Hint(err), "warden.example.com")) {
+				t.Errorf("%v, hint %q", err, reconcile.Hint(err))
+			}
+			dryRuns(t, s.Called(tc.verb))
 		})
 	}
 }

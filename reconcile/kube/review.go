@@ -44,10 +44,7 @@ func (c *Cluster) allowed(ctx context.Context, p reconcile.Permission) (bool, er
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Verb: p.Verb, Group: p.Group, Resource: p.Resource, Subresource: p.Subresource,
-			Namespace: p.Namespace, Name: p.Name,
-		},
+		ResourceAttributes: attributes(p),
 	}}
 	answer, err := c.server.Client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 	if err != nil {

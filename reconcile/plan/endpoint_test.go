@@ -72,21 +72,67 @@ func TestStatedEndpoint(t *testing.T) {
 	}
 }
 
-// TestLocalEndpoint: the first apply warns of an address that people may not reach, and only the first.
+// TestLocalEndpoint: an address that other people may not reach is noted at the first apply. An address that the inventory states
+// is noted whenever somebody is to get it.
 func TestLocalEndpoint(t *testing.T) {
 	for server, warned := range map[string]bool{
 		"https://127.0.0.1:6443": true, "https://[::1]:6443": true, "https://localhost:6443": true, "https://kubernetes.default.svc": true,
-		"https://k8s.example.com:6443": false, "https://10.0.0.1:6443": false,
+		"https://0.0.0.0:6443": true, "https://[::]:6443": true, "https://[::ffff:127.0.0.1]:6443": true, "https://169.254.1.1": true, "https://[fe80::1]:6443": true,
+		"https://host.docker.internal:6443": true, "https://kubernetes.docker.internal:6443": true, "https://host.minikube.internal": true,
+		"https://macbook.local:6443": true, "https://k8s.localhost": true, "https://kubernetes.default.svc.corp.example": true,
+		"https://k8s.example.com:6443": false, "https://10.0.0.1:6443": false, "https://localhost.example.com": false, "https://local.example.com": false,
 	} {
+		const users = "users: [{name: alice}"
+		noted := func(w *reconciletest.World, inventory string) bool {
+			return slices.ContainsFunc(w.Plan(reconciletest.Parse(t, inventory)).Notes, func(n reconcile.Note) bool {
+				return n.Kind == reconcile.EndpointLocal && strings.Contains(n.Message, server)
+			})
+		}
 		w := reconciletest.NewWorld(t)
 		w.Endpoint.Server = server
-		inv := reconciletest.Parse(t, "users: [{name: alice}]")
-		if got := slices.Contains(reconciletest.Kinds(w.Plan(inv)), "endpoint-local"); got != warned {
+		if got := noted(w, users+"]"); got != warned {
 			t.Errorf("%s: warned %t", server, got)
 		}
-		w.MustApply(inv)
-		if slices.Contains(reconciletest.Kinds(w.Plan(inv)), "endpoint-local") {
+		w.MustApply(reconciletest.Parse(t, users+"]"))
+		if noted(w, users+", {name: bob}]") {
 			t.Errorf("%s: warned again", server)
 		}
+		w = reconciletest.NewWorld(t)
+		stated := "cluster: {server: '" + server + "'}\n" + users
+		w.MustApply(reconciletest.Parse(t, stated+"]"))
+		if noted(w, stated+"]") {
+			t.Errorf("%s: stated, and nobody gets it: warned", server)
+		}
+		if got := noted(w, stated+", {name: bob}]"); got != warned {
+			t.Errorf("%s: stated, and bob gets it: warned %t", server, got)
+		}
+	}
+}
+
+// TestLocalProxy: so is a proxy, if it is of this machine or of the administrator's kubeconfig.
+func TestLocalProxy(t *testing.T) {
+	for sentence, tt := range map[string]struct{ stated, own, want string }{
+		"the administrator's tunnel": {"", "http://localhost:8080", "through the proxy http://localhost:8080, an address of this machine alone"},
+		"the administrator's proxy":  {"", "http://proxy.example.com:8080", "through http://proxy.example.com:8080, which is the proxy of your own kubeconfig"},
+		"a tunnel that is stated":    {"socks5://127.0.0.1:1080", "", "through the proxy socks5://127.0.0.1:1080, an address of this machine alone"},
+		"a proxy that is stated":     {"http://proxy.example.com:8080", "", ""},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.Endpoint.ProxyURL = tt.own
+			text := "users: [{name: alice}]\n"
+			if tt.stated != "" {
+				text += "cluster: {proxyURL: '" + tt.stated + "'}\n"
+			}
+			got := ""
+			for _, n := range w.Plan(reconciletest.Parse(t, text)).Notes {
+				if n.Kind == reconcile.EndpointLocal {
+					got = n.Message
+				}
+			}
+			if !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
+				t.Errorf("%q", got)
+			}
+		})
 	}
 }

@@ -27,7 +27,7 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	if s := x.Observed.State; s != nil && s.Grants == nil {
 		all = append(all, reconcile.Note{Kind: reconcile.StateUpgraded, Message: "the state in Vault is of formatVersion 1; apply writes version 2, which earlier releases of certsync refuse"})
 	}
-	all = append(all, endpointNotes(x)...)
+	all = append(all, endpointNotes(x, p.Steps)...)
 	all = append(all, revocationNotes(x)...)
 	all = append(all, batchNotes(x, d.batches)...)
 	all = append(all, existingAccess(x, p.Steps)...)
@@ -59,8 +59,9 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	return append(all, requests(x)...)
 }
 
-// endpointNotes compares what users have, or get, with certsync's own connection.
-func endpointNotes(x *Index) []reconcile.Note {
+// endpointNotes compares what users have, or get, with certsync's own connection, and notes an address that is given out and may
+// be of no use to others: at the first apply, and as long as the inventory states it.
+func endpointNotes(x *Index, steps []reconcile.Step) []reconcile.Note {
 	var all []reconcile.Note
 	own := reconcile.EndpointOf(x.Inventory.Cluster, x.Observed.Endpoint)
 	for _, difference := range x.endpoint.Differences(own) {
@@ -68,7 +69,9 @@ func endpointNotes(x *Index) []reconcile.Note {
 			"%s: this connection says something else of the cluster than users' kubeconfigs, which stay as they are (to change them, state it under cluster in the inventory)", difference)})
 	}
 	first := x.Observed.State == nil || x.Observed.State.Grants == nil
-	if why := x.endpoint.Local(); why != "" && first && x.Inventory.Cluster.Server == "" {
+	c := x.Inventory.Cluster
+	stated := c.Server+c.ProxyURL != "" && slices.ContainsFunc(steps, func(s reconcile.Step) bool { return s.Issue != nil })
+	if why := x.endpoint.Local(c); why != "" && (first || stated) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointLocal, Message: fmt.Sprintf(
 			"users would be sent to %s, %s (state cluster.server in the inventory, as people reach it)", reconcile.Shown(x.endpoint.Server), why)})
 	}

@@ -12,8 +12,18 @@ func groupSubject(name string) reconcile.Subject {
 	return reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: name}
 }
 
+// Everybody notes the bindings that are not ours and make everybody as good as cluster-admin, whoever has a certificate and
+// whoever has none. Only somebody who is that strong can make one.
+func Everybody(x *Index) []reconcile.Note {
+	var all []reconcile.Note
+	for _, s := range []reconcile.Subject{groupSubject(access.Authenticated), groupSubject("system:unauthenticated"), reconcile.UserSubject("system:anonymous")} {
+		all = append(all, accessOf(x, s)...)
+	}
+	return slices.DeleteFunc(all, func(n reconcile.Note) bool { return len(n.Power) == 0 })
+}
+
 // existingAccess notes what steps hand out to names and groups that have something already: each binding that is not ours and
-// serves the CN, an O, or everybody who has a certificate.
+// serves the CN, an O, or everybody who has a certificate. What makes everybody strong is noted in any plan.
 func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 	subjects := map[reconcile.Subject]bool{}
 	for _, s := range steps {
@@ -37,7 +47,7 @@ func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 			}
 		}
 	}
-	var all []reconcile.Note
+	all := Everybody(x)
 	for subject := range subjects {
 		all = append(all, accessOf(x, subject)...)
 	}

@@ -50,8 +50,28 @@ func TestAccessOfEverybody(t *testing.T) {
 		t.Error(diff)
 	}
 	w.MustApply(inv)
-	if got := reconciletest.Kinds(w.Plan(inv)); len(got) > 0 {
-		t.Errorf("with nothing to do: %q", got)
+	if diff := cmp.Diff(want, reconciletest.Kinds(w.Plan(inv))); diff != "" { // "edit" is strong
+		t.Errorf("with nothing to do: %s", diff)
+	}
+}
+
+// TestStrongAccessOfEverybody: a role that makes everybody as good as cluster-admin is noted in any plan, also where nothing is to
+// be done. A weak one is noted where it tells a reviewer something about a new certificate.
+func TestStrongAccessOfEverybody(t *testing.T) {
+	for subject, kind := range map[string]string{"system:authenticated": "Group", "system:unauthenticated": "Group", "system:anonymous": "User"} {
+		w := reconciletest.NewWorld(t)
+		w.RoleRules = map[reconcile.Role][]reconcile.Rule{{Name: "root"}: {reconciletest.Rule("*", "*", "*")}, {Name: "weak"}: {reconciletest.Rule("get", "", "pods")}}
+		for _, role := range []string{"root", "weak"} {
+			w.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open-" + role, RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role},
+				Subjects: []reconcile.Subject{{Kind: kind, APIGroup: reconcile.RBACGroup, Name: subject}}})
+		}
+		inv := reconciletest.Parse(t, "users: [{name: dan}]\n")
+		w.MustApply(inv)
+		p := w.Plan(inv)
+		want := []string{"existing-access " + subject + " ClusterRoleBinding open-root"}
+		if diff := cmp.Diff(want, reconciletest.Kinds(p)); diff != "" || p.Changes() {
+			t.Errorf("%s: changes %t, %s", subject, p.Changes(), diff)
+		}
 	}
 }
 

@@ -70,61 +70,80 @@ func (l *look) namespacesExist(ctx context.Context) Check {
 // triesAtOnce bounds the bindings that are tried at once.
 const triesAtOnce = 10
 
-// mayBind asks for the verb bind on each role, and where that is denied goes through making each binding: who holds every
-// rule of a role needs no verb.
+// mayBind goes through making each binding that is to be, by dry runs: one for each role in each place.
 func (l *look) mayBind(ctx context.Context) Check {
 	if l.roles == nil || l.namespaces == nil {
 		return notChecked("needs ClusterRoles and namespaces")
 	}
+	for _, resource := range []string{"clusterrolebindings", "rolebindings"} {
+		if c, lacks := l.without("create", resource); lacks {
+			return c
+		}
+	}
 	grants := slices.DeleteFunc(l.wanted(), func(g reconcile.Grant) bool {
 		return !l.roles[g.Role] || g.Namespace != "" && !l.namespaces[g.Namespace]
 	})
-	asked := map[string]reconcile.Permission{}
-	for _, g := range grants {
-		asked[g.Role] = reconcile.BindPermission(g.Role)
-	}
-	var wanted []reconcile.Permission
-	for _, role := range slices.Sorted(maps.Keys(asked)) {
-		wanted = append(wanted, asked[role])
-	}
-	denied, err := l.Cluster.Denied(ctx, wanted)
-	if err != nil {
-		return broken(err)
-	}
-	tried := slices.DeleteFunc(grants, func(g reconcile.Grant) bool { return !slices.Contains(denied, reconcile.BindPermission(g.Role)) })
-	whys, errs := l.try(ctx, tried)
+	refused, untried := l.try(ctx, grants)
 	switch {
-	case len(whys) > 0:
-		return broken(reconcile.WithHint(errors.New(strings.Join(whys, "; ")),
-			"grant the verb bind on these ClusterRoles, or every rule of theirs, to the identity that runs apply"))
-	case len(errs) > 0:
-		return warning(errors.Join(errs...).Error(), "no verb bind, and only a binding can tell whether all rules of the role are held")
-	case len(tried) > 0:
-		return passed(fmt.Sprintf("every rule of what is to be bound, as a dry run of the bindings (%d) shows; else verb bind", len(tried)))
+	case len(refused) > 0:
+		return broken(joined(refused))
+	case len(untried) > 0:
+		return untriable(joined(untried))
 	}
-	return passed(fmt.Sprintf("verb bind on each ClusterRole (%d)", len(wanted)))
+	return passed(fmt.Sprintf("a dry run of each binding went through (%d)", len(grants)))
 }
 
-// try has the API server go through making a binding of each grant, for nobody who exists.
-func (l *look) try(ctx context.Context, grants []reconcile.Grant) (whys []string, errs []error) {
+// untriable is the check of a write of which no dry run can be made.
+func untriable(err error) Check {
+	return Check{Verdict: NotChecked, Detail: err.Error(), Mend: again("have the webhook declare sideEffects None or NoneOnDryRun")}
+}
+
+// maxRefusals bounds the refusals that are shown: one webhook refuses all bindings in the same words.
+const maxRefusals = 5
+
+// joined is one error, with the hints of all.
+func joined(errs []error) error {
+	var texts, hints []string
+	for i, err := range errs {
+		if i == maxRefusals {
+			texts = append(texts, fmt.Sprintf("and %d more", len(errs)-i))
+			break
+		}
+		texts = append(texts, err.Error())
+		if hint := reconcile.Hint(err); hint != "" && !slices.Contains(hints, hint) {
+			hints = append(hints, hint)
+		}
+	}
+	return reconcile.WithHint(errors.New(strings.Join(texts, "; ")), strings.Join(hints, "; "))
+}
+
+// try has the API server go through making a binding of each grant, for nobody who exists. It tells what is refused from what
+// cannot be tried.
+func (l *look) try(ctx context.Context, grants []reconcile.Grant) (refused, untried []error) {
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(triesAtOnce)
 	for _, g := range grants {
 		group.Go(func() error {
 			g.Subject = throwAway
-			why, err := l.Cluster.MayBind(ctx, reconcile.NewBinding(l.Inventory.Owner, g, []string{throwAway}))
+			err := l.Cluster.TryBinding(ctx, reconcile.NewBinding(l.Inventory.Owner, g, []string{throwAway}))
+			if err == nil {
+				return nil
+			}
 			mu.Lock()
 			defer mu.Unlock()
-			if err != nil {
-				errs = append(errs, err)
-			} else if why != "" {
-				whys = append(whys, fmt.Sprintf("%s: %s", g, why))
+			err = fmt.Errorf("%s: %w", g, err)
+			if errors.Is(err, ErrNoDryRun) {
+				untried = append(untried, err)
+			} else {
+				refused = append(refused, err)
 			}
 			return nil
 		})
 	}
-	_ = group.Wait() // errs has them
-	slices.Sort(whys)
-	return whys, errs
+	_ = group.Wait() // the lists have all errors
+	byText := func(a, b error) int { return strings.Compare(a.Error(), b.Error()) }
+	slices.SortFunc(refused, byText)
+	slices.SortFunc(untried, byText)
+	return refused, untried
 }

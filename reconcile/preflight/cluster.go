@@ -19,6 +19,7 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"API versions", l.versions},
 		{"identity", l.identity},
 		{"rights to read", l.mayRead},
+		{"open access", l.everybody},
 		{"lock", l.lease},
 		{"rights to write", l.mayWrite},
 		{"rights to lock", l.mayLock},
@@ -29,6 +30,7 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"clock", l.clock},
 		{"front proxy", l.proxy},
 		{"signer", trial{l}.signer},
+		{"authorizer", l.authorizer},
 	})
 }
 
@@ -64,7 +66,8 @@ func (l *look) versions(ctx context.Context) Check {
 		return broken(reconcile.WithHint(fmt.Errorf("the API server has no %s", strings.Join(missing, ", no ")),
 			"certsync needs Kubernetes 1.28 or newer, with its standard APIs"))
 	case len(errs) > 0:
-		return warning(errors.Join(errs...).Error(), "let certsync's identity read the API's description (ClusterRole system:discovery)")
+		return Check{Verdict: NotChecked, Detail: errors.Join(errs...).Error(),
+			Mend: again("let certsync's identity read the API's description (ClusterRole system:discovery)")}
 	}
 	return passed(fmt.Sprintf("all %d that certsync needs", len(resources)))
 }
@@ -127,7 +130,19 @@ func (l *look) mayWriteEvents(ctx context.Context) Check {
 func (l *look) mayLock(ctx context.Context) Check {
 	// Where nobody knows whether the Lease exists, the right to read it is what is lacking.
 	exists := l.lock == nil || l.lock.Leased
-	return l.may(ctx, reconcile.LockPermissions(l.Inventory.Owner, l.LockNamespace, exists))
+	c := l.may(ctx, reconcile.LockPermissions(l.Inventory.Owner, l.LockNamespace, exists))
+	if c.Verdict != Passed || l.lock == nil {
+		return c
+	}
+	// A provider may let nobody write in kube-system, whatever RBAC says.
+	switch err := l.Cluster.TryLock(ctx, l.Inventory.Owner); {
+	case errors.Is(err, ErrNoDryRun):
+		return untriable(err)
+	case err != nil:
+		return broken(reconcile.WithHint(err, strings.TrimPrefix(reconcile.Hint(err)+"; or have the Lease in another namespace (--lock-namespace)", "; ")))
+	}
+	c.Detail += ", and a dry run of the Lease went through"
+	return c
 }
 
 // may asks for permissions.
@@ -226,35 +241,4 @@ func (l *look) proxy(ctx context.Context) Check {
 		return warning(fmt.Sprintf("one CA signs for clients and for front proxies, which are told by their names: %q", f.AllowedNames), ownCA)
 	}
 	return passed("no certificate for a client is one for a front proxy")
-}
-
-// address is what people's kubeconfigs will lead to: what the inventory says, and otherwise what the first apply has recorded, or
-// will record, of certsync's own connection.
-func (l *look) address() Check {
-	if l.Cluster == nil {
-		return notChecked("needs API server")
-	}
-	own, err := l.Cluster.Endpoint()
-	if err != nil {
-		return broken(err)
-	}
-	recorded, from := reconcile.Endpoint{}, "from the inventory"
-	if l.store != nil && l.store.State != nil {
-		recorded = l.store.State.Endpoint
-	}
-	if l.Inventory.Cluster.Server == "" {
-		if from = "as recorded"; recorded.Server == "" {
-			from = "certsync's own"
-		}
-	}
-	known := recorded.Server != ""
-	e := reconcile.EndpointOf(l.Inventory.Cluster, reconcile.Recorded(l.Inventory.Cluster, recorded, own))
-	if err := e.Complete(); err != nil {
-		return broken(err)
-	}
-	text := fmt.Sprintf("%s (%s), as cluster %q", e.Server, from, e.Name)
-	if why := e.Local(); why != "" && !known && l.Inventory.Cluster.Server == "" {
-		return warning(text+", "+why, "state cluster.server in the inventory, as people reach it")
-	}
-	return passed(text)
 }

@@ -19,19 +19,73 @@ const throwAway = "certsync-preflight"
 // trial is the part of a preflight that has a certificate issued, or would.
 type trial struct{ *look }
 
+// trialled is the certificate of a trial. Its key ends with the preflight.
+type trialled struct {
+	username string
+	chain    []byte
+	key      reconcile.Secret
+}
+
+// untrialled is a check that takes a certificate.
+func untrialled(what string) Check {
+	return Check{Verdict: NotChecked, Detail: what + " is tried with --issue", Mend: "run: certsync preflight --issue"}
+}
+
 // signer has a certificate issued, if asked to, or says what can be told without.
 func (l trial) signer(ctx context.Context) Check {
 	switch {
 	case l.CAErr != nil:
 		return broken(l.CAErr)
-	case l.Issue && l.self == nil:
+	case l.self == nil:
 		return notChecked("needs identity")
-	case l.Issue:
-		return l.issueOne(ctx, l.OpenIssuer(*l.self))
-	case l.CA != nil:
-		return passed("certsync itself, with the CA's key; whether the API server trusts it is tried with --issue")
 	}
-	return notChecked("whether it issues certificates that the API server trusts is tried with --issue")
+	issuer := l.OpenIssuer(*l.self)
+	if why := l.mayIssue(issuer); why != "" {
+		return notChecked(why)
+	}
+	if d, _ := l.ask(ctx); d.Everything { // the certificate could do everything for as long as it lives
+		return notChecked("needs authorizer")
+	}
+	switch {
+	case l.Issue:
+		return l.issueOne(ctx, issuer)
+	case l.CA != nil:
+		return untrialled("certsync signs itself, with the CA's key; whether the API server trusts it")
+	}
+	return l.tryRequest(ctx, issuer)
+}
+
+// tryRequest goes through asking for a certificate: a webhook, a policy or a quota can refuse it.
+func (l trial) tryRequest(ctx context.Context, issuer reconcile.Issuer) Check {
+	dry, can := issuer.(RequestTrier)
+	if !can {
+		return untrialled("whether it issues certificates that the API server trusts")
+	}
+	_, _, err := pki.Signing{Issuer: dryIssuer{issuer, dry}, Now: l.Now}.Request(ctx, l.spec(), pki.CanaryWait, nil)
+	switch {
+	case errors.Is(err, ErrNoDryRun):
+		return untriable(err)
+	case err != nil:
+		return broken(err)
+	}
+	return untrialled("a dry run of a request went through; whether it issues certificates that the API server trusts")
+}
+
+// dryIssuer issues nothing.
+type dryIssuer struct {
+	reconcile.Issuer
+	dry RequestTrier
+}
+
+func (d dryIssuer) Issue(ctx context.Context, req reconcile.CertificateRequest) (reconcile.Issued, error) {
+	return reconcile.Issued{}, d.dry.TryRequest(ctx, req)
+}
+
+// spec is the certificate of the trial, under a name that nobody has.
+func (l trial) spec() reconcile.CertificateSpec {
+	return reconcile.CertificateSpec{
+		User: throwAway + "-" + l.RunID, Epoch: reconcile.FirstEpoch + 1, Expiration: plan.MinLifetime, Algorithm: userkey.ECDSAP256,
+	}
 }
 
 // mayIssue returns why no certificate can be tried, or "".
@@ -44,20 +98,19 @@ func (l trial) mayIssue(issuer reconcile.Issuer) string {
 	return ""
 }
 
-// issueOne does what apply does for the first certificate of a run, and stores nothing. Its key ends with this function.
+// issueOne does what apply does for the first certificate of a run, and stores nothing.
 func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
-	if why := l.mayIssue(issuer); why != "" {
-		return notChecked(why)
-	}
-	spec := reconcile.CertificateSpec{
-		User: throwAway + "-" + l.RunID, Epoch: reconcile.FirstEpoch + 1, Expiration: plan.MinLifetime, Algorithm: userkey.ECDSAP256,
-	}
+	spec := l.spec()
 	s := pki.Signing{Issuer: issuer, Login: l.Cluster, Now: l.Now}
 	issued, key, err := s.Request(ctx, spec, pki.CanaryWait, nil)
 	if err != nil {
 		return broken(err)
 	}
 	leaf, _, err := s.Accept(ctx, spec, issued, key, s.Prove)
+	if err == nil {
+		l.trial = &trialled{spec.Username(), issued.Chain, key.PEM}
+		err = l.askAsHolder(ctx)
+	}
 	if err := errors.Join(err, l.deleteRequest(ctx, issuer, issued.CSR)); err != nil {
 		return broken(err)
 	}
@@ -66,6 +119,18 @@ func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 	}
 	lives := leaf.NotAfter.Sub(l.Now()).Round(time.Minute)
 	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it lives %s of the %s asked for", spec.Username(), lives, spec.Expiration))
+}
+
+// askAsHolder asks the authorizer what the new certificate may do. Nobody can keep its holder from asking.
+func (l trial) askAsHolder(ctx context.Context) error {
+	d, err := l.Cluster.MayAnything(ctx, l.trial.chain, l.trial.key)
+	if err != nil {
+		return err
+	}
+	if d.Unasked == "" {
+		l.decision = &d
+	}
+	return d.Refusal()
 }
 
 func (l trial) deleteRequest(ctx context.Context, issuer reconcile.Issuer, ref reconcile.CSRRef) error {

@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/plan"
 )
@@ -39,8 +42,11 @@ type Report struct {
 	Checks []Check // in the order in which they are shown
 }
 
-// OK reports whether nothing failed.
+// OK reports whether nothing failed. Something may not have been checked, see Complete.
 func (r Report) OK() bool { return r.Count(Broken) == 0 }
+
+// Complete reports whether all checks were made.
+func (r Report) Complete() bool { return r.Count(NotChecked) == 0 }
 
 // Count is how many checks ended so.
 func (r Report) Count(v Verdict) int {
@@ -57,29 +63,46 @@ func (r Report) Count(v Verdict) int {
 func (r Report) MarshalJSON() ([]byte, error) {
 	return json.Marshal(struct {
 		FormatVersion string  `json:"formatVersion"`
-		OK            bool    `json:"ok"`
+		OK            bool    `json:"ok"`       // nothing failed
+		Complete      bool    `json:"complete"` // all checks were made
 		Owner         string  `json:"owner"`
 		Checks        []Check `json:"checks"`
-	}{reconcile.FormatVersion, r.OK(), r.Owner, reconcile.OrEmpty(r.Checks)})
+	}{reconcile.FormatVersion, r.OK(), r.Complete(), r.Owner, reconcile.OrEmpty(r.Checks)})
 }
+
+// ErrNoDryRun is wrapped by a write that could not be tried: a webhook does not support dry runs.
+var ErrNoDryRun = errors.New("a dry run is not possible")
+
+// ErrNotReached is wrapped by an attempt to reach people's address of which this machine got no answer.
+var ErrNotReached = errors.New("not tried from here")
 
 // ClusterProbe is what a Preflight asks of a cluster. Nothing of it changes anything.
 type ClusterProbe interface {
 	reconcile.AccessReviewer
 	reconcile.Authenticator
+	reconcile.ClusterReader
+	access.Authorizer
 	Address() string // of the API server, for certsync itself
 	Version(ctx context.Context) (string, error)
 	// Serves reports whether a group and version has a resource.
 	Serves(ctx context.Context, groupVersion, resource string) (bool, error)
 	WhoAmI(ctx context.Context) (reconcile.Identity, error)
-	// MayBind returns why a binding may not be made, or "".
-	MayBind(ctx context.Context, b reconcile.Binding) (string, error)
+	// TryBinding and TryLock have the API server go through a write, by a dry run. The error says what refuses it. It is an
+	// ErrNoDryRun if that cannot be tried.
+	TryBinding(ctx context.Context, b reconcile.Binding) error
+	TryLock(ctx context.Context, owner string) error
 	ClusterRoles(ctx context.Context) (map[string]bool, error)
 	// Namespaces has false for one that is terminating; uid is kube-system's.
 	Namespaces(ctx context.Context) (all map[string]bool, uid string, err error)
 	FrontProxy(ctx context.Context) (reconcile.FrontProxy, error)
 	LookAtLock(ctx context.Context, owner string) (LockView, error)
 	Endpoint() (reconcile.Endpoint, error)
+	// Reach dials the address that users get, as their kubectl does, and LoginAt logs in there with a certificate. The error is
+	// an ErrNotReached if nothing answers here.
+	Reach(ctx context.Context, e reconcile.Endpoint) error
+	LoginAt(ctx context.Context, e reconcile.Endpoint, chain []byte, key reconcile.Secret) (reconcile.Identity, error)
+	// MayAnything asks the authorizer what the holder of a certificate may do whom no binding names.
+	MayAnything(ctx context.Context, chain []byte, key reconcile.Secret) (access.Decision, error)
 	// Clock is the API server's, or false if no answer has told it.
 	Clock() (time.Time, bool)
 }
@@ -109,6 +132,12 @@ type StoreHealth struct {
 // RequestDeleter is an Issuer that leaves a CertificateSigningRequest behind, which the cluster would delete in an hour.
 type RequestDeleter interface {
 	DeleteRequest(ctx context.Context, ref reconcile.CSRRef) error
+}
+
+// RequestTrier is an Issuer that can go through asking for a certificate, by a dry run.
+type RequestTrier interface {
+	// TryRequest returns what refuses the request. The error is an ErrNoDryRun if that cannot be tried.
+	TryRequest(ctx context.Context, req reconcile.CertificateRequest) error
 }
 
 // Preflight finds out whether an apply will work, without one. All checks are made, whatever the others found; what
@@ -143,7 +172,7 @@ func (p *Preflight) Do(ctx context.Context) Report {
 	group.Go(func() { cluster = l.cluster(ctx) })
 	group.Go(func() { store = l.vault(ctx) })
 	group.Wait()
-	return Report{p.Inventory.Owner, append(append(cluster, store...), l.state().of("state"), l.address().of("users' address"))}
+	return Report{p.Inventory.Owner, slices.Concat(cluster, store, []Check{l.state().of("state")}, l.users(ctx))}
 }
 
 // look is one Preflight under way, with what later checks need of earlier ones. A pointer is nil while that is unknown.
@@ -157,6 +186,8 @@ type look struct {
 	lock       *LockView
 	frontProxy *reconcile.FrontProxy
 	store      *reconcile.StoreView
+	decision   *access.Decision
+	trial      *trialled
 }
 
 type step struct {
@@ -187,7 +218,15 @@ func (c Check) of(name string) Check {
 
 func passed(detail string) Check { return Check{Verdict: Passed, Detail: detail} }
 
-func notChecked(why string) Check { return Check{Verdict: NotChecked, Detail: why} }
+// notChecked is a check that could not be made without another, or without a right.
+func notChecked(why string) Check {
+	return Check{Verdict: NotChecked, Detail: why, Mend: again("")}
+}
+
+// again says what to do before a check can be made.
+func again(first string) string {
+	return cmp.Or(first, "fix that first") + ", then run: certsync preflight"
+}
 
 func warning(detail, mend string) Check { return Check{Verdict: Warning, Detail: detail, Mend: mend} }
 
@@ -195,13 +234,17 @@ func broken(err error) Check {
 	return Check{Verdict: Broken, Detail: err.Error(), Mend: reconcile.Hint(err)}
 }
 
-// needs lists whom the inventory has, as one who writes and reads everything of theirs.
-func needs(inv *inventory.Inventory) reconcile.StoreNeeds {
+// needs lists whom the inventory or the ledger has, as users everything of whom is written and read. People of the ledger alone
+// are to be removed.
+func (l *look) needs() reconcile.StoreNeeds {
 	var users []string
-	for _, u := range inv.Users {
+	for _, u := range l.Inventory.Users {
 		users = append(users, u.Name)
 	}
-	slices.Sort(users)
+	if l.store != nil {
+		users = slices.AppendSeq(users, maps.Keys(l.store.Ledger))
+	}
+	users = reconcile.SortedSet(users)
 	return reconcile.StoreNeeds{Record: users, Credential: users, Delete: users, Purge: users, Read: users}
 }
 

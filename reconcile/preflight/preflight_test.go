@@ -1,9 +1,7 @@
 package preflight
 
 import (
-	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,94 +15,6 @@ import (
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
-
-// probe is a world as a Preflight asks it. Every question in fails is answered with an error.
-type probe struct {
-	*reconciletest.World
-	fails   map[string]error
-	lacking string // a resource that the API server does not have
-	binds   func(reconcile.Binding) (string, error)
-	lock    LockView
-	health  StoreHealth
-	mute    bool // the token may not ask what it may do
-	clock   *time.Time
-	deleted []reconcile.CSRRef
-	issuing []reconcile.Permission
-}
-
-func (p *probe) Permissions() []reconcile.Permission { return p.issuing }
-
-func (p *probe) Address() string { return "https://cluster" }
-
-func (p *probe) Version(context.Context) (string, error) { return "v1.36.3", p.fails["version"] }
-
-func (p *probe) Serves(_ context.Context, _, resource string) (bool, error) {
-	return resource != p.lacking, p.fails["serves"]
-}
-
-func (p *probe) WhoAmI(context.Context) (reconcile.Identity, error) {
-	return reconcile.Identity{Name: "certsync"}, p.fails["whoami"]
-}
-
-func (p *probe) Denied(_ context.Context, want []reconcile.Permission) ([]reconcile.Permission, error) {
-	return slices.DeleteFunc(slices.Clone(want), func(w reconcile.Permission) bool { return !slices.Contains(p.Denies, w) }), p.fails["reviews"]
-}
-
-func (p *probe) MayBind(_ context.Context, b reconcile.Binding) (string, error) {
-	if p.binds == nil {
-		return "", errors.New("nobody should try to bind")
-	}
-	return p.binds(b)
-}
-
-func (p *probe) ClusterRoles(context.Context) (map[string]bool, error) {
-	if err := p.fails["clusterroles"]; err != nil {
-		return nil, err
-	}
-	return p.Roles, nil
-}
-
-func (p *probe) Namespaces(context.Context) (map[string]bool, string, error) {
-	if err := p.fails["namespaces"]; err != nil {
-		return nil, "", err
-	}
-	return p.Spaces, "cluster-1", nil
-}
-
-func (p *probe) FrontProxy(context.Context) (reconcile.FrontProxy, error) {
-	return p.World.FrontProxy, p.fails["front proxy"]
-}
-
-func (p *probe) LookAtLock(context.Context, string) (LockView, error) {
-	return p.lock, p.fails["lock"]
-}
-
-func (p *probe) Endpoint() (reconcile.Endpoint, error) { return p.World.Endpoint, p.fails["endpoint"] }
-
-func (p *probe) Clock() (time.Time, bool) {
-	if p.clock == nil {
-		return time.Time{}, false
-	}
-	return *p.clock, true
-}
-
-func (p *probe) Health(context.Context) (StoreHealth, error) { return p.health, p.fails["health"] }
-
-func (p *probe) Lacks(context.Context, reconcile.StoreNeeds) ([]string, bool, error) {
-	return p.StoreLacks, !p.mute, p.fails["capabilities"]
-}
-
-func (p *probe) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
-	if err := p.fails["contents"]; err != nil {
-		return reconcile.StoreView{}, err
-	}
-	return p.World.ObserveStore(ctx)
-}
-
-func (p *probe) DeleteRequest(_ context.Context, ref reconcile.CSRRef) error {
-	p.deleted = append(p.deleted, ref)
-	return p.fails["delete"]
-}
 
 const flown = "users: [{name: alice, clusterRoles: [view, edit], namespaces: {staging: [view]}}]"
 
@@ -132,18 +42,18 @@ func TestPreflight(t *testing.T) {
 	}{
 		"all is well": {},
 		"no kubeconfig": {func(f *Preflight, _ *probe) { f.Cluster, f.ClusterErr = nil, boom }, append(
-			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "rights to read", "lock", "rights to write",
-				"rights to lock", "rights to tell", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "signer",
-				"state not-checked: needs Vault contents, namespaces and lock", "users' address")...)},
+			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "rights to read", "open access", "lock", "rights to write",
+				"rights to lock", "rights to tell", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "signer", "authorizer",
+				"state not-checked: needs Vault contents, namespaces and lock", "users' address", "users' login not-checked: needs users' address")...)},
 		"no Vault": {func(f *Preflight, _ *probe) { f.Store, f.StoreErr = nil, boom }, []string{
-			"Vault failed: boom", "Vault rights not-checked: needs Vault", "Vault contents not-checked: needs Vault",
+			"Vault failed: boom", "Vault contents not-checked: needs Vault", "Vault rights not-checked: needs Vault",
 			"state not-checked: needs Vault contents"}},
 		"an old Kubernetes":       {func(_ *Preflight, p *probe) { p.lacking = "selfsubjectreviews" }, []string{"API versions failed: the API server has no selfsubjectreviews in authentication.k8s.io/v1"}},
-		"no description":          {func(_ *Preflight, p *probe) { p.fails["serves"] = boom }, []string{"API versions warning: boom"}},
-		"nobody knows who we are": {func(_ *Preflight, p *probe) { p.fails["whoami"] = boom }, []string{"identity failed: boom", "signer not-checked: needs identity"}},
+		"no description":          {func(_ *Preflight, p *probe) { p.fails["serves"] = boom }, []string{"API versions not-checked: boom"}},
+		"nobody knows who we are": {func(_ *Preflight, p *probe) { p.fails["whoami"] = boom }, []string{"identity failed: boom", "signer not-checked: needs identity", "users' login not-checked: needs signer"}},
 		"rights to read": {func(_ *Preflight, p *probe) { p.Denies = []reconcile.Permission{no("list", "clusterroles", "")} },
 			[]string{"rights to read failed: may not: list clusterroles.rbac.authorization.k8s.io",
-				"ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles"}},
+				"open access not-checked: needs the right to list clusterroles", "ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles"}},
 		"no right to tell": {func(_ *Preflight, p *probe) {
 			p.Denies = []reconcile.Permission{reconcile.EventPermission("kube-system")}
 		},
@@ -151,7 +61,7 @@ func TestPreflight(t *testing.T) {
 		"no rights at all": {func(f *Preflight, p *probe) {
 			p.Denies = append(reconcile.ReadPermissions("test", "kube-system"), no("create", "rolebindings", ""), no("delete", "rolebindings", ""))
 		}, []string{
-			"rights to read failed: may not: list clusterrolebindings.rbac.authorization.k8s.io; list rolebindings", "lock not-checked: needs the right to get leases",
+			"rights to read failed: may not: list clusterrolebindings.rbac.authorization.k8s.io; list rolebindings", "open access not-checked: ", "lock not-checked: needs the right to get leases",
 			"rights to write failed: may not: create, delete rolebindings.rbac.authorization.k8s.io", "rights to lock failed: ",
 			"ClusterRoles not-checked: ", "namespaces not-checked: needs the right to list namespaces", "rights to bind not-checked: ",
 			`front proxy not-checked: needs the right to get configmaps "extension-apiserver-authentication" in namespace "kube-system"`,
@@ -159,7 +69,7 @@ func TestPreflight(t *testing.T) {
 		"no right to have a certificate issued": {func(f *Preflight, p *probe) {
 			p.issuing = []reconcile.Permission{{Verb: "create", Resource: "csrs"}}
 			p.Denies = p.issuing
-		}, []string{"rights to write failed: may not: create csrs", "signer not-checked: needs the right to create csrs"}},
+		}, []string{"rights to write failed: may not: create csrs", "signer not-checked: needs the right to create csrs", "users' login not-checked: needs signer"}},
 		"rights to write": {func(_ *Preflight, p *probe) { p.Denies = []reconcile.Permission{no("patch", "rolebindings", "")} },
 			[]string{"rights to write failed: may not: patch rolebindings.rbac.authorization.k8s.io"}},
 		"a lock that is held": {func(_ *Preflight, p *probe) {
@@ -172,30 +82,51 @@ func TestPreflight(t *testing.T) {
 		"no namespace for the lock":  {func(f *Preflight, _ *probe) { f.LockNamespace = "locks" }, []string{`namespaces failed: "locks", where the lock is, does not exist`}},
 		"neither can be listed": {func(_ *Preflight, p *probe) { p.fails["clusterroles"], p.fails["namespaces"] = boom, boom },
 			[]string{"ClusterRoles failed: boom", "namespaces failed: boom", "rights to bind not-checked: needs ClusterRoles", "state not-checked: "}},
-		"no verb bind, and every rule": {func(_ *Preflight, p *probe) {
-			p.Denies = []reconcile.Permission{no("bind", "clusterroles", "view")}
-			p.binds = func(b reconcile.Binding) (string, error) {
-				if b.Name != "certsync:test:user:certsync-preflight:view" || b.Owner != "test" {
-					return b.Name, nil
-				}
-				return "", nil
-			}
-		}, nil},
-		"no verb bind, and not every rule": {func(_ *Preflight, p *probe) {
-			p.Denies = []reconcile.Permission{no("bind", "clusterroles", "view")}
-			p.binds = func(b reconcile.Binding) (string, error) {
+		"a binding that is refused": {func(_ *Preflight, p *probe) {
+			p.binds = func(b reconcile.Binding) error {
 				if b.Kind == reconcile.RoleBinding {
-					return "", nil
+					return nil
 				}
-				return "no rules", nil
+				return boom
 			}
-		}, []string{`rights to bind failed: ClusterRole "view" cluster-wide: no rules`}},
-		"no verb bind, and nobody can tell": {func(_ *Preflight, p *probe) {
-			p.Denies = []reconcile.Permission{no("bind", "clusterroles", "edit")}
-			p.binds = func(reconcile.Binding) (string, error) { return "", boom }
-		}, []string{"rights to bind warning: boom"}},
+		}, []string{`rights to bind failed: ClusterRole "edit" cluster-wide: boom; ClusterRole "view" cluster-wide: boom`}},
+		"a webhook without dry runs": {func(_ *Preflight, p *probe) {
+			p.binds = func(reconcile.Binding) error { return fmt.Errorf("%w: webhook x", ErrNoDryRun) }
+		}, []string{`rights to bind not-checked: ClusterRole "edit" cluster-wide: a dry run is not possible: webhook x; `}},
+		"no right to bind at all": {func(_ *Preflight, p *probe) { p.Denies = []reconcile.Permission{no("create", "rolebindings", "")} },
+			[]string{"rights to write failed: may not: create rolebindings", "rights to bind not-checked: needs the right to create rolebindings"}},
+		"a webhook that guards the Lease's namespace": {func(_ *Preflight, p *probe) { p.fails["try lock"] = boom }, []string{"rights to lock failed: boom"}},
+		"a webhook without dry runs of Leases": {func(_ *Preflight, p *probe) { p.fails["try lock"] = ErrNoDryRun },
+			[]string{"rights to lock not-checked: a dry run is not possible"}},
+		"a list that is cut short": {func(_ *Preflight, p *probe) { p.fails["observe"] = boom }, []string{"open access failed: boom"}},
+		"a strong role for everybody": {func(_ *Preflight, p *probe) {
+			p.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
+				Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
+		}, []string{"open access warning: ClusterRoleBinding open is as good as cluster-admin (by its name"}},
+		"AlwaysAllow": {func(_ *Preflight, p *probe) { p.Everybody.Everything = true }, []string{"signer not-checked: needs authorizer",
+			"authorizer failed: bindings decide nothing in this cluster", "users' login not-checked: needs signer"}},
+		"AlwaysAllow, as the certificate tells": {func(_ *Preflight, p *probe) { p.Everybody.Unasked, p.holder.Everything = "no", true },
+			[]string{"signer failed: bindings decide nothing in this cluster", "authorizer failed: bindings decide nothing in this cluster"}},
+		"an authorizer that only the certificate asks": {func(_ *Preflight, p *probe) { p.Everybody.Unasked = "no" }, nil},
+		"an authorizer that nobody may ask": {func(_ *Preflight, p *probe) { p.Everybody.Unasked, p.holder.Unasked = "no", "no" },
+			[]string{"authorizer not-checked: it was not checked whether bindings decide what a certificate may do (certsync preflight --issue asks as a certificate): no"}},
+		"an authorizer that does not answer":     {func(_ *Preflight, p *probe) { p.fails["anybody"] = boom }, nil},
+		"neither does it answer the certificate": {func(_ *Preflight, p *probe) { p.fails["anybody"], p.fails["holder"] = boom, boom }, []string{"signer failed: boom", "authorizer failed: boom"}},
+		"an authorizer that gives Secrets away":  {func(_ *Preflight, p *probe) { p.Everybody.Secrets, p.holder.Secrets = true, true }, []string{"authorizer warning: everybody who has a certificate may read the Secrets"}},
+		"an address that is not reached from here": {func(_ *Preflight, p *probe) { p.fails["reach"] = fmt.Errorf("%w: refused", ErrNotReached) },
+			[]string{`users' address not-checked: https://k8s.example.com:6443 (certsync's own), as cluster "test"; not tried from here: refused`, "users' login not-checked: not tried from here"}},
+		"an address with another CA": {func(_ *Preflight, p *probe) { p.fails["reach"] = boom }, []string{`users' address failed: https://k8s.example.com:6443 (certsync's own), as cluster "test": boom`}},
+		"a balancer that ends TLS":   {func(_ *Preflight, p *probe) { p.fails["login"] = boom }, []string{"users' login failed: boom"}},
+		"a balancer that logs in itself": {func(_ *Preflight, p *probe) { p.takenFor = "balancer" },
+			[]string{`users' login failed: the server at https://k8s.example.com:6443 takes the new certificate for "balancer"`}},
+		"an address that goes down": {func(_ *Preflight, p *probe) { p.fails["login"] = ErrNotReached }, []string{"users' login not-checked: not tried from here"}},
+		"a tunnel": {func(_ *Preflight, p *probe) { p.World.Endpoint.Server = "https://localhost:6443" },
+			[]string{`users' address warning: https://localhost:6443 (certsync's own), as cluster "test"; an API server answers there; an address of this machine alone`}},
+		"a tunnel that the inventory states": {func(f *Preflight, _ *probe) {
+			f.Inventory = reconciletest.Parse(t, "cluster: {server: 'https://host.docker.internal'}\n"+flown)
+		}, []string{`users' address warning: https://host.docker.internal (from the inventory), as cluster "test"; an API server answers there; an address`}},
 		"no reviews": {func(_ *Preflight, p *probe) { p.fails["reviews"] = boom },
-			[]string{"rights to read failed: boom", "rights to write failed: boom", "rights to lock failed: boom", "rights to tell warning: boom", "rights to bind failed: boom"}},
+			[]string{"rights to read failed: boom", "rights to write failed: boom", "rights to lock failed: boom", "rights to tell warning: boom"}},
 		"a slow clock": {func(_ *Preflight, p *probe) { *p.clock = p.Now.Add(3 * time.Minute) }, []string{"clock failed: the clock here and the API server's are 3m0s apart"}},
 		"no clock":     {func(_ *Preflight, p *probe) { p.clock = nil }, []string{"clock failed: the API server does not say what time it is"}},
 		"a shared CA":  {func(_ *Preflight, p *probe) { p.World.FrontProxy.SharedCA = true }, []string{"front proxy failed: one CA signs for clients and for front proxies"}},
@@ -215,29 +146,34 @@ func TestPreflight(t *testing.T) {
 			p.World.FrontProxy = reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(p.CA)), AllowedNames: []string{"x"}}
 		},
 			[]string{"signer warning: the certificate that was issued works, and is of a CA for front proxies too, which are told by their names: [\"x\"]"}},
-		"no name for the cluster": {func(_ *Preflight, p *probe) { p.World.Endpoint.Name = "" }, []string{"users' address failed: users' kubeconfigs need a name"}},
-		"no certificate is tried": {func(f *Preflight, _ *probe) { f.Issue = false }, []string{"signer not-checked: whether it issues"}},
+		"no name for the cluster": {func(_ *Preflight, p *probe) { p.World.Endpoint.Name = "" }, []string{"users' address failed: users' kubeconfigs need a name", "users' login not-checked: needs users' address"}},
+		"no certificate is tried": {func(f *Preflight, _ *probe) { f.Issue = false },
+			[]string{"signer not-checked: a dry run of a request went through; whether it issues", "users' login not-checked: whether the server at that address"}},
+		"a request that is refused": {func(f *Preflight, p *probe) { f.Issue, p.fails["try request"] = false, boom },
+			[]string{"signer failed: issuing a certificate: boom", "users' login not-checked: "}},
+		"a request that takes no dry run": {func(f *Preflight, p *probe) { f.Issue, p.fails["try request"] = false, ErrNoDryRun },
+			[]string{"signer not-checked: issuing a certificate: a dry run is not possible", "users' login not-checked: "}},
 		"a signer that does not sign": {func(_ *Preflight, p *probe) {
 			p.Fail = reconciletest.Failing("issue", fmt.Errorf("%w: x", reconcile.ErrNotIssued))
 		},
-			[]string{"signer failed: issuing a certificate: the signer did not issue"}},
+			[]string{"signer failed: issuing a certificate: the signer did not issue", "users' login not-checked: needs signer"}},
 		"a signer that signs something else": {func(_ *Preflight, p *probe) {
 			p.Sign = func(c *x509.Certificate) { c.Subject.Organization = []string{"system:masters"} }
 		},
-			[]string{"signer failed: verifying the certificate of CertificateSigningRequest"}},
+			[]string{"signer failed: verifying the certificate of CertificateSigningRequest", "users' login not-checked: needs signer"}},
 		"a signer that nobody trusts": {func(_ *Preflight, p *probe) {
 			p.Login = func(reconcile.Identity) (reconcile.Identity, error) {
 				return reconcile.Identity{}, reconcile.ErrNotTrusted
 			}
-		}, []string{"signer failed: the API server does not trust"}},
+		}, []string{"signer failed: the API server does not trust", "users' login not-checked: needs signer"}},
 		"a request that cannot be deleted": {func(_ *Preflight, p *probe) { p.fails["delete"] = boom }, []string{"signer failed: boom"}},
-		"no CA":                            {func(f *Preflight, _ *probe) { f.CAErr = boom }, []string{"rights to write not-checked: needs signer", "signer failed: boom"}},
+		"no CA":                            {func(f *Preflight, _ *probe) { f.CAErr = boom }, []string{"rights to write not-checked: needs signer", "signer failed: boom", "users' login not-checked: needs signer"}},
 		"a Vault that does not say how it is": {func(_ *Preflight, p *probe) { p.fails["health"] = boom },
-			[]string{"Vault warning: https://vault, folder certsync/test of the KV v2 mount secret; boom"}},
+			[]string{"Vault not-checked: https://vault, folder certsync/test of the KV v2 mount secret; boom"}},
 		"a Vault that was sealed meanwhile": {func(_ *Preflight, p *probe) { p.health.Sealed = true }, append([]string{"Vault failed: https://vault: it is sealed"},
-			"Vault rights not-checked: needs Vault", "Vault contents not-checked: needs Vault", "state not-checked: ")},
+			"Vault contents not-checked: needs Vault", "Vault rights not-checked: needs Vault", "state not-checked: ")},
 		"a token without rights":        {func(_ *Preflight, p *probe) { p.StoreLacks = []string{"a", "b"} }, []string{"Vault rights failed: the token lacks a; b"}},
-		"a token that may not ask":      {func(_ *Preflight, p *probe) { p.mute = true }, []string{"Vault rights warning: the token may not ask"}},
+		"a token that may not ask":      {func(_ *Preflight, p *probe) { p.mute = true }, []string{"Vault rights not-checked: the token may not ask"}},
 		"a token that may not be asked": {func(_ *Preflight, p *probe) { p.fails["capabilities"] = boom }, []string{"Vault rights failed: boom"}},
 		"a ledger that cannot be read":  {func(_ *Preflight, p *probe) { p.fails["contents"] = boom }, []string{"Vault contents failed: boom", "state not-checked: "}},
 		"a state of another cluster": {func(_ *Preflight, p *probe) { p.State = &reconcile.State{ClusterUID: "other"} },
@@ -255,10 +191,13 @@ func TestPreflight(t *testing.T) {
 			report := f.Do(t.Context())
 			var got []string
 			for _, c := range report.Checks {
+				if c.Verdict == NotChecked && !strings.Contains(c.Mend, "certsync preflight") {
+					t.Errorf("%s does not say how it would be checked: %q", c.Name, c.Mend)
+				}
 				if c.Verdict != Passed {
 					got = append(got, fmt.Sprintf("%s %s: %s", c.Name, c.Verdict, c.Detail))
 				}
-				if strings.HasPrefix(c.Detail, "boom") && c.Mend != "calm down" && c.Verdict == Broken {
+				if strings.HasPrefix(c.Detail, "boom") && !strings.HasPrefix(c.Mend, "calm down") && c.Verdict == Broken {
 					t.Errorf("%s says nothing of how to mend it", c.Name)
 				}
 			}
@@ -266,7 +205,7 @@ func TestPreflight(t *testing.T) {
 				t.Errorf("%s", cmp.Diff(tt.want, got))
 			}
 			failed := slices.ContainsFunc(got, func(s string) bool { return strings.Contains(s, " failed: ") })
-			if len(report.Checks) != 19 || report.OK() == failed {
+			if len(report.Checks) != 22 || report.OK() == failed {
 				t.Errorf("%d checks, ok %t", len(report.Checks), report.OK())
 			}
 			for _, c := range p.Writes() {
@@ -288,48 +227,4 @@ func unmade(why string, names ...string) []string {
 		all = append(all, name)
 	}
 	return all
-}
-
-// TestPreflightLeavesNoRequest: what was issued is deleted, whatever comes of it.
-func TestPreflightLeavesNoRequest(t *testing.T) {
-	for _, trusted := range []bool{true, false} {
-		f, p := flight(t)
-		if !trusted {
-			p.Login = func(reconcile.Identity) (reconcile.Identity, error) {
-				return reconcile.Identity{}, reconcile.ErrNotTrusted
-			}
-		}
-		f.Do(t.Context())
-		if len(p.deleted) != 1 || p.deleted[0].UID == "" {
-			t.Errorf("trusted %t: deleted were %v", trusted, p.deleted)
-		}
-	}
-}
-
-// TestPreflightByCA: a CA of certsync's own is compared with the front proxy's, whether the API servers publish it or not.
-func TestPreflightByCA(t *testing.T) {
-	f, p := flight(t)
-	ca := reconciletest.Authority{Cert: p.CA, Key: p.CAKey, Now: p.Now}
-	f.CA = ca.Issuer(t)
-	f.OpenIssuer = func(reconcile.Identity) reconcile.Issuer { return f.CA }
-	if report := f.Do(t.Context()); !report.OK() || report.Count(Passed) != 19 {
-		t.Errorf("%+v", report)
-	}
-	p.World.FrontProxy.CAs = []byte(pki.LeafPEM(p.CA))
-	f.Issue = false
-	report := f.Do(t.Context())
-	if i := slices.IndexFunc(report.Checks, func(c Check) bool { return c.Name == "front proxy" }); report.Checks[i].Verdict != Broken {
-		t.Errorf("%+v", report.Checks[i])
-	}
-}
-
-// TestPreflightJSON: programs are told as much as people.
-func TestPreflightJSON(t *testing.T) {
-	text, err := json.Marshal(Report{"prod-eu", []Check{
-		{"a", Passed, "well", ""}, {"b", NotChecked, "needs a", ""}, {"c", Broken, "gone", "bring it back"}}})
-	const want = `{"formatVersion":"1","ok":false,"owner":"prod-eu","checks":[{"name":"a","result":"ok","detail":"well"},` +
-		`{"name":"b","result":"not-checked","detail":"needs a"},{"name":"c","result":"failed","detail":"gone","mend":"bring it back"}]}`
-	if err != nil || string(text) != want {
-		t.Errorf("%s, %v", text, err)
-	}
 }

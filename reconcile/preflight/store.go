@@ -17,8 +17,8 @@ import (
 func (l *look) vault(ctx context.Context) []Check {
 	return inOrder(ctx, l.StoreErr, []step{
 		{"Vault", l.health},
-		{"Vault rights", l.storeRights},
 		{"Vault contents", l.contents},
+		{"Vault rights", l.storeRights},
 	})
 }
 
@@ -27,7 +27,7 @@ func (l *look) health(ctx context.Context) Check {
 	where := fmt.Sprintf("%s, folder %s of the KV v2 mount %s", h.Address, h.Folder, h.Mount)
 	switch {
 	case err != nil:
-		return warning(fmt.Sprintf("%s; %v", where, err), reconcile.Hint(err))
+		return Check{Verdict: NotChecked, Detail: fmt.Sprintf("%s; %v", where, err), Mend: again(reconcile.Hint(err))}
 	case h.Sealed:
 		return broken(reconcile.WithHint(fmt.Errorf("%s: it is sealed", h.Address), `unseal it with "vault operator unseal"`))
 	case h.Standby:
@@ -37,16 +37,18 @@ func (l *look) health(ctx context.Context) Check {
 }
 
 func (l *look) storeRights(ctx context.Context) Check {
-	lacks, mayAsk, err := l.Store.Lacks(ctx, needs(l.Inventory))
+	needed := l.needs()
+	lacks, mayAsk, err := l.Store.Lacks(ctx, needed)
 	switch {
 	case err != nil:
 		return broken(err)
 	case !mayAsk:
-		return warning("the token may not ask what it may do", `allow it "update" on sys/capabilities-self, as Vault's default policy does`)
+		return Check{Verdict: NotChecked, Detail: "the token may not ask what it may do",
+			Mend: again(`allow it "update" on sys/capabilities-self, as Vault's default policy does`)}
 	case len(lacks) > 0:
 		return broken(reconcile.WithHint(fmt.Errorf("the token lacks %s", strings.Join(lacks, "; ")), "add it to the token's policy"))
 	}
-	return passed(fmt.Sprintf("all that the inventory's users take (%d)", len(l.Inventory.Users)))
+	return passed(fmt.Sprintf("all that the users of the inventory and of the ledger take (%d)", len(needed.Read)))
 }
 
 func (l *look) contents(ctx context.Context) Check {

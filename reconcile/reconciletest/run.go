@@ -47,7 +47,7 @@ func (w *World) ApplyIn(ctx context.Context, inv *inventory.Inventory, workers i
 		Terms:   w.terms(consent),
 		Cluster: w, Store: w, StoreAccess: w,
 		Executor: &apply.Executor{
-			Bindings: w, Policies: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w,
+			Bindings: w, Policies: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w, Authorizer: w,
 			Now: func() time.Time { return w.Now }, Workers: workers, RunID: cmp.Or(w.RunID, "run-1"),
 			WithoutCanary: w.WithoutCanary, Revision: w.Revision,
 		},

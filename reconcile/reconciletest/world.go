@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
@@ -76,6 +77,8 @@ type World struct {
 	Denies     []reconcile.Permission
 	StoreLacks []string
 	Asked      []reconcile.Permission // that the reviewer was asked about last
+	// Everybody is what the authorizer lets everybody do.
+	Everybody access.Decision
 }
 
 func NewWorld(t testing.TB) *World {
@@ -274,4 +277,10 @@ func (w *World) Denied(_ context.Context, want []reconcile.Permission) ([]reconc
 	defer w.Mu.Unlock()
 	w.Asked = want
 	return w.Denies, w.call("review access")
+}
+
+func (w *World) Anybody(context.Context) (access.Decision, error) {
+	w.Mu.Lock()
+	defer w.Mu.Unlock()
+	return w.Everybody, w.call("review anybody")
 }

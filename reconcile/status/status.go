@@ -20,6 +20,8 @@ type Report struct {
 	ClusterUID    string    `json:"clusterUID"`
 	At            time.Time `json:"at"`
 	Users         []User    `json:"users"` // by name
+	// Everybody notes the bindings of others that make everybody as good as cluster-admin, see plan.Everybody.
+	Everybody []reconcile.Note `json:"everybody,omitempty"`
 }
 
 // Standing says how a user stands now, whatever the next run would do about it.
@@ -104,7 +106,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 		names = append(names, u.Name)
 	}
 	serves := d.servedByOurs()
-	report := Report{FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At, Users: []User{}}
+	report := Report{FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At, Users: []User{}, Everybody: plan.Everybody(x)}
 	for _, name := range reconcile.SortedSet(names) {
 		u := User{Name: name, Username: d.Username(name), InInventory: d.Active[name] || d.Lapsed[name], Groups: reconcile.OrEmpty(reconcile.SortedSet(d.Users[name].Groups)),
 			Until: moment(d.Users[name].Until), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}

@@ -280,3 +280,20 @@ func TestStatusOnly(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStatusOfEverybody: what others give to everybody reaches each certificate, so the report has it beside the users.
+func TestStatusOfEverybody(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	inv := reconciletest.Parse(t, "users: [{name: dan}]")
+	if r := statusOf(w, inv); r.Everybody != nil {
+		t.Errorf("%+v", r.Everybody)
+	}
+	for _, role := range []string{"cluster-admin", "view"} {
+		w.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open-" + role, RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role},
+			Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: access.Authenticated}}})
+	}
+	r := statusOf(w, inv)
+	if len(r.Everybody) != 1 || r.Everybody[0].Object != "ClusterRoleBinding open-cluster-admin" || r.Everybody[0].Group != access.Authenticated {
+		t.Errorf("%+v", r.Everybody)
+	}
+}

@@ -20,6 +20,7 @@ import (
 var (
 	_ reconcile.Issuer         = (*Issuer)(nil)
 	_ preflight.RequestDeleter = (*Issuer)(nil)
+	_ preflight.RequestTrier   = (*Issuer)(nil)
 )
 
 // defaultMaxInFlight is the default number of CertificateSigningRequests that wait for the signer at once. The kubelets'
@@ -36,6 +37,9 @@ const discardTimeout = 5 * time.Second
 const signerHint = "does the cluster run a signer for " + certificatesv1.KubeAPIServerClientSignerName +
 	" (kube-controller-manager with --cluster-signing-cert-file and --cluster-signing-key-file)? " +
 	"EKS approves client certificates and never issues them"
+
+// changedHint is the hint for an object that is not what certsync sent.
+const changedHint = "an admission webhook, or something between certsync and the API server, changes CertificateSigningRequests"
 
 var errClosed = errors.New("the issuer is closed")
 
@@ -155,10 +159,30 @@ func (i *Issuer) create(ctx context.Context, req reconcile.CertificateRequest) (
 	}
 	if err := sameRequest(want, got, i.options.Identity.Name); err != nil {
 		i.discard(ctx, got, err)
-		return nil, reconcile.WithHint(fmt.Errorf("creating %s: %w", csrName(got), err),
-			"an admission webhook, or something between certsync and the API server, changes CertificateSigningRequests")
+		return nil, reconcile.WithHint(fmt.Errorf("creating %s: %w", csrName(got), err), changedHint)
 	}
 	return got, nil
+}
+
+// TryRequest has the API server go through creating a request, by a dry run. It checks the answer as Issue does.
+func (i *Issuer) TryRequest(ctx context.Context, req reconcile.CertificateRequest) error {
+	want, err := newCSR(i.newName(), req)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := api.WithTimeout(ctx)
+	defer cancel()
+	got, err := requests(i.server).Create(ctx, want, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	if err != nil {
+		return api.Tried(err, i.server.Failed("trying to create a CertificateSigningRequest", err))
+	}
+	if got.UID == "" { // a dry run need not have one
+		got.UID = "none"
+	}
+	if err := sameRequest(want, got, i.options.Identity.Name); err != nil {
+		return reconcile.WithHint(fmt.Errorf("trying to create a CertificateSigningRequest: %w", err), changedHint)
+	}
+	return nil
 }
 
 // watching starts the watch, once, when a run first has to wait. If the watch always started, the order of calls would be

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/apitest"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 // issuing starts a server that signs and an Issuer for it.
@@ -265,5 +267,52 @@ func TestDeleteRequest(t *testing.T) {
 		if !strings.Contains(c.Body, "the-uid") {
 			t.Errorf("%s without a precondition: %s", c, c.Body)
 		}
+	}
+}
+
+// TestTryRequest: a dry run finds what refuses or changes a request, and leaves none.
+func TestTryRequest(t *testing.T) {
+	for sentence, tc := range map[string]struct {
+		change   func(*csr)
+		answer   *apierrors.StatusError
+		err      string
+		noDryRun bool
+	}{
+		"it would be made":       {},
+		"a webhook refuses it":   {answer: apierrors.NewForbidden(apitest.Resource("certificates.k8s.io", "certificatesigningrequests"), "x", errors.New(`admission webhook "w.example.com" denied the request: no`)), err: `admission webhook "w.example.com" denied`},
+		"a webhook changes it":   {change: func(c *csr) { c.Spec.SignerName = "example.com/other" }, err: "spec.signerName differs"},
+		"a webhook cannot do so": {answer: apierrors.NewBadRequest(`admission webhook "w.example.com" does not support dry run`), err: "does not support dry run", noDryRun: true},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			s := apitest.New(t)
+			s.Routes["POST "+csrPath] = func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Query().Get("dryRun") != "All" {
+					t.Error("that is no dry run")
+				}
+				if tc.answer != nil {
+					apitest.Fail(w, tc.answer)
+					return
+				}
+				body, _ := io.ReadAll(r.Body)
+				c, err := apitest.Decode[*csr](string(body))
+				if err != nil {
+					t.Error(err)
+				}
+				c.APIVersion, c.Kind, c.Spec.Username = "certificates.k8s.io/v1", "CertificateSigningRequest", apitest.Self
+				if tc.change != nil {
+					tc.change(c)
+				}
+				apitest.Reply(w, http.StatusCreated, c)
+			}
+			i := New(serverOf(t, s.Begin()), Options{Owner: "prod-eu", Identity: reconcile.Identity{Name: apitest.Self}})
+			defer i.Close()
+			err := i.TryRequest(t.Context(), aliceRequest)
+			if (err == nil) != (tc.err == "") || err != nil && !strings.Contains(err.Error(), tc.err) || errors.Is(err, preflight.ErrNoDryRun) != tc.noDryRun {
+				t.Errorf("%v, hint %q", err, reconcile.Hint(err))
+			}
+			if err != nil && !tc.noDryRun && reconcile.Hint(err) == "" {
+				t.Errorf("no hint: %v", err)
+			}
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // issuing are some permissions of an issuer.
@@ -87,8 +88,13 @@ func TestRolesAllowWhatIsNeeded(t *testing.T) {
 	for account, want := range map[string][]reconcile.Permission{
 		"certsync-prod-plan": reconcile.ReadPermissions("prod", "locks"),
 		"certsync-prod": append(reconcile.ReadPermissions("prod", "locks"),
-			reconcile.WritePermissions("prod", "locks", []string{"admin", "team:reader"}, issuing)...),
+			append(reconcile.WritePermissions("prod", "locks", []string{"admin", "team:reader"}, issuing), access.AskPermission)...),
 	} {
+		for i, p := range want {
+			if p.Namespace == "kube-system" {
+				want[i].Namespace = "" // see TestNothingInKubeSystem
+			}
+		}
 		var got []reconcile.Permission
 		for _, o := range objects(t, d) {
 			switch role := o.(type) {
@@ -107,6 +113,29 @@ func TestRolesAllowWhatIsNeeded(t *testing.T) {
 		}
 		if len(got) != len(sortedPermissions(got)) {
 			t.Errorf("%s: something is allowed twice: %v", account, got)
+		}
+	}
+}
+
+// TestNothingInKubeSystem: some providers let nobody write in kube-system. Where the Lease is elsewhere, no object is there, and
+// the ClusterRole allows to read the one ConfigMap.
+func TestNothingInKubeSystem(t *testing.T) {
+	for lock, want := range map[string]int{"locks": 0, "kube-system": 5} {
+		d, there := deployment(), 0
+		d.LockNamespace = lock
+		for _, o := range objects(t, d) {
+			if any(o).(metav1.Object).GetNamespace() == "kube-system" {
+				there++
+			}
+		}
+		if there != want {
+			t.Errorf("with the Lease in %s, there are %d objects in kube-system, want %d", lock, there, want)
+		}
+		for _, account := range []string{"certsync-prod", "certsync-prod-plan"} {
+			read := reconcile.Permission{Verb: "get", Resource: "configmaps", Name: reconcile.AuthenticationConfigMap}
+			if wide := slices.Contains(allowed(find[*rbacv1.ClusterRole](t, objects(t, d), account).Rules, ""), read); wide != (lock == "locks") {
+				t.Errorf("with the Lease in %s, the ClusterRole of %s may %s: %t", lock, account, read, wide)
+			}
 		}
 	}
 }

@@ -6,14 +6,28 @@ import (
 	"slices"
 
 	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
 )
 
 // planPermissions returns the permissions that plan needs.
 func (d Deployment) planPermissions() []reconcile.Permission {
-	return append(reconcile.ReadPermissions(d.Owner, d.LockNamespace), d.policyPermissions(false)...)
+	return append(d.readPermissions(), d.policyPermissions(false)...)
+}
+
+// readPermissions returns the permissions that observing the cluster needs. Some providers, such as GKE Autopilot, let nobody
+// create a Role in kube-system. If the Lease is elsewhere, the ClusterRole allows to read the one ConfigMap there, by its name.
+func (d Deployment) readPermissions() []reconcile.Permission {
+	all := reconcile.ReadPermissions(d.Owner, d.LockNamespace)
+	for i, p := range all {
+		if p.Namespace == metav1.NamespaceSystem && d.LockNamespace != metav1.NamespaceSystem {
+			all[i].Namespace = ""
+		}
+	}
+	return all
 }
 
 // policyPermissions returns the permissions on the admission policy for revoked certificates, if there is one.
@@ -26,8 +40,9 @@ func (d Deployment) policyPermissions(write bool) []reconcile.Permission {
 
 // applyPermissions returns the permissions that apply needs in a cluster that has the owner's Lease.
 func (d Deployment) applyPermissions() []reconcile.Permission {
-	needed := append(reconcile.ReadPermissions(d.Owner, d.LockNamespace), d.policyPermissions(true)...)
-	return append(needed, reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
+	needed := append(d.readPermissions(), d.policyPermissions(true)...)
+	needed = append(needed, reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
+	return append(needed, access.AskPermission)
 }
 
 // rights returns the roles that allow these permissions and no others, and their bindings to an account. There is one

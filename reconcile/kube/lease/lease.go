@@ -112,6 +112,28 @@ func (c *Client) Look(ctx context.Context, owner string) (preflight.LockView, er
 	return v, err
 }
 
+// Try has the API server go through the write that takes an owner's lock, by a dry run: a webhook or a policy can refuse what
+// RBAC allows. A Lease that changes meanwhile is no error.
+func (c *Client) Try(ctx context.Context, owner string) error {
+	ctx, cancel := api.WithTimeout(ctx)
+	defer cancel()
+	lease, err := c.read(ctx, owner)
+	if err != nil {
+		return err
+	}
+	leases, dryRun := c.server.Client.CoordinationV1().Leases(c.namespace), []string{metav1.DryRunAll}
+	if lease == nil {
+		lease = &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: reconcile.LockName(owner), Namespace: c.namespace, Labels: api.Labels(owner)}}
+		_, err = leases.Create(ctx, lease, metav1.CreateOptions{DryRun: dryRun})
+	} else {
+		_, err = leases.Update(ctx, lease, metav1.UpdateOptions{DryRun: dryRun})
+	}
+	if err == nil || apierrors.IsConflict(err) || apierrors.IsAlreadyExists(err) {
+		return nil
+	}
+	return api.Tried(err, c.server.Failed("trying to write Lease "+c.name(owner), err))
+}
+
 func (c *Client) markOf(owner string, lease *coordinationv1.Lease) (m reconcile.Mark, err error) {
 	if m.Generation, err = c.countOf(owner, lease, generationAnnotation, "generation"); err != nil {
 		return reconcile.Mark{}, err

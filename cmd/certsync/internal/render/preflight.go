@@ -8,7 +8,8 @@ import (
 	"github.com/certsync/certsync/reconcile/preflight"
 )
 
-// Preflight shows a report with one line for each check, and below a failed check its remedy.
+// Preflight shows a report with one line for each check, and below a check that is not ok what to do. Checks in a row that take
+// the same have it once.
 func Preflight(r preflight.Report, c Palette) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s\n\n", c.bold("Preflight for "+r.Owner+":"), preflightSummary(r))
@@ -16,14 +17,14 @@ func Preflight(r preflight.Report, c Palette) []byte {
 	for _, check := range r.Checks {
 		results, names = max(results, len(check.Verdict)), max(names, len(check.Name))
 	}
-	for _, check := range r.Checks {
+	for i, check := range r.Checks {
 		result := fmt.Sprintf("%-*s", results, strings.ReplaceAll(string(check.Verdict), "-", " "))
 		text := wrap(fmt.Sprintf("  %s  %-*s  ", result, names, check.Name), Clean(check.Detail))
 		if bad := check.Verdict == preflight.Broken || check.Verdict == preflight.Warning; bad && strings.Count(text, "\n") > 1 {
 			// A long problem gets the whole width instead of a narrow column.
 			text = fmt.Sprintf("  %s  %s\n", result, check.Name) + wrap("      ", Clean(check.Detail))
 		}
-		if check.Mend != "" {
+		if check.Mend != "" && (i+1 == len(r.Checks) || r.Checks[i+1].Mend != check.Mend) {
 			text += wrap("      -> ", Clean(check.Mend))
 		}
 		b.WriteString(strings.Replace(text, result, verdictColour(c, check.Verdict)(result), 1)) // a colour has no width
@@ -31,11 +32,15 @@ func Preflight(r preflight.Report, c Palette) []byte {
 	return b.Bytes()
 }
 
+// preflightSummary says that all is well only if all was checked.
 func preflightSummary(r preflight.Report) string {
 	failed, warned := r.Count(preflight.Broken), r.Count(preflight.Warning)
 	text := "all is well"
-	if failed > 0 {
+	switch {
+	case failed > 0:
 		text = fmt.Sprintf("%d of %d checks failed", failed, len(r.Checks))
+	case !r.Complete():
+		text = "nothing failed"
 	}
 	if warned > 0 {
 		text += ", " + plural(warned, "warning")

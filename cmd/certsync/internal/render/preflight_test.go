@@ -15,9 +15,10 @@ func TestPreflightText(t *testing.T) {
 		{Name: "API server", Verdict: preflight.Passed, Detail: "Kubernetes v1\x1b[31m\nfailed: all"},
 		{Name: "lock", Verdict: preflight.Warning, Detail: "held", Mend: "wait"},
 		{Name: "rights", Verdict: preflight.Broken, Detail: strings.Repeat("may not ", 12), Mend: strings.Repeat("grant it ", 12)},
-		{Name: "state", Verdict: preflight.NotChecked, Detail: "needs rights"},
+		{Name: "state", Verdict: preflight.NotChecked, Detail: "needs rights", Mend: "run again"},
+		{Name: "signer", Verdict: preflight.NotChecked, Detail: "needs rights", Mend: "run again"},
 	}}
-	want := `Preflight for prod-eu: 1 of 4 checks failed, 1 warning, 1 not checked
+	want := `Preflight for prod-eu: 1 of 5 checks failed, 1 warning, 2 not checked
 
   ok           API server  Kubernetes v1\u001b[31m failed: all
   warning      lock        held
@@ -28,6 +29,8 @@ func TestPreflightText(t *testing.T) {
       -> grant it grant it grant it grant it grant it grant it grant it grant it
          grant it grant it grant it grant it
   not checked  state       needs rights
+  not checked  signer      needs rights
+      -> run again
 `
 	text := string(Preflight(report, false))
 	if diff := cmp.Diff(want, text); diff != "" {
@@ -42,7 +45,12 @@ func TestPreflightText(t *testing.T) {
 	if !strings.Contains(coloured, "  \x1b[31mfailed     \x1b[0m  rights") || !strings.Contains(coloured, "\x1b[32mok ") {
 		t.Errorf("%q", coloured)
 	}
-	report.Checks = report.Checks[:1]
+	all := report.Checks
+	report.Checks = append(all[:1:1], all[4])
+	if first, _, _ := strings.Cut(string(Preflight(report, false)), "\n"); first != "Preflight for prod-eu: nothing failed, 1 not checked" {
+		t.Error(first)
+	}
+	report.Checks = all[:1]
 	if first, _, _ := strings.Cut(string(Preflight(report, false)), "\n"); first != "Preflight for prod-eu: all is well" {
 		t.Error(first)
 	}

@@ -63,10 +63,23 @@ func Status(r status.Report, c Palette) []byte {
 	table := newStatusTable(r.Users)
 	table.write(&b, c, "IN THE INVENTORY", slices.DeleteFunc(slices.Clone(r.Users), gone))
 	table.write(&b, c, "GONE OR GOING", slices.DeleteFunc(slices.Clone(r.Users), func(u status.User) bool { return !gone(u) }))
+	b.WriteString(everybodyText(r, c))
 	if len(r.Users) > 0 {
 		b.WriteString("\nTimes are UTC. certsync status --user NAME tells all about one user.\n")
 	}
 	return b.Bytes()
+}
+
+// everybodyText warns of what others give to everybody: each user has it too, and so has each leaver.
+func everybodyText(r status.Report, c Palette) string {
+	if len(r.Everybody) == 0 {
+		return ""
+	}
+	text := "\n" + c.yellow("Everybody who reaches the API server is as good as cluster-admin:") + "\n"
+	for _, n := range r.Everybody {
+		text += wrap("  * ", Clean(n.Object+" "+n.Message))
+	}
+	return text
 }
 
 const (

@@ -49,7 +49,11 @@ func statuses(t *testing.T) map[string]status.Report {
 	for n := range 300 {
 		many += fmt.Sprintf("  - {name: user%03d@example.com, groups: [developers, on-call, all-the-others], clusterRoles: [view, edit]}\n", n)
 	}
+	open := fixture.Settled(inv)
+	open.Bindings = append(open.Bindings, reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open-house", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
+		Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
 	return map[string]status.Report{
+		"status-open":    status.Of(inv, open),
 		"status-nobody":  status.Of(fixture.Inventory(t, "users: []"), fixture.FirstRun()),
 		"status-first":   status.Of(inv, fixture.FirstRun()),
 		"status-settled": status.Of(inv, fixture.Settled(inv)),

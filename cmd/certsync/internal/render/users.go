@@ -45,6 +45,7 @@ func Users(r status.Report, c Palette) []byte {
 			b.WriteString("  no live certificate\n")
 		}
 	}
+	b.WriteString(everybodyText(r, c))
 	return b.Bytes()
 }
 

@@ -1,0 +1,61 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/plan"
+)
+
+// everybody looks for what bindings of others give to everybody: no revocation takes it from a certificate. It observes the
+// cluster as plan does, so it also finds what no access review tells, such as a list that something cuts short.
+func (l *look) everybody(ctx context.Context) Check {
+	if len(l.denied) > 0 { // so far these are rights to read
+		return notChecked("needs the right to " + l.denied[0].String())
+	}
+	view, err := l.Cluster.ObserveCluster(ctx, l.Inventory.Owner)
+	if err != nil {
+		return broken(err)
+	}
+	x := plan.NewIndex(l.Inventory, reconcile.Observed{At: l.Now(), ClusterView: view}, reconcile.Rules{Namespace: l.LockNamespace})
+	var found []error
+	for _, n := range plan.Everybody(x) {
+		found = append(found, errors.New(strings.TrimPrefix(n.Object+" "+n.Message, " ")))
+	}
+	if len(found) > 0 {
+		return warning(joined(found).Error(), "no revocation takes that from a certificate: take everybody out of the binding, or bind a weaker role")
+	}
+	return passed("no binding of others makes everybody as good as cluster-admin")
+}
+
+// ask asks the authorizer once what anybody may do.
+func (l *look) ask(ctx context.Context) (access.Decision, error) {
+	if l.decision == nil {
+		d, err := l.Cluster.Anybody(ctx)
+		if err != nil {
+			return d, err
+		}
+		l.decision = &d
+	}
+	return *l.decision, nil
+}
+
+// authorizer says whether bindings decide what a certificate may do.
+func (l *look) authorizer(ctx context.Context) Check {
+	d, err := l.ask(ctx)
+	if err == nil {
+		err = d.Refusal()
+	}
+	switch {
+	case err != nil:
+		return broken(err)
+	case d.Secrets:
+		return warning(d.Doubt(), "no revocation takes that from a certificate: look for the binding, policy or webhook that allows it")
+	case d.Unasked != "":
+		return Check{Verdict: NotChecked, Detail: d.Doubt(), Mend: "run: certsync preflight --issue; or grant it: " + access.AskPermission.String()}
+	}
+	return passed("bindings decide what a certificate may do")
+}

@@ -1,0 +1,87 @@
+package preflight
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// elsewhere is where people's address can be tried that this machine does not reach.
+const elsewhere = "on a machine from which people work, run: certsync preflight --issue"
+
+// users makes the checks of what people's kubeconfigs lead to.
+func (l *look) users(ctx context.Context) []Check {
+	e, c, complete := l.endpoint()
+	if !complete {
+		return []Check{c.of("users' address"), notChecked("needs users' address").of("users' login")}
+	}
+	err := l.Cluster.Reach(ctx, e)
+	return []Check{l.address(e, c, err).of("users' address"), l.login(ctx, e, err).of("users' login")}
+}
+
+// endpoint is what people's kubeconfigs lead to: what the inventory says, and otherwise what the first apply has recorded, or will
+// record, of certsync's own connection. The check says which, or why that is not known.
+func (l *look) endpoint() (e reconcile.Endpoint, c Check, complete bool) {
+	if l.Cluster == nil {
+		return e, notChecked("needs API server"), false
+	}
+	own, err := l.Cluster.Endpoint()
+	if err != nil {
+		return e, broken(err), false
+	}
+	recorded, from := reconcile.Endpoint{}, "from the inventory"
+	if l.store != nil && l.store.State != nil {
+		recorded = l.store.State.Endpoint
+	}
+	if l.Inventory.Cluster.Server == "" {
+		if from = "as recorded"; recorded.Server == "" {
+			from = "certsync's own"
+		}
+	}
+	e = reconcile.EndpointOf(l.Inventory.Cluster, reconcile.Recorded(l.Inventory.Cluster, recorded, own))
+	if err := e.Complete(); err != nil {
+		return e, broken(err), false
+	}
+	return e, passed(fmt.Sprintf("%s (%s), as cluster %q", e.Server, from, e.Name)), true
+}
+
+// address says what answered at people's address, and whether other machines can get there.
+func (l *look) address(e reconcile.Endpoint, c Check, reached error) Check {
+	switch {
+	case reached == nil:
+		c.Detail += "; an API server answers there"
+	case errors.Is(reached, ErrNotReached):
+		c.Verdict, c.Detail, c.Mend = NotChecked, c.Detail+"; "+reached.Error(), elsewhere
+	default:
+		return broken(reconcile.WithHint(fmt.Errorf("%s: %w", c.Detail, reached), reconcile.Hint(reached)))
+	}
+	if why := e.Local(l.Inventory.Cluster); why != "" {
+		return warning(c.Detail+"; "+why, "state cluster.server in the inventory, as people reach it")
+	}
+	return c
+}
+
+// login logs in at people's address with the certificate that was issued for a trial.
+func (l *look) login(ctx context.Context, e reconcile.Endpoint, reached error) Check {
+	switch {
+	case !l.Issue:
+		return untrialled("whether the server at that address takes the certificates that certsync gets")
+	case errors.Is(reached, ErrNotReached):
+		return Check{Verdict: NotChecked, Detail: ErrNotReached.Error(), Mend: elsewhere}
+	case l.trial == nil:
+		return notChecked("needs signer")
+	}
+	who, err := l.Cluster.LoginAt(ctx, e, l.trial.chain, l.trial.key)
+	switch {
+	case errors.Is(err, ErrNotReached):
+		return Check{Verdict: NotChecked, Detail: err.Error(), Mend: elsewhere}
+	case err != nil:
+		return broken(err)
+	case who.Name != l.trial.username:
+		return broken(reconcile.WithHint(fmt.Errorf("the server at %s takes the new certificate for %q", e.Server, reconcile.Shown(who.Name)),
+			"is it another cluster's address, or does something in front of the API server end TLS?"))
+	}
+	return passed(fmt.Sprintf("the server there takes the certificate for %q", who.Name))
+}
