@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -136,7 +135,7 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 		}
 		left, err = w.release(ctx, b)
 	}
-	if err == nil || apierrors.IsNotFound(err) {
+	if err == nil || api.IsGone(err) {
 		return nil
 	}
 	return w.failed(doing, b, err)
@@ -224,14 +223,12 @@ func observed(b reconcile.Binding) error {
 
 // failed returns the error for the API server's answer to a write of b.
 func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
-	switch {
-	case apierrors.IsNotFound(err):
+	switch rejected := api.RejectionOf(err); {
+	case api.IsGone(err):
 		return fmt.Errorf("%s: %w: %w: %w", doing, reconcile.ErrPrecondition, reconcile.ErrGone, api.Brief(err))
-	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err):
+	case rejected.By == api.NotRejected && (apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err)):
 		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err))
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fmt.Errorf("%s: %w", doing, api.Brief(err))
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "RBAC permissions not currently held"):
+	case rejected.By == api.ByEscalationCheck:
 		// The lines after the first are the rules of the role, some sixty for "view".
 		message, _, _ := strings.Cut(err.Error(), ":\n")
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, api.Brief(errors.New(message))),

@@ -143,6 +143,43 @@ func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 	}
 }
 
+// TestDeniedWithAnyCode: a webhook may deny with 404 or 409, and a proxy answers 404 for what it does not know. A binding that is
+// still there counts as neither deleted nor changed by somebody else.
+func TestDeniedWithAnyCode(t *testing.T) {
+	webhook := func(code int32, reason metav1.StatusReason) *apierrors.StatusError {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason,
+			Message: `admission webhook "keep.example.com" denied the request: no`}}
+	}
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		hint   string
+	}{
+		"a webhook's 404": {apitest.Fails(webhook(http.StatusNotFound, metav1.StatusReasonNotFound)), `admission webhook "keep.example.com" denies it`},
+		"a webhook's 409": {apitest.Fails(webhook(http.StatusConflict, metav1.StatusReasonConflict)), `admission webhook "keep.example.com" denies it`},
+		"a proxy's 404": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>not here</html>", http.StatusNotFound)
+		},
+			"is something between certsync and it?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := apitest.New(t)
+			for _, route := range []string{"POST " + widePath, "PATCH " + widePath + "/" + wideName, "DELETE " + widePath + "/" + wideName} {
+				s.Routes[route] = tt.answer
+			}
+			s.Routes["GET "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, kept(wide()))
+			s.Begin()
+			w := connect(t, s).Bindings()
+			_, created := w.CreateBinding(t.Context(), wide())
+			_, updated := w.UpdateBinding(t.Context(), wide(), wide().Subjects)
+			for _, err := range []error{created, updated, w.DeleteBinding(t.Context(), wide())} {
+				if err == nil || errors.Is(err, reconcile.ErrPrecondition) || !strings.Contains(reconcile.Hint(err), tt.hint) {
+					t.Errorf("%v, hint %q", err, reconcile.Hint(err))
+				}
+			}
+		})
+	}
+}
+
 func TestDeleteBindingHasPreconditions(t *testing.T) {
 	gone := apierrors.NewNotFound(apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings"), wideName)
 	for name, route := range map[string]http.HandlerFunc{
@@ -195,11 +232,11 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 			"admission webhook said no", ""},
 		"delete: denied by an admission policy": {"delete", apierrors.NewForbidden(crb, wideName,
 			errors.New("ValidatingAdmissionPolicy 'no-deletes' with binding 'everywhere' denied request: no")), false,
-			"denied request: no", `ValidatingAdmissionPolicy "no-deletes" is in the way`},
+			"denied request: no", `ValidatingAdmissionPolicy "no-deletes" denies it`},
 		"delete: denied by a webhook": {"delete", apierrors.NewBadRequest(`admission webhook "hnc.example.com" denied the request: no`), false,
-			"denied the request: no", `admission webhook "hnc.example.com" is in the way`},
+			"denied the request: no", `admission webhook "hnc.example.com" denies it`},
 		"update: a webhook does not answer": {"update", apierrors.NewInternalError(errors.New(`failed calling webhook "hnc.example.com": EOF`)), false,
-			"EOF", `webhook "hnc.example.com" is in the way`},
+			"EOF", `admission webhook "hnc.example.com" does not answer`},
 		"delete: what somebody called the binding is no policy": {"delete", apierrors.NewForbidden(crb,
 			"ValidatingAdmissionPolicy 'x' with binding 'y' denied request", mayNot), false,
 			"denied request", "the README lists the rights"},

@@ -51,8 +51,9 @@ func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.
 	case apierrors.IsUnauthorized(err):
 		return reconcile.Identity{}, reconcile.WithHint(
 			fmt.Errorf("%s: %w, which the cluster's own signer issued: %w", doing, reconcile.ErrNotTrusted, api.Brief(err)),
-			"the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server "+
-				"trusts for clients (kube-apiserver --client-ca-file)")
+			"there are two causes. The CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API "+
+				"server trusts for clients (kube-apiserver --client-ca-file). Or something in front of the API server ends TLS, so that the "+
+				"certificate does not arrive: connect to the API server itself, or have it pass TLS through")
 	case apierrors.IsForbidden(err) && forbiddenName(err) != "":
 		who.Name = forbiddenName(err)
 	default:

@@ -66,11 +66,12 @@ func (c *Cluster) LookAtLock(ctx context.Context, owner string) (preflight.LockV
 func (c *Cluster) MayBind(ctx context.Context, b reconcile.Binding) (string, error) {
 	w := c.Bindings()
 	_, err := w.send(ctx, w.creation(b).Param("dryRun", metav1.DryRunAll))
-	switch {
-	case err == nil:
+	if err == nil {
 		return "", nil
-	case apierrors.IsForbidden(err):
-		return w.failed("trying to create "+b.Object(), b, err).Error(), nil
 	}
-	return "", w.failed("trying to create "+b.Object(), b, err)
+	by, err := api.RejectionOf(err).By, w.failed("trying to create "+b.Object(), b, err)
+	if by == api.ByRBAC || by == api.ByEscalationCheck {
+		return err.Error(), nil
+	}
+	return "", err
 }

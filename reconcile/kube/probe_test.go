@@ -69,7 +69,7 @@ func TestLookAtLock(t *testing.T) {
 func TestMayBind(t *testing.T) {
 	b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "certsync:prod-eu:user:x:view", Owner: "prod-eu",
 		RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}, Subjects: []reconcile.Subject{reconcile.UserSubject("x")}}
-	const rules = "user is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Verbs:[\"get\"]}"
+	const rules = "user \"bot\" (groups=[\"x\"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Verbs:[\"get\"]}"
 	for name, tc := range map[string]struct {
 		answer http.HandlerFunc
 		why    string
@@ -78,6 +78,8 @@ func TestMayBind(t *testing.T) {
 		"yes": {apitest.Answers(http.StatusCreated, object{"kind": "ClusterRoleBinding", "apiVersion": "rbac.authorization.k8s.io/v1", "metadata": object{"name": b.Name}}), "", false},
 		"not all rules are held": {apitest.Fails(apierrors.NewForbidden(apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings"), b.Name, errors.New(rules))),
 			"RBAC permissions not currently held", false},
+		"an admission policy denies it": {apitest.Fails(apierrors.NewForbidden(apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings"), b.Name,
+			errors.New("ValidatingAdmissionPolicy 'x' with binding 'y' denied request: no"))), "", true},
 		"a webhook takes no dry runs": {apitest.Fails(apierrors.NewBadRequest("admission webhook does not support dry run")), "", true},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,7 +99,8 @@ func (l *look) mayBind(ctx context.Context) Check {
 		return broken(reconcile.WithHint(errors.New(strings.Join(whys, "; ")),
 			"grant the verb bind on these ClusterRoles, or every rule of theirs, to the identity that runs apply"))
 	case len(errs) > 0:
-		return warning(errors.Join(errs...).Error(), "no verb bind, and only a binding can tell whether all rules of the role are held")
+		return warning(errors.Join(errs...).Error(),
+			cmp.Or(reconcile.Hint(errs[0]), "no verb bind, and only a binding can tell whether all rules of the role are held"))
 	case len(tried) > 0:
 		return passed(fmt.Sprintf("every rule of what is to be bound, as a dry run of the bindings (%d) shows; else verb bind", len(tried)))
 	}
