@@ -109,7 +109,7 @@ func RejectionOf(err error) Rejection {
 	case foreign(err):
 		return Rejection{ByProxy, "this answer is not an API server's: look for a proxy, load balancer or firewall in front of it, and have it let certsync pass"}
 	}
-	return Rejection{ByAdmission, "RBAC's refusals read otherwise, so a right does not help: an admission plugin denies it. Have whoever runs the cluster allow it"}
+	return Rejection{ByAdmission, "this is not a refusal of RBAC, so no right helps: an admission plugin denies it. Have whoever runs the cluster allow it"}
 }
 
 // reason returns the part of a message after `rolebindings.rbac.authorization.k8s.io "NAME" is forbidden: `, and any other

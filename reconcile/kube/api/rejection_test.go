@@ -71,7 +71,7 @@ func TestRejectionOf(t *testing.T) {
 		"a namespace that is being deleted": {forbidden(`unable to create new content in namespace payments because it is being terminated`),
 			ByAdmission, `the namespace is being deleted`},
 		"an API server that starts":        {forbidden(`not yet ready to handle request`), ByAdmission, `the API server has only just started`},
-		"a plugin that nobody here knows":  {forbidden(`it is Friday`), ByAdmission, `RBAC's refusals read otherwise`},
+		"a plugin that nobody here knows":  {forbidden(`it is Friday`), ByAdmission, `this is not a refusal of RBAC`},
 		"a cloud's authorizer beside RBAC": {forbidden(mayNot + `: requires one of ["container.roleBindings.create"] permission(s).`), ByAuthorizer, `this cluster has another authorizer beside RBAC`},
 		"a managed namespace": {forbidden(mayNot + `: GKE Warden authz [denied by managed-namespaces-limitation]: the namespace "payments" is managed and the request's verb "create" is denied`),
 			ByAuthorizer, `this cluster has another authorizer beside RBAC`},
