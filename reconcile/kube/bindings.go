@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -34,24 +33,7 @@ func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reco
 	if err != nil {
 		return reconcile.Binding{}, w.failed(doing, b, err)
 	}
-	return *made, asMeant(doing, b, b.Subjects, *made)
-}
-
-// asMeant compares what the API server made of a write with what was meant. Mutating webhooks and policies can change it.
-func asMeant(doing string, b reconcile.Binding, subjects []reconcile.Subject, made reconcile.Binding) error {
-	var what string
-	switch {
-	case made.Object() != b.Object():
-		what = "its name became " + reconcile.Shown(made.Object())
-	case made.RoleRef != b.RoleRef:
-		what = fmt.Sprintf("its role became %s %q", reconcile.Shown(made.RoleRef.Kind), reconcile.Shown(made.RoleRef.Name))
-	case !slices.Equal(made.Subjects, subjects):
-		what = "its subjects became others"
-	default:
-		return nil
-	}
-	return reconcile.WithHint(fmt.Errorf("%s: the API server made something else of it: %s", doing, what),
-		"look for a mutating admission webhook or policy that changes bindings: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies")
+	return *made, asMeant(doing, b, b.Owner, b.Subjects, *made)
 }
 
 func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
@@ -65,8 +47,8 @@ func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
 // updateTries bounds the writes of one binding that somebody else changes all the time.
 const updateTries = 10
 
-// UpdateBinding turns b.Subjects into subjects, puts the labels of the owner in its name back, and changes nothing else. If the
-// binding has changed meanwhile, UpdateBinding applies the same removals and additions to its current subjects. The error is
+// UpdateBinding turns b.Subjects into subjects, puts the labels of the owner in its name and the annotation back, and changes
+// nothing else. If the binding has changed meanwhile, UpdateBinding applies the same removals and additions to its current subjects. The error is
 // ErrPrecondition if it is another object, or does not exist any more.
 func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) (reconcile.Binding, error) {
 	doing := "updating " + b.Object()
@@ -77,7 +59,7 @@ func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subje
 	for try := 1; ; try++ {
 		made, err := w.patch(ctx, b, version, target)
 		if err == nil {
-			return *made, asMeant(doing, b, target, *made)
+			return *made, asMeant(doing, b, b.OwnerOf(), target, *made)
 		}
 		if !apierrors.IsConflict(err) || try == updateTries {
 			return reconcile.Binding{}, w.failed(doing, b, err)
@@ -100,6 +82,7 @@ type subjectsPatch struct {
 		UID             string            `json:"uid"`
 		ResourceVersion string            `json:"resourceVersion"`
 		Labels          map[string]string `json:"labels"`
+		Annotations     map[string]string `json:"annotations,omitempty"`
 	} `json:"metadata"`
 	Subjects []rbacv1.Subject `json:"subjects"`
 }
@@ -107,6 +90,7 @@ type subjectsPatch struct {
 func (w *Bindings) patch(ctx context.Context, b reconcile.Binding, version string, subjects []reconcile.Subject) (*reconcile.Binding, error) {
 	p := subjectsPatch{Subjects: toSubjects(subjects)}
 	p.Metadata.UID, p.Metadata.ResourceVersion, p.Metadata.Labels = b.UID, version, api.Labels(b.OwnerOf())
+	p.Metadata.Annotations = annotations(b)
 	return w.send(ctx, w.mergePatch(b, p))
 }
 

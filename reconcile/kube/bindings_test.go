@@ -84,31 +84,54 @@ func TestCreateBinding(t *testing.T) {
 	}
 }
 
-// TestMutatedBindings: a write of which admission made something else is no success.
+// TestMutatedBindings: a write of which admission made something else is no success, on create as on update. The error says what
+// came back, and the hint where to look.
 func TestMutatedBindings(t *testing.T) {
-	for want, change := range map[string]func(*reconcile.Binding){
-		`its name became ClusterRoleBinding x`:        func(b *reconcile.Binding) { b.Name = "x" },
-		`its role became ClusterRole "cluster-admin"`: func(b *reconcile.Binding) { b.RoleRef.Name = "cluster-admin" },
-		`its subjects became others`: func(b *reconcile.Binding) {
-			b.Subjects = append(slices.Clone(b.Subjects), reconcile.UserSubject("eve"))
-		},
+	eve := reconcile.UserSubject("eve")
+	for want, change := range map[string]func(*rbacv1.RoleBinding){
+		`its name became RoleBinding payments/x`:                            func(b *rbacv1.RoleBinding) { b.Name = "x" },
+		`its role became ClusterRole "cluster-admin"`:                       func(b *rbacv1.RoleBinding) { b.RoleRef.Name = "cluster-admin" },
+		`its subjects got eve`:                                              func(b *rbacv1.RoleBinding) { b.Subjects = append(b.Subjects, toSubjects([]reconcile.Subject{eve})...) },
+		`its subjects lost alice@example.com`:                               func(b *rbacv1.RoleBinding) { b.Subjects = nil },
+		`its subjects got eve, and lost alice@example.com`:                  func(b *rbacv1.RoleBinding) { b.Subjects = toSubjects([]reconcile.Subject{eve}) },
+		`its label certsync.dev/owner became "team-a"`:                      func(b *rbacv1.RoleBinding) { b.Labels[reconcile.OwnerLabel] = "team-a" },
+		`its label app.kubernetes.io/managed-by became "Kyverno"`:           func(b *rbacv1.RoleBinding) { b.Labels[reconcile.ManagedByLabel] = "Kyverno" },
+		`its label app.kubernetes.io/managed-by became ""`:                  func(b *rbacv1.RoleBinding) { delete(b.Labels, reconcile.ManagedByLabel) },
+		`its annotation propagate.hnc.x-k8s.io/none is not "true" any more`: func(b *rbacv1.RoleBinding) { b.Annotations[notPropagated] = "false" },
 	} {
 		t.Run(want, func(t *testing.T) {
-			made := wide()
-			change(&made)
+			made := stored(limited()).(*rbacv1.RoleBinding)
+			change(made)
 			s := apitest.New(t)
-			s.Routes["POST "+widePath] = apitest.Answers(http.StatusCreated, stored(made))
-			s.Routes["PATCH "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, stored(made))
+			s.Routes["POST "+limitedPath] = apitest.Answers(http.StatusCreated, made)
+			s.Routes["PATCH "+limitedPath+"/"+wideName] = apitest.Answers(http.StatusOK, made)
 			s.Begin()
 			w := connect(t, s).Bindings()
-			_, created := w.CreateBinding(t.Context(), wide())
-			_, updated := w.UpdateBinding(t.Context(), wide(), wide().Subjects)
-			for _, err := range []error{created, updated} {
-				if err == nil || !strings.HasSuffix(err.Error(), want) || !strings.Contains(reconcile.Hint(err), "mutating admission") {
-					t.Errorf("%v", err)
+			_, created := w.CreateBinding(t.Context(), limited())
+			_, updated := w.UpdateBinding(t.Context(), limited(), limited().Subjects)
+			for doing, err := range map[string]error{"creating": created, "updating": updated} {
+				text := doing + " RoleBinding payments/" + wideName + ": the API server made something else of it: " + want
+				if err == nil || err.Error() != text || !errors.Is(err, reconcile.ErrAltered) ||
+					!strings.HasPrefix(reconcile.Hint(err), "a mutating admission webhook or policy changes certsync's bindings ("+want+"): have it leave them alone") {
+					t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 				}
 			}
 		})
+	}
+}
+
+// TestMutatedElsewhere: a subject's place in the list, and labels and annotations of others, are nothing to certsync.
+func TestMutatedElsewhere(t *testing.T) {
+	b := limited()
+	b.Subjects = append(b.Subjects, reconcile.UserSubject("bob"))
+	made := stored(b).(*rbacv1.RoleBinding)
+	slices.Reverse(made.Subjects)
+	made.Labels["team"], made.Annotations["note"] = "a", "b"
+	s := apitest.New(t)
+	s.Routes["POST "+limitedPath] = apitest.Answers(http.StatusCreated, made)
+	s.Begin()
+	if _, err := connect(t, s).Bindings().CreateBinding(t.Context(), b); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -131,9 +154,13 @@ func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 			if err := json.Unmarshal([]byte(s.Called("PATCH")[0].Body), &sent); err != nil {
 				t.Fatal(err)
 			}
+			metadata := object{"uid": "u1", "resourceVersion": "41",
+				"labels": object{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}}
+			if b.Kind == reconcile.RoleBinding {
+				metadata["annotations"] = object{"propagate.hnc.x-k8s.io/none": "true"}
+			}
 			want := object{
-				"metadata": object{"uid": "u1", "resourceVersion": "41",
-					"labels": object{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}},
+				"metadata": metadata,
 				"subjects": []any{object{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice@example.com"}},
 			}
 			if diff := cmp.Diff(any(want), sent); diff != "" {
