@@ -122,8 +122,15 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 	if err == nil || api.IsGone(err) {
 		return nil
 	}
-	return w.failed(doing, b, err)
+	failed := w.failed(doing, b, err)
+	if b.Kind == reconcile.RoleBinding && api.RejectionOf(err).By == api.ByAdmission {
+		return reconcile.WithHint(failed, reconcile.Hint(failed)+copied)
+	}
+	return failed
 }
+
+// copied is for a RoleBinding that may not be deleted.
+const copied = "; if a controller copied the binding into this namespace (HNC, Kyverno), have it leave out certsync's"
 
 // finalizersPatch is a JSON merge patch that removes all finalizers. It changes nothing else: otherwise the API server
 // would check whether certsync may bind the role. With the uid, the API server refuses the patch for another object.

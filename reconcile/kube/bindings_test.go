@@ -346,3 +346,17 @@ func TestTouchedBindings(t *testing.T) {
 		t.Errorf("sent %s", sent)
 	}
 }
+
+// TestCopiesThatStay: a RoleBinding that admission keeps may be a controller's copy.
+func TestCopiesThatStay(t *testing.T) {
+	s := apitest.New(t)
+	denied := apitest.Fails(&apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,
+		Message: `admission webhook "objects.hnc.x-k8s.io" denied the request: Cannot delete object propagated from namespace "team"`}})
+	s.Routes["DELETE "+limitedPath+"/"+wideName], s.Routes["DELETE "+widePath+"/"+wideName] = denied, denied
+	w := connect(t, s.Begin()).Bindings()
+	const hint = `admission webhook "objects.hnc.x-k8s.io" denies it: have it allow what the identity that runs certsync does`
+	got := []string{reconcile.Hint(w.DeleteBinding(t.Context(), limited())), reconcile.Hint(w.DeleteBinding(t.Context(), wide()))}
+	if diff := cmp.Diff([]string{hint + copied, hint}, got); diff != "" {
+		t.Error(diff)
+	}
+}

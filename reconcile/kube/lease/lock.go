@@ -160,7 +160,7 @@ func (l *Locker) failed(current *coordinationv1.Lease, err error) error {
 	case apierrors.IsNotFound(err):
 		hint = fmt.Sprintf("namespace %q has to exist; or name another with --lock-namespace", l.client.namespace)
 	case rejected.By == api.ByRBAC && current == nil:
-		hint = "this Lease does not exist, and the identity that runs certsync may not create it: apply the manifests' Lease (certsync manifests)"
+		hint = reconcile.LeaseHint
 	case rejected.By == api.ByAuthorizer, rejected.By == api.ByAdmission:
 		hint = rejected.Hint + "; or choose another namespace with --lock-namespace"
 	default:
