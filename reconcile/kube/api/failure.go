@@ -59,7 +59,8 @@ func (s *Server) Failed(doing string, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return reconcile.WithHint(
 			fmt.Errorf("%s: the cluster does not accept this identity: %w", doing, err),
-			"check the user of the kubeconfig, or the service account's token: kubectl auth whoami. "+lostCertificate)
+			"check the user of the kubeconfig, or the service account's token: kubectl auth whoami. "+
+				"A client certificate gets lost where something in front of the API server ends TLS")
 	case apierrors.IsNotFound(err) && foreign(err):
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err), noAPIServer)
 	case errors.As(err, &untrusted):

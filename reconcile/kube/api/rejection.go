@@ -80,15 +80,13 @@ var rejections = []struct {
 		ByEscalationCheck, `grant the verb bind on the role to the identity that runs certsync`},
 	{regexp.MustCompile(`^user not permitted to approve requests with signerName `), ByRBAC, grant},
 	{regexp.MustCompile(`^User "system:anonymous" cannot `), ByLogin,
-		`the API server saw no credential. Grant nothing to system:anonymous; check the kubeconfig's user. ` + lostCertificate},
+		`the API server saw no credential. Grant nothing to system:anonymous; check the kubeconfig's user. ` +
+			`A client certificate gets lost where something in front of the API server ends TLS`},
 	{regexp.MustCompile(`^User ` + quoted + ` cannot \S+ (?:path ` + quoted + `|resource ` + quoted + `(?: in API group ` + quoted + `)? (?:at the cluster scope|in the namespace ` + quoted + `))(?:: (?:[\w.-]+: )?RBAC: .*)?$`),
 		ByRBAC, grant},
 	{regexp.MustCompile(`^User ` + quoted + ` cannot `), ByAuthorizer,
 		`this cluster has another authorizer beside RBAC, and its reason ends the message: allow it there; a right in RBAC may not be enough`},
 }
-
-// lostCertificate is for an identity that is a client certificate.
-const lostCertificate = "A client certificate gets lost where something in front of the API server ends TLS"
 
 // RejectionOf tells by the API server's message who rejected a request. It ignores the object's name, which others choose: a
 // name could look like a policy's message.
