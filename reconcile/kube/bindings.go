@@ -26,14 +26,19 @@ type Bindings struct{ server *api.Server }
 // Bindings returns the writer of the cluster's bindings.
 func (c *Cluster) Bindings() *Bindings { return &Bindings{c.server} }
 
-// CreateBinding creates b with its labels. The error is ErrPrecondition if a binding of that name exists.
+// CreateBinding creates b with its labels. The error is ErrPrecondition if a binding of that name exists. A conflict is one of
+// counting against a quota, when others create objects in the namespace at the same time: then CreateBinding tries again.
 func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
 	doing := "creating " + b.Object()
-	made, err := w.send(ctx, w.creation(b))
-	if err != nil {
-		return reconcile.Binding{}, w.failed(doing, b, err)
+	for try := 1; ; try++ {
+		made, err := w.send(ctx, w.creation(b))
+		switch {
+		case err == nil:
+			return *made, asMeant(doing, b, b.Owner, b.Subjects, *made)
+		case !apierrors.IsConflict(err) || try == updateTries:
+			return reconcile.Binding{}, w.failed(doing, b, err)
+		}
 	}
-	return *made, asMeant(doing, b, b.Owner, b.Subjects, *made)
 }
 
 func (w *Bindings) creation(b reconcile.Binding) *rest.Request {

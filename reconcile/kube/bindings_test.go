@@ -360,3 +360,23 @@ func TestCopiesThatStay(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestQuotaThatOthersUse: while others make objects in the namespace, the API server may fail to count a new one. That is no
+// binding that somebody changed.
+func TestQuotaThatOthersUse(t *testing.T) {
+	for conflicts, want := range map[int]string{2: "", updateTries: `others make objects under ResourceQuota "objects" at the same time: run certsync again`} {
+		s := apitest.New(t)
+		tries := 0
+		s.Routes["POST "+limitedPath] = func(w http.ResponseWriter, r *http.Request) {
+			if tries++; tries <= conflicts {
+				apitest.Fail(w, apierrors.NewConflict(apitest.Resource("", "resourcequotas"), "objects", errors.New("the object has been modified")))
+				return
+			}
+			apitest.Reply(w, http.StatusCreated, stored(limited()))
+		}
+		_, err := connect(t, s.Begin()).Bindings().CreateBinding(t.Context(), limited())
+		if reconcile.Hint(err) != want || errors.Is(err, reconcile.ErrPrecondition) || (err == nil) != (want == "") {
+			t.Errorf("after %d conflicts: %v, hint %q", conflicts, err, reconcile.Hint(err))
+		}
+	}
+}

@@ -66,6 +66,8 @@ var rejections = []struct {
 		ByAdmission, `ResourceQuota "$1" does not allow it: raise its limit for these objects`},
 	{regexp.MustCompile(`^status unknown for quota: ([\w.-]+),`),
 		ByAdmission, `nobody has counted the objects under ResourceQuota "$1" yet: does the controller for quotas run? Then run certsync again`},
+	{regexp.MustCompile(`^Operation cannot be fulfilled on resourcequotas "([\w.-]+)"`),
+		ByAdmission, `others make objects under ResourceQuota "$1" at the same time: run certsync again`},
 	{regexp.MustCompile(`^insufficient quota to consume`),
 		ByAdmission, `the API server wants a ResourceQuota in the namespace that allows these objects: create one`},
 	{regexp.MustCompile(`^\[?rolebindings to \w+ ` + quoted + ` are not allowed in project "([a-z0-9-]+)"`),

@@ -60,6 +60,8 @@ func TestRejectionOf(t *testing.T) {
 			ByAdmission, `ResourceQuota "objects" does not allow it: raise its limit`},
 		"a quota that nobody has counted": {forbidden(`status unknown for quota: objects, resources: count/rolebindings.rbac.authorization.k8s.io`),
 			ByAdmission, `nobody has counted the objects under ResourceQuota "objects"`},
+		"a quota that others use at the same time": {apierrors.NewConflict(apitest.Resource("", "resourcequotas"), "objects", errors.New("the object has been modified")),
+			ByAdmission, `others make objects under ResourceQuota "objects" at the same time`},
 		"a quota that has to exist": {forbidden(`insufficient quota to consume: count/rolebindings.rbac.authorization.k8s.io`),
 			ByAdmission, `the API server wants a ResourceQuota`},
 		"OpenShift: a RoleBindingRestriction": {forbidden(`rolebindings to User "alice@example.com" are not allowed in project "payments"`),
