@@ -86,6 +86,8 @@ var rejections = []struct {
 			`A client certificate gets lost where something in front of the API server ends TLS`},
 	{regexp.MustCompile(`^User ` + quoted + ` cannot \S+ (?:path ` + quoted + `|resource ` + quoted + `(?: in API group ` + quoted + `)? (?:at the cluster scope|in the namespace ` + quoted + `))(?:: (?:[\w.-]+: )?RBAC: .*)?$`),
 		ByRBAC, grant},
+	{regexp.MustCompile(`^an error on the server \("Internal Server Error: `), ByAuthorizer,
+		`the API server could not tell what this identity may do: does its authorization webhook answer? Then run certsync again`},
 	{regexp.MustCompile(`^User ` + quoted + ` cannot `), ByAuthorizer,
 		`this cluster has another authorizer beside RBAC, and its reason ends the message: allow it there; a right in RBAC may not be enough`},
 }
