@@ -149,3 +149,27 @@ func TestAlteredKeeps(t *testing.T) {
 		}
 	})
 }
+
+// TestAlteredRename: the old name of somebody goes where the new one is in the bindings, whatever a policy makes of their labels. It
+// stays where a policy keeps the new name out.
+func TestAlteredRename(t *testing.T) {
+	for name, tt := range map[string]struct {
+		alter func(*reconcile.Binding)
+		stays bool
+	}{
+		"a label": {func(b *reconcile.Binding) { b.Owner = "somebody" }, false},
+		"the new name": {func(b *reconcile.Binding) {
+			b.Subjects = slices.DeleteFunc(b.Subjects, func(s reconcile.Subject) bool { return s.Name == "alicia" })
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := reconciletest.NewWorld(t)
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+			w.Alter = tt.alter
+			o, err := w.Apply(reconciletest.Renamed(t))
+			if stays := w.Users["alice"] != nil; err != nil || o.Failed() == 0 || stays != tt.stays {
+				t.Errorf("%v, %q, the old name stays: %v", err, reconciletest.Results(o), stays)
+			}
+		})
+	}
+}
