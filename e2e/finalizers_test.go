@@ -42,7 +42,7 @@ func TestFinalizersUnderDeployedRights(t *testing.T) {
 	d.changed(deserted)
 	r := d.must(1, "apply", "--yes", "--max-removals=100%")
 	for _, want := range []string{
-		"unbind erin@" + o + " RoleBinding " + payments + "/certsync:" + o + ":user:erin@" + o + ":admin: failed", "ValidatingAdmissionPolicy 'keep-" + o + "'", `hint: ValidatingAdmissionPolicy "keep-` + o + `" is in the way`,
+		"unbind erin@" + o + " RoleBinding " + payments + "/certsync:" + o + ":user:erin@" + o + ":admin: failed", "ValidatingAdmissionPolicy 'keep-" + o + "'", `hint: ValidatingAdmissionPolicy "keep-` + o + `" denies it`,
 	} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("%q is not in: %s", want, r.stdout)

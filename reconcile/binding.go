@@ -86,6 +86,8 @@ type Binding struct {
 	// Terminating: deleted, but a finalizer keeps it. It goes on granting what it grants.
 	Terminating bool
 	CreatedAt   time.Time // zero: the binding does not exist yet
+	// Copied: a RoleBinding without the annotation that keeps the Hierarchical Namespace Controller from copying it.
+	Copied bool
 }
 
 // Object is how plans, events and errors name a binding.
@@ -175,7 +177,7 @@ func (b Binding) OwnerOf() string {
 
 // Labelled reports whether a binding has the labels of an owner.
 func (b Binding) Labelled(owner string) bool {
-	return b.ManagedBy == ManagedByValue && b.Owner == owner
+	return b.ManagedBy == ManagedByValue && b.Owner == owner && !b.Copied
 }
 
 // NewBinding is the binding for g as it should be.

@@ -103,6 +103,13 @@ func leasePermission(owner, namespace, verb string) Permission {
 	return p
 }
 
+// LeaseHint is the hint for an identity that may not create the owner's Lease. RBAC cannot limit that right to one name, so the
+// job has none.
+const LeaseHint = "the lock's Lease does not exist, and this identity may not create it: apply the manifests' Lease (certsync manifests)"
+
+// IsLease reports whether a permission is the one to create the owner's Lease.
+func (p Permission) IsLease() bool { return p.Verb == "create" && p.Resource == "leases" }
+
 // LockPermissions is what taking an owner's lock takes, in the namespace of its Lease, which exists already or not.
 func LockPermissions(owner, namespace string, exists bool) []Permission {
 	all := []Permission{leasePermission(owner, namespace, "get"), leasePermission(owner, namespace, "update")}

@@ -55,6 +55,9 @@ type StoreReader interface {
 // ErrRepeated is wrapped, beside ErrPrecondition, by a write that was sent more than once. It may have met its own first attempt.
 var ErrRepeated = errors.New("it was sent more than once")
 
+// ErrAltered is wrapped by a write that the API server has carried out, but not as it was meant. The result is what it made.
+var ErrAltered = errors.New("the API server made something else of it")
+
 // ErrGone is wrapped, beside ErrPrecondition, by a write to an object that is not there any more.
 var ErrGone = errors.New("it is gone")
 

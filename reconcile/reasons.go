@@ -76,7 +76,7 @@ const (
 	MembersChanged Reason = "members-changed"
 	// Drifted: the cluster differs from the inventory of the last run, or has what no inventory ever had.
 	Drifted Reason = "drifted"
-	// LabelsMissing: a binding of certsync's lacks its labels. They are put back.
+	// LabelsMissing: a binding of certsync's lacks its labels, or its annotation. They are put back.
 	LabelsMissing Reason = "labels-missing"
 	// Unexpected: a binding has a name of certsync's, and no inventory asked for it. Somebody else made it.
 	Unexpected Reason = "unexpected"

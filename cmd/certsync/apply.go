@@ -72,7 +72,7 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 	if err != nil {
 		return err
 	}
-	cluster, store, err := c.connect(ctx, inv.Owner, c.MaxInFlight)
+	cluster, store, err := c.connect(ctx, p, inv.Owner, c.MaxInFlight)
 	r.cluster = cluster // also if only Vault cannot be reached
 	if err != nil {
 		return err

@@ -39,7 +39,7 @@ func (o *ownerName) UnmarshalText(text []byte) error {
 
 // Run prints the inventory.
 func (c exportCmd) Run(ctx context.Context, p program) error {
-	cluster, err := c.cluster()
+	cluster, err := c.cluster(p)
 	if err != nil {
 		return err
 	}

@@ -40,8 +40,8 @@ type clusterFlags struct {
 	Context    string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
 }
 
-func (f clusterFlags) cluster() (*kube.Cluster, error) {
-	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent()})
+func (f clusterFlags) cluster(p program) (*kube.Cluster, error) {
+	return kube.Connect(kube.Options{Kubeconfig: f.Kubeconfig, Context: f.Context, UserAgent: userAgent(), Warn: p.warn})
 }
 
 // serverFlags name the cluster, the namespace of the lock in it, and the folder in Vault.
@@ -72,8 +72,8 @@ func (f vaultFlags) options(owner string) vaultstore.Options {
 
 // connect connects to Kubernetes and to the folder of an owner in Vault, where up to concurrency requests run at once. The
 // caller ends the session in Vault with program.leave.
-func (f serverFlags) connect(ctx context.Context, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
-	cluster, err := f.kubernetes()
+func (f serverFlags) connect(ctx context.Context, p program, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
+	cluster, err := f.kubernetes(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -81,9 +81,9 @@ func (f serverFlags) connect(ctx context.Context, owner string, concurrency int)
 	return cluster, store, err
 }
 
-func (f serverFlags) kubernetes() (*kube.Cluster, error) {
+func (f serverFlags) kubernetes(p program) (*kube.Cluster, error) {
 	return kube.Connect(kube.Options{
-		Kubeconfig: f.Kubeconfig, Context: f.Context, LockNamespace: f.LockNamespace, UserAgent: userAgent(),
+		Kubeconfig: f.Kubeconfig, Context: f.Context, LockNamespace: f.LockNamespace, UserAgent: userAgent(), Warn: p.warn,
 	})
 }
 

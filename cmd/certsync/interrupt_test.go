@@ -65,7 +65,7 @@ func TestInterrupted(t *testing.T) {
 			if r.code != exitInterrupted || !slices.Contains(said, "certsync: interrupted; the next apply does what is left") {
 				t.Errorf("exit %d: %q", r.code, said)
 			}
-			for _, want := range []string{"0 steps done, 2 not done", "issue alice@example.com: failed: issuing a certificate: creating a CertificateSigningRequest: forbidden here", "bind alice@example.com"} {
+			for _, want := range []string{"0 steps done, 2 not done", "issue alice@example.com: failed: issuing a certificate: creating a CertificateSigningRequest: certificatesigningrequests.certificates.k8s.io is forbidden", "bind alice@example.com"} {
 				if !strings.Contains(r.stdout, want) {
 					t.Errorf("%q is not in: %s", want, r.stdout)
 				}

@@ -52,7 +52,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 // plan makes the plan. It revokes its token before anything is printed. A reader that closes stdout, as in
 // `certsync plan | head`, ends the process.
 func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) (reconcile.Plan, error) {
-	cluster, store, err := c.connect(ctx, inv.Owner, 0)
+	cluster, store, err := c.connect(ctx, p, inv.Owner, 0)
 	if err != nil {
 		return reconcile.Plan{}, err
 	}

@@ -64,7 +64,7 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
 		Issue: c.Issue, RunID: newRunID(), Now: time.Now,
 	}
-	cluster, err := c.kubernetes()
+	cluster, err := c.kubernetes(p)
 	if check.ClusterErr = err; err == nil {
 		check.Cluster = cluster
 	}

@@ -42,7 +42,7 @@ func (f removalFlags) validate(r ruleFlags) error {
 
 // remove is apply without Vault.
 func (c applyCmd) remove(ctx context.Context, p program, r *runReport, inv *inventory.Inventory) error {
-	cluster, err := c.kubernetes()
+	cluster, err := c.kubernetes(p)
 	if err != nil {
 		return err
 	}

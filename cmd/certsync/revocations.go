@@ -69,7 +69,7 @@ func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byt
 
 // observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan.
 func (f serverFlags) observe(ctx context.Context, p program, owner string) (reconcile.Observed, error) {
-	cluster, store, err := f.connect(ctx, owner, 0)
+	cluster, store, err := f.connect(ctx, p, owner, 0)
 	if err != nil {
 		return reconcile.Observed{}, err
 	}

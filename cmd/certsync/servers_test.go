@@ -99,7 +99,9 @@ func answerAsCluster(w http.ResponseWriter, r *http.Request) {
 	case strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews"):
 		answer(w, http.StatusCreated, `{"kind":"SelfSubjectAccessReview","apiVersion":"authorization.k8s.io/v1","status":{"allowed":true}}`)
 	default:
-		answer(w, http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"forbidden here"}`)
+		answer(w, http.StatusForbidden, `{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":`+
+			`"certificatesigningrequests.certificates.k8s.io is forbidden: User \"certsync\" cannot create resource \"certificatesigningrequests\" `+
+			`in API group \"certificates.k8s.io\" at the cluster scope"}`)
 	}
 }
 

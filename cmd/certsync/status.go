@@ -75,7 +75,7 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 
 // emergency prints the commands for people. It asks the cluster alone.
 func (c statusCmd) emergency(ctx context.Context, p program, inv *inventory.Inventory) error {
-	cluster, err := c.cluster()
+	cluster, err := c.cluster(p)
 	if err != nil {
 		return err
 	}

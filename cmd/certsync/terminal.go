@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime"
 
@@ -21,6 +22,11 @@ func paletteFor(f *os.File) render.Palette {
 // does only after somebody has switched them on.
 func knowsEscapes(f *os.File) bool {
 	return isTerminal(f) && os.Getenv("TERM") != "dumb" && runtime.GOOS != "windows"
+}
+
+// warn shows a warning of the API server.
+func (p program) warn(text string) {
+	fmt.Fprint(p.stderr, render.Warning(text, knowsEscapes(p.stderr)))
 }
 
 // isTerminal reports whether a person reads what is written to f, or can answer on it.

@@ -52,6 +52,7 @@ type progress struct {
 	lacking map[string]error              // users who did not get a binding that they should have, and why
 	objects map[string]reconcile.Binding  // bindings as the last write left them, by Object()
 	broken  map[string]error              // bindings whose last write failed
+	altered map[string]error              // bindings that the last write did not leave as meant; objects has them as they are
 	begun   map[string]*reconcile.Leaving // removals whose record says "removing"; nil: that could not be written
 	expires map[string]time.Time          // new certificates, by user
 	denies  *reconcile.RevocationPolicy   // the admission policy as the last write left it; nil: there was none
@@ -86,7 +87,7 @@ func (x *Executor) run(p reconcile.Plan) *run {
 		Executor: x, plan: p, steps: map[slot][]reconcile.Step{},
 		progress: &progress{
 			failed: map[string]error{}, without: map[string]error{}, lacking: map[string]error{},
-			objects: map[string]reconcile.Binding{}, broken: map[string]error{}, begun: map[string]*reconcile.Leaving{}, expires: map[string]time.Time{},
+			objects: map[string]reconcile.Binding{}, broken: map[string]error{}, altered: map[string]error{}, begun: map[string]*reconcile.Leaving{}, expires: map[string]time.Time{},
 		},
 		ownBindings: map[string][]reconcile.Step{}, replacements: map[reconcile.Grant][]reconcile.Step{}, naming: map[string][]reconcile.Step{},
 	}
@@ -247,7 +248,9 @@ func (p *progress) remember(s reconcile.Step, err error) {
 		return
 	}
 	for _, u := range s.Lacking() {
-		p.lacking[u.Person()] = err
+		if !errors.Is(err, reconcile.ErrAltered) || p.lacks(s.Object(), u) != nil {
+			p.lacking[u.Person()] = err
+		}
 	}
 	// A step that is held took nothing on, so that it is no reason to keep a leaver's record open.
 	if s.User != "" && s.Held == "" {

@@ -108,8 +108,10 @@ func (r *run) withoutReplacement(old reconcile.Step) []reconcile.Subject {
 	defer r.mu.Unlock()
 	var stay []reconcile.Subject
 	for _, s := range r.replacements[old.Target()] {
-		if s.Held != "" || r.broken[s.Object()] != nil {
-			stay = append(stay, s.Binding.Subjects...)
+		for _, subject := range s.Binding.Subjects {
+			if s.Held != "" || r.lacks(s.Object(), subject) != nil {
+				stay = append(stay, subject)
+			}
 		}
 	}
 	return slices.DeleteFunc(stay, func(s reconcile.Subject) bool { return !slices.Contains(old.Binding.Object.Subjects, s) })
@@ -170,14 +172,28 @@ func (p *progress) written(b reconcile.Binding) (reconcile.Binding, error) {
 	return b, nil
 }
 
-// wrote remembers how a write left a binding, and passes its error on.
+// wrote remembers how a write left a binding, and passes its error on. A binding of which admission made something else is
+// there all the same, so later writes of it go on from what it is.
 func (p *progress) wrote(b, made reconcile.Binding, err error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err != nil {
+	delete(p.altered, b.Object())
+	switch usable := made.Object() == b.Object() && made.RoleRef == b.RoleRef; {
+	case err == nil:
+		p.objects[b.Object()] = made
+	case usable && errors.Is(err, reconcile.ErrAltered):
+		p.objects[b.Object()], p.altered[b.Object()] = made, err
+	default:
 		p.broken[b.Object()] = err
-		return err
 	}
-	p.objects[b.Object()] = made
-	return nil
+	return err
+}
+
+// lacks returns why the last write of a binding did not leave a subject in it, or nil. The caller holds the lock.
+func (p *progress) lacks(object string, s reconcile.Subject) error {
+	err := p.altered[object]
+	if err != nil && slices.Contains(p.objects[object].Subjects, s) {
+		err = nil
+	}
+	return cmp.Or(p.broken[object], err)
 }

@@ -146,6 +146,10 @@ func (r *run) stillBound(user string) error {
 		if err := r.broken[s.Object()]; err != nil {
 			return err
 		}
+		err, names := r.altered[s.Object()], func(u reconcile.Subject) bool { return u.Person() == user }
+		if err != nil && slices.ContainsFunc(r.objects[s.Object()].Subjects, names) {
+			return err
+		}
 	}
 	return nil
 }

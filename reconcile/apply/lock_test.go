@@ -151,6 +151,24 @@ func TestLastStep(t *testing.T) {
 	})
 }
 
+// TestLeaseThatNobodyMayCreate: the right to create Leases is one that the job is not to have.
+func TestLeaseThatNobodyMayCreate(t *testing.T) {
+	create := reconcile.Permission{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}
+	other := reconcile.Permission{Verb: "create", Group: "rbac.authorization.k8s.io", Resource: "clusterrolebindings"}
+	const grant = "grant it in Kubernetes RBAC to the identity that runs apply"
+	for want, denies := range map[string][]reconcile.Permission{
+		reconcile.LeaseHint + "; nothing was written":                    {create},
+		grant + "; but " + reconcile.LeaseHint + "; nothing was written": {other, create},
+		grant + "; nothing was written":                                  {other},
+	} {
+		w := reconciletest.NewWorld(t)
+		w.Denies = denies
+		if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team)); err == nil || reconcile.Hint(err) != want || len(w.Writes()) > 0 {
+			t.Errorf("%v, hint %q, wrote %q", err, reconcile.Hint(err), w.Writes())
+		}
+	}
+}
+
 func TestLockPermissions(t *testing.T) {
 	want := []string{
 		`get leases.coordination.k8s.io "certsync-prod-eu" in namespace "kube-system"`,

@@ -141,12 +141,18 @@ func (t *Terms) allowed(ctx context.Context, p reconcile.Plan, wanted []reconcil
 		return fmt.Errorf("asking what %q may do: %w", t.Rules.Self, err)
 	}
 	var lacks []string
+	hint := "grant it in Kubernetes RBAC to the identity that runs apply"
 	for _, d := range denied {
 		lacks = append(lacks, d.String())
+		switch {
+		case d.IsLease() && len(denied) == 1:
+			hint = reconcile.LeaseHint
+		case d.IsLease():
+			hint += "; but " + reconcile.LeaseHint
+		}
 	}
 	if len(lacks) > 0 {
-		return reconcile.WithHint(fmt.Errorf("%q may not: %s", t.Rules.Self, strings.Join(lacks, "; ")),
-			"grant it in Kubernetes RBAC to the identity that runs apply; nothing was written")
+		return reconcile.WithHint(fmt.Errorf("%q may not: %s", t.Rules.Self, strings.Join(lacks, "; ")), hint+"; nothing was written")
 	}
 	return nil
 }

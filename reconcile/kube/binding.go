@@ -29,6 +29,7 @@ func fromBinding(kind reconcile.BindingKind, m metav1.ObjectMeta, role rbacv1.Ro
 		RoleRef:         reconcile.RoleRef{Kind: role.Kind, Name: role.Name},
 		Terminating:     m.DeletionTimestamp != nil,
 		CreatedAt:       m.CreationTimestamp.UTC(),
+		Copied:          kind == reconcile.RoleBinding && m.Annotations[notPropagated] != "true",
 	}
 	if len(subjects) > 0 {
 		b.Subjects = make([]reconcile.Subject, len(subjects))
@@ -49,8 +50,16 @@ const notPropagated = "propagate.hnc.x-k8s.io/none"
 
 func toRoleBinding(b reconcile.Binding) *rbacv1.RoleBinding {
 	meta := newMeta(b)
-	meta.Annotations = map[string]string{notPropagated: "true"}
+	meta.Annotations = annotations(b)
 	return &rbacv1.RoleBinding{ObjectMeta: meta, RoleRef: toRoleRef(b), Subjects: toSubjects(b.Subjects)}
+}
+
+// annotations returns those of a binding. It is nil for a ClusterRoleBinding.
+func annotations(b reconcile.Binding) map[string]string {
+	if b.Kind != reconcile.RoleBinding {
+		return nil
+	}
+	return map[string]string{notPropagated: "true"}
 }
 
 func newMeta(b reconcile.Binding) metav1.ObjectMeta {

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,31 +26,19 @@ type Bindings struct{ server *api.Server }
 // Bindings returns the writer of the cluster's bindings.
 func (c *Cluster) Bindings() *Bindings { return &Bindings{c.server} }
 
-// CreateBinding creates b with its labels. The error is ErrPrecondition if a binding of that name exists.
+// CreateBinding creates b with its labels. The error is ErrPrecondition if a binding of that name exists. A conflict is one of
+// counting against a quota, when others create objects in the namespace at the same time: then CreateBinding tries again.
 func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
 	doing := "creating " + b.Object()
-	made, err := w.send(ctx, w.creation(b))
-	if err != nil {
-		return reconcile.Binding{}, w.failed(doing, b, err)
+	for try := 1; ; try++ {
+		made, err := w.send(ctx, w.creation(b))
+		switch {
+		case err == nil:
+			return *made, asMeant(doing, b, b.Owner, b.Subjects, *made)
+		case !apierrors.IsConflict(err) || try == updateTries:
+			return reconcile.Binding{}, w.failed(doing, b, err)
+		}
 	}
-	return *made, asMeant(doing, b, b.Subjects, *made)
-}
-
-// asMeant compares what the API server made of a write with what was meant. Mutating webhooks and policies can change it.
-func asMeant(doing string, b reconcile.Binding, subjects []reconcile.Subject, made reconcile.Binding) error {
-	var what string
-	switch {
-	case made.Object() != b.Object():
-		what = "its name became " + reconcile.Shown(made.Object())
-	case made.RoleRef != b.RoleRef:
-		what = fmt.Sprintf("its role became %s %q", reconcile.Shown(made.RoleRef.Kind), reconcile.Shown(made.RoleRef.Name))
-	case !slices.Equal(made.Subjects, subjects):
-		what = "its subjects became others"
-	default:
-		return nil
-	}
-	return reconcile.WithHint(fmt.Errorf("%s: the API server made something else of it: %s", doing, what),
-		"look for a mutating admission webhook or policy that changes bindings: kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies")
 }
 
 func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
@@ -66,8 +52,8 @@ func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
 // updateTries bounds the writes of one binding that somebody else changes all the time.
 const updateTries = 10
 
-// UpdateBinding turns b.Subjects into subjects, puts the labels of the owner in its name back, and changes nothing else. If the
-// binding has changed meanwhile, UpdateBinding applies the same removals and additions to its current subjects. The error is
+// UpdateBinding turns b.Subjects into subjects, puts the labels of the owner in its name and the annotation back, and changes
+// nothing else. If the binding has changed meanwhile, UpdateBinding applies the same removals and additions to its current subjects. The error is
 // ErrPrecondition if it is another object, or does not exist any more.
 func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subjects []reconcile.Subject) (reconcile.Binding, error) {
 	doing := "updating " + b.Object()
@@ -78,7 +64,7 @@ func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subje
 	for try := 1; ; try++ {
 		made, err := w.patch(ctx, b, version, target)
 		if err == nil {
-			return *made, asMeant(doing, b, target, *made)
+			return *made, asMeant(doing, b, b.OwnerOf(), target, *made)
 		}
 		if !apierrors.IsConflict(err) || try == updateTries {
 			return reconcile.Binding{}, w.failed(doing, b, err)
@@ -101,6 +87,7 @@ type subjectsPatch struct {
 		UID             string            `json:"uid"`
 		ResourceVersion string            `json:"resourceVersion"`
 		Labels          map[string]string `json:"labels"`
+		Annotations     map[string]string `json:"annotations,omitempty"`
 	} `json:"metadata"`
 	Subjects []rbacv1.Subject `json:"subjects"`
 }
@@ -108,6 +95,7 @@ type subjectsPatch struct {
 func (w *Bindings) patch(ctx context.Context, b reconcile.Binding, version string, subjects []reconcile.Subject) (*reconcile.Binding, error) {
 	p := subjectsPatch{Subjects: toSubjects(subjects)}
 	p.Metadata.UID, p.Metadata.ResourceVersion, p.Metadata.Labels = b.UID, version, api.Labels(b.OwnerOf())
+	p.Metadata.Annotations = annotations(b)
 	return w.send(ctx, w.mergePatch(b, p))
 }
 
@@ -136,11 +124,18 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 		}
 		left, err = w.release(ctx, b)
 	}
-	if err == nil || apierrors.IsNotFound(err) {
+	if err == nil || api.IsGone(err) {
 		return nil
 	}
-	return w.failed(doing, b, err)
+	failed := w.failed(doing, b, err)
+	if b.Kind == reconcile.RoleBinding && api.RejectionOf(err).By == api.ByAdmission {
+		return reconcile.WithHint(failed, reconcile.Hint(failed)+copied)
+	}
+	return failed
 }
+
+// copied is for a RoleBinding that may not be deleted.
+const copied = "; if a controller copied the binding into this namespace (HNC, Kyverno), have it leave out certsync's"
 
 // finalizersPatch is a JSON merge patch that removes all finalizers. It changes nothing else: otherwise the API server
 // would check whether certsync may bind the role. With the uid, the API server refuses the patch for another object.
@@ -224,14 +219,12 @@ func observed(b reconcile.Binding) error {
 
 // failed returns the error for the API server's answer to a write of b.
 func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
-	switch {
-	case apierrors.IsNotFound(err):
+	switch rejected := api.RejectionOf(err); {
+	case api.IsGone(err):
 		return fmt.Errorf("%s: %w: %w: %w", doing, reconcile.ErrPrecondition, reconcile.ErrGone, api.Brief(err))
-	case apierrors.IsAlreadyExists(err), apierrors.IsConflict(err):
+	case rejected.By == api.NotRejected && (apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err)):
 		return fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err))
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fmt.Errorf("%s: %w", doing, api.Brief(err))
-	case apierrors.IsForbidden(err) && strings.Contains(err.Error(), "RBAC permissions not currently held"):
+	case rejected.By == api.ByEscalationCheck:
 		// The lines after the first are the rules of the role, some sixty for "view".
 		message, _, _ := strings.Cut(err.Error(), ":\n")
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, api.Brief(errors.New(message))),

@@ -84,31 +84,54 @@ func TestCreateBinding(t *testing.T) {
 	}
 }
 
-// TestMutatedBindings: a write of which admission made something else is no success.
+// TestMutatedBindings: a write of which admission made something else is no success, on create as on update. The error says what
+// came back, and the hint where to look.
 func TestMutatedBindings(t *testing.T) {
-	for want, change := range map[string]func(*reconcile.Binding){
-		`its name became ClusterRoleBinding x`:        func(b *reconcile.Binding) { b.Name = "x" },
-		`its role became ClusterRole "cluster-admin"`: func(b *reconcile.Binding) { b.RoleRef.Name = "cluster-admin" },
-		`its subjects became others`: func(b *reconcile.Binding) {
-			b.Subjects = append(slices.Clone(b.Subjects), reconcile.UserSubject("eve"))
-		},
+	eve := reconcile.UserSubject("eve")
+	for want, change := range map[string]func(*rbacv1.RoleBinding){
+		`its name became RoleBinding payments/x`:                            func(b *rbacv1.RoleBinding) { b.Name = "x" },
+		`its role became ClusterRole "cluster-admin"`:                       func(b *rbacv1.RoleBinding) { b.RoleRef.Name = "cluster-admin" },
+		`its subjects got eve`:                                              func(b *rbacv1.RoleBinding) { b.Subjects = append(b.Subjects, toSubjects([]reconcile.Subject{eve})...) },
+		`its subjects lost alice@example.com`:                               func(b *rbacv1.RoleBinding) { b.Subjects = nil },
+		`its subjects got eve, and lost alice@example.com`:                  func(b *rbacv1.RoleBinding) { b.Subjects = toSubjects([]reconcile.Subject{eve}) },
+		`its label certsync.dev/owner became "team-a"`:                      func(b *rbacv1.RoleBinding) { b.Labels[reconcile.OwnerLabel] = "team-a" },
+		`its label app.kubernetes.io/managed-by became "Kyverno"`:           func(b *rbacv1.RoleBinding) { b.Labels[reconcile.ManagedByLabel] = "Kyverno" },
+		`its label app.kubernetes.io/managed-by became ""`:                  func(b *rbacv1.RoleBinding) { delete(b.Labels, reconcile.ManagedByLabel) },
+		`its annotation propagate.hnc.x-k8s.io/none is not "true" any more`: func(b *rbacv1.RoleBinding) { b.Annotations[notPropagated] = "false" },
 	} {
 		t.Run(want, func(t *testing.T) {
-			made := wide()
-			change(&made)
+			made := stored(limited()).(*rbacv1.RoleBinding)
+			change(made)
 			s := apitest.New(t)
-			s.Routes["POST "+widePath] = apitest.Answers(http.StatusCreated, stored(made))
-			s.Routes["PATCH "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, stored(made))
+			s.Routes["POST "+limitedPath] = apitest.Answers(http.StatusCreated, made)
+			s.Routes["PATCH "+limitedPath+"/"+wideName] = apitest.Answers(http.StatusOK, made)
 			s.Begin()
 			w := connect(t, s).Bindings()
-			_, created := w.CreateBinding(t.Context(), wide())
-			_, updated := w.UpdateBinding(t.Context(), wide(), wide().Subjects)
-			for _, err := range []error{created, updated} {
-				if err == nil || !strings.HasSuffix(err.Error(), want) || !strings.Contains(reconcile.Hint(err), "mutating admission") {
-					t.Errorf("%v", err)
+			_, created := w.CreateBinding(t.Context(), limited())
+			_, updated := w.UpdateBinding(t.Context(), limited(), limited().Subjects)
+			for doing, err := range map[string]error{"creating": created, "updating": updated} {
+				text := doing + " RoleBinding payments/" + wideName + ": the API server made something else of it: " + want
+				if err == nil || err.Error() != text || !errors.Is(err, reconcile.ErrAltered) ||
+					!strings.HasPrefix(reconcile.Hint(err), "a mutating admission webhook or policy changes certsync's bindings ("+want+"): have it leave them alone") {
+					t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 				}
 			}
 		})
+	}
+}
+
+// TestMutatedElsewhere: a subject's place in the list, and labels and annotations of others, are nothing to certsync.
+func TestMutatedElsewhere(t *testing.T) {
+	b := limited()
+	b.Subjects = append(b.Subjects, reconcile.UserSubject("bob"))
+	made := stored(b).(*rbacv1.RoleBinding)
+	slices.Reverse(made.Subjects)
+	made.Labels["team"], made.Annotations["note"] = "a", "b"
+	s := apitest.New(t)
+	s.Routes["POST "+limitedPath] = apitest.Answers(http.StatusCreated, made)
+	s.Begin()
+	if _, err := connect(t, s).Bindings().CreateBinding(t.Context(), b); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -131,13 +154,54 @@ func TestUpdateBindingPatchesSubjectsOfWhatWasObserved(t *testing.T) {
 			if err := json.Unmarshal([]byte(s.Called("PATCH")[0].Body), &sent); err != nil {
 				t.Fatal(err)
 			}
+			metadata := object{"uid": "u1", "resourceVersion": "41",
+				"labels": object{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}}
+			if b.Kind == reconcile.RoleBinding {
+				metadata["annotations"] = object{"propagate.hnc.x-k8s.io/none": "true"}
+			}
 			want := object{
-				"metadata": object{"uid": "u1", "resourceVersion": "41",
-					"labels": object{"app.kubernetes.io/managed-by": "certsync", "certsync.dev/owner": "prod-eu"}},
+				"metadata": metadata,
 				"subjects": []any{object{"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": "alice@example.com"}},
 			}
 			if diff := cmp.Diff(any(want), sent); diff != "" {
 				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestDeniedWithAnyCode: a webhook may deny with 404 or 409, and a proxy answers 404 for what it does not know. A binding that is
+// still there counts as neither deleted nor changed by somebody else.
+func TestDeniedWithAnyCode(t *testing.T) {
+	webhook := func(code int32, reason metav1.StatusReason) *apierrors.StatusError {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: code, Reason: reason,
+			Message: `admission webhook "keep.example.com" denied the request: no`}}
+	}
+	for name, tt := range map[string]struct {
+		answer http.HandlerFunc
+		hint   string
+	}{
+		"a webhook's 404": {apitest.Fails(webhook(http.StatusNotFound, metav1.StatusReasonNotFound)), `admission webhook "keep.example.com" denies it`},
+		"a webhook's 409": {apitest.Fails(webhook(http.StatusConflict, metav1.StatusReasonConflict)), `admission webhook "keep.example.com" denies it`},
+		"a proxy's 404": {func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "<html>not here</html>", http.StatusNotFound)
+		},
+			"is something between certsync and it?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := apitest.New(t)
+			for _, route := range []string{"POST " + widePath, "PATCH " + widePath + "/" + wideName, "DELETE " + widePath + "/" + wideName} {
+				s.Routes[route] = tt.answer
+			}
+			s.Routes["GET "+widePath+"/"+wideName] = apitest.Answers(http.StatusOK, kept(wide()))
+			s.Begin()
+			w := connect(t, s).Bindings()
+			_, created := w.CreateBinding(t.Context(), wide())
+			_, updated := w.UpdateBinding(t.Context(), wide(), wide().Subjects)
+			for _, err := range []error{created, updated, w.DeleteBinding(t.Context(), wide())} {
+				if err == nil || errors.Is(err, reconcile.ErrPrecondition) || !strings.Contains(reconcile.Hint(err), tt.hint) {
+					t.Errorf("%v, hint %q", err, reconcile.Hint(err))
+				}
 			}
 		})
 	}
@@ -195,11 +259,11 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 			"admission webhook said no", ""},
 		"delete: denied by an admission policy": {"delete", apierrors.NewForbidden(crb, wideName,
 			errors.New("ValidatingAdmissionPolicy 'no-deletes' with binding 'everywhere' denied request: no")), false,
-			"denied request: no", `ValidatingAdmissionPolicy "no-deletes" is in the way`},
+			"denied request: no", `ValidatingAdmissionPolicy "no-deletes" denies it`},
 		"delete: denied by a webhook": {"delete", apierrors.NewBadRequest(`admission webhook "hnc.example.com" denied the request: no`), false,
-			"denied the request: no", `admission webhook "hnc.example.com" is in the way`},
+			"denied the request: no", `admission webhook "hnc.example.com" denies it`},
 		"update: a webhook does not answer": {"update", apierrors.NewInternalError(errors.New(`failed calling webhook "hnc.example.com": EOF`)), false,
-			"EOF", `webhook "hnc.example.com" is in the way`},
+			"EOF", `admission webhook "hnc.example.com" does not answer`},
 		"delete: what somebody called the binding is no policy": {"delete", apierrors.NewForbidden(crb,
 			"ValidatingAdmissionPolicy 'x' with binding 'y' denied request", mayNot), false,
 			"denied request", "the README lists the rights"},
@@ -280,5 +344,39 @@ func TestTouchedBindings(t *testing.T) {
 	sent := s.Called("PATCH")[2].Body
 	if strings.Contains(sent, "alice@example.com") || !strings.Contains(sent, "eve") {
 		t.Errorf("sent %s", sent)
+	}
+}
+
+// TestCopiesThatStay: a RoleBinding that admission keeps may be a controller's copy.
+func TestCopiesThatStay(t *testing.T) {
+	s := apitest.New(t)
+	denied := apitest.Fails(&apierrors.StatusError{ErrStatus: metav1.Status{Status: metav1.StatusFailure, Code: http.StatusForbidden, Reason: metav1.StatusReasonForbidden,
+		Message: `admission webhook "objects.hnc.x-k8s.io" denied the request: Cannot delete object propagated from namespace "team"`}})
+	s.Routes["DELETE "+limitedPath+"/"+wideName], s.Routes["DELETE "+widePath+"/"+wideName] = denied, denied
+	w := connect(t, s.Begin()).Bindings()
+	const hint = `admission webhook "objects.hnc.x-k8s.io" denies it: have it allow what the identity that runs certsync does`
+	got := []string{reconcile.Hint(w.DeleteBinding(t.Context(), limited())), reconcile.Hint(w.DeleteBinding(t.Context(), wide()))}
+	if diff := cmp.Diff([]string{hint + copied, hint}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestQuotaThatOthersUse: while others make objects in the namespace, the API server may fail to count a new one. That is no
+// binding that somebody changed.
+func TestQuotaThatOthersUse(t *testing.T) {
+	for conflicts, want := range map[int]string{2: "", updateTries: `others make objects under ResourceQuota "objects" at the same time: run certsync again`} {
+		s := apitest.New(t)
+		tries := 0
+		s.Routes["POST "+limitedPath] = func(w http.ResponseWriter, r *http.Request) {
+			if tries++; tries <= conflicts {
+				apitest.Fail(w, apierrors.NewConflict(apitest.Resource("", "resourcequotas"), "objects", errors.New("the object has been modified")))
+				return
+			}
+			apitest.Reply(w, http.StatusCreated, stored(limited()))
+		}
+		_, err := connect(t, s.Begin()).Bindings().CreateBinding(t.Context(), limited())
+		if reconcile.Hint(err) != want || errors.Is(err, reconcile.ErrPrecondition) || (err == nil) != (want == "") {
+			t.Errorf("after %d conflicts: %v, hint %q", conflicts, err, reconcile.Hint(err))
+		}
 	}
 }

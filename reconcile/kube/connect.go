@@ -29,6 +29,9 @@ type Options struct {
 	UserAgent  string // by default "certsync"
 	// LockNamespace is the namespace of the owners' Leases, by default kube-system.
 	LockNamespace string
+	// Warn is called once for each different warning of the API server, by one goroutine at a time. Others choose the text. nil
+	// ignores warnings.
+	Warn func(text string)
 }
 
 // Connect reads the configuration. It sends nothing to the cluster yet.
@@ -47,7 +50,7 @@ func Connect(o Options) (*Cluster, error) {
 	config.QPS = -1
 	config.ContentType = runtime.ContentTypeProtobuf
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
-	config.WarningHandler = rest.NoWarnings{}
+	config.WarningHandler = newWarnings(o.Warn)
 	config.Timeout = 0 // it would also end watches; requests have deadlines of their own
 	return newCluster(config, server, entry, cmp.Or(o.LockNamespace, metav1.NamespaceSystem))
 }

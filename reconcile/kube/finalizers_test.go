@@ -62,7 +62,7 @@ func TestFinalizersThatStay(t *testing.T) {
 	conflict := apitest.Fails(apierrors.NewConflict(crb, wideName, errors.New("modified")))
 	immutable := apitest.Fails(apierrors.NewInvalid(rbacv1.SchemeGroupVersion.WithKind("ClusterRoleBinding").GroupKind(), wideName,
 		apifield.ErrorList{apifield.Invalid(apifield.NewPath("metadata", "uid"), "u1", "field is immutable")}))
-	escalation := apitest.Fails(apierrors.NewForbidden(crb, wideName, errors.New("attempting to grant RBAC permissions not currently held:\n{...}")))
+	escalation := apitest.Fails(apierrors.NewForbidden(crb, wideName, errors.New(`user "bot" (groups=["x"]) is attempting to grant RBAC permissions not currently held:`+"\n{...}")))
 	mayNot := apitest.Fails(apierrors.NewForbidden(crb, wideName, apitest.MissingRight("patch", "clusterrolebindings")))
 	policy := apitest.Fails(apierrors.NewForbidden(crb, wideName, errors.New("ValidatingAdmissionPolicy 'keep' with binding 'b' denied request: no")))
 	gone := apitest.Fails(apierrors.NewNotFound(crb, wideName))
@@ -84,7 +84,7 @@ func TestFinalizersThatStay(t *testing.T) {
 		"made anew":                                {[]http.HandlerFunc{immutable}, another, 1, "", ""},
 		"made anew, with a role that is not ours":  {[]http.HandlerFunc{escalation}, another, 1, "", ""},
 		"a right is missing":                       {[]http.HandlerFunc{mayNot}, same, 1, `cannot patch resource`, "the README lists the rights"},
-		"an admission policy denies it":            {[]http.HandlerFunc{policy}, same, 1, "denied request: no", `ValidatingAdmissionPolicy "keep" is in the way`},
+		"an admission policy denies it":            {[]http.HandlerFunc{policy}, same, 1, "denied request: no", `ValidatingAdmissionPolicy "keep" denies it`},
 		"a right is missing, and it is gone since": {[]http.HandlerFunc{mayNot}, gone, 1, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -33,8 +33,9 @@ const anonymous = "system:anonymous"
 func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.Secret) (reconcile.Identity, error) {
 	return login{
 		config: rest.AnonymousClientConfig(c.config), doing: "logging in with the new certificate", failed: c.server.Failed,
-		hint: "the CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API server " +
-			"trusts for clients (kube-apiserver --client-ca-file)",
+		hint: "there are two causes. The CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API " +
+			"server trusts for clients (kube-apiserver --client-ca-file). Or something in front of the API server ends TLS, so that the " +
+			"certificate does not arrive: connect to the API server itself, or have it pass TLS through",
 	}.as(ctx, chain, key)
 }
 

@@ -81,11 +81,13 @@ func TestAuthenticateReadsRefusals(t *testing.T) {
 	}{
 		"a 403 that names the user": {forbidden(`"alice@example.com"`), key, reconcile.Identity{Name: "alice@example.com"}, "", ""},
 		"a name with quotes in it":  {forbidden(`"a\"b"`), key, reconcile.Identity{Name: `a"b`}, "", ""},
-		"a 403 that names nobody":   {forbidden(`somebody`), key, reconcile.Identity{}, "logging in with the new certificate: ", "the README lists the rights"},
+		"a 403 that names nobody":   {forbidden(`somebody`), key, reconcile.Identity{}, "logging in with the new certificate: ", "an admission plugin denies it"},
 		"nobody looked at the certificate": {forbidden(`"system:anonymous"`), key, reconcile.Identity{},
 			"it saw no client certificate", "ends TLS"},
 		"the CA is not trusted": {apitest.Fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},
 			"the API server does not trust the new certificate, which the cluster's own signer issued", "--client-ca-file"},
+		"a proxy ends TLS, and nobody may be anonymous": {apitest.Fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},
+			"the API server does not trust the new certificate", "Or something in front of the API server ends TLS"},
 		"the key is another's": {nil, other, reconcile.Identity{}, "private key does not match public key", ""},
 	}
 	for name, tc := range cases {

@@ -98,8 +98,8 @@ func TestObserveCluster(t *testing.T) {
 			{Kind: "ClusterRoleBinding", Name: "z", UID: "u-z", ResourceVersion: "7", ManagedBy: "certsync", Owner: "prod-eu",
 				RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}, Subjects: []reconcile.Subject{
 					reconcile.UserSubject("alice"), {Kind: "ServiceAccount", Namespace: "ci", Name: "bot"}}},
-			{Kind: "RoleBinding", Namespace: "one", Name: "c", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "r"}},
-			{Kind: "RoleBinding", Namespace: "two", Name: "b", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "r"}},
+			{Kind: "RoleBinding", Namespace: "one", Name: "c", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "r"}, Copied: true},
+			{Kind: "RoleBinding", Namespace: "two", Name: "b", RoleRef: reconcile.RoleRef{Kind: "Role", Name: "r"}, Copied: true},
 		},
 		ClusterRoles: map[string]bool{"view": true, "edit": true},
 		Rules: map[reconcile.Role][]reconcile.Rule{

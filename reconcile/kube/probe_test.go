@@ -70,7 +70,7 @@ func TestLookAtLock(t *testing.T) {
 func TestTryBinding(t *testing.T) {
 	b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "certsync:prod-eu:user:x:view", Owner: "prod-eu",
 		RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}, Subjects: []reconcile.Subject{reconcile.UserSubject("x")}}
-	const rules = "user is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Verbs:[\"get\"]}"
+	const rules = "user \"bot\" (groups=[\"x\"]) is attempting to grant RBAC permissions not currently held:\n{APIGroups:[\"\"], Verbs:[\"get\"]}"
 	bindings := apitest.Resource("rbac.authorization.k8s.io", "clusterrolebindings")
 	for name, tc := range map[string]struct {
 		answer    http.HandlerFunc
@@ -82,7 +82,7 @@ func TestTryBinding(t *testing.T) {
 		"a webhook takes no dry runs": {apitest.Fails(apierrors.NewBadRequest(`admission webhook "w.example.com" does not support dry run`)),
 			`admission webhook "w.example.com" does not support dry run`, "", true},
 		"a webhook is down": {apitest.Fails(apierrors.NewInternalError(errors.New(`failed calling webhook "w.example.com": connection refused`))),
-			`failed calling webhook "w.example.com"`, `webhook "w.example.com" is in the way`, false},
+			`failed calling webhook "w.example.com"`, `admission webhook "w.example.com" does not answer`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := apitest.New(t)

@@ -153,7 +153,11 @@ func (l *look) may(ctx context.Context, wanted []reconcile.Permission) Check {
 	}
 	l.denied = append(l.denied, denied...)
 	if len(denied) > 0 {
-		return broken(reconcile.WithHint(fmt.Errorf("may not: %s", sentence(denied)), l.grantHint()))
+		hint := l.grantHint()
+		if len(denied) == 1 && denied[0].IsLease() {
+			hint = reconcile.LeaseHint
+		}
+		return broken(reconcile.WithHint(fmt.Errorf("may not: %s", sentence(denied)), hint))
 	}
 	return passed(fmt.Sprintf("all %d", len(wanted)))
 }

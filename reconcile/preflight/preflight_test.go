@@ -228,3 +228,24 @@ func unmade(why string, names ...string) []string {
 	}
 	return all
 }
+
+// TestMends: the mend fits what refuses. A Lease is applied, and no right helps where admission denies a binding.
+func TestMends(t *testing.T) {
+	f, p := flight(t)
+	p.Denies = []reconcile.Permission{
+		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, reconcile.BindPermission("view"),
+	}
+	p.binds = func(reconcile.Binding) error {
+		return reconcile.WithHint(errors.New("denied"), "have the policy allow it")
+	}
+	mends := map[string]string{}
+	for _, c := range f.Do(t.Context()).Checks {
+		if c.Verdict != Passed {
+			mends[c.Name] = c.Mend
+		}
+	}
+	want := map[string]string{"rights to lock": reconcile.LeaseHint, "rights to bind": "have the policy allow it"}
+	if diff := cmp.Diff(want, mends); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,8 @@ type World struct {
 	// WithoutCanary, RunID and Revision are the executor's. The default of RunID is run-1.
 	WithoutCanary   bool
 	RunID, Revision string
+	// Alter is a mutating admission policy: it may change each binding that is written.
+	Alter func(*reconcile.Binding)
 	// Login changes who the API server takes a new certificate for.
 	Login func(reconcile.Identity) (reconcile.Identity, error)
 	// Rules are the flags of the next run.
@@ -160,8 +163,7 @@ func (w *World) CreateBinding(_ context.Context, b reconcile.Binding) (reconcile
 		return reconcile.Binding{}, fmt.Errorf("creating %s: %w", b.Object(), reconcile.ErrPrecondition)
 	}
 	b.UID, b.ResourceVersion, b.CreatedAt = w.Next(), w.Next(), w.Now
-	w.Bindings[b.Object()] = b
-	return b, nil
+	return w.store("creating", b)
 }
 
 func (w *World) UpdateBinding(_ context.Context, b reconcile.Binding, subjects []reconcile.Subject) (reconcile.Binding, error) {
@@ -181,9 +183,22 @@ func (w *World) UpdateBinding(_ context.Context, b reconcile.Binding, subjects [
 		subjects = reconcile.Rebase(b.Subjects, subjects, has.Subjects)
 	}
 	has.Subjects, has.ResourceVersion = slices.Clone(subjects), w.Next()
-	has.ManagedBy, has.Owner = reconcile.ManagedByValue, has.OwnerOf()
-	w.Bindings[b.Object()] = has
-	return has, nil
+	has.ManagedBy, has.Owner, has.Copied = reconcile.ManagedByValue, has.OwnerOf(), false
+	return w.store("updating", has)
+}
+
+// store keeps what the admission policy makes of a binding.
+func (w *World) store(doing string, b reconcile.Binding) (reconcile.Binding, error) {
+	meant := b
+	if w.Alter != nil {
+		b.Subjects = slices.Clone(b.Subjects)
+		w.Alter(&b)
+	}
+	w.Bindings[b.Object()] = b
+	if !reflect.DeepEqual(b, meant) {
+		return b, fmt.Errorf("%s %s: %w", doing, b.Object(), reconcile.ErrAltered)
+	}
+	return b, nil
 }
 
 func (w *World) DeleteBinding(_ context.Context, b reconcile.Binding) error {

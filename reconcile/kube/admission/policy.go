@@ -125,11 +125,11 @@ func (w Policies) WriteRevocations(ctx context.Context, owner string, p reconcil
 	made, err := w.server.Client.AdmissionregistrationV1().ValidatingAdmissionPolicies().Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{})
 	const manifests = "apply the manifests again: certsync manifests --revocation"
 	switch {
-	case apierrors.IsNotFound(err):
+	case api.IsGone(err):
 		return p, reconcile.WithHint(fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err)), manifests)
 	case apierrors.IsConflict(err):
 		return p, fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err))
-	case apierrors.IsForbidden(err) && api.AdmissionHint(err) == "":
+	case api.RejectionOf(err).By == api.ByRBAC:
 		return p, reconcile.WithHint(w.server.Failed(doing, err), manifests+", which has the right to it")
 	case err != nil:
 		return p, w.server.Failed(doing, err)

@@ -1,7 +1,8 @@
 // Package api is the connection to a Kubernetes API server that the other packages below kube share.
 //
 // Begin at Server: New makes one of a client-go configuration. Its Client and Metadata send requests, its Clock tells the
-// API server's time, and Failed turns an error into a text with a hint.
+// API server's time, and Failed turns an error into a text with a hint. RejectionOf tells who
+// rejected a request: RBAC, another authorizer, admission or a proxy.
 //
 // The package gives these guarantees for every request over a Server:
 //

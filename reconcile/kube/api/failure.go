@@ -1,45 +1,19 @@
 package api
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
-	"strconv"
-	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/httplimit"
 )
-
-// admission finds the admission policy or webhook that an answer comes from. RBAC says "cannot VERB resource" instead.
-var admission = regexp.MustCompile(`(ValidatingAdmissionPolicy) '([a-z0-9.-]+)' with binding '[a-z0-9.-]+' denied request|` +
-	`(admission webhook) "([a-z0-9.-]+)" denied the request|failed calling (webhook) "([a-z0-9.-]+)"`)
-
-// AdmissionHint returns the hint for an answer of admission control, or "" for any other error. It ignores the object's
-// name, which others choose: a name could look like a policy's message.
-func AdmissionHint(err error) string {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) {
-		return ""
-	}
-	message := status.Status().Message
-	if details := status.Status().Details; details != nil {
-		message = strings.ReplaceAll(message, strconv.Quote(details.Name), "")
-	}
-	m := admission.FindStringSubmatch(message)
-	if m == nil {
-		return ""
-	}
-	return fmt.Sprintf("%s %q is in the way: have it let through what the identity that runs certsync does",
-		cmp.Or(m[1], m[3], m[5]), cmp.Or(m[2], m[4], m[6]))
-}
 
 // noAPIServer is the hint for an answer that an API server does not give.
 const noAPIServer = "is it the API server that you mean (--kubeconfig, --context), and is something between certsync and it?"
@@ -55,6 +29,17 @@ type brief struct{ error }
 func (b brief) Error() string { return inventory.Shorten(b.error.Error(), maxErrorText) }
 func (b brief) Unwrap() error { return b.error }
 
+// IsGone reports whether the API server has answered that an object does not exist. A webhook can deny a request with any
+// code, and a proxy answers 404 for paths that it does not know: neither is an object that is gone.
+func IsGone(err error) bool {
+	return apierrors.IsNotFound(err) && RejectionOf(err).By == NotRejected && !foreign(err)
+}
+
+// foreign reports whether an answer that is an error is not in the form of the API.
+func foreign(err error) bool {
+	return apierrors.HasStatusCause(err, metav1.CauseTypeUnexpectedServerResponse)
+}
+
 // Failed returns an error that wraps err, an answer of the API server or a failure of the network. doing says what certsync
 // was doing. Where a hint helps, the error has one.
 func (s *Server) Failed(doing string, err error) error {
@@ -69,15 +54,15 @@ func (s *Server) Failed(doing string, err error) error {
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, large), noAPIServer)
 	case errors.Is(err, ErrLongList):
 		return reconcile.WithHint(fmt.Errorf("%s: reading what %s sends: %w", doing, s.Address, err), noAPIServer)
-	case AdmissionHint(err) != "":
-		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err), AdmissionHint(err))
+	case RejectionOf(err).By != NotRejected:
+		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err), RejectionOf(err).Hint)
 	case apierrors.IsUnauthorized(err):
 		return reconcile.WithHint(
 			fmt.Errorf("%s: the cluster does not accept this identity: %w", doing, err),
-			"check the user of the kubeconfig, or the service account's token: kubectl auth whoami")
-	case apierrors.IsForbidden(err):
-		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err),
-			"grant it to the identity that runs certsync; the README lists the rights that plan and apply need")
+			"check the user of the kubeconfig, or the service account's token: kubectl auth whoami. "+
+				"A client certificate gets lost where something in front of the API server ends TLS")
+	case apierrors.IsNotFound(err) && foreign(err):
+		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err), noAPIServer)
 	case errors.As(err, &untrusted):
 		return reconcile.WithHint(
 			fmt.Errorf("%s: %s does not prove to be the API server: %w", doing, s.Address, Brief(untrusted.Err)),

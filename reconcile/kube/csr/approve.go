@@ -72,7 +72,7 @@ func (i *Issuer) sendApproval(ctx context.Context, csr *certificatesv1.Certifica
 // API server's message names one of them.
 func (i *Issuer) approvalFailed(csr *certificatesv1.CertificateSigningRequest, err error) error {
 	doing := "approving " + csrName(csr)
-	if apierrors.IsForbidden(err) && api.AdmissionHint(err) == "" {
+	if api.RejectionOf(err).By == api.ByRBAC {
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, api.Brief(err)),
 			"grant certsync update on certificatesigningrequests/approval, and approve on signers/"+
 				certificatesv1.KubeAPIServerClientSignerName)

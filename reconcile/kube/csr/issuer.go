@@ -8,7 +8,6 @@ import (
 	"time"
 
 	certificatesv1 "k8s.io/api/certificates/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -248,7 +247,7 @@ func (i *Issuer) DeleteRequest(ctx context.Context, ref reconcile.CSRRef) error 
 	defer cancel()
 	uid := types.UID(ref.UID)
 	err := requests(i.server).Delete(ctx, ref.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &uid}})
-	if err == nil || apierrors.IsNotFound(err) {
+	if err == nil || api.IsGone(err) {
 		return nil
 	}
 	return i.server.Failed("deleting CertificateSigningRequest "+ref.Name, err)

@@ -3,6 +3,7 @@ package lease
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -139,6 +140,21 @@ func TestAcquireWithoutAnAnswer(t *testing.T) {
 	})
 }
 
+// TestAcquireWithoutTheRightToUpdate: a Lease that exists is not one to apply.
+func TestAcquireWithoutTheRightToUpdate(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *leaseServer) {
+		s.release(s.acquire("run 1"))
+		s.faulty(writes(func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
+			apitest.Fail(w, apierrors.NewForbidden(leaseResource, "certsync-prod-eu", apitest.MissingRight("update", "leases")))
+			return true
+		}))
+		_, err := s.locker("run 2").Acquire(t.Context())
+		if err == nil || !strings.Contains(reconcile.Hint(err), "the README lists the rights") {
+			t.Errorf("error is %v, hint %q", err, reconcile.Hint(err))
+		}
+	})
+}
+
 func TestAcquireSaysWhatIsMissing(t *testing.T) {
 	for name, tc := range map[string]struct {
 		fault     fault
@@ -147,7 +163,16 @@ func TestAcquireSaysWhatIsMissing(t *testing.T) {
 		"the right to create": {writes(func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
 			apitest.Fail(w, apierrors.NewForbidden(leaseResource, "", apitest.MissingRight("create", "leases")))
 			return true
-		}), `taking the lock kube-system/certsync-prod-eu: leases.coordination.k8s.io is forbidden`, "the README lists the rights"},
+		}), `taking the lock kube-system/certsync-prod-eu: leases.coordination.k8s.io is forbidden`, "may not create it: apply the manifests' Lease (certsync manifests)"},
+		"a namespace that may be written": {writes(func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
+			apitest.Fail(w, apierrors.NewForbidden(leaseResource, "", fmt.Errorf("%w: GKE Warden authz [denied by managed-namespaces-limitation]: "+
+				`the namespace "kube-system" is managed and the request's verb "create" is denied`, apitest.MissingRight("create", "leases"))))
+			return true
+		}), `is managed and the request's verb "create" is denied`, "another authorizer beside RBAC, and its reason ends the message: allow it there; a right in RBAC may not be enough; or choose another namespace with --lock-namespace"},
+		"a policy that allows it": {writes(func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
+			apitest.Fail(w, apierrors.NewForbidden(leaseResource, "", errors.New("ValidatingAdmissionPolicy 'no-leases' with binding 'b' denied request: no")))
+			return true
+		}), `denied request: no`, `ValidatingAdmissionPolicy "no-leases" denies it: have it allow what the identity that runs certsync does; or choose another namespace with --lock-namespace`},
 		"the namespace": {writes(func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
 			apitest.Fail(w, apierrors.NewNotFound(apitest.Resource("", "namespaces"), "kube-system"))
 			return true

@@ -53,7 +53,7 @@ func (c *Client) read(ctx context.Context, owner string) (*coordinationv1.Lease,
 	got, err := checkedLease(c.server.Client.CoordinationV1().Leases(c.namespace).
 		Get(api.Quiet(ctx), reconcile.LockName(owner), metav1.GetOptions{}))
 	switch {
-	case apierrors.IsNotFound(err):
+	case api.IsGone(err):
 		return nil, nil
 	case err != nil:
 		return nil, c.server.Failed("reading Lease "+c.name(owner), err)

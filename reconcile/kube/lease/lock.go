@@ -102,7 +102,7 @@ func (l *Locker) try(ctx context.Context) (*heldLock, error) {
 			return nil, reconcile.WithHint(fmt.Errorf("%s: it changed %d times meanwhile: %w", l.doing(), try, api.Brief(err)),
 				"look who writes to it: kubectl get lease --show-managed-fields -o yaml "+l.arguments())
 		case !changed:
-			return nil, l.failed(err)
+			return nil, l.failed(current, err)
 		}
 	}
 }
@@ -152,12 +152,21 @@ func (l *Locker) settle(ctx context.Context, failure error) (*coordinationv1.Lea
 	return nil, failure
 }
 
-func (l *Locker) failed(err error) error {
-	if apierrors.IsNotFound(err) {
-		return reconcile.WithHint(fmt.Errorf("%s: %w", l.doing(), api.Brief(err)),
-			fmt.Sprintf("namespace %q has to exist; or name another with --lock-namespace", l.client.namespace))
+// failed returns the error for the API server's answer to a write of the Lease. current is nil if there was none.
+func (l *Locker) failed(current *coordinationv1.Lease, err error) error {
+	rejected := api.RejectionOf(err)
+	hint := ""
+	switch {
+	case apierrors.IsNotFound(err):
+		hint = fmt.Sprintf("namespace %q has to exist; or name another with --lock-namespace", l.client.namespace)
+	case rejected.By == api.ByRBAC && current == nil:
+		hint = reconcile.LeaseHint
+	case rejected.By == api.ByAuthorizer, rejected.By == api.ByAdmission:
+		hint = rejected.Hint + "; or choose another namespace with --lock-namespace"
+	default:
+		return l.client.server.Failed(l.doing(), err)
 	}
-	return l.client.server.Failed(l.doing(), err)
+	return reconcile.WithHint(fmt.Errorf("%s: %w", l.doing(), api.Brief(err)), hint)
 }
 
 // arguments returns kubectl's arguments for the Lease.

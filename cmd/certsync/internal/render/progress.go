@@ -85,6 +85,16 @@ func (p *Progress) bar() string {
 	return text + fmt.Sprintf(", %s left", left.Round(time.Second))
 }
 
+// Warning is a warning of the API server on a line of its own. On a terminal it takes the place of the bar, which the next step
+// draws again.
+func Warning(text string, terminal bool) string {
+	line := "certsync: the API server warns: " + Clean(text) + "\n"
+	if terminal {
+		return clearLine + line
+	}
+	return line
+}
+
 // End removes the bar.
 func (p *Progress) End() {
 	if p.Terminal && p.total > 0 {

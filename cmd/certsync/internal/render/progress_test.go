@@ -63,3 +63,13 @@ func TestNoProgress(t *testing.T) {
 		t.Errorf("%q", b.String())
 	}
 }
+
+// TestWarning: a warning takes the place of a terminal's bar, and others' text stays on its line.
+func TestWarning(t *testing.T) {
+	const line = `certsync: the API server warns: a b\u001b[2J` + "\n"
+	for terminal, want := range map[bool]string{false: line, true: clearLine + line} {
+		if got := Warning("a\nb\x1b[2J", terminal); got != want {
+			t.Errorf("got %q", got)
+		}
+	}
+}
