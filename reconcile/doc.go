@@ -8,7 +8,7 @@
 //	reconcile/revocation  revoked certificates that live, and the lists that deny them
 //	reconcile/removals    makes the plan of a run without Vault, which only takes access away
 //	reconcile/apply       carries a plan out
-//	reconcile/renewal     when a certificate is renewed
+//	reconcile/retention   a Vault that deletes what is written to it after a time
 //	reconcile/pki         keys, certificate requests, and checks of certificates
 //	reconcile/preflight, status, export, report
 //	                      one question each, on the same observation

@@ -62,15 +62,16 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/access":     {[]string{"reconcile"}, nil},
 	"reconcile/httplimit":  {[]string{"inventory"}, nil},
 	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/refusal", "reconcile/renewal"}, nil},
+	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/refusal", "reconcile/renewal", "reconcile/retention"}, nil},
 	"reconcile/refusal":    {[]string{"reconcile"}, nil},
 	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/plan", "reconcile/refusal"}, nil},
 	"reconcile/renewal":    {[]string{"inventory", "reconcile"}, nil},
+	"reconcile/retention":  {[]string{"reconcile"}, nil},
 	"reconcile/revocation": {[]string{"reconcile", "reconcile/access"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/refusal"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/pki", "reconcile/plan", "reconcile/refusal", "reconcile/retention"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
 
@@ -82,7 +83,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit"}, []string{"k8s.io"}},
 	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
 	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
-	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"github.com/hashicorp/vault/api"}},
+	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight", "reconcile/retention"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},

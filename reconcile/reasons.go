@@ -38,7 +38,7 @@ const (
 	NewUser Reason = "new-user"
 	// LedgerUnreadable: what stands at the user's ledger path is not a record.
 	LedgerUnreadable Reason = "ledger-unreadable"
-	// LedgerMissing: the index knows of a credential that certsync has stored, and no record exists.
+	// LedgerMissing: no record exists, and the index or what is left in Vault says that there was one.
 	LedgerMissing Reason = "ledger-missing"
 	// Reinstated: the user is back while their removal was under way.
 	Reinstated Reason = "reinstated"

@@ -77,7 +77,7 @@ func TestReadCredentialFails(t *testing.T) {
 		t.Run(tt.sentence, func(t *testing.T) {
 			user := strings.ReplaceAll(tt.sentence, " ", "-")
 			if tt.data != nil {
-				if _, err := s.put(t.Context(), "users/"+user, tt.data, 0); err != nil {
+				if _, _, err := s.put(t.Context(), "users/"+user, tt.data, 0); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -95,6 +95,8 @@ type LockView struct {
 type StoreProbe interface {
 	reconcile.StoreReader
 	Health(ctx context.Context) (StoreHealth, error)
+	// Keeps returns a retention.ErrLimited if Vault deletes by time what is written there, as far as the token may know.
+	Keeps(ctx context.Context) error
 	// Lacks is StoreReviewer.MissingCapabilities, and whether the token may ask that.
 	Lacks(ctx context.Context, needs reconcile.StoreNeeds) (sentences []string, mayAsk bool, err error)
 }

@@ -94,6 +94,8 @@ func (p *probe) Lacks(context.Context, reconcile.StoreNeeds) ([]string, bool, er
 	return p.StoreLacks, !p.mute, p.fails["capabilities"]
 }
 
+func (p *probe) Keeps(context.Context) error { return p.fails["retention"] }
+
 func (p *probe) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 	if err := p.fails["contents"]; err != nil {
 		return reconcile.StoreView{}, err
@@ -240,6 +242,9 @@ func TestPreflight(t *testing.T) {
 		"a token that may not ask":      {func(_ *Preflight, p *probe) { p.mute = true }, []string{"Vault rights warning: the token may not ask"}},
 		"a token that may not be asked": {func(_ *Preflight, p *probe) { p.fails["capabilities"] = boom }, []string{"Vault rights failed: boom"}},
 		"a ledger that cannot be read":  {func(_ *Preflight, p *probe) { p.fails["contents"] = boom }, []string{"Vault contents failed: boom", "state not-checked: "}},
+		"a mount that deletes by time":  {func(_ *Preflight, p *probe) { p.fails["retention"] = boom }, []string{"Vault contents failed: boom"}},
+		"a credential that is deleted by time": {func(_ *Preflight, p *probe) { p.Users["alice"] = &reconciletest.Secret{DeleteAfter: time.Hour} },
+			[]string{"Vault contents warning: Vault deletes what is written to users/alice after 1h0m0s (vault kv metadata patch"}},
 		"a state of another cluster": {func(_ *Preflight, p *probe) { p.State = &reconcile.State{ClusterUID: "other"} },
 			[]string{"state failed: owner test belongs to another cluster"}},
 		"a state from a backup": {func(_ *Preflight, p *probe) {

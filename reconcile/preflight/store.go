@@ -10,6 +10,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/refusal"
+	"github.com/certsync/certsync/reconcile/retention"
 )
 
 // vault makes the checks of Vault. That it is open, knows the token and has a KV v2 mount there is known since it was
@@ -55,7 +56,15 @@ func (l *look) contents(ctx context.Context) Check {
 		return broken(err)
 	}
 	l.store = &view
+	if err := l.Store.Keeps(ctx); err != nil {
+		return broken(err)
+	}
 	var problems []string
+	for _, u := range l.Inventory.Users {
+		if why := retention.Limits(u.Name, view.Ledger[u.Name], view.Credentials[u.Name]); why != "" {
+			problems = append(problems, why)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(view.Ledger)) {
 		if why := view.Ledger[name].Problem; why != "" {
 			problems = append(problems, fmt.Sprintf("ledger/%s is no record of this user: %s", name, why))
