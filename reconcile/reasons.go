@@ -76,6 +76,8 @@ const (
 	MembersChanged Reason = "members-changed"
 	// Drifted: the cluster differs from the inventory of the last run, or has what no inventory ever had.
 	Drifted Reason = "drifted"
+	// Missing: the last run had this inventory, and the binding is not there. It was not made, or somebody deleted it.
+	Missing Reason = "missing"
 	// LabelsMissing: a binding of certsync's lacks its labels. They are put back.
 	LabelsMissing Reason = "labels-missing"
 	// Unexpected: a binding has a name of certsync's, and no inventory asked for it. Somebody else made it.

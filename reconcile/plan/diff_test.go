@@ -31,11 +31,11 @@ func TestDifferences(t *testing.T) {
 		"nothing": {},
 		"a user's binding is deleted": {
 			world: func(w *reconciletest.World) { delete(w.Bindings, admin) },
-			want:  []string{"bind alice ClusterRoleBinding user:alice:admin [drifted]"},
+			want:  []string{"bind alice ClusterRoleBinding user:alice:admin [missing]"},
 		},
 		"a group's binding is deleted": {
 			world: func(w *reconciletest.World) { delete(w.Bindings, view) },
-			want:  []string{"bind devs ClusterRoleBinding group:devs:view [drifted] +alice +bob"},
+			want:  []string{"bind devs ClusterRoleBinding group:devs:view [missing] +alice +bob"},
 		},
 		"an extra User": {
 			world: func(w *reconciletest.World) {

@@ -244,7 +244,9 @@ func TestPreflight(t *testing.T) {
 		"a ledger that cannot be read":  {func(_ *Preflight, p *probe) { p.fails["contents"] = boom }, []string{"Vault contents failed: boom", "state not-checked: "}},
 		"a mount that deletes by time":  {func(_ *Preflight, p *probe) { p.fails["retention"] = boom }, []string{"Vault contents failed: boom"}},
 		"a credential that is deleted by time": {func(_ *Preflight, p *probe) { p.Users["alice"] = &reconciletest.Secret{DeleteAfter: time.Hour} },
-			[]string{"Vault contents warning: Vault deletes what is written to users/alice after 1h0m0s (vault kv metadata patch"}},
+			[]string{"Vault contents warning: Vault deletes what is written to users/alice after 1h0m0s (vault kv metadata patch", "state warning: "}},
+		"a ledger without a state": {func(_ *Preflight, p *probe) { p.Users["alice"] = &reconciletest.Secret{Current: 1} },
+			[]string{"state warning: Vault has no state, and 1 entries in ledger/ and users/: the state may be lost"}},
 		"a state of another cluster": {func(_ *Preflight, p *probe) { p.State = &reconcile.State{ClusterUID: "other"} },
 			[]string{"state failed: owner test belongs to another cluster"}},
 		"a state from a backup": {func(_ *Preflight, p *probe) {

@@ -88,6 +88,10 @@ func (l *look) state() Check {
 	if why := refusal.Misplaced(l.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
 		return broken(errors.New(why))
 	}
+	if n := len(l.store.Ledger) + len(l.store.Credentials); o.State == nil && n > 0 {
+		return warning(fmt.Sprintf("Vault has no state, and %d entries in ledger/ and users/: the state may be lost", n),
+			"see that it is the right Vault, mount and prefix; if the state is lost, apply --new-ledger begins a new one")
+	}
 	if o.State == nil {
 		return passed("none yet: nothing was applied here so far")
 	}
