@@ -26,7 +26,9 @@ type probe struct {
 	binds   func(reconcile.Binding) (string, error)
 	lock    LockView
 	health  StoreHealth
-	mute    bool // the token may not ask what it may do
+	mute    bool          // the token may not ask what it may do
+	life    time.Duration // of the token
+	methods AuthMethods
 	clock   *time.Time
 	deleted []reconcile.CSRRef
 	issuing []reconcile.Permission
@@ -93,6 +95,10 @@ func (p *probe) Health(context.Context) (StoreHealth, error) { return p.health, 
 func (p *probe) Lacks(context.Context, reconcile.StoreNeeds) ([]string, bool, error) {
 	return p.StoreLacks, !p.mute, p.fails["capabilities"]
 }
+
+func (p *probe) TokenLife() time.Duration { return p.life }
+
+func (p *probe) AuthMethods(context.Context) AuthMethods { return p.methods }
 
 func (p *probe) Keeps(context.Context) error { return p.fails["retention"] }
 
@@ -238,11 +244,14 @@ func TestPreflight(t *testing.T) {
 			[]string{"Vault warning: https://vault, folder certsync/test of the KV v2 mount secret; boom"}},
 		"a Vault that was sealed meanwhile": {func(_ *Preflight, p *probe) { p.health.Sealed = true }, append([]string{"Vault failed: https://vault: it is sealed"},
 			"Vault rights not-checked: needs Vault", "Vault contents not-checked: needs Vault", "state not-checked: ")},
-		"a token without rights":        {func(_ *Preflight, p *probe) { p.StoreLacks = []string{"a", "b"} }, []string{"Vault rights failed: the token lacks a; b"}},
-		"a token that may not ask":      {func(_ *Preflight, p *probe) { p.mute = true }, []string{"Vault rights warning: the token may not ask"}},
-		"a token that may not be asked": {func(_ *Preflight, p *probe) { p.fails["capabilities"] = boom }, []string{"Vault rights failed: boom"}},
-		"a ledger that cannot be read":  {func(_ *Preflight, p *probe) { p.fails["contents"] = boom }, []string{"Vault contents failed: boom", "state not-checked: "}},
-		"a mount that deletes by time":  {func(_ *Preflight, p *probe) { p.fails["retention"] = boom }, []string{"Vault contents failed: boom"}},
+		"a token without rights":   {func(_ *Preflight, p *probe) { p.StoreLacks = []string{"a", "b"} }, []string{"Vault rights failed: the token lacks a; b"}},
+		"a token that may not ask": {func(_ *Preflight, p *probe) { p.mute = true }, []string{"Vault rights warning: the token may not ask"}},
+		"a token that ends soon": {func(f *Preflight, p *probe) { p.life, f.RunTime = time.Minute, 11*time.Minute },
+			[]string{"Vault rights warning: the Vault token ends in 1m0s, and apply may take 11m0s"}},
+		"a token that lives long enough": {func(f *Preflight, p *probe) { p.life, f.RunTime = 11*time.Minute, 11*time.Minute }, nil},
+		"a token that may not be asked":  {func(_ *Preflight, p *probe) { p.fails["capabilities"] = boom }, []string{"Vault rights failed: boom"}},
+		"a ledger that cannot be read":   {func(_ *Preflight, p *probe) { p.fails["contents"] = boom }, []string{"Vault contents failed: boom", "state not-checked: "}},
+		"a mount that deletes by time":   {func(_ *Preflight, p *probe) { p.fails["retention"] = boom }, []string{"Vault contents failed: boom"}},
 		"a credential that is deleted by time": {func(_ *Preflight, p *probe) { p.Users["alice"] = &reconciletest.Secret{DeleteAfter: time.Hour} },
 			[]string{"Vault contents warning: Vault deletes what is written to users/alice after 1h0m0s (vault kv metadata patch", "state warning: "}},
 		"a ledger without a state": {func(_ *Preflight, p *probe) { p.Users["alice"] = &reconciletest.Secret{Current: 1} },

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/refusal"
@@ -16,11 +17,11 @@ import (
 // vault makes the checks of Vault. That it is open, knows the token and has a KV v2 mount there is known since it was
 // connected to.
 func (l *look) vault(ctx context.Context) []Check {
-	return inOrder(ctx, l.StoreErr, []step{
+	return append(inOrder(ctx, l.StoreErr, []step{
 		{"Vault", l.health},
 		{"Vault rights", l.storeRights},
 		{"Vault contents", l.contents},
-	})
+	}), l.names(ctx)...)
 }
 
 func (l *look) health(ctx context.Context) Check {
@@ -47,7 +48,19 @@ func (l *look) storeRights(ctx context.Context) Check {
 	case len(lacks) > 0:
 		return broken(reconcile.WithHint(fmt.Errorf("the token lacks %s", strings.Join(lacks, "; ")), "add it to the token's policy"))
 	}
+	if err := ShortLived(l.Store.TokenLife(), l.RunTime); err != nil {
+		return warning(err.Error(), reconcile.Hint(err))
+	}
 	return passed(fmt.Sprintf("all that the inventory's users take (%d)", len(l.Inventory.Users)))
+}
+
+// ShortLived says that a token of Vault's ends while a run may still need it, or is nil. A life of 0 does not end.
+func ShortLived(life, run time.Duration) error {
+	if life <= 0 || life >= run {
+		return nil
+	}
+	return reconcile.WithHint(fmt.Errorf("the Vault token ends in %s, and apply may take %s, with its waiting for approval: users whose turn comes later fail", life, run),
+		`renew it with "vault token renew", take one that lives longer, or let certsync log in (--vault-auth): it then logs in again`)
 }
 
 func (l *look) contents(ctx context.Context) Check {
