@@ -20,7 +20,7 @@ func TestDrift(t *testing.T) {
 	}{
 		"a deleted binding": {
 			drift: func(f *fixture) { f.kubectl("delete", "clusterrolebinding", f.view()) },
-			want:  []string{"bind devs-OWNER drifted"},
+			want:  []string{"bind devs-OWNER missing"},
 		},
 		"an extra User": {
 			drift: func(f *fixture) {

@@ -3,6 +3,8 @@ package inventory
 import (
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const notDeclared = `users.yaml:4:28: users[0].groups[0]: group `
@@ -45,7 +47,7 @@ var nameRefusals = map[string]refusal{
 	"an old name that is none":      {header + "users: [{name: a, previously: [b/c]}]", oldName + `"b/c" is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit`},
 	"an old name of the system":     {header + "users: [{name: a, previously: ['system:admin']}]", oldName + `"system:admin" is reserved: names that begin with system: belong to Kubernetes`},
 	"a user's own name as old":      {header + "users: [{name: a, previously: [a]}]", oldName + `"a" is the user's own name: a rename has another one`},
-	"a name that changed its case":  {header + "users: [{name: a, previously: [A]}]", oldName + `old name "A" differs from user "a" in line 4 in letter case only`},
+	"an old name twice, by case":    {header + "users: [{name: ab, previously: [Ab, AB]}]", `users.yaml:4:37: users[0].previously[1]: old name "AB" differs from "Ab" in line 4 in letter case only`},
 	"an old name of a user before":  {header + "users:\n- name: b\n- {name: a, previously: [b]}\n", `users.yaml:6:26: users[1].previously[0]: "b" is a user of this inventory: a rename gives up the old name`},
 	"an old name of a user after":   {header + "users: [{name: a, previously: [b]}, {name: b}]", oldName + `"b" is a user of this inventory: a rename gives up the old name`},
 	"two who exchange their names":  {header + "users: [{name: a, previously: [b]}, {name: b, previously: [a]}]", oldName + `"b" is a user of this inventory: a rename gives up the old name` + "\n" + `users.yaml:4:60: users[1].previously[0]: "a" is a user of this inventory: a rename gives up the old name`},
@@ -71,6 +73,17 @@ var nameRefusals = map[string]refusal{
 	"a role with and without end":   {header + "groups: [{name: a, namespaces: {x: [view, {name: view, until: 2027-01-01}]}}]\nusers: []", `users.yaml:4:43: groups[0].namespaces.x[1]: role "view" is granted twice, first in line 4`},
 	"a grant without a name":        {header + "users: [{name: a, clusterRoles: [{until: 2027-01-01}]}]", `users.yaml:4:34: users[0].clusterRoles[0].name: is missing: it is the ClusterRole that is granted`},
 	"an unknown field in a grant":   {header + "users: [{name: a, clusterRoles: [{name: x, til: 2027-01-01}]}]", `users.yaml:4:44: users[0].clusterRoles[0].til: unknown field`},
+}
+
+// TestRenameByCase: a user's own name in other letters is an old name as any. Vault knows users in lower case by some methods.
+func TestRenameByCase(t *testing.T) {
+	inv, err := Parse("users.yaml", []byte(header+"users: [{name: alice.smith, previously: [Alice.Smith]}]"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Alice.Smith"}, inv.Users[0].Previously); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestParseRefusesTimes(t *testing.T) { refused(t, timeRefusals) }

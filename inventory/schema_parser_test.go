@@ -4,7 +4,7 @@ package inventory
 // too, or belongs here.
 var parserOnly = map[string][]string{
 	"another name decides": {
-		"name: a group in another case", "name: a group that nobody declared", "name: a group twice", "name: a name that changed its case",
+		"name: a group in another case", "name: a group that nobody declared", "name: a group twice", "name: an old name twice, by case",
 		"name: a user twice", "name: a user's own name as old", "name: an old name in another case", "name: an old name of a user after",
 		"name: an old name of a user before", "name: an old name of two users", "name: groups that differ in case", "name: letters swapped in a group",
 		"name: old names that differ in case", "name: two who exchange their names", "name: users that differ in case",

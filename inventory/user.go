@@ -58,6 +58,7 @@ func previously(former []value, user string, users, given *roll) []string {
 		}
 		fault := nameFault(name)
 		inUse, taken := users.find(name)
+		taken = taken && (inUse.name != user || name == user) // another letter case of the user's own name is a rename
 		switch {
 		case fault != "":
 			item.problem("%s", fault)

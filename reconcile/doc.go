@@ -8,6 +8,7 @@
 //	reconcile/revocation  revoked certificates that live, and the lists that deny them
 //	reconcile/removals    makes the plan of a run without Vault, which only takes access away
 //	reconcile/apply       carries a plan out
+//	reconcile/retention   a Vault that deletes what is written to it after a time
 //	reconcile/usage       reads the API server's audit log: which certificates and bindings are used
 //	reconcile/pki         keys, certificate requests, and checks of certificates
 //	reconcile/preflight, status, export, report

@@ -75,15 +75,18 @@ type StoreView struct {
 // LedgerEntry is what stands at ledger/<user>. Record is nil when the current version is deleted, and when Problem says
 // why it is not a record of that user.
 type LedgerEntry struct {
-	Version int // current KV version, for check-and-set
-	Record  *Record
-	Problem string
+	Version     int // current KV version, for check-and-set
+	Record      *Record
+	Problem     string
+	Lost        bool          // Vault has metadata and no version that can be read, and certsync did not empty it
+	DeleteAfter time.Duration // Vault deletes what is written there after so long; 0: it does not, or nobody may know
 }
 
 // CredentialMeta is the KV v2 metadata of users/<user>.
 type CredentialMeta struct {
 	CurrentVersion int // 0: metadata without any version
 	Versions       []CredentialVersion
+	DeleteAfter    time.Duration // as in a LedgerEntry
 }
 
 // CredentialVersion is one version in the metadata of a secret.

@@ -38,7 +38,7 @@ const (
 	NewUser Reason = "new-user"
 	// LedgerUnreadable: what stands at the user's ledger path is not a record.
 	LedgerUnreadable Reason = "ledger-unreadable"
-	// LedgerMissing: the index knows of a credential that certsync has stored, and no record exists.
+	// LedgerMissing: no record exists, and the index or what is left in Vault says that there was one.
 	LedgerMissing Reason = "ledger-missing"
 	// Reinstated: the user is back while their removal was under way.
 	Reinstated Reason = "reinstated"
@@ -76,6 +76,8 @@ const (
 	MembersChanged Reason = "members-changed"
 	// Drifted: the cluster differs from the inventory of the last run, or has what no inventory ever had.
 	Drifted Reason = "drifted"
+	// Missing: the last run had this inventory, and the binding is not there. It was not made, or somebody deleted it.
+	Missing Reason = "missing"
 	// LabelsMissing: a binding of certsync's lacks its labels, or its annotation. They are put back.
 	LabelsMissing Reason = "labels-missing"
 	// Unexpected: a binding has a name of certsync's, and no inventory asked for it. Somebody else made it.

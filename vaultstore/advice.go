@@ -13,6 +13,7 @@ import (
 
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 // adviceTime is how long it may take to find out what to advise. Without it, the advice says less.
@@ -30,6 +31,10 @@ func (s *Store) advise(ctx context.Context, err error, user, path string) error 
 	known := lookup == nil && whose != nil
 	if s.session != nil {
 		return reconcile.WithHint(err, s.session.login.notTheirs(whose, user, path))
+	}
+	if lower := strings.ToLower(user); known && lower != user && whose.is(lower) {
+		return reconcile.WithHint(err, fmt.Sprintf("this token is of %s: Vault's userpass and LDAP turn names into lower case, and %s does not stand for %s in a policy. "+
+			"Ask whoever runs certsync to rename you in the inventory (name: %s, previously: [%s]), or for a policy of your own", whose, lower, user, lower, user))
 	}
 	if known && whose.is(user) {
 		return reconcile.WithHint(err, fmt.Sprintf("this token is of %s, which do not allow \"read\" on %s: is --owner right? If it is, %s", whose, path, askForPolicy))
@@ -130,6 +135,26 @@ func (s *Store) loginMethods(ctx context.Context, known bool) []authMount {
 		return strings.Compare(a.path, b.path)
 	})
 	return found
+}
+
+// folding are the methods that turn names into lower case. LDAP does unless its case_sensitive_names is set.
+var folding = []string{"ldap", "userpass"}
+
+// AuthMethods implements preflight.StoreProbe.
+func (s *Store) AuthMethods(ctx context.Context) (found preflight.AuthMethods) {
+	for _, m := range s.loginMethods(ctx, true) {
+		if slices.Contains(folding, m.kind) {
+			found.Folding = append(found.Folding, m.kind+" at "+shown(m.path+"/"))
+		} else if m.kind != "jwt" {
+			found.Others = true
+		}
+	}
+	return found
+}
+
+// FoldsNames reports whether the auth method with an accessor turns names into lower case. An accessor has the method's type in it.
+func FoldsNames(accessor string) bool {
+	return slices.ContainsFunc(folding, func(kind string) bool { return strings.HasPrefix(accessor, "auth_"+kind+"_") })
 }
 
 // rank puts jwt last, which the vault CLI cannot log in by.

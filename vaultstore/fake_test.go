@@ -154,7 +154,7 @@ func (f *fakeVault) answer(w http.ResponseWriter, r *http.Request, method, path 
 	case f.denied(method, path):
 		fail(w, 403, "1 error occurred:\n\t* permission denied\n\n")
 	case path == "auth/token/lookup-self":
-		data := map[string]any{"id": r.Header.Get("X-Vault-Token"), "accessor": "the-accessor", "ttl": 3600, "num_uses": f.uses}
+		data := map[string]any{"id": r.Header.Get("X-Vault-Token"), "accessor": "the-accessor", "ttl": f.lease, "num_uses": f.uses}
 		maps.Copy(data, f.owner)
 		reply(w, 200, map[string]any{"data": data})
 	case path == "auth/token/renew-self":

@@ -107,7 +107,8 @@ func (s *Store) list(ctx context.Context, folder string) (names, unknown []strin
 type kvData struct {
 	Data     json.RawMessage `json:"data"` // null: that version is deleted or destroyed
 	Metadata struct {
-		Version int `json:"version"`
+		Version      int    `json:"version"`
+		DeletionTime string `json:"deletion_time"`
 	} `json:"metadata"`
 }
 
@@ -126,6 +127,16 @@ func (s *Store) readData(ctx context.Context, entry string) (*kvData, error) {
 	return d, nil
 }
 
+// readOwnState reads a state that was just written, and when Vault will delete it.
+func (s *Store) readOwnState(ctx context.Context) (state *reconcile.State, version int, deletion string, err error) {
+	d, err := s.readData(ctx, stateEntry)
+	if err != nil || d == nil || d.deleted() {
+		return nil, 0, "", err
+	}
+	state, err = reconcile.ParseState(d.Data)
+	return state, d.Metadata.Version, d.Metadata.DeletionTime, err
+}
+
 // readState reads the state. A problem is what stands there and is none: nothing may be written but with --new-ledger.
 func (s *Store) readState(ctx context.Context) (state *reconcile.State, version int, problem, err error) {
 	d, err := s.readData(ctx, stateEntry)
@@ -133,9 +144,10 @@ func (s *Store) readState(ctx context.Context) (state *reconcile.State, version 
 	case err != nil:
 		return nil, 0, nil, err
 	case d == nil:
-		return nil, 0, nil, nil
+		problem, err = s.stateWithoutVersion(ctx)
+		return nil, 0, problem, err
 	case d.deleted():
-		return nil, d.Metadata.Version, nil, nil
+		return nil, d.Metadata.Version, s.lostState(fmt.Sprintf("version %d", d.Metadata.Version), d.Metadata.DeletionTime), nil
 	}
 	if state, err = reconcile.ParseState(d.Data); err != nil {
 		name := s.tree.name(stateEntry)
@@ -147,16 +159,27 @@ func (s *Store) readState(ctx context.Context) (state *reconcile.State, version 
 }
 
 func (s *Store) readRecord(ctx context.Context, user string) (*reconcile.LedgerEntry, error) {
-	d, err := s.readData(ctx, ledgerFolder+"/"+user)
+	path := ledgerFolder + "/" + user
+	d, err := s.readData(ctx, path)
 	if large := (*httplimit.TooLarge)(nil); errors.As(err, &large) {
 		return &reconcile.LedgerEntry{Problem: large.Error()}, nil
 	}
-	if err != nil || d == nil {
+	if err != nil {
 		return nil, err
 	}
-	entry := &reconcile.LedgerEntry{Version: d.Metadata.Version}
+	entry := &reconcile.LedgerEntry{Lost: d == nil || d.deleted()}
+	if d == nil || d.Metadata.DeletionTime != "" {
+		m, known, err := s.metadataOf(ctx, path)
+		if err != nil || known && m == nil {
+			return nil, err // the whole entry went after the list
+		}
+		entry.DeleteAfter = m.deleteAfter()
+	}
+	if d == nil {
+		return entry, nil
+	}
 	// An empty version is what a DeleteRecord leaves that was cut short.
-	if d.deleted() || bytes.Equal(d.Data, emptyVersion) {
+	if entry.Version = d.Metadata.Version; entry.Lost || bytes.Equal(d.Data, emptyVersion) {
 		return entry, nil
 	}
 	if entry.Record, err = reconcile.ParseRecord(user, d.Data); err != nil {
@@ -167,8 +190,9 @@ func (s *Store) readRecord(ctx context.Context, user string) (*reconcile.LedgerE
 
 // kvMetadata is what Vault tells of a secret without telling the secret.
 type kvMetadata struct {
-	CurrentVersion int `json:"current_version"`
-	Versions       map[string]struct {
+	CurrentVersion     int    `json:"current_version"`
+	DeleteVersionAfter string `json:"delete_version_after"`
+	Versions           map[string]struct {
 		DeletionTime string `json:"deletion_time"`
 		Destroyed    bool   `json:"destroyed"`
 	} `json:"versions"`
@@ -191,7 +215,7 @@ func (s *Store) readMetadata(ctx context.Context, user string) (*reconcile.Crede
 }
 
 func (m *kvMetadata) credential(header http.Header) (reconcile.CredentialMeta, error) {
-	meta := reconcile.CredentialMeta{CurrentVersion: m.CurrentVersion}
+	meta := reconcile.CredentialMeta{CurrentVersion: m.CurrentVersion, DeleteAfter: m.deleteAfter()}
 	if m.Versions == nil {
 		return meta, errMalformed
 	}

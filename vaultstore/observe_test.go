@@ -65,9 +65,10 @@ func TestObserveStore(t *testing.T) {
 		Ledger: map[string]reconcile.LedgerEntry{
 			"alice+ops@example.com": {Version: 1, Record: parsed("alice+ops@example.com")},
 			"bob":                   {Version: 2, Problem: `it is the record of "eve"`},
-			"carol":                 {Version: 1},
-			"dave":                  {Version: 1},
+			"carol":                 {Version: 1, Lost: true},
+			"dave":                  {Version: 1, Lost: true},
 			"cut-short":             {Version: 1},
+			"metadata-only":         {Lost: true},
 		},
 		Credentials: map[string]reconcile.CredentialMeta{
 			"alice+ops@example.com": {CurrentVersion: 2, Versions: []reconcile.CredentialVersion{{Version: 1, Destroyed: true}, {Version: 2}}},
@@ -98,16 +99,6 @@ func TestObserveNothing(t *testing.T) {
 	want := reconcile.StoreView{Ledger: map[string]reconcile.LedgerEntry{}, Credentials: map[string]reconcile.CredentialMeta{}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("ObserveStore (-want +got):\n%s", diff)
-	}
-}
-
-func TestObserveDeletedState(t *testing.T) {
-	f := newFakeVault(t)
-	f.put("state", map[string]any{"formatVersion": "1"})
-	f.change("state", func(v *kvtest.Version) { v.Deleted = f.now().Add(-time.Hour) })
-	got, err := f.open(t).ObserveStore(t.Context())
-	if err != nil || got.State != nil || got.StateVersion != 1 {
-		t.Errorf("got state %v, version %d, error %v; want none, 1, none", got.State, got.StateVersion, err)
 	}
 }
 

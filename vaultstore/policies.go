@@ -47,15 +47,18 @@ type rule struct {
 // takes longer than its token lives logs in again.
 var revokeSelf = rule{"auth/token/revoke-self", []string{"update"}}
 
-// Apply is what apply takes. It writes credentials, and never reads one.
+// Apply is what apply takes. It writes credentials, and never reads one. The metadata of ledger and state, and the mount's config,
+// tell whether Vault deletes what is written there, and what it has deleted.
 func (p Policies) Apply() Policy {
 	return p.policy("", []rule{
-		{p.tree.metadata(ledgerFolder + "/*"), []string{"list", "delete"}},
+		{p.tree.metadata(ledgerFolder + "/*"), []string{"list", "read", "delete"}},
 		{p.tree.data(ledgerFolder + "/*"), []string{"create", "update", "read"}},
 		{p.tree.metadata(usersFolder + "/*"), []string{"list", "read", "delete"}},
 		{p.tree.data(usersFolder + "/*"), []string{"create", "update"}},
 		{p.tree.destroy(usersFolder + "/*"), []string{"update"}},
 		{p.tree.data(stateEntry), []string{"create", "update", "read"}},
+		{p.tree.metadata(stateEntry), []string{"read"}},
+		{p.tree.config(), []string{"read"}},
 		{capabilitiesSelf, []string{"update"}},
 		revokeSelf,
 	})
@@ -64,10 +67,11 @@ func (p Policies) Apply() Policy {
 // Plan is what plan and status take.
 func (p Policies) Plan() Policy {
 	return p.policy("-plan", []rule{
-		{p.tree.metadata(ledgerFolder + "/*"), []string{"list"}},
+		{p.tree.metadata(ledgerFolder + "/*"), []string{"list", "read"}},
 		{p.tree.data(ledgerFolder + "/*"), []string{"read"}},
 		{p.tree.metadata(usersFolder + "/*"), []string{"list", "read"}},
 		{p.tree.data(stateEntry), []string{"read"}},
+		{p.tree.metadata(stateEntry), []string{"read"}},
 		revokeSelf,
 	})
 }

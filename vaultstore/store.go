@@ -67,6 +67,8 @@ type Store struct {
 	slots   chan struct{} // one for each request that may be under way
 	address string        // for messages, without a password
 	session *session      // nil with a token that is given
+	// tokenLife is set while the Store is opened.
+	tokenLife time.Duration
 }
 
 // Format implements fmt.Formatter: %q would otherwise print the client with its token.

@@ -66,6 +66,7 @@ func (t tree) name(entry string) string     { return t.mount + "/" + t.folder + 
 func (t tree) data(entry string) string     { return t.mount + "/data/" + t.folder + "/" + entry }
 func (t tree) metadata(entry string) string { return t.mount + "/metadata/" + t.folder + "/" + entry }
 func (t tree) destroy(entry string) string  { return t.mount + "/destroy/" + t.folder + "/" + entry }
+func (t tree) config() string               { return t.mount + "/config" }
 
 // allow is a hint for somebody whose token lacks a capability. With several capabilities, Vault doesn't say which.
 func allow(path string, capabilities ...string) string {

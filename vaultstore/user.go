@@ -62,8 +62,11 @@ func (s *Store) ReadCredential(ctx context.Context, user string) (Stored, error)
 	if err != nil {
 		return Stored{}, s.advise(ctx, err, user, s.tree.data(entry))
 	}
-	if d == nil || d.deleted() || string(d.Data) == string(emptyVersion) {
-		err = reconcile.WithHint(ErrNoCredential, "it was not issued yet, or was taken away; are --owner and --user those of the inventory? "+
+	switch {
+	case d != nil && d.deleted():
+		err = deletedCredential(d)
+	case d == nil || string(d.Data) == string(emptyVersion):
+		err = reconcile.WithHint(ErrNoCredential, "it was not issued yet, or was taken away; are --owner and --user those of the inventory, letter for letter? "+
 			"If they are, ask whoever runs certsync")
 	}
 	if err == nil {
@@ -73,6 +76,16 @@ func (s *Store) ReadCredential(ctx context.Context, user string) (Stored, error)
 		}
 	}
 	return Stored{}, fmt.Errorf("reading the credential at %s: %w", s.tree.name(entry), err)
+}
+
+// deletedCredential is ErrNoCredential for one that was there, and that certsync did not take away: it leaves no such version.
+func deletedCredential(d *kvData) error {
+	what := fmt.Sprintf("version %d was destroyed", d.Metadata.Version)
+	if d.Metadata.DeletionTime != "" {
+		what = fmt.Sprintf("version %d was deleted at %s", d.Metadata.Version, short(d.Metadata.DeletionTime))
+	}
+	return reconcile.WithHint(fmt.Errorf("%w: %s", ErrNoCredential, what), "somebody deleted it, or Vault did after a time (delete_version_after); "+
+		"tell whoever runs certsync: the next apply stores another")
 }
 
 // decodeCredential repeats nothing of data in its errors: there is a key in it.

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 // TestReadCredential: what WriteCredential wrote comes back, by a single request, to a token that may do nothing else.
@@ -69,6 +70,7 @@ func TestReadCredentialFails(t *testing.T) {
 		says     string
 	}{
 		{sentence: "nothing was ever there", none: true, says: "there is no credential"},
+		{sentence: "it was deleted", data: map[string]any{"kubeconfig": "s3cret"}, deleted: true, none: true, says: "there is no credential: version 1 was deleted at 20"},
 		{sentence: "it was taken away", data: map[string]any{}, none: true, says: "there is no credential"},
 		{sentence: "somebody wrote there", data: map[string]any{"tls.key": "s3cret"}, says: "not what certsync writes"},
 		{sentence: "somebody wrote numbers there", data: map[string]any{"kubeconfig": 5, "tls.key": "s3cret"}, says: "not what certsync writes"},
@@ -77,9 +79,12 @@ func TestReadCredentialFails(t *testing.T) {
 		t.Run(tt.sentence, func(t *testing.T) {
 			user := strings.ReplaceAll(tt.sentence, " ", "-")
 			if tt.data != nil {
-				if _, err := s.put(t.Context(), "users/"+user, tt.data, 0); err != nil {
+				if _, _, err := s.put(t.Context(), "users/"+user, tt.data, 0); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if tt.deleted {
+				v.change("users/"+user, func(v *kvtest.Version) { v.Deleted = time.Now() })
 			}
 			v.denied = func(string, string) bool { return tt.denied }
 			_, err := s.ReadCredential(t.Context(), user)

@@ -17,9 +17,9 @@ var emptyVersion = json.RawMessage("{}")
 func (s *Store) WriteState(ctx context.Context, state reconcile.State, cas int) error {
 	_, err := s.writeData(ctx, stateEntry, state, cas)
 	if errors.Is(err, reconcile.ErrPrecondition) {
-		there, version, _, readErr := s.readState(ctx)
+		there, version, deletion, readErr := s.readOwnState(ctx)
 		if readErr == nil && there != nil && there.RunID == state.RunID && state.RunID != "" && version == cas+1 {
-			return nil
+			return s.lasts(stateEntry, deletion)
 		}
 	}
 	return err
@@ -31,7 +31,11 @@ func (s *Store) WriteRecord(ctx context.Context, r reconcile.Record, cas int) (i
 	if err != nil {
 		return 0, err
 	}
-	return s.writeData(ctx, entry, r, cas)
+	version, err := s.writeData(ctx, entry, r, cas)
+	if r.State != reconcile.Active {
+		err = unlessLimited(err) // nothing was issued, and what is to go has to go
+	}
+	return version, err
 }
 
 // WriteCredential implements reconcile.StoreWriter. A key that certsync does not have is no field, not an empty one.
@@ -81,7 +85,7 @@ func (s *Store) remove(ctx context.Context, folder, user string, cas int) error 
 	}
 	// Deleting metadata takes no check-and-set. The empty version stands where somebody else's new version would, and
 	// theirs is found instead of deleted.
-	_, err = s.put(ctx, entry, emptyVersion, cas)
+	_, _, err = s.put(ctx, entry, emptyVersion, cas)
 	if err == nil {
 		path := s.tree.metadata(entry)
 		err = s.call(ctx, allow(path, "delete"), func(ctx context.Context) error {
@@ -95,30 +99,37 @@ func (s *Store) remove(ctx context.Context, folder, user string, cas int) error 
 	return nil
 }
 
-func (s *Store) writeData(ctx context.Context, entry string, data any, cas int) (version int, err error) {
-	if version, err = s.put(ctx, entry, data, cas); err != nil {
-		return 0, fmt.Errorf("writing %s: %w", s.tree.name(entry), err)
+// writeData returns the new version beside a retention.ErrLimited, and 0 beside any other error.
+func (s *Store) writeData(ctx context.Context, entry string, data any, cas int) (int, error) {
+	version, deletion, err := s.put(ctx, entry, data, cas)
+	if err == nil {
+		err = s.lasts(entry, deletion)
+	}
+	if err != nil {
+		return version, fmt.Errorf("writing %s: %w", s.tree.name(entry), err)
 	}
 	return version, nil
 }
 
-// put writes a new version if cas is the current one, and returns the new one. When an attempt is repeated whose answer
-// got lost, its own first write is in the way: that is ErrPrecondition too, and the next run sees the write.
-func (s *Store) put(ctx context.Context, entry string, data any, cas int) (version int, err error) {
+// put writes a new version if cas is the current one, and returns the new one and when Vault will delete it, "" for never. When
+// an attempt is repeated whose answer got lost, its own first write is in the way: that is ErrPrecondition too, and the next
+// run sees the write.
+func (s *Store) put(ctx context.Context, entry string, data any, cas int) (version int, deletion string, err error) {
 	path := s.tree.data(entry)
 	secret, err := s.write(ctx, path, map[string]any{
 		"options": map[string]int{"cas": cas},
 		"data":    data,
 	}, allow(path, "create", "update"))
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	if secret != nil {
 		if number, ok := secret.Data["version"].(json.Number); ok {
 			if n, err := number.Int64(); err == nil {
-				return int(n), nil
+				deletion, _ = secret.Data["deletion_time"].(string)
+				return int(n), deletion, nil
 			}
 		}
 	}
-	return 0, errMalformed
+	return 0, "", errMalformed
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/kube"
 	"github.com/certsync/certsync/reconcile/kube/csr"
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 type applyCmd struct {
@@ -78,6 +79,9 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 		return err
 	}
 	defer p.leave(ctx, store)
+	if err := preflight.ShortLived(store.TokenLife(), c.runTime(len(inv.Users))); err != nil {
+		p.complain(fmt.Errorf("warning: %w", err))
+	}
 	self, err := cluster.WhoAmI(ctx)
 	if err != nil {
 		r.cluster = nil // a cluster that does not answer takes no Events

@@ -41,6 +41,16 @@ func (f issuerFlags) validate() error {
 	return nil
 }
 
+// runTime is how long an apply for so many users may take. Kubernetes' signer gives about 20 certificates a second by default.
+func (f issuerFlags) runTime(users int) time.Duration {
+	const rest, perUser = time.Minute, time.Second / 20
+	t := rest + time.Duration(users)*perUser
+	if f.manual() {
+		t += time.Duration(f.ApprovalTimeout)
+	}
+	return t.Round(time.Second)
+}
+
 func (f issuerFlags) manual() bool { return f.Approval == "manual" }
 
 // readCA returns the issuer of --issuer=ca, or nil with the other issuer.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net/url"
 	"path"
 	"path/filepath"
@@ -110,6 +111,7 @@ func (c manifestsCmd) Run(p program) error {
 		return err
 	}
 	if c.Vault {
+		c.warnOfCapitals(p, inv)
 		return writeAll(p.stdout, script)
 	}
 	if err := reconcile.CompleteInAPod(inv.Cluster); err != nil {
@@ -125,6 +127,9 @@ func (c manifestsCmd) Run(p program) error {
 	var documents []any
 	for _, object := range objects {
 		documents = append(documents, object)
+		if err := deploy.ClientSide(object); err != nil {
+			p.complain(fmt.Errorf("warning: %w", err))
+		}
 	}
 	text, err := render.Manifests(inv.Owner, c.Namespace, documents)
 	if err != nil {

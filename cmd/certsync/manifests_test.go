@@ -3,6 +3,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,6 +196,32 @@ func TestVaultScriptIsShell(t *testing.T) {
 		}
 		if !strings.HasPrefix(string(text), "#!/bin/sh\n# Whoever may approve") {
 			t.Errorf("%s: the warning does not come first", name)
+		}
+	}
+}
+
+// TestManifestsOfManyUsers: a ConfigMap that kubectl apply cannot copy into an annotation is said on stderr, and printed all the same.
+func TestManifestsOfManyUsers(t *testing.T) {
+	for users, warns := range map[int]bool{10: false, 6000: true} {
+		var b strings.Builder
+		b.WriteString("apiVersion: certsync.dev/v1\nkind: Inventory\nowner: prod-eu\n" +
+			"cluster: {name: prod-eu, server: 'https://k8s.example.com', certificateAuthority: ca.crt}\nusers:\n")
+		for n := range users {
+			fmt.Fprintf(&b, "  - {name: user-%d@example.com, clusterRoles: [view]}\n", n)
+		}
+		dir := t.TempDir()
+		ca, err := os.ReadFile(filepath.Join(inCluster, "vault-ca.crt"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "users.yaml")
+		if err := errors.Join(os.WriteFile(file, []byte(b.String()), 0o600), os.WriteFile(filepath.Join(dir, "ca.crt"), ca, 0o600)); err != nil {
+			t.Fatal(err)
+		}
+		r := within(t, t.Context(), "manifests", "-f", file, "--vault-addr=http://vault", "--image=certsync")
+		said := strings.Contains(r.stderr, "certsync: warning: a ConfigMap has ") && strings.Contains(r.stderr, "hint: apply it with kubectl apply --server-side")
+		if r.code != 0 || said != warns || !strings.Contains(r.stdout, fmt.Sprintf("user-%d@example.com", users-1)) {
+			t.Errorf("%d users: exit %d, %s", users, r.code, r.stderr)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
+	"github.com/certsync/certsync/reconcile/preflight"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -59,6 +60,13 @@ func (c manifestsCmd) userPolicies(policies vaultstore.Policies, inv *inventory.
 		all = append(all, render.VaultPolicy(policy))
 	}
 	return all, nil
+}
+
+// warnOfCapitals warns of users whom one policy for all of them does not let in: the method knows them in lower case.
+func (c manifestsCmd) warnOfCapitals(p program, inv *inventory.Inventory) {
+	if names := preflight.Capitals(inv); len(names) > 0 && vaultstore.FoldsNames(c.UsersAccessor) {
+		p.complain(fmt.Errorf("warning: %w", preflight.LowerCased(names, "users who log in by "+c.UsersAccessor)))
+	}
 }
 
 // maxCertificates is the most bytes that the file of --vault-ca may hold.

@@ -62,7 +62,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) preflight.Report {
 	check := &preflight.Preflight{
 		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
-		Issue: c.Issue, RunID: newRunID(), Now: time.Now,
+		Issue: c.Issue, RunID: newRunID(), RunTime: c.runTime(len(inv.Users)), Now: time.Now,
 	}
 	cluster, err := c.kubernetes(p)
 	if check.ClusterErr = err; err == nil {

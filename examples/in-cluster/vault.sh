@@ -10,12 +10,14 @@ set -eu
 
 # apply writes credentials, and never reads one.
 vault policy write certsync-prod-eu - <<'EOF'
-path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list", "delete"] }
+path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list", "read", "delete"] }
 path "secret/data/certsync/prod-eu/ledger/*" { capabilities = ["create", "update", "read"] }
 path "secret/metadata/certsync/prod-eu/users/*" { capabilities = ["list", "read", "delete"] }
 path "secret/data/certsync/prod-eu/users/*" { capabilities = ["create", "update"] }
 path "secret/destroy/certsync/prod-eu/users/*" { capabilities = ["update"] }
 path "secret/data/certsync/prod-eu/state" { capabilities = ["create", "update", "read"] }
+path "secret/metadata/certsync/prod-eu/state" { capabilities = ["read"] }
+path "secret/config" { capabilities = ["read"] }
 path "sys/capabilities-self" { capabilities = ["update"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }
 EOF
@@ -39,10 +41,11 @@ EOF
 
 # plan and status only read, and no credential.
 vault policy write certsync-prod-eu-plan - <<'EOF'
-path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list"] }
+path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list", "read"] }
 path "secret/data/certsync/prod-eu/ledger/*" { capabilities = ["read"] }
 path "secret/metadata/certsync/prod-eu/users/*" { capabilities = ["list", "read"] }
 path "secret/data/certsync/prod-eu/state" { capabilities = ["read"] }
+path "secret/metadata/certsync/prod-eu/state" { capabilities = ["read"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }
 EOF
 vault write auth/kubernetes/role/certsync-prod-eu-plan - <<'EOF'

@@ -12,6 +12,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/retention"
 	"github.com/certsync/certsync/reconcile/revocation"
 )
 
@@ -107,13 +108,16 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	if errors.Is(err, reconcile.ErrPrecondition) {
 		return s, reconcile.Refused{Violations: []string{"another run has begun meanwhile; wait for it, then plan again"}}
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, retention.ErrLimited) {
 		return s, fmt.Errorf("recording the start of the run: %w", err)
 	}
 	if !p.Moves { // the lock has it already
 		if err := lock.Record(ctx, s.Mark()); err != nil {
 			return s, fmt.Errorf("recording the start of the run at the lock: %w", err)
 		}
+	}
+	if err != nil { // it was written, so the lock has to know: without a generation there, the next one would look like a backup
+		return s, fmt.Errorf("recording the start of the run, of which nothing else was done: %w", err)
 	}
 	return s, recordRevoked(ctx, p, lock)
 }

@@ -45,6 +45,23 @@ func TestRestoredStateBeginsEpochs(t *testing.T) {
 	}
 }
 
+// TestLostRecordMayHaveACertificate: where the state is lost too, a record of which Vault has only metadata counts as a name under
+// which a certificate may live, as an unreadable one does.
+func TestLostRecordMayHaveACertificate(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	inv := reconciletest.Parse(t, reconciletest.Team)
+	w.MustApply(inv)
+	w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
+	w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Deleted = true
+	p := w.Plan(inv)
+	if want := w.Now.Add(reconcile.Retention); !p.State.Names["bob"].Until.Equal(want) {
+		t.Errorf("bob's certificates may live until %s, want %s", p.State.Names["bob"].Until, want)
+	}
+	if !slices.Contains(reconciletest.Lines(p), "reissue bob [ledger-missing] held") {
+		t.Errorf("%q", reconciletest.Lines(p))
+	}
+}
+
 // TestLedgerKeepsEpochs: where state and Lease are lost, and no ClusterRoleBinding tells, each record tells of its own user.
 func TestLedgerKeepsEpochs(t *testing.T) {
 	const text = "users: [{name: alice, namespaces: {staging: [edit]}}, {name: bob}]"

@@ -47,6 +47,29 @@ func TestRename(t *testing.T) {
 	}
 }
 
+// TestRenameByCase: a name that only changes its letters' case is renamed as any other.
+func TestRenameByCase(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	before := strings.Replace(reconciletest.Team, "name: alice,", "name: Alice,", 1)
+	after := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "name: alice,", "name: alice, previously: [Alice],", 1))
+	w.MustApply(reconciletest.Parse(t, before))
+	want := []string{
+		"issue alice [renamed]",
+		"bind alice ClusterRoleBinding user:alice:admin [renamed]",
+		"update devs ClusterRoleBinding group:devs:view [members-changed] +alice -Alice",
+		"update devs RoleBinding staging/group:devs:edit [members-changed] +alice -Alice",
+		"remove Alice [renamed]",
+		"unbind Alice ClusterRoleBinding user:Alice:admin [renamed]",
+	}
+	if diff := cmp.Diff(reconciletest.SortedSetOf(want), reconciletest.SortedSetOf(reconciletest.Lines(w.Plan(after)))); diff != "" {
+		t.Error(diff)
+	}
+	w.MustApply(after)
+	if p := w.Plan(after); p.Changes() || w.Users["Alice"] != nil || w.Users["alice"] == nil {
+		t.Errorf("left: %q", reconciletest.Lines(p))
+	}
+}
+
 // TestRenameFails: whatever goes wrong for the new name, the old one keeps what it has, and the next run finishes.
 func TestRenameFails(t *testing.T) {
 	for _, call := range []string{"issue alicia", "login alicia", "record alicia", "store alicia", "create ClusterRoleBinding certsync:test:user:alicia"} {

@@ -36,7 +36,7 @@ func (a assembler) wrongRole(p *part) []reconcile.Step {
 	unbind.Hold(a.x.rules.Policy.Forbids(reconcile.Unbind), reconcile.ByPolicy)
 	steps := []reconcile.Step{unbind}
 	if p.wanted {
-		for _, s := range a.wanted(&part{grant: p.grant, wanted: true, edits: p.edits}) {
+		for _, s := range a.wanted(&part{grant: p.grant, wanted: true, edits: p.edits, reason: why}) {
 			s.Hold(unbind.Held, unbind.HeldBy) // nothing can be made in its place
 			steps = append(steps, s)
 		}

@@ -31,11 +31,11 @@ func TestDifferences(t *testing.T) {
 		"nothing": {},
 		"a user's binding is deleted": {
 			world: func(w *reconciletest.World) { delete(w.Bindings, admin) },
-			want:  []string{"bind alice ClusterRoleBinding user:alice:admin [drifted]"},
+			want:  []string{"bind alice ClusterRoleBinding user:alice:admin [missing]"},
 		},
 		"a group's binding is deleted": {
 			world: func(w *reconciletest.World) { delete(w.Bindings, view) },
-			want:  []string{"bind devs ClusterRoleBinding group:devs:view [drifted] +alice +bob"},
+			want:  []string{"bind devs ClusterRoleBinding group:devs:view [missing] +alice +bob"},
 		},
 		"an extra User": {
 			world: func(w *reconciletest.World) {
@@ -299,6 +299,44 @@ func TestDifferences(t *testing.T) {
 			world:     func(w *reconciletest.World) { _, _ = w.Put(w.Users, "dan", reconciletest.KVVersion{}, 0) },
 			want:      []string{"issue dan [new-user] held"},
 			notes:     []string{"inventory-changed"},
+		},
+		"a record that is deleted, and an index that knows of it": {
+			world: func(w *reconciletest.World) { w.Ledger["bob"].Versions[1].Deleted = true },
+			want:  []string{"reissue bob [ledger-missing]"},
+			notes: []string{"unknown-certificate bob"},
+		},
+		"a record and a credential that are gone, and an index that knows of them": {
+			world: func(w *reconciletest.World) { delete(w.Ledger, "bob"); delete(w.Users, "bob") },
+			want:  []string{"reissue bob [ledger-missing]"},
+			notes: []string{"unknown-certificate bob"},
+		},
+		"a record without a version, of which nobody else knows": {
+			inventory: reconciletest.Team + "  - {name: dan}\n",
+			world:     func(w *reconciletest.World) { w.Ledger["dan"] = &reconciletest.Secret{} },
+			want:      []string{"reissue dan [ledger-missing]"},
+			notes:     []string{"inventory-changed", "unknown-certificate dan"},
+		},
+		"a record without a version, of nobody": {
+			world: func(w *reconciletest.World) { w.Ledger["eve"] = &reconciletest.Secret{} },
+			notes: []string{"unknown-certificate eve"},
+		},
+		"a credential without a version": {
+			world: func(w *reconciletest.World) { w.Users["bob"] = &reconciletest.Secret{} },
+			want:  []string{"reissue bob [credential-missing]"},
+		},
+		"a credential that was deleted by time": {
+			world: func(w *reconciletest.World) { w.Users["bob"].Versions[1].Deleted = true },
+			want:  []string{"reissue bob [credential-missing]"},
+		},
+		"credentials and records that Vault deletes after a time": {
+			inventory: reconciletest.Team + "  - {name: dan}\n",
+			world: func(w *reconciletest.World) {
+				w.Users["alice"].DeleteAfter = time.Hour // it is good, so nothing is written
+				w.Users["bob"].DeleteAfter, w.Users["bob"].Versions[1].Deleted = time.Hour, true
+				w.Ledger["dan"] = &reconciletest.Secret{DeleteAfter: time.Hour}
+			},
+			want:  []string{"reissue bob [credential-missing] held", "reissue dan [ledger-missing] held"},
+			notes: []string{"inventory-changed", "unknown-certificate dan"},
 		},
 		"a foreign secret at nobody's place": {
 			world: func(w *reconciletest.World) { _, _ = w.Put(w.Users, "eve", reconciletest.KVVersion{}, 0) },

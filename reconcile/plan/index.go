@@ -147,7 +147,7 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 	for user, entry := range o.Ledger {
 		rec := entry.Record
 		if rec == nil {
-			if _, known := names[user]; !known && entry.Problem != "" {
+			if _, known := names[user]; !known && (entry.Problem != "" || entry.Lost) {
 				// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
 				names[user] = reconcile.Name{Until: o.At.Add(reconcile.Retention)}
 			}

@@ -55,7 +55,7 @@ func leaver(x *Index, name string) verdict {
 		}
 	case rec == nil:
 		v.step = nil
-		if _, living := x.living(name); living {
+		if _, living := x.living(name); living || entry.Lost {
 			v.note(lostRecord(name))
 		}
 	case meta.CurrentVersion == 0 && rec.State == reconcile.Removed:

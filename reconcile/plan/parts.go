@@ -14,7 +14,7 @@ type part struct {
 	grant    reconcile.Grant  // with its Part
 	observed *OurBinding      // nil: there is none yet
 	wanted   bool             // a grant of the inventory is behind it
-	reason   reconcile.Reason // why it is to go, if none is
+	reason   reconcile.Reason // why it is to go, if no grant is; why it was deleted, if it is made in another one's place
 	stay     []reconcile.Subject
 	edits    []*edit
 	anew     bool // it was deleted, a finalizer keeps it, and it is to be made anew

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
@@ -44,8 +45,8 @@ func unwanted(x *Index, b OurBinding) reconcile.Reason {
 	return reconcile.RolesChanged
 }
 
-// changeReason says why a wanted binding is not as it should be. Under the inventory of the last run, and for subjects
-// that no inventory of ours has put there, it has drifted.
+// changeReason says why a wanted binding is not as it should be. Under the inventory of the last run, it is missing or has drifted.
+// For subjects that no inventory of ours has put there, it has drifted.
 func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Reason {
 	changed := reconcile.RolesChanged
 	if p.anew && len(takes)+len(now)+len(later) == 0 {
@@ -70,6 +71,9 @@ func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Re
 	lacksOnlyLater := len(takes)+len(now) == 0 && len(later) > 0
 	if !a.x.sameInventory || p.grant.For == reconcile.ForGroup && lacksOnlyLater {
 		return changed
+	}
+	if p.observed == nil {
+		return cmp.Or(p.reason, reconcile.Missing)
 	}
 	return reconcile.Drifted
 }

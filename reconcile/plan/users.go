@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/renewal"
+	"github.com/certsync/certsync/reconcile/retention"
 )
 
 // MinLifetime is the shortest certificate that the CSR API gives.
@@ -39,7 +40,8 @@ func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
 //
 //	index                | ledger record     | users/<user> in Vault      | verdict
 //	any                  | unreadable        | any                        | conflict
-//	may live, stored     | none              | something                  | reissue: ledger-missing
+//	may live, stored     | none              | any, but of a leaver's     | reissue: ledger-missing
+//	any                  | no version left   | nothing                    | reissue: ledger-missing
 //	any                  | none, removed     | nothing                    | issue: new-user
 //	any                  | none, removed     | something                  | conflict
 //	any                  | removing          | the record's, nothing      | reissue: reinstated
@@ -93,7 +95,7 @@ func user(x *Index, u inventory.User) verdict {
 	case reconcile.Expiring:
 		v.step.Action = reconcile.Renew
 	}
-	conflict = cmp.Or(conflict, misfit(spec), x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u))
+	conflict = cmp.Or(conflict, misfit(spec), x.Observed.FrontProxy.Impersonates(u.Name), namedByTeam(x, u), retention.Limits(u.Name, entry, meta))
 	v.step.Hold(conflict, reconcile.ByConflict)
 	v.blocked = conflict != ""
 	if slices.Contains(reasons, reconcile.LedgerMissing) || entry.Problem != "" && conflict == "" {
@@ -112,8 +114,10 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 		return []reconcile.Reason{reconcile.CertificateRevoked}, cmp.Or(namedByTeam(x, u), tooLong(x, u.Name))
 	case entry.Problem != "":
 		return []reconcile.Reason{reconcile.LedgerUnreadable}, unreadable(x, u.Name)
-	case rec == nil && living && name.Stored && meta.CurrentVersion > 0:
+	case rec == nil && living && name.Stored && (meta.CurrentVersion > 0 || !name.Left):
 		return []reconcile.Reason{reconcile.LedgerMissing}, ""
+	case rec == nil && entry.Lost:
+		return []reconcile.Reason{reconcile.LedgerMissing}, foreign(x, u.Name, meta)
 	case rec != nil && rec.State == reconcile.Removing:
 		return []reconcile.Reason{reconcile.Reinstated}, unknownVersion(x, u.Name, rec, meta) // the removal was cut off
 	case rec == nil || rec.State == reconcile.Removed:

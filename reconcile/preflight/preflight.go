@@ -118,6 +118,12 @@ type LockView struct {
 type StoreProbe interface {
 	reconcile.StoreReader
 	Health(ctx context.Context) (StoreHealth, error)
+	// Keeps returns a retention.ErrLimited if Vault deletes by time what is written there, as far as the token may know.
+	Keeps(ctx context.Context) error
+	// TokenLife is how long the token lives on; 0: it does not end, or nobody may know.
+	TokenLife() time.Duration
+	// AuthMethods is empty where Vault shows none.
+	AuthMethods(ctx context.Context) AuthMethods
 	// Lacks is StoreReviewer.MissingCapabilities, and whether the token may ask that.
 	Lacks(ctx context.Context, needs reconcile.StoreNeeds) (sentences []string, mayAsk bool, err error)
 }
@@ -161,7 +167,8 @@ type Preflight struct {
 	Issue bool
 	RunID string // makes that name
 
-	Now func() time.Time
+	RunTime time.Duration // that an apply of the inventory may take
+	Now     func() time.Time
 }
 
 // Do makes all checks.

@@ -26,7 +26,9 @@ type probe struct {
 	takenFor string
 	lock     LockView
 	health   StoreHealth
-	mute     bool // the token may not ask what it may do
+	mute     bool          // the token may not ask what it may do
+	life     time.Duration // of the token
+	methods  AuthMethods
 	clock    *time.Time
 	deleted  []reconcile.CSRRef
 	issuing  []reconcile.Permission
@@ -154,3 +156,9 @@ func (p *probe) DeleteRequest(_ context.Context, ref reconcile.CSRRef) error {
 	p.deleted = append(p.deleted, ref)
 	return p.fails["delete"]
 }
+
+func (p *probe) TokenLife() time.Duration { return p.life }
+
+func (p *probe) AuthMethods(context.Context) AuthMethods { return p.methods }
+
+func (p *probe) Keeps(context.Context) error { return p.fails["retention"] }

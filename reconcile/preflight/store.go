@@ -7,19 +7,21 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/refusal"
+	"github.com/certsync/certsync/reconcile/retention"
 )
 
 // vault makes the checks of Vault. That it is open, knows the token and has a KV v2 mount there is known since it was
 // connected to.
 func (l *look) vault(ctx context.Context) []Check {
-	return inOrder(ctx, l.StoreErr, []step{
+	return append(inOrder(ctx, l.StoreErr, []step{
 		{"Vault", l.health},
 		{"Vault contents", l.contents},
 		{"Vault rights", l.storeRights},
-	})
+	}), l.names(ctx)...)
 }
 
 func (l *look) health(ctx context.Context) Check {
@@ -48,7 +50,19 @@ func (l *look) storeRights(ctx context.Context) Check {
 	case len(lacks) > 0:
 		return broken(reconcile.WithHint(fmt.Errorf("the token lacks %s", strings.Join(lacks, "; ")), "add it to the token's policy"))
 	}
+	if err := ShortLived(l.Store.TokenLife(), l.RunTime); err != nil {
+		return warning(err.Error(), reconcile.Hint(err))
+	}
 	return passed(fmt.Sprintf("all that the users of the inventory and of the ledger take (%d)", len(needed.Read)))
+}
+
+// ShortLived says that a token of Vault's ends while a run may still need it, or is nil. A life of 0 does not end.
+func ShortLived(life, run time.Duration) error {
+	if life <= 0 || life >= run {
+		return nil
+	}
+	return reconcile.WithHint(fmt.Errorf("the Vault token ends in %s, and apply may take %s, with its waiting for approval: users whose turn comes later fail", life, run),
+		`renew it with "vault token renew", take one that lives longer, or let certsync log in (--vault-auth): it then logs in again`)
 }
 
 func (l *look) contents(ctx context.Context) Check {
@@ -57,7 +71,15 @@ func (l *look) contents(ctx context.Context) Check {
 		return broken(err)
 	}
 	l.store = &view
+	if err := l.Store.Keeps(ctx); err != nil {
+		return broken(err)
+	}
 	var problems []string
+	for _, u := range l.Inventory.Users {
+		if why := retention.Limits(u.Name, view.Ledger[u.Name], view.Credentials[u.Name]); why != "" {
+			problems = append(problems, why)
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(view.Ledger)) {
 		if why := view.Ledger[name].Problem; why != "" {
 			problems = append(problems, fmt.Sprintf("ledger/%s is no record of this user: %s", name, why))
@@ -80,6 +102,10 @@ func (l *look) state() Check {
 	}
 	if why := refusal.Misplaced(l.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
 		return broken(errors.New(why))
+	}
+	if n := len(l.store.Ledger) + len(l.store.Credentials); o.State == nil && n > 0 {
+		return warning(fmt.Sprintf("Vault has no state, and %d entries in ledger/ and users/: the state may be lost", n),
+			"see that it is the right Vault, mount and prefix; if the state is lost, apply --new-ledger begins a new one")
 	}
 	if o.State == nil {
 		return passed("none yet: nothing was applied here so far")

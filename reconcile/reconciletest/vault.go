@@ -1,18 +1,21 @@
 package reconciletest
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/certsync/certsync/reconcile"
 )
 
 // Secret is one KV v2 entry.
 type Secret struct {
-	Current  int
-	Versions map[int]*KVVersion
+	Current     int
+	Versions    map[int]*KVVersion
+	DeleteAfter time.Duration // delete_version_after of the key
 }
 
 type KVVersion struct {
@@ -29,8 +32,10 @@ func (w *World) ObserveStore(context.Context) (reconcile.StoreView, error) {
 	}
 	v := reconcile.StoreView{State: w.State, StateVersion: w.StateVersion, StateProblem: w.StateProblem, Ledger: map[string]reconcile.LedgerEntry{}, Credentials: map[string]reconcile.CredentialMeta{}}
 	for user, s := range w.Ledger {
-		e := reconcile.LedgerEntry{Version: s.Current}
-		if cur := s.Versions[s.Current]; !cur.Deleted && !cur.Destroyed {
+		e := reconcile.LedgerEntry{Version: s.Current, DeleteAfter: s.DeleteAfter}
+		if cur := s.Versions[s.Current]; cur == nil || cur.Deleted || cur.Destroyed {
+			e.Lost = true
+		} else {
 			rec := *cur.Record
 			rec.Certificates = slices.Clone(rec.Certificates)
 			e.Record = &rec
@@ -41,7 +46,7 @@ func (w *World) ObserveStore(context.Context) (reconcile.StoreView, error) {
 		v.Ledger[user] = e
 	}
 	for user, s := range w.Users {
-		m := reconcile.CredentialMeta{CurrentVersion: s.Current}
+		m := reconcile.CredentialMeta{CurrentVersion: s.Current, DeleteAfter: s.DeleteAfter}
 		for n, kv := range s.Versions {
 			m.Versions = append(m.Versions, reconcile.CredentialVersion{Version: n, Deleted: kv.Deleted, Destroyed: kv.Destroyed})
 		}
@@ -71,7 +76,7 @@ func (w *World) WriteState(_ context.Context, s reconcile.State, cas int) error 
 		w.State, err = reconcile.ParseState(data)
 		w.StateVersion, w.StateProblem = cas+1, nil
 	}
-	return err
+	return cmp.Or(err, w.StateLimited)
 }
 
 // Write is a write by somebody else, without check-and-set.
@@ -93,6 +98,9 @@ func (w *World) Put(in map[string]*Secret, user string, v KVVersion, cas int) (i
 	}
 	if s.Current != cas {
 		return 0, fmt.Errorf("writing %s: %w", user, reconcile.ErrPrecondition)
+	}
+	if s.Versions == nil { // it had metadata only
+		s.Versions = map[int]*KVVersion{}
 	}
 	s.Current++
 	s.Versions[s.Current] = &v

@@ -53,6 +53,7 @@ type World struct {
 	State          *reconcile.State
 	StateVersion   int
 	StateProblem   error // why what stands in place of the state is none
+	StateLimited   error // what a write of the state answers that Vault will delete, after it was written
 	Ledger         map[string]*Secret
 	Users          map[string]*Secret
 

@@ -21,6 +21,9 @@ func (m *Mount) Serve(rw http.ResponseWriter, method, path string, body []byte) 
 	case "DELETE data":
 		m.Delete(path)
 		rw.WriteHeader(http.StatusNoContent)
+	case "GET config":
+		Reply(rw, http.StatusOK, map[string]any{"data": map[string]any{
+			"cas_required": m.CASRequired, "delete_version_after": m.DeleteAfter.String(), "max_versions": 0}})
 	case "GET metadata":
 		m.metadata(rw, path)
 	case "LIST metadata":
@@ -96,7 +99,7 @@ func (m *Mount) metadata(rw http.ResponseWriter, path string) {
 	}
 	Reply(rw, http.StatusOK, map[string]any{"data": map[string]any{
 		"current_version": s.Current, "max_versions": 0, "cas_required": m.CASRequired, "custom_metadata": nil,
-		"delete_version_after": "0s", "versions": versions}})
+		"delete_version_after": s.DeleteAfter.String(), "versions": versions}})
 }
 
 // current is the metadata of the current version.

@@ -17,13 +17,15 @@ type Mount struct {
 	Secrets     map[string]*Secret // by path in the mount
 	Now         func() time.Time
 	CASRequired bool              // the mount's cas_required
+	DeleteAfter time.Duration     // the mount's delete_version_after; negative: no key's counts either
 	Wrote       func(path string) // called after each change; may be nil
 }
 
 // Secret is an entry. A change replaces it: nobody sees a Secret change.
 type Secret struct {
-	Current  int // 0: it has metadata only
-	Versions map[int]Version
+	Current     int // 0: it has metadata only
+	Versions    map[int]Version
+	DeleteAfter time.Duration `json:",omitzero"` // the key's delete_version_after
 }
 
 // Version is a version of a secret.
@@ -43,7 +45,7 @@ func (v Version) Readable(now time.Time) bool {
 func (m *Mount) Change(path string, change func(*Secret)) *Secret {
 	s := &Secret{Versions: map[int]Version{}}
 	if old := m.Secrets[path]; old != nil {
-		s.Current, s.Versions = old.Current, maps.Clone(old.Versions)
+		s.Current, s.Versions, s.DeleteAfter = old.Current, maps.Clone(old.Versions), old.DeleteAfter
 	}
 	change(s)
 	m.Secrets[path] = s
@@ -61,9 +63,21 @@ func (m *Mount) wrote(path string) {
 func (m *Mount) Write(path string, data json.RawMessage) *Secret {
 	return m.Change(path, func(s *Secret) {
 		s.Current++
-		s.Versions[s.Current] = Version{Data: data, Created: m.Now()}
+		s.Versions[s.Current] = Version{Data: data, Created: m.Now(), Deleted: m.deletion(s)}
 		delete(s.Versions, s.Current-maxVersions)
 	})
+}
+
+// deletion is when a version that is written now will be deleted: after the shorter of the key's and the mount's time.
+func (m *Mount) deletion(s *Secret) time.Time {
+	after := s.DeleteAfter
+	if after == 0 || m.DeleteAfter != 0 && m.DeleteAfter < after {
+		after = m.DeleteAfter
+	}
+	if after <= 0 {
+		return time.Time{}
+	}
+	return m.Now().Add(after)
 }
 
 // Read returns the current version's data, or nil if there is none to be read.

@@ -1,0 +1,35 @@
+package apply_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/certsync/certsync/reconcile/reconciletest"
+	"github.com/certsync/certsync/reconcile/retention"
+)
+
+// TestStateThatVanishes: where Vault will delete the state, nothing is issued, however often apply is tried. Once Vault keeps it,
+// the next apply goes on without a flag: the lock knows of each generation that was written.
+func TestStateThatVanishes(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.StateLimited = fmt.Errorf("writing: %w", retention.ErrLimited)
+	inv := reconciletest.Parse(t, reconciletest.Team)
+	for n := range 3 {
+		_, err := w.Apply(inv)
+		if !errors.Is(err, retention.ErrLimited) {
+			t.Fatal(err)
+		}
+		done := slices.DeleteFunc(w.Writes(), func(call string) bool { return call == "write state" || strings.HasPrefix(call, "record generation") })
+		if len(done) > 0 || len(w.Issued) > 0 {
+			t.Errorf("attempt %d did more than write the state: %q", n+1, done)
+		}
+	}
+	w.StateLimited = nil
+	w.MustApply(inv)
+	if w.State.Generation != 4 || w.Generation != 4 {
+		t.Errorf("generation %d in the state, %d at the lock", w.State.Generation, w.Generation)
+	}
+}
