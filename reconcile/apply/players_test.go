@@ -1,12 +1,8 @@
 package apply_test
 
 import (
-	"flag"
-	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -129,33 +125,9 @@ func inSpace(w *reconciletest.World, c *choices, change func(*reconcile.Binding)
 	w.Bindings[object] = b
 }
 
-var stories = flag.Int("stories", 300, "tell so many stories in TestPlayers")
-
-// TestPlayers tells stories in which tenants, writers of one path in Vault and leavers act between runs and during them, from
-// seeds that are always the same.
-func TestPlayers(t *testing.T) {
-	const shards = 8
-	for shard := range shards {
-		t.Run(strconv.Itoa(shard), func(t *testing.T) {
-			t.Parallel()
-			for seed := shard; seed < *stories; seed += shards {
-				r := rand.New(rand.NewPCG(uint64(seed), 12))
-				events, orders := make([]byte, 60+r.IntN(240)), make([]byte, r.IntN(200))
-				for _, bytes := range [][]byte{events, orders} {
-					for i := range bytes {
-						bytes[i] = byte(r.Uint32())
-					}
-				}
-				playedStory(t, fmt.Sprintf("story %d", seed), &choices{events}, &choices{orders})
-			}
-		})
-	}
-	t.Cleanup(func() { t.Logf("%d stories", *stories) })
-}
-
 // playedStory is what the bytes make of it: two to four runs, before and during which players act, and one in which nobody does.
 // orders are what is revoked and restored.
-func playedStory(t *testing.T, name string, c, orders *choices) {
+func playedStory(t testing.TB, name string, c, orders *choices) {
 	s := newScenario(t)
 	s.tell("%s", name)
 	s.limit, s.Rules.MaxRemovals = "", reconcile.Limit{}
