@@ -94,8 +94,8 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	case !r.NewLedger:
 		x.grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
 	}
-	x.names = indexedNames(o)
 	x.sortBindings()
+	x.names = x.indexedNames()
 	x.beginEpochs()
 	x.Wanted = Granted(inv, o.At, x.epochs.void)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
@@ -135,9 +135,13 @@ func latest(o reconcile.Observed) bool {
 }
 
 // indexedNames is the index of names. Where the state is not the latest, or has no names, the ledger adds its certificates.
-// It can only raise an epoch. Certificates that were issued after such a state end later than it says.
-func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
-	names := map[string]reconcile.Name{}
+// It can only raise an epoch, and where the lock tells, not above the counter: a higher number is forged. Since stays zero where
+// only the ledger knows a name. Certificates that were issued after such a state end later than it says.
+func (x *Index) indexedNames() map[string]reconcile.Name {
+	o, names, highest := x.Observed, map[string]reconcile.Name{}, x.counter()
+	if o.Generation == 0 {
+		highest += maxForeignStep
+	}
 	if o.State != nil {
 		maps.Copy(names, o.State.Names)
 		if latest(o) {
@@ -157,20 +161,17 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 		if !live {
 			continue
 		}
-		n, known := names[user]
-		if !known {
-			n.Since = rec.Since
-		}
+		n := names[user]
 		if until.After(n.Until) {
 			n.Until = until
 		}
 		for _, c := range rec.Certificates {
-			n.Epoch = max(n.Epoch, min(c.Epoch, maxForeignEpoch))
+			n.Epoch = max(n.Epoch, min(c.Epoch, highest))
 		}
 		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
 	}
-	if end := o.At.Add(reconcile.Retention); o.State != nil && o.State.Names != nil {
+	if end := o.At.Add(reconcile.Retention); o.State == nil || o.State.Names != nil {
 		for user, n := range names {
 			if n.Until.Before(end) {
 				n.Until = end
