@@ -160,7 +160,7 @@ func (m *memory) numbers(was moment) {
 	}
 	m.counter = s.Epochs
 	for name, highest := range m.epochs {
-		doubtful := s.LostUntil.After(m.world.Now) && epochs[name] <= s.LostEpochs // comes back in a new epoch
+		doubtful := s.LostEpochs > 0 && s.LostUntil.After(m.world.Now) && epochs[name] <= s.LostEpochs // comes back in a new epoch
 		if highest > max(epochs[name], reconcile.FirstEpoch) && !doubtful {
 			m.fail("the epoch of %s was %d and is %d", name, highest, epochs[name])
 		}
