@@ -126,8 +126,7 @@ func (x *Index) lacksRevocations() bool {
 
 // doubtful reports whether certificates of a name may be void that were revoked before the index was restored or lost.
 func (x *Index) doubtful(name string) bool {
-	n, indexed := x.names[name]
-	return x.epochs.lostEpochs > 0 && (!indexed || n.Epoch <= x.epochs.lostEpochs)
+	return x.epochs.lostEpochs > 0 && x.names[name].Epoch <= x.epochs.lostEpochs
 }
 
 // borrowed reports whether a team names somebody new to whom bindings of others give something.

@@ -148,12 +148,13 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 			return names
 		}
 	}
+	end := o.At.Add(reconcile.Retention) // Kubernetes' own signer gives a year at most, unless it is told otherwise
 	for user, entry := range o.Ledger {
 		rec := entry.Record
+		n, known := names[user]
 		if rec == nil {
-			if _, known := names[user]; !known && entry.Problem != "" {
-				// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
-				names[user] = reconcile.Name{Until: o.At.Add(reconcile.Retention)}
+			if !known && entry.Problem != "" {
+				names[user] = reconcile.Name{Until: end}
 			}
 			continue
 		}
@@ -161,7 +162,6 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 		if !live {
 			continue
 		}
-		n := names[user]
 		if until.After(n.Until) {
 			n.Until = until
 		}
@@ -171,7 +171,7 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
 	}
-	if end := o.At.Add(reconcile.Retention); o.State == nil || o.State.Names != nil {
+	if o.State == nil || o.State.Names != nil {
 		for user, n := range names {
 			if n.Until.Before(end) {
 				n.Until = end
