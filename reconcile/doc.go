@@ -8,10 +8,12 @@
 //	reconcile/revocation  revoked certificates that live, and the lists that deny them
 //	reconcile/removals    makes the plan of a run without Vault, which only takes access away
 //	reconcile/apply       carries a plan out
+//	reconcile/granted     what an inventory gives to whom at a time
+//	reconcile/rights      what certsync needs to be allowed in Kubernetes
 //	reconcile/retention   a Vault that deletes what is written to it after a time
 //	reconcile/usage       reads the API server's audit log: which certificates and bindings are used
 //	reconcile/pki         keys, certificate requests, and checks of certificates
-//	reconcile/preflight, status, export, report
+//	reconcile/preflight, status, review, export, report
 //	                      one question each, on the same observation
 //	reconcile/kube        the adapter for Kubernetes; package vaultstore is the one for Vault
 //
@@ -26,7 +28,7 @@
 //	endpoint.go                           what kubeconfigs lead to, and how addresses are compared
 //	revocation.go                         the admission policy for revoked certificates
 //	ports.go, observe.go, lock.go         what certsync needs of Kubernetes and Vault
-//	rules.go, held.go, permissions.go     what a run may not do, and what it has to be allowed
+//	rules.go, held.go, permissions.go     what a run may not do, and what a plan's steps have to be allowed
 //	outcome.go                            how a run ended
 //
 // # Formats
@@ -37,6 +39,7 @@
 //	apply -o json              one [Event] a line, as each step ends
 //	apply --report FILE        report.Account
 //	status, preflight -o json  status.Report, preflight.Report
+//	review -o json             review.Review
 //	revocations -o json        revocation.Report
 //	<folder>/ledger/<user>     [Record]: one user's certificates, in Vault
 //	<folder>/state             [State]: what one owner's runs share, in Vault

@@ -60,19 +60,21 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile":         {[]string{"inventory", "inventory/userkey"}, nil},
 
 	"reconcile/access":     {[]string{"reconcile"}, nil},
+	"reconcile/granted":    {[]string{"inventory", "reconcile"}, nil},
+	"reconcile/rights":     {[]string{"reconcile"}, nil},
 	"reconcile/httplimit":  {[]string{"inventory"}, nil},
 	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/refusal", "reconcile/renewal", "reconcile/retention"}, nil},
+	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/granted", "reconcile/refusal", "reconcile/renewal", "reconcile/retention"}, nil},
 	"reconcile/refusal":    {[]string{"reconcile"}, nil},
-	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/plan", "reconcile/refusal"}, nil},
+	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/granted", "reconcile/refusal"}, nil},
 	"reconcile/renewal":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/retention":  {[]string{"reconcile"}, nil},
 	"reconcile/revocation": {[]string{"reconcile", "reconcile/access"}, nil},
 	"reconcile/usage":      {[]string{"reconcile"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/refusal", "reconcile/retention"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/status", "reconcile/usage"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
@@ -81,10 +83,10 @@ var arrows = map[string]struct{ module, others []string }{
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
 	"reconcile/kube/admission":  {[]string{"reconcile", "reconcile/kube/api", "reconcile/kube/deploy", "reconcile/revocation"}, []string{"k8s.io"}},
 	"reconcile/kube/csr":        {[]string{"inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
-	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report"}, []string{"k8s.io"}},
+	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report", "reconcile/rights"}, []string{"k8s.io"}},
 	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"k8s.io"}},
 	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
-	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
+	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/revocation", "reconcile/rights"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight", "reconcile/retention"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},

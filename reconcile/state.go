@@ -38,8 +38,8 @@ const (
 //	epochs           the counter of epochs
 //	admission        the admission policy for revoked certificates has been in force
 //	lostEpochs, lostUntil
-//	                 the index was restored from a backup or lost when the counter was lostEpochs, and may lack revocations of
-//	                 certificates that live until lostUntil at most
+//	                 the index was restored from a backup or lost when the counter was lostEpochs. It may lack names, and
+//	                 revocations if that is not 0, of certificates that live until lostUntil at most
 //	runs             the last MaxRuns runs that changed somebody's access, the latest last, each a Run
 //	grants           a Grants, as JSON, gzip and base64
 //	names            by user a Name, as JSON, gzip and base64

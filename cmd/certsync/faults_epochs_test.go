@@ -69,7 +69,7 @@ func (h *history) wroteState(w *fake.World) (problems []string) {
 	}
 	h.counter = max(h.counter, s.Epochs)
 	for _, name := range slices.Sorted(maps.Keys(h.highest)) {
-		comesBackLater := !s.LostUntil.IsZero() && epochs[name] <= s.LostEpochs
+		comesBackLater := s.LostEpochs > 0 && epochs[name] <= s.LostEpochs
 		if h.highest[name] > max(epochs[name], reconcile.FirstEpoch) && !comesBackLater {
 			problems = append(problems, "the epoch of "+name+" fell")
 		}

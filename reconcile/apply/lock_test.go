@@ -15,6 +15,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/reconciletest"
+	"github.com/certsync/certsync/reconcile/rights"
 )
 
 func agreed(reconcile.Plan) error { return nil }
@@ -157,9 +158,9 @@ func TestLeaseThatNobodyMayCreate(t *testing.T) {
 	other := reconcile.Permission{Verb: "create", Group: "rbac.authorization.k8s.io", Resource: "clusterrolebindings"}
 	const grant = "grant it in Kubernetes RBAC to the identity that runs apply"
 	for want, denies := range map[string][]reconcile.Permission{
-		reconcile.LeaseHint + "; nothing was written":                    {create},
-		grant + "; but " + reconcile.LeaseHint + "; nothing was written": {other, create},
-		grant + "; nothing was written":                                  {other},
+		rights.LeaseHint + "; nothing was written":                    {create},
+		grant + "; but " + rights.LeaseHint + "; nothing was written": {other, create},
+		grant + "; nothing was written":                               {other},
 	} {
 		w := reconciletest.NewWorld(t)
 		w.Denies = denies
@@ -177,7 +178,7 @@ func TestLockPermissions(t *testing.T) {
 	}
 	for _, exists := range []bool{false, true} {
 		var got []string
-		for _, p := range reconcile.LockPermissions("prod-eu", "kube-system", exists) {
+		for _, p := range rights.Lock("prod-eu", "kube-system", exists) {
 			got = append(got, p.String())
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -1,12 +1,8 @@
 package apply_test
 
 import (
-	"flag"
-	"fmt"
 	"maps"
-	"math/rand/v2"
 	"slices"
-	"strconv"
 	"testing"
 	"time"
 
@@ -25,9 +21,6 @@ type player struct {
 
 // tenantSpace is the namespace of which the tenant is admin.
 const tenantSpace = "staging"
-
-// forger is a player after whom the number of a user can be higher than the counter: their own record may say so.
-const forger = "who may write one path of ledger/ writes there"
 
 var players = []player{
 	{"a tenant plants a binding of our form", func(w *reconciletest.World, c *choices) string {
@@ -76,7 +69,7 @@ var players = []player{
 		}
 		return user
 	}},
-	{forger, func(w *reconciletest.World, c *choices) string {
+	{"who may write one path of ledger/ writes there", func(w *reconciletest.World, c *choices) string {
 		user := choose(c, "alice", "bob", "carol", "dave", "zoe")
 		forged := reconcile.Record{FormatVersion: reconcile.RecordVersion, User: user, State: choose(c, reconcile.Active, reconcile.Removed, reconcile.Removing, reconcile.Denied),
 			Reason: choose(c, string(reconcile.UntilPassed), string(reconcile.NotInInventory))}
@@ -129,33 +122,9 @@ func inSpace(w *reconciletest.World, c *choices, change func(*reconcile.Binding)
 	w.Bindings[object] = b
 }
 
-var stories = flag.Int("stories", 300, "tell so many stories in TestPlayers")
-
-// TestPlayers tells stories in which tenants, writers of one path in Vault and leavers act between runs and during them, from
-// seeds that are always the same.
-func TestPlayers(t *testing.T) {
-	const shards = 8
-	for shard := range shards {
-		t.Run(strconv.Itoa(shard), func(t *testing.T) {
-			t.Parallel()
-			for seed := shard; seed < *stories; seed += shards {
-				r := rand.New(rand.NewPCG(uint64(seed), 12))
-				events, orders := make([]byte, 60+r.IntN(240)), make([]byte, r.IntN(200))
-				for _, bytes := range [][]byte{events, orders} {
-					for i := range bytes {
-						bytes[i] = byte(r.Uint32())
-					}
-				}
-				playedStory(t, fmt.Sprintf("story %d", seed), &choices{events}, &choices{orders})
-			}
-		})
-	}
-	t.Cleanup(func() { t.Logf("%d stories", *stories) })
-}
-
 // playedStory is what the bytes make of it: two to four runs, before and during which players act, and one in which nobody does.
 // orders are what is revoked and restored.
-func playedStory(t *testing.T, name string, c, orders *choices) {
+func playedStory(t testing.TB, name string, c, orders *choices) {
 	s := newScenario(t)
 	s.tell("%s", name)
 	s.limit, s.Rules.MaxRemovals = "", reconcile.Limit{}
@@ -182,7 +151,6 @@ func playedStory(t *testing.T, name string, c, orders *choices) {
 			p := choose(c, players...)
 			user := p.acts(s.World, c)
 			s.tell("%s, %s %s", when, p.who, user)
-			s.memory.forged = s.memory.forged || p.who == forger
 			written[user] = user != ""
 		}
 		for range c.below(3) {

@@ -31,7 +31,7 @@ type scenario struct {
 	neighbour *neighbour // nil: the other owner has not acted yet
 }
 
-func newScenario(t *testing.T) *scenario {
+func newScenario(t testing.TB) *scenario {
 	s := &scenario{World: reconciletest.NewWorld(t)}
 	s.Rules.AllowEmpty, s.Rules.MaxRemovals = true, reconciletest.Limit(t, "100%")
 	s.limit = "100%"

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/rights"
 )
 
 // Terms say on which terms a run begins: what it must not do, which lock it takes, and who agrees to it. They are the same with
@@ -136,7 +137,7 @@ func (t *Terms) refusals(p reconcile.Plan) []string {
 
 // allowed asks Kubernetes whether a plan may have these permissions, and the lock.
 func (t *Terms) allowed(ctx context.Context, p reconcile.Plan, wanted []reconcile.Permission) error {
-	denied, err := t.Access.Denied(ctx, append(wanted, reconcile.LockPermissions(p.Owner, t.LockNamespace, p.Leased)...))
+	denied, err := t.Access.Denied(ctx, append(wanted, rights.Lock(p.Owner, t.LockNamespace, p.Leased)...))
 	if err != nil {
 		return fmt.Errorf("asking what %q may do: %w", t.Rules.Self, err)
 	}
@@ -145,10 +146,10 @@ func (t *Terms) allowed(ctx context.Context, p reconcile.Plan, wanted []reconcil
 	for _, d := range denied {
 		lacks = append(lacks, d.String())
 		switch {
-		case d.IsLease() && len(denied) == 1:
-			hint = reconcile.LeaseHint
-		case d.IsLease():
-			hint += "; but " + reconcile.LeaseHint
+		case rights.IsLease(d) && len(denied) == 1:
+			hint = rights.LeaseHint
+		case rights.IsLease(d):
+			hint += "; but " + rights.LeaseHint
 		}
 	}
 	if len(lacks) > 0 {

@@ -10,9 +10,13 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// maxForeignEpoch is the highest number that counts of those in bindings and records, which others can write. It leaves room to
-// count on: a number that overflows would be the first epoch. The lock reads numbers below 2^62.
+// maxForeignEpoch is the highest number that counts of those in bindings, which others can write. It leaves room to count on: a
+// number that overflows would be the first epoch. The lock reads numbers below 2^62.
 const maxForeignEpoch = 1 << 61
+
+// maxForeignStep is how far above the counter a number in a ledger record counts, where the lock does not tell: as many as ten
+// revocations of everybody give. A forged number must not make the names of others too long.
+const maxForeignStep = 10 * reconcile.MaxNames
 
 // epochs has the epoch of each name, and the names that begin a new one.
 type epochs struct {
@@ -45,7 +49,7 @@ func (x *Index) beginEpochs() {
 	x.epochs = epochs{counter: x.counter(), of: map[string]int64{}, raised: map[string]bool{}, withheld: map[string]bool{}, void: map[string]bool{}}
 	e := &x.epochs
 	for name, n := range x.names {
-		e.of[name] = n.Epoch
+		e.of[name], e.counter = n.Epoch, max(e.counter, n.Epoch)
 	}
 	if x.grants == nil { // the index may be behind
 		for name, epoch := range x.boundEpochs() {
@@ -53,17 +57,20 @@ func (x *Index) beginEpochs() {
 		}
 	}
 	lacking := x.lacksRevocations()
-	if s := x.Observed.State; lacking {
-		// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
-		e.lostEpochs, e.lostUntil = e.counter, x.Observed.At.Add(reconcile.Retention)
-	} else if s != nil && s.LostUntil.After(x.Observed.At) {
+	if s := x.Observed.State; s != nil && s.LostUntil.After(x.Observed.At) {
 		e.lostEpochs, e.lostUntil = s.LostEpochs, s.LostUntil
+	}
+	if lacking {
+		e.lostEpochs = e.counter
+	}
+	if lacking || x.grants == nil { // the index may also lack names
+		// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
+		e.lostUntil = x.Observed.At.Add(reconcile.Retention)
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
 		left := x.outlived(name) || x.doubtful(name) || x.borrowed(x.Users[name])
 		revoked := x.revokes(x.Users[name])
-		// The ledger may know a higher number for its own user than the counter is. It does not move the counter for others.
-		next := max(e.counter, x.epoch(name)) + 1
+		next := e.counter + 1
 		switch {
 		case revoked && !lacking && !left && x.protects(name) && !x.revokedAtLock(name):
 			e.withheld[name] = true
@@ -73,8 +80,7 @@ func (x *Index) beginEpochs() {
 		case reconcile.TooLong(reconcile.Username(name, next)):
 			e.void[name] = true
 		default:
-			e.counter++
-			e.of[name], e.raised[name] = next, true
+			e.counter, e.of[name], e.raised[name] = next, next, true
 		}
 	}
 }
@@ -120,8 +126,7 @@ func (x *Index) lacksRevocations() bool {
 
 // doubtful reports whether certificates of a name may be void that were revoked before the index was restored or lost.
 func (x *Index) doubtful(name string) bool {
-	n, indexed := x.names[name]
-	return !x.epochs.lostUntil.IsZero() && (!indexed || n.Epoch <= x.epochs.lostEpochs)
+	return x.epochs.lostEpochs > 0 && x.names[name].Epoch <= x.epochs.lostEpochs
 }
 
 // borrowed reports whether a team names somebody new to whom bindings of others give something.

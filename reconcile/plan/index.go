@@ -8,6 +8,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/granted"
 )
 
 // Index has what an inventory wants and what was observed, by name. It is built once and never changed, so that a look-up
@@ -94,10 +95,10 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	case !r.NewLedger:
 		x.grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
 	}
-	x.names = indexedNames(o)
 	x.sortBindings()
+	x.names = x.indexedNames()
 	x.beginEpochs()
-	x.Wanted = Granted(inv, o.At, x.epochs.void)
+	x.Wanted = granted.At(inv, o.At, x.epochs.void)
 	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
 	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
 	return x
@@ -135,21 +136,26 @@ func latest(o reconcile.Observed) bool {
 }
 
 // indexedNames is the index of names. Where the state is not the latest, or has no names, the ledger adds its certificates.
-// It can only raise an epoch. Certificates that were issued after such a state end later than it says.
-func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
-	names := map[string]reconcile.Name{}
+// It can only raise an epoch, and where the lock tells, not above the counter: a higher number is forged. Since stays zero where
+// only the ledger knows a name. Certificates that were issued after such a state end later than it says.
+func (x *Index) indexedNames() map[string]reconcile.Name {
+	o, names, highest := x.Observed, map[string]reconcile.Name{}, x.counter()
+	if o.Generation == 0 {
+		highest += maxForeignStep
+	}
 	if o.State != nil {
 		maps.Copy(names, o.State.Names)
 		if latest(o) {
 			return names
 		}
 	}
+	end := o.At.Add(reconcile.Retention) // Kubernetes' own signer gives a year at most, unless it is told otherwise
 	for user, entry := range o.Ledger {
 		rec := entry.Record
+		n, known := names[user]
 		if rec == nil {
-			if _, known := names[user]; !known && (entry.Problem != "" || entry.Lost) {
-				// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
-				names[user] = reconcile.Name{Until: o.At.Add(reconcile.Retention)}
+			if !known && (entry.Problem != "" || entry.Lost) {
+				names[user] = reconcile.Name{Until: end}
 			}
 			continue
 		}
@@ -157,20 +163,16 @@ func indexedNames(o reconcile.Observed) map[string]reconcile.Name {
 		if !live {
 			continue
 		}
-		n, known := names[user]
-		if !known {
-			n.Since = rec.Since
-		}
 		if until.After(n.Until) {
 			n.Until = until
 		}
 		for _, c := range rec.Certificates {
-			n.Epoch = max(n.Epoch, min(c.Epoch, maxForeignEpoch))
+			n.Epoch = max(n.Epoch, min(c.Epoch, highest))
 		}
 		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
 	}
-	if end := o.At.Add(reconcile.Retention); o.State != nil && o.State.Names != nil {
+	if o.State == nil || o.State.Names != nil {
 		for user, n := range names {
 			if n.Until.Before(end) {
 				n.Until = end
@@ -213,7 +215,7 @@ func (x *Index) Known() []string {
 }
 
 // Ended reports whether access that lasts until t is over.
-func (x *Index) Ended(t time.Time) bool { return ended(t, x.Observed.At) }
+func (x *Index) Ended(t time.Time) bool { return granted.Ended(t, x.Observed.At) }
 
 // knows reports whether a user is, or was, one of this owner's.
 func (x *Index) knows(user string) bool {

@@ -76,8 +76,11 @@ func nextNames(x *Index, d *draft) map[string]reconcile.Name {
 		}
 		n, known := names[name]
 		n.Epoch = x.epoch(name)
-		// No certificate from before lives. An index that is not the latest does not tell.
-		if x.grants != nil && (!known || n.Left || !n.Until.After(x.Observed.At)) {
+		if !known {
+			n.Until = x.epochs.lostUntil // an index that may lack names does not tell of older certificates
+		}
+		// No certificate from before lives. Where a guard refuses the next epoch, one may.
+		if !x.epochs.withheld[name] && (n.Left || !n.Until.After(x.Observed.At)) {
 			n.Since = x.now()
 		}
 		n.Left, n.Ended = false, false

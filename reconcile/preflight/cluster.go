@@ -10,6 +10,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/refusal"
+	"github.com/certsync/certsync/reconcile/rights"
 )
 
 // cluster makes the checks of Kubernetes.
@@ -102,7 +103,7 @@ func (l *look) lease(ctx context.Context) Check {
 }
 
 func (l *look) mayRead(ctx context.Context) Check {
-	return l.may(ctx, reconcile.ReadPermissions(l.Inventory.Owner, l.LockNamespace))
+	return l.may(ctx, rights.Read(l.Inventory.Owner, l.LockNamespace))
 }
 
 func (l *look) mayWrite(ctx context.Context) Check {
@@ -113,13 +114,13 @@ func (l *look) mayWrite(ctx context.Context) Check {
 	if l.self != nil {
 		self = *l.self
 	}
-	wanted := reconcile.WritePermissions(l.Inventory.Owner, l.LockNamespace, nil, l.OpenIssuer(self).Permissions())
-	return l.may(ctx, slices.DeleteFunc(wanted, func(p reconcile.Permission) bool { return p == reconcile.EventPermission(l.LockNamespace) }))
+	wanted := rights.Write(l.Inventory.Owner, l.LockNamespace, nil, l.OpenIssuer(self).Permissions())
+	return l.may(ctx, slices.DeleteFunc(wanted, func(p reconcile.Permission) bool { return p == rights.Event(l.LockNamespace) }))
 }
 
 // mayWriteEvents asks for what a run can do without.
 func (l *look) mayWriteEvents(ctx context.Context) Check {
-	c := l.may(ctx, []reconcile.Permission{reconcile.EventPermission(l.LockNamespace)})
+	c := l.may(ctx, []reconcile.Permission{rights.Event(l.LockNamespace)})
 	if c.Verdict == Broken {
 		c.Verdict = Warning
 		c.Detail += ": runs are not told of by Events, and go on all the same"
@@ -130,7 +131,7 @@ func (l *look) mayWriteEvents(ctx context.Context) Check {
 func (l *look) mayLock(ctx context.Context) Check {
 	// Where nobody knows whether the Lease exists, the right to read it is what is lacking.
 	exists := l.lock == nil || l.lock.Leased
-	c := l.may(ctx, reconcile.LockPermissions(l.Inventory.Owner, l.LockNamespace, exists))
+	c := l.may(ctx, rights.Lock(l.Inventory.Owner, l.LockNamespace, exists))
 	if c.Verdict != Passed || l.lock == nil {
 		return c
 	}
@@ -154,8 +155,8 @@ func (l *look) may(ctx context.Context, wanted []reconcile.Permission) Check {
 	l.denied = append(l.denied, denied...)
 	if len(denied) > 0 {
 		hint := l.grantHint()
-		if len(denied) == 1 && denied[0].IsLease() {
-			hint = reconcile.LeaseHint
+		if len(denied) == 1 && rights.IsLease(denied[0]) {
+			hint = rights.LeaseHint
 		}
 		return broken(reconcile.WithHint(fmt.Errorf("may not: %s", sentence(denied)), hint))
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/reconciletest"
+	"github.com/certsync/certsync/reconcile/rights"
 )
 
 const flown = "users: [{name: alice, clusterRoles: [view, edit], namespaces: {staging: [view]}}]"
@@ -55,11 +56,11 @@ func TestPreflight(t *testing.T) {
 			[]string{"rights to read failed: may not: list clusterroles.rbac.authorization.k8s.io",
 				"open access not-checked: needs the right to list clusterroles", "ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles"}},
 		"no right to tell": {func(_ *Preflight, p *probe) {
-			p.Denies = []reconcile.Permission{reconcile.EventPermission("kube-system")}
+			p.Denies = []reconcile.Permission{rights.Event("kube-system")}
 		},
 			[]string{`rights to tell warning: may not: create events in namespace "kube-system": runs are not told of`}},
 		"no rights at all": {func(f *Preflight, p *probe) {
-			p.Denies = append(reconcile.ReadPermissions("test", "kube-system"), no("create", "rolebindings", ""), no("delete", "rolebindings", ""))
+			p.Denies = append(rights.Read("test", "kube-system"), no("create", "rolebindings", ""), no("delete", "rolebindings", ""))
 		}, []string{
 			"rights to read failed: may not: list clusterrolebindings.rbac.authorization.k8s.io; list rolebindings", "open access not-checked: ", "lock not-checked: needs the right to get leases",
 			"rights to write failed: may not: create, delete rolebindings.rbac.authorization.k8s.io", "rights to lock failed: ",
@@ -241,7 +242,7 @@ func unmade(why string, names ...string) []string {
 func TestMends(t *testing.T) {
 	f, p := flight(t)
 	p.Denies = []reconcile.Permission{
-		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, reconcile.BindPermission("view"),
+		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, rights.Bind("view"),
 	}
 	p.binds = func(reconcile.Binding) error {
 		return reconcile.WithHint(errors.New("denied"), "have the policy allow it")
@@ -252,7 +253,7 @@ func TestMends(t *testing.T) {
 			mends[c.Name] = c.Mend
 		}
 	}
-	want := map[string]string{"rights to lock": reconcile.LeaseHint, "rights to bind": "have the policy allow it"}
+	want := map[string]string{"rights to lock": rights.LeaseHint, "rights to bind": "have the policy allow it"}
 	if diff := cmp.Diff(want, mends); diff != "" {
 		t.Error(diff)
 	}

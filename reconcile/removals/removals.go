@@ -9,7 +9,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/refusal"
 )
 
@@ -123,7 +123,7 @@ func newDraft(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterV
 	d := &draft{
 		inv: inv, cluster: cluster, rules: r,
 		known: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, revoked: map[string]bool{},
-		ever: plan.Granted(inv, time.Time{}, nil), bound: map[reconcile.Grant]map[string]bool{},
+		ever: granted.At(inv, time.Time{}, nil), bound: map[reconcile.Grant]map[string]bool{},
 	}
 	for _, u := range inv.Users {
 		d.known[u.Name] = true
@@ -140,7 +140,7 @@ func newDraft(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterV
 			d.revoked[name] = true
 		}
 	}
-	d.given = plan.Granted(inv, at, d.revoked)
+	d.given = granted.At(inv, at, d.revoked)
 	d.sortBindings()
 	for _, p := range d.parts {
 		d.compare(p)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/rights"
 )
 
 // issuing are some permissions of an issuer.
@@ -86,9 +87,9 @@ func sortedPermissions(list []reconcile.Permission) []reconcile.Permission {
 func TestRolesAllowWhatIsNeeded(t *testing.T) {
 	d := deployment()
 	for account, want := range map[string][]reconcile.Permission{
-		"certsync-prod-plan": reconcile.ReadPermissions("prod", "locks"),
-		"certsync-prod": append(reconcile.ReadPermissions("prod", "locks"),
-			append(reconcile.WritePermissions("prod", "locks", []string{"admin", "team:reader"}, issuing), access.AskPermission)...),
+		"certsync-prod-plan": rights.Read("prod", "locks"),
+		"certsync-prod": append(rights.Read("prod", "locks"),
+			append(rights.Write("prod", "locks", []string{"admin", "team:reader"}, issuing), access.AskPermission)...),
 	} {
 		for i, p := range want {
 			if p.Namespace == "kube-system" {

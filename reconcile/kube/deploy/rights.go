@@ -11,6 +11,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/rights"
 )
 
 // planPermissions returns the permissions that plan needs.
@@ -21,7 +22,7 @@ func (d Deployment) planPermissions() []reconcile.Permission {
 // readPermissions returns the permissions that observing the cluster needs. Some providers, such as GKE Autopilot, let nobody
 // create a Role in kube-system. If the Lease is elsewhere, the ClusterRole allows to read the one ConfigMap there, by its name.
 func (d Deployment) readPermissions() []reconcile.Permission {
-	all := reconcile.ReadPermissions(d.Owner, d.LockNamespace)
+	all := rights.Read(d.Owner, d.LockNamespace)
 	for i, p := range all {
 		if p.Namespace == metav1.NamespaceSystem && d.LockNamespace != metav1.NamespaceSystem {
 			all[i].Namespace = ""
@@ -35,13 +36,13 @@ func (d Deployment) policyPermissions(write bool) []reconcile.Permission {
 	if !d.Revocation {
 		return nil
 	}
-	return reconcile.PolicyPermissions(d.Owner, write)
+	return rights.Policy(d.Owner, write)
 }
 
 // applyPermissions returns the permissions that apply needs in a cluster that has the owner's Lease.
 func (d Deployment) applyPermissions() []reconcile.Permission {
 	needed := append(d.readPermissions(), d.policyPermissions(true)...)
-	needed = append(needed, reconcile.WritePermissions(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
+	needed = append(needed, rights.Write(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
 	return append(needed, access.AskPermission)
 }
 

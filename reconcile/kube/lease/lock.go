@@ -13,6 +13,7 @@ import (
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
+	"github.com/certsync/certsync/reconcile/rights"
 )
 
 var _ reconcile.Locker = (*Locker)(nil)
@@ -160,7 +161,7 @@ func (l *Locker) failed(current *coordinationv1.Lease, err error) error {
 	case apierrors.IsNotFound(err):
 		hint = fmt.Sprintf("namespace %q has to exist; or name another with --lock-namespace", l.client.namespace)
 	case rejected.By == api.ByRBAC && current == nil:
-		hint = reconcile.LeaseHint
+		hint = rights.LeaseHint
 	case rejected.By == api.ByAuthorizer, rejected.By == api.ByAdmission:
 		hint = rejected.Hint + "; or choose another namespace with --lock-namespace"
 	default:
