@@ -26,7 +26,7 @@ func (reviewCmd) Help() string {
   certsync review > review.html
   certsync review -o json > 2026-Q4.json
   certsync review --since 2026-Q3.json > review.html
-  certsync review --audit-log audit.log --audit-log audit-2026-11-01.log.gz > review.html
+  certsync review --audit-log audit.log.gz > review.html
   certsync review -o csv > review.csv
 
 Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`

@@ -18,7 +18,7 @@ type statusCmd struct {
 	serverFlags `group:"Cluster and Vault:"`
 	User        []string `placeholder:"NAME" help:"All about this user. Repeatable."`
 	Emergency   bool     `help:"With --user: print the kubectl commands that take the user out of everything that certsync gave. Needs the right to list bindings, and nothing of Vault."`
-	Output      string   `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
+	Output      string   `short:"o" enum:"text,wide,json" default:"text" placeholder:"text|wide|json" help:"Text for people, the same with everything in wide lines, or JSON (default: ${default})."`
 }
 
 // Help is shown below the flags.
@@ -26,6 +26,7 @@ func (statusCmd) Help() string {
 	return `One line a user: how they stand, until when their last certificate lives, and what they have. Needs the same rights as plan.
 
   certsync status
+  certsync status -o wide
   certsync status --user alice@example.com
   certsync status -o json | jq '.users[] | select(.state == "left")'
   certsync status --user alice@example.com --emergency    # when Vault is down
@@ -70,7 +71,7 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 	case len(c.User) > 0:
 		return writeAll(p.stdout, render.Users(report, colours))
 	}
-	return writeAll(p.stdout, render.Status(report, colours))
+	return writeAll(p.stdout, render.Status(report, colours, c.Output == "wide"))
 }
 
 // emergency prints the commands for people. It asks the cluster alone.

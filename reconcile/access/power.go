@@ -1,6 +1,7 @@
 package access
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -97,6 +98,14 @@ func PowerOf(rules []reconcile.Rule) Power {
 // Severity orders reasons why somebody is as good as cluster-admin: the lower, the worse. It is -1 where no rules were read.
 func Severity(why string) int {
 	return slices.IndexFunc(powers, func(p power) bool { return p.means == why })
+}
+
+// Worst sorts reasons, the worst first, and has each once.
+func Worst(reasons []string) []string {
+	slices.SortFunc(reasons, func(a, b string) int {
+		return cmp.Or(cmp.Compare(Severity(a), Severity(b)), cmp.Compare(a, b))
+	})
+	return slices.Compact(reasons)
 }
 
 // given reports whether a rule gives a power.

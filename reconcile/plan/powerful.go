@@ -1,9 +1,6 @@
 package plan
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 )
@@ -40,10 +37,7 @@ func userPowers(x *Index) map[string][]string {
 		}
 	}
 	for u, power := range powers {
-		slices.SortFunc(power, func(a, b string) int {
-			return cmp.Or(cmp.Compare(access.Severity(a), access.Severity(b)), cmp.Compare(a, b))
-		})
-		powers[u] = slices.Compact(power)
+		powers[u] = access.Worst(power)
 	}
 	return powers
 }

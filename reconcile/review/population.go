@@ -59,7 +59,7 @@ func (s survey) population(r Review) Population {
 	_, recorded := s.Observed.Ledger, s.Observed.Credentials
 	sums := []Sum{
 		{"users of the inventory", len(s.Inventory.Users), []Part{
-			{"with access by it now", count(func(p Person) bool { return p.InInventory && !p.Gone() })},
+			{"who are to have access now", count(func(p Person) bool { return p.InInventory && !p.Gone() })},
 			{"whose access has ended", count(func(p Person) bool { return p.InInventory && p.Gone() })},
 		}},
 		both(len(s.Observed.Ledger), "records in the ledger", func(p Person) bool { _, ok := s.Observed.Ledger[p.Name]; return ok }),

@@ -197,8 +197,5 @@ func powers(list []Access) []string {
 			all = append(all, a.Power...)
 		}
 	}
-	slices.SortFunc(all, func(a, b string) int {
-		return cmp.Or(cmp.Compare(access.Severity(a), access.Severity(b)), cmp.Compare(a, b))
-	})
-	return slices.Compact(all)
+	return access.Worst(all)
 }

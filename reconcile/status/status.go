@@ -51,9 +51,11 @@ type User struct {
 	Until       *time.Time `json:"until,omitempty"`  // when access ends, by the inventory
 	Groups      []string   `json:"groups"`           // by the inventory, sorted
 	// CertificatesUntil is when the last live certificate expires; nil: none lives.
-	CertificatesUntil *time.Time            `json:"certificatesUntil,omitempty"`
-	Grants            []Grant               `json:"grants"`
-	Certificates      []AcceptedCertificate `json:"certificates"` // the current one first, then by expiry
+	CertificatesUntil *time.Time `json:"certificatesUntil,omitempty"`
+	Grants            []Grant    `json:"grants"`
+	// Power lists why what they have now makes them as good as cluster-admin, by bindings of others too, the worst first.
+	Power        []string              `json:"power,omitempty"`
+	Certificates []AcceptedCertificate `json:"certificates"` // the current one first, then by expiry
 }
 
 // BindingStatus says whether a grant is true in the cluster.
@@ -114,6 +116,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 		if rec := o.Ledger[name].Record; rec != nil {
 			u.certificates(rec, d)
 		}
+		u.Power = d.power(u)
 		report.Users = append(report.Users, u)
 	}
 	return report
@@ -123,6 +126,33 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 type survey struct {
 	*plan.Index
 	stays map[string]bool // users who hold a good credential
+}
+
+// power says why a user is as good as cluster-admin, by the bindings that serve them under their present name and by the groups of
+// their certificate.
+func (d survey) power(u User) []string {
+	var all []string
+	for _, g := range u.Grants {
+		if g.Binding == IsBound || g.Binding == IsUnwanted {
+			role := reconcile.Role{Name: g.Role}
+			if g.Kind == "Role" {
+				role.Namespace = g.Namespace
+			}
+			all = append(all, d.RolePower(role, g.Namespace)...)
+		}
+	}
+	subjects := []reconcile.Subject{reconcile.UserSubject(u.Username)}
+	if current := u.Current(); current != nil {
+		for _, g := range current.Groups {
+			subjects = append(subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: g})
+		}
+	}
+	for _, s := range subjects {
+		for _, b := range d.Others(s) {
+			all = append(all, d.RolePower(b.Role(), b.Namespace)...)
+		}
+	}
+	return access.Worst(all)
 }
 
 // moment is a time that may not be.

@@ -85,7 +85,10 @@ func requested(inv *inventory.Inventory) reconcile.Observed {
 func TestStatusText(t *testing.T) {
 	for name, report := range statuses(t) {
 		t.Run(name, func(t *testing.T) {
-			for suffix, render := range map[string]func(status.Report, Palette) []byte{".txt": Status, "-user.txt": Users} {
+			for suffix, render := range map[string]func(status.Report, Palette) []byte{
+				".txt":      func(r status.Report, c Palette) []byte { return Status(r, c, false) },
+				"-wide.txt": func(r status.Report, c Palette) []byte { return Status(r, c, true) },
+				"-user.txt": Users} {
 				text := string(render(report, false))
 				harmless(t, text)
 				if plain := colours.ReplaceAllString(string(render(report, true)), ""); plain != text {
@@ -96,7 +99,7 @@ func TestStatusText(t *testing.T) {
 				}
 				fixture.Golden(t, filepath.Join("testdata/text", name+suffix), text)
 			}
-			for _, line := range strings.Split(string(Status(report, false)), "\n") {
+			for _, line := range strings.Split(string(Status(report, false, false)), "\n") {
 				if name != "status-hostile" && utf8.RuneCountInString(line) > lineWidth {
 					t.Errorf("too wide: %q", line)
 				}
@@ -104,7 +107,7 @@ func TestStatusText(t *testing.T) {
 			if name != "status-mixed" {
 				return
 			}
-			fixture.Golden(t, filepath.Join("testdata/text", name+".colour"), string(Status(report, true)))
+			fixture.Golden(t, filepath.Join("testdata/text", name+".colour"), string(Status(report, true, false)))
 			asJSON, err := json.MarshalIndent(report, "", "  ")
 			if err != nil {
 				t.Fatal(err)
@@ -114,21 +117,22 @@ func TestStatusText(t *testing.T) {
 	}
 }
 
-// TestJoinWithin: items without room are counted.
-func TestJoinWithin(t *testing.T) {
+// TestFitted: items without room are counted.
+func TestFitted(t *testing.T) {
 	for sentence, c := range map[string]struct {
 		items []string
 		room  int
 		want  string
 	}{
 		"nothing":                  {nil, 16, ""},
-		"all":                      {[]string{"1 missing", "a", "b"}, 15, "1 missing, a, b"},
-		"the last one is too much": {[]string{"1 missing", "a", "bcd"}, 16, "1 missing, a +1"},
-		"room for the count too":   {[]string{"1 missing", "a", "bcd"}, 14, "1 missing +2"},
-		"no room for any":          {[]string{strings.Repeat("a", 17), "b"}, 16, "+2"},
+		"all":                      {[]string{"view", "a", "b"}, 10, "view, a, b"},
+		"the last one is too much": {[]string{"view", "a", "bcd"}, 20, "view, a, bcd"},
+		"room for the count too":   {[]string{"view", "edit", "admin"}, 15, "view and 2 more"},
+		"room for the first only":  {[]string{"a-long-role", "edit"}, 12, "a-long-role…"},
+		"no room for any":          {[]string{strings.Repeat("a", 17), "b"}, 16, "2 in all"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if got := joinWithin(false, c.items, 1, c.room); got != c.want || utf8.RuneCountInString(got) > c.room {
+			if got := fitted(c.items, c.room); got != c.want || utf8.RuneCountInString(got) > c.room {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
