@@ -41,7 +41,6 @@ func (s *Strength) UnmarshalText(text []byte) error {
 var givesAccess = []power{
 	{verbs: []string{"bind", "escalate"}, group: reconcile.RBACGroup, resources: []string{"clusterroles", "roles"}},
 	{verbs: writes, group: reconcile.RBACGroup, resources: []string{"rolebindings", "roles"}},
-	{verbs: []string{"impersonate"}, resources: []string{"serviceaccounts"}},
 }
 
 // StrengthOf is the strength of a role with these rules, where reasons is what makes it as good as cluster-admin there.

@@ -20,7 +20,7 @@ type Other struct {
 	Name      string `json:"name"`
 	// Of is who had the name, if it is an earlier one of somebody in the review.
 	Of string `json:"of,omitempty"`
-	// Kubernetes: the name begins with "system:", or Kubernetes' own installer gives it.
+	// Kubernetes: the name begins with "system:", Kubernetes' own installer gives it, or it is a controller of Kubernetes.
 	Kubernetes bool     `json:"kubernetes"`
 	Power      []string `json:"power"`
 	Access     []Access `json:"access"`
@@ -48,12 +48,18 @@ func (s survey) others(people []Person) []Other {
 		for _, b := range bound[subject] {
 			list = append(list, s.foreign(b, ""))
 		}
+		o.Kubernetes = o.Kubernetes || ofController(subject, list)
 		o.Power = powers(list)
 		if o.Access, o.Unlisted = strongest(list); subject.Kind != "ServiceAccount" || len(o.Power) > 0 {
 			all = append(all, o)
 		}
 	}
 	return all
+}
+
+// ofController reports whether a subject is a service account of Kubernetes' own controllers, with no role but Kubernetes' own.
+func ofController(s reconcile.Subject, list []Access) bool {
+	return s.Kind == "ServiceAccount" && s.Namespace == "kube-system" && !slices.ContainsFunc(list, func(a Access) bool { return !strings.HasPrefix(a.Role, "system:") })
 }
 
 // boundByOthers has the bindings of others for each subject that they name, as the authorizer sees it.

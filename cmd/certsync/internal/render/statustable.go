@@ -159,7 +159,9 @@ func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []s
 		fit(columns)
 	}
 	b.WriteByte('\n')
-	writeLine(b, columns, func(col column) string { return c.bold(col.title) + padded("", col.width-utf8.RuneCountInString(col.title)) })
+	writeLine(b, columns, func(col column) string {
+		return c.bold(col.title) + padded("", col.width-utf8.RuneCountInString(col.title))
+	})
 	for _, r := range rows {
 		if utf8.RuneCountInString(r.name) > columns[0].width {
 			b.WriteString(r.name + "\n")
