@@ -56,8 +56,10 @@ func TestDenialsOnServers(t *testing.T) {
 		f.apply(`{apiVersion: v1, kind: ResourceQuota, metadata: {name: objects, namespace: ` + namespace + `-OWNER}, spec: {hard: {count/rolebindings.rbac.authorization.k8s.io: "0"}}}`)
 	}
 	// The harness runs no controller that counts.
-	f.kubectl("patch", "resourcequota", "objects", "-n", "quota-"+o, "--subresource=status", "--type=merge",
-		`--patch={"status":{"hard":{"count/rolebindings.rbac.authorization.k8s.io":"0"},"used":{"count/rolebindings.rbac.authorization.k8s.io":"0"}}}`)
+	const none = `{"count/rolebindings.rbac.authorization.k8s.io":"0"}`
+	for namespace, status := range map[string]string{"quota": `{"hard":` + none + `,"used":` + none + `}`, "uncounted": `{"hard":` + none + `}`} {
+		f.kubectl("patch", "resourcequota", "objects", "-n", namespace+"-"+o, "--subresource=status", "--type=merge", `--patch={"status":`+status+`}`)
+	}
 	for namespace, says := range map[string]string{"denies": "no bindings here", "webhook": "failed calling webhook", "quota": "exceeded quota", "uncounted": "status unknown for quota"} {
 		eventually(t, takesEffect, says, func() bool { return strings.Contains(f.tried(namespace), says) })
 	}
