@@ -52,7 +52,7 @@ func TestRevokingOneOf5000(t *testing.T) {
 		b.Subjects = slices.DeleteFunc(slices.Clone(b.Subjects), func(s reconcile.Subject) bool { return s.Person() == user })
 		is := w.Bindings[object]
 		is.Subjects = slices.DeleteFunc(slices.Clone(is.Subjects), func(s reconcile.Subject) bool { return s.Person() == user })
-		if b.ResourceVersion, b.UID = is.ResourceVersion, is.UID; !cmp.Equal(b, is) {
+		if b.ResourceVersion, b.UID, b.CreatedAt = is.ResourceVersion, is.UID, is.CreatedAt; !cmp.Equal(b, is) {
 			t.Errorf("%s is another for others: %s", object, cmp.Diff(b, is))
 		}
 	}

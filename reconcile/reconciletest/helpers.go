@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -43,7 +44,7 @@ func SameBindings(t *testing.T, want, got *World) {
 	plain := func(w *World) map[string]reconcile.Binding {
 		out := map[string]reconcile.Binding{}
 		for object, b := range w.Bindings {
-			b.UID, b.ResourceVersion = "", ""
+			b.UID, b.ResourceVersion, b.CreatedAt = "", "", time.Time{}
 			b.Subjects = slices.SortedFunc(slices.Values(b.Subjects), func(a, b reconcile.Subject) int { return strings.Compare(a.Name, b.Name) })
 			out[object] = b
 		}
