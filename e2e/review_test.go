@@ -79,7 +79,7 @@ func TestReview(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	// The team's admin gives a leaver access by a binding of their own, and somebody binds a stranger to everything.
+	// The team's admin gives a leaver access by a binding of their own, and somebody binds cluster-admin by hand.
 	leaver, admin, root := "person003@"+o, "person000@"+o, "person001@"+o
 	team := "team00-" + o
 	stolen, theirs := f.userKubeconfig(leaver), f.fingerprint(leaver)
@@ -90,8 +90,8 @@ func TestReview(t *testing.T) {
 	f.env[len(f.env)-1] = "CI_COMMIT_SHA=2222222222222222222222222222222222222222"
 	f.write(f.company(leaver))
 	f.must(0, "apply", "--yes")
-	f.kubectl("create", "clusterrolebinding", "stranger-"+o, "--clusterrole=cluster-admin", "--user=stranger@"+o)
-	t.Cleanup(func() { f.kubectl("delete", "clusterrolebinding", "stranger-"+o) })
+	f.kubectl("create", "clusterrolebinding", "root-"+o, "--clusterrole=cluster-admin", "--user=root@"+o)
+	t.Cleanup(func() { f.kubectl("delete", "clusterrolebinding", "root-"+o) })
 	f.allowed(stolen, "create", "configmap", "still-here", "-n", team)
 	f.kubeRequests(from) // waits until the log has all requests
 
@@ -109,8 +109,8 @@ func TestReview(t *testing.T) {
 	if diff := cmp.Diff([]string{root + ": may do everything"}, powerful); diff != "" {
 		t.Error(diff)
 	}
-	if i := slices.IndexFunc(r.Others, func(other review.Other) bool { return other.Name == "stranger@"+o }); i < 0 || len(r.Others[i].Power) == 0 {
-		t.Error("the stranger with cluster-admin is not in the review")
+	if i := slices.IndexFunc(r.Others, func(other review.Other) bool { return other.Name == "root@"+o }); i < 0 || len(r.Others[i].Power) == 0 {
+		t.Error("the user with cluster-admin by hand is not in the review")
 	}
 	// Who left, by which run and commit, and what can they still do?
 	gone := f.personOf(r, leaver)
@@ -144,7 +144,7 @@ func TestReview(t *testing.T) {
 			unapproved = append(unapproved, c.Kind+" "+c.Name+" "+c.Access.Role)
 		}
 	}
-	if diff := cmp.Diff([]string{"User stranger@" + o + " cluster-admin", "Person " + leaver + " edit"}, unapproved); diff != "" {
+	if diff := cmp.Diff([]string{"User root@" + o + " cluster-admin", "Person " + leaver + " edit"}, unapproved); diff != "" {
 		t.Error(diff)
 	}
 	for _, c := range r.Changes.Lost {
@@ -159,7 +159,7 @@ func TestReview(t *testing.T) {
 func (f *fixture) reviewForms(r review.Review, leaver string) {
 	f.Helper()
 	page := f.must(0, "review").stdout
-	for _, want := range []string{"Access review of " + f.owner, "by-hand-" + f.owner, "stranger@" + f.owner, leaver, "222222222222"} {
+	for _, want := range []string{"Access review of " + f.owner, "by-hand-" + f.owner, "root@" + f.owner, leaver, "222222222222"} {
 		if !strings.Contains(page, want) {
 			f.Errorf("the page lacks %s", want)
 		}

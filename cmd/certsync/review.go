@@ -46,9 +46,6 @@ func (c reviewCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	if observed.StateProblem != nil {
-		return observed.StateProblem
-	}
 	r := review.Of(inv, observed)
 	if earlier != nil {
 		if err := r.Compare(*earlier); err != nil {

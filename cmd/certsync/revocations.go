@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -39,9 +40,6 @@ func (c revocationsCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	if observed.StateProblem != nil {
-		return observed.StateProblem
-	}
 	report := revocation.Of(inv.Owner, observed)
 	text, err := c.text(report, paletteFor(p.stdout))
 	if err != nil {
@@ -67,12 +65,14 @@ func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byt
 	return render.Revocations(r, colours), nil
 }
 
-// observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan.
+// observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan. A state that cannot be
+// read is an error.
 func (f serverFlags) observe(ctx context.Context, p program, owner string) (reconcile.Observed, error) {
 	cluster, store, err := f.connect(ctx, p, owner, 0)
 	if err != nil {
 		return reconcile.Observed{}, err
 	}
 	defer p.leave(ctx, store)
-	return reconcile.Observe(ctx, owner, cluster, store, time.Now)
+	observed, err := reconcile.Observe(ctx, owner, cluster, store, time.Now)
+	return observed, cmp.Or(err, observed.StateProblem)
 }

@@ -55,9 +55,6 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	if observed.StateProblem != nil {
-		return observed.StateProblem
-	}
 	report := status.Of(inv, observed)
 	if len(c.User) > 0 {
 		if report, err = report.Only(c.User); err != nil {

@@ -294,9 +294,3 @@ func (w *World) Denied(_ context.Context, want []reconcile.Permission) ([]reconc
 	w.Asked = want
 	return w.Denies, w.call("review access")
 }
-
-func (w *World) Anybody(context.Context) (access.Decision, error) {
-	w.Mu.Lock()
-	defer w.Mu.Unlock()
-	return w.Everybody, w.call("review anybody")
-}

@@ -1,7 +1,6 @@
 package status
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -221,56 +220,6 @@ func (u *User) rename(inv *inventory.Inventory) {
 			u.Detail = "is " + now.Name + " now"
 		}
 	}
-}
-
-// certificates adds those of the record that live.
-func (u *User) certificates(rec *reconcile.Record, d survey) {
-	now := d.Observed.At
-	for _, c := range rec.Certificates {
-		if !c.NotAfter.After(now) {
-			continue
-		}
-		accepted := AcceptedCertificate{c.Status, reconcile.Shown(c.Serial), c.SHA256, c.NotAfter, shownGroups(c.Groups), c.PublicKeySHA256, reconcile.Username(u.Name, c.Epoch), nil}
-		if c.Status != reconcile.Current || accepted.Username != u.Username {
-			accepted.ResidualAccess = access.Of(accepted.Username, c.Groups, d.Others, d.Observed.Rules)
-		}
-		u.Certificates = append(u.Certificates, accepted)
-	}
-	slices.SortFunc(u.Certificates, func(a, b AcceptedCertificate) int {
-		if isCurrent := a.Status == reconcile.Current; isCurrent != (b.Status == reconcile.Current) {
-			if isCurrent {
-				return -1
-			}
-			return 1
-		}
-		return cmp.Or(a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.SHA256, b.SHA256))
-	})
-	if until, live := rec.LiveUntil(now); live {
-		u.CertificatesUntil = &until
-	}
-}
-
-// maxGroups is how many groups of a certificate are listed. Whoever may write a record can put thousands there.
-const maxGroups = 100
-
-func shownGroups(groups []string) []string {
-	shown := []string{}
-	for i, g := range groups {
-		if i == maxGroups {
-			return append(shown, fmt.Sprintf("and %d more", len(groups)-i))
-		}
-		shown = append(shown, reconcile.Shown(g))
-	}
-	return shown
-}
-
-// Current is the certificate whose key stands in Vault, or is the user's own; nil: none lives.
-func (u User) Current() *AcceptedCertificate {
-	i := slices.IndexFunc(u.Certificates, func(c AcceptedCertificate) bool { return c.Status == reconcile.Current })
-	if i < 0 {
-		return nil
-	}
-	return &u.Certificates[i]
 }
 
 // Problems counts the grants that are not as they should be.
