@@ -19,7 +19,7 @@ type preflightCmd struct {
 	serverFlags   `group:"Cluster and Vault:"`
 	sharedCAFlags `group:"Guards, and what lifts them:"`
 	issuerFlags   `group:"Certificates:"`
-	Issue         bool   `help:"Have one certificate issued, which lives 10 minutes under a name that nobody has, and log in with it. This is all that preflight ever writes: a CertificateSigningRequest, which it deletes again."`
+	Issue         bool   `help:"Have one certificate issued, which lives 10 minutes under a name that nobody has, and log in with it, also at the address that people get. This is all that preflight ever writes: a CertificateSigningRequest, which it deletes again."`
 	Output        string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
 }
 

@@ -34,7 +34,8 @@
 // check-and-set.
 //
 // A write that fails ends its own step only; its user is in the event, and the others go on. The exception is the signer: if
-// the first certificates of a run do not come or do not work, or if the signer stops answering, no more are asked for.
+// the first certificates of a run do not come or do not work, or if the signer stops answering, no more are asked for. None is
+// asked for where the API server's authorizer lets everybody do everything: bindings decide nothing there.
 //
 //	terms.go               the order of a run: plan, refusals, rights, consent, lock
 //	apply.go               a run with Vault: its rights and its state
@@ -42,6 +43,7 @@
 //	execute.go             the stages and batches of a run
 //	execute_bindings.go    bind, update and unbind
 //	execute_issue.go       certificates: the first one alone, then the others
+//	authorizer.go          the question before the first certificate
 //	execute_leavers.go     remove and purge
 //	ownkey.go              certificates for keys that never leave their users
 package apply
