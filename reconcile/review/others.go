@@ -27,8 +27,9 @@ type Other struct {
 	Unlisted   int      `json:"unlisted,omitempty"` // bindings beside those in Access
 }
 
-// others reviews everybody whom a binding of others names, but for people under their present names.
-func (s survey) others(people []Person) []Other {
+// others reviews everybody whom a binding of others names, but for people under their present names. It returns at most maxOthers, and
+// how many there are more.
+func (s survey) others(people []Person) (listed []Other, more int) {
 	present, known := map[string]bool{}, map[string]bool{}
 	for _, p := range people {
 		present[p.Username], known[p.Name] = true, true
@@ -54,7 +55,24 @@ func (s survey) others(people []Person) []Other {
 			all = append(all, o)
 		}
 	}
-	return all
+	if len(all) <= maxOthers {
+		return all, 0
+	}
+	more = len(all) - maxOthers
+	slices.SortStableFunc(all, func(a, b Other) int { return -cmp.Compare(a.strength(), b.strength()) })
+	all = all[:maxOthers]
+	slices.SortFunc(all, func(a, b Other) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+	})
+	return all, more
+}
+
+// strength is that of the strongest access.
+func (o Other) strength() access.Strength {
+	if len(o.Access) == 0 {
+		return access.GivesNothing
+	}
+	return o.Access[0].Strength
 }
 
 // ofController reports whether a subject is a service account of Kubernetes' own controllers, with no role but Kubernetes' own.
@@ -85,10 +103,6 @@ func compareSubjects(a, b reconcile.Subject) int {
 
 // roles reviews each role that somebody in a review has, is to have, or had.
 func (s survey) roles(r Review) []Role {
-	type use struct {
-		role      reconcile.Role
-		namespace string
-	}
 	seen := map[reconcile.Role]Role{}
 	note := func(list []Access) {
 		for _, a := range list {

@@ -70,22 +70,25 @@ func (s survey) population(r Review) Population {
 
 // total is everybody in the review.
 func total(r Review) Sum {
-	sum := Sum{What: "people and subjects in this review", Total: len(r.People) + len(r.Others)}
+	sum := Sum{What: "people and subjects in this review", Total: len(r.People) + len(r.Others) + r.MoreOthers}
 	in := 0
 	for _, p := range r.People {
 		if p.InInventory {
 			in++
 		}
 	}
-	sum.Parts = append([]Part{{"users of the inventory", in}, {"other people whom certsync knows", len(r.People) - in}}, byKind(r.Others)...)
+	sum.Parts = append([]Part{{"users of the inventory", in}, {"other people whom certsync knows", len(r.People) - in}}, byKind(r)...)
 	return sum
 }
 
 // byKind counts subjects that are not certsync's.
-func byKind(others []Other) []Part {
+func byKind(r Review) []Part {
 	parts := []Part{{"users that are not certsync's", 0}, {"groups", 0}, {"powerful service accounts", 0}}
-	for _, o := range others {
+	for _, o := range r.Others {
 		parts[slices.Index([]string{"User", "Group", "ServiceAccount"}, o.Kind)].Count++
+	}
+	if r.MoreOthers > 0 {
+		parts = append(parts, Part{"of these kinds that are not listed", r.MoreOthers})
 	}
 	return parts
 }
@@ -138,7 +141,7 @@ func (s survey) subjectSum(r Review) Sum {
 		}
 	}
 	parts := []Part{{"certsync's people, under their present names", people}}
-	parts = append(parts, byKind(r.Others)...)
+	parts = append(parts, byKind(r)...)
 	parts = append(parts, Part{"service accounts that are not powerful, and subjects that Kubernetes does not know", s.unlistedSubjects(named)})
 	return Sum{"subjects that bindings name", len(named), parts}
 }

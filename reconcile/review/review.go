@@ -31,9 +31,10 @@ type Review struct {
 	Runs    []reconcile.Run `json:"runs"` // that changed somebody's access, the latest first, at most reconcile.MaxRuns
 
 	Population Population `json:"population"`
-	People     []Person   `json:"people"` // certsync's, by name
-	Others     []Other    `json:"others"` // everybody else whom bindings name, by kind and name
-	Roles      []Role     `json:"roles"`  // that give something to somebody here, by namespace and name
+	People     []Person   `json:"people"`               // certsync's, by name
+	Others     []Other    `json:"others"`               // everybody else whom bindings name, by kind and name
+	MoreOthers int        `json:"moreOthers,omitempty"` // how many there are beside Others, all of them weaker
+	Roles      []Role     `json:"roles"`                // that give something to somebody here, by namespace and name
 
 	Changes *Changes `json:"changes,omitempty"` // since an earlier review
 	Use     *Use     `json:"use,omitempty"`     // by audit logs
@@ -154,7 +155,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Review {
 	for _, u := range status.Of(inv, o).Users {
 		r.People = append(r.People, s.person(u))
 	}
-	r.Others = s.others(r.People)
+	r.Others, r.MoreOthers = s.others(r.People)
 	r.Roles = s.roles(r)
 	r.Population = s.population(r)
 	r.seal()

@@ -308,3 +308,21 @@ func TestManyBindingsOfOthers(t *testing.T) {
 		t.Errorf("%+v", r.Population)
 	}
 }
+
+// TestManySubjects: a tenant who binds a role to thousands of names pushes nobody strong out of the review, and the numbers add up.
+func TestManySubjects(t *testing.T) {
+	w := newWorld(t)
+	w.MustApply(reconciletest.Parse(t, team))
+	others(w, "many", "staging", "User", "nobody", "view")
+	b := w.Bindings["RoleBinding staging/many"]
+	for i := range maxOthers {
+		b.Subjects = append(b.Subjects, reconcile.UserSubject(fmt.Sprint("aaa", i)))
+	}
+	w.Bindings[b.Object()] = b
+	others(w, "root", "", "User", "zoe", "admin")
+	r := reviewOf(w, reconciletest.Parse(t, team))
+	zoe := slices.ContainsFunc(r.Others, func(o Other) bool { return o.Name == "zoe" })
+	if len(r.Others) != maxOthers || r.MoreOthers != 2 || !zoe || !r.Population.Agrees() {
+		t.Errorf("%d listed, %d not, zoe %t, %+v", len(r.Others), r.MoreOthers, zoe, r.Population)
+	}
+}
