@@ -128,20 +128,9 @@ func TestLeaseThatTheJobMustNotCreate(t *testing.T) {
 // throughTLS has certsync go through something that ends TLS: no client certificate arrives, and a token does.
 func (f *fixture) throughTLS(user *clientcmdapi.AuthInfo) {
 	f.Helper()
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(f.servers.CACert)
-	address, err := url.Parse(f.servers.KubeURL)
-	if err != nil {
-		f.Fatal(err)
-	}
-	front := httptest.NewTLSServer(&httputil.ReverseProxy{
-		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(address) },
-		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
-		FlushInterval: -1,
-	})
-	f.Cleanup(func() { front.CloseClientConnections(); front.Close() })
+	front, ca := f.endsTLS()
 	config := clientcmdapi.NewConfig()
-	config.Clusters["e2e"] = &clientcmdapi.Cluster{Server: front.URL, CertificateAuthorityData: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw})}
+	config.Clusters["e2e"] = &clientcmdapi.Cluster{Server: front, CertificateAuthorityData: ca}
 	config.AuthInfos["e2e"] = user
 	config.Contexts["e2e"] = &clientcmdapi.Context{Cluster: "e2e", AuthInfo: "e2e"}
 	config.CurrentContext = "e2e"
@@ -150,6 +139,24 @@ func (f *fixture) throughTLS(user *clientcmdapi.AuthInfo) {
 		f.Fatal(err)
 	}
 	f.env = []string{"KUBECONFIG=" + path}
+}
+
+// endsTLS starts a balancer that ends TLS in front of the API server, and returns its address and its CA.
+func (f *fixture) endsTLS() (address string, ca []byte) {
+	f.Helper()
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(f.servers.CACert)
+	server, err := url.Parse(f.servers.KubeURL)
+	if err != nil {
+		f.Fatal(err)
+	}
+	front := httptest.NewTLSServer(&httputil.ReverseProxy{
+		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(server) },
+		Transport:     &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}},
+		FlushInterval: -1,
+	})
+	f.Cleanup(func() { front.CloseClientConnections(); front.Close() })
+	return front.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: front.Certificate().Raw})
 }
 
 // TestTLSThatEndsInFront: with anonymous access off, a certificate that does not arrive is a 401, as one of a CA that nobody
