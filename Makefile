@@ -54,6 +54,7 @@ soak: ## 50,000 random stories, the tests many times over with the race detector
 	@echo "soak: compiling; the first time the servers of a Kubernetes version take 5 to 10 minutes, later seconds"
 	$(if $(K8S),,GOGC=400 $(ONCE) test -count=1 -timeout 60m -v -run '^TestPlayers$$' ./reconcile/apply -stories 50000)
 	$(if $(K8S),,$(ONCE) test -count=1 -timeout 60m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade)$$' ./cmd/certsync -every-call) # takes too long with -race
+	$(if $(K8S),,CERTSYNC_SOAK=1 $(ONCE) test -count=1 -run '^TestHostileMarkdown$$' ./cmd/certsync/internal/render) # and so does this
 	for round in $$(seq $(or $(ROUNDS),$(if $(K8S),1,5))); do \
 		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 120m $(if $(K8S),./e2e/...,./...) || exit 1; \
 	done
