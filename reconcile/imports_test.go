@@ -76,7 +76,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
-	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/status", "reconcile/usage"}, nil},
+	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/access", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},

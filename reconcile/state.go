@@ -65,12 +65,13 @@ type State struct {
 // MaxRuns is how many runs a state remembers.
 const MaxRuns = 100
 
-// Run is a run of apply that changed somebody's access.
+// Run is a run of apply that set out to change somebody's access.
 type Run struct {
 	ID       string    `json:"run"`
 	At       time.Time `json:"at"` // when it began
 	By       string    `json:"by"` // who ran it, as Kubernetes sees them
 	Revision string    `json:"revision,omitempty"`
+	Drift    bool      `json:"drift,omitempty"` // the inventory was that of the run before
 }
 
 // Mark is what the run leaves at the lock.

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/reviewpage"
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/review"
+	"github.com/certsync/certsync/reconcile/revocation"
 	"github.com/certsync/certsync/reconcile/usage"
 )
 
@@ -54,10 +56,13 @@ func (c reviewCmd) Run(ctx context.Context, p program) error {
 	}
 	if len(c.AuditLog) > 0 {
 		log, err := usage.Read(ctx, r.Usernames(), usage.Files(c.AuditLog, p.stdin)...)
+		if err == nil && log.Events == 0 {
+			err = reconcile.WithHint(errors.New("reading the audit log: it has no events"), "give --audit-log files of the API server's --audit-log-path that are not empty")
+		}
 		if err != nil {
 			return err
 		}
-		r.AddUse(*log)
+		r.AddUse(*log, revocation.Of(inv.Owner, observed).Certificates)
 	}
 	return c.print(p, r)
 }

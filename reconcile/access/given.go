@@ -18,7 +18,14 @@ type Given struct {
 	Subject   string           `json:"subject"`             // "User/alice" or "Group/developers": by which the binding serves the identity
 	Role      string           `json:"role"`                // "ClusterRole/view" or "Role/deployer"
 	Rules     []reconcile.Rule `json:"rules"`
+	// Also is how many further bindings give the same role there to the same subject.
+	Also int `json:"also,omitempty"`
+	// More is how many roles of the namespace are not listed after this one.
+	More int `json:"more,omitempty"`
 }
+
+// MaxRoles is how many roles are listed for one namespace. Whoever is admin of a namespace can make thousands, there alone.
+const MaxRoles = 50
 
 // Of lists what bindings give a certificate's holder, by their username, groups, and system:authenticated. What Kubernetes gives
 // everybody by default is left out, and so is a binding whose role gives nothing or does not exist. serving returns the bindings
@@ -28,23 +35,59 @@ func Of(username string, groups []string, serving func(reconcile.Subject) []reco
 	for _, g := range reconcile.SortedSet(append(slices.Clone(groups), Authenticated)) {
 		subjects = append(subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: g})
 	}
-	all := []Given{}
+	type what struct {
+		subject reconcile.Subject
+		role    reconcile.Role
+		where   string
+	}
+	all, listed := []Given{}, map[what]int{}
 	for _, s := range subjects {
 		for _, b := range serving(s) {
+			key := what{s, b.Role(), b.Namespace}
+			if i, twice := listed[key]; twice {
+				all[i].Also++
+				continue
+			}
 			given := effective(b, rules)
 			if len(given) == 0 {
 				continue
 			}
+			listed[key] = len(all)
 			all = append(all, Given{
 				Binding: reconcile.Shown(b.Object()), Owner: b.OwnerOf(), Namespace: b.Namespace,
 				Subject: s.Kind + "/" + reconcile.Shown(s.Name), Role: b.RoleRef.Kind + "/" + reconcile.Shown(b.RoleRef.Name), Rules: given,
 			})
 		}
 	}
-	slices.SortFunc(all, func(a, b Given) int {
-		return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Subject, b.Subject))
-	})
-	return all
+	slices.SortFunc(all, compareGiven)
+	return limited(all)
+}
+
+func compareGiven(a, b Given) int {
+	return cmp.Or(cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Binding, b.Binding), cmp.Compare(a.Subject, b.Subject))
+}
+
+// limited leaves out the weakest roles of each namespace that has more than MaxRoles. Bindings cluster-wide, and those of
+// kube-system, only administrators make: they are all listed.
+func limited(sorted []Given) []Given {
+	kept := []Given{}
+	for len(sorted) > 0 {
+		namespace := sorted[0].Namespace
+		n := 0
+		for n < len(sorted) && sorted[n].Namespace == namespace {
+			n++
+		}
+		here := sorted[:n]
+		sorted = sorted[n:]
+		if more := n - MaxRoles; more > 0 && namespace != "" && namespace != "kube-system" {
+			slices.SortStableFunc(here, func(a, b Given) int { return cmp.Compare(StrengthOf(b.Rules, nil), StrengthOf(a.Rules, nil)) })
+			here = here[:MaxRoles]
+			slices.SortFunc(here, compareGiven)
+			here[MaxRoles-1].More = more
+		}
+		kept = append(kept, here...)
+	}
+	return kept
 }
 
 // effective returns the rules that a binding gives, without those of byDefault. A RoleBinding gives nothing on URLs.
@@ -70,10 +113,13 @@ var byDefault = []reconcile.Rule{
 	{Verbs: []string{"get"}, URLs: []string{"/api", "/api/*", "/apis", "/apis/*", "/healthz", "/livez", "/openapi", "/openapi/*", "/readyz", "/version", "/version/"}},
 }
 
-// within reports whether a rule gives nothing that another rule does not.
-func within(r, other reconcile.Rule) bool {
+// Within reports whether a rule gives nothing that another rule does not.
+func Within(r, other reconcile.Rule) bool {
 	subset := func(a, b []string) bool {
-		return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+		return slices.Contains(b, "*") || !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+	}
+	if len(other.Names) > 0 && (len(r.Names) == 0 || !subset(r.Names, other.Names)) {
+		return false
 	}
 	return subset(r.Verbs, other.Verbs) && subset(r.Groups, other.Groups) && subset(r.Resources, other.Resources) && subset(r.URLs, other.URLs)
 }

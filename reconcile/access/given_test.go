@@ -48,12 +48,49 @@ func TestOf(t *testing.T) {
 	bound[reconcile.UserSubject("alice")][0].Name = "certsync:other:user:alice:view"
 	got := Of("alice", []string{"devs", "devs"}, func(s reconcile.Subject) []reconcile.Binding { return bound[s] }, rules)
 	want := []Given{
-		{"ClusterRoleBinding certsync:other:user:alice:view", "other", "", "User/alice", "ClusterRole/view", []reconcile.Rule{rule("get", "", "pods")}},
-		{"ClusterRoleBinding system:authenticated-system:discovery", "", "", "Group/system:authenticated", "ClusterRole/system:discovery", []reconcile.Rule{metrics}},
-		{"RoleBinding payments/alice-view", "", "payments", "User/alice", "Role/view", []reconcile.Rule{rule("list", "", "secrets")}},
-		{"RoleBinding staging/devs-mixed", "", "staging", "Group/devs", "ClusterRole/mixed", []reconcile.Rule{rule("get", "", "pods")}},
+		{"ClusterRoleBinding certsync:other:user:alice:view", "other", "", "User/alice", "ClusterRole/view", []reconcile.Rule{rule("get", "", "pods")}, 0, 0},
+		{"ClusterRoleBinding system:authenticated-system:discovery", "", "", "Group/system:authenticated", "ClusterRole/system:discovery", []reconcile.Rule{metrics}, 0, 0},
+		{"RoleBinding payments/alice-view", "", "payments", "User/alice", "Role/view", []reconcile.Rule{rule("list", "", "secrets")}, 0, 0},
+		{"RoleBinding staging/devs-mixed", "", "staging", "Group/devs", "ClusterRole/mixed", []reconcile.Rule{rule("get", "", "pods")}, 0, 0},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestOfMany: of a namespace with thousands of roles, the strongest are listed, and how many there are more. Bindings of one role count
+// once. Elsewhere nothing is left out.
+func TestOfMany(t *testing.T) {
+	rules := map[reconcile.Role][]reconcile.Rule{{Name: "view"}: {{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"pods"}}}}
+	var bound []reconcile.Binding
+	bind := func(namespace, name, role string) {
+		b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Namespace: namespace, Name: name, RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role}}
+		if namespace != "" {
+			b.Kind = reconcile.RoleBinding
+		}
+		bound = append(bound, b)
+	}
+	for i := range 10 * MaxRoles {
+		role := fmt.Sprintf("weak%03d", i)
+		rules[reconcile.Role{Name: role}] = rules[reconcile.Role{Name: "view"}]
+		bind("mine", role, role)
+		bind("mine", fmt.Sprintf("again%03d", i), "view")
+		bind("", role, role)
+	}
+	rules[reconcile.Role{Name: "zz"}] = []reconcile.Rule{{Verbs: []string{"create"}, Groups: []string{""}, Resources: []string{"pods"}}}
+	bind("mine", "zz", "zz")
+	bind("yours", "one", "view")
+	count, more, also, strong := map[string]int{}, 0, 0, false
+	for _, g := range Of("alice", nil, func(s reconcile.Subject) []reconcile.Binding {
+		if s.Kind == "User" {
+			return bound
+		}
+		return nil
+	}, rules) {
+		count[g.Namespace]++
+		more, also, strong = more+g.More, also+g.Also, strong || g.Role == "ClusterRole/zz"
+	}
+	if diff := cmp.Diff(map[string]int{"": 10 * MaxRoles, "mine": MaxRoles, "yours": 1}, count); diff != "" || more != 9*MaxRoles+2 || !strong {
+		t.Errorf("%s%d more, %d also, the strongest is listed: %t", diff, more, also, strong)
 	}
 }

@@ -66,5 +66,5 @@ func StrengthOf(rules []reconcile.Rule, reasons []string) Strength {
 
 // byDefaultOnly reports whether a rule gives what everybody has in any case.
 func byDefaultOnly(r reconcile.Rule) bool {
-	return slices.ContainsFunc(byDefault, func(d reconcile.Rule) bool { return within(r, d) })
+	return slices.ContainsFunc(byDefault, func(d reconcile.Rule) bool { return Within(r, d) })
 }

@@ -122,16 +122,31 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	return s, recordRevoked(ctx, p, lock)
 }
 
-// withRun is the list of runs with this one, if it changes somebody's access. Time alone renews and purges, many times a day.
+// withRun is the list of runs with this one, if it gives or takes access. Time alone renews and purges, many times a day. Runs that
+// correct drift follow each other as often as somebody makes some: of those in a row, the last stays, so that none of another
+// inventory is forgotten for them.
 func withRun(p reconcile.Plan, this reconcile.Run) []reconcile.Run {
-	changes := p.RecordState || slices.ContainsFunc(p.Steps, func(s reconcile.Step) bool {
-		return s.Held == "" && s.Action != reconcile.Renew && s.Action != reconcile.Purge
-	})
-	if !changes {
-		return p.State.Runs
+	all := p.State.Runs
+	if !slices.ContainsFunc(p.Steps, givesOrTakes) {
+		return all
 	}
-	all := append(slices.Clone(p.State.Runs), this)
+	this.Drift = !p.RecordState
+	if n := len(all); n > 0 && this.Drift && all[n-1].Drift {
+		all = all[:n-1]
+	}
+	all = append(slices.Clone(all), this)
 	return all[max(0, len(all)-reconcile.MaxRuns):]
+}
+
+// givesOrTakes reports whether a step is to run and changes what somebody may do.
+func givesOrTakes(s reconcile.Step) bool {
+	switch {
+	case s.Held != "" || s.Action == reconcile.Renew || s.Action == reconcile.Purge:
+		return false
+	case s.Action == reconcile.Update:
+		return s.Detail != nil && len(s.Detail.Add)+len(s.Detail.Remove) > 0
+	}
+	return true
 }
 
 // recordRevoked writes to the lock whose certificates are void, if the plan changes that. A run with Vault takes users out whose

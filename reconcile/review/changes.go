@@ -1,11 +1,15 @@
 package review
 
 import (
+	"bytes"
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"time"
 
@@ -16,7 +20,10 @@ import (
 // MaxSize is how many bytes an earlier review has at most.
 const MaxSize = 256 << 20
 
-// Parse reads what `certsync review -o json` printed.
+// sealed finds the time and the digest in the JSON of a review. In JSON, no string can hold these quotes.
+var sealed = regexp.MustCompile(`"at":"[^"]*","digest":"[^"]*"`)
+
+// Parse reads what `certsync review -o json` printed. It refuses data that the digest does not fit.
 func Parse(text []byte) (Review, error) {
 	var r Review
 	if err := json.Unmarshal(text, &r); err != nil {
@@ -27,8 +34,19 @@ func Parse(text []byte) (Review, error) {
 		return Review{}, fmt.Errorf("its formatVersion is %q, not %q", reconcile.Shown(r.FormatVersion), reconcile.FormatVersion)
 	case r.Owner == "" || r.At.IsZero():
 		return Review{}, errors.New("it has no owner or no time")
+	case digestOf(bytes.TrimSpace(text)) != r.Digest:
+		return Review{}, errors.New("its data does not fit its digest: somebody changed it, or it is not as certsync printed it")
 	}
 	return r, nil
+}
+
+// digestOf is the digest of a review's JSON, without its time and digest.
+func digestOf(text []byte) string {
+	if at := sealed.FindIndex(text); at != nil {
+		text = slices.Concat(text[:at[0]], []byte(`"at":"0001-01-01T00:00:00Z","digest":""`), text[at[1]:])
+	}
+	sum := sha256.Sum256(text)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // Changes says what has changed since an earlier review.
@@ -70,7 +88,8 @@ type Change struct {
 // holder is somebody in a review.
 type holder struct{ kind, namespace, name string }
 
-// held is access of somebody, whatever binding of certsync's it comes by.
+// held is access of somebody, whatever binding of certsync's it comes by. A binding of others that names a User is the same whether that
+// user is in the inventory or not.
 type held struct {
 	holder
 	kind, role, namespace string
@@ -91,19 +110,19 @@ func (r *Review) Compare(earlier Review) error {
 	}
 	c := &Changes{Since: earlier.At, Digest: earlier.Digest, Came: []string{}, Left: []string{}, Gained: []Change{}, Lost: []Change{}}
 	c.runs(*r)
-	was := map[held]Access{}
-	earlier.each(func(h held, a *Access) { was[h] = *a })
+	was, whose := map[held]Access{}, map[held]holder{}
+	earlier.each(func(who holder, h held, a *Access) { was[h], whose[h] = *a, who })
 	is, departures := map[held]bool{}, map[string]Departure{}
 	for _, p := range r.People {
 		if p.Left != nil {
 			departures[p.Name] = *p.Left
 		}
 	}
-	r.each(func(h held, a *Access) {
+	r.each(func(who holder, h held, a *Access) {
 		is[h] = true
 		before, had := was[h]
 		if !had {
-			c.Gained = append(c.Gained, c.gain(h, *a))
+			c.Gained = append(c.Gained, c.gain(who, *a, r.Runs))
 			return
 		}
 		since := before.Since
@@ -117,7 +136,7 @@ func (r *Review) Compare(earlier Review) error {
 	wanted := r.missing()
 	for h, a := range was {
 		if !is[h] {
-			c.Lost = append(c.Lost, c.loss(h, a, wanted[h], departures[h.name]))
+			c.Lost = append(c.Lost, c.loss(whose[h], a, wanted[h], departures[whose[h].name]))
 		}
 	}
 	c.membership(*r, earlier)
@@ -130,26 +149,29 @@ func (r *Review) Compare(earlier Review) error {
 }
 
 // each calls f for all access that there is now.
-func (r Review) each(f func(held, *Access)) {
-	list := func(who holder, all []Access) {
+func (r Review) each(f func(holder, held, *Access)) {
+	list := func(who holder, username string, all []Access) {
 		for i := range all {
 			if a := &all[i]; a.Gives() {
-				f(heldBy(who, *a), a)
+				f(who, heldBy(who, username, *a), a)
 			}
 		}
 	}
 	for _, p := range r.People {
-		list(holder{"Person", "", p.Name}, p.Access)
+		list(holder{"Person", "", p.Name}, p.Username, p.Access)
 	}
 	for _, o := range r.Others {
-		list(holder{o.Kind, o.Namespace, o.Name}, o.Access)
+		list(holder{o.Kind, o.Namespace, o.Name}, o.Name, o.Access)
 	}
 }
 
-func heldBy(who holder, a Access) held {
+func heldBy(who holder, username string, a Access) held {
 	h := held{who, a.Kind, a.Role, a.Namespace, a.Through, a.Group, ""}
 	if a.Through == Others {
 		h.binding = a.Binding
+		if who.kind == "Person" && a.Group == "" {
+			h.holder = holder{"User", "", username}
+		}
 	}
 	return h
 }
@@ -160,7 +182,7 @@ func (r Review) missing() map[held]bool {
 	for _, p := range r.People {
 		for _, a := range p.Access {
 			if a.Status == status.IsMissing {
-				all[heldBy(holder{"Person", "", p.Name}, a)] = true
+				all[heldBy(holder{"Person", "", p.Name}, p.Username, a)] = true
 			}
 		}
 	}
@@ -178,20 +200,21 @@ func (c *Changes) runs(r Review) {
 	c.MoreRuns = len(c.Runs) == reconcile.MaxRuns
 }
 
-// gain says by what somebody gained access. The binding of somebody's own was made by the run that began last before it.
-func (c *Changes) gain(h held, a Access) Change {
-	change := Change{Kind: h.holder.kind, Namespace: h.holder.namespace, Name: h.name, Access: a, By: ByCertsync}
-	if a.Through == Others || a.Status == status.IsUnwanted || len(c.Runs) == 0 {
+// gain says by what somebody gained access: a binding of others, somebody who wrote to one of certsync's, or certsync, since the
+// inventory has it. The binding of somebody's own was made by the run that began last before it. When somebody came to a group's
+// binding, nobody knows.
+func (c *Changes) gain(who holder, a Access, runs []reconcile.Run) Change {
+	change := Change{Kind: who.kind, Namespace: who.namespace, Name: who.name, Access: a, By: ByCertsync}
+	if a.Through == Others || a.Status == status.IsUnwanted {
 		change.By = NotCertsync
 		return change
 	}
-	if len(c.Runs) == 1 {
-		change.Run, change.Revision = c.Runs[0].ID, c.Runs[0].Revision
+	if a.Through != Own || a.Made == nil || !a.Made.After(c.Since) {
+		c.only(&change)
 		return change
 	}
-	for _, run := range c.Runs { // the latest first
-		// Kubernetes' times are in whole seconds.
-		if a.Made != nil && a.Made.After(c.Since) && !run.At.Truncate(time.Second).After(*a.Made) {
+	for _, run := range runs { // the latest first; Kubernetes' times are in whole seconds
+		if !run.At.Truncate(time.Second).After(*a.Made) {
 			change.Run, change.Revision = run.ID, run.Revision
 			break
 		}
@@ -200,17 +223,24 @@ func (c *Changes) gain(h held, a Access) Change {
 }
 
 // loss says by what somebody lost access. What the inventory still grants, certsync did not take.
-func (c *Changes) loss(h held, a Access, stillGranted bool, left Departure) Change {
-	change := Change{Kind: h.holder.kind, Namespace: h.holder.namespace, Name: h.name, Access: a, By: ByCertsync}
+func (c *Changes) loss(who holder, a Access, stillGranted bool, left Departure) Change {
+	change := Change{Kind: who.kind, Namespace: who.namespace, Name: who.name, Access: a, By: ByCertsync}
 	switch {
-	case a.Through == Others || stillGranted || len(c.Runs) == 0:
+	case a.Through == Others || a.Status == status.IsUnwanted || stillGranted:
 		change.By = NotCertsync
-	case len(c.Runs) == 1:
-		change.Run, change.Revision = c.Runs[0].ID, c.Runs[0].Revision
 	case left.At.After(c.Since):
 		change.Run, change.Revision = left.Run, left.Revision
+	default:
+		c.only(&change)
 	}
 	return change
+}
+
+// only names the run of a change if there was but one, and no run without Vault, which the state does not remember, can have made it.
+func (c *Changes) only(change *Change) {
+	if len(c.Runs) == 1 {
+		change.Run, change.Revision = c.Runs[0].ID, c.Runs[0].Revision
+	}
 }
 
 // membership notes who came and who left.
@@ -218,7 +248,7 @@ func (c *Changes) membership(now, earlier Review) {
 	in := func(r Review) map[string]bool {
 		all := map[string]bool{}
 		for _, p := range r.People {
-			if p.InInventory && !p.Gone() {
+			if p.InInventory && !p.Gone {
 				all[p.Name] = true
 			}
 		}

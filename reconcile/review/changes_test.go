@@ -1,6 +1,7 @@
 package review
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -113,9 +114,86 @@ func TestCompareRefuses(t *testing.T) {
 			t.Errorf("%s: %v", sentence, err)
 		}
 	}
-	for text, want := range map[string]string{"": "unexpected end", "{}": "formatVersion", `{"formatVersion":"1"}`: "no owner", `{"formatVersion":"1","owner":"x"} `: "no time"} {
+	good, err := json.Marshal(reviewOf(w, reconciletest.Parse(t, team)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Parse(append(good, '\n')); err != nil {
+		t.Error(err)
+	}
+	changed := strings.Replace(string(good), `"bob"`, `"rob"`, 1)
+	for text, want := range map[string]string{"": "unexpected end", "{}": "formatVersion", `{"formatVersion":"1"}`: "no owner", `{"formatVersion":"1","owner":"x"} `: "no time", changed: "does not fit its digest"} {
 		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
+
+// TestGroupGain: when somebody comes to a group whose binding is old, the run that made the binding did not do it.
+func TestGroupGain(t *testing.T) {
+	w := newWorld(t)
+	earlier := func() Review {
+		w.MustApply(reconciletest.Parse(t, "groups: [{name: devs}]\nusers: [{name: alice, groups: [devs]}]"))
+		return reviewOf(w, reconciletest.Parse(t, "groups: [{name: devs}]\nusers: [{name: alice, groups: [devs]}]"))
+	}()
+	w.Now, w.RunID = w.Now.Add(time.Hour), "run-2"
+	w.MustApply(reconciletest.Parse(t, "groups: [{name: devs, clusterRoles: [view]}]\nusers: [{name: alice, groups: [devs]}]"))
+	w.Now, w.RunID = w.Now.Add(time.Hour), "run-3"
+	now := reconciletest.Parse(t, "groups: [{name: devs, clusterRoles: [view]}]\nusers: [{name: alice, groups: [devs]}, {name: bob, groups: [devs], clusterRoles: [edit]}]")
+	w.MustApply(now)
+	r := reviewOf(w, now)
+	if err := r.Compare(earlier); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"Person alice /view by certsync  ", "Person bob /edit by certsync run-3 c0ffee", "Person bob /view by certsync  "}, slices.Sorted(slices.Values(changeLines(r.Changes.Gained)))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestOtherWhoJoins: a binding of others that named a user before they came to the inventory is no change.
+func TestOtherWhoJoins(t *testing.T) {
+	w := newWorld(t)
+	w.MustApply(reconciletest.Parse(t, team))
+	others(w, "a", "payments", "User", "dave", "view")
+	earlier := reviewOf(w, reconciletest.Parse(t, team))
+	w.Now = w.Now.Add(time.Hour)
+	now := reconciletest.Parse(t, team+"  - {name: dave}\n")
+	w.MustApply(now)
+	r := reviewOf(w, now)
+	if err := r.Compare(earlier); err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Changes.Gained)+len(r.Changes.Lost) > 0 {
+		t.Errorf("gained %q, lost %q", changeLines(r.Changes.Gained), changeLines(r.Changes.Lost))
+	}
+}
+
+// TestWeakerRole: a role that lost rules did not become stronger, and one that lost a restriction to single objects did.
+func TestWeakerRole(t *testing.T) {
+	role := reconcile.Role{Name: "view"}
+	one := reconcile.Rule{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"pods"}, Names: []string{"web"}}
+	all := reconcile.Rule{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"pods"}}
+	more := reconcile.Rule{Verbs: []string{"get", "list"}, Groups: []string{""}, Resources: []string{"pods", "configmaps"}}
+	for sentence, c := range map[string]struct {
+		before, now reconcile.Rule
+		stronger    bool
+	}{
+		"fewer verbs and resources": {more, all, false},
+		"more of them":              {all, more, true},
+		"single objects only":       {all, one, false},
+		"not single ones any more":  {one, all, true},
+	} {
+		w := newWorld(t)
+		w.RoleRules[role] = []reconcile.Rule{c.before}
+		w.MustApply(reconciletest.Parse(t, team))
+		earlier := reviewOf(w, reconciletest.Parse(t, team))
+		w.Now, w.RoleRules[role] = w.Now.Add(time.Hour), []reconcile.Rule{c.now}
+		r := reviewOf(w, reconciletest.Parse(t, team))
+		if err := r.Compare(earlier); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(r.Changes.Stronger) > 0; got != c.stronger {
+			t.Errorf("%s: %+v", sentence, r.Changes.Stronger)
 		}
 	}
 }

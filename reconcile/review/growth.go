@@ -1,7 +1,6 @@
 package review
 
 import (
-	"encoding/json"
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
@@ -23,7 +22,7 @@ type Growth struct {
 // stronger lists the roles that have rules, or power, that they did not have, with how many hold them.
 func stronger(now, earlier Review) []Growth {
 	holders := map[reconcile.Role]int{}
-	now.each(func(h held, a *Access) { holders[roleOf(a.Kind, a.Namespace, a.Role)]++ })
+	now.each(func(_ holder, _ held, a *Access) { holders[roleOf(a.Kind, a.Namespace, a.Role)]++ })
 	was := map[reconcile.Role]Role{}
 	for _, role := range earlier.Roles {
 		was[roleOf(role.Kind, role.Namespace, role.Name)] = role
@@ -41,12 +40,8 @@ func stronger(now, earlier Review) []Growth {
 				g.Power = append(g.Power, why)
 			}
 		}
-		had := map[string]bool{}
-		for _, rule := range before.Rules {
-			had[ruleText(rule)] = true
-		}
 		for _, rule := range role.Rules {
-			if !had[ruleText(rule)] {
+			if !slices.ContainsFunc(before.Rules, func(was reconcile.Rule) bool { return access.Within(rule, was) }) {
 				g.Rules = append(g.Rules, rule)
 			}
 		}
@@ -55,12 +50,4 @@ func stronger(now, earlier Review) []Growth {
 		}
 	}
 	return all
-}
-
-func ruleText(r reconcile.Rule) string {
-	text, err := json.Marshal(r)
-	if err != nil {
-		panic(err) // strings only
-	}
-	return string(text)
 }

@@ -9,24 +9,24 @@ import (
 	"github.com/certsync/certsync/reconcile/status"
 )
 
-// maxBindings is how many bindings of others are listed for one subject, the strongest first. Whoever is admin of a namespace can
-// make thousands.
-const maxBindings = 200
-
 // person reviews one user of certsync's.
 func (s survey) person(u status.User) Person {
 	p := Person{
 		Name: u.Name, Username: u.Username, Team: s.Users[u.Name].Team, InInventory: u.InInventory, State: u.State, Detail: u.Detail, Groups: u.Groups,
 		Since: u.Since, Until: u.Until, Certificates: u.Certificates, Access: []Access{},
 	}
+	p.Gone = !s.Active[u.Name]
 	_, p.Epoch = reconcile.Person(u.Username)
 	rec := s.Observed.Ledger[u.Name].Record
+	if rec == nil && s.Observed.State != nil && s.Observed.State.Names[u.Name].Until.After(s.Observed.At) {
+		p.MayLiveUntil = moment(s.Observed.State.Names[u.Name].Until)
+	}
 	if rec != nil && rec.State == reconcile.Removed {
 		p.Left = &Departure{rec.Since, reconcile.Reason(rec.Reason), rec.Run, rec.Revision}
 	}
 	carried := s.Inventory.Defaults.CertificateGroups(s.Users[u.Name])
 	if current := u.Current(); current != nil {
-		p.CertificateUntil, carried = &current.NotAfter, current.Groups
+		p.CertificateSince, p.CertificateUntil, carried = moment(rec.Current().IssuedAt), &current.NotAfter, rec.Current().Groups
 	}
 	for _, g := range u.Grants {
 		p.Access = append(p.Access, s.granted(u.Name, g, rec))
@@ -38,7 +38,7 @@ func (s survey) person(u status.User) Person {
 	theirs, p.Unlisted = strongest(theirs)
 	p.Access = append(p.Access, theirs...)
 	slices.SortFunc(p.Access, compareAccess)
-	p.Power = powers(p.Access)
+	p.Power = reconcile.OrEmpty(u.Power)
 	return p
 }
 
@@ -60,13 +60,17 @@ func (s survey) granted(user string, g status.Grant, rec *reconcile.Record) Acce
 	return a
 }
 
-// sinceAtLeast returns a time at which a user had what a binding of certsync's gives. Only certsync makes a user's own binding, with
-// that user in it. To a group's binding, members come later: the user's certificate names the group, or the last run's grants do.
+// sinceAtLeast returns a time at which a user had what a binding of certsync's gives. certsync makes a user's own binding with that user
+// in it. A tenant can make a RoleBinding of that name first, so it counts from when the user's name began. To a group's binding, members
+// come later: the user's certificate names the group, or the last run's grants do.
 func (s survey) sinceAtLeast(user string, a Access, made time.Time, rec *reconcile.Record) *time.Time {
 	if a.Status != status.IsBound || made.IsZero() {
 		return nil
 	}
 	if a.Through == Own {
+		if state := s.Observed.State; a.Namespace != "" && state != nil && state.Names[user].Since.After(made) {
+			made = state.Names[user].Since
+		}
 		return &made
 	}
 	var member time.Time
@@ -114,17 +118,9 @@ func (s survey) foreign(b reconcile.Binding, group string) Access {
 
 // rate says how strong the access by a role is.
 func (s survey) rate(a *Access, role reconcile.Role) {
+	s.rated[roleOf(a.Kind, a.Namespace, a.Role)] = role
 	a.Power = reconcile.OrEmpty(s.RolePower(role, a.Namespace))
 	a.Strength = access.StrengthOf(s.Observed.Rules[role], a.Power)
-}
-
-// strongest returns at most maxBindings of a list, and how many there are more.
-func strongest(list []Access) (listed []Access, more int) {
-	slices.SortFunc(list, compareAccess)
-	if len(list) > maxBindings {
-		return list[:maxBindings], len(list) - maxBindings
-	}
-	return list, 0
 }
 
 func roleOf(kind, namespace, name string) reconcile.Role {

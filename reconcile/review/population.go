@@ -1,7 +1,6 @@
 package review
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
@@ -39,7 +38,8 @@ func (p Population) Agrees() bool {
 	return !slices.ContainsFunc(p.Sums, func(s Sum) bool { return !s.Agrees() })
 }
 
-// population counts at the sources, and in the review.
+// population counts at the sources, and in the review. What is neither in the review nor left out for a reason that is counted apart
+// is in no part, so that the sum does not agree.
 func (s survey) population(r Review) Population {
 	count := func(is func(Person) bool) int {
 		n := 0
@@ -50,22 +50,22 @@ func (s survey) population(r Review) Population {
 		}
 		return n
 	}
-	both := func(total int, what string, has func(Person) bool) Sum {
+	both := func(total int, what string, has func(name string) bool) Sum {
 		return Sum{what, total, []Part{
-			{"users of the inventory", count(func(p Person) bool { return p.InInventory && has(p) })},
-			{"people who are not in it", count(func(p Person) bool { return !p.InInventory && has(p) })},
+			{"users of the inventory", count(func(p Person) bool { return p.InInventory && has(p.Name) })},
+			{"people who are not in it", count(func(p Person) bool { return !p.InInventory && has(p.Name) })},
 		}}
 	}
-	_, recorded := s.Observed.Ledger, s.Observed.Credentials
-	sums := []Sum{
+	ledger, credentials := s.Observed.Ledger, s.Observed.Credentials
+	return Population{[]Sum{
 		{"users of the inventory", len(s.Inventory.Users), []Part{
-			{"who are to have access now", count(func(p Person) bool { return p.InInventory && !p.Gone() })},
-			{"whose access has ended", count(func(p Person) bool { return p.InInventory && p.Gone() })},
+			{"who are to have access now", count(func(p Person) bool { return p.InInventory && !p.Gone })},
+			{"whose access has ended", count(func(p Person) bool { return p.InInventory && p.Gone })},
 		}},
-		both(len(s.Observed.Ledger), "records in the ledger", func(p Person) bool { _, ok := s.Observed.Ledger[p.Name]; return ok }),
-		both(len(recorded), "credentials in Vault", func(p Person) bool { _, ok := recorded[p.Name]; return ok }),
-	}
-	return Population{append(sums, s.bindingSum(r), s.subjectSum(r), total(r))}
+		both(len(ledger), "records in the ledger", func(name string) bool { _, has := ledger[name]; return has }),
+		both(len(credentials), "credentials in Vault", func(name string) bool { _, has := credentials[name]; return has }),
+		s.bindingSum(r), s.subjectSum(r), total(r),
+	}}
 }
 
 // total is everybody in the review.
@@ -83,92 +83,122 @@ func total(r Review) Sum {
 
 // byKind counts subjects that are not certsync's.
 func byKind(r Review) []Part {
-	parts := []Part{{"users that are not certsync's", 0}, {"groups", 0}, {"powerful service accounts", 0}}
+	n := map[string]int{}
 	for _, o := range r.Others {
-		parts[slices.Index([]string{"User", "Group", "ServiceAccount"}, o.Kind)].Count++
+		n[o.Kind]++
 	}
+	parts := []Part{{"users that are not certsync's", n["User"]}, {"groups", n["Group"]}, {"powerful service accounts", n["ServiceAccount"]}}
 	if r.MoreOthers > 0 {
-		parts = append(parts, Part{"of these kinds that are not listed", r.MoreOthers})
+		parts = append(parts, Part{"subjects bound in namespaces only, which are over the limit of a namespace", r.MoreOthers})
 	}
 	return parts
 }
 
-// bindingSum counts the bindings of the cluster.
-func (s survey) bindingSum(r Review) Sum {
-	shown := map[string]bool{}
+// listed has the subjects that are in a review.
+type listed struct {
+	people, subjects map[reconcile.Subject]bool
+}
+
+func (s survey) listed(r Review) listed {
+	l := listed{map[reconcile.Subject]bool{}, map[reconcile.Subject]bool{}}
 	for _, p := range r.People {
-		for _, a := range p.Access {
-			if a.Gives() {
-				shown[a.Binding] = true
+		l.people[reconcile.UserSubject(p.Username)] = true
+	}
+	for _, o := range r.Others {
+		subject := reconcile.Subject{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name}
+		if o.Kind != "ServiceAccount" {
+			subject.APIGroup = reconcile.RBACGroup
+		}
+		l.subjects[subject] = true
+	}
+	return l
+}
+
+// shown is a subject as a review has it.
+func shown(s reconcile.Subject) reconcile.Subject {
+	s = reconcile.Authorized(s)
+	s.Name, s.Namespace = reconcile.Shown(s.Name), reconcile.Shown(s.Namespace)
+	return s
+}
+
+// weak reports whether a subject is one that a review leaves out: a service account that is not powerful, or one that no binding
+// serves.
+func (s survey) weak(subject reconcile.Subject, powerful map[reconcile.Subject]bool) bool {
+	return !served(subject) || subject.Kind == "ServiceAccount" && !powerful[reconcile.Authorized(subject)]
+}
+
+// powerfulAccounts has the service accounts that some binding makes as good as cluster-admin.
+func (s survey) powerfulAccounts() map[reconcile.Subject]bool {
+	all := map[reconcile.Subject]bool{}
+	for _, b := range s.Observed.Bindings {
+		for _, subject := range b.Subjects {
+			if subject.Kind == "ServiceAccount" && len(s.RolePower(b.Role(), b.Namespace)) > 0 {
+				all[reconcile.Authorized(subject)] = true
 			}
 		}
 	}
-	for _, o := range r.Others {
-		for _, a := range o.Access {
-			shown[a.Binding] = true
-		}
+	return all
+}
+
+// bindingSum counts the bindings of the cluster, each by whom it serves.
+func (s survey) bindingSum(r Review) Sum {
+	in, powerful := s.listed(r), s.powerfulAccounts()
+	sum := Sum{What: "bindings in the cluster", Total: len(s.Observed.Bindings), Parts: []Part{
+		{"of certsync for this owner", 0}, {"of others, which serve somebody in this review", 0}, {"that serve ordinary service accounts or nobody", 0},
+	}}
+	if r.MoreOthers > 0 {
+		sum.Parts = append(sum.Parts, Part{"that serve subjects over the limit of a namespace only", 0})
 	}
-	sum := Sum{What: "bindings in the cluster", Total: len(s.Observed.Bindings)}
-	var ours, others, nobody int
 	for _, b := range s.Observed.Bindings {
-		_, own := s.Ours[b.Object()]
+		_, ours := s.Ours[b.Object()]
+		serves := slices.ContainsFunc(b.Subjects, func(subject reconcile.Subject) bool { return in.people[shown(subject)] || in.subjects[shown(subject)] })
+		weak := !slices.ContainsFunc(b.Subjects, func(subject reconcile.Subject) bool { return !s.weak(subject, powerful) })
 		switch {
-		case !shown[reconcile.Shown(b.Object())]:
-			nobody++
-		case own:
-			ours++
-		default:
-			others++
+		case ours:
+			sum.Parts[0].Count++
+		case serves:
+			sum.Parts[1].Count++
+		case weak:
+			sum.Parts[2].Count++
+		case r.MoreOthers > 0 && b.Namespace != "":
+			sum.Parts[3].Count++
 		}
 	}
-	sum.Parts = []Part{{"of certsync for this owner, in this review", ours}, {"of others, in this review", others},
-		{"that serve nobody in this review, such as ordinary service accounts", nobody}}
 	return sum
 }
 
 // subjectSum counts whom the bindings of the cluster name.
 func (s survey) subjectSum(r Review) Sum {
-	named := map[reconcile.Subject]bool{}
-	for _, b := range s.Observed.Bindings {
-		for _, subject := range b.Subjects {
-			named[reconcile.Authorized(subject)] = true
-		}
-	}
-	people := 0
+	in, powerful, known := s.listed(r), s.powerfulAccounts(), map[string]bool{}
 	for _, p := range r.People {
-		if named[reconcile.UserSubject(p.Username)] {
-			people++
-		}
+		known[p.Name] = true
 	}
-	parts := []Part{{"certsync's people, under their present names", people}}
-	parts = append(parts, byKind(r)...)
-	parts = append(parts, Part{"service accounts that are not powerful, and subjects that Kubernetes does not know", s.unlistedSubjects(named)})
-	return Sum{"subjects that bindings name", len(named), parts}
-}
-
-// unlistedSubjects counts the subjects that a review leaves out, apart from the review: weak service accounts, subjects of another
-// API group, and earlier names of people in certsync's own bindings.
-func (s survey) unlistedSubjects(named map[reconcile.Subject]bool) int {
-	bound, present := s.boundByOthers(), map[string]bool{}
-	for _, name := range s.Known() {
-		present[s.Username(name)] = true
-	}
-	for name := range s.Users {
-		present[s.Username(name)] = true
-	}
-	n := 0
-	for subject := range maps.Keys(named) {
-		bindings := bound[subject]
-		switch {
-		case subject.Kind == "User" && present[subject.Name] && subject == reconcile.UserSubject(subject.Name):
-		case len(bindings) == 0:
-			n++
-		case subject.Kind == "ServiceAccount":
-			powerful := slices.ContainsFunc(bindings, func(b reconcile.Binding) bool { return len(s.RolePower(b.Role(), b.Namespace)) > 0 })
-			if !powerful {
-				n++
+	named, ours := map[reconcile.Subject]bool{}, map[reconcile.Subject]bool{}
+	for _, b := range s.Observed.Bindings {
+		_, own := s.Ours[b.Object()]
+		for _, subject := range b.Subjects {
+			named[shown(subject)] = true
+			if own {
+				ours[shown(subject)] = true
 			}
 		}
 	}
-	return n
+	people, others, earlier, weak := 0, 0, 0, 0
+	for subject := range named {
+		switch {
+		case in.people[subject]:
+			people++
+		case in.subjects[subject]:
+			others++
+		case s.weak(subject, powerful):
+			weak++
+		case ours[subject] && known[subject.Person()]:
+			earlier++
+		}
+	}
+	return Sum{"subjects that bindings name", len(named), []Part{
+		{"certsync's people, under their present names", people}, {"certsync's people under earlier names, in certsync's bindings", earlier},
+		{"users, groups and powerful service accounts that are not certsync's", others}, {"over the limit of a namespace", r.MoreOthers},
+		{"service accounts that are not powerful, and subjects that no binding serves", weak},
+	}}
 }

@@ -2,8 +2,6 @@ package review
 
 import (
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"slices"
 	"time"
@@ -33,7 +31,7 @@ type Review struct {
 	Population Population `json:"population"`
 	People     []Person   `json:"people"`               // certsync's, by name
 	Others     []Other    `json:"others"`               // everybody else whom bindings name, by kind and name
-	MoreOthers int        `json:"moreOthers,omitempty"` // how many there are beside Others, all of them weaker
+	MoreOthers int        `json:"moreOthers,omitempty"` // how many there are beside Others, each bound in namespaces only
 	Roles      []Role     `json:"roles"`                // that give something to somebody here, by namespace and name
 
 	Changes *Changes `json:"changes,omitempty"` // since an earlier review
@@ -46,15 +44,19 @@ type Person struct {
 	Username    string          `json:"username"` // by which Kubernetes knows them
 	Team        string          `json:"team,omitempty"`
 	InInventory bool            `json:"inInventory"`
+	Gone        bool            `json:"gone"` // they are to have no access: not in the inventory, or their until has passed
 	State       status.Standing `json:"state"`
 	Detail      string          `json:"detail,omitempty"` // why, unless they are active
 	Groups      []string        `json:"groups"`           // by the inventory, sorted
 	Since       *time.Time      `json:"since,omitempty"`  // when the state in the ledger began
 	Until       *time.Time      `json:"until,omitempty"`  // when access ends, by the inventory
 	Epoch       int64           `json:"epoch"`            // of Username
-	// CertificateUntil is when the current certificate expires; nil: there is none.
+	// CertificateSince and CertificateUntil are when the current certificate was issued, and when it expires; nil: there is none.
+	CertificateSince *time.Time                   `json:"certificateSince,omitempty"`
 	CertificateUntil *time.Time                   `json:"certificateUntil,omitempty"`
 	Certificates     []status.AcceptedCertificate `json:"certificates"` // that the API server accepts, the current one first
+	// MayLiveUntil is set if the ledger record is lost or unreadable: until then a certificate may live of which nothing is known.
+	MayLiveUntil *time.Time `json:"mayLiveUntil,omitempty"`
 	// Power lists why their access makes them as good as cluster-admin, the worst first.
 	Power  []string   `json:"power"`
 	Access []Access   `json:"access"`
@@ -87,11 +89,6 @@ func (p Person) Residual() []access.Given {
 	return all
 }
 
-// Gone reports whether a person is to have no access any more.
-func (p Person) Gone() bool {
-	return p.State == status.IsLeaving || p.State == status.HasLeft || p.State == status.HasLapsed
-}
-
 // Through says how a role comes to somebody.
 type Through string
 
@@ -118,8 +115,10 @@ type Access struct {
 	Made     *time.Time      `json:"made,omitempty"`
 	Until    *time.Time      `json:"until,omitempty"` // of the grant itself
 	Strength access.Strength `json:"strength"`
-	Power    []string        `json:"power"`            // why it is as good as cluster-admin, the worst first
-	Unused   bool            `json:"unused,omitempty"` // the audit log names no request that it allowed
+	Power    []string        `json:"power"` // why it is as good as cluster-admin, the worst first
+	// UnusedSince: from then to its end, the audit log names no request that the access allowed.
+	UnusedSince *time.Time `json:"unusedSince,omitempty"`
+	Also        int        `json:"also,omitempty"` // further bindings that give the same role in the same place
 }
 
 // Gives reports whether the access is there now.
@@ -140,7 +139,7 @@ type Role struct {
 
 // Of reviews an inventory, a cluster and Vault as they were observed.
 func Of(inv *inventory.Inventory, o reconcile.Observed) Review {
-	s := survey{plan.NewIndex(inv, o, reconcile.Rules{})}
+	s := survey{plan.NewIndex(inv, o, reconcile.Rules{}), map[reconcile.Role]reconcile.Role{}}
 	r := Review{
 		FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At,
 		InventoryDigest: inv.Digest(), Runs: []reconcile.Run{}, People: []Person{},
@@ -170,12 +169,15 @@ func (r *Review) seal() {
 	if err != nil {
 		panic(err) // strings, numbers and times only
 	}
-	sum := sha256.Sum256(text)
-	r.Digest = "sha256:" + hex.EncodeToString(sum[:])
+	r.Digest = digestOf(text)
 }
 
 // survey is what one call of Of works with.
-type survey struct{ *plan.Index }
+type survey struct {
+	*plan.Index
+	// rated has the role behind each that was rated, by its shown name: names that others chose are shortened.
+	rated map[reconcile.Role]reconcile.Role
+}
 
 // moment is a time that may not be.
 func moment(t time.Time) *time.Time {

@@ -13,6 +13,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/plan"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
@@ -50,13 +51,18 @@ func newWorld(t testing.TB) *reconciletest.World {
 	return w
 }
 
-func reviewOf(w *reconciletest.World, inv *inventory.Inventory) Review {
+func observe(w *reconciletest.World) reconcile.Observed {
 	w.T.Helper()
 	o, err := reconcile.Observe(w.T.Context(), "test", w, w, func() time.Time { return w.Now })
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	return Of(inv, o)
+	return o
+}
+
+func reviewOf(w *reconciletest.World, inv *inventory.Inventory) Review {
+	w.T.Helper()
+	return Of(inv, observe(w))
 }
 
 // others makes a binding that is not certsync's.
@@ -202,7 +208,7 @@ func TestWhoLeft(t *testing.T) {
 	if diff := cmp.Diff(want, bob.Left); diff != "" {
 		t.Error(diff)
 	}
-	if got := bob.Residual(); len(got) != 1 || got[0].Binding != "ClusterRoleBinding a" || !bob.Gone() {
+	if got := bob.Residual(); len(got) != 1 || got[0].Binding != "ClusterRoleBinding a" || !bob.Gone {
 		t.Errorf("%+v", got)
 	}
 	w.Now, w.RunID = w.Now.Add(30*24*time.Hour), "run-3"
@@ -233,6 +239,20 @@ func TestRunsAreRemembered(t *testing.T) {
 	}
 	if n := len(w.State.Runs); n != reconcile.MaxRuns || w.State.Runs[n-1].ID != w.RunID {
 		t.Errorf("%d runs, the last %+v", n, w.State.Runs[n-1])
+	}
+	for i := range 5 { // somebody makes drift, again and again
+		w.RunID = fmt.Sprint("drift-", i)
+		delete(w.Bindings, "ClusterRoleBinding certsync:test:user:alice:admin")
+		w.MustApply(reconciletest.Parse(t, withoutBob))
+		b := w.Bindings["RoleBinding payments/certsync:test:user:carol:edit"]
+		b.Owner = ""
+		w.Bindings[b.Object()] = b
+		w.RunID = "label"
+		w.MustApply(reconciletest.Parse(t, withoutBob))
+	}
+	runs := w.State.Runs
+	if last, before := runs[len(runs)-1], runs[len(runs)-2]; last.ID != "drift-4" || !last.Drift || before.Drift {
+		t.Errorf("%+v, %+v", before, last)
 	}
 }
 
@@ -291,38 +311,123 @@ func TestDeterministic(t *testing.T) {
 	}
 }
 
-// TestManyBindingsOfOthers: a tenant who binds a thousand roles makes no endless page, and the strongest are listed.
+// TestManyBindingsOfOthers: a tenant who binds thousands of roles in one namespace makes no endless page, and hides nothing elsewhere.
 func TestManyBindingsOfOthers(t *testing.T) {
 	w := newWorld(t)
 	w.MustApply(reconciletest.Parse(t, team))
+	w.Spaces["a-team"] = true
 	for i := range 1000 {
-		others(w, fmt.Sprintf("x%04d", i), "staging", "User", "carol", "view")
+		others(w, fmt.Sprintf("same%04d", i), "a-team", "User", "carol", "admin")
+		role := fmt.Sprintf("role%04d", i)
+		w.RoleRules[reconcile.Role{Name: role}] = []reconcile.Rule{rule("create", reconcile.RBACGroup, "rolebindings")}
+		others(w, role, "a-team", "User", "carol", role)
 	}
-	others(w, "y", "payments", "User", "carol", "admin")
+	others(w, "z", "payments", "User", "carol", "admin")
+	others(w, "wide", "", "User", "carol", "view")
 	r := reviewOf(w, reconciletest.Parse(t, team))
 	carol := r.People[2]
-	if len(carol.Access) != 1+maxBindings || carol.Unlisted != 1001-maxBindings || carol.Access[0].Strength != access.GivesAccess {
-		t.Errorf("%d listed, %d not, first %+v", len(carol.Access), carol.Unlisted, carol.Access[0])
+	has := func(namespace, role string) *Access {
+		i := slices.IndexFunc(carol.Access, func(a Access) bool { return a.Namespace == namespace && a.Role == role && a.Through == Others })
+		if i < 0 {
+			t.Fatalf("%s in %q is not listed", role, namespace)
+		}
+		return &carol.Access[i]
 	}
-	if !r.Population.Agrees() {
-		t.Errorf("%+v", r.Population)
+	if has("payments", "admin").Also != 0 || has("", "view").Also != 0 || has("a-team", "admin").Also != 999 {
+		t.Errorf("%+v", carol.Access)
+	}
+	if len(carol.Access) != 1+access.MaxRoles+2 || carol.Unlisted != 1001-access.MaxRoles || !r.Population.Agrees() {
+		t.Errorf("%d listed, %d not, %+v", len(carol.Access), carol.Unlisted, r.Population)
 	}
 }
 
-// TestManySubjects: a tenant who binds a role to thousands of names pushes nobody strong out of the review, and the numbers add up.
+// TestManySubjects: a tenant who binds a role to thousands of names hides nobody who is bound elsewhere, and the numbers add up.
 func TestManySubjects(t *testing.T) {
 	w := newWorld(t)
 	w.MustApply(reconciletest.Parse(t, team))
-	others(w, "many", "staging", "User", "nobody", "view")
+	others(w, "many", "staging", "User", "nobody", "admin")
 	b := w.Bindings["RoleBinding staging/many"]
-	for i := range maxOthers {
+	for i := range 2 * maxSubjects {
 		b.Subjects = append(b.Subjects, reconcile.UserSubject(fmt.Sprint("aaa", i)))
 	}
 	w.Bindings[b.Object()] = b
-	others(w, "root", "", "User", "zoe", "admin")
+	others(w, "wide", "", "User", "zoe", "view")
+	others(w, "zed", "payments", "User", "zed", "admin")
 	r := reviewOf(w, reconciletest.Parse(t, team))
-	zoe := slices.ContainsFunc(r.Others, func(o Other) bool { return o.Name == "zoe" })
-	if len(r.Others) != maxOthers || r.MoreOthers != 2 || !zoe || !r.Population.Agrees() {
-		t.Errorf("%d listed, %d not, zoe %t, %+v", len(r.Others), r.MoreOthers, zoe, r.Population)
+	for _, name := range []string{"zoe", "zed"} {
+		if !slices.ContainsFunc(r.Others, func(o Other) bool { return o.Name == name }) {
+			t.Errorf("%s is not listed", name)
+		}
+	}
+	if len(r.Others) != maxSubjects+2 || r.MoreOthers != maxSubjects+1 || !r.Population.Agrees() {
+		t.Errorf("%d listed, %d not, %+v", len(r.Others), r.MoreOthers, r.Population)
+	}
+}
+
+// TestPlanted: subjects whom somebody put into a binding with a name of certsync's form are in the review, whoever they are.
+func TestPlanted(t *testing.T) {
+	w := newWorld(t)
+	w.MustApply(reconciletest.Parse(t, team))
+	b := reconcile.NewBinding("test", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: "payments", Role: "admin", Part: 1}, []string{"mallory", "bob"})
+	b.Subjects = append(b.Subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"})
+	w.Plant(b)
+	wide := reconcile.NewBinding("test", reconcile.Grant{For: reconcile.ForUser, Subject: "alice", Role: "admin2", Part: 1}, nil)
+	wide.Subjects = []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:unauthenticated"}}
+	w.Plant(wide)
+	r := reviewOf(w, reconciletest.Parse(t, team))
+	want := []string{
+		"Group system:authenticated: give-access payments/admin others unwanted", "Group system:unauthenticated: none /admin2 others unwanted",
+		"User mallory: give-access payments/admin others unwanted",
+	}
+	if diff := cmp.Diff(want, sketch(r)[3:]); diff != "" || !r.Population.Agrees() {
+		t.Error(diff, r.Population)
+	}
+	r.Others = r.Others[:2]
+	s := survey{plan.NewIndex(reconciletest.Parse(t, team), observe(w), reconcile.Rules{}), map[reconcile.Role]reconcile.Role{}}
+	if s.population(r).Agrees() {
+		t.Error("a review that lacks somebody adds up")
+	}
+}
+
+// TestKubernetesOwn: only what Kubernetes binds itself counts as its own. Whoever binds a role to everybody, or under a name of
+// Kubernetes' form, is not hidden there.
+func TestKubernetesOwn(t *testing.T) {
+	w := newWorld(t)
+	w.MustApply(reconciletest.Parse(t, team))
+	others(w, "system:discovery", "", "Group", "system:authenticated", "system:discovery")
+	others(w, "cluster-admin", "", "Group", "system:masters", "cluster-admin")
+	others(w, "open", "", "Group", "system:unauthenticated", "admin")
+	others(w, "x", "", "User", "system:serviceaccount:payments:x", "admin")
+	others(w, "admin", "payments", "User", "system:kube-proxy", "admin")
+	own := map[string]bool{}
+	for _, o := range reviewOf(w, reconciletest.Parse(t, team)).Others {
+		own[o.Name] = o.Kubernetes
+		if everyone := o.Name == "system:authenticated" || o.Name == "system:unauthenticated"; o.Everybody != everyone {
+			t.Errorf("%+v", o)
+		}
+	}
+	want := map[string]bool{"system:authenticated": true, "system:masters": true, "system:unauthenticated": false, "system:serviceaccount:payments:x": false, "system:kube-proxy": false}
+	if diff := cmp.Diff(want, own); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestLostRecordOfALeaver: who spoils a leaver's ledger record, or deletes it, does not take them out of those who left.
+func TestLostRecordOfALeaver(t *testing.T) {
+	for sentence, spoil := range map[string]func(w *reconciletest.World){
+		"deleted": func(w *reconciletest.World) { delete(w.Ledger, "bob") },
+		"of another": func(w *reconciletest.World) {
+			w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Record = w.Ledger["carol"].Versions[1].Record
+		},
+	} {
+		w := newWorld(t)
+		w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+		w.MustApply(reconciletest.Parse(t, team))
+		w.MustApply(reconciletest.Parse(t, withoutBob))
+		spoil(w)
+		r := reviewOf(w, reconciletest.Parse(t, withoutBob))
+		if bob := r.People[1]; bob.Name != "bob" || !bob.Gone || bob.MayLiveUntil == nil || !r.Population.Agrees() {
+			t.Errorf("%s: %+v", sentence, bob)
+		}
 	}
 }

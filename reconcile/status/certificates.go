@@ -18,7 +18,7 @@ func (u *User) certificates(rec *reconcile.Record, d survey) {
 		}
 		accepted := AcceptedCertificate{c.Status, reconcile.Shown(c.Serial), c.SHA256, c.NotAfter, shownGroups(c.Groups), c.PublicKeySHA256, reconcile.Username(u.Name, c.Epoch), nil}
 		if c.Status != reconcile.Current || accepted.Username != u.Username {
-			accepted.ResidualAccess = access.Of(accepted.Username, c.Groups, d.Others, d.Observed.Rules)
+			accepted.ResidualAccess = d.residual(accepted.Username, c.Groups)
 		}
 		u.Certificates = append(u.Certificates, accepted)
 	}
@@ -57,4 +57,15 @@ func (u User) Current() *AcceptedCertificate {
 		return nil
 	}
 	return &u.Certificates[i]
+}
+
+// residual is what bindings of others give to a certificate.
+func (d survey) residual(username string, groups []string) []access.Given {
+	key := fmt.Sprintf("%q %q", username, groups)
+	given, known := d.residuals[key]
+	if !known {
+		given = access.Of(username, groups, d.Others, d.Observed.Rules)
+		d.residuals[key] = given
+	}
+	return given
 }

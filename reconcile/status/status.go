@@ -101,7 +101,7 @@ type AcceptedCertificate struct {
 // owner's knows. The same inputs give the same report.
 func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 	x, steps, stays := plan.Credentials(inv, o)
-	d := survey{x, stays}
+	d := survey{x, stays, map[string][]access.Given{}}
 	names := d.Known()
 	for _, u := range inv.Users {
 		names = append(names, u.Name)
@@ -125,6 +125,8 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 type survey struct {
 	*plan.Index
 	stays map[string]bool // users who hold a good credential
+	// residuals has what was computed already: a user's superseded certificates have the same name and groups.
+	residuals map[string][]access.Given
 }
 
 // power says why a user is as good as cluster-admin, by the bindings that serve them under their present name and by the groups of
@@ -141,8 +143,8 @@ func (d survey) power(u User) []string {
 		}
 	}
 	subjects := []reconcile.Subject{reconcile.UserSubject(u.Username)}
-	if current := u.Current(); current != nil {
-		for _, g := range current.Groups {
+	if rec := d.Observed.Ledger[u.Name].Record; rec != nil && rec.Current() != nil {
+		for _, g := range rec.Current().Groups {
 			subjects = append(subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: g})
 		}
 	}

@@ -15,30 +15,39 @@ const soonDays = 30
 // powerful is one access that makes somebody as good as cluster-admin.
 type powerful struct {
 	Kind, Namespace, Name string // Person, or the kind of an Other
-	Kubernetes            bool
+	Everybody, Kubernetes bool
 	review.Access
 }
 
-// powerfulOf lists powerful access: of people, then of others, then of Kubernetes itself.
+// powerfulOf lists powerful access: of everybody, of people, of others, and of Kubernetes itself.
 func powerfulOf(r review.Review) []powerful {
 	var all []powerful
-	add := func(kind, namespace, name string, kubernetes bool, list []review.Access) {
+	add := func(like powerful, list []review.Access) {
 		for _, a := range list {
 			if a.Gives() && len(a.Power) > 0 {
-				all = append(all, powerful{kind, namespace, name, kubernetes, a})
+				like.Access = a
+				all = append(all, like)
 			}
 		}
 	}
 	for _, p := range r.People {
-		add("Person", "", p.Name, false, p.Access)
+		add(powerful{Kind: "Person", Name: p.Name}, p.Access)
 	}
-	for _, ofKubernetes := range []bool{false, true} {
-		for _, o := range r.Others {
-			if o.Kubernetes == ofKubernetes {
-				add(o.Kind, o.Namespace, o.Name, ofKubernetes, o.Access)
-			}
+	for _, o := range r.Others {
+		add(powerful{Kind: o.Kind, Namespace: o.Namespace, Name: o.Name, Everybody: o.Everybody && !o.Kubernetes, Kubernetes: o.Kubernetes}, o.Access)
+	}
+	rank := func(p powerful) int {
+		switch {
+		case p.Everybody:
+			return 0
+		case p.Kind == "Person":
+			return 1
+		case p.Kubernetes:
+			return 3
 		}
+		return 2
 	}
+	slices.SortStableFunc(all, func(a, b powerful) int { return cmp.Compare(rank(a), rank(b)) })
 	return all
 }
 
@@ -46,7 +55,8 @@ func powerfulOf(r review.Review) []powerful {
 type leaver struct {
 	review.Person
 	Residual []access.Given
-	Until    *time.Time // the last certificate
+	Until    *time.Time // of the last certificate, as far as it is known
+	Unknown  bool       // the ledger record is lost or unreadable
 	Bound    int        // bindings of certsync's that still serve them
 }
 
@@ -54,10 +64,10 @@ type leaver struct {
 func leaversOf(r review.Review) []leaver {
 	var all []leaver
 	for _, p := range r.People {
-		if !p.Gone() {
+		if !p.Gone {
 			continue
 		}
-		l := leaver{Person: p, Residual: p.Residual()}
+		l := leaver{Person: p, Residual: p.Residual(), Until: p.MayLiveUntil, Unknown: p.MayLiveUntil != nil}
 		for _, c := range p.Certificates {
 			if l.Until == nil || c.NotAfter.After(*l.Until) {
 				l.Until = &c.NotAfter
@@ -72,7 +82,7 @@ func leaversOf(r review.Review) []leaver {
 	}
 	rank := func(l leaver) int {
 		switch {
-		case l.Bound > 0 || len(l.Residual) > 0:
+		case l.Bound > 0 || len(l.Residual) > 0 || l.Unknown:
 			return 0
 		case l.Until != nil:
 			return 1
@@ -99,7 +109,7 @@ func endingsOf(r review.Review) []ending {
 		}
 	}
 	for _, p := range r.People {
-		if p.Gone() {
+		if p.Gone {
 			continue
 		}
 		add(p.Name, "all access", p.Until)
@@ -151,10 +161,10 @@ func timelineOf(r review.Review) []bucket {
 	}
 	for _, p := range r.People {
 		add(p.CertificateUntil, p.Name, true)
-		add(p.Until, p.Name, false)
+		add(lastMoment(p.Until), p.Name, false)
 		for _, a := range p.Access {
 			if a.Through != review.Others {
-				add(a.Until, p.Name, false)
+				add(lastMoment(a.Until), p.Name, false)
 			}
 		}
 	}
@@ -165,6 +175,15 @@ func timelineOf(r review.Review) []bucket {
 	// A month's own days come before the rest of the month.
 	slices.SortFunc(all, func(a, b bucket) int { return cmp.Compare(padded(a.Label), padded(b.Label)) })
 	return all
+}
+
+// lastMoment is the last moment of access that ends at a time: an inventory names the last day.
+func lastMoment(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	last := t.Add(-time.Nanosecond)
+	return &last
 }
 
 func padded(label string) string {

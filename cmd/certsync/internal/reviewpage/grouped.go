@@ -69,8 +69,8 @@ func unusedOf(r review.Review) []row {
 	for _, p := range r.People {
 		for _, a := range p.Access {
 			switch {
-			case p.Gone() || !a.Gives():
-			case a.Unused:
+			case p.Gone || !a.Gives():
+			case a.UnusedSince != nil:
 				some.add(row{Access: a, Kind: "Person"}, p.Name).Of++
 			default:
 				some.add(row{Access: a, Kind: "Person"}, "").Of++

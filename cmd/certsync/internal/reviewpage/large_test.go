@@ -68,7 +68,7 @@ func company(t testing.TB, people int) review.Review {
 		t.Fatal(err)
 	}
 	log := usage.Log{From: fixture.Noon.AddDate(0, -1, 0), To: fixture.Noon, Events: 5, Requests: 5, Users: map[string]usage.User{}}
-	r.AddUse(log)
+	r.AddUse(log, nil)
 	return r
 }
 

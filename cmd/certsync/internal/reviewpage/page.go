@@ -26,7 +26,7 @@ var script string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"letter": letter, "strength": strengthText, "day": day, "time": timeText, "join": strings.Join, "short": short, "scope": scope,
-	"through": throughText, "plural": plural, "rows": changedRows,
+	"through": throughText, "role": roleText, "lastDay": lastDay, "plural": plural, "rows": changedRows,
 }).Parse(pageText))
 
 // view is what the page's template shows.
@@ -104,6 +104,9 @@ func day(t *time.Time) string {
 	return t.UTC().Format(time.DateOnly)
 }
 
+// lastDay is the last day of access that ends at a time, as an inventory has it.
+func lastDay(t *time.Time) string { return day(lastMoment(t)) }
+
 func timeText(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") }
 
 // short is the beginning of a digest or a commit.
@@ -125,6 +128,8 @@ func scope(namespace string) string {
 // throughText says how a role comes to somebody.
 func throughText(a review.Access) string {
 	switch {
+	case a.Through == review.Others && a.Status == "unwanted":
+		return "put into certsync's binding by somebody else"
 	case a.Through == review.Own:
 		return "own"
 	case a.Through == review.Group:

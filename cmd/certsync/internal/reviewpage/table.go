@@ -2,10 +2,12 @@ package reviewpage
 
 import (
 	"bytes"
-	"encoding/csv"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/certsync/certsync/reconcile/review"
 )
@@ -13,14 +15,13 @@ import (
 // columns are the columns of the table.
 var columns = []string{
 	"kind", "name", "team", "in inventory", "state", "groups", "role kind", "role", "scope", "through", "binding", "status", "strength",
-	"as good as cluster-admin", "since at least", "binding made", "until", "certificate until", "residual access", "left", "left by run", "left by commit", "unused",
+	"as good as cluster-admin", "since at least", "binding made", "until", "certificate until", "residual access", "left", "left by run", "left by commit", "unused since",
 }
 
-// CSV writes a review as a table, with a row for each access of everybody in it. Somebody without access has one row too.
+// CSV writes a review as a table, with a row for each access of everybody in it. Somebody without access has one row too. Lists that have
+// a limit end with a row that says how many there are more.
 func CSV(r review.Review) ([]byte, error) {
-	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	rows := [][]string{columns}
+	rows := [][]string{slices.Clone(columns)}
 	for _, p := range r.People {
 		who := []string{"Person", p.Name, p.Team, strconv.FormatBool(p.InInventory), string(p.State), strings.Join(p.Groups, " ")}
 		var left [3]string
@@ -31,45 +32,56 @@ func CSV(r review.Review) ([]byte, error) {
 		for _, g := range p.Residual() {
 			residual = append(residual, g.Role+" by "+g.Binding)
 		}
+		if p.MayLiveUntil != nil {
+			residual = append(residual, "not known: the ledger record is lost or unreadable")
+		}
 		end := []string{timestamp(p.CertificateUntil), strings.Join(residual, "; "), left[0], left[1], left[2]}
-		rows = append(rows, rowsOf(who, p.Access, end)...)
+		rows = append(rows, rowsOf(who, p.Access, p.Unlisted, end)...)
 	}
 	for _, o := range r.Others {
 		name := o.Name
 		if o.Namespace != "" {
 			name = o.Namespace + "/" + o.Name
 		}
-		rows = append(rows, rowsOf([]string{o.Kind, name, "", "false", "", ""}, o.Access, []string{"", "", "", "", ""})...)
+		rows = append(rows, rowsOf([]string{o.Kind, name, "", "false", "", ""}, o.Access, o.Unlisted, make([]string, 5))...)
 	}
+	if r.MoreOthers > 0 {
+		rows = append(rows, append([]string{"", fmt.Sprintf("and %d more that are not certsync's", r.MoreOthers)}, make([]string, len(columns)-2)...))
+	}
+	var b bytes.Buffer
 	for _, row := range rows {
 		for i := range row {
 			row[i] = cell(row[i])
 		}
-	}
-	if err := w.WriteAll(rows); err != nil {
-		return nil, err
+		b.WriteString(strings.Join(row, ",") + "\n")
 	}
 	return b.Bytes(), nil
 }
 
-func rowsOf(who []string, list []review.Access, end []string) [][]string {
-	row := func(access []string, unused string) []string {
-		all := append(append([]string{}, who...), access...)
-		return append(append(all, end...), unused)
-	}
-	if len(list) == 0 {
-		return [][]string{row(make([]string, 11), "")}
-	}
+// residualColumn is the place of residual access among the columns that end a row.
+const residualColumn = 1
+
+// rowsOf makes the rows of somebody. Residual access, which can be long, stands in the first row alone.
+func rowsOf(who []string, list []review.Access, more int, end []string) [][]string {
 	var rows [][]string
+	row := func(access []string, unused string) {
+		all := append(append([]string{}, who...), access...)
+		rows = append(rows, append(append(all, end...), unused))
+		end = slices.Clone(end)
+		end[residualColumn] = ""
+	}
 	for _, a := range list {
-		unused := ""
-		if a.Unused {
-			unused = "true"
-		}
-		rows = append(rows, row([]string{
+		row([]string{
 			a.Kind, a.Role, scope(a.Namespace), throughText(a), a.Binding, string(a.Status), a.Strength.String(), strings.Join(a.Power, "; "),
 			timestamp(a.Since), timestamp(a.Made), timestamp(a.Until),
-		}, unused))
+		}, timestamp(a.UnusedSince))
+	}
+	switch none := make([]string, 11); {
+	case more > 0:
+		none[1] = fmt.Sprintf("and %d more", more)
+		row(none, "")
+	case len(list) == 0:
+		row(none, "")
 	}
 	return rows
 }
@@ -81,10 +93,19 @@ func timestamp(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
-// cell is a text that no spreadsheet takes for a formula.
+// formula begins a formula in spreadsheets, in wide characters too.
+const formula = "=+-@\uff1d\uff0b\uff0d\uff20"
+
+// cell is a text in quotes, so that no separator splits it. No spreadsheet takes it for a formula, and a terminal shows it as it is.
 func cell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
-		return "'" + text
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+	if strings.IndexAny(text, formula) == 0 {
+		text = "'" + text
 	}
-	return text
+	return `"` + strings.ReplaceAll(text, `"`, `""`) + `"`
 }
