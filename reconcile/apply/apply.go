@@ -65,6 +65,10 @@ func (a *Apply) execute(ctx, lost context.Context, p reconcile.Plan, lock reconc
 	both, cancel := afterwards(ctx, lost, 0)
 	defer cancel()
 	state, err := a.begin(both, p, lock)
+	if errors.Is(err, retention.ErrLimited) {
+		// Nobody gets a credential that Vault deletes. Leavers lose their bindings all the same.
+		return a.Executor.withoutVault(ctx, lost, p), err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +121,7 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 		}
 	}
 	if err != nil { // it was written, so the lock has to know: without a generation there, the next one would look like a backup
-		return s, fmt.Errorf("recording the start of the run, of which nothing else was done: %w", err)
+		return s, fmt.Errorf("recording the start of the run, which stores nothing in Vault: %w", err)
 	}
 	return s, recordRevoked(ctx, p, lock)
 }

@@ -153,6 +153,17 @@ func (x *Executor) takeOut(ctx, lost context.Context, p reconcile.Plan) []reconc
 	return r.events
 }
 
+// withoutVault carries out the steps on bindings of people who hold a credential, and of leavers: those that need nothing of Vault.
+func (x *Executor) withoutVault(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
+	r, work, cancel := x.start(ctx, lost, p)
+	defer cancel()
+	each(r.Workers, r.at(0, reconcile.StageRevoke), func(s reconcile.Step) { _ = r.attempt(work, s, r.revoke) })
+	for _, stage := range []reconcile.Stage{reconcile.StageUnbind, reconcile.StageChange, reconcile.StageRetire} {
+		r.stage(work, 0, stage)
+	}
+	return r.events
+}
+
 // start returns a run that begins no step once ctx or lost has ended, and the context of its steps.
 func (x *Executor) start(ctx, lost context.Context, p reconcile.Plan) (*run, context.Context, context.CancelFunc) {
 	r := x.run(p)

@@ -33,3 +33,15 @@ func TestStateThatVanishes(t *testing.T) {
 		t.Errorf("generation %d in the state, %d at the lock", w.State.Generation, w.Generation)
 	}
 }
+
+// TestLeaverOfAStateThatVanishes: a Vault that deletes by time keeps nobody from losing what certsync gave.
+func TestLeaverOfAStateThatVanishes(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.StateLimited = fmt.Errorf("writing: %w", retention.ErrLimited)
+	o, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob))
+	if !errors.Is(err, retention.ErrLimited) || len(w.Served("bob")) > 0 || len(w.Served("alice")) != 3 {
+		t.Errorf("%v, %q; bob has %q, alice %q", err, reconciletest.Results(o), w.Served("bob"), w.Served("alice"))
+	}
+}

@@ -23,7 +23,7 @@ func Everybody(x *Index) []reconcile.Note {
 }
 
 // existingAccess notes what steps hand out to names and groups that have something already: each binding that is not ours and
-// serves the CN, an O, or everybody who has a certificate. What makes everybody strong is noted in any plan.
+// serves the CN, an O, or everybody who has a certificate. Strong roles of everybody are noted in any plan.
 func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 	subjects := map[reconcile.Subject]bool{}
 	for _, s := range steps {

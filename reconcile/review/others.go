@@ -11,8 +11,8 @@ import (
 	"github.com/certsync/certsync/reconcile/status"
 )
 
-// maxSubjects is how many subjects of one namespace are listed, the strongest first. Whoever is admin of a namespace can bind a role to
-// thousands of names there. Subjects that are bound cluster-wide or in kube-system are all listed: only administrators bind those.
+// maxSubjects is how many subjects of one namespace are listed, the strongest first. An admin of the namespace can bind a role to
+// thousands of names. Subjects that are bound cluster-wide or in kube-system are all listed: only administrators bind those.
 const maxSubjects = 500
 
 // Other is a subject of bindings that is not certsync's. ServiceAccounts are listed only if they are as good as cluster-admin.

@@ -21,7 +21,7 @@ type Review struct {
 	Cluster       string    `json:"cluster"` // its name in users' kubeconfigs
 	ClusterUID    string    `json:"clusterUID"`
 	At            time.Time `json:"at"` // when cluster and Vault were read
-	// Digest is "sha256:<hex>" of everything else but At. Whoever signs a review signs that.
+	// Digest is "sha256:<hex>" of everything else but At. A reviewer signs it.
 	Digest          string `json:"digest"`
 	InventoryDigest string `json:"inventoryDigest"`
 	// Applied: the inventory is the one that the last run applied.

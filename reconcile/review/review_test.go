@@ -389,7 +389,7 @@ func TestPlanted(t *testing.T) {
 	}
 }
 
-// TestKubernetesOwn: only what Kubernetes binds itself counts as its own. Whoever binds a role to everybody, or under a name of
+// TestKubernetesOwn: only bindings that Kubernetes makes itself count as its own. A role bound to everybody, or under a name of
 // Kubernetes' form, is not hidden there.
 func TestKubernetesOwn(t *testing.T) {
 	w := newWorld(t)

@@ -19,7 +19,7 @@
 //   - It names one binding for each request, the first that allows it. Of two bindings that allow the same, one can look
 //     unused.
 //   - A request whose certificate the API server refused has no user. So the use of an expired certificate does not show.
-//   - An audit policy may leave out requests. What it leaves out does not exist for this package.
+//   - An audit policy may leave out requests, which then do not exist for this package.
 //   - Events that stand in two files count twice. To notice that, Read would have to remember the ID of every request.
 //   - A file that is missing between two others leaves no trace: From and To are the first and the last event.
 package usage

@@ -6,7 +6,7 @@ import (
 )
 
 // This file steps over JSON and hands out the few values that an event is counted by. encoding/json needs four times as long,
-// also for a struct of the same few fields. What is valid here is valid there: FuzzEvents compares the two. Each function takes
+// also for a struct of the same few fields. All text that is valid here is valid there: FuzzEvents compares the two. Each function takes
 // the text and where a value begins, and returns where it ends.
 
 // maxDepth is how deep arrays and objects may stand in one another, as in encoding/json.

@@ -2,7 +2,7 @@ package usage
 
 import "time"
 
-// The limits of a Log. What is above them is added up in one Use.
+// The limits of a Log. Everything above them is added up in one Use.
 const (
 	MaxBindings     = 500  // of a user
 	MaxCertificates = 32   // of a user, beside those that the caller knows

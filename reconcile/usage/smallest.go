@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// smallest counts the use of at most max things, those with the smallest keys, and adds up that of all others. What it ends
-// up with does not depend on the order in which they are used: a key that is among the smallest in the end always
+// smallest counts the use of at most max things, those with the smallest keys, and adds up that of all others. The result
+// does not depend on the order in which they are used: a key that is among the smallest in the end always
 // was, and one that was left out is left out again if it comes back.
 type smallest[K comparable] struct {
 	max     int

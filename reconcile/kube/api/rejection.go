@@ -45,8 +45,8 @@ const (
 	quoted = `"(?:[^"\\]|\\.)*"`
 )
 
-// rejections are tried in this order, each from the beginning of the reason. What others choose, such as the name of a
-// subject, stands behind that beginning. So nobody can make one message look like another.
+// rejections are tried in this order, each from the beginning of the reason. Names that others choose
+// stand behind that beginning, so nobody can make one message look like another.
 var rejections = []struct {
 	message *regexp.Regexp
 	by      Rejecter
