@@ -128,12 +128,12 @@ func TestReview(t *testing.T) {
 		t.Errorf("the certificate that was used after its revocation is not told: %+v", r.Use.Unexpected)
 	}
 	for _, a := range f.personOf(r, admin).Access {
-		if a.Unused == (a.Role == "admin") {
+		if (a.UnusedSince != nil) == (a.Role == "admin") {
 			t.Errorf("%s: %+v", admin, a)
 		}
 	}
 	for _, a := range f.personOf(r, root).Access {
-		if !a.Unused {
+		if a.UnusedSince == nil {
 			t.Errorf("%s used nothing: %+v", root, a)
 		}
 	}
