@@ -39,7 +39,8 @@ func (s *scenario) foreignStay(before map[string]int) {
 }
 
 // heldForNobodyElse: players make no guard hold more, and hold no step of a user whose paths they did not write. A user whom they
-// put back into a binding may be held there, if certsync once gave that access.
+// put back into a binding may be held there, if certsync once gave that access. A protected user from whose other binding they took
+// the same role keeps it by the one that is held, until the run has given it back.
 func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcile.Plan, had snapshot, written map[string]bool) {
 	s.T.Helper()
 	played, has := s.diff(inv, s.observe()), s.snapshot()
@@ -57,7 +58,8 @@ func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcil
 	for _, step := range played.Held() {
 		for _, name := range affected(step) {
 			putBack := has.serves(step.Object(), name) && !had.serves(step.Object(), name)
-			if !putBack && !written[name] && !heldBefore[name+" "+step.HeldBy.String()] {
+			givenBack := slices.Contains(s.Rules.Protect, name) && addsRole(played, step, name)
+			if !putBack && !givenBack && !written[name] && !heldBefore[name+" "+step.HeldBy.String()] {
 				s.fail("for what players did, %s of %s %s is held: %s\n  it was:\n  %s\n  it is:\n  %s", step.Action, name, step.Object(), step.Held,
 					strings.Join(reconciletest.Lines(unplayed), "\n  "), strings.Join(reconciletest.Lines(played), "\n  "))
 			}
@@ -66,6 +68,16 @@ func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcil
 	if len(played.Guards) > len(unplayed.Guards) {
 		s.fail("for what players did, the plan is refused: %q, and was for %q", played.Guards, unplayed.Guards)
 	}
+}
+
+// addsRole reports whether a plan gives a user the role of a step's binding, in the same namespace, by another binding.
+func addsRole(p reconcile.Plan, taking reconcile.Step, user string) bool {
+	takes, ok := p.Grant(taking)
+	return ok && slices.ContainsFunc(p.Steps, func(step reconcile.Step) bool {
+		adds, ok := p.Grant(step)
+		gives := step.Action == reconcile.Bind && step.User == user || step.Detail != nil && slices.Contains(step.Detail.Add, user)
+		return ok && step.Object() != taking.Object() && adds.Namespace == takes.Namespace && adds.Role == takes.Role && gives
+	})
 }
 
 // affected lists the people of a step.
