@@ -173,6 +173,11 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 		names[user] = n
 	}
 	if o.State == nil || o.State.Names != nil {
+		for user, epoch := range x.boundEpochs() { // of whom only a binding is left
+			if _, known := names[user]; !known && inventory.ValidName(user) {
+				names[user] = reconcile.Name{Epoch: epoch}
+			}
+		}
 		for user, n := range names {
 			if n.Until.Before(end) {
 				n.Until = end
