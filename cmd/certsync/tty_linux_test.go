@@ -44,8 +44,9 @@ type session struct {
 	person *os.File
 	ended  chan result
 
-	mu   sync.Mutex
-	seen strings.Builder
+	mu    sync.Mutex
+	seen  strings.Builder
+	typed int // how much the terminal had shown when something was typed last
 }
 
 // begin starts certsync in the world of a golden folder.
@@ -56,6 +57,9 @@ func begin(t *testing.T, folder string, env []string, args ...string) *session {
 	copyFolder(t, filepath.Join("testdata", folder), dir, map[string]string{"$CLUSTER": cluster, "$CA": ca, "$VAULT": newVault(t)})
 	return onTTY(t, process(t, dir, append(linesOf(t, dir, "env"), env...), args))
 }
+
+// ttyTime is how long a program may take to react, on a busy machine.
+const ttyTime = 2 * time.Minute
 
 // onTTY starts a command on a terminal of its own.
 func onTTY(t *testing.T, cmd *exec.Cmd) *session {
@@ -96,14 +100,16 @@ func (s *session) answer(keys string) result {
 	return s.end()
 }
 
-// typeAt waits until the last thing on the terminal is a prompt, and types.
+// typeAt waits until the last thing on the terminal is a prompt, and types. Until the terminal shows what was typed before, the prompt
+// for that is still the last thing: it does not count again.
 func (s *session) typeAt(prompt, keys string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !strings.HasSuffix(s.text(), prompt); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(ttyTime); len(s.text()) == s.typed || !strings.HasSuffix(s.text(), prompt); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("there is no %q: %q", prompt, s.text())
 		}
 	}
+	s.typed = len(s.text())
 	if _, err := s.person.WriteString(keys); err != nil {
 		s.t.Fatal(err)
 	}
@@ -114,7 +120,7 @@ func (s *session) end() result {
 	select {
 	case r := <-s.ended:
 		return r
-	case <-time.After(30 * time.Second):
+	case <-time.After(ttyTime):
 		s.t.Fatalf("certsync does not end: %q", s.text())
 		return result{}
 	}
