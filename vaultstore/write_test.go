@@ -258,3 +258,15 @@ func TestWriteThroughAStandby(t *testing.T) {
 		t.Errorf("what stands in Vault is %+v", e)
 	}
 }
+
+// TestDeleteAsIfChecked: the deletion of metadata has no check-and-set. An answer as if it had one does not mean that somebody else wrote
+// the empty version.
+func TestDeleteAsIfChecked(t *testing.T) {
+	f := newFakeVault(t)
+	f.put("users/alice", map[string]any{"tls.key": "secret"})
+	s := f.open(t)
+	f.fault[2] = failsWith(400, "check-and-set parameter did not match the current version")
+	if err := s.DeleteCredential(t.Context(), "alice", 1); err == nil || errors.Is(err, reconcile.ErrPrecondition) || hintOf(err) == "" {
+		t.Errorf("%v, hint %q", err, hintOf(err))
+	}
+}

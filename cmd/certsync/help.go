@@ -26,3 +26,25 @@ func byHabit(args []string) []string {
 	}
 	return args
 }
+
+// instead says what to do in place of commands that other programs have.
+var instead = map[string]string{
+	"add":    addUser,
+	"create": addUser,
+	"issue":  addUser,
+	"revoke": "to make a user's certificates void, set revokedBefore on the user in users.yaml, or run certsync apply --revoke NAME",
+	"remove": removeUser,
+	"delete": removeUser,
+	"renew":  "apply renews what is due; to have a user reissued now, run certsync apply --revoke NAME",
+	"list":   "certsync status lists the users, and what they have",
+	"users":  "certsync status lists the users, and what they have",
+	"get":    "users fetch their kubeconfig with certsync kubeconfig; certsync status lists the users",
+	"login":  "users fetch their kubeconfig with certsync kubeconfig --merge",
+	"diff":   "certsync plan shows what differs",
+	"audit":  "certsync review prints the access review",
+}
+
+const (
+	addUser    = "add the user to users.yaml, then run certsync apply"
+	removeUser = "take the user out of users.yaml, then run certsync apply; when Vault is down, certsync apply --removals-only"
+)

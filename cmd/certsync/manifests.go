@@ -77,14 +77,10 @@ func (c manifestsCmd) Validate() error {
 	switch {
 	case c.Vault && (c.VaultAddr != "" || c.VaultCA != ""):
 		return errors.New("--vault: with it, --vault-addr and --vault-ca do nothing: the script finds Vault as the vault CLI does")
-	case !c.Vault && c.VaultAddr == "":
-		return errors.New("--vault-addr: the address at which the job finds Vault is wanted")
-	case strings.HasPrefix(string(c.VaultAddr), "https:") && c.VaultCA == "":
-		return errors.New("--vault-ca: the certificate of the CA that signed Vault's is wanted: there is none in the image")
+	case len(c.missing()) > 0:
+		return errors.New(strings.Join(c.missing(), "; "))
 	case strings.ContainsAny(c.Image, " \t\r\n"):
 		return errors.New("--image: the name of an image has no blanks")
-	case !c.Vault && c.Image == "":
-		return errors.New("--image: the image that the job runs is wanted, with its registry and best by its digest")
 	case c.Vault && c.Revocation:
 		return errors.New("--revocation: with --vault it does nothing: the policy is in the cluster")
 	case !c.Vault && c.UsersAccessor != "":
@@ -93,6 +89,24 @@ func (c manifestsCmd) Validate() error {
 		return errors.New("--vault-audience: without one, any token of the account would do")
 	}
 	return nil
+}
+
+// missing lists the flags that are required and not there, all at once.
+func (c manifestsCmd) missing() []string {
+	var all []string
+	if c.Vault {
+		return nil
+	}
+	if c.VaultAddr == "" {
+		all = append(all, "--vault-addr is required: the Vault address that the CronJob uses")
+	}
+	if c.VaultCA == "" && (c.VaultAddr == "" || strings.HasPrefix(string(c.VaultAddr), "https:")) {
+		all = append(all, "--vault-ca is required: the certificate of the CA that signed Vault's, which the image does not have")
+	}
+	if c.Image == "" {
+		all = append(all, "--image is required: the image that the CronJob runs, with its registry, best by its digest")
+	}
+	return all
 }
 
 // Run prints the manifests.

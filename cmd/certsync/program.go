@@ -113,6 +113,9 @@ func (p program) misused(err error) int {
 		text = flag + ": a value is missing"
 	}
 	hint := "certsync --help lists the commands"
+	if word, ok := strings.CutPrefix(text, "unexpected argument "); ok && instead[word] != "" {
+		hint = instead[word]
+	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
 		name := parse.Context.Selected().Name
