@@ -7,7 +7,7 @@ import (
 	"github.com/certsync/certsync/reconcile/access"
 )
 
-// Growth is a role that gives more than it did, though nobody was bound anew.
+// Growth is a role that gives more than it did, without a new binding.
 type Growth struct {
 	Kind      string           `json:"kind"`
 	Namespace string           `json:"namespace,omitempty"`
