@@ -236,7 +236,7 @@ func (c *Changes) loss(who holder, a Access, stillGranted bool, left Departure) 
 	return change
 }
 
-// only names the run of a change if there was but one, and no run without Vault, which the state does not remember, can have made it.
+// only names the run of a change if the state remembers but one. It does not remember runs without Vault, so it can be wrong after one.
 func (c *Changes) only(change *Change) {
 	if len(c.Runs) == 1 {
 		change.Run, change.Revision = c.Runs[0].ID, c.Runs[0].Revision

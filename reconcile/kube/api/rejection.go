@@ -75,7 +75,7 @@ var rejections = []struct {
 	{regexp.MustCompile(`^cannot set (?:an ownerRef|blockOwnerDeletion) `),
 		ByAdmission, `certsync sets no owner references: look for a mutating admission webhook or policy that adds one`},
 	{regexp.MustCompile(`^unable to create new content in namespace [a-z0-9-]+ because it is being terminated`),
-		ByAdmission, `the namespace is being deleted: certsync binds there again once the namespace is made anew`},
+		ByAdmission, `the namespace is being deleted: certsync binds there again once there is a new one`},
 	{regexp.MustCompile(`^not yet ready to handle request`),
 		ByAdmission, `the API server has only just started: run certsync again`},
 	{regexp.MustCompile(`^user ` + quoted + ` \(groups=.*\) is attempting to grant RBAC permissions not currently held`),
