@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -12,8 +11,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/certsync/certsync/inventory"
 )
 
 var updateReadme = flag.Bool("update-readme", false, "write the README's session from a real run")
@@ -37,60 +34,6 @@ func blocks(t testing.TB, language string) []string {
 		found = append(found, m[1])
 	}
 	return found
-}
-
-// TestReadmeInventory: the inventory in the README is one.
-func TestReadmeInventory(t *testing.T) {
-	for _, text := range blocks(t, "yaml") {
-		if strings.Contains(text, "kind: Inventory") {
-			if _, err := inventory.Parse("README.md", []byte(text), nil); err != nil {
-				t.Error(err)
-			}
-			return
-		}
-	}
-	t.Error("the README shows no inventory")
-}
-
-// TestReadmeFlags: the README names every flag that there is, and none that there isn't.
-func TestReadmeFlags(t *testing.T) {
-	flags := regexp.MustCompile(`--[a-z][a-z-]+[a-z]`)
-	var there []string
-	for _, command := range commands(t) {
-		out, err := exec.Command(certsync, command, "--help").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, line := range strings.Split(string(out), "\n") {
-			if m := regexp.MustCompile(`^ {2,6}(-[a-z], )?(--[a-z-]+)`).FindStringSubmatch(line); m != nil && m[2] != "--help" {
-				there = append(there, m[2])
-			}
-		}
-	}
-	_, table, _ := strings.Cut(readme(t), "### Flags")
-	table, _, _ = strings.Cut(table, "Every flag")
-	want := slices.Compact(sorted(there))
-	if diff := cmp.Diff(want, slices.Compact(sorted(flags.FindAllString(table, -1)))); diff != "" {
-		t.Error(diff)
-	}
-}
-
-// commands are those that certsync --help lists.
-func commands(t testing.TB) []string {
-	t.Helper()
-	help, err := exec.Command(certsync, "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, list, _ := strings.Cut(string(help), "\nCommands:\n")
-	var names []string
-	for _, m := range regexp.MustCompile(`(?m)^  ([a-z]+)`).FindAllStringSubmatch(list, -1) {
-		names = append(names, m[1])
-	}
-	if !slices.Contains(names, "plan") {
-		t.Fatalf("certsync --help lists %q", names)
-	}
-	return names
 }
 
 // TestReadmeRights: apply needs no more than the README says, for people who come, change and leave; and plan no more

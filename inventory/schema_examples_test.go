@@ -3,6 +3,7 @@ package inventory
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -65,17 +66,20 @@ func kindOf(text string) string {
 }
 
 // examplesOnDisk are the inventories and teams' files in testdata, in the golden folders of the command line, in examples
-// and in the README, by where they are.
+// and in the documents there, by where they are.
 func examplesOnDisk(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	for _, top := range []string{"testdata", "../cmd/certsync/testdata", "../examples"} {
 		err := filepath.WalkDir(top, func(path string, entry os.DirEntry, err error) error {
-			if err != nil || entry.IsDir() || !isYAML(path) {
+			document := strings.HasSuffix(path, ".md")
+			if err != nil || entry.IsDir() || !isYAML(path) && !document {
 				return err
 			}
 			text, err := os.ReadFile(path)
-			if kindOf(string(text)) != "" {
+			if document {
+				maps.Copy(found, blocks(path, string(text)))
+			} else if kindOf(string(text)) != "" {
 				found[filepath.ToSlash(path)] = string(text)
 			}
 			return err
@@ -84,20 +88,25 @@ func examplesOnDisk(t *testing.T) map[string]string {
 			t.Fatal(err)
 		}
 	}
-	readme, err := os.ReadFile("../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(readme), -1) {
-		if kindOf(m[1]) != "" {
-			found[fmt.Sprintf("README.md, block %d", i)] = m[1]
-		}
-	}
 	if len(found) < 40 {
 		t.Fatalf("only %d examples on the disk", len(found))
 	}
 	return found
 }
+
+// blocks are the inventories and teams' files in a document, by their place in it.
+func blocks(path, document string) map[string]string {
+	found := map[string]string{}
+	for i, m := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(document, -1) {
+		if kindOf(m[1]) != "" {
+			found[fmt.Sprintf("%s, block %d", filepath.ToSlash(path), i)] = m[1]
+		}
+	}
+	return found
+}
+
+// isBlock says whether an example stands in a document.
+func isBlock(where string) bool { return strings.Contains(where, ", block ") }
 
 // isBad parses an example where it stands, and says whether something in itself is wrong. A team's file is read with its
 // inventory, which lies beside or above it.
@@ -105,7 +114,7 @@ func isBad(t *testing.T, where, text string) bool {
 	t.Helper()
 	own, err := where, error(nil)
 	switch team := kindOf(text) == TeamKind; {
-	case team && strings.HasPrefix(where, "README"):
+	case team && isBlock(where):
 		own = "teams/payments.yaml"
 		_, err = Parse("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
 	case team:
@@ -114,7 +123,7 @@ func isBad(t *testing.T, where, text string) bool {
 			root = filepath.Join(filepath.Dir(where), "../users.yaml")
 		}
 		_, err = Load(root)
-	case strings.HasPrefix(where, "README"):
+	case isBlock(where):
 		files := fstest.MapFS{}
 		if strings.Contains(text, "teams/payments.yaml") {
 			files = filesOf("teams/payments.yaml", teamHeader+"users: []")

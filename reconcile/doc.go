@@ -31,6 +31,19 @@
 //	rules.go, held.go, permissions.go     what a run may not do, and what a plan's steps have to be allowed
 //	outcome.go                            how a run ended
 //
+// # One user's name
+//
+// The way of "alice@example.com" through the packages:
+//
+//  1. inventory.Load reads it, and refuses a name that is not safe in a certificate, a path of Vault or an object's name.
+//  2. plan.Diff looks it up in the state, in the ledger record and in the bindings, and gives steps: issue, then bind.
+//  3. [Username] adds the epoch if it is not the first: "alice@example.com#2". That is the CN, and the subject of bindings.
+//  4. apply.Apply has package pki make a key and a request with that CN. Package kube/csr sends it under a random name.
+//  5. pki checks the certificate against the request. The first certificates of a run also have to log in.
+//  6. The record at ledger/alice@example.com gets the certificate's fingerprint and its end.
+//  7. users/alice@example.com gets kubeconfig, certificate and key. The path has no epoch.
+//  8. [BindingName] makes "certsync:<owner>:user:alice@example.com:view". That binding serves the username.
+//
 // # Formats
 //
 // Everything that certsync writes for programs is JSON with a formatVersion, see [FormatVersion].
