@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +47,7 @@ func TestHelpTwice(t *testing.T) {
 	}
 }
 
-// TestExamples: each help has examples, and they and the README's are right.
+// TestExamples: each help has examples, and they are right.
 func TestExamples(t *testing.T) {
 	for command, help := range helps(t) {
 		t.Run(command+" --help", func(t *testing.T) {
@@ -60,14 +59,6 @@ func TestExamples(t *testing.T) {
 			tryExamples(t, examples)
 		})
 	}
-	t.Run("README", func(t *testing.T) {
-		t.Parallel()
-		text, err := os.ReadFile("../../README.md")
-		if err != nil {
-			t.Fatal(err)
-		}
-		tryExamples(t, slices.DeleteFunc(indented(string(text)), func(line string) bool { return !called.MatchString(line) }))
-	})
 }
 
 // called is a call of certsync's.
@@ -89,7 +80,7 @@ func tryExamples(t *testing.T, lines []string) {
 	t.Helper()
 	script := strings.Join(lines, "\n")
 	dir := t.TempDir()
-	for _, m := range regexp.MustCompile(`~(/\S+)/`).FindAllStringSubmatch(script, -1) {
+	for _, m := range regexp.MustCompile(`(?:~|> )(/?\S+)/`).FindAllStringSubmatch(script, -1) {
 		if err := os.MkdirAll(filepath.Join(dir, m[1]), 0o700); err != nil {
 			t.Fatal(err)
 		}
