@@ -80,7 +80,7 @@ func tryExamples(t *testing.T, lines []string) {
 	t.Helper()
 	script := strings.Join(lines, "\n")
 	dir := t.TempDir()
-	for _, m := range regexp.MustCompile(`(?:~|> )(/?\S+)/`).FindAllStringSubmatch(script, -1) {
+	for _, m := range regexp.MustCompile(`(?:~|> )(/?[^\s~]\S*)/`).FindAllStringSubmatch(script, -1) {
 		if err := os.MkdirAll(filepath.Join(dir, m[1]), 0o700); err != nil {
 			t.Fatal(err)
 		}
