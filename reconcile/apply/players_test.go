@@ -153,6 +153,7 @@ func playedStory(t testing.TB, name string, c, orders *choices) {
 			user := p.acts(s.World, c)
 			s.tell("%s, %s %s", when, p.who, user)
 			written[user] = user != ""
+			s.memory.forged[user] = true
 		}
 		for range c.below(3) {
 			act("between runs")
