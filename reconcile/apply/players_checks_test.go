@@ -48,6 +48,7 @@ func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcil
 	for _, step := range unplayed.Held() {
 		for _, name := range affected(step) {
 			heldBefore[name+" "+step.HeldBy.String()] = true
+			heldBefore[name+" "+step.Object()] = step.Binding != nil // a binding's step for several people has one reason
 		}
 	}
 	for _, u := range inv.Users {
@@ -57,9 +58,10 @@ func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcil
 	}
 	for _, step := range played.Held() {
 		for _, name := range affected(step) {
+			person, _ := reconcile.Person(name)
 			putBack := has.serves(step.Object(), name) && !had.serves(step.Object(), name)
-			givenBack := slices.Contains(s.Rules.Protect, name) && addsRole(played, step, name)
-			if !putBack && !givenBack && !written[name] && !heldBefore[name+" "+step.HeldBy.String()] {
+			givenBack := slices.Contains(s.Rules.Protect, person) && addsRole(played, step, name)
+			if !putBack && !givenBack && !written[person] && !heldBefore[name+" "+step.HeldBy.String()] && !heldBefore[name+" "+step.Object()] {
 				s.fail("for what players did, %s of %s %s is held: %s\n  it was:\n  %s\n  it is:\n  %s", step.Action, name, step.Object(), step.Held,
 					strings.Join(reconciletest.Lines(unplayed), "\n  "), strings.Join(reconciletest.Lines(played), "\n  "))
 			}
@@ -70,12 +72,13 @@ func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcil
 	}
 }
 
-// addsRole reports whether a plan gives a user the role of a step's binding, in the same namespace, by another binding.
-func addsRole(p reconcile.Plan, taking reconcile.Step, user string) bool {
+// addsRole reports whether a plan gives a username the role of a step's binding, in the same namespace, by another binding.
+func addsRole(p reconcile.Plan, taking reconcile.Step, username string) bool {
 	takes, ok := p.Grant(taking)
+	user, _ := reconcile.Person(username)
 	return ok && slices.ContainsFunc(p.Steps, func(step reconcile.Step) bool {
 		adds, ok := p.Grant(step)
-		gives := step.Action == reconcile.Bind && step.User == user || step.Detail != nil && slices.Contains(step.Detail.Add, user)
+		gives := step.Action == reconcile.Bind && step.User == user || step.Detail != nil && slices.Contains(step.Detail.Add, username)
 		return ok && step.Object() != taking.Object() && adds.Namespace == takes.Namespace && adds.Role == takes.Role && gives
 	})
 }

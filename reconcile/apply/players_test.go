@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -152,6 +153,7 @@ func playedStory(t testing.TB, name string, c, orders *choices) {
 			user := p.acts(s.World, c)
 			s.tell("%s, %s %s", when, p.who, user)
 			written[user] = user != ""
+			s.memory.forged[user] = true
 		}
 		for range c.below(3) {
 			act("between runs")
@@ -195,7 +197,9 @@ func (s *scenario) plays(text string, played *bool) {
 	s.Hold, s.Fail = false, nil
 	s.Rules.Revoke, s.Rules.NewLedger, s.Rules.AcceptRollback = nil, false, false
 	s.tell("it ends with %v: %q", err, reconciletest.Results(o))
-	if err != nil && !reconciletest.IsRefused(err) {
+	// A name that stood in one path of Vault alone, when the first plan was made, is unknown when that path is gone.
+	goneMeanwhile := *played && errors.As(err, new(reconcile.UnknownName))
+	if err != nil && !goneMeanwhile && !reconciletest.IsRefused(err) {
 		s.fail("applying: %v", err)
 	}
 	s.memory.ended(was, inv, o.Plan, err == nil, *played)
