@@ -52,3 +52,15 @@ func (f *fixture) exampleRights(command string) {
 	f.kubeconfig = path
 	f.env = append(f.env, "VAULT_TOKEN="+f.token(f.example("vault/"+command+".hcl")))
 }
+
+// TestUserpassTakesNoAt: examples/vault says that userpass has no user with such a name.
+func TestUserpassTakesNoAt(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, shared)
+	users := "auth/" + f.enableAuth("userpass") + "/users/"
+	body := map[string]any{"password": "correct-horse"}
+	f.vaultPut(users+"alice.smith", body)
+	if _, err := f.vault.Logical().WriteWithContext(t.Context(), users+"alice@example.com", body); err == nil {
+		t.Error("userpass took alice@example.com")
+	}
+}

@@ -61,7 +61,7 @@ func (i *incident) next(code int) result {
 	}
 	cmd := i.command(i.Context(), "-ec", script)
 	cmd.Path, cmd.Args[0] = "/bin/sh", "sh"
-	cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"))
+	cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"), "KUBECACHEDIR="+i.TempDir()) // its schemas have a key as an example
 	r := i.wait(cmd)
 	if r.code != code {
 		i.Fatalf("%s: exit %d, want %d\n%s%s", script, r.code, code, r.stdout, r.stderr)

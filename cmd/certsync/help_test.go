@@ -70,33 +70,6 @@ func TestExamples(t *testing.T) {
 	})
 }
 
-// TestExampleDocuments: the calls of certsync in the documents beside the examples are right.
-func TestExampleDocuments(t *testing.T) {
-	var lines []string
-	err := filepath.WalkDir("../../examples", func(path string, entry os.DirEntry, err error) error {
-		if err != nil || filepath.Ext(path) != ".md" {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		for _, m := range regexp.MustCompile("(?ms)^ *```(?:sh|console)\n(.*?)^ *```$").FindAllStringSubmatch(string(text), -1) {
-			for line := range strings.Lines(m[1]) {
-				if line = strings.TrimSpace(line); strings.HasPrefix(line, "certsync ") {
-					line, _, _ = strings.Cut(strings.ReplaceAll(line, "sha256:…", exampleDigest), " #")
-					lines = append(lines, line)
-				}
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(lines) < 40 {
-		t.Errorf("only %d calls", len(lines))
-	}
-	tryExamples(t, lines)
-}
-
 // called is a call of certsync's.
 var called = regexp.MustCompile(`\bcertsync [a-z]`)
 
