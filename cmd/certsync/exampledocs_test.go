@@ -121,3 +121,19 @@ func TestExampleDocuments(t *testing.T) {
 	}
 	tryExamples(t, lines)
 }
+
+// TestPolicyInExamples: the policy of a user in examples/vault is one that manifests prints.
+func TestPolicyInExamples(t *testing.T) {
+	text, err := os.ReadFile("../../examples/vault/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?s)```hcl\n(.*?)```").FindStringSubmatch(string(text))
+	if m == nil {
+		t.Fatal("examples/vault shows no policy")
+	}
+	printed := within(t, t.Context(), "manifests", "--vault", "-f", filepath.Join(inCluster, "users.yaml"))
+	if printed.code != 0 || !strings.Contains(printed.stdout, m[1]) {
+		t.Errorf("%s is not in: %s%s", m[1], printed.stdout, printed.stderr)
+	}
+}
