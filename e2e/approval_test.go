@@ -107,7 +107,7 @@ func TestPeopleApprove(t *testing.T) {
 	f.allowed(f.userKubeconfig("bob@"+o), "get", "pods", "-A")
 }
 
-// approver makes somebody who may do what the README says that people who approve need, and nothing else.
+// approver makes somebody who may do what examples/in-cluster says that approvers need, and nothing else.
 func (f *fixture) approver() (kubeconfig string) {
 	f.Helper()
 	name := "approver-" + f.owner

@@ -16,10 +16,10 @@ import (
 	"github.com/certsync/certsync/e2e/harness"
 )
 
-// applyPolicy has what the README says that apply needs in Vault.
+// applyPolicy is the example's policy for apply.
 func (f *fixture) applyPolicy(t *testing.T) string {
 	t.Helper()
-	return f.policy("apply", strings.ReplaceAll(blocks(t, "hcl")[1], "prod-eu", f.owner))
+	return f.policy("apply", f.example("vault/apply.hcl"))
 }
 
 // TestLogin: by each method plan, status and apply work with no more of Vault than apply needs, although a root token

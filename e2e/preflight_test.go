@@ -55,7 +55,7 @@ func notWell(checks map[string]preflightCheck) []string {
 // onLoopback is what preflight says of the address of these servers.
 const onLoopback = "users' address: warning"
 
-// TestPreflight: with the README's rights all is well, before the first apply and after it. Without --issue nothing is
+// TestPreflight: with the rights of the examples all is well, before the first apply and after it. Without --issue nothing is
 // written, and --issue leaves nothing behind.
 func TestPreflight(t *testing.T) {
 	t.Parallel()
@@ -64,7 +64,7 @@ func TestPreflight(t *testing.T) {
 	f.namespace("payments")
 	f.write("cluster: CLUSTER\n" + team)
 	admin := f.kubeconfig
-	f.readmeRights("apply")
+	f.exampleRights("apply")
 	kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
 	// The servers are on loopback, and a certificate is to be tried.
 	if diff := cmp.Diff([]string{"signer: not-checked", onLoopback, "users' login: not-checked"}, notWell(f.preflight(0))); diff != "" {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -34,52 +33,6 @@ func blocks(t testing.TB, language string) []string {
 		found = append(found, m[1])
 	}
 	return found
-}
-
-// TestReadmeRights: apply needs no more than the README says, for people who come, change and leave; and plan no more
-// than it says for plan.
-func TestReadmeRights(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, shared)
-	f.namespace("staging")
-	f.namespace("payments")
-	admin := f.kubeconfig
-	f.readmeRights("apply")
-	f.write(team)
-	f.must(0, "apply", "--yes")
-	f.write(strings.NewReplacer("name: alice@OWNER", "name: dan@OWNER", "[admin]", "[edit]", "bob@OWNER, groups: [devs-OWNER]", "bob@OWNER").Replace(team))
-	f.must(0, "apply", "--yes")
-	f.kubeconfig, f.env = admin, nil
-	f.readmeRights("plan")
-	if p := f.plan(); p.Changes || !p.note("live-certificate", "alice@"+f.owner) {
-		t.Errorf("plan: %q %v", p.steps(), p.Notes)
-	}
-}
-
-// readmeRights has an administrator give the README's rights for a command, and no others, to an identity that certsync
-// then runs as.
-func (f *fixture) readmeRights(command string) {
-	f.Helper()
-	var roles []string
-	for _, text := range blocks(f, "yaml") {
-		if strings.Contains(text, "kind: ClusterRole\n") {
-			roles = append(roles, text)
-		}
-	}
-	policies, n := blocks(f, "hcl"), slices.Index([]string{"plan", "apply"}, command)
-	if len(roles) != 2 || len(policies) != 2 {
-		f.Fatalf("%d roles and %d policies in the README", len(roles), len(policies))
-	}
-	f.apply(strings.NewReplacer("name: certsync-"+command, "name: certsync-"+command+"-OWNER", "prod-eu", "OWNER").Replace(roles[n]))
-	user := command + "-" + f.owner
-	f.kubectl("create", "clusterrolebinding", user, "--clusterrole=certsync-"+user, "--user="+user)
-	f.kubectl("create", "rolebinding", user, "-n", "kube-system", "--role=certsync-"+user, "--user="+user)
-	path, err := f.servers.UserKubeconfig(user, nil)
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.kubeconfig = path
-	f.env = append(f.env, "VAULT_TOKEN="+f.token(strings.ReplaceAll(policies[n], "prod-eu", f.owner)))
 }
 
 // TestReadmeSession runs the commands of the README's session, and compares what they print. -update-readme writes it

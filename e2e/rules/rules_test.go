@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	alertsPath = "../../examples/alerts.yaml"
+	alertsPath = "../../examples/monitoring/alerts.yaml"
 	pushedPath = "../../cmd/certsync/testdata/metrics/done" // kept up to date by certsync's own tests
 )
 

@@ -1,0 +1,252 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/certsync/certsync/e2e/harness"
+)
+
+// incident is one section of examples/incidents, whose commands run in their order.
+type incident struct {
+	*fixture
+	section   string
+	namespace string // of the job
+	commands  []string
+	done      int
+}
+
+// newIncident is a fixture whose team has been applied, and the commands of a section.
+func newIncident(t *testing.T, servers *harness.Servers, section string) *incident {
+	t.Helper()
+	f := newFixture(t, servers)
+	f.namespace("staging")
+	f.namespace("payments")
+	f.write("cluster: CLUSTER\n" + team)
+	f.must(0, "apply", "--yes")
+	i := &incident{fixture: f, section: section, namespace: "access-" + f.owner}
+	_, text, found := strings.Cut(f.example("incidents/README.md"), "\n## "+section+"\n")
+	text, _, _ = strings.Cut(text, "\n## ")
+	for _, m := range regexp.MustCompile("(?s)\n *```sh\n(.*?)\n *```\n").FindAllStringSubmatch(text, -1) {
+		i.commands = append(i.commands, strings.NewReplacer("example.com", f.owner, "-n certsync ", "-n "+i.namespace+" ").Replace(m[1]))
+	}
+	if !found || len(i.commands) == 0 {
+		t.Fatalf("examples/incidents has no commands in section %q", section)
+	}
+	t.Cleanup(func() {
+		if i.done != len(i.commands) {
+			t.Errorf("%d of the %d steps of %q were run", i.done, len(i.commands), section)
+		}
+	})
+	return i
+}
+
+// next runs the commands of the next step. They exit with code.
+func (i *incident) next(code int) result {
+	i.Helper()
+	if i.done == len(i.commands) {
+		i.Fatalf("section %q has only %d steps with commands", i.section, i.done)
+	}
+	script := i.commands[i.done]
+	i.done++
+	bin := i.TempDir()
+	for name, path := range map[string]string{"certsync": certsync, "kubectl": i.servers.KubectlPath, "vault": testBinary(i)} {
+		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
+			i.Fatal(err)
+		}
+	}
+	cmd := i.command(i.Context(), "-ec", script)
+	cmd.Path, cmd.Args[0] = "/bin/sh", "sh"
+	cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"), "KUBECACHEDIR="+i.TempDir()) // its schemas have a key as an example
+	r := i.wait(cmd)
+	if r.code != code {
+		i.Fatalf("%s: exit %d, want %d\n%s%s", script, r.code, code, r.stdout, r.stderr)
+	}
+	return r
+}
+
+// shows runs the next step, whose output has each of some texts.
+func (i *incident) shows(texts ...string) {
+	i.Helper()
+	r := i.next(0)
+	for _, text := range texts {
+		if !strings.Contains(r.stdout, text) {
+			i.Errorf("%q is not in: %s", text, r.stdout)
+		}
+	}
+}
+
+// without takes a user out of the inventory.
+func (i *incident) without(user string) {
+	i.Helper()
+	i.write("cluster: CLUSTER\n" + regexp.MustCompile(`(?m)^  - \{name: `+user+`@.*\n`).ReplaceAllString(team, ""))
+}
+
+func (i *incident) of(user string) string { return user + "@" + i.owner }
+
+func TestIncidents(t *testing.T) {
+	t.Parallel()
+	t.Run("leaves", func(t *testing.T) {
+		i := newIncident(t, shared, "Somebody leaves now")
+		alice := i.userKubeconfig(i.of("alice"))
+		i.without("alice")
+		i.shows("remove")
+		i.forbidden(alice, "get", "pods", "--all-namespaces")
+		if i.kv("users/"+i.of("alice")) != nil {
+			t.Error("the credential is left")
+		}
+		i.shows("left", i.of("alice"))
+	})
+	t.Run("stolen", func(t *testing.T) {
+		i := newIncident(t, shared, "A laptop is stolen")
+		stolen := i.userKubeconfig(i.of("alice"))
+		i.next(0)
+		i.forbidden(stolen, "get", "pods", "--all-namespaces")
+		i.shows(i.of("alice") + "#2")
+		fetched := filepath.Join(i.dir, "alice.kubeconfig")
+		defer os.Remove(fetched) // the user's own file, in which noSecrets would find a key
+		i.shows(i.of("alice") + "#2")
+		i.allowed(fetched, "get", "pods", "--all-namespaces")
+	})
+	t.Run("refused", func(t *testing.T) {
+		i := newIncident(t, shared, "Exit code 3 at night")
+		i.without("carol")
+		i.namespace = i.deploy()
+		i.must(3, "apply", "--yes", "--drift", "--hold")
+		i.shows("Refused", "--drift")
+		i.shows("--drift")
+		i.next(0)
+		i.must(0, "apply", "--yes", "--drift", "--hold")
+		i.next(0)
+		if args := i.jobArguments(); args != `["apply","--yes","--drift","--hold"]` {
+			t.Error(args)
+		}
+	})
+	t.Run("Vault", func(t *testing.T) {
+		servers := ownServers(t, harness.Options{})
+		t.Run("down", func(t *testing.T) { vaultIsDown(t, servers) })
+		t.Run("restored", func(t *testing.T) { vaultIsRestored(t, servers) })
+	})
+	t.Run("CA", caIsRotated)
+}
+
+// jobArguments are those of the job that a step has created.
+func (i *incident) jobArguments() string {
+	i.Helper()
+	return i.kubectl("get", "job", "certsync-now", "-n", i.namespace, "-o", "jsonpath={.spec.template.spec.containers[0].args}")
+}
+
+func vaultIsDown(t *testing.T, servers *harness.Servers) {
+	i := newIncident(t, servers, "Vault is down")
+	i.deploy()
+	alice, bob, carol := i.userKubeconfig(i.of("alice")), i.userKubeconfig(i.of("bob")), i.userKubeconfig(i.of("carol"))
+	check(t, servers.StopProcess(harness.Vault))
+	i.without("carol")
+	i.must(1, "apply", "--yes")
+	i.allowed(carol, "get", "pods", "-n", "payments-"+i.owner)
+	i.next(0)
+	i.forbidden(carol, "get", "pods", "-n", "payments-"+i.owner)
+	i.allowed(alice, "get", "pods", "--all-namespaces")
+	i.shows("revokedBefore: ")
+	i.forbidden(alice, "get", "pods", "--all-namespaces")
+	i.next(0)
+	if args := i.jobArguments(); args != `["apply","--yes","--hold","--removals-only"]` {
+		t.Error(args)
+	}
+	i.next(0)
+	i.forbidden(bob, "get", "pods", "--all-namespaces")
+	check(t, servers.StartProcess(t.Context(), harness.Vault))
+	i.next(0)
+	i.forbidden(alice, "get", "pods", "--all-namespaces")
+	i.allowed(i.userKubeconfig(i.of("alice")), "get", "pods", "--all-namespaces")
+	i.allowed(bob, "get", "pods", "--all-namespaces")
+	if i.kv("users/"+i.of("carol")) != nil {
+		t.Error("the leaver's credential is left")
+	}
+}
+
+func vaultIsRestored(t *testing.T, servers *harness.Servers) {
+	i := newIncident(t, servers, "Vault is restored from a backup")
+	data, backup := filepath.Join(servers.Dir, "data", "vault"), filepath.Join(t.TempDir(), "vault")
+	check(t, servers.StopProcess(harness.Vault))
+	check(t, os.CopyFS(backup, os.DirFS(data)))
+	check(t, servers.StartProcess(t.Context(), harness.Vault))
+	stolen, bob := i.userKubeconfig(i.of("alice")), i.userKubeconfig(i.of("bob"))
+	i.without("carol")
+	i.must(0, "apply", "--yes", "--revoke", i.of("alice"))
+	check(t, servers.StopProcess(harness.Vault))
+	check(t, os.RemoveAll(data))
+	check(t, os.CopyFS(data, os.DirFS(backup)))
+	check(t, servers.StartProcess(t.Context(), harness.Vault))
+
+	if i.kv("users/"+i.of("carol")) == nil {
+		t.Fatal("the backup has no credential of the leaver")
+	}
+	i.must(3, "apply", "--yes")
+	i.shows("--accept-rollback")
+	i.shows("reissue")
+	i.next(0)
+	if i.kv("users/"+i.of("carol")) != nil {
+		t.Error("the leaver's credential is left")
+	}
+	for _, old := range []string{stolen, bob} {
+		i.forbidden(old, "get", "pods", "--all-namespaces")
+	}
+	i.allowed(i.userKubeconfig(i.of("bob")), "get", "pods", "--all-namespaces")
+	i.next(0)
+}
+
+// caIsRotated: the old CA is one that signs for users only, and the new one is the CA of the API server and of the administrator.
+func caIsRotated(t *testing.T) {
+	servers := ownServers(t, harness.Options{ForeignSigner: true})
+	pki := func(name string) string { return filepath.Join(servers.Dir, "pki", name) }
+	file := func(name string) []byte {
+		t.Helper()
+		text, err := os.ReadFile(pki(name))
+		check(t, err)
+		return text
+	}
+	oldCA, newCA := file("foreign-ca.crt"), file("cluster-ca.crt")
+	clients := func(cas ...[]byte) {
+		t.Helper()
+		check(t, servers.StopProcess(harness.APIServer))
+		check(t, os.WriteFile(pki("cluster-ca.crt"), bytes.Join(cas, nil), 0o600))
+		check(t, servers.StartProcess(t.Context(), harness.APIServer))
+	}
+	clients(newCA, oldCA)
+	i := newIncident(t, servers, "The CA is rotated")
+	before := i.userKubeconfig(i.of("alice"))
+	i.write("cluster: {name: e2e, server: '" + servers.KubeURL + "', certificateAuthority: ca.crt}\n" + team)
+	kubeconfigs := func(cas ...[]byte) {
+		t.Helper()
+		check(t, os.WriteFile(filepath.Join(i.dir, "ca.crt"), bytes.Join(cas, nil), 0o600))
+	}
+	kubeconfigs(newCA)
+	i.must(0, "plan", "--detailed-exitcode")
+
+	check(t, servers.StopProcess(harness.ControllerManager))
+	check(t, os.WriteFile(pki("foreign-ca.crt"), newCA, 0o600))
+	check(t, os.WriteFile(pki("foreign-ca.key"), file("cluster-ca.key"), 0o600))
+	check(t, servers.StartProcess(t.Context(), harness.ControllerManager))
+	i.next(0)
+	kubeconfigs(newCA, oldCA)
+	if r := i.next(0); strings.Count(r.stdout, "cluster-ca-changed") < 2 {
+		t.Errorf("%s", r.stdout)
+	}
+	i.allowed(before, "get", "pods", "--all-namespaces")
+	after := i.userKubeconfig(i.of("alice"))
+	i.allowed(after, "get", "pods", "--all-namespaces")
+
+	clients(newCA)
+	if out, err := i.tryKubectl(before, "get", "pods", "--all-namespaces"); err == nil || !strings.Contains(err.Error(), "Unauthorized") {
+		t.Errorf("the old certificate: %s, %v", out, err)
+	}
+	i.allowed(after, "get", "pods", "--all-namespaces")
+	kubeconfigs(newCA)
+	i.next(0)
+	i.allowed(i.userKubeconfig(i.of("alice")), "get", "pods", "--all-namespaces")
+}
