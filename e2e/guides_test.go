@@ -25,8 +25,9 @@ type guide struct {
 
 var shellBlock = regexp.MustCompile("(?s)\n *```sh\n(.*?)\n *```\n")
 
-// guide reads a document, or the section of it that has this heading. The test fails if it ends before all commands have run.
-func (f *fixture) guide(path, section string) *guide {
+// guide reads a document, or the section of it that has this heading. Pairs of texts are old ones and what stands in their place. The
+// test fails if it ends before all commands have run.
+func (f *fixture) guide(path, section string, pairs ...string) *guide {
 	f.Helper()
 	text := f.text(filepath.Join("..", "examples", path))
 	if section != "" {
@@ -36,9 +37,10 @@ func (f *fixture) guide(path, section string) *guide {
 		}
 		text, _, _ = strings.Cut("\n"+rest, "\n## ")
 	}
+	replace := strings.NewReplacer(append(pairs, "prod-eu", f.owner, "example.com", f.owner)...)
 	g := &guide{fixture: f, section: path + " " + section, dir: f.dir}
 	for _, m := range shellBlock.FindAllStringSubmatch(text, -1) {
-		g.commands = append(g.commands, strings.NewReplacer("prod-eu", f.owner, "example.com", f.owner).Replace(m[1]))
+		g.commands = append(g.commands, replace.Replace(m[1]))
 	}
 	if len(g.commands) == 0 {
 		f.Fatalf("%s has no commands", g.section)
@@ -77,7 +79,7 @@ func (g *guide) next(code int) result {
 	}
 	cmd := g.command(g.Context(), "-ec", g.exports+script)
 	cmd.Path, cmd.Args[0], cmd.Dir = "/bin/sh", "sh", g.dir
-	cmd.Env = append(append(cmd.Env, g.env...), "PATH="+first+":"+os.Getenv("PATH")+":"+last)
+	cmd.Env = append(append(cmd.Env, g.env...), "PATH="+first+":"+os.Getenv("PATH")+":"+last, "KUBECACHEDIR="+last)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	_ = cmd.Run() // the exit code says it

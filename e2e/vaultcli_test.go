@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,10 @@ import (
 //	vault write PATH -
 //	vault auth enable -path=PATH METHOD
 //	vault login -method=METHOD, which does nothing: the environment has a token
+//	vault kv list PATH
+//	vault kv metadata delete PATH
+//	vault policy delete NAME
+//	vault delete PATH
 //
 // Those with a - read standard input.
 func vaultCLI(args []string) error {
@@ -54,5 +59,35 @@ func vaultCLI(args []string) error {
 		_, err := client.Logical().Write(args[1], data)
 		return err
 	}
+	if done, err := vaultDelete(client, args); done {
+		return err
+	}
 	return errors.New("usage: vault kv get -field=NAME PATH, vault policy write NAME -, vault write PATH -, vault auth enable -path=PATH METHOD, vault login -method=METHOD")
+}
+
+// vaultDelete is the part of vaultCLI that deletes, and lists what to delete.
+func vaultDelete(client *api.Client, args []string) (done bool, err error) {
+	words := strings.Join(args[:len(args)-1], " ")
+	last := args[len(args)-1]
+	mount, path, _ := strings.Cut(last, "/")
+	switch words {
+	case "kv list":
+		found, err := client.Logical().List(mount + "/metadata/" + path)
+		if err != nil || found == nil {
+			return true, cmp.Or(err, errors.New("No value found at "+last))
+		}
+		fmt.Println("Keys\n----")
+		for _, key := range found.Data["keys"].([]any) {
+			fmt.Println(key)
+		}
+		return true, nil
+	case "kv metadata delete":
+		return true, client.KVv2(mount).DeleteMetadata(context.Background(), path)
+	case "policy delete":
+		return true, client.Sys().DeletePolicy(last)
+	case "delete":
+		_, err := client.Logical().Delete(last)
+		return true, err
+	}
+	return false, nil
 }
