@@ -15,8 +15,8 @@ import (
 // when the text is reworded. After a message of a declaration came or went, see that the causes beside the others still fit.
 type message struct{ key, text string }
 
-// messages are all that examples/troubleshooting explains: each error with a hint, each refusal, and each kind of note. An
-// error whose text and hint both come from elsewhere only wraps another one, and has no line.
+// messages are all that examples/troubleshooting explains: each error with a hint, each warning of preflight, each refusal, and
+// each kind of note. An error whose text and hint both come from elsewhere only wraps another one, and has no line.
 func messages(t *testing.T) []message {
 	t.Helper()
 	values := map[string]ast.Expr{}
@@ -145,7 +145,7 @@ func (s *search) declaration(d ast.Decl, refuses bool) {
 		call, ok := n.(*ast.CallExpr)
 		switch {
 		case !ok:
-		case called(call) == "WithHint" && len(call.Args) == 2:
+		case called(call) == "WithHint" && len(call.Args) == 2, called(call) == "warning" && s.dir == "reconcile/preflight":
 			s.hinted(t, in, call)
 		case called(call) == "refuse":
 			s.refusals(t, in, call)
@@ -160,7 +160,7 @@ func (s *search) declaration(d ast.Decl, refuses bool) {
 	}
 }
 
-// hinted adds an error with a hint: by its text, or by its hint where the text comes from elsewhere. Where the hint is one of
+// hinted adds an error or a warning with a hint: by its text, or by its hint where the text comes from elsewhere. Where the hint is one of
 // several, each has a line.
 func (s *search) hinted(t texts, in string, call *ast.CallExpr) {
 	text := unknown
