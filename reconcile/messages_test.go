@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// A message is a line of examples/troubleshooting. Its key has the package, the declaration, and a number within that. It stays
-// when the text is reworded. After a message of a declaration came or went, see that the causes beside the others still fit.
+// A message is a line of examples/troubleshooting. Its key has the package, the declaration, the number of the place in it, and from
+// 2 on the number of the text that this place can show. The key stays when the text is reworded. After a place was added or
+// removed, see that the causes beside the later ones still fit.
 type message struct{ key, text string }
 
 // messages are all that examples/troubleshooting explains: each error with a hint, each warning of preflight, each refusal, and
@@ -89,11 +90,11 @@ var refusing = []string{
 // refuses reports whether every text of a declaration is a refusal. In a file of notes none is.
 func refuses(dir, file string, d ast.Decl) bool {
 	whole := slices.Contains([]string{"reconcile/plan", "reconcile/refusal", "reconcile/removals"}, dir)
-	return whole && !strings.HasPrefix(file, "notes") || slices.Contains(refusing, dir+"."+nameOf(d))
+	return whole && !strings.HasPrefix(file, "notes") || slices.Contains(refusing, dir+"."+declaredName(d))
 }
 
-// nameOf is the name of a declaration: of a method with its type's, of others that of the first thing declared.
-func nameOf(d ast.Decl) string {
+// declaredName is the name of a declaration: of a method with its type's, of others that of the first thing declared.
+func declaredName(d ast.Decl) string {
 	switch d := d.(type) {
 	case *ast.FuncDecl:
 		if d.Recv == nil {
@@ -121,26 +122,30 @@ func nameOf(d ast.Decl) string {
 type search struct {
 	dir   string
 	texts texts
-	nth   map[string]int // by declaration, how many of it are found
+	nth   map[string]int // by declaration, how many places of it are found
 	found []message
 }
 
-// add adds a message, unless its declaration has it already.
-func (s *search) add(in, text string) {
-	if slices.ContainsFunc(s.found, func(m message) bool {
-		return m.text == text && strings.HasPrefix(m.key, s.dir+"."+in+".")
-	}) {
-		return
-	}
+// add adds the texts of one place in a declaration, without those that the declaration has already.
+func (s *search) add(in string, texts ...string) {
 	s.nth[in]++
-	s.found = append(s.found, message{fmt.Sprintf("%s.%s.%d", s.dir, in, s.nth[in]), text})
+	for i, text := range texts {
+		if slices.ContainsFunc(s.found, func(m message) bool { return m.text == text && strings.HasPrefix(m.key, s.dir+"."+in+".") }) {
+			continue
+		}
+		key := fmt.Sprintf("%s.%s.%d", s.dir, in, s.nth[in])
+		if i > 0 {
+			key += fmt.Sprintf(".%d", i+1)
+		}
+		s.found = append(s.found, message{key, text})
+	}
 }
 
 // declaration finds the errors with a hint in a declaration, and its refusals; all of its texts are some if refuses says so.
 func (s *search) declaration(d ast.Decl, refuses bool) {
 	t := s.texts
 	t.within = d
-	in := nameOf(d)
+	in := declaredName(d)
 	ast.Inspect(d, func(n ast.Node) bool {
 		call, ok := n.(*ast.CallExpr)
 		switch {
@@ -173,15 +178,19 @@ func (s *search) hinted(t texts, in string, call *ast.CallExpr) {
 	}
 	switch {
 	case len(hints) > 1 && wordsIn(text) > 1:
+		var all []string
 		for _, hint := range hints {
-			s.add(in, shown(text)+", "+shown("hint: "+hint))
+			all = append(all, shown(text)+", "+shown("hint: "+hint))
 		}
+		s.add(in, all...)
 	case wordsIn(text) > 1:
 		s.add(in, shown(text))
 	default:
+		var all []string
 		for _, hint := range hints {
-			s.add(in, shown("hint: "+hint))
+			all = append(all, shown("hint: "+hint))
 		}
+		s.add(in, all...)
 	}
 }
 
@@ -201,9 +210,7 @@ func (s *search) refusals(t texts, in string, node ast.Node) {
 			}
 			if called(n) != "Sprintf" && called(n) != "Errorf" && called(n) != "New" {
 				if n == node && called(n) == "refuse" && len(n.Args) > 0 {
-					for _, text := range refusal(t, n) {
-						s.add(in, shown(text))
-					}
+					s.add(in, refusal(t, n)...)
 					return false
 				}
 				return true
@@ -229,9 +236,13 @@ func (s *search) refusals(t texts, in string, node ast.Node) {
 func refusal(t texts, call *ast.CallExpr) []string {
 	text := format(shortest(t.of(call.Args[0])))
 	if wordsIn(text) == 0 && len(call.Args) > 1 {
-		return t.of(call.Args[1])
+		all := t.of(call.Args[1])
+		for i := range all {
+			all[i] = shown(all[i])
+		}
+		return all
 	}
-	return []string{text}
+	return []string{shown(text)}
 }
 
 func shortest(texts []string) string {

@@ -183,9 +183,9 @@ func shown(text string) string {
 		text = text[:strings.LastIndexByte(text[:maxShown], ' ')] + " " + unknown
 	}
 	text = regexp.MustCompile(unknown+`(?:[ :;,]*`+unknown+`)+`).ReplaceAllString(text, unknown)
-	fence := "`"
-	if strings.Contains(text, fence) {
-		fence = "``"
+	text = strings.ReplaceAll(text, "|", `\|`)
+	if strings.Contains(text, "`") {
+		return "`` " + text + " ``" // Markdown drops the two blanks
 	}
-	return fence + strings.ReplaceAll(text, "|", `\|`) + fence
+	return "`" + text + "`"
 }
