@@ -108,6 +108,9 @@ func TestUpgradeGuide(t *testing.T) {
 	state["formatVersion"] = "1"
 	f.vaultWrite("data/certsync/OWNER/state", map[string]any{"data": state})
 	alice := f.userKubeconfig("alice@" + o)
+	if p := f.plan(); len(p.Steps) > 0 {
+		t.Errorf("an upgrade takes %q", p.steps())
+	}
 
 	g := f.guide("upgrading/README.md", "Upgrade certsync", f.job()...)
 	g.shows("state-upgraded")
@@ -175,8 +178,13 @@ func TestMoveGuide(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "kubeconfig")
 	check(t, os.WriteFile(path, []byte(secret.Data["kubeconfig"].(string)), 0o600))
 	f.allowed(path, pods...)
+	f.allowed(first, pods...)
+	folder.next(0)
+	if f.kv("users/"+alice) != nil {
+		t.Error("the old credential is left")
+	}
 
-	// The old folder is as it was. From there the owner moves to another cluster.
+	// From the old folder, where the state and the ledger still are, the owner moves to another cluster.
 	deployment := f.deploy()
 	g := f.guide("upgrading/README.md", "Move an owner to another cluster", f.job()...)
 	g.next(0)
