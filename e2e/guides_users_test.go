@@ -39,12 +39,18 @@ func TestUsersGuide(t *testing.T) {
 	g.shows("is as it should be", "The certificate lives until ")
 }
 
-// TestPluginGuide: the same with kubectl's exec plugin.
+// TestPluginGuide: the same with kubectl's exec plugin, which is on kubectl's allowlist.
 func TestPluginGuide(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, shared)
 	alice := "alice@" + f.owner
 	p := newcomer(f, "users: [{name: alice@OWNER, clusterRoles: [view]}]", alice)
+	_, kuberc, found := strings.Cut(f.text("../examples/users/plugin.md"), "```yaml\napiVersion: kubectl.")
+	kuberc, _, _ = strings.Cut(kuberc, "```")
+	if !found {
+		t.Fatal("the guide shows no kuberc")
+	}
+	p.file(".kube/kuberc", "apiVersion: kubectl."+kuberc)
 	g := f.guide("users/plugin.md", "").on(p)
 	g.shows("Username", alice)
 	config := filepath.Join(p.home, ".kube", "config")
