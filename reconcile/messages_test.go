@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// A message is a line of examples/troubleshooting. Its key has the package, the declaration, the number of the place in it, and from
+// A line is one of the tables in examples/troubleshooting. Its key has the package, the declaration, the number of the place in it, and from
 // 2 on the number of the text that this place can show. The key stays when the text is reworded. After a place was added or
 // removed, see that the causes beside the later ones still fit.
-type message struct{ key, text string }
+type line struct{ key, text string }
 
 // messages are all that examples/troubleshooting explains: each error with a hint, each warning of preflight, each refusal, and
 // each kind of note. An error whose text and hint both come from elsewhere only wraps another one, and has no line.
-func messages(t *testing.T) []message {
+func messages(t *testing.T) []line {
 	t.Helper()
 	values := map[string]ast.Expr{}
 	parsed := map[string]map[string]*ast.File{}
@@ -31,7 +31,7 @@ func messages(t *testing.T) []message {
 			values[filepath.Base(dir)+"."+name] = value
 		}
 	}
-	var all []message
+	var all []line
 	for _, dir := range slices.Sorted(maps.Keys(parsed)) {
 		s := search{dir: dir, texts: texts{values: maps.Clone(values), funcs: map[string][]*ast.FuncDecl{}}, nth: map[string]int{}}
 		maps.Copy(s.texts.values, valuesOf(parsed[dir]))
@@ -123,21 +123,21 @@ type search struct {
 	dir   string
 	texts texts
 	nth   map[string]int // by declaration, how many places of it are found
-	found []message
+	found []line
 }
 
 // add adds the texts of one place in a declaration, without those that the declaration has already.
 func (s *search) add(in string, texts ...string) {
 	s.nth[in]++
 	for i, text := range texts {
-		if slices.ContainsFunc(s.found, func(m message) bool { return m.text == text && strings.HasPrefix(m.key, s.dir+"."+in+".") }) {
+		if slices.ContainsFunc(s.found, func(m line) bool { return m.text == text && strings.HasPrefix(m.key, s.dir+"."+in+".") }) {
 			continue
 		}
 		key := fmt.Sprintf("%s.%s.%d", s.dir, in, s.nth[in])
 		if i > 0 {
 			key += fmt.Sprintf(".%d", i+1)
 		}
-		s.found = append(s.found, message{key, text})
+		s.found = append(s.found, line{key, text})
 	}
 }
 
@@ -265,12 +265,12 @@ func called(c *ast.CallExpr) string       { return lastName(c.Fun) }
 func typeOf(lit *ast.CompositeLit) string { return lastName(lit.Type) }
 
 // kinds are the kinds of notes.
-func kinds(files map[string]*ast.File) (all []message) {
+func kinds(files map[string]*ast.File) (all []line) {
 	for _, file := range inOrder(files) {
 		ast.Inspect(file, func(n ast.Node) bool {
 			if v, ok := n.(*ast.ValueSpec); ok && v.Type != nil && lastName(v.Type) == "NoteKind" {
 				kind := texts{}.of(v.Values[0])[0]
-				all = append(all, message{"note." + kind, shown(kind)})
+				all = append(all, line{"note." + kind, shown(kind)})
 			}
 			return true
 		})
