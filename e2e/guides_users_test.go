@@ -3,8 +3,10 @@ package e2e
 import (
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/certsync/certsync/inventory/userkey"
 )
@@ -34,9 +36,13 @@ func TestUsersGuide(t *testing.T) {
 	if text := f.text(filepath.Join(p.home, "kubeconfig")); !strings.Contains(text, "client-key-data") {
 		t.Error("certsync kubeconfig printed no key")
 	}
-	g.shows("Merged context", "Username", alice)
+	g.shows("Username", alice)
 	g.shows("Username", admin)
-	g.shows("is as it should be", "The certificate lives until ")
+	merged := f.text(filepath.Join(p.home, ".kube", "config"))
+	g.shows(strconv.Itoa(time.Now().UTC().Add(7 * 24 * time.Hour).Year())) // until when the certificate lives
+	if f.text(filepath.Join(p.home, ".kube", "config")) != merged {
+		t.Error("merging again changed the file")
+	}
 }
 
 // TestPluginGuide: the same with kubectl's exec plugin, which is on kubectl's allowlist.
@@ -86,6 +92,6 @@ func TestOwnKeyGuide(t *testing.T) {
 		t.Errorf("%q is not in: %s", fingerprint, r.stdout)
 	}
 	f.must(0, "apply", "--yes")
-	g.shows("Merged context", "Username", alice)
+	g.shows("Username", alice)
 	g.shows("Username", alice)
 }

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// A line is one of the tables in examples/troubleshooting. Its key has the package, the declaration, the number of the place in it, and from
-// 2 on the number of the text that this place can show. The key stays when the text is reworded. After a place was added or
-// removed, see that the causes beside the later ones still fit.
+// A line is one of a table in examples/troubleshooting. Its key has the package, the declaration, the number of the place in it,
+// and from 2 on the number of the text that this place can show. The key stays when the text is reworded. After a place was added
+// or removed, see that the causes beside the later ones still fit.
 type line struct{ key, text string }
 
 // messages are all that examples/troubleshooting explains: each error with a hint, each warning of preflight, each refusal, and
