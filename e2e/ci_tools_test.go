@@ -20,6 +20,8 @@ var standIns = map[string]func(args []string) error{
 	"vault": vaultCLI,
 	"curl":  curlCLI,
 	"gh":    ghCLI,
+
+	"openssl": opensslCLI,
 }
 
 // forgeURL names the forge to gh.

@@ -277,7 +277,7 @@ func TestCredentialOfLeaver(t *testing.T) {
 	}
 }
 
-// byKubeconfigExec runs kubectl with the entry that certsync kubeconfig --exec writes, instead of the README's.
+// byKubeconfigExec runs kubectl with the entry that certsync kubeconfig --exec writes, instead of the guide's.
 func (p *plugged) byKubeconfigExec(args ...string) {
 	p.Helper()
 	made := p.command(p.Context(), "kubeconfig", "--owner="+p.owner, "--user="+p.user, "--exec")

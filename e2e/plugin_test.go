@@ -43,7 +43,7 @@ func (f *fixture) plug(user string) *plugged {
 	if err != nil {
 		f.Fatal(err)
 	}
-	exec := f.readmePlugin(user)
+	exec := f.guidePlugin(user)
 	for _, variable := range p.environment() {
 		name, value, _ := strings.Cut(variable, "=")
 		exec.Env = append(exec.Env, clientcmdapi.ExecEnvVar{Name: name, Value: value})
@@ -57,23 +57,22 @@ func (f *fixture) plug(user string) *plugged {
 	return p
 }
 
-// readmePlugin is the entry in the README for a user.
-func (f *fixture) readmePlugin(user string) *clientcmdapi.ExecConfig {
+// guidePlugin is the entry in the guide for users.
+func (f *fixture) guidePlugin(user string) *clientcmdapi.ExecConfig {
 	f.Helper()
-	for _, text := range blocks(f, "yaml") {
-		if !strings.Contains(text, "command: certsync") {
-			continue
-		}
-		text = strings.NewReplacer("prod-eu", f.owner, "alice@example.com", user, "command: certsync", "command: "+f.binary).Replace(text)
-		config, err := clientcmd.Load([]byte(text))
-		if err == nil && len(config.AuthInfos) == 1 {
-			for _, entry := range config.AuthInfos {
-				return entry.Exec
-			}
-		}
-		f.Fatalf("%d users in the README's kubeconfig, %v", len(config.AuthInfos), err)
+	_, text, found := strings.Cut(f.text("../examples/users/plugin.md"), "```yaml\n")
+	text, _, _ = strings.Cut(text, "```\n")
+	if !found {
+		f.Fatal("the guide shows no plugin")
 	}
-	f.Fatal("the README shows no plugin")
+	text = strings.NewReplacer("prod-eu", f.owner, "alice@example.com", user, "command: certsync", "command: "+f.binary).Replace(text)
+	config, err := clientcmd.Load([]byte(text))
+	if err != nil || len(config.AuthInfos) != 1 {
+		f.Fatalf("%v: the guide's entry is %s", err, text)
+	}
+	for _, entry := range config.AuthInfos {
+		return entry.Exec
+	}
 	return nil
 }
 

@@ -61,7 +61,7 @@ func (f *fixture) makeKey(request, user string, groups ...string) ownKey {
 	return k
 }
 
-// withKey is a user's kubeconfig out of Vault, into which they have put their key as the README says.
+// withKey is a user's kubeconfig out of Vault, into which they have put their key as the guide for users says.
 func (f *fixture) withKey(user string, key ownKey) string {
 	f.Helper()
 	fields := slices.Sorted(maps.Keys(f.kv("users/" + user)))

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +20,11 @@ import (
 //	vault policy write NAME -
 //	vault write PATH -
 //	vault auth enable -path=PATH METHOD
+//	vault login -method=METHOD, which does nothing: the environment has a token
+//	vault kv list PATH
+//	vault kv metadata delete PATH
+//	vault policy delete NAME
+//	vault delete PATH
 //
 // Those with a - read standard input.
 func vaultCLI(args []string) error {
@@ -27,6 +33,8 @@ func vaultCLI(args []string) error {
 		return err
 	}
 	switch {
+	case len(args) == 2 && args[0] == "login":
+		return nil
 	case len(args) == 4 && slices.Equal(args[:2], []string{"kv", "get"}):
 		mount, path, _ := strings.Cut(args[3], "/")
 		secret, err := client.KVv2(mount).Get(context.Background(), path)
@@ -51,5 +59,35 @@ func vaultCLI(args []string) error {
 		_, err := client.Logical().Write(args[1], data)
 		return err
 	}
-	return errors.New("usage: vault kv get -field=NAME PATH, vault policy write NAME -, vault write PATH -, vault auth enable -path=PATH METHOD")
+	if done, err := vaultDelete(client, args); done {
+		return err
+	}
+	return errors.New("usage: vault kv get -field=NAME PATH, vault policy write NAME -, vault write PATH -, vault auth enable -path=PATH METHOD, vault login -method=METHOD")
+}
+
+// vaultDelete is the part of vaultCLI that deletes, and lists what to delete.
+func vaultDelete(client *api.Client, args []string) (done bool, err error) {
+	words := strings.Join(args[:len(args)-1], " ")
+	last := args[len(args)-1]
+	mount, path, _ := strings.Cut(last, "/")
+	switch words {
+	case "kv list":
+		found, err := client.Logical().List(mount + "/metadata/" + path)
+		if err != nil || found == nil {
+			return true, cmp.Or(err, errors.New("No value found at "+last))
+		}
+		fmt.Println("Keys\n----")
+		for _, key := range found.Data["keys"].([]any) {
+			fmt.Println(key)
+		}
+		return true, nil
+	case "kv metadata delete":
+		return true, client.KVv2(mount).DeleteMetadata(context.Background(), path)
+	case "policy delete":
+		return true, client.Sys().DeletePolicy(last)
+	case "delete":
+		_, err := client.Logical().Delete(last)
+		return true, err
+	}
+	return false, nil
 }

@@ -103,15 +103,15 @@ func TestOldStringMask(t *testing.T) {
 	}
 }
 
-// TestReadmeRequest: the README's command is the one that certsync names.
-func TestReadmeRequest(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+// TestGuideRequest: the guide's command is the one that certsync names.
+func TestGuideRequest(t *testing.T) {
+	guide, err := os.ReadFile("../examples/users/own-key.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := userkey.RequestCommand("alice@example.com", []string{"developers"}, "alice.csr")
-	if want := "\n" + strings.Replace(command, "KEY", "alice.key", 1) + "\n"; !strings.Contains(string(readme), want) {
-		t.Errorf("the README does not say %s", want)
+	if want := "\n" + strings.Replace(command, "KEY", "alice.key", 1) + "\n"; !strings.Contains(string(guide), want) {
+		t.Errorf("the guide does not say %s", want)
 	}
 }
 
