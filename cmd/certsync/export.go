@@ -3,10 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"errors"
 	"strings"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/starter"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/export"
 )
@@ -30,8 +31,8 @@ type ownerName string
 
 // UnmarshalText refuses text that no inventory can have as its owner.
 func (o *ownerName) UnmarshalText(text []byte) error {
-	if !inventory.ValidOwner(string(text)) {
-		return fmt.Errorf("a-z, 0-9 and - are allowed, the first and the last not a -, at most 40 in all")
+	if fault := starter.OwnerFault(string(text)); fault != "" {
+		return errors.New(fault)
 	}
 	*o = ownerName(text)
 	return nil

@@ -4,8 +4,9 @@ import "slices"
 
 const description = `certsync gives people access to a Kubernetes cluster by client certificates, from a users.yaml in git.
 
-Begin here, with a users.yaml (certsync export prints one to start from):
+Begin here (certsync export prints a users.yaml from the bindings that exist):
 
+  certsync init         # writes a users.yaml to start from
   certsync preflight    # is everything there that apply will need?
   certsync plan         # what would change, for whom and why
   certsync apply        # shows the plan, asks, and makes it so

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/completion"
+	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -36,12 +37,14 @@ type program struct {
 	stdout, stderr *os.File
 	// grace is how long steps have to end after an interruption; 0: reconcile.LastStep.
 	grace time.Duration
+	line  nextstep.CommandLine
 }
 
 // lastStep is how long steps have to end after an interruption.
 func (p program) lastStep() time.Duration { return cmp.Or(p.grace, reconcile.LastStep) }
 
 type cli struct {
+	Init        initCmd        `cmd:"" help:"Write a commented users.yaml to start from."`
 	Validate    validateCmd    `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
 	Plan        planCmd        `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
 	Apply       applyCmd       `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
@@ -85,6 +88,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 		p.complain(err)
 		return exitUsage
 	}
+	p.line = nextstep.CommandLine{Commands: parser.Model, Program: []string{"certsync"}, Args: command.Args}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return p.fail(ctx, command.Run(p))
 }
