@@ -26,9 +26,12 @@ func TestInitToKubectl(t *testing.T) {
 	admin := f.env
 	f.env = append(f.env, "VAULT_TOKEN="+f.token(`path "secret/data/certsync/OWNER/users/`+user+`" { capabilities = ["read"] }`))
 	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
-	text := f.must(0, "kubeconfig", "--owner", f.owner, "--user", user).stdout
+	text, err := f.command(t.Context(), "kubeconfig", "--owner", f.owner, "--user", user).Output() // with the key
 	f.env = admin
-	if err := os.WriteFile(kubeconfig, []byte(text), 0o600); err != nil {
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(kubeconfig, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := f.tryKubectl(kubeconfig, "get", "pods", "--all-namespaces"); err != nil {

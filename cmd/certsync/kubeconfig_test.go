@@ -187,6 +187,10 @@ func TestOwnCommand(t *testing.T) {
 	}
 	fixture.WriteFile(t, link, []byte("#!/bin/sh\n"), 0o755) // another program of that name
 	check(self)
+	if err := os.Symlink(self, filepath.Join(dir, "kubectl-certsync")); err != nil {
+		t.Fatal(err)
+	}
+	check("kubectl-certsync")
 }
 
 // TestExecCommand: kubectl runs the program of --exec-command: a name as it is, and a path in any folder.

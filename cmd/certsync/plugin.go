@@ -61,14 +61,17 @@ func (c kubeconfigCmd) command() (string, error) {
 	return path, nil
 }
 
-// ownCommand is the name certsync if $PATH leads to this program, so that an upgrade may move it. Otherwise it is the path.
+// ownCommand is the name of this program if $PATH leads to it, so that an upgrade may move it. Otherwise it is the path.
 func ownCommand() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("finding certsync's own file: %w", err)
 	}
-	const command = "certsync"
-	if found, err := exec.LookPath(command); err == nil {
+	for _, command := range []string{"certsync", pluginFile} {
+		found, err := exec.LookPath(command)
+		if err != nil {
+			continue
+		}
 		there, errThere := os.Stat(found)
 		here, errHere := os.Stat(self)
 		if errThere == nil && errHere == nil && os.SameFile(there, here) {

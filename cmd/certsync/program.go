@@ -33,6 +33,7 @@ const (
 
 // program is certsync without the process around it.
 type program struct {
+	name           string // what a person types to start certsync; "": certsync
 	stdin          *os.File
 	stdout, stderr *os.File
 	// grace is how long steps have to end after an interruption; 0: reconcile.LastStep.
@@ -73,6 +74,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(ctx, err)
 	}
+	parser.Model.Name = cmp.Or(p.name, parser.Model.Name)
 	if len(args) > 0 && args[0] == completion.Command {
 		return p.fail(ctx, writeAll(p.stdout, completion.Complete(parser.Model, args[1:])))
 	}
@@ -80,7 +82,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	command, err := parser.Parse(byHabit(args))
 	switch {
 	case help.Len() > 0:
-		return p.fail(ctx, writeAll(p.stdout, help.Bytes()))
+		return p.fail(ctx, writeAll(p.stdout, p.named(help.Bytes())))
 	case err != nil:
 		return p.misused(err)
 	}
@@ -88,7 +90,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 		p.complain(err)
 		return exitUsage
 	}
-	p.line = nextstep.CommandLine{Commands: parser.Model, Program: []string{"certsync"}, Args: command.Args}
+	p.line = nextstep.CommandLine{Commands: parser.Model, Program: strings.Fields(parser.Model.Name), Args: command.Args}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return p.fail(ctx, command.Run(p))
 }
@@ -116,15 +118,16 @@ func (p program) misused(err error) int {
 	if flag, _, ok := strings.Cut(text, `: missing value, expecting "`); ok {
 		text = flag + ": a value is missing"
 	}
-	hint := "certsync --help lists the commands"
+	name := cmp.Or(p.name, "certsync")
+	hint := name + " --help lists the commands"
 	if word, ok := strings.CutPrefix(text, "unexpected argument "); ok && instead[word] != "" {
 		hint = instead[word]
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		name := parse.Context.Selected().Name
-		text = strings.TrimPrefix(text, name+": ")
-		hint = fmt.Sprintf("certsync %s --help lists the flags", name)
+		command := parse.Context.Selected().Name
+		text = strings.TrimPrefix(text, command+": ")
+		hint = fmt.Sprintf("%s %s --help lists the flags", name, command)
 	}
 	if variable := variableFor(text); variable != "" {
 		hint = variable + " is set in the environment; " + hint

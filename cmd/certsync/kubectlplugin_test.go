@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestCalledAs: kubectl's name for the binary makes it the plugin, wherever it lies.
+func TestCalledAs(t *testing.T) {
+	for process, want := range map[string]string{
+		"kubectl-certsync": "kubectl certsync", "/opt/bin/kubectl-certsync": "kubectl certsync", "kubectl-certsync.exe": "kubectl certsync",
+		"certsync": "", "/usr/bin/certsync": "", "kubectl-certsync-2": "",
+	} {
+		if got := calledAs(process); got != want {
+			t.Errorf("%q is called as %q, want %q", process, got, want)
+		}
+	}
+}
+
+// TestPluginHelp: as a plugin, usage, examples and hints about the command line name kubectl certsync.
+func TestPluginHelp(t *testing.T) {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin := filepath.Join(dir, "kubectl-certsync")
+	if err := os.Symlink(self, plugin); err != nil {
+		t.Fatal(err)
+	}
+	bare := regexp.MustCompile(`(?m)^ {4,}certsync `)
+	for command := range commands(t) {
+		cmd := process(t, dir, nil, []string{command, "--help"})
+		cmd.Path, cmd.Args[0] = plugin, plugin
+		r := run(t, cmd)
+		if r.code != exitOK || !strings.HasPrefix(r.stdout, "Usage: kubectl certsync "+command) || bare.MatchString(r.stdout) {
+			t.Errorf("exit %d: %s", r.code, r.stdout)
+		}
+	}
+	for argument, want := range map[string]string{"none": "kubectl certsync --help lists the commands", "plan": "kubectl certsync plan --help lists the flags"} {
+		cmd := process(t, dir, nil, []string{argument, "--none"})
+		cmd.Path, cmd.Args[0] = plugin, plugin
+		if r := run(t, cmd); r.code != exitUsage || !strings.Contains(r.stderr, "hint: "+want) {
+			t.Errorf("exit %d: %s", r.code, r.stderr)
+		}
+	}
+}
