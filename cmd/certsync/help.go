@@ -43,6 +43,19 @@ var instead = map[string]string{
 	"login":  "users fetch their kubeconfig with certsync kubeconfig --merge",
 	"diff":   "certsync plan shows what differs",
 	"audit":  "certsync review prints the access review",
+
+	"destroy":   "certsync apply --allow-empty with an inventory without users removes all users",
+	"history":   "certsync status --user NAME lists the certificates of a user; the history of users.yaml is in git",
+	"import":    "certsync export prints an inventory from the bindings that exist",
+	"new":       "certsync init writes a users.yaml to start from",
+	"rollback":  "restore the earlier users.yaml in git, then run certsync apply",
+	"run":       "certsync apply applies the inventory; certsync manifests prints a CronJob for it",
+	"setup":     "certsync init writes a users.yaml to start from; certsync manifests prints the objects for a CronJob",
+	"show":      "certsync status lists the users, and what they have",
+	"sync":      "certsync apply applies the inventory",
+	"uninstall": "certsync apply --allow-empty with an inventory without users removes all users",
+	"up":        "certsync apply applies the inventory",
+	"update":    "edit users.yaml, then run certsync apply",
 }
 
 const (

@@ -120,8 +120,9 @@ func (p program) misused(err error) int {
 	}
 	name := cmp.Or(p.name, "certsync")
 	hint := name + " --help lists the commands"
-	if word, ok := strings.CutPrefix(text, "unexpected argument "); ok && instead[word] != "" {
-		hint = instead[word]
+	if rest, ok := strings.CutPrefix(text, "unexpected argument "); ok {
+		word, _, _ := strings.Cut(rest, ", did you mean ")
+		hint = cmp.Or(instead[word], hint)
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
