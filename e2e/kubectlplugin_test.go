@@ -23,7 +23,7 @@ func TestKubectlPlugin(t *testing.T) {
 		defer cancel()
 		cmd := f.command(ctx, args...)
 		cmd.Path, cmd.Args[0] = shared.KubectlPath, "kubectl"
-		cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"), "HOME="+bin) // the exec plugin keeps the key there
 		return f.wait(cmd)
 	}
 	for _, step := range []struct {

@@ -46,7 +46,7 @@ func TestKuberc(t *testing.T) {
 		defer cancel()
 		cmd := f.command(ctx, "--kubeconfig", kubeconfig, "auth", "whoami")
 		cmd.Path, cmd.Args[0] = shared.KubectlPath, "kubectl"
-		cmd.Env = append(cmd.Env, "KUBERC="+allowlist)
+		cmd.Env = append(cmd.Env, "KUBERC="+allowlist, "HOME="+bin) // the exec plugin keeps the key there
 		r := f.wait(cmd)
 		if want == "" && (r.code != 0 || !strings.Contains(r.stdout, "alice@"+f.owner)) || want != "" && (r.code == 0 || !strings.Contains(r.stderr, want)) {
 			t.Errorf("with %s allowed: exit %d, want %q: %s%s", allowed, r.code, want, r.stdout, r.stderr)
