@@ -19,11 +19,11 @@ import (
 
 type initCmd struct {
 	inventoryFlags
-	Owner        ownerName `placeholder:"NAME" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
-	Server       string    `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
-	User         []string  `placeholder:"NAME" help:"A user of the inventory. Repeatable."`
-	clusterFlags `group:"Cluster and Vault:"`
-	vaultFolderFlags
+	Owner            ownerName `placeholder:"NAME" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
+	Server           string    `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
+	User             []string  `placeholder:"NAME" help:"A user of the inventory. Repeatable."`
+	clusterFlags     `group:"Cluster and Vault:"`
+	vaultFolderFlags `group:"Cluster and Vault:"`
 }
 
 // Help is shown below the flags.
@@ -63,7 +63,7 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 	}
 	c.seeVault(ctx, p)
 	n := starter.Inventory{
-		Owner: cmp.Or(string(c.Owner), legalOwner(cluster.Name)), Cluster: cluster, Users: c.User, Schema: starter.SchemaBeside(c.File),
+		Owner: cmp.Or(string(c.Owner), starter.OwnerFor(cluster.Name)), Cluster: cluster, Users: c.User, Schema: starter.SchemaBeside(c.File),
 	}
 	n.SetServer(cmp.Or(c.Server, cluster.Server))
 	if isTerminal(p.stdin) && isTerminal(p.stderr) {

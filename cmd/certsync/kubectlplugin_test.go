@@ -8,18 +8,6 @@ import (
 	"testing"
 )
 
-// TestCalledAs: kubectl's name for the binary makes it the plugin, wherever it lies.
-func TestCalledAs(t *testing.T) {
-	for process, want := range map[string]string{
-		"kubectl-certsync": "kubectl certsync", "/opt/bin/kubectl-certsync": "kubectl certsync", "kubectl-certsync.exe": "kubectl certsync",
-		"certsync": "", "/usr/bin/certsync": "", "kubectl-certsync-2": "",
-	} {
-		if got := calledAs(process); got != want {
-			t.Errorf("%q is called as %q, want %q", process, got, want)
-		}
-	}
-}
-
 // TestPluginHelp: as a plugin, usage, examples and hints about the command line name kubectl certsync.
 func TestPluginHelp(t *testing.T) {
 	dir := t.TempDir()

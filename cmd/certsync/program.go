@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/completion"
+	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
@@ -82,7 +83,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	command, err := parser.Parse(byHabit(args))
 	switch {
 	case help.Len() > 0:
-		return p.fail(ctx, writeAll(p.stdout, p.named(help.Bytes())))
+		return p.fail(ctx, writeAll(p.stdout, invocation.Rename(help.Bytes(), parser.Model.Name)))
 	case err != nil:
 		return p.misused(err)
 	}
