@@ -25,8 +25,8 @@ build: ## compile certsync into .build/bin
 image: ## the container image for amd64 and arm64 into .build/image, the same bytes everywhere; VERSION=v1.2.3, PLATFORMS=linux/arm64 for that one alone
 	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -image '$(abspath $(or $(IMAGE),.build/image))' -platforms '$(if $(filter command line,$(origin PLATFORMS)),$(PLATFORMS))'
 
-release: ## archives for linux, darwin and windows and their checksums into .build/release, the same bytes everywhere; VERSION=v1.2.3
-	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -archives '$(abspath $(or $(RELEASE),.build/release))' -platforms '$(PLATFORMS)'
+release: ## archives for linux, darwin and windows and their checksums into .build/release, the same bytes everywhere; VERSION=v1.2.3, RELEASE_URL=https://example.com/certsync/v1.2.3 adds a krew manifest for that address
+	cd cmd/release && GOFLAGS= GOOS= GOARCH= $(GO) run . -go '$(GO)' -archives '$(abspath $(or $(RELEASE),.build/release))' -platforms '$(PLATFORMS)' -url '$(RELEASE_URL)'
 
 session: ## run the README's session on real servers, and write down what it prints
 	@echo "session: compiling; the first time the servers take 5 to 10 minutes, later seconds"

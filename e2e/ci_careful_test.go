@@ -43,6 +43,9 @@ func TestWorkflowIsCareful(t *testing.T) {
 		for _, step := range job.Steps {
 			careful(t, name, step)
 		}
+		if uses := job.Steps[len(job.Steps)-1].Uses; len(job.Steps) != 2 || uses != localAction {
+			t.Errorf("%s does not end with the action: %s", name, uses)
+		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" || w.Permissions == nil || len(w.Permissions) > 0 {
 		t.Errorf("permissions by default %v, and of jobs: %s", w.Permissions, diff)
@@ -55,16 +58,39 @@ func TestWorkflowIsCareful(t *testing.T) {
 	}
 }
 
+// TestActionIsCareful: the action's scripts get all inputs in variables, and the kubeconfig is fetched twice by the same script.
+func TestActionIsCareful(t *testing.T) {
+	text := ciFile(t, githubActionExample)
+	a := (&fixture{TB: t}).action(text)
+	var fetches []string
+	for _, step := range a.Runs.Steps {
+		careful(t, "action.yml", step)
+		if (step.Run == "") != (step.Shell == "") || step.Run == "" && step.Uses == "" {
+			t.Errorf("%s: %+v", step.Name, step)
+		}
+		if strings.Contains(step.Run, "certsync kubeconfig") {
+			script, _, _ := strings.Cut(step.Run, `echo "CERTSYNC_`)
+			fetches = append(fetches, script)
+		}
+	}
+	if len(fetches) != 2 || fetches[0] != fetches[1] || strings.Contains(text, "secrets.") || a.Runs.Using != "composite" {
+		t.Errorf("%s action, fetches: %q", a.Runs.Using, fetches)
+	}
+	if last := a.Runs.Steps[len(a.Runs.Steps)-1]; last.If != "always()" || !strings.Contains(last.Run, "rm -f") {
+		t.Errorf("the credentials stay: %+v", last)
+	}
+}
+
 var (
 	pinned = regexp.MustCompile(`^[a-z-]+/[a-z-]+@[0-9a-f]{40}$`)
 	// What of an event may stand in a variable: nothing that its author writes.
-	harmless = regexp.MustCompile(`\$\{\{ (github\.token|github\.repository|github\.event\.pull_request\.number|needs\.plan\.outputs\.digest) \}\}`)
+	harmless = regexp.MustCompile(`\$\{\{ (github\.token|github\.repository|github\.event\.pull_request\.number|needs\.plan\.outputs\.digest|inputs\.[a-z0-9]+) \}\}`)
 )
 
 func careful(t *testing.T, job string, step githubStep) {
 	t.Helper()
 	checkout := strings.HasPrefix(step.Uses, "actions/checkout@")
-	if step.Uses != "" && (!pinned.MatchString(step.Uses) || checkout && step.With["persist-credentials"] != false) {
+	if step.Uses != "" && step.Uses != localAction && (!pinned.MatchString(step.Uses) || checkout && step.With["persist-credentials"] != false) {
 		t.Errorf("%s: %s may change, or leave its token", job, step.Uses)
 	}
 	if strings.Contains(step.Run, "${{") {

@@ -17,7 +17,6 @@ type workflow struct {
 	On          map[string]any `json:"true"` // which is what YAML makes of on
 	Permissions map[string]string
 	Env         map[string]string
-	Defaults    struct{ Run struct{ Shell string } }
 	Jobs        map[string]githubJob
 }
 
@@ -34,12 +33,39 @@ type githubJob struct {
 }
 
 type githubStep struct {
-	ID, Name, If, Uses, Run string
-	With                    map[string]any
-	Env                     map[string]string
+	ID, Name, If, Uses, Run, Shell string
+	With                           map[string]any
+	Env                            map[string]string
 }
 
-const githubExample = "github-actions/certsync.yaml"
+// action is as much of a composite action as the example uses.
+type action struct {
+	Name, Description string
+	Inputs            map[string]struct {
+		Description, Default string
+		Required             bool
+	}
+	Outputs map[string]struct{ Description, Value string }
+	Runs    struct {
+		Using string
+		Steps []githubStep
+	}
+}
+
+const (
+	githubExample       = "github-actions/certsync.yaml"
+	githubActionExample = "github-actions/action.yml"
+	// localAction is where users put the action, in their own repository.
+	localAction = "./.github/actions/certsync"
+)
+
+func (f *fixture) action(text string) (a action) {
+	f.Helper()
+	if err := yaml.UnmarshalStrict([]byte(text), &a); err != nil {
+		f.Fatal(err)
+	}
+	return a
+}
 
 func (f *fixture) workflow(text string) (w workflow) {
 	f.Helper()
@@ -96,15 +122,12 @@ func (g *github) run(e event) ciRun {
 	return run
 }
 
-var expression = regexp.MustCompile(`\$\{\{ ([a-z_.]+) \}\}`)
+var expression = regexp.MustCompile(`\$\{\{ ([a-z0-9_.]+) \}\}`)
 
 func (g *github) job(w workflow, job githubJob, e event, context map[string]string) (run jobRun) {
 	g.Helper()
 	dir := g.checkOut(context["github.sha"])
 	defer g.tidy(dir)
-	fill := func(text string) string {
-		return expression.ReplaceAllStringFunc(text, func(found string) string { return context[expression.FindStringSubmatch(found)[1]] })
-	}
 	file := func(name string) string { return filepath.Join(dir, name) }
 	env := []string{
 		"GITHUB_ACTIONS=true", "GITHUB_REPOSITORY=acme/access", "GITHUB_SHA=" + context["github.sha"], "RUNNER_TEMP=" + file("temp"),
@@ -116,39 +139,73 @@ func (g *github) job(w workflow, job githubJob, e event, context map[string]stri
 	g.forge.work(g.claims(e, job.Environment))
 	for _, some := range []map[string]string{w.Env, job.Env} {
 		for name, value := range some {
-			env = append(env, name+"="+fill(value))
+			env = append(env, name+"="+fill(value, context))
 		}
 	}
-	for _, step := range job.Steps {
-		always := step.If == "always()"
-		if step.Uses != "" || run.code != 0 && !always {
-			continue // the checkout is done
-		}
-		if step.If != "" && !always && !condition(step.If, func(name string) string { return context[name] }) {
-			continue
-		}
-		own := append(slices.Clone(env), g.lines(file("env"))...)
-		for name, value := range step.Env {
-			own = append(own, name+"="+fill(value))
-		}
-		own = append(own, "PATH="+strings.Join(append(g.lines(file("path")), g.bin, os.Getenv("PATH")), ":"))
-		script := file("temp/script.sh")
-		if err := os.WriteFile(script, []byte(step.Run), 0o600); err != nil {
-			g.Fatal(err)
-		}
-		code, log := g.shell(dir, own, strings.Fields(strings.ReplaceAll(w.Defaults.Run.Shell, "{0}", script))...)
-		run.log += log
-		run.code = max(run.code, code)
-		for _, line := range g.lines(file("output")) {
-			name, value, _ := strings.Cut(line, "=")
-			context["steps."+step.ID+".outputs."+name] = value
+	for _, step := range job.Steps { // the first one is the checkout, which is done
+		if step.Uses == localAction {
+			g.use(&run, dir, env, step, context)
 		}
 	}
 	run.outputs = map[string]string{"summary": strings.Join(g.lines(file("summary")), "\n"), "review": strings.Join(g.lines(file("temp/review/review.html")), "\n")}
 	for name, value := range job.Outputs {
-		run.outputs[name] = fill(value)
+		run.outputs[name] = fill(value, context)
 	}
 	return run
+}
+
+// fill replaces the expressions in a text.
+func fill(text string, context map[string]string) string {
+	return expression.ReplaceAllStringFunc(text, func(found string) string { return context[expression.FindStringSubmatch(found)[1]] })
+}
+
+// use runs the steps of the action, and adds its outputs to the context.
+func (g *github) use(run *jobRun, dir string, env []string, uses githubStep, context map[string]string) {
+	g.Helper()
+	a, inner := g.action(g.example(githubActionExample)), maps.Clone(context)
+	for name, input := range a.Inputs {
+		inner["inputs."+name] = input.Default
+		if given, ok := uses.With[name].(string); ok {
+			inner["inputs."+name] = fill(given, context)
+		}
+	}
+	for name := range uses.With {
+		if _, ok := a.Inputs[name]; !ok {
+			g.Fatalf("the action has no input %q", name)
+		}
+	}
+	for _, step := range a.Runs.Steps {
+		when, always := strings.CutPrefix(step.If, "always()")
+		when = strings.TrimPrefix(when, " && ")
+		if step.Uses != "" || run.code != 0 && !always || when != "" && !condition(when, func(name string) string { return inner[name] }) {
+			continue // the artifact is read where it is
+		}
+		g.step(run, dir, env, step, inner)
+	}
+	for name, output := range a.Outputs {
+		context["steps."+uses.ID+".outputs."+name] = fill(output.Value, inner)
+	}
+}
+
+func (g *github) step(run *jobRun, dir string, env []string, step githubStep, context map[string]string) {
+	g.Helper()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	own := append(slices.Clone(env), g.lines(file("env"))...)
+	for name, value := range step.Env {
+		own = append(own, name+"="+fill(value, context))
+	}
+	own = append(own, "PATH="+strings.Join(append(g.lines(file("path")), g.bin, os.Getenv("PATH")), ":"))
+	script := file("temp/script.sh")
+	if err := os.WriteFile(script, []byte(step.Run), 0o600); err != nil {
+		g.Fatal(err)
+	}
+	code, log := g.shell(dir, own, strings.Fields(strings.ReplaceAll(step.Shell, "{0}", script))...)
+	run.log += log
+	run.code = max(run.code, code)
+	for _, line := range g.lines(file("output")) {
+		name, value, _ := strings.Cut(line, "=")
+		context["steps."+step.ID+".outputs."+name] = value
+	}
 }
 
 // claims are those that GitHub makes JWTs with.

@@ -80,8 +80,8 @@ func curlCLI(args []string) error {
 	return err
 }
 
-// commentsOf is a program for jq: the numbers of somebody's comments that begin so.
-var commentsOf = regexp.MustCompile(`^\.\[\] \| select\(\.user\.login == "([^"]+)"\) \| select\(\.body \| startswith\("([^"]+)"\)\) \| \.id$`)
+// commentsOf is a program for jq: the numbers of somebody's comments that begin with $MARKER.
+var commentsOf = regexp.MustCompile(`^\.\[\] \| select\(\.user\.login == "([^"]+)"\) \| select\(\.body \| startswith\(env\.MARKER\)\) \| \.id$`)
 
 // ghCLI is as much of GitHub's as the examples use.
 func ghCLI(args []string) error {
@@ -149,7 +149,7 @@ func choose(program string, answer []byte) error {
 	}
 	err := json.Unmarshal(answer, &comments)
 	for _, c := range comments {
-		if c.User.Login == of[1] && strings.HasPrefix(c.Body, of[2]) {
+		if c.User.Login == of[1] && strings.HasPrefix(c.Body, os.Getenv("MARKER")) {
 			fmt.Println(c.ID)
 		}
 	}

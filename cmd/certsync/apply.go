@@ -199,5 +199,6 @@ func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, ev
 	if code != exitOK {
 		return exitStatus(code)
 	}
+	p.suggest(c.Output, resultOf(o))
 	return nil
 }

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -41,7 +40,7 @@ func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) e
 		return refuse("there is no terminal to ask on (--yes, or --expect %s)", digest)
 	}
 	fmt.Fprint(p.stderr, "\nApply this plan? Only \"yes\" is taken as consent: ")
-	answer, err := readLine(ctx, p.stdin)
+	answer, err := prompt.ReadLine(ctx, p.stdin)
 	if !strings.HasSuffix(answer, "\n") {
 		fmt.Fprintln(p.stderr) // the cursor is still behind the question
 	}
@@ -62,20 +61,4 @@ func (c applyCmd) show(p program, plan reconcile.Plan) error {
 
 func refuse(format string, args ...any) error {
 	return reconcile.Refused{Violations: []string{fmt.Sprintf(format, args...)}}
-}
-
-// readLine returns a line that a person types, with its newline unless the input ends before. A read from a terminal cannot
-// be cancelled. After an interruption it goes on until the process ends.
-func readLine(ctx context.Context, in *os.File) (string, error) {
-	typed := make(chan string, 1)
-	go func() {
-		line, _ := bufio.NewReader(in).ReadString('\n')
-		typed <- line
-	}()
-	select {
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	case line := <-typed:
-		return line, nil
-	}
 }

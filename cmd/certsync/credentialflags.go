@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/starter"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/vaultstore"
 )
@@ -25,9 +26,9 @@ type credentialFlags struct {
 func (f credentialFlags) validate() error {
 	switch {
 	case f.Owner != "" && !inventory.ValidOwner(f.Owner): // kong says what is missing
-		return errors.New("--owner: a-z, 0-9 and - are allowed, the first and the last not a -, at most 40 in all")
+		return errors.New("--owner: " + starter.OwnerFault(f.Owner))
 	case f.User != "" && !inventory.ValidName(f.User):
-		return errors.New("--user: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit, at most 64 in all")
+		return errors.New("--user: " + starter.UserFault(f.User))
 	}
 	return f.vaultLoginFlags.Validate()
 }

@@ -3,11 +3,10 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"strings"
+	"errors"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/cmd/certsync/internal/starter"
 	"github.com/certsync/certsync/reconcile/export"
 )
 
@@ -30,8 +29,8 @@ type ownerName string
 
 // UnmarshalText refuses text that no inventory can have as its owner.
 func (o *ownerName) UnmarshalText(text []byte) error {
-	if !inventory.ValidOwner(string(text)) {
-		return fmt.Errorf("a-z, 0-9 and - are allowed, the first and the last not a -, at most 40 in all")
+	if fault := starter.OwnerFault(string(text)); fault != "" {
+		return errors.New(fault)
 	}
 	*o = ownerName(text)
 	return nil
@@ -47,22 +46,6 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	owner := cmp.Or(string(c.Owner), legalOwner(cluster.Name()), "my-owner")
+	owner := cmp.Or(string(c.Owner), starter.OwnerFor(cluster.Name()), "my-owner")
 	return writeAll(p.stdout, render.Export(export.Bindings(owner, bindings), cluster.Name()))
-}
-
-// legalOwner makes an owner from a cluster's name, or returns "". Of arn:aws:eks:eu-west-1:1234:cluster/prod it takes prod.
-func legalOwner(cluster string) string {
-	last := cluster[strings.LastIndexAny(cluster, "/:")+1:]
-	legal := strings.Map(func(r rune) rune {
-		if r >= 'a' && r <= 'z' || r >= '0' && r <= '9' {
-			return r
-		}
-		return '-'
-	}, strings.ToLower(last))
-	legal = strings.Trim(legal[:min(len(legal), 40)], "-")
-	if !inventory.ValidOwner(legal) {
-		return ""
-	}
-	return legal
 }

@@ -4,8 +4,9 @@ import "slices"
 
 const description = `certsync gives people access to a Kubernetes cluster by client certificates, from a users.yaml in git.
 
-Begin here, with a users.yaml (certsync export prints one to start from):
+Begin here (certsync export prints a users.yaml from the bindings that exist):
 
+  certsync init         # writes a users.yaml to start from
   certsync preflight    # is everything there that apply will need?
   certsync plan         # what would change, for whom and why
   certsync apply        # shows the plan, asks, and makes it so
@@ -42,6 +43,19 @@ var instead = map[string]string{
 	"login":  "users fetch their kubeconfig with certsync kubeconfig --merge",
 	"diff":   "certsync plan shows what differs",
 	"audit":  "certsync review prints the access review",
+
+	"destroy":   "certsync apply --allow-empty with an inventory without users removes all users",
+	"history":   "certsync status --user NAME lists the certificates of a user; the history of users.yaml is in git",
+	"import":    "certsync export prints an inventory from the bindings that exist",
+	"new":       "certsync init writes a users.yaml to start from",
+	"rollback":  "restore the earlier users.yaml in git, then run certsync apply",
+	"run":       "certsync apply applies the inventory; certsync manifests prints a CronJob for it",
+	"setup":     "certsync init writes a users.yaml to start from; certsync manifests prints the objects for a CronJob",
+	"show":      "certsync status lists the users, and what they have",
+	"sync":      "certsync apply applies the inventory",
+	"uninstall": "certsync apply --allow-empty with an inventory without users removes all users",
+	"up":        "certsync apply applies the inventory",
+	"update":    "edit users.yaml, then run certsync apply",
 }
 
 const (

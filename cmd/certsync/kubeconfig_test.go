@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
@@ -173,7 +174,7 @@ func TestOwnCommand(t *testing.T) {
 	link := filepath.Join(dir, "certsync")
 	check := func(want string) {
 		t.Helper()
-		if got, err := ownCommand(); err != nil || got != want {
+		if got, err := invocation.Command(); err != nil || got != want {
 			t.Errorf("%q, %v; want %q", got, err, want)
 		}
 	}
@@ -187,6 +188,10 @@ func TestOwnCommand(t *testing.T) {
 	}
 	fixture.WriteFile(t, link, []byte("#!/bin/sh\n"), 0o755) // another program of that name
 	check(self)
+	if err := os.Symlink(self, filepath.Join(dir, "kubectl-certsync")); err != nil {
+		t.Fatal(err)
+	}
+	check("kubectl-certsync")
 }
 
 // TestExecCommand: kubectl runs the program of --exec-command: a name as it is, and a path in any folder.

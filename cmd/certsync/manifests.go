@@ -126,6 +126,7 @@ func (c manifestsCmd) Run(p program) error {
 	}
 	if c.Vault {
 		c.warnOfCapitals(p, inv)
+		c.warnOfUserpass(p, inv)
 		return writeAll(p.stdout, script)
 	}
 	if err := reconcile.CompleteInAPod(inv.Cluster); err != nil {

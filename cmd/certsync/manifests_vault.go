@@ -4,6 +4,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
@@ -67,6 +69,16 @@ func (c manifestsCmd) warnOfCapitals(p program, inv *inventory.Inventory) {
 	if names := preflight.Capitals(inv); len(names) > 0 && vaultstore.FoldsNames(c.UsersAccessor) {
 		p.complain(fmt.Errorf("warning: %w", preflight.LowerCased(names, "users who log in by "+c.UsersAccessor)))
 	}
+}
+
+// warnOfUserpass warns of users that Vault's userpass method refuses: a name there has no @ and no +.
+func (c manifestsCmd) warnOfUserpass(p program, inv *inventory.Inventory) {
+	refused := slices.DeleteFunc(slices.Clone(inv.Users), func(u inventory.User) bool { return !strings.ContainsAny(u.Name, "@+") })
+	if len(refused) == 0 || !strings.HasPrefix(c.UsersAccessor, "auth_userpass_") {
+		return
+	}
+	p.complain(reconcile.WithHint(fmt.Errorf("warning: Vault's userpass accepts no @ and no + in a name, and refuses %d of the users, such as %q", len(refused), refused[0].Name),
+		"leave out --vault-users-accessor: each user then gets a policy, which you can give to a userpass user of any name (token_policies)"))
 }
 
 // maxCertificates is the most bytes that the file of --vault-ca may hold.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -43,6 +44,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	if err := p.show(plan, c.Output); err != nil {
 		return err
 	}
+	p.suggest(c.Output, nextstep.Result{Applicable: plan.Runs() && len(plan.Refusals()) == 0})
 	if c.DetailedExitcode && plan.Changes() {
 		return exitStatus(exitChanges)
 	}

@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
@@ -50,7 +50,7 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 func (c kubeconfigCmd) command() (string, error) {
 	switch {
 	case c.ExecCommand == "":
-		return ownCommand()
+		return invocation.Command()
 	case filepath.Base(c.ExecCommand) == c.ExecCommand:
 		return c.ExecCommand, nil
 	}
@@ -59,23 +59,6 @@ func (c kubeconfigCmd) command() (string, error) {
 		return "", fmt.Errorf("finding the program of --exec-command: %w", err)
 	}
 	return path, nil
-}
-
-// ownCommand is the name certsync if $PATH leads to this program, so that an upgrade may move it. Otherwise it is the path.
-func ownCommand() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", fmt.Errorf("finding certsync's own file: %w", err)
-	}
-	const command = "certsync"
-	if found, err := exec.LookPath(command); err == nil {
-		there, errThere := os.Stat(found)
-		here, errHere := os.Stat(self)
-		if errThere == nil && errHere == nil && os.SameFile(there, here) {
-			return command, nil
-		}
-	}
-	return self, nil
 }
 
 // The variables that say where Vault is and how to reach it. No other variable is written to a file, since VAULT_TOKEN and

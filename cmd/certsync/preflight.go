@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -55,6 +56,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 	if !report.OK() {
 		return exitStatus(exitError)
 	}
+	p.suggest(c.Output, nextstep.Result{})
 	return nil
 }
 

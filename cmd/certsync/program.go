@@ -14,6 +14,8 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/completion"
+	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
+	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -32,16 +34,19 @@ const (
 
 // program is certsync without the process around it.
 type program struct {
+	name           string // what a person types to start certsync; "": certsync
 	stdin          *os.File
 	stdout, stderr *os.File
 	// grace is how long steps have to end after an interruption; 0: reconcile.LastStep.
 	grace time.Duration
+	line  nextstep.CommandLine
 }
 
 // lastStep is how long steps have to end after an interruption.
 func (p program) lastStep() time.Duration { return cmp.Or(p.grace, reconcile.LastStep) }
 
 type cli struct {
+	Init        initCmd        `cmd:"" help:"Write a commented users.yaml to start from."`
 	Validate    validateCmd    `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
 	Plan        planCmd        `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
 	Apply       applyCmd       `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
@@ -70,6 +75,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	if err != nil {
 		return p.fail(ctx, err)
 	}
+	parser.Model.Name = cmp.Or(p.name, parser.Model.Name)
 	if len(args) > 0 && args[0] == completion.Command {
 		return p.fail(ctx, writeAll(p.stdout, completion.Complete(parser.Model, args[1:])))
 	}
@@ -77,7 +83,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	command, err := parser.Parse(byHabit(args))
 	switch {
 	case help.Len() > 0:
-		return p.fail(ctx, writeAll(p.stdout, help.Bytes()))
+		return p.fail(ctx, writeAll(p.stdout, invocation.Rename(help.Bytes(), parser.Model.Name)))
 	case err != nil:
 		return p.misused(err)
 	}
@@ -85,6 +91,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 		p.complain(err)
 		return exitUsage
 	}
+	p.line = nextstep.CommandLine{Commands: parser.Model, Program: strings.Fields(parser.Model.Name), Args: command.Args}
 	command.BindTo(ctx, (*context.Context)(nil))
 	return p.fail(ctx, command.Run(p))
 }
@@ -112,15 +119,17 @@ func (p program) misused(err error) int {
 	if flag, _, ok := strings.Cut(text, `: missing value, expecting "`); ok {
 		text = flag + ": a value is missing"
 	}
-	hint := "certsync --help lists the commands"
-	if word, ok := strings.CutPrefix(text, "unexpected argument "); ok && instead[word] != "" {
-		hint = instead[word]
+	name := cmp.Or(p.name, "certsync")
+	hint := name + " --help lists the commands"
+	if rest, ok := strings.CutPrefix(text, "unexpected argument "); ok {
+		word, _, _ := strings.Cut(rest, ", did you mean ")
+		hint = cmp.Or(instead[word], hint)
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		name := parse.Context.Selected().Name
-		text = strings.TrimPrefix(text, name+": ")
-		hint = fmt.Sprintf("certsync %s --help lists the flags", name)
+		command := parse.Context.Selected().Name
+		text = strings.TrimPrefix(text, command+": ")
+		hint = fmt.Sprintf("%s %s --help lists the flags", name, command)
 	}
 	if variable := variableFor(text); variable != "" {
 		hint = variable + " is set in the environment; " + hint

@@ -1,6 +1,9 @@
 package main
 
-import "github.com/certsync/certsync/cmd/certsync/internal/render"
+import (
+	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
+)
 
 type validateCmd struct {
 	inventoryFlags
@@ -22,5 +25,9 @@ func (c validateCmd) Run(p program) error {
 	if err != nil {
 		return err
 	}
-	return writeAll(p.stdout, render.Validated(c.File, inv))
+	if err := writeAll(p.stdout, render.Validated(c.File, inv)); err != nil {
+		return err
+	}
+	p.suggest("text", nextstep.Result{})
+	return nil
 }

@@ -50,8 +50,9 @@ type archive struct {
 	content []byte
 }
 
-// writeArchives compiles for each platform, and writes the archives and their checksums to out.
-func writeArchives(ctx context.Context, c compiler, src source, platforms []v1.Platform, out string) error {
+// writeArchives compiles for each platform, and writes the archives and their checksums to out. With the url of the folder
+// where they are published, it also writes the manifest for krew.
+func writeArchives(ctx context.Context, c compiler, src source, platforms []v1.Platform, url, out string) error {
 	beside, err := readBeside(c.root)
 	if err != nil {
 		return err
@@ -70,7 +71,11 @@ func writeArchives(ctx context.Context, c compiler, src source, platforms []v1.P
 		archives = append(archives, a)
 	}
 	sums := sumsOf(archives)
-	if err := replaceFolder(out, append(archives, archive{checksums, sums})); err != nil {
+	files := append(archives, archive{checksums, sums})
+	if url != "" {
+		files = append(files, krewManifest(src, platforms, archives, url))
+	}
+	if err := replaceFolder(out, files); err != nil {
 		return fmt.Errorf("writing %q: %w", out, err)
 	}
 	fmt.Printf("%s: certsync %s\n%s", c.shown(out), src.version, sums)

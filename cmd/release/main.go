@@ -25,6 +25,7 @@ func main() {
 	flag.StringVar(&o.root, "root", "../..", "where certsync's source is")
 	flag.StringVar(&o.image, "image", "", "write the image's layout there; what is there goes")
 	flag.StringVar(&o.archives, "archives", "", "write the archives to this folder; what is there goes")
+	flag.StringVar(&o.url, "url", "", "also write a manifest for krew; the archives are published in this folder")
 	flag.StringVar(&o.platforms, "platforms", "", "build for these alone, such as linux/amd64,windows/arm64; the image has those of Linux")
 	flag.StringVar(&o.goCommand, "go", "go", "the go command that compiles certsync")
 	flag.Parse()
@@ -38,6 +39,7 @@ type options struct {
 	root, goCommand string
 	image, archives string // where to; empty: not at all
 	platforms       string
+	url             string // of the folder where the archives are published; empty: no manifest for krew
 }
 
 func run(ctx context.Context, o options) (err error) {
@@ -57,6 +59,11 @@ func run(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	if o.url != "" {
+		if err := checkKrew(src.version, o.url); err != nil {
+			return err
+		}
+	}
 	work, err := os.MkdirTemp("", "certsync-release-*")
 	if err != nil {
 		return err
@@ -73,7 +80,7 @@ func run(ctx context.Context, o options) (err error) {
 		}
 	}
 	if o.archives != "" {
-		return writeArchives(ctx, c, src, platforms, o.archives)
+		return writeArchives(ctx, c, src, platforms, o.url, o.archives)
 	}
 	return nil
 }

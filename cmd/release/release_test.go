@@ -32,8 +32,12 @@ func TestRelease(t *testing.T) {
 		t.Errorf("the checksums differ: %s", diff)
 	}
 	content, ok := first[name]
-	if !ok || len(first) != 2 {
+	if !ok || len(first) != 3 {
 		t.Fatalf("%d files, none of them or more than %s", len(first), name)
+	}
+	sum, _, _ := strings.Cut(first[checksums], " ")
+	if manifest := first[krewFile]; !strings.Contains(manifest, "/v9.8.7/"+name+`"`) || !strings.Contains(manifest, "sha256: "+sum+"\n") {
+		t.Errorf("the manifest for krew is not that of %s: %s", name, manifest)
 	}
 	if want := string(sumsOf([]archive{{name, []byte(content)}})); first[checksums] != want {
 		t.Errorf("checksums %q, want %q", first[checksums], want)
@@ -52,7 +56,7 @@ func makeRelease(t *testing.T, root, before string) map[string]string {
 	out := filepath.Join(t.TempDir(), "release")
 	cmd := exec.CommandContext(ctx, "sh", "-c", before+"\nexec make --no-print-directory release")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "VERSION=v9.8.7", "SOURCE_DATE_EPOCH=1600000000", "PLATFORMS="+here.String(), "RELEASE="+out)
+	cmd.Env = append(os.Environ(), "VERSION=v9.8.7", "SOURCE_DATE_EPOCH=1600000000", "PLATFORMS="+here.String(), "RELEASE="+out, "RELEASE_URL=https://example.com/certsync/v9.8.7")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make release: %v\n%s", err, output)
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/e2e/harness"
+	"github.com/certsync/certsync/inventory/shell"
 )
 
 // terminal shows commands and what they print, as a session in a shell would.
@@ -36,7 +37,12 @@ func newTerminal(servers *harness.Servers, certsync string) (*terminal, error) {
 func (t *terminal) exports() []string {
 	// kubectl's first: beside certsync there may be one of another version.
 	bins := filepath.Dir(t.programs["kubectl"]) + ":" + filepath.Dir(t.programs["certsync"])
-	return append(t.servers.Env(), "DEMO="+t.folder, `PATH="`+bins+`:$PATH"`)
+	var exports []string
+	for _, variable := range append(t.servers.Env(), "DEMO="+t.folder) {
+		name, value, _ := strings.Cut(variable, "=")
+		exports = append(exports, name+"="+shell.Quote(value))
+	}
+	return append(exports, "PATH="+shell.Quote(bins)+`:"$PATH"`)
 }
 
 func (t *terminal) say(format string, args ...any) {
@@ -74,13 +80,10 @@ func (t *terminal) certsync(ctx context.Context, file string) error {
 	})
 }
 
-// run runs a line of words and variables; it has no quotes, pipes and the like.
+// run runs a line, see command.
 func (t *terminal) run(ctx context.Context, line string, want want) error {
 	fmt.Printf("\n$ %s\n", line)
-	words := strings.Fields(t.expand(line))
-	cmd := exec.CommandContext(ctx, t.programs[words[0]], words[1:]...)
-	// The servers last, so that they win. HOME: kubectl's cache and kuberc are not to be the developer's.
-	cmd.Env = append(os.Environ(), append(t.servers.Env(), "HOME="+t.servers.Dir)...)
+	cmd := t.command(ctx, line)
 	// certsync ends a run in good order at a signal; what stays then is killed.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second

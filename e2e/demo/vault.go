@@ -2,53 +2,43 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-
-	"github.com/hashicorp/vault/api"
+	"os/exec"
+	"strings"
 )
 
-// fetch does what `vault kv get` does, which a machine with nothing but Go, git and make does not have.
+// fetch shows how the user gets the kubeconfig from Vault, and saves it. The key in it is not shown.
 func (t *terminal) fetch(ctx context.Context, owner string, cast cast) error {
-	path := "certsync/" + owner + "/users/" + cast.user
-	fmt.Printf("\n$ vault kv get -field=kubeconfig secret/%s > %s\n", path, cast.kubeconfig)
-	secret, err := t.get(ctx, path)
+	line := kubeconfigCommand(owner, cast)
+	fmt.Printf("\n$ %s > %s\n", line, cast.kubeconfig)
+	file, err := os.OpenFile(t.expand(cast.kubeconfig), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
-	kubeconfig, ok := secret.Data["kubeconfig"].(string)
-	if !ok {
-		return fmt.Errorf("reading %q: it has no kubeconfig", path)
+	defer file.Close()
+	cmd := t.command(ctx, line)
+	cmd.Stdout, cmd.Stderr = file, os.Stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("running %q: %w", line, err)
 	}
-	return os.WriteFile(t.expand(cast.kubeconfig), []byte(kubeconfig), 0o600)
+	return file.Close()
 }
 
-// fetchNothing shows that there is no credential any more.
+// fetchNothing shows that the credential is gone.
 func (t *terminal) fetchNothing(ctx context.Context, owner string, cast cast) error {
-	path := "certsync/" + owner + "/users/" + cast.user
-	fmt.Printf("\n$ vault kv get -field=kubeconfig secret/%s\n", path)
-	if _, err := t.get(ctx, path); !errors.Is(err, api.ErrSecretNotFound) {
-		return fmt.Errorf("reading %q: expected it to be gone, got: %w", path, err)
-	}
-	fmt.Printf("No value found at secret/data/%s\n", path)
-	return nil
+	return t.run(ctx, kubeconfigCommand(owner, cast), want{code: 1, says: "there is no credential"})
 }
 
-func (t *terminal) get(ctx context.Context, path string) (*api.KVSecret, error) {
-	config := api.DefaultConfig()
-	if config.Error != nil {
-		return nil, config.Error
-	}
-	config.Address = t.servers.VaultAddr
-	if err := config.ConfigureTLS(&api.TLSConfig{CACert: t.servers.VaultCACert}); err != nil {
-		return nil, err
-	}
-	client, err := api.NewClient(config)
-	if err != nil {
-		return nil, err
-	}
-	client.ClearNamespace() // the developer's own, if one is set
-	client.SetToken(t.servers.VaultToken)
-	return client.KVv2("secret").Get(ctx, path)
+func kubeconfigCommand(owner string, cast cast) string {
+	return "certsync kubeconfig --owner " + owner + " --user " + cast.user
+}
+
+// command prepares a line of words and variables; it has no quotes, pipes and the like.
+func (t *terminal) command(ctx context.Context, line string) *exec.Cmd {
+	words := strings.Fields(t.expand(line))
+	cmd := exec.CommandContext(ctx, t.programs[words[0]], words[1:]...)
+	// The servers last, so that they win. HOME: kubectl's cache and kuberc are not to be the developer's.
+	cmd.Env = append(os.Environ(), append(t.servers.Env(), "HOME="+t.servers.Dir)...)
+	return cmd
 }

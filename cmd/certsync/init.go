@@ -1,0 +1,145 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
+	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/starter"
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/vaultstore"
+)
+
+type initCmd struct {
+	inventoryFlags
+	Owner            ownerName `placeholder:"NAME" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
+	Server           string    `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
+	User             []string  `placeholder:"NAME" help:"A user of the inventory. Repeatable."`
+	clusterFlags     `group:"Cluster and Vault:"`
+	vaultFolderFlags `group:"Cluster and Vault:"`
+}
+
+// Help is shown below the flags.
+func (initCmd) Help() string {
+	return `Writes an inventory with a comment for each field. It reads the kubeconfig, and checks that the cluster and Vault answer. Neither is required. It never replaces a file.
+
+On a terminal, it asks for the owner, the server and the users that no flag gives. Without a terminal, it asks nothing.
+
+  certsync init
+  certsync init --owner prod-eu --user alice@example.com --user bob
+  certsync init -f clusters/prod-eu.yaml --context prod-eu
+
+Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
+}
+
+// Validate is called by kong after parsing.
+func (c initCmd) Validate() error {
+	for _, user := range c.User {
+		if fault := starter.UserFault(user); fault != "" {
+			return errors.New("--user: " + fault)
+		}
+	}
+	if fault := (inventory.Cluster{Server: c.Server}).Fault(); fault != "" {
+		return errors.New("--" + fault)
+	}
+	return nil
+}
+
+// Run writes the inventory.
+func (c initCmd) Run(ctx context.Context, p program) error {
+	if err := starter.CheckAbsent(c.File); err != nil {
+		return err
+	}
+	cluster, err := c.seeCluster(ctx, p)
+	if err != nil {
+		return err
+	}
+	c.seeVault(ctx, p)
+	n := starter.Inventory{
+		Owner: cmp.Or(string(c.Owner), starter.OwnerFor(cluster.Name)), Cluster: cluster, Users: c.User, Schema: starter.SchemaBeside(c.File),
+	}
+	n.SetServer(cmp.Or(c.Server, cluster.Server))
+	if isTerminal(p.stdin) && isTerminal(p.stderr) {
+		given := starter.Given{Owner: c.Owner != "", Server: c.Server != "", Users: len(c.User) > 0}
+		if err := n.Ask(ctx, prompt.Terminal{In: p.stdin, Out: p.stderr}, given); err != nil {
+			return err
+		}
+	}
+	if n.Owner == "" {
+		p.complain(reconcile.WithHint(errors.New("--owner is required: no kubeconfig names a cluster"), "give --owner NAME, such as prod-eu"))
+		return exitStatus(exitUsage)
+	}
+	if why := (reconcile.Endpoint{Server: n.Cluster.Server}).Local(n.Cluster); why != "" {
+		p.complain(reconcile.WithHint(fmt.Errorf("warning: the server %s is %s", n.Cluster.Server, why),
+			"set cluster.server to an address that all users reach"))
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := n.Write(c.File); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", render.Clean(c.File), n.Owner)
+	_, err = p.stderr.Write(render.NextSteps(nextstep.After(p.line, nextstep.Result{})))
+	return err
+}
+
+// firstAnswer is how long init waits for the cluster, and for Vault.
+const firstAnswer = 10 * time.Second
+
+// seeCluster returns what the kubeconfig says of the cluster, and reports whether the cluster answers. Only a kubeconfig or
+// context that a flag names must exist.
+func (c initCmd) seeCluster(ctx context.Context, p program) (inventory.Cluster, error) {
+	cluster, err := c.cluster(p)
+	if err != nil {
+		if c.Kubeconfig != "" || c.Context != "" {
+			return inventory.Cluster{}, err
+		}
+		p.unseen("the cluster", err)
+		return inventory.Cluster{}, nil
+	}
+	e, err := cluster.Endpoint()
+	if err != nil {
+		p.unseen("the cluster", err)
+	}
+	limited, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	if version, err := cluster.Version(limited); err != nil {
+		p.unseen("the cluster", err)
+	} else {
+		fmt.Fprintf(p.stderr, "certsync: Kubernetes %s answers at %s\n", render.Clean(version), cluster.Address())
+	}
+	seen := inventory.Cluster{Name: e.Name, Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CA}
+	if fault := seen.Fault(); fault != "" {
+		p.unseen("the cluster", errors.New("cluster."+fault))
+		return inventory.Cluster{}, ctx.Err()
+	}
+	return seen, ctx.Err()
+}
+
+// seeVault reports whether Vault has the mount.
+func (c initCmd) seeVault(ctx context.Context, p program) {
+	limited, cancel := context.WithTimeout(ctx, firstAnswer)
+	defer cancel()
+	store, err := vaultstore.Open(limited, vaultstore.Options{
+		Owner: "init", Mount: c.VaultMount, Prefix: c.VaultPrefix, UserAgent: userAgent(), Patience: firstAnswer,
+	})
+	if err != nil {
+		p.unseen("Vault", err)
+		return
+	}
+	p.leave(ctx, store)
+	fmt.Fprintf(p.stderr, "certsync: Vault has a KV version 2 secrets engine at %s/\n", strings.Trim(c.VaultMount, "/"))
+}
+
+// unseen reports that init goes on without a server.
+func (p program) unseen(server string, err error) {
+	p.complain(reconcile.WithHint(fmt.Errorf("going on without %s: %w", server, err), reconcile.Hint(err)))
+}

@@ -1,0 +1,53 @@
+// Package invocation knows the names under which certsync is started.
+package invocation
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// The names of the binary: its own, and the one under which kubectl finds it as a plugin.
+const (
+	program       = "certsync"
+	kubectlPlugin = "kubectl-certsync"
+)
+
+// Name returns the words that a person types to start a process with this name: certsync or kubectl certsync.
+func Name(process string) string {
+	if strings.TrimSuffix(filepath.Base(process), ".exe") == kubectlPlugin {
+		return "kubectl certsync"
+	}
+	return program
+}
+
+// example is a command in a help text.
+var example = regexp.MustCompile(`(?m)^( {4,})certsync `)
+
+// Rename returns a help text whose examples start certsync by a name.
+func Rename(help []byte, name string) []byte {
+	return example.ReplaceAll(help, []byte("${1}"+name+" "))
+}
+
+// Command returns the name of this program if $PATH leads to it, so that an upgrade may move it. Otherwise it returns the path.
+func Command() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", fmt.Errorf("finding certsync's own file: %w", err)
+	}
+	for _, name := range []string{program, kubectlPlugin} {
+		found, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		there, errThere := os.Stat(found)
+		here, errHere := os.Stat(self)
+		if errThere == nil && errHere == nil && os.SameFile(there, here) {
+			return name, nil
+		}
+	}
+	return self, nil
+}

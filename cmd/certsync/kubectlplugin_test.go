@@ -1,0 +1,38 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestPluginHelp: as a plugin, usage, examples and hints about the command line name kubectl certsync.
+func TestPluginHelp(t *testing.T) {
+	dir := t.TempDir()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plugin := filepath.Join(dir, "kubectl-certsync")
+	if err := os.Symlink(self, plugin); err != nil {
+		t.Fatal(err)
+	}
+	bare := regexp.MustCompile(`(?m)^ {4,}certsync `)
+	for command := range commands(t) {
+		cmd := process(t, dir, nil, []string{command, "--help"})
+		cmd.Path, cmd.Args[0] = plugin, plugin
+		r := run(t, cmd)
+		if r.code != exitOK || !strings.HasPrefix(r.stdout, "Usage: kubectl certsync "+command) || bare.MatchString(r.stdout) {
+			t.Errorf("exit %d: %s", r.code, r.stdout)
+		}
+	}
+	for argument, want := range map[string]string{"none": "kubectl certsync --help lists the commands", "plan": "kubectl certsync plan --help lists the flags"} {
+		cmd := process(t, dir, nil, []string{argument, "--none"})
+		cmd.Path, cmd.Args[0] = plugin, plugin
+		if r := run(t, cmd); r.code != exitUsage || !strings.Contains(r.stderr, "hint: "+want) {
+			t.Errorf("exit %d: %s", r.code, r.stderr)
+		}
+	}
+}
