@@ -130,9 +130,9 @@ func (v *verdict) liveCertificate(x *Index, name string) {
 	if !live {
 		return
 	}
-	message := "the API server still accepts the user's certificate"
+	message := "the API server still accepts their certificate"
 	if !slices.ContainsFunc(rec.Certificates, func(c reconcile.CertificateEntry) bool { return !c.Unconfirmed() && c.NotAfter.Equal(until) }) {
-		message = "if a certificate was issued for the request with the user's own key, the API server still accepts it"
+		message = "if a certificate was issued for the request with their own key, the API server still accepts it"
 	}
 	v.note(reconcile.Note{User: name, Kind: reconcile.LiveCertificate, Until: &until, Message: message})
 }

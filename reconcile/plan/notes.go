@@ -75,7 +75,7 @@ func endpointNotes(x *Index, steps []reconcile.Step) []reconcile.Note {
 	stated := c.Server+c.ProxyURL != "" && slices.ContainsFunc(steps, func(s reconcile.Step) bool { return s.Issue != nil })
 	if why := x.endpoint.Local(c); why != "" && (first || stated) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointLocal, Message: fmt.Sprintf(
-			"users' kubeconfigs get %s, %s (set cluster.server in the inventory to the address as users reach it)", reconcile.Shown(x.endpoint.Server), why)})
+			"kubeconfigs get %s, %s (set cluster.server in the inventory to the address as users reach it)", reconcile.Shown(x.endpoint.Server), why)})
 	}
 	return all
 }
