@@ -115,7 +115,7 @@ func TestCopiesOnServers(t *testing.T) {
 		"  - {name: alice@OWNER, groups: [devs-OWNER]}\n  - {name: bob@OWNER, namespaces: {team-OWNER: [view]}}\n  - {name: carol@OWNER, groups: [devs-OWNER]}\n")
 	for run := range 2 {
 		r := f.must(1, "apply", "--yes", "--max-removals=0", "--protect=alice@"+o, "--protect=bob@"+o, "--report=report.json")
-		hint := `hint: ValidatingAdmissionPolicy "` + policy + `" denies it: have it allow what the identity that runs certsync does; if a controller copied the binding`
+		hint := `hint: ValidatingAdmissionPolicy "` + policy + `" denies it: let it allow the requests of the identity that runs certsync; if a controller copied the binding`
 		if strings.Count(r.stdout, hint) != len(copies) || !strings.Contains(r.stdout, "8 not done") {
 			t.Errorf("run %d: %s", run, r.stdout)
 		}

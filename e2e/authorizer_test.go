@@ -31,12 +31,12 @@ func TestAlwaysAllow(t *testing.T) {
 		if diff := cmp.Diff([]string{"authorizer: failed", "signer: not-checked", onLoopback, "users' login: not-checked"}, notWell(checks)); diff != "" {
 			t.Errorf("%q: %s", flags, diff)
 		}
-		if c := checks["authorizer"]; !strings.Contains(c.Detail, "bindings decide nothing in this cluster") || !strings.Contains(c.Mend, "--authorization-mode=Node,RBAC") {
+		if c := checks["authorizer"]; !strings.Contains(c.Detail, "bindings have no effect in this cluster") || !strings.Contains(c.Mend, "--authorization-mode=Node,RBAC") {
 			t.Errorf("%+v", c)
 		}
 	}
 	r := f.must(1, "apply", "--yes", "--max-removals=100%")
-	for _, want := range []string{"issue carol@" + o + ": held: no certificate is asked for: bindings decide nothing in this cluster", "--authorization-mode=Node,RBAC"} {
+	for _, want := range []string{"issue carol@" + o + ": held: certsync requests no certificate: bindings have no effect in this cluster", "--authorization-mode=Node,RBAC"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("%q is not in: %s", want, r.stdout)
 		}

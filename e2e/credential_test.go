@@ -255,7 +255,7 @@ func TestCredentialOfLeaver(t *testing.T) {
 	goOn := make(chan struct{})
 	p.vault.Intercept(func(harness.Call) harness.Fault { asked.Add(1); <-goOn; return harness.Fault{} })
 	p.age()
-	for n, want := range []string{"nothing came in 5s", "Vault is not available"} {
+	for n, want := range []string{"no answer came in 5s", "Vault is not available"} {
 		if _, stderr, err := p.get(pods...); err != nil || !strings.Contains(stderr, want) || asked.Load() != 1 {
 			t.Errorf("%d: %s, %v; asked %d times", n, stderr, err, asked.Load())
 		}

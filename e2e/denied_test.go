@@ -71,10 +71,10 @@ users:
 	r := f.must(1, "apply", "--yes")
 	for _, want := range []string{
 		"ValidatingAdmissionPolicy 'denies-OWNER' with binding 'denies-OWNER' denied request: no bindings here",
-		`hint: ValidatingAdmissionPolicy "denies-OWNER" denies it: have it allow`,
+		`hint: ValidatingAdmissionPolicy "denies-OWNER" denies it: let it allow`,
 		`hint: admission webhook "down.example.com" does not answer`,
 		`hint: ResourceQuota "objects" does not allow it: raise its limit`,
-		`hint: nobody has counted the objects under ResourceQuota "objects" yet`,
+		`hint: the objects under ResourceQuota "objects" are not counted yet`,
 		"4 not done",
 	} {
 		if want = strings.ReplaceAll(want, "OWNER", o); !strings.Contains(r.stdout, want) {
@@ -167,8 +167,8 @@ func TestTLSThatEndsInFront(t *testing.T) {
 		anonymous string
 		says      []string
 	}{
-		"anonymous access is off": {"false", []string{"--client-ca-file", "Or something in front of the API server ends TLS"}},
-		"anonymous access is on":  {"true", []string{"it saw no client certificate", "something in front of the API server ends TLS"}},
+		"anonymous access is off": {"false", []string{"--client-ca-file", "Or a proxy in front of the API server ends TLS"}},
+		"anonymous access is on":  {"true", []string{"it saw no client certificate", "a proxy in front of the API server ends TLS"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -199,7 +199,7 @@ func TestTLSThatEndsInFront(t *testing.T) {
 			for _, user := range own.AuthInfos {
 				f.throughTLS(user)
 			}
-			if r := f.must(1, "plan"); !strings.Contains(r.stderr, "A client certificate gets lost where something in front of the API server ends TLS") {
+			if r := f.must(1, "plan"); !strings.Contains(r.stderr, "A proxy or load balancer that ends TLS drops the client certificate") {
 				t.Errorf("its own certificate: %s", r.stderr)
 			}
 		})

@@ -177,19 +177,19 @@ func TestKubeconfigOfAnIntruder(t *testing.T) {
 		"a certificate of a CA": {forged("tls.crt", selfSigned(v.fixture, pkix.Name{CommonName: "bob@" + o})), true, "it is not for client authentication"},
 		"a certificate for somebody with an escape sequence": {forged("tls.crt", selfSigned(v.fixture, pkix.Name{CommonName: "\x1b[2J"})), true, `its certificate is for "\x1b[2J"`},
 		"an escape sequence before the certificate":          {forged("tls.crt", "\u009b2J"+v.genuine["tls.crt"].(string)), true, "holds control characters"},
-		"a server with a password":                           {cluster(func(c *clientcmdapi.Cluster) { c.Server = "https://u:p@" + strings.TrimPrefix(c.Server, "https://") }), false, "server: holds a user name or a password"},
-		"a server without TLS":                               {cluster(func(c *clientcmdapi.Cluster) { c.Server = "http://" + strings.TrimPrefix(c.Server, "https://") }), false, "server: is no URL that begins with https://"},
-		"a server that is not checked":                       {cluster(func(c *clientcmdapi.Cluster) { c.InsecureSkipTLSVerify, c.CertificateAuthorityData = true, nil }), false, "it is not one of certsync's"},
-		"a proxy with a password":                            {cluster(func(c *clientcmdapi.Cluster) { c.ProxyURL = "http://u:p@proxy" }), false, "proxyURL: holds a user name or a password"},
+		"a server with a password":                           {cluster(func(c *clientcmdapi.Cluster) { c.Server = "https://u:p@" + strings.TrimPrefix(c.Server, "https://") }), false, "server: contains a user name or a password"},
+		"a server without TLS":                               {cluster(func(c *clientcmdapi.Cluster) { c.Server = "http://" + strings.TrimPrefix(c.Server, "https://") }), false, "server: is not a URL that begins with https://"},
+		"a server that is not checked":                       {cluster(func(c *clientcmdapi.Cluster) { c.InsecureSkipTLSVerify, c.CertificateAuthorityData = true, nil }), false, "certsync did not write it"},
+		"a proxy with a password":                            {cluster(func(c *clientcmdapi.Cluster) { c.ProxyURL = "http://u:p@proxy" }), false, "proxyURL: contains a user name or a password"},
 		"a TLS name with an escape sequence":                 {cluster(func(c *clientcmdapi.Cluster) { c.TLSServerName = "k\x1b[2J" }), false, `tlsServerName: "k\x1b[2J" is neither`},
-		"a context with an escape sequence":                  {renamed("e2e\x1b[2J"), false, `name: "e2e\x1b[2J" is no cluster name`},
-		"a context with a line of its own":                   {renamed("e2e\ncertsync: done"), false, `name: "e2e\ncertsync: done" is no cluster name`},
-		"a context for a shell":                              {renamed("$(reboot)"), false, `name: "$(reboot)" is no cluster name`},
+		"a context with an escape sequence":                  {renamed("e2e\x1b[2J"), false, `name: "e2e\x1b[2J" is not a valid name for a cluster`},
+		"a context with a line of its own":                   {renamed("e2e\ncertsync: done"), false, `name: "e2e\ncertsync: done" is not a valid name for a cluster`},
+		"a context for a shell":                              {renamed("$(reboot)"), false, `name: "$(reboot)" is not a valid name for a cluster`},
 		"a program": {user(func(u *clientcmdapi.AuthInfo) {
 			u.Exec = &clientcmdapi.ExecConfig{APIVersion: "client.authentication.k8s.io/v1", Command: "/bin/false", InteractiveMode: "Never"}
-		}), false, "it is not one of certsync's"},
-		"a file to send": {user(func(u *clientcmdapi.AuthInfo) { u.TokenFile = v.config }), false, "it is not one of certsync's"},
-		"somebody to be": {user(func(u *clientcmdapi.AuthInfo) { u.Impersonate = "admin" }), false, "it is not one of certsync's"},
+		}), false, "certsync did not write it"},
+		"a file to send": {user(func(u *clientcmdapi.AuthInfo) { u.TokenFile = v.config }), false, "certsync did not write it"},
+		"somebody to be": {user(func(u *clientcmdapi.AuthInfo) { u.Impersonate = "admin" }), false, "certsync did not write it"},
 	} {
 		tt.plant()
 		commands := [][]string{{"kubeconfig"}, {"kubeconfig", "--exec"}, {"kubeconfig", "--merge"}}
@@ -199,7 +199,7 @@ func TestKubeconfigOfAnIntruder(t *testing.T) {
 		for _, args := range commands {
 			r := v.bob.must(1, append(args, "--user=bob@"+o)...)
 			quiet := strings.IndexFunc(r.stderr, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }) < 0
-			if !strings.Contains(r.stderr, tt.want) || !strings.Contains(r.stderr, "\nhint: tell whoever runs certsync") || !quiet || strings.Count(r.stderr, "\n") != 2 || r.stdout != "" {
+			if !strings.Contains(r.stderr, tt.want) || !strings.Contains(r.stderr, "\nhint: tell your certsync administrator") || !quiet || strings.Count(r.stderr, "\n") != 2 || r.stdout != "" {
 				t.Errorf("%s: %q: %q %q", sentence, args, r.stdout, r.stderr)
 			}
 		}

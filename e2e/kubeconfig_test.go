@@ -178,9 +178,9 @@ func TestKubeconfigWithoutRights(t *testing.T) {
 		say []string
 	}{
 		"somebody else's token": {f.reader("bob", "default"), "reading " + path + ": Vault answered 403 Forbidden: permission denied",
-			[]string{`this token is of "token-bob" (policies: default): ` + login, "or is --owner or --user wrong?"}},
+			[]string{`this token belongs to "token-bob" (policies: default): ` + login, "or check --owner and --user"}},
 		"their own token, without the policy": {f.reader("alice@"+o, "default"), "reading " + path + ": Vault answered 403 Forbidden: permission denied",
-			[]string{`this token is of "token-alice-` + o + `" (policies: default)`}},
+			[]string{`this token belongs to "token-alice-` + o + `" (policies: default)`}},
 		"no token":               {f.person(), "logging in to Vault at " + f.servers.VaultAddr + ": there is no token", []string{login}},
 		"a token that has ended": {ended, "reading " + path + ": Vault answered 403 Forbidden: permission denied, invalid token", []string{"the token is unknown, expired or revoked: " + login}},
 	} {
@@ -196,7 +196,7 @@ func TestKubeconfigWithoutRights(t *testing.T) {
 		}
 	}
 	root := f.person("VAULT_TOKEN=" + f.servers.VaultToken)
-	if r := root.must(1, "kubeconfig", "--user=carol@"+o); !strings.Contains(r.stderr, "there is no credential\nhint: it was not issued yet, or was taken away") {
+	if r := root.must(1, "kubeconfig", "--user=carol@"+o); !strings.Contains(r.stderr, "there is no credential\nhint: it was not issued yet, or was removed") {
 		t.Errorf("nobody's credential: %s", r.stderr)
 	}
 }

@@ -23,7 +23,7 @@ func TestLetterCase(t *testing.T) {
 	}
 	accessor := methods[mount+"/"].Accessor
 	if r := f.must(0, "manifests", "--vault", "--vault-users-accessor="+accessor); !strings.Contains(r.stderr,
-		"certsync: warning: users who log in by "+accessor+" are known to Vault in lower case") || !strings.Contains(r.stderr, "previously: ["+upper+"]") {
+		"certsync: warning: users who log in by "+accessor+" have names in lower case in Vault") || !strings.Contains(r.stderr, "previously: ["+upper+"]") {
 		t.Error(r.stderr)
 	}
 	if c := f.preflight(0)["users' names"]; c.Result != "warning" || !strings.Contains(c.Detail, "userpass at "+mount+"/") || !strings.Contains(c.Mend, "name: "+lower) {

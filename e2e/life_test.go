@@ -159,10 +159,10 @@ func TestGuardsOnServers(t *testing.T) {
 	f.write("groups: [{name: devs-OWNER, clusterRoles: [view], namespaces: {staging-OWNER: [edit]}}]\nusers:\n  - {name: alice@OWNER, groups: [devs-OWNER]}\n  - {name: dan@OWNER, groups: [devs-OWNER]}\n")
 	kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
 	for want, args := range map[string][]string{
-		"would remove 2 of 3 users, more than 25% (--max-removals)": nil,
-		"who is protected (--protect)":                              {"--max-removals=2", "--protect=bob@" + o},
-		"--drift corrects drift only":                               {"--max-removals=2", "--drift"},
-		"is it the right Vault, mount and prefix? (--new-ledger)":   {"--vault-prefix=elsewhere"},
+		"would remove 2 of 3 users, more than 25% (--max-removals)":   nil,
+		"a protected user (--protect)":                                {"--max-removals=2", "--protect=bob@" + o},
+		"--drift corrects drift only":                                 {"--max-removals=2", "--drift"},
+		"check that Vault, mount and prefix are right (--new-ledger)": {"--vault-prefix=elsewhere"},
 	} {
 		if r := f.must(3, append([]string{"apply", "--yes"}, args...)...); !strings.Contains(r.stderr, want) {
 			t.Errorf("%q is not in: %s", want, r.stderr)
@@ -217,7 +217,7 @@ func TestAdopt(t *testing.T) {
 	if err != nil || meta.CurrentVersion != 3 || !meta.Versions["1"].Destroyed || !meta.Versions["2"].Destroyed {
 		t.Errorf("metadata %+v, %v", meta, err)
 	}
-	if r := f.must(80, "apply", "--yes", "--adopt=users/bobby@"+o); !strings.Contains(r.stderr, "knows that name") {
+	if r := f.must(80, "apply", "--yes", "--adopt=users/bobby@"+o); !strings.Contains(r.stderr, "this name is neither in the inventory") {
 		t.Error(r.stderr)
 	}
 }

@@ -26,22 +26,22 @@ func TestTokensThatRunOut(t *testing.T) {
 	env := f.env
 	f.env = append(env[:len(env):len(env)], f.limitedToken(20, ""))
 	kube, vault := f.size(shared.KubeAuditLog), f.size(shared.VaultAuditLog)
-	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stderr, "the token is for 19 more requests only") || !strings.Contains(r.stderr, "hint: take a token without a limit") {
+	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stderr, "the token allows only 19 more requests") || !strings.Contains(r.stderr, "hint: use a token without a limit") {
 		t.Error(r.stderr)
 	}
 	f.noWrites(kube, vault)
-	if c := f.preflight(1)["Vault"]; c.Result != "failed" || !strings.Contains(c.Detail, "more requests only") {
+	if c := f.preflight(1)["Vault"]; c.Result != "failed" || !strings.Contains(c.Detail, "more requests") {
 		t.Errorf("preflight says %+v", c)
 	}
 
 	f.env = append(env[:len(env):len(env)], f.limitedToken(0, "1m"))
 	manual := []string{"--approval=manual", "--approval-timeout=10m"}
 	c := f.preflight(0, manual...)["Vault rights"]
-	if c.Result != "warning" || !strings.Contains(c.Detail, "the Vault token ends in ") || !strings.Contains(c.Detail, "apply may take 11m0s") {
+	if c.Result != "warning" || !strings.Contains(c.Detail, "the Vault token expires in ") || !strings.Contains(c.Detail, "apply may take 11m0s") {
 		t.Errorf("preflight says %+v", c)
 	}
 	// Without a terminal nobody can agree: apply warns and ends.
-	if r := f.must(3, append([]string{"apply"}, manual...)...); !strings.Contains(r.stderr, "certsync: warning: the Vault token ends in ") || !strings.Contains(r.stderr, "vault token renew") {
+	if r := f.must(3, append([]string{"apply"}, manual...)...); !strings.Contains(r.stderr, "certsync: warning: the Vault token expires in ") || !strings.Contains(r.stderr, "vault token renew") {
 		t.Error(r.stderr)
 	}
 	if r := f.must(0, "apply", "--yes"); strings.Contains(r.stderr, "ends in 1m0s") {

@@ -117,7 +117,7 @@ func TestFreeingALock(t *testing.T) {
 	}
 	command := func() string {
 		t.Helper()
-		_, line, _ := strings.Cut(f.must(4, "apply", "--yes").stderr, "free it: ")
+		_, line, _ := strings.Cut(f.must(4, "apply", "--yes").stderr, "free the lock: ")
 		line, _, _ = strings.Cut(line, "\n")
 		return line
 	}

@@ -106,7 +106,7 @@ func TestTokensOfOtherKinds(t *testing.T) {
 		"uses":    {"token_num_uses": 9},
 	} {
 		f.authRole(m.mount, "robot", map[string]any{"token_type": "service", "token_num_uses": 0}, settings)
-		code, want := 1, "its tokens are for a number of requests only\nhint: set token_num_uses=0 on the role\n"
+		code, want := 1, "its tokens allow a limited number of requests\nhint: set token_num_uses=0 on the role\n"
 		if kind == "batch" {
 			code, want = 0, ""
 		}

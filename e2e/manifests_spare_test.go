@@ -145,7 +145,7 @@ func (d *deployed) later() map[right]use {
 	uses[right{"create", "authorization.k8s.io", "subjectaccessreviews", "", "", ""}] = use{func() {
 		d.vaultDelete("metadata/certsync/OWNER/users/dan@OWNER") // he gets another certificate
 	}, func(r result) bool {
-		return r.code == 0 && strings.Contains(r.stdout, "it was not checked whether bindings decide what a certificate may do")
+		return r.code == 0 && strings.Contains(r.stdout, "certsync did not check that bindings limit what a certificate may do")
 	}}
 	return uses
 }

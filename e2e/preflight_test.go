@@ -90,7 +90,7 @@ func TestPreflight(t *testing.T) {
 		}
 	}
 	checks := f.preflight(0, "--issue")
-	if bad := notWell(checks); !slices.Equal(bad, []string{onLoopback}) || !strings.Contains(checks["signer"].Detail, "it lives 10m0s of the 10m0s asked for") {
+	if bad := notWell(checks); !slices.Equal(bad, []string{onLoopback}) || !strings.Contains(checks["signer"].Detail, "it is valid for 10m0s of the 10m0s requested") {
 		t.Errorf("with --issue: %q %+v", bad, checks["signer"])
 	}
 	f.must(0, "apply", "--yes")
@@ -144,13 +144,13 @@ func TestPreflightOfWhatIsBroken(t *testing.T) {
 	checks = f.preflight(1, "--vault-mount=nowhere")
 	says(checks, "Vault", "failed", `mount "nowhere"`, "vault secrets enable")
 	says(checks, "Vault rights", "not-checked", "needs Vault", "")
-	says(checks, "ClusterRoles", "warning", `there is no "no-such-`+f.owner, "take it out of the inventory")
+	says(checks, "ClusterRoles", "warning", `there is no "no-such-`+f.owner, "remove it from the inventory")
 	says(checks, "namespaces", "warning", `"nowhere-`+f.owner, "")
-	says(checks, "rights to bind", "ok", "a dry run of each binding went through (1)", "")
+	says(checks, "rights to bind", "ok", "a dry run of each binding succeeded (1)", "")
 
 	f.otherCluster("https://"+closedPort, "")
 	checks = f.preflight(1)
-	says(checks, "API server", "failed", "connection refused", "is the API server up")
+	says(checks, "API server", "failed", "connection refused", "check that --kubeconfig and --context name the right API server")
 	says(checks, "identity", "not-checked", "needs API server", "")
 	says(checks, "Vault rights", "ok", "", "")
 	f.otherCluster(shared.KubeURL, "not-a-token")
@@ -178,7 +178,7 @@ func TestPreflightTriesToBind(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.write("users: [{name: alice@OWNER, clusterRoles: [view], namespaces: {staging-OWNER: [edit]}}]")
-	if c := f.preflight(1)["rights to bind"]; c.Result != "ok" || !strings.Contains(c.Detail, "a dry run of each binding went through (2)") {
+	if c := f.preflight(1)["rights to bind"]; c.Result != "ok" || !strings.Contains(c.Detail, "a dry run of each binding succeeded (2)") {
 		t.Errorf("%+v", c)
 	}
 	f.write("users: [{name: alice@OWNER, clusterRoles: [view, edit]}]")
@@ -200,7 +200,7 @@ func TestSharedCA(t *testing.T) {
 	f.write("cluster: CLUSTER\nusers: [{name: alice@OWNER}]")
 	for _, flags := range [][]string{nil, {"--hold"}} {
 		r := f.must(3, append([]string{"apply", "--yes"}, flags...)...)
-		if !strings.Contains(r.stderr, "whoever has a certificate can be whoever they like, by a header") || !strings.Contains(r.stderr, "--accept-shared-ca") {
+		if !strings.Contains(r.stderr, "Every user with a certificate can impersonate anybody with a request header") || !strings.Contains(r.stderr, "--accept-shared-ca") {
 			t.Errorf("apply %q: %s", flags, r.stderr)
 		}
 	}
@@ -239,7 +239,7 @@ func TestSharedCA(t *testing.T) {
 
 	check(t, servers.SealVault(t.Context()))
 	sealed := f.preflight(1, "--accept-shared-ca")
-	if c := sealed["Vault"]; c.Result != "failed" || !strings.Contains(c.Detail, "sealed") || c.Mend != `unseal it with "vault operator unseal"` {
+	if c := sealed["Vault"]; c.Result != "failed" || !strings.Contains(c.Detail, "sealed") || c.Mend != "unseal it with `vault operator unseal`" {
 		t.Errorf("a sealed Vault: %+v", c)
 	}
 	if c := sealed["rights to write"]; c.Result != "ok" {

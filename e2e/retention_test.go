@@ -57,7 +57,7 @@ func TestMountThatDeletesByTime(t *testing.T) {
 	}
 	for range 3 {
 		r := f.must(1, "apply", "--yes")
-		if !strings.Contains(r.stderr, "what is written there is deleted by Vault after a time, at 20") || !strings.Contains(r.stderr, "hint: keep Vault from deleting") {
+		if !strings.Contains(r.stderr, "Vault deletes what certsync writes there after a time, at 20") || !strings.Contains(r.stderr, "hint: run `vault write") {
 			t.Error(r.stderr)
 		}
 	}
@@ -88,15 +88,15 @@ func TestKeysThatDeleteByTime(t *testing.T) {
 	f.vaultPut(at("users/alice@"+o), map[string]any{"delete_version_after": limit})
 
 	// The state's metadata stands there without a version: nobody begins as if there had never been one.
-	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stderr, "its metadata stands there, and no version") || !strings.Contains(r.stderr, "--new-ledger") {
+	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stderr, "its metadata exists, but no version") || !strings.Contains(r.stderr, "--new-ledger") {
 		t.Error(r.stderr)
 	}
-	if r := f.must(1, "apply", "--yes", "--new-ledger"); !strings.Contains(r.stderr, "what is written there is deleted by Vault after a time") {
+	if r := f.must(1, "apply", "--yes", "--new-ledger"); !strings.Contains(r.stderr, "Vault deletes what certsync writes there after a time") {
 		t.Error(r.stderr)
 	}
 	f.keepForEver(at("state"))
 	r := f.must(1, "apply", "--yes")
-	if want := "Vault deletes what is written to users/alice@" + o + " after 1h0m0s"; !strings.Contains(r.stdout, want) {
+	if want := "Vault deletes what certsync writes to users/alice@" + o + " after 1h0m0s"; !strings.Contains(r.stdout, want) {
 		t.Errorf("%q is not in: %s", want, r.stdout)
 	}
 	if n := len(strings.Fields(f.requests())); n != 1 {

@@ -42,7 +42,7 @@ func TestUsersByJWT(t *testing.T) {
 			case r.code == 0 && r.stdout == f.kv("users/" + user)["kubeconfig"] && r.stderr == "":
 				got = append(got, user)
 			case r.code != 1 || r.stdout != "" || !strings.Contains(r.stderr, "403 Forbidden: permission denied") ||
-				!strings.Contains(r.stderr, `gave a token of "`+mount+"-"+alias+`"`):
+				!strings.Contains(r.stderr, ` belongs to "`+mount+"-"+alias+`"`):
 				t.Errorf("%s asks for %s: exit %d, %s%s", alias, user, r.code, r.stdout, r.stderr)
 			}
 		}

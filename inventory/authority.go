@@ -41,7 +41,7 @@ func (v value) fileName(instead string) (string, bool) {
 	case name == "":
 		v.problem("is empty")
 	case strings.Contains(name, "-----BEGIN"):
-		v.problem("is PEM, but the name of a file is wanted: put it into one%s", instead)
+		v.problem("is PEM, but must be the name of a file: put the PEM into a file%s", instead)
 	default:
 		return name, true
 	}
@@ -73,7 +73,7 @@ func (v value) authorityData() []byte {
 	data, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "", "\n", "", "\r", "").Replace(s))
 	switch {
 	case strings.Contains(s, "-----BEGIN"):
-		v.problem("is PEM, but base64 of it is wanted: put it into a file and name that in certificateAuthority")
+		v.problem("is PEM, but must be base64: put the PEM into a file, and name the file in certificateAuthority")
 		return nil
 	case err != nil:
 		v.problem("is not base64")
@@ -99,10 +99,10 @@ func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
 		return nil, "is outside of the inventory's folder"
 	}
 	if v.files == nil {
-		return nil, "cannot be read: there is no folder to look into"
+		return nil, "cannot be read: there is no folder to read it from"
 	}
 	if !take(&v.left.named, 1) {
-		return nil, fmt.Sprintf("is one too many: an inventory can name %d files", maxNamed)
+		return nil, fmt.Sprintf("is one file too many: an inventory can name %d files", maxNamed)
 	}
 	file, err := v.files.Open(clean)
 	if err != nil {
@@ -132,7 +132,7 @@ func certificates(data []byte) (bundle []byte, fault string) {
 	case len(data) > maxFile:
 		return nil, fmt.Sprintf("is larger than %d KiB", maxFile>>10)
 	case bytes.Contains(data, []byte("PRIVATE KEY-----")):
-		return nil, "holds a private key, which does not belong in a repository: take it out, and make a new one"
+		return nil, "holds a private key, which does not belong in a repository: remove it, and make a new key"
 	}
 	for n := 1; ; n++ {
 		data = bytes.TrimSpace(data)
@@ -141,7 +141,7 @@ func certificates(data []byte) (bundle []byte, fault string) {
 		}
 		before, rest, found := bytes.Cut(data, []byte(end))
 		if !found || bytes.Count(before, []byte("-----BEGIN")) != 1 || !bytes.HasPrefix(before, []byte("-----BEGIN CERTIFICATE-----")) {
-			return nil, "does not consist of PEM certificates alone"
+			return nil, "holds something other than PEM certificates"
 		}
 		block, _ := pem.Decode(data[:len(before)+len(end)])
 		if block == nil || len(block.Headers) > 0 {

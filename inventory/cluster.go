@@ -62,7 +62,7 @@ func (c Cluster) Fault() string {
 
 func clusterFault(s string) string {
 	if len(s) > maxClusterName || !clusterForm.MatchString(s) {
-		return fmt.Sprintf("%s is no cluster name: letters, digits and . _ : / @ + - are allowed, the first and the last a letter or digit, at most %d in all", show(s), maxClusterName)
+		return fmt.Sprintf("%s is not a valid name for a cluster: use letters, digits and . _ : / @ + -, begin and end with a letter or digit, and use at most %d characters", show(s), maxClusterName)
 	}
 	return ""
 }
@@ -83,13 +83,13 @@ func urlFault(s string, schemes ...string) string {
 	case err != nil || !printed(s):
 		return "is not a URL"
 	case u.User != nil:
-		return "holds a user name or a password, which do not belong in an inventory"
+		return "contains a user name or a password, which do not belong in an inventory"
 	case !slices.Contains(schemes, u.Scheme) || u.Opaque != "":
-		return "is no URL that begins with " + strings.Join(schemes, "://, ") + "://"
+		return "is not a URL that begins with " + strings.Join(schemes, "://, ") + "://"
 	case strings.ContainsAny(s, "?#"):
 		return "has a query or a fragment"
 	case !validHost(u.Hostname()):
-		return "names no host"
+		return "has no host"
 	case !validPort(u):
 		return "has a port outside 1 to 65535"
 	}

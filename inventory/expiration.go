@@ -20,9 +20,9 @@ func (v value) expiration(otherwise time.Duration) time.Duration {
 	switch {
 	case !ok:
 	case d < minExpiration:
-		v.problem("%s is under 10 minutes, the least that Kubernetes issues a certificate for", show(written))
+		v.problem("%s is under 10 minutes, the shortest lifetime that Kubernetes issues", show(written))
 	case d > maxExpiration:
-		v.problem("%s is over %d seconds (68 years), the most that Kubernetes takes", show(written), math.MaxInt32)
+		v.problem("%s is over %d seconds (68 years), the longest lifetime that Kubernetes takes", show(written), math.MaxInt32)
 	case d%time.Second != 0:
 		v.problem("%s is not in whole seconds", show(written))
 	default:
@@ -39,7 +39,7 @@ func (v value) duration(want string) (time.Duration, string, bool) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		v.problem("%s is wanted, not %s%s", want, show(s), otherUnit(s))
+		v.problem("%s is expected, not %s%s", want, show(s), otherUnit(s))
 	}
 	return d, s, err == nil
 }

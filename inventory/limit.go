@@ -36,8 +36,8 @@ func (d *decoder) affordable(data []byte) bool {
 	if take(&d.left.marks, marks(data)) {
 		return true
 	}
-	d.note(1, 1, "", fmt.Sprintf("the file is too large: an inventory and its teams' files have room for %d of the marks , : ? - [ { # between them, "+
-		"which is enough for 10,000 users: give some of the users an inventory with another owner", maxMarks))
+	d.note(1, 1, "", fmt.Sprintf("the file is too large: an inventory and its teams' files can hold %d of the characters , : ? - [ { # in all, "+
+		"which is enough for 10,000 users. Move some users to an inventory with another owner", maxMarks))
 	return false
 }
 

@@ -40,7 +40,7 @@ func load(path string, opened map[string][]byte) (*Inventory, []byte, error) {
 	defer folder.Close()
 	data, err := folder.Read(path, maxSize)
 	if errors.Is(err, files.ErrTooLarge) {
-		err = fmt.Errorf("%w: give some of the users an inventory with another owner", err)
+		err = fmt.Errorf("%w: move some users to an inventory with another owner", err)
 	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading inventory: %w", err)
@@ -71,12 +71,12 @@ func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*In
 // identified decodes the document if it is an inventory, and otherwise notes one problem instead of one for each field.
 func (d *decoder) identified(root value) *Inventory {
 	if key := root.says("kind", TeamKind); key != nil {
-		d.note(key.Line, key.Column, "kind", "this is a team's file: name the inventory instead, which reads it and says in what groups it may put people")
+		d.note(key.Line, key.Column, "kind", "this is a team's file: name the inventory instead, which reads the team's file")
 		return nil
 	}
 	if root.says("apiVersion", APIVersion) == nil && root.says("kind", Kind) == nil {
 		// A link in the folder may lead to a file with a secret: nothing of it is repeated.
-		root.problem("this is no inventory: write apiVersion: %s and kind: %s", APIVersion, Kind)
+		root.problem("this is not an inventory: write apiVersion: %s and kind: %s", APIVersion, Kind)
 		return nil
 	}
 	return d.inventory(root)
@@ -122,7 +122,7 @@ func peopleOf(v value, fields map[string]value) (value, bool) {
 		v.missing("users", "for no users at all, write users: []")
 		return field, false
 	case field.null():
-		field.problem("a list is wanted, but there is nothing: for no users at all, write users: []")
+		field.problem("a list is expected, but there is nothing: for no users at all, write users: []")
 		return field, false
 	}
 	return field, true

@@ -99,7 +99,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 			}
 		}, `file "pipe" is not a regular file`},
 		"that hold a key": {"tls.key", func(t *testing.T, inside string) { write(t, filepath.Join(inside, "tls.key"), string(privateKey(t))) },
-			`file "tls.key" holds a private key, which does not belong in a repository: take it out, and make a new one`},
+			`file "tls.key" holds a private key, which does not belong in a repository: remove it, and make a new key`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inside := folder(t, c.authority)
@@ -146,11 +146,11 @@ func TestLoadOfALinkedInventory(t *testing.T) {
 		"a token in the folder": {func(t *testing.T, inside string) {
 			write(t, filepath.Join(inside, ".git-credentials"), secret)
 			link(t, ".git-credentials", filepath.Join(inside, "users.yaml"))
-		}, `PATH:1:1: this is no inventory: write apiVersion: certsync.dev/v1 and kind: Inventory`},
+		}, `PATH:1:1: this is not an inventory: write apiVersion: certsync.dev/v1 and kind: Inventory`},
 		"a file of settings in the folder": {func(t *testing.T, inside string) {
 			write(t, filepath.Join(inside, "settings.yaml"), "hunter2: hunter2\nowner: hunter2\nkind: hunter2\nusers: [hunter2]\n")
 			link(t, "settings.yaml", filepath.Join(inside, "users.yaml"))
-		}, `PATH:1:1: this is no inventory: write apiVersion: certsync.dev/v1 and kind: Inventory`},
+		}, `PATH:1:1: this is not an inventory: write apiVersion: certsync.dev/v1 and kind: Inventory`},
 		"an endless device": {func(t *testing.T, inside string) { link(t, "/dev/zero", filepath.Join(inside, "users.yaml")) },
 			`loading inventory: "PATH" is a link that leads out of its folder: name the file itself`},
 		"standard input": {func(t *testing.T, inside string) { link(t, "/dev/stdin", filepath.Join(inside, "users.yaml")) },
@@ -225,7 +225,7 @@ func TestLoadFails(t *testing.T) {
 	for sentence, c := range map[string]struct{ path, want string }{
 		"without a file":       {"none.yaml", `loading inventory: open none.yaml: no such file or directory`},
 		"for a folder":         {".", `loading inventory: open .: not a regular file`},
-		"for too large a file": {"large.yaml", `loading inventory: read large.yaml: larger than 8 MiB: give some of the users an inventory with another owner`},
+		"for too large a file": {"large.yaml", `loading inventory: read large.yaml: larger than 8 MiB: move some users to an inventory with another owner`},
 		"for standard input":   {"-", `loading inventory: standard input is not supported: name a file`},
 	} {
 		t.Run(sentence, func(t *testing.T) {

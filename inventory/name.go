@@ -40,18 +40,18 @@ func nameFault(s string) string {
 	case s == "":
 		return "is empty"
 	case s == "system:masters":
-		return "\"system:masters\" stands above all authorization, so a certificate that carries it cannot be stopped: grant cluster-admin instead"
+		return "\"system:masters\" bypasses all authorization, so nothing can revoke a certificate that carries it: grant cluster-admin instead"
 	case s == "kubeadm:cluster-admins":
 		return "\"kubeadm:cluster-admins\" is kubeadm's own group of cluster-admins: grant cluster-admin instead"
 	case strings.HasPrefix(strings.ToLower(s), "system:"):
 		return show(s) + " is reserved: names that begin with system: belong to Kubernetes"
 	case utf8.RuneCountInString(s) > maxNameLength:
-		return fmt.Sprintf("%s is %d characters long, a certificate has room for %d", show(s), utf8.RuneCountInString(s), maxNameLength)
+		return fmt.Sprintf("%s has %d characters, and a certificate can hold %d", show(s), utf8.RuneCountInString(s), maxNameLength)
 	case !nameForm.MatchString(s):
-		return show(s) + " is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit"
+		return show(s) + " is not a valid name: use letters, digits and . _ @ + -, and begin and end with a letter or digit"
 	case strings.Contains(s, ".."):
 		// Vault: "relative paths not supported", for this anywhere in a path.
-		return show(s) + " is no valid name: Vault takes no path with two dots in a row"
+		return show(s) + " is not a valid name: Vault takes no path with two dots in a row"
 	}
 	return ""
 }
@@ -63,7 +63,7 @@ func ownerFault(s string) string {
 	case len(s) > maxOwnerLength:
 		return fmt.Sprintf("%s is longer than %d characters", show(s), maxOwnerLength)
 	case !ownerForm.MatchString(s):
-		return show(s) + " is no valid owner: a-z, 0-9 and - are allowed, the first and the last not a -"
+		return show(s) + " is not a valid owner: use a-z, 0-9 and -, and do not begin or end with -"
 	}
 	return ""
 }
@@ -75,18 +75,18 @@ func roleFault(s string) string {
 	case len(s) > maxRoleLength:
 		return fmt.Sprintf("%s is longer than %d characters", show(s), maxRoleLength)
 	case s == "." || s == ".." || strings.ContainsAny(s, "/%"):
-		return show(s) + " is no name that a ClusterRole can have: not . or .., and no / or %"
+		return show(s) + " is not a valid name for a ClusterRole: it must not be . or .., or contain / or %"
 	case strings.Contains(s, "#"):
-		return show(s) + " cannot be granted: certsync's own names use the #"
+		return show(s) + " cannot be granted: certsync uses # in its own names"
 	case !printed(s):
-		return show(s) + " cannot be granted: it holds a blank or a control character"
+		return show(s) + " cannot be granted: it contains a space or a control character"
 	}
 	return ""
 }
 
 func namespaceFault(s string) string {
 	if len(s) > maxNamespaceLength || !namespaceForm.MatchString(s) {
-		return fmt.Sprintf("%s is no namespace: a-z, 0-9 and - are allowed, the first and the last not a -, at most %d in all", show(s), maxNamespaceLength)
+		return fmt.Sprintf("%s is not a valid namespace: use a-z, 0-9 and -, do not begin or end with -, and use at most %d characters", show(s), maxNamespaceLength)
 	}
 	return ""
 }

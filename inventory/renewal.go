@@ -60,7 +60,7 @@ func parseRenewBefore(v value) RenewBefore {
 	percent, _ := strconv.Atoi(strings.TrimSuffix(s, "%"))
 	switch {
 	case !wholePercent.MatchString(s):
-		v.problem("%s is no share in whole percent, such as 33%%", show(s))
+		v.problem("%s is not a whole percentage, such as 33%%", show(s))
 	case percent <= 0:
 		v.problem("%s is not above zero", show(s))
 	case percent > maxShare:

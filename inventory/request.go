@@ -28,7 +28,7 @@ func requestOf(v value, u User, defaults Defaults) []byte {
 	}
 	if fault == "" && !u.named(csr, defaults.CertificateGroups(u)) {
 		// A name that is not valid is a problem already, and nothing to put into a command.
-		if fault = "is for another name or other groups than the inventory says"; u.valid() {
+		if fault = "is for another name or other groups than the inventory has"; u.valid() {
 			fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, defaults.CertificateGroups(u), name)
 		}
 	}
@@ -44,7 +44,7 @@ func requestOf(v value, u User, defaults Defaults) []byte {
 func claimKey(v value, name string, key crypto.PublicKey) {
 	print := userkey.Fingerprint(key)
 	if first, taken := v.keys[print]; taken {
-		v.problem("file %s is for the same key as %s in line %d: a key is one person's, so make another one", show(name), first.path, first.node.Line)
+		v.problem("file %s is for the same key as %s in line %d: each user needs a key of their own", show(name), first.path, first.node.Line)
 		return
 	}
 	if v.keys == nil {

@@ -117,16 +117,16 @@ func TestGuideRequest(t *testing.T) {
 
 // The end of a message about a subject, and of those about a key and what is asked for.
 const (
-	otherNames  = `is for another name or other groups than the inventory says: make a new one with the same key: openssl req -new -key KEY -subj /CN=alice/O=devs -out alice.csr`
+	otherNames  = `is for another name or other groups than the inventory has: make a new one with the same key: openssl req -new -key KEY -subj /CN=alice/O=devs -out alice.csr`
 	otherKey    = `is for a key of a kind or size that is not supported: use RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384`
-	unsafeKey   = `is for an RSA key whose exponent is not safe: make a key with the usual one, 65537`
-	badlySigned = `is signed in a way that can be forged or is not known: make a new one with -sha256`
+	unsafeKey   = `is for an RSA key with an unsafe exponent: make a key with the exponent 65537`
+	badlySigned = `has an insecure or unknown signature algorithm: make a new one with -sha256`
 	notSigned   = `is not signed with its own key: make a new one`
-	askedMore   = `asks for more than a name, or carries more: alternative names, other extensions or a challenge password. Make a new one without`
-	notAlone    = `does not consist of one PEM certificate request alone (-----BEGIN CERTIFICATE REQUEST-----)`
+	askedMore   = `has more than a subject: alternative names, other extensions or a challenge password. Make a new one without them`
+	notAlone    = `must hold one PEM certificate request (-----BEGIN CERTIFICATE REQUEST-----) and nothing else`
 	notPEM      = `does not hold valid PEM`
 	notRequest  = `does not hold a valid certificate request`
-	privateHeld = `holds a private key, which does not belong in a repository: take it out, and make a new one`
+	privateHeld = `holds a private key, which does not belong in a repository: remove it, and make a new key`
 )
 
 // otherString is the message about a string type.
@@ -223,17 +223,17 @@ func TestParseRefusesRequestFields(t *testing.T) {
 	}
 	for sentence, c := range map[string]struct{ text, want string }{
 		"no name of a file":  {strings.Replace(withRequest, "alice.csr", "''", 1), `users.yaml:5:48: users[0].request: is empty`},
-		"no text":            {strings.Replace(withRequest, "alice.csr", "[x]", 1), `users.yaml:5:48: users[0].request: text is wanted, not a list`},
-		"PEM":                {strings.Replace(withRequest, "alice.csr", `"-----BEGIN CERTIFICATE REQUEST-----"`, 1), `users.yaml:5:48: users[0].request: is PEM, but the name of a file is wanted: put it into one`},
+		"no text":            {strings.Replace(withRequest, "alice.csr", "[x]", 1), `users.yaml:5:48: users[0].request: text is expected, not a list`},
+		"PEM":                {strings.Replace(withRequest, "alice.csr", `"-----BEGIN CERTIFICATE REQUEST-----"`, 1), `users.yaml:5:48: users[0].request: is PEM, but must be the name of a file: put the PEM into a file`},
 		"a file outside":     {strings.Replace(withRequest, "alice.csr", "../alice.csr", 1), `users.yaml:5:48: users[0].request: file "../alice.csr" is outside of the inventory's folder`},
 		"a file that is not": {strings.Replace(withRequest, "alice.csr", "none.csr", 1), `users.yaml:5:48: users[0].request: file "none.csr" cannot be read: file does not exist`},
 		"a file whose name needs quotes": {strings.NewReplacer("[devs]", "[ops]", "alice.csr", "a b.csr").Replace(withRequest),
-			`users.yaml:5:47: users[0].request: file "a b.csr" is for another name or other groups than the inventory says: make a new one with the same key: openssl req -new -key KEY -subj /CN=alice/O=ops -out 'a b.csr'`},
+			`users.yaml:5:47: users[0].request: file "a b.csr" is for another name or other groups than the inventory has: make a new one with the same key: openssl req -new -key KEY -subj /CN=alice/O=ops -out 'a b.csr'`},
 		"a name that is none": {strings.Replace(withRequest, "name: alice,", `name: '$(id)',`, 1),
-			`users.yaml:5:16: users[0].name: "$(id)" is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit` + "\n" +
-				`users.yaml:5:50: users[0].request: file "alice.csr" is for another name or other groups than the inventory says`},
+			`users.yaml:5:16: users[0].name: "$(id)" is not a valid name: use letters, digits and . _ @ + -, and begin and end with a letter or digit` + "\n" +
+				`users.yaml:5:50: users[0].request: file "alice.csr" is for another name or other groups than the inventory has`},
 		"somebody else's key": {withRequest[:len(withRequest)-2] + ",\n " + bob("{name: alice, groups: [devs], request: alice.csr}]"),
-			`users.yaml:6:39: users[1].request: file "bob.csr" is for the same key as users[0].request in line 5: a key is one person's, so make another one`},
+			`users.yaml:6:39: users[1].request: file "bob.csr" is for the same key as users[0].request in line 5: each user needs a key of their own`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			files["a b.csr"] = files["alice.csr"]

@@ -11,21 +11,21 @@ import (
 
 type inventoryShape struct {
 	APIVersion apiVersionText `json:"apiVersion" doc:"The version of the format."`
-	Kind       kindText       `json:"kind" doc:"What the file is."`
-	Owner      ownerText      `json:"owner" doc:"Names the folder in Vault, and marks every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
-	Cluster    clusterShape   `json:"cluster,omitempty" doc:"What goes into users' kubeconfigs. What is left out is what certsync itself connects to."`
-	Defaults   defaultsShape  `json:"defaults,omitempty" doc:"What holds for every user."`
+	Kind       kindText       `json:"kind" doc:"The kind of file."`
+	Owner      ownerText      `json:"owner" doc:"The name of the folder in Vault, and the mark of every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
+	Cluster    clusterShape   `json:"cluster,omitempty" doc:"The cluster in users' kubeconfigs. Fields that you leave out come from certsync's own connection."`
+	Defaults   defaultsShape  `json:"defaults,omitempty" doc:"The defaults for all users."`
 	Groups     []groupShape   `json:"groups,omitempty" doc:"Every group that a user may be in."`
-	Users      []userShape    `json:"users" doc:"Who may use the cluster, but for the users of teams. For nobody at all: []"`
-	Teams      []teamShape    `json:"teams,omitempty" doc:"Teams that say in files of their own who is in their groups."`
+	Users      []userShape    `json:"users" doc:"The users of the cluster, without the users in teams' files. For no users at all, write []."`
+	Teams      []teamShape    `json:"teams,omitempty" doc:"The teams that name the members of their groups in files of their own."`
 }
 
 type clusterShape struct {
 	Name                     clusterText   `json:"name,omitempty" doc:"Name of the cluster and of the context."`
-	Server                   serverText    `json:"server,omitempty" doc:"The API server as people reach it, an https URL."`
+	Server                   serverText    `json:"server,omitempty" doc:"The https URL at which users reach the API server."`
 	CertificateAuthority     fileText      `json:"certificateAuthority,omitempty" doc:"File with the CA that signed the API server's certificate: PEM, in the inventory's folder."`
 	CertificateAuthorityData base64Text    `json:"certificateAuthorityData,omitempty" doc:"The same as base64, instead of a file."`
-	ProxyURL                 proxyText     `json:"proxyURL,omitempty" doc:"Proxy on the way to the API server: http, https or socks5, without user and password."`
+	ProxyURL                 proxyText     `json:"proxyURL,omitempty" doc:"The proxy between users and the API server: an http, https or socks5 URL without user and password."`
 	TLSServerName            tlsServerText `json:"tlsServerName,omitempty" doc:"The name in the API server's certificate, if it is not the one in server."`
 }
 
@@ -36,57 +36,57 @@ func (clusterShape) forbidden() []string {
 
 type defaultsShape struct {
 	Expiration          expirationText   `json:"expiration,omitempty" default:"168h" doc:"How long a certificate lives: a duration such as 168h, at least 10m."`
-	RenewBefore         renewBeforeText  `json:"renewBefore,omitempty" default:"33%" doc:"How long before its end a certificate is renewed: a share of its life such as 33%, at most 90%, or a duration such as 24h."`
-	KeyAlgorithm        keyAlgorithmText `json:"keyAlgorithm,omitempty" default:"ECDSA-P256" doc:"Kind and size of users' keys."`
-	RevokedBefore       untilText        `json:"revokedBefore,omitempty" doc:"Everybody's certificates from before this time are void, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
+	RenewBefore         renewBeforeText  `json:"renewBefore,omitempty" default:"33%" doc:"How long before expiry a certificate is renewed: a share of its life such as 33%, at most 90%, or a duration such as 24h."`
+	KeyAlgorithm        keyAlgorithmText `json:"keyAlgorithm,omitempty" default:"ECDSA-P256" doc:"The kind and size of users' keys."`
+	RevokedBefore       untilText        `json:"revokedBefore,omitempty" doc:"Revokes all certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
 	GroupsInCertificate bool             `json:"groupsInCertificate,omitempty" default:"true" doc:"Whether certificates carry the user's groups as O. certsync's own bindings do not need them."`
 }
 
 type groupShape struct {
-	Name         nameText                       `json:"name" doc:"Goes into the certificates of its members as O."`
+	Name         nameText                       `json:"name" doc:"The name of the group, which is an O in its members' certificates."`
 	ClusterRoles []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that its members have in the whole cluster."`
 	Namespaces   map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that its members have in one namespace, by its name."`
 }
 
 type userShape struct {
-	Name          nameText                       `json:"name" doc:"Goes into the certificate as CN: letters, digits and . _ @ + -, at most 64 characters."`
-	Previously    []nameText                     `json:"previously,omitempty" doc:"Names that the same person had before: a rename."`
-	Groups        []nameText                     `json:"groups,omitempty" doc:"Groups that the user is in, all of which are under groups."`
+	Name          nameText                       `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
+	Previously    []nameText                     `json:"previously,omitempty" doc:"Earlier names of the same person. Set it when you rename a user."`
+	Groups        []nameText                     `json:"groups,omitempty" doc:"The groups of the user. Each is declared under groups."`
 	ClusterRoles  []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
 	Namespaces    map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that the user has in one namespace, by its name."`
 	Expiration    expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
-	Until         untilText                      `json:"until,omitempty" doc:"The day with which access ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
-	RevokedBefore untilText                      `json:"revokedBefore,omitempty" doc:"Certificates of the user from before this time are void, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
-	Request       requestText                    `json:"request,omitempty" doc:"File with the user's own certificate request for a key that never leaves them: PEM, in the inventory's folder, for exactly this name and these groups."`
+	Until         untilText                      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	RevokedBefore untilText                      `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
+	Request       requestText                    `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
 }
 
 // grantShape is a role with an end. Its name alone may stand in its place.
 type grantShape struct {
 	Name  roleText  `json:"name" doc:"The ClusterRole."`
-	Until untilText `json:"until,omitempty" doc:"The day with which the grant ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
+	Until untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
 }
 
 func (grantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
 
 type teamShape struct {
-	Name          nameText       `json:"name" doc:"Name of the team, which its file says too."`
+	Name          nameText       `json:"name" doc:"The name of the team, as in the team's file."`
 	File          teamFileText   `json:"file" doc:"The team's file in the inventory's folder, such as teams/payments.yaml."`
-	Groups        []nameText     `json:"groups" doc:"The groups that the file may put people in, and no others. All of them are under groups."`
-	MaxExpiration expirationText `json:"maxExpiration,omitempty" doc:"The longest that a certificate of the team's users lives, the default included."`
+	Groups        []nameText     `json:"groups" doc:"The only groups that the file may use. Each is declared under groups."`
+	MaxExpiration expirationText `json:"maxExpiration,omitempty" doc:"The longest life of the team's certificates. A longer default is shortened to it."`
 }
 
 type teamFileShape struct {
 	APIVersion apiVersionText  `json:"apiVersion" doc:"The version of the format."`
-	Kind       teamKindText    `json:"kind" doc:"What the file is."`
+	Kind       teamKindText    `json:"kind" doc:"The kind of file."`
 	Team       nameText        `json:"team" doc:"The name that the team has in the inventory."`
-	Users      []teamUserShape `json:"users" doc:"Who is in the team. For nobody at all: []"`
+	Users      []teamUserShape `json:"users" doc:"The users of the team. For no users at all, write []."`
 }
 
 type teamUserShape struct {
-	Name       nameText       `json:"name" doc:"Goes into the certificate as CN: letters, digits and . _ @ + -, at most 64 characters."`
-	Groups     []nameText     `json:"groups,omitempty" doc:"Groups that the user is in, of those that the inventory gives to the team."`
+	Name       nameText       `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
+	Groups     []nameText     `json:"groups,omitempty" doc:"The groups of the user, among those that the inventory gives to the team."`
 	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration."`
-	Until      untilText      `json:"until,omitempty" doc:"The day with which access ends (UTC), or a time such as 2027-06-30T18:00:00Z."`
+	Until      untilText      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
 }
 
 // The fields that the parser knows, by what has them.

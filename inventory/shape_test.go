@@ -138,6 +138,6 @@ func parseAs(t *testing.T, kind, text string) Problems {
 	problems, _ := err.(Problems)
 	// There is but one name, which is no group's, and is the user's own as an old one.
 	return slices.DeleteFunc(problems, func(p Problem) bool {
-		return strings.HasSuffix(p.Message, `group "payments" is not declared`) || strings.Contains(p.Message, "is the user's own name")
+		return strings.HasSuffix(p.Message, `group "payments" is not declared`) || strings.Contains(p.Message, "is the user's present name")
 	})
 }

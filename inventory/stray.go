@@ -89,11 +89,11 @@ func noteStray(v value, name string, text *bytes.Buffer) {
 	}
 	d := &decoder{run: v.run, file: beside(v.root, name)}
 	if !take(&v.left.bytes, len(data)) || !take(&v.left.marks, marks(data)) {
-		d.note(1, 1, "", "no team in "+v.root+" has this file, and there is too much around it to find out whether it is a team's: name it under teams, or take it away")
+		d.note(1, 1, "", "no team in "+v.root+" has this file, and the folders of teams hold too much to find out whether it is a team's: name it under teams, or remove it")
 		return
 	}
 	if line, column, ok := teamKind(data); ok {
-		d.note(line, column, "kind", "no team in "+v.root+" has this file: name it under teams, or take it away")
+		d.note(line, column, "kind", "no team in "+v.root+" has this file: name it under teams, or remove it")
 	}
 }
 

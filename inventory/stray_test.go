@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-const nobodys = `kind: no team in users.yaml has this file: name it under teams, or take it away`
+const nobodys = `kind: no team in users.yaml has this file: name it under teams, or remove it`
 
 // otherTeam is a file that no team has.
 const otherTeam = "apiVersion: certsync.dev/v1\nkind: TeamInventory\nteam: search\nusers: []\n"
@@ -89,7 +89,7 @@ func TestLoadSearchesTheFolderOfTeams(t *testing.T) {
 			write(t, filepath.Join(inside, "..2026_01_01/search.yaml"), otherTeam)
 			link(t, "..2026_01_01", filepath.Join(inside, "..data"))
 			link(t, "../..data/search.yaml", filepath.Join(inside, "teams/search.yaml"))
-		}, "teams/search.yaml:2:1: kind: no team in DIR/users.yaml has this file: name it under teams, or take it away"},
+		}, "teams/search.yaml:2:1: kind: no team in DIR/users.yaml has this file: name it under teams, or remove it"},
 		"a pipe": {func(t *testing.T, inside string) {
 			if err := syscall.Mkfifo(filepath.Join(inside, "teams/pipe.yaml"), 0o600); err != nil {
 				t.Fatal(err)
@@ -100,7 +100,7 @@ func TestLoadSearchesTheFolderOfTeams(t *testing.T) {
 		"a link that leads outside":   {func(t *testing.T, inside string) { link(t, "../../x.yaml", filepath.Join(inside, "teams/x.yaml")) }, ""},
 		"a huge file of another kind": {func(t *testing.T, inside string) { sparse(t, filepath.Join(inside, "teams/x.yaml"), "a: b\n") }, ""},
 		"a huge file of a team": {func(t *testing.T, inside string) { sparse(t, filepath.Join(inside, "teams/x.yaml"), otherTeam) },
-			"teams/x.yaml:2:1: kind: no team in DIR/users.yaml has this file: name it under teams, or take it away"},
+			"teams/x.yaml:2:1: kind: no team in DIR/users.yaml has this file: name it under teams, or remove it"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inside := withPayments(t)

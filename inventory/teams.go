@@ -54,7 +54,7 @@ func decodeTeam(v value, declared, files, names, groups *roll, defaults Defaults
 			}
 		}
 	} else {
-		v.missing("groups", "they are all that the team's file can put people in")
+		v.missing("groups", "the team's file can use these groups only")
 		t.groups = groups // one problem, and not one more for everybody in the file
 	}
 	if field, ok := fields["maxExpiration"]; ok {
@@ -66,7 +66,7 @@ func decodeTeam(v value, declared, files, names, groups *roll, defaults Defaults
 	}
 	field, ok := fields["file"]
 	if !ok {
-		v.missing("file", "it is where the team's users are, such as teams/payments.yaml")
+		v.missing("file", "it names the file with the team's users, such as teams/payments.yaml")
 		return nil, false
 	}
 	name := field.checked(teamFileFault)
@@ -106,7 +106,7 @@ func (t team) read(v value, name string, names *roll) []User {
 	}
 	if root.says("kind", TeamKind) == nil {
 		// A link that the team made may lead to somebody's secret: nothing of it is repeated.
-		root.note(root.node.Line, root.node.Column, "kind", "is not "+TeamKind+": this is no team's file")
+		root.note(root.node.Line, root.node.Column, "kind", "is not "+TeamKind+": this is not a team's file")
 		return nil
 	}
 	fields, ok := root.fieldsOf(teamFileKeys, onlyIn(inventoryKeys, v.root, teamFileKeys))
@@ -138,7 +138,7 @@ func onlyIn(elsewhere []string, root string, here []string) func(entry) bool {
 		if !slices.Contains(elsewhere, e.name) {
 			return false
 		}
-		e.key.problem("belongs to %s: in a team's file there is nothing here but %s", root, strings.Join(here, ", "))
+		e.key.problem("belongs to %s: here, a team's file can have only %s", root, strings.Join(here, ", "))
 		return true
 	}
 }

@@ -94,19 +94,19 @@ func TestDigestDoesNotDependOnTheFileOfAUser(t *testing.T) {
 var fileRefusals = map[string]refusal{
 	"an empty file":         {"", `teams/payments.yaml:1:1: the file is empty: for no users at all, write users: []`},
 	"no users":              {teamHeader, `teams/payments.yaml:1:1: users: is missing: for no users at all, write users: []`},
-	"users without a value": {teamHeader + "users:", `teams/payments.yaml:4:7: users: a list is wanted, but there is nothing: for no users at all, write users: []`},
-	"a list":                {"- name: bob", `teams/payments.yaml:1:1: kind: is not TeamInventory: this is no team's file`},
+	"users without a value": {teamHeader + "users:", `teams/payments.yaml:4:7: users: a list is expected, but there is nothing: for no users at all, write users: []`},
+	"a list":                {"- name: bob", `teams/payments.yaml:1:1: kind: is not TeamInventory: this is not a team's file`},
 	"a second document":     {teamHeader + "users: []\n---\nusers: [{name: bob}]", `teams/payments.yaml:5:1: a second document begins here: a team's file is one document`},
 	"an open bracket":       {teamHeader + "users: [\n", `teams/payments.yaml:5:1: the file is not YAML: did not find expected node content`},
 	"a line break that git and editors do not show": {teamHeader + "users: # nobody\u2028- name: bob", `teams/payments.yaml:4:16: the control character '\u2028' is not allowed`},
 	"an anchor and an alias":                        {teamHeader + "users: [{name: bob, groups: &g [dev]}, {name: carol, groups: *g}]", "teams/payments.yaml:4:29: users[0].groups: " + noAnchors + "\nteams/payments.yaml:4:62: users[1].groups: " + noAnchors},
 	"a merge key":                                   {teamHeader + "users: [{name: bob, <<: {groups: [dev]}}]", "teams/payments.yaml:4:21: users[0]: " + noAnchors},
 	"users given twice":                             {teamHeader + "users: []\nusers: [{name: bob}]", `teams/payments.yaml:5:1: users: is given twice, first in line 4`},
-	"another kind":                                  {"apiVersion: certsync.dev/v1\nkind: Inventory\nteam: payments\nusers: []", `teams/payments.yaml:1:1: kind: is not TeamInventory: this is no team's file`},
+	"another kind":                                  {"apiVersion: certsync.dev/v1\nkind: Inventory\nteam: payments\nusers: []", `teams/payments.yaml:1:1: kind: is not TeamInventory: this is not a team's file`},
 	"another apiVersion":                            {"apiVersion: certsync.dev/v2\nkind: TeamInventory\nteam: payments\nusers: []", `teams/payments.yaml:1:13: apiVersion: "certsync.dev/v2" is unknown (did you mean "certsync.dev/v1"?)`},
 	"no team":                                       {"apiVersion: certsync.dev/v1\nkind: TeamInventory\nusers: []", `teams/payments.yaml:1:1: team: is missing: it is the name that the team has in users.yaml`},
 	"another team":                                  {"apiVersion: certsync.dev/v1\nkind: TeamInventory\nteam: Payments\nusers: []", `teams/payments.yaml:3:7: team: "Payments" is not team "payments", to which users.yaml gives this file`},
-	"a boolean as the team":                         {"apiVersion: certsync.dev/v1\nkind: TeamInventory\nteam: yes\nusers: []", `teams/payments.yaml:3:7: team: text is wanted, but yes without quotes is a boolean in YAML: write "yes"`},
+	"a boolean as the team":                         {"apiVersion: certsync.dev/v1\nkind: TeamInventory\nteam: yes\nusers: []", `teams/payments.yaml:3:7: team: text is expected, but yes without quotes is a boolean in YAML: write "yes"`},
 	"an owner":                                      {teamHeader + "owner: prod-us\nusers: []", `teams/payments.yaml:4:1: owner: ` + notInFile},
 	"a cluster":                                     {teamHeader + "cluster: {server: 'https://evil.example.com'}\nusers: []", `teams/payments.yaml:4:1: cluster: ` + notInFile},
 	"defaults":                                      {teamHeader + "defaults: {expiration: 8760h}\nusers: []", `teams/payments.yaml:4:1: defaults: ` + notInFile},
@@ -121,25 +121,25 @@ var fileRefusals = map[string]refusal{
 	"a group of somebody else":                      {teamHeader + "users: [{name: bob, groups: [dev, admins]}]", `teams/payments.yaml:4:35: users[0].groups[1]: group "admins" is not given to team "payments" in users.yaml`},
 	"a group that nobody declared":                  {teamHeader + "users: [{name: bob, groups: [op]}]", `teams/payments.yaml:4:30: users[0].groups[0]: group "op" is not given to team "payments" in users.yaml (did you mean "ops"?)`},
 	"a group in another case":                       {teamHeader + "users: [{name: bob, groups: [DEV]}]", `teams/payments.yaml:4:30: users[0].groups[0]: group "DEV" is not given to team "payments" in users.yaml (did you mean "dev"?)`},
-	"a group of the system":                         {teamHeader + "users: [{name: bob, groups: ['system:masters']}]", `teams/payments.yaml:4:30: users[0].groups[0]: "system:masters" stands above all authorization, so a certificate that carries it cannot be stopped: grant cluster-admin instead`},
+	"a group of the system":                         {teamHeader + "users: [{name: bob, groups: ['system:masters']}]", `teams/payments.yaml:4:30: users[0].groups[0]: "system:masters" bypasses all authorization, so nothing can revoke a certificate that carries it: grant cluster-admin instead`},
 	"a group named twice":                           {teamHeader + "users: [{name: bob, groups: [dev, dev]}]", `teams/payments.yaml:4:35: users[0].groups[1]: group "dev" is named twice`},
 	"a name of the system":                          {teamHeader + "users: [{name: 'system:admin'}]", `teams/payments.yaml:4:16: users[0].name: "system:admin" is reserved: names that begin with system: belong to Kubernetes`},
-	"a name with a slash":                           {teamHeader + "users: [{name: ../state}]", `teams/payments.yaml:4:16: users[0].name: "../state" is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit`},
+	"a name with a slash":                           {teamHeader + "users: [{name: ../state}]", `teams/payments.yaml:4:16: users[0].name: "../state" is not a valid name: use letters, digits and . _ @ + -, and begin and end with a letter or digit`},
 	"no name":                                       {teamHeader + "users: [{groups: [dev]}]", `teams/payments.yaml:4:9: users[0].name: is missing: every user has one`},
-	"text as a user":                                {teamHeader + "users: [bob]", `teams/payments.yaml:4:9: users[0]: a mapping is wanted, not "bob"`},
+	"text as a user":                                {teamHeader + "users: [bob]", `teams/payments.yaml:4:9: users[0]: a mapping is expected, not "bob"`},
 	"a user of the inventory":                       {teamHeader + "users: [{name: alice}]", `teams/payments.yaml:4:16: users[0].name: user "alice" is declared twice, first in line 5 of users.yaml`},
 	"a user in another case":                        {teamHeader + "users: [{name: Alice}]", `teams/payments.yaml:4:16: users[0].name: user "Alice" differs from "alice" in line 5 of users.yaml in letter case only`},
 	"a user twice":                                  {teamHeader + "users: [{name: bob},\n {name: bob}]", `teams/payments.yaml:5:9: users[1].name: user "bob" is declared twice, first in line 4`},
 	"an expiration over the team's":                 {teamHeader + "users: [{name: bob, expiration: 24h1s}]", `teams/payments.yaml:4:33: users[0].expiration: "24h1s" is over 24h, the maxExpiration of team "payments" in users.yaml`},
 	"an expiration of a week":                       {teamHeader + "users: [{name: bob, expiration: 168h}]", `teams/payments.yaml:4:33: users[0].expiration: "168h" is over 24h, the maxExpiration of team "payments" in users.yaml`},
-	"an expiration under 10 minutes":                {teamHeader + "users: [{name: bob, expiration: 9m}]", `teams/payments.yaml:4:33: users[0].expiration: "9m" is under 10 minutes, the least that Kubernetes issues a certificate for`},
-	"a day that is none":                            {teamHeader + "users: [{name: bob, until: 2027-02-30}]", `teams/payments.yaml:4:28: users[0].until: a date such as 2027-06-30, or a time such as 2027-06-30T18:00:00Z, is wanted, not "2027-02-30"`},
+	"an expiration under 10 minutes":                {teamHeader + "users: [{name: bob, expiration: 9m}]", `teams/payments.yaml:4:33: users[0].expiration: "9m" is under 10 minutes, the shortest lifetime that Kubernetes issues`},
+	"a day that is none":                            {teamHeader + "users: [{name: bob, until: 2027-02-30}]", `teams/payments.yaml:4:28: users[0].until: a date such as 2027-06-30, or a time such as 2027-06-30T18:00:00Z, is expected, not "2027-02-30"`},
 	"more than it may hold":                         {teamHeader + "users: [] #" + strings.Repeat(" ", maxTeamFile), `users.yaml:8:11: teams[0].file: file "teams/payments.yaml" is larger than 256 KiB`},
 }
 
 const (
-	notInFile = `belongs to users.yaml: in a team's file there is nothing here but apiVersion, kind, team, users`
-	notOfUser = `belongs to users.yaml: in a team's file there is nothing here but name, groups, expiration, until`
+	notInFile = `belongs to users.yaml: here, a team's file can have only apiVersion, kind, team, users`
+	notOfUser = `belongs to users.yaml: here, a team's file can have only name, groups, expiration, until`
 )
 
 func TestTeamFileRefused(t *testing.T) {
@@ -158,14 +158,14 @@ func TestTeamFileRefused(t *testing.T) {
 
 // teamRefusals are inventories with files of teamFiles, and what is wrong with them.
 var teamRefusals = map[string]refusal{
-	"teams without a value":                  {header + "users: []\nteams:", `users.yaml:5:7: teams: a list is wanted, but there is nothing`},
-	"text as a team":                         {header + "users: []\nteams: [payments]", `users.yaml:5:9: teams[0]: a mapping is wanted, not "payments"`},
+	"teams without a value":                  {header + "users: []\nteams:", `users.yaml:5:7: teams: a list is expected, but there is nothing`},
+	"text as a team":                         {header + "users: []\nteams: [payments]", `users.yaml:5:9: teams[0]: a mapping is expected, not "payments"`},
 	"an unknown field":                       {rooted("{name: a, file: teams/a.yaml, groups: [dev], owner: x}"), `users.yaml:7:48: teams[0].owner: unknown field`},
 	"no name":                                {rooted("{file: teams/a.yaml, groups: [dev]}"), `users.yaml:7:3: teams[0].name: is missing: every team has one`},
-	"a name that is none":                    {rooted("{name: a/b, file: teams/b.yaml, groups: [dev]}"), `users.yaml:7:10: teams[0].name: "a/b" is no valid name: letters, digits and . _ @ + - are allowed, the first and the last a letter or digit`},
-	"no file":                                {rooted("{name: payments, groups: [dev]}"), `users.yaml:7:3: teams[0].file: is missing: it is where the team's users are, such as teams/payments.yaml`},
-	"no groups":                              {rooted("{name: a, file: teams/a.yaml}"), `users.yaml:7:3: teams[0].groups: is missing: they are all that the team's file can put people in`},
-	"groups without a value":                 {rooted("{name: c, file: teams/c.yaml, groups: }"), `users.yaml:7:41: teams[0].groups: a list is wanted, but there is nothing`},
+	"a name that is none":                    {rooted("{name: a/b, file: teams/b.yaml, groups: [dev]}"), `users.yaml:7:10: teams[0].name: "a/b" is not a valid name: use letters, digits and . _ @ + -, and begin and end with a letter or digit`},
+	"no file":                                {rooted("{name: payments, groups: [dev]}"), `users.yaml:7:3: teams[0].file: is missing: it names the file with the team's users, such as teams/payments.yaml`},
+	"no groups":                              {rooted("{name: a, file: teams/a.yaml}"), `users.yaml:7:3: teams[0].groups: is missing: the team's file can use these groups only`},
+	"groups without a value":                 {rooted("{name: c, file: teams/c.yaml, groups: }"), `users.yaml:7:41: teams[0].groups: a list is expected, but there is nothing`},
 	"a group that nobody declared":           {rooted("{name: a, file: teams/a.yaml, groups: [dev, admin]}"), `users.yaml:7:47: teams[0].groups[1]: group "admin" is not declared (did you mean "admins"?)`},
 	"a group given twice":                    {rooted("{name: a, file: teams/a.yaml, groups: [dev, dev]}"), `users.yaml:7:47: teams[0].groups[1]: group "dev" is named twice`},
 	"a group in two cases":                   {rooted("{name: a, file: teams/a.yaml, groups: [dev, Dev]}"), `users.yaml:7:47: teams[0].groups[1]: group "Dev" is not declared (did you mean "dev"?)`},
@@ -180,10 +180,10 @@ var teamRefusals = map[string]refusal{
 	"two teams with one file":                {rooted("{name: a, file: teams/a.yaml, groups: [dev]}\n- {name: b, file: ./teams/x/../a.yaml, groups: [dev]}"), `users.yaml:8:19: teams[1].file: file "teams/a.yaml" is declared twice, first in line 7`},
 	"a name in two files":                    {rooted("{name: a, file: teams/a.yaml, groups: [dev]}\n- {name: b, file: teams/b.yaml, groups: [dev]}"), `teams/b.yaml:4:16: users[0].name: user "bob" is declared twice, first in line 4 of teams/a.yaml`},
 	"a name in two files, in another case":   {rooted("{name: a, file: teams/a.yaml, groups: [dev]}\n- {name: d, file: teams/d.yaml, groups: [dev]}"), `teams/d.yaml:4:16: users[0].name: user "Bob" differs from "bob" in line 4 of teams/a.yaml in letter case only`},
-	"an old name that a team has":            {strings.Replace(rooted("{name: a, file: teams/a.yaml, groups: [dev]}"), "alice", "alice, previously: [bob]", 1), `users.yaml:4:36: users[0].previously[0]: "bob" is a user of this inventory: a rename gives up the old name`},
+	"an old name that a team has":            {strings.Replace(rooted("{name: a, file: teams/a.yaml, groups: [dev]}"), "alice", "alice, previously: [bob]", 1), `users.yaml:4:36: users[0].previously[0]: "bob" is still a user of this inventory, so it is not an earlier name`},
 	"an old name in a team's case":           {strings.Replace(rooted("{name: a, file: teams/a.yaml, groups: [dev]}"), "alice", "alice, previously: [BOB]", 1), `users.yaml:4:36: users[0].previously[0]: old name "BOB" differs from user "bob" in line 4 of teams/a.yaml in letter case only`},
-	"a bound without a unit":                 {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 24}"), `users.yaml:7:63: teams[0].maxExpiration: a duration such as 168h is wanted, not "24": it has no unit; for seconds, write 24s`},
-	"a bound under 10 minutes":               {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 5m}"), `users.yaml:7:63: teams[0].maxExpiration: "5m" is under 10 minutes, the least that Kubernetes issues a certificate for`},
+	"a bound without a unit":                 {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 24}"), `users.yaml:7:63: teams[0].maxExpiration: a duration such as 168h is expected, not "24": it has no unit; for seconds, write 24s`},
+	"a bound under 10 minutes":               {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 5m}"), `users.yaml:7:63: teams[0].maxExpiration: "5m" is under 10 minutes, the shortest lifetime that Kubernetes issues`},
 	"a renewal before a bounded issue":       {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 24h}\ndefaults: {renewBefore: 24h}"), `users.yaml:7:63: teams[0].maxExpiration: renewBefore 24h0m0s is over 90% of the expiration 24h0m0s: a certificate would be due again as soon as it is issued`},
 	"a renewal before a team's user's issue": {rooted("{name: e, file: teams/e.yaml, groups: [dev]}\ndefaults: {renewBefore: 24h}"), `teams/e.yaml:4:33: users[0].expiration: renewBefore 24h0m0s is over 90% of the expiration 20h0m0s: a certificate would be due again as soon as it is issued`},
 }

@@ -42,7 +42,7 @@ func (v value) text() (string, bool) {
 	case meant == "":
 		v.problem(noAnchors) // <<
 	default:
-		v.problem("text is wanted, but %s without quotes is %s in YAML: write %s", shorten(v.node.Value), meant, show(v.node.Value))
+		v.problem("text is expected, but %s without quotes is %s in YAML: write %s", shorten(v.node.Value), meant, show(v.node.Value))
 	}
 	return "", false
 }

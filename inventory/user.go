@@ -65,9 +65,9 @@ func previously(former []value, user string, users, given *roll) []string {
 		case taken && name != inUse.name:
 			item.problem("old name %s differs from user %s in %s in letter case only", show(name), show(inUse.name), inUse.place(item))
 		case taken && name == user:
-			item.problem("%s is the user's own name: a rename has another one", show(name))
+			item.problem("%s is the user's present name: name an earlier one", show(name))
 		case taken:
-			item.problem("%s is a user of this inventory: a rename gives up the old name", show(name))
+			item.problem("%s is still a user of this inventory, so it is not an earlier name", show(name))
 		default:
 			given.declare(item, name)
 		}

@@ -86,13 +86,13 @@ func (v value) unwanted(want string) {
 	switch {
 	case v.node.Kind == yaml.AliasNode:
 	case v.null():
-		v.problem("%s is wanted, but there is nothing", want)
+		v.problem("%s is expected, but there is nothing", want)
 	case v.node.Kind == yaml.MappingNode:
-		v.problem("%s is wanted, not a mapping", want)
+		v.problem("%s is expected, not a mapping", want)
 	case v.node.Kind == yaml.SequenceNode:
-		v.problem("%s is wanted, not a list", want)
+		v.problem("%s is expected, not a list", want)
 	default:
-		v.problem("%s is wanted, not %s", want, show(v.node.Value))
+		v.problem("%s is expected, not %s", want, show(v.node.Value))
 	}
 }
 

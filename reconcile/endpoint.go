@@ -120,13 +120,13 @@ func localHost(address string) string {
 	}
 	switch ip = ip.Unmap(); {
 	case ip.IsLoopback(), ip.IsUnspecified(), ends("localhost", "docker.internal", "minikube.internal", "k3d.internal", "containers.internal", "lima.internal"):
-		return "an address of this machine alone"
+		return "an address that only this machine can reach"
 	case ip.IsLinkLocalUnicast():
-		return "an address of this network segment alone"
+		return "an address that only this network segment can reach"
 	case ends("kubernetes", "kubernetes.default", "svc", "cluster.local"), strings.HasPrefix(host, "kubernetes.default.svc."):
-		return "a name inside of the cluster alone"
+		return "a name that exists only inside the cluster"
 	case ends("local"):
-		return "a name of this network segment alone (mDNS)"
+		return "a name that exists only in this network segment (mDNS)"
 	}
 	return ""
 }
@@ -181,17 +181,17 @@ func (e Endpoint) Complete() error {
 		lacks, keys = append(lacks, "a name for the cluster"), append(keys, "cluster.name")
 	}
 	if e.Server == "" {
-		lacks, keys = append(lacks, "the API server's address as people reach it"), append(keys, "cluster.server")
+		lacks, keys = append(lacks, "the API server's address as users reach it"), append(keys, "cluster.server")
 	}
 	if len(lacks) == 0 {
 		// No user's certsync would take a kubeconfig with it.
 		if fault := e.Fault(); fault != "" {
-			return WithHint(fmt.Errorf("users' kubeconfigs cannot have what certsync's own connection has: cluster.%s", fault),
+			return WithHint(fmt.Errorf("users' kubeconfigs cannot use a value of certsync's own connection: cluster.%s", fault),
 				"set that field in the inventory")
 		}
 		return nil
 	}
-	return WithHint(fmt.Errorf("users' kubeconfigs need %s, which certsync's own connection does not tell", strings.Join(lacks, " and ")),
+	return WithHint(fmt.Errorf("users' kubeconfigs need %s, which certsync's own connection does not have", strings.Join(lacks, " and ")),
 		fmt.Sprintf("set %s in the inventory", strings.Join(keys, " and ")))
 }
 

@@ -84,8 +84,8 @@ func (f FrontProxy) ForgeableByAll() string {
 	if !f.SharedCA || len(f.AllowedNames) > 0 {
 		return ""
 	}
-	return "one CA signs for clients and for front proxies, and requestheader-allowed-names is empty: " +
-		"whoever has a certificate can be whoever they like, by a header (give the front proxy a CA of its own; --accept-shared-ca)"
+	return "one CA signs for clients and for front proxies, and requestheader-allowed-names is empty. " +
+		"Every user with a certificate can impersonate anybody with a request header (give the front proxy a CA of its own; --accept-shared-ca)"
 }
 
 // Impersonates says why this name must not get a certificate, or "". No flag lifts it: nobody needs that name.
@@ -93,6 +93,6 @@ func (f FrontProxy) Impersonates(user string) string {
 	if !f.SharedCA || !slices.Contains(f.AllowedNames, user) {
 		return ""
 	}
-	return fmt.Sprintf("with a certificate, %q could be whoever they like, by a header: one CA signs for clients and for front proxies, "+
-		"and that is one of requestheader-allowed-names (choose another name, or give the front proxy a CA of its own)", user)
+	return fmt.Sprintf("a certificate for %q could impersonate anybody with a request header: one CA signs for clients and for front proxies, "+
+		"and requestheader-allowed-names has this name (choose another name, or give the front proxy a CA of its own)", user)
 }

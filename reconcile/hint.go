@@ -19,7 +19,7 @@ func WithHint(err error, hint string) error {
 }
 
 // ForeignHint is the hint about something in Vault that certsync did not write.
-const ForeignHint = "tell whoever runs certsync: somebody else wrote there, and the next apply says so"
+const ForeignHint = "tell your certsync administrator: certsync did not write this, and the next apply reports it"
 
 // Hint returns the outermost hint in err's tree, or "".
 func Hint(err error) string {

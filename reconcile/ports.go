@@ -9,7 +9,7 @@ import (
 
 // ErrPrecondition is wrapped by every write that found the object at another version than the one observed. Nothing
 // was written; the next run sees what is there now.
-var ErrPrecondition = errors.New("it was changed by someone else meanwhile")
+var ErrPrecondition = errors.New("somebody else changed it at the same time")
 
 // ErrDenied is wrapped by Issuer.Issue when somebody denied the CertificateSigningRequest, and is what a Denial is.
 var ErrDenied = errors.New("the CertificateSigningRequest was denied")
@@ -56,10 +56,10 @@ type StoreReader interface {
 var ErrRepeated = errors.New("it was sent more than once")
 
 // ErrAltered is wrapped by a write that the API server has carried out, but not as it was meant. The result is what it made.
-var ErrAltered = errors.New("the API server made something else of it")
+var ErrAltered = errors.New("the API server stored something else")
 
 // ErrGone is wrapped, beside ErrPrecondition, by a write to an object that is not there any more.
-var ErrGone = errors.New("it is gone")
+var ErrGone = errors.New("it no longer exists")
 
 // BindingWriter changes bindings. Create fails with ErrPrecondition if the name is taken, Update and Delete if the
 // object is not b.UID any more.

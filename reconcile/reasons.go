@@ -142,6 +142,8 @@ const (
 	TooShort NoteKind = "too-short"
 	// RenewBeforeTooLong: `renewBefore` is over 90% of the certificate's life.
 	RenewBeforeTooLong NoteKind = "renew-before-too-long"
+	// PossibleRename: a new user looks like one who is not in the inventory any more, and `previously` does not say so.
+	PossibleRename NoteKind = "possible-rename"
 	// RequestDenied: the signing request was denied, and certsync does not ask again.
 	RequestDenied NoteKind = "request-denied"
 	// FrontProxyName: the API server trusts this name as a front proxy.

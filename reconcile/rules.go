@@ -90,7 +90,7 @@ func (l *Limit) UnmarshalText(text []byte) error {
 	digits, percent := strings.CutSuffix(string(text), "%")
 	n, err := strconv.Atoi(digits)
 	if err != nil || !limitForm.Match(text) || percent && n > 100 {
-		return errors.New("a number such as 5, or a share up to 100% such as 25%, is wanted")
+		return errors.New("expected a number such as 5, or a share up to 100% such as 25%")
 	}
 	*l = Limit{n: n, percent: percent, given: true}
 	return nil
@@ -128,9 +128,9 @@ type UnknownName struct {
 
 func (u UnknownName) Error() string {
 	if u.WithoutVault {
-		return fmt.Sprintf("%s %q: neither inventory nor cluster knows that name", u.Flag, u.Name)
+		return fmt.Sprintf("%s %q: this name is neither in the inventory nor in the cluster", u.Flag, u.Name)
 	}
-	return fmt.Sprintf("%s %q: neither inventory, ledger nor cluster knows that name", u.Flag, u.Name)
+	return fmt.Sprintf("%s %q: this name is neither in the inventory, the ledger nor the cluster", u.Flag, u.Name)
 }
 
 // Unknown returns an UnknownName for the first name that is one, or nil.

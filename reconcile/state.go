@@ -179,7 +179,7 @@ func ParseState(data []byte) (*State, error) {
 
 // TooLarge says why Vault would not take s, or is "".
 func (s State) TooLarge() string {
-	const way = "give some of the users to another owner, with an inventory of its own"
+	const way = "move some users to an inventory with another owner"
 	if len(s.Names) > MaxNames {
 		return fmt.Sprintf("owner has %d names under which certificates may live, and a state has room for %d (%s)", len(s.Names), MaxNames, way)
 	}

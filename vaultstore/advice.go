@@ -33,26 +33,26 @@ func (s *Store) advise(ctx context.Context, err error, user, path string) error 
 		return reconcile.WithHint(err, s.session.login.notTheirs(whose, user, path))
 	}
 	if lower := strings.ToLower(user); known && lower != user && whose.is(lower) {
-		return reconcile.WithHint(err, fmt.Sprintf("this token is of %s: Vault's userpass and LDAP turn names into lower case, and %s does not stand for %s in a policy. "+
-			"Ask whoever runs certsync to rename you in the inventory (name: %s, previously: [%s]), or for a policy of your own", whose, lower, user, lower, user))
+		return reconcile.WithHint(err, fmt.Sprintf("this token belongs to %s. Vault's userpass and LDAP turn names into lower case, and %s does not match %s in a policy. "+
+			"Ask your certsync administrator to rename you in the inventory (name: %s, previously: [%s]), or to give you a policy of your own", whose, lower, user, lower, user))
 	}
 	if known && whose.is(user) {
-		return reconcile.WithHint(err, fmt.Sprintf("this token is of %s, which do not allow \"read\" on %s: is --owner right? If it is, %s", whose, path, askForPolicy))
+		return reconcile.WithHint(err, fmt.Sprintf("this token belongs to %s, which do not allow \"read\" on %s. Check --owner; if it is right, %s", whose, path, askForPolicy))
 	}
 	login := loginAs(user, s.loginMethods(ctx, known))
 	switch {
 	case known:
-		return reconcile.WithHint(err, fmt.Sprintf("this token is of %s: %s; or is --owner or --user wrong?", whose, login))
+		return reconcile.WithHint(err, fmt.Sprintf("this token belongs to %s: %s; or check --owner and --user", whose, login))
 	case s.client.Token() == "":
 		err = fmt.Errorf("logging in to Vault at %s: %w", s.address, errors.New("there is no token"))
 		return reconcile.WithHint(err, login)
 	case r.says(invalidToken):
 		return reconcile.WithHint(err, "the token is unknown, expired or revoked: "+login)
 	}
-	return reconcile.WithHint(err, fmt.Sprintf("the token does not allow \"read\" on %s: %s; or is --owner or --user wrong?", path, login))
+	return reconcile.WithHint(err, fmt.Sprintf("the token does not allow \"read\" on %s: %s; or check --owner and --user", path, login))
 }
 
-const askForPolicy = "ask whoever runs certsync for the policy that certsync manifests --vault prints"
+const askForPolicy = "ask your certsync administrator for the policy that `certsync manifests --vault` prints"
 
 // tokenOwner is what is decoded of Vault's answer, which also holds the token itself.
 type tokenOwner struct {
@@ -78,15 +78,15 @@ func (o tokenOwner) is(user string) bool {
 
 // notTheirs is for a login by flags, whose token is not allowed to read.
 func (l Login) notTheirs(whose *tokenOwner, user, path string) string {
-	hint := fmt.Sprintf("the token that %s gave does not allow \"read\" on %s", l, path)
+	hint := fmt.Sprintf("the token from %s does not allow \"read\" on %s", l, path)
 	if whose != nil {
-		hint = fmt.Sprintf("%s gave a token of %s, which do not allow \"read\" on %s", l, whose, path)
+		hint = fmt.Sprintf("the token from %s belongs to %s, which do not allow \"read\" on %s", l, whose, path)
 	}
-	hint += fmt.Sprintf(": are --owner and --user right, and is the login that of %s", user)
+	hint += fmt.Sprintf(". Check --owner and --user, and that the login is that of %s", user)
 	if l.Method == "jwt" {
-		hint += ", in the claim that is the role's user_claim"
+		hint += ", by the claim that the role's user_claim names"
 	}
-	return hint + "? If so, " + askForPolicy
+	return hint + ". If they are right, " + askForPolicy
 }
 
 // authMount is a way to log in.
@@ -193,7 +193,7 @@ func loginAs(user string, methods []authMount) string {
 	if command != "" {
 		text += ": " + command
 	} else {
-		text += `, as you always do with "vault login"`
+		text += " with `vault login`"
 	}
 	if len(others) > 0 && command != "" {
 		text += " (this Vault also has: " + strings.Join(others, "; ") + ")"

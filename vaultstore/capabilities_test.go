@@ -89,8 +89,8 @@ func TestMissingCapabilitiesThatCannotBeAsked(t *testing.T) {
 		want   string
 	}{
 		"a token that may not ask": {403, "1 error occurred:\n\t* permission denied\n\n", ""},
-		"a token that ended":       {403, invalidBody, "asking Vault what the token may do: Vault answered 403 Forbidden: permission denied, invalid token"},
-		"another error":            {400, "paths must be supplied", "asking Vault what the token may do: Vault answered 400 Bad Request: paths must be supplied"},
+		"a token that ended":       {403, invalidBody, "reading the token's capabilities from Vault: Vault answered 403 Forbidden: permission denied, invalid token"},
+		"another error":            {400, "paths must be supplied", "reading the token's capabilities from Vault: Vault answered 400 Bad Request: paths must be supplied"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeVault(t)

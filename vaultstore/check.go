@@ -33,8 +33,8 @@ type tokenInfo struct {
 
 // limitedToken is for a token that ends after a number of requests. Nobody knows how many a run will make.
 func limitedToken(uses int) error {
-	return reconcile.WithHint(fmt.Errorf("the token is for %d more requests only, and would end in the middle of a run", uses),
-		"take a token without a limit: num_uses=0, for \"vault token create\" without -use-limit")
+	return reconcile.WithHint(fmt.Errorf("the token allows only %d more requests, and would end in the middle of a run", uses),
+		"use a token without a limit: num_uses=0, or `vault token create` without -use-limit")
 }
 
 // TokenLife is how long the token lived on when the Store was opened. It is 0 for one that does not end, for one of which nobody
@@ -61,7 +61,7 @@ func (s *Store) checkToken(ctx context.Context) error {
 	return fmt.Errorf("logging in to Vault at %s: %w", s.address, err)
 }
 
-var errUninitialized = reconcile.WithHint(errors.New("it is not initialized"), `initialize it with "vault operator init"`)
+var errUninitialized = reconcile.WithHint(errors.New("it is not initialized"), "initialize it with `vault operator init`")
 
 func isSealed(err error) bool {
 	r, unavailable := refused(err, http.StatusServiceUnavailable)
@@ -90,23 +90,23 @@ func (s *Store) checkMount(ctx context.Context) error {
 	mount := s.tree.mount
 	info, _, err := fetch[mountInfo](ctx, s, "sys/internal/ui/mounts/"+mount, nil, fmt.Sprintf(
 		"there is no such mount, or the token's policies allow nothing in it. "+
-			`Create it with "vault secrets enable -path=%s -version=2 kv", or name another with --vault-mount`, shell.Quote(mount)))
+			"Create it with `vault secrets enable -path=%s -version=2 kv`, or name another with --vault-mount", shell.Quote(mount)))
 	hint := "name a KV store of version 2 with --vault-mount"
 	switch {
 	case err != nil:
-		return fmt.Errorf("looking at Vault's mount %q: %w", mount, err)
+		return fmt.Errorf("checking Vault's mount %q: %w", mount, err)
 	case info == nil:
-		err = errors.New("this Vault cannot say what it is")
+		err = errors.New("this Vault does not say what it is")
 	case info.Path != mount+"/":
-		err = fmt.Errorf("the mount there is %q", short(info.Path))
+		err = fmt.Errorf("the mount at this path is %q", short(info.Path))
 		hint = "name the mount with --vault-mount, and folders in it with --vault-prefix"
 	case info.Type != "kv" && info.Type != "generic":
 		err = fmt.Errorf("it is a secrets engine of type %q, not a KV store", short(info.Type))
 	case info.Options["version"] != "2":
 		err = errors.New("it is a KV store of version 1, which keeps no versions")
-		hint = fmt.Sprintf(`upgrade it with "vault kv enable-versioning %s", or name another with --vault-mount`, shell.Quote(mount))
+		hint = fmt.Sprintf("upgrade it with `vault kv enable-versioning %s`, or name another with --vault-mount", shell.Quote(mount))
 	default:
 		return nil
 	}
-	return reconcile.WithHint(fmt.Errorf("looking at Vault's mount %q: %w", mount, err), hint)
+	return reconcile.WithHint(fmt.Errorf("checking Vault's mount %q: %w", mount, err), hint)
 }

@@ -53,39 +53,39 @@ var refusals = map[string]struct {
 	hint    string
 }{
 	"a Vault that is sealed": {func(_ *testing.T, f *fakeVault, _ *Options) { f.sealed = true },
-		"logging in to Vault at ADDRESS: Vault answered 503 Service Unavailable: Vault is sealed", `unseal it with "vault operator unseal"`},
+		"logging in to Vault at ADDRESS: Vault answered 503 Service Unavailable: Vault is sealed", "unseal it with `vault operator unseal`"},
 	"a sealed Vault, without a token": {func(t *testing.T, f *fakeVault, _ *Options) { f.sealed = true; t.Setenv("VAULT_TOKEN", "") },
-		"logging in to Vault at ADDRESS: Vault answered 503 Service Unavailable: Vault is sealed", `unseal it with "vault operator unseal"`},
+		"logging in to Vault at ADDRESS: Vault answered 503 Service Unavailable: Vault is sealed", "unseal it with `vault operator unseal`"},
 	"a Vault that is not initialized": {func(_ *testing.T, f *fakeVault, _ *Options) { f.fresh = true },
-		"logging in to Vault at ADDRESS: it is not initialized", `initialize it with "vault operator init"`},
+		"logging in to Vault at ADDRESS: it is not initialized", "initialize it with `vault operator init`"},
 	"no token": {func(t *testing.T, _ *fakeVault, _ *Options) { t.Setenv("VAULT_TOKEN", "") },
-		"logging in to Vault at ADDRESS: there is no token", `run "vault login", or set VAULT_TOKEN`},
+		"logging in to Vault at ADDRESS: there is no token", "run `vault login`, or set VAULT_TOKEN"},
 	"an expired token": {func(t *testing.T, _ *fakeVault, _ *Options) { t.Setenv("VAULT_TOKEN", goodToken+"-old") },
 		"logging in to Vault at ADDRESS: Vault answered 403 Forbidden: permission denied, invalid token",
-		`the token is unknown, expired or revoked: run "vault login", or set VAULT_TOKEN`},
+		"the token is unknown, expired or revoked: run `vault login`, or set VAULT_TOKEN"},
 	"an expired token, and a Vault that says less": {func(_ *testing.T, f *fakeVault, _ *Options) {
 		f.denied = func(string, string) bool { return true }
 	},
 		"logging in to Vault at ADDRESS: Vault answered 403 Forbidden: permission denied",
-		`the token may be expired or revoked: run "vault login", or set VAULT_TOKEN`},
+		"the token may be expired or revoked: run `vault login`, or set VAULT_TOKEN"},
 	"a token for a number of uses": {func(_ *testing.T, f *fakeVault, _ *Options) { f.uses = 20 },
-		"logging in to Vault at ADDRESS: the token is for 20 more requests only, and would end in the middle of a run", "take a token without a limit: num_uses=0, for \"vault token create\" without -use-limit"},
+		"logging in to Vault at ADDRESS: the token allows only 20 more requests, and would end in the middle of a run", "use a token without a limit: num_uses=0, or `vault token create` without -use-limit"},
 	"a token of two lines": {func(t *testing.T, _ *fakeVault, _ *Options) { t.Setenv("VAULT_TOKEN", goodToken+"\n"+goodToken) },
-		"reading the Vault token: it holds characters that no token holds", `run "vault login", or set VAULT_TOKEN`},
+		"reading the Vault token: it contains characters that no token has", "run `vault login`, or set VAULT_TOKEN"},
 	"no mount": {func(_ *testing.T, _ *fakeVault, o *Options) { o.Mount = "kv" },
-		`looking at Vault's mount "kv": Vault answered 403 Forbidden: preflight capability check returned 403, please ensure client's policies grant access to path "kv/"`,
-		`there is no such mount, or the token's policies allow nothing in it. Create it with "vault secrets enable -path=kv -version=2 kv", or name another with --vault-mount`},
+		`checking Vault's mount "kv": Vault answered 403 Forbidden: preflight capability check returned 403, please ensure client's policies grant access to path "kv/"`,
+		"there is no such mount, or the token's policies allow nothing in it. Create it with `vault secrets enable -path=kv -version=2 kv`, or name another with --vault-mount"},
 	"a folder in a mount": {func(_ *testing.T, _ *fakeVault, o *Options) { o.Mount = "secret/team" },
-		`looking at Vault's mount "secret/team": the mount there is "secret/"`, "name the mount with --vault-mount, and folders in it with --vault-prefix"},
+		`checking Vault's mount "secret/team": the mount at this path is "secret/"`, "name the mount with --vault-mount, and folders in it with --vault-prefix"},
 	"KV version 1": {func(_ *testing.T, f *fakeVault, _ *Options) { f.mounts["secret/"] = "kv" },
-		`looking at Vault's mount "secret": it is a KV store of version 1, which keeps no versions`,
-		`upgrade it with "vault kv enable-versioning secret", or name another with --vault-mount`},
+		`checking Vault's mount "secret": it is a KV store of version 1, which keeps no versions`,
+		"upgrade it with `vault kv enable-versioning secret`, or name another with --vault-mount"},
 	"KV version 1, by its name": {func(_ *testing.T, f *fakeVault, _ *Options) { f.mounts["secret/"] = "kv 1" },
-		`looking at Vault's mount "secret": it is a KV store of version 1, which keeps no versions`,
-		`upgrade it with "vault kv enable-versioning secret", or name another with --vault-mount`},
+		`checking Vault's mount "secret": it is a KV store of version 1, which keeps no versions`,
+		"upgrade it with `vault kv enable-versioning secret`, or name another with --vault-mount"},
 	"another secrets engine": {func(_ *testing.T, f *fakeVault, _ *Options) { f.mounts["secret/"] = "pki" },
-		`looking at Vault's mount "secret": it is a secrets engine of type "pki", not a KV store`, "name a KV store of version 2 with --vault-mount"},
-	"an owner that walks up": {func(_ *testing.T, _ *fakeVault, o *Options) { o.Owner = ".." }, `".." cannot be an owner`, ""},
+		`checking Vault's mount "secret": it is a secrets engine of type "pki", not a KV store`, "name a KV store of version 2 with --vault-mount"},
+	"an owner that walks up": {func(_ *testing.T, _ *fakeVault, o *Options) { o.Owner = ".." }, `".." is not a valid owner`, ""},
 	"a mount that walks up": {func(_ *testing.T, _ *fakeVault, o *Options) { o.Mount = "a/../sys" },
 		`reading the mount "a/../sys": ".." cannot be a part of a path (--vault-mount)`, ""},
 	"a prefix with a hole": {func(_ *testing.T, _ *fakeVault, o *Options) { o.Prefix = "a//b" },
@@ -188,18 +188,18 @@ func TestNoConnection(t *testing.T) {
 	}{
 		"nobody there": {gone.URL, nil,
 			"logging in to Vault at ADDRESS: reaching Vault at ADDRESS: dial tcp " + host(gone.URL) + ": connect: connection refused",
-			"is VAULT_ADDR right, and is Vault running?"},
+			"check VAULT_ADDR, and that Vault is running"},
 		"a certificate of an unknown CA": {tlsVault.URL, nil,
 			"logging in to Vault at ADDRESS: reaching Vault at ADDRESS: tls: failed to verify certificate: x509: certificate signed by unknown authority",
 			"set VAULT_CACERT to the file with the CA certificate of Vault's server"},
 		"another name": {tlsVault.URL, map[string]string{"VAULT_TLS_SERVER_NAME": "vault.internal"},
 			"logging in to Vault at ADDRESS: reaching Vault at ADDRESS: tls: failed to verify certificate: x509: certificate is valid for example.com, *.example.com, not vault.internal",
-			"VAULT_ADDR must name the server as its certificate does; VAULT_TLS_SERVER_NAME names it otherwise"},
+			"set VAULT_ADDR to a name in the server's certificate, or set VAULT_TLS_SERVER_NAME to that name"},
 		"no TLS where it is spoken": {"http://" + host(tlsVault.URL), nil,
 			"logging in to Vault at ADDRESS: Vault answered 400 Bad Request", "the server speaks TLS: VAULT_ADDR must begin with https://"},
 		"TLS where none is spoken": {"https://" + host(f.URL), nil,
 			"logging in to Vault at ADDRESS: reaching Vault at ADDRESS: http: server gave HTTP response to HTTPS client",
-			"the server speaks no TLS: VAULT_ADDR must begin with http://"},
+			"the server does not speak TLS: VAULT_ADDR must begin with http://"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.environment(t)
@@ -233,7 +233,7 @@ func TestNoAddress(t *testing.T) {
 	if want := "reaching Vault at https://127.0.0.1:8200: connection refused"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
-	if want := "set VAULT_ADDR: without it Vault is looked for on this machine"; hintOf(err) != want {
+	if want := "set VAULT_ADDR: without it, certsync tries to reach Vault on this machine"; hintOf(err) != want {
 		t.Errorf("hint: got %q, want %q", hintOf(err), want)
 	}
 }

@@ -72,7 +72,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 					t.Errorf("%q is not in: %v", want, err)
 				}
 			}
-			if want := "is VAULT_ADDR the address of a Vault, and is something between certsync and it?"; hintOf(err) != want {
+			if want := "check that VAULT_ADDR is the address of Vault, and that no proxy answers in its place"; hintOf(err) != want {
 				t.Errorf("the hint is %q", hintOf(err))
 			}
 			// Beside what is read, a connection has room for what the kernel buffers on both sides: some 10 MiB with the usual limits.

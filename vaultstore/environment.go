@@ -19,7 +19,7 @@ import (
 func explainVariables(err error) error {
 	hint := "check VAULT_CACERT, VAULT_CLIENT_CERT and the other VAULT_ variables in the environment"
 	if value := os.Getenv(api.EnvVaultMaxRetries); errors.Is(err, strconv.ErrSyntax) || errors.Is(err, strconv.ErrRange) {
-		err = fmt.Errorf("%s is %q, which is no number", api.EnvVaultMaxRetries, short(value))
+		err = fmt.Errorf("%s is %q, which is not a number", api.EnvVaultMaxRetries, short(value))
 		hint = "set " + api.EnvVaultMaxRetries + " to a number such as 2, or unset it"
 	}
 	for _, name := range []string{api.EnvVaultCACert, api.EnvVaultCAPath, api.EnvVaultClientCert, api.EnvVaultClientKey} {
@@ -46,4 +46,4 @@ func checkProxy(_ context.Context, proxy *url.URL, _ *http.Request, answer *http
 }
 
 // proxyHint is for a proxy that is the reason.
-const proxyHint = "VAULT_PROXY_ADDR, VAULT_HTTP_PROXY or HTTPS_PROXY names the proxy: give it the name and password that it asks for, or name Vault's host in NO_PROXY"
+const proxyHint = "VAULT_PROXY_ADDR, VAULT_HTTP_PROXY or HTTPS_PROXY names the proxy: check its address, user name and password there, or add Vault's host to NO_PROXY"

@@ -12,12 +12,12 @@ import (
 // TestVariables: each variable that is wrong is named, with what to write.
 func TestVariables(t *testing.T) {
 	for sentence, tt := range map[string]struct{ name, value, want, hint string }{
-		"no number":                 {"VAULT_MAX_RETRIES", "x", `reading the VAULT_ variables: VAULT_MAX_RETRIES is "x", which is no number`, "set VAULT_MAX_RETRIES to a number"},
+		"no number":                 {"VAULT_MAX_RETRIES", "x", `reading the VAULT_ variables: VAULT_MAX_RETRIES is "x", which is not a number`, "set VAULT_MAX_RETRIES to a number"},
 		"a number too large":        {"VAULT_MAX_RETRIES", "99999999999", `VAULT_MAX_RETRIES is "99999999999"`, "set VAULT_MAX_RETRIES to a number"},
 		"another one":               {"VAULT_CLIENT_TIMEOUT", "x", "VAULT_CLIENT_TIMEOUT", "check VAULT_CACERT"},
 		"a path with a tilde":       {"VAULT_CACERT", "~/ca.crt", "~/ca.crt", "VAULT_CACERT begins with ~, which only a shell replaces: write the whole path"},
-		"the API's path":            {"VAULT_ADDR", "https://vault.example.com/v1", "its address https://vault.example.com/v1 ends in /v1", "take /v1 away from VAULT_ADDR"},
-		"the API's path with slash": {"VAULT_ADDR", "https://u:s3cret@vault.example.com/v1/", "ends in /v1", "take /v1 away from VAULT_ADDR"},
+		"the API's path":            {"VAULT_ADDR", "https://vault.example.com/v1", "its address https://vault.example.com/v1 ends in /v1", "remove /v1 from VAULT_ADDR"},
+		"the API's path with slash": {"VAULT_ADDR", "https://u:s3cret@vault.example.com/v1/", "ends in /v1", "remove /v1 from VAULT_ADDR"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			cleanEnvironment(t)

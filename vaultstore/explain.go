@@ -89,18 +89,18 @@ func (s *Store) explain(err error, c *course, hint string) error {
 		return nil
 	case errors.As(err, &large):
 		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, large),
-			"is VAULT_ADDR the address of a Vault, and is something between certsync and it?")
+			"check that VAULT_ADDR is the address of Vault, and that no proxy answers in its place")
 	case errors.As(err, &answered):
 		return explainRefusal(answered, hint)
 	case errors.Is(err, errMalformed):
 		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, err),
-			"is VAULT_ADDR the address of a Vault?")
+			"check that VAULT_ADDR is the address of Vault")
 	case errors.Is(err, context.DeadlineExceeded) && c.delayed != "":
 		return unreachable{fmt.Errorf("waiting for Vault at %s: after %s it still %s", s.address, s.limits.patience, c.delayed)}
 	case timedOut(err):
-		err = fmt.Errorf("waiting for Vault at %s to answer: nothing came in %s", s.address, s.limits.answer)
+		err = fmt.Errorf("waiting for Vault at %s to answer: no answer came in %s", s.address, s.limits.answer)
 		return reconcile.WithHint(unreachable{err},
-			"is VAULT_ADDR right, and is the way to it open? VAULT_CLIENT_TIMEOUT sets how long to wait")
+			"check VAULT_ADDR, and that the network lets certsync reach it; VAULT_CLIENT_TIMEOUT sets how long to wait")
 	}
 	return s.explainConnection(err)
 }
@@ -117,15 +117,15 @@ func explainRefusal(answered *api.ResponseError, hint string) error {
 	case r.says("check-and-set parameter did not match"):
 		return reconcile.ErrPrecondition
 	case r.says("Vault is sealed"):
-		return reconcile.WithHint(r, `unseal it with "vault operator unseal"`)
+		return reconcile.WithHint(r, "unseal it with `vault operator unseal`")
 	case r.says("in replication DR secondary mode"):
-		return reconcile.WithHint(r, "VAULT_ADDR leads to a disaster recovery secondary: set it to the primary's address")
+		return reconcile.WithHint(r, "set VAULT_ADDR to the primary's address: it names a disaster recovery secondary")
 	case r.says("no handler for route"):
-		return reconcile.WithHint(r, "nothing is mounted there: check --vault-mount and VAULT_NAMESPACE; or the mount was moved, or its plugin has failed")
+		return reconcile.WithHint(r, "check --vault-mount and VAULT_NAMESPACE: nothing is mounted there, the mount was moved, or its plugin has failed")
 	case r.status == http.StatusProxyAuthRequired:
 		return reconcile.WithHint(r, proxyHint)
 	case answered.RawError, answered.Errors == nil:
-		return reconcile.WithHint(r, "the answer did not come from Vault itself: is VAULT_ADDR its address?")
+		return reconcile.WithHint(r, "check VAULT_ADDR: the answer did not come from Vault itself")
 	case r.status == http.StatusForbidden && r.says(invalidToken):
 		return reconcile.WithHint(r, "the token is unknown, expired or revoked: "+loginHint)
 	case r.status == http.StatusForbidden:
@@ -145,22 +145,22 @@ func (s *Store) explainConnection(err error) error {
 	var name x509.HostnameError
 	var verification *tls.CertificateVerificationError
 	var alert tls.AlertError
-	hint := "is VAULT_ADDR right, and is Vault running?"
+	hint := "check VAULT_ADDR, and that Vault is running"
 	if os.Getenv(api.EnvVaultAddress) == "" && os.Getenv(api.EnvVaultAgentAddr) == "" {
-		hint = "set VAULT_ADDR: without it Vault is looked for on this machine"
+		hint = "set VAULT_ADDR: without it, certsync tries to reach Vault on this machine"
 	}
 	var connecting *net.OpError
 	switch {
 	case errors.As(err, new(proxyRefusal)), errors.As(err, &connecting) && connecting.Op == "proxyconnect":
 		hint = proxyHint
 	case errors.As(err, &name):
-		hint = "VAULT_ADDR must name the server as its certificate does; VAULT_TLS_SERVER_NAME names it otherwise"
+		hint = "set VAULT_ADDR to a name in the server's certificate, or set VAULT_TLS_SERVER_NAME to that name"
 	case errors.As(err, &untrusted), errors.As(err, &verification):
 		hint = "set VAULT_CACERT to the file with the CA certificate of Vault's server"
 	case errors.As(err, &alert):
-		hint = "Vault's server ended the TLS handshake: does it ask for VAULT_CLIENT_CERT and VAULT_CLIENT_KEY?"
+		hint = "Vault's server ended the TLS handshake: check whether it needs VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		hint = "the server speaks no TLS: VAULT_ADDR must begin with http://"
+		hint = "the server does not speak TLS: VAULT_ADDR must begin with http://"
 	}
 	return reconcile.WithHint(fmt.Errorf("reaching Vault at %s: %w", s.address, unreachable{err}), hint)
 }

@@ -21,7 +21,7 @@ func (s *Store) Health(ctx context.Context) (preflight.StoreHealth, error) {
 		return err
 	})
 	if err != nil {
-		return h, fmt.Errorf("asking Vault how it is: %w", err)
+		return h, fmt.Errorf("reading Vault's health: %w", err)
 	}
 	return h, nil
 }

@@ -39,7 +39,7 @@ func (l Login) complete() (Login, error) {
 	case l.given():
 		return l, nil
 	case l.Method != "kubernetes" && l.Method != "approle" && l.Method != "jwt":
-		return l, fmt.Errorf("%q is no way to log in to Vault (--vault-auth)", l.Method)
+		return l, fmt.Errorf("%q is not a way to log in to Vault (--vault-auth)", l.Method)
 	}
 	mount, err := cleanPath(l.Mount, l.Method)
 	if err != nil {
@@ -93,21 +93,21 @@ func (a jwtAuth) Login(ctx context.Context, client *api.Client) (*api.Secret, er
 // hint is for somebody whom Vault does not let in: it says little of why.
 func (l Login) hint() string {
 	role := fmt.Sprintf("auth/%s/role/%s", l.Mount, l.Role)
-	mounted := fmt.Sprintf("; is the method mounted at auth/%s (--vault-auth-mount)?", l.Mount)
+	mounted := fmt.Sprintf("; check that the method is mounted at auth/%s (--vault-auth-mount)", l.Mount)
 	switch l.Method {
 	case "kubernetes":
-		return "bound_service_account_names and bound_service_account_namespaces of " + role + " must name the service account, " +
-			"and its audience must be one of the token's; by auth/" + l.Mount + "/config Vault asks the cluster about the token" + mounted
+		return "check that bound_service_account_names and bound_service_account_namespaces of " + role + " name the service account, " +
+			"and that its audience is one of the token's; check that auth/" + l.Mount + "/config lets Vault review the token in the cluster" + mounted
 	case "approle":
-		return "the role ID may be wrong, and the secret ID expired, used up or another role's" + mounted
+		return "check the role ID and the secret ID: the secret ID may be expired, used up or another role's" + mounted
 	}
-	return "bound_audiences, bound_subject and bound_claims of " + role + " must fit the JWT, which must live; " +
-		"auth/" + l.Mount + "/config says whose signature counts" + mounted
+	return "check that bound_audiences, bound_subject and bound_claims of " + role + " match the JWT, and that it has not expired; " +
+		"check that auth/" + l.Mount + "/config trusts its signer" + mounted
 }
 
 // limited is for a role whose tokens end after a number of requests. Nobody knows how many a run will make.
 func (l Login) limited(address string) error {
-	err := fmt.Errorf("logging in to Vault at %s with %s: its tokens are for a number of requests only", address, l)
+	err := fmt.Errorf("logging in to Vault at %s with %s: its tokens allow a limited number of requests", address, l)
 	return reconcile.WithHint(err, "set token_num_uses=0 on the role")
 }
 
@@ -122,7 +122,7 @@ func (s *Store) logIn(ctx context.Context) (*api.SecretAuth, error) {
 	}
 	switch r := (*refusal)(nil); {
 	case err == nil && auth.MFARequirement != nil:
-		err = reconcile.WithHint(errors.New("it asks for a second factor"), "nobody is there to give one: log in by another role")
+		err = reconcile.WithHint(errors.New("it asks for a second factor"), "use a role that needs no second factor")
 	case isSealed(err) && s.uninitialized(ctx):
 		err = errUninitialized
 	case errors.As(err, &r) && r.status == http.StatusBadRequest && len(r.errs) > 0:

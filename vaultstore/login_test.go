@@ -117,10 +117,10 @@ func TestLogins(t *testing.T) {
 }
 
 const (
-	roleHint = "bound_service_account_names and bound_service_account_namespaces of auth/kubernetes/role/certsync must name the service account, " +
-		"and its audience must be one of the token's; by auth/kubernetes/config Vault asks the cluster about the token; " +
-		"is the method mounted at auth/kubernetes (--vault-auth-mount)?"
-	fileHint = "name a file that holds it, and nothing else, with --vault-token-file"
+	roleHint = "check that bound_service_account_names and bound_service_account_namespaces of auth/kubernetes/role/certsync name the service account, " +
+		"and that its audience is one of the token's; check that auth/kubernetes/config lets Vault review the token in the cluster; " +
+		"check that the method is mounted at auth/kubernetes (--vault-auth-mount)"
+	fileHint = "name a file that holds the secret and nothing else with --vault-token-file"
 	atVault  = `logging in to Vault at ADDRESS with kubernetes at auth/kubernetes as role "certsync": `
 )
 
@@ -142,28 +142,28 @@ func TestLoginRefused(t *testing.T) {
 			l.Method = "jwt"
 			refusing(400, "error validating token: invalid audience (aud) claim")(t, f, l)
 		}, `logging in to Vault at ADDRESS with jwt at auth/jwt as role "certsync": Vault answered 400 Bad Request: error validating token: invalid audience (aud) claim`,
-			"bound_audiences, bound_subject and bound_claims of auth/jwt/role/certsync must fit the JWT, which must live; " +
-				"auth/jwt/config says whose signature counts; is the method mounted at auth/jwt (--vault-auth-mount)?"},
+			"check that bound_audiences, bound_subject and bound_claims of auth/jwt/role/certsync match the JWT, and that it has not expired; " +
+				"check that auth/jwt/config trusts its signer; check that the method is mounted at auth/jwt (--vault-auth-mount)"},
 		"a secret ID that was used up": {func(t *testing.T, f *fakeVault, l *Login) {
 			*l = Login{Method: "approle", Mount: "robots", RoleID: "the-role", SecretID: reconcile.NewSecret([]byte(jwt))}
 			refusing(400, "invalid role or secret ID")(t, f, l)
 		}, "logging in to Vault at ADDRESS with approle at auth/robots: Vault answered 400 Bad Request: invalid role or secret ID",
-			"the role ID may be wrong, and the secret ID expired, used up or another role's; is the method mounted at auth/robots (--vault-auth-mount)?"},
+			"check the role ID and the secret ID: the secret ID may be expired, used up or another role's; check that the method is mounted at auth/robots (--vault-auth-mount)"},
 		"a reason that repeats the token": {refusing(403, "what is "+jwt+"?"), atVault + "Vault answered 403 Forbidden: what is [redacted]?", roleHint},
 		"a second factor": {func(_ *testing.T, f *fakeVault, _ *Login) { f.mfa = true },
-			atVault + "it asks for a second factor", "nobody is there to give one: log in by another role"},
+			atVault + "it asks for a second factor", "use a role that needs no second factor"},
 		"tokens for a number of uses": {func(_ *testing.T, f *fakeVault, _ *Login) { f.uses = 7 },
-			atVault + "its tokens are for a number of requests only", "set token_num_uses=0 on the role"},
+			atVault + "its tokens allow a limited number of requests", "set token_num_uses=0 on the role"},
 		"a Vault that is sealed": {func(_ *testing.T, f *fakeVault, _ *Login) { f.sealed = true },
-			atVault + "Vault answered 503 Service Unavailable: Vault is sealed", `unseal it with "vault operator unseal"`},
+			atVault + "Vault answered 503 Service Unavailable: Vault is sealed", "unseal it with `vault operator unseal`"},
 		"a Vault that is not initialized": {func(_ *testing.T, f *fakeVault, _ *Login) { f.fresh = true },
-			atVault + "it is not initialized", `initialize it with "vault operator init"`},
+			atVault + "it is not initialized", "initialize it with `vault operator init`"},
 		"something that is not Vault": {func(_ *testing.T, f *fakeVault, _ *Login) { f.fault[1] = page(200, `{"hello":"world"}`) },
-			atVault + "talking to ADDRESS: the answer is not one of Vault's", "is VAULT_ADDR the address of a Vault?"},
+			atVault + "talking to ADDRESS: the answer does not come from Vault", "check that VAULT_ADDR is the address of Vault"},
 		"another server": {func(_ *testing.T, f *fakeVault, _ *Login) { f.fault[1] = page(404, "not here") },
-			atVault + "talking to ADDRESS: the answer is not one of Vault's", "is VAULT_ADDR the address of a Vault?"},
+			atVault + "talking to ADDRESS: the answer does not come from Vault", "check that VAULT_ADDR is the address of Vault"},
 		"a proxy that lets nobody in": {func(_ *testing.T, f *fakeVault, _ *Login) { f.fault[1] = page(403, jwt) },
-			atVault + "Vault answered 403 Forbidden", "the answer did not come from Vault itself: is VAULT_ADDR its address?"},
+			atVault + "Vault answered 403 Forbidden", "check VAULT_ADDR: the answer did not come from Vault itself"},
 		"no file": {func(_ *testing.T, _ *fakeVault, l *Login) { l.TokenFile = "/none/token" },
 			atVault + "reading the file of --vault-token-file: open /none/token: no such file or directory", fileHint},
 		"no file where a pod has it": {func(_ *testing.T, _ *fakeVault, l *Login) { l.TokenFile = "" },
@@ -171,7 +171,7 @@ func TestLoginRefused(t *testing.T) {
 		"an empty file": {func(t *testing.T, _ *fakeVault, l *Login) { rewrite(t, l.TokenFile, "\n") },
 			atVault + `reading the file of --vault-token-file: "FILE" is empty`, fileHint},
 		"a file of two lines": {func(t *testing.T, _ *fakeVault, l *Login) { rewrite(t, l.TokenFile, jwt+"\n"+jwt) },
-			atVault + "reading the file of --vault-token-file: it holds characters that no token holds", fileHint},
+			atVault + "reading the file of --vault-token-file: it contains characters that no token has", fileHint},
 		"a large file": {func(t *testing.T, _ *fakeVault, l *Login) { rewrite(t, l.TokenFile, strings.Repeat(jwt, 9999)) },
 			atVault + `reading the file of --vault-token-file: read FILE: larger than 64 KiB`, fileHint},
 		"a folder": {func(t *testing.T, _ *fakeVault, l *Login) { l.TokenFile = t.TempDir() },
@@ -179,11 +179,11 @@ func TestLoginRefused(t *testing.T) {
 		"no file of the secret ID": {func(_ *testing.T, _ *fakeVault, l *Login) {
 			*l = Login{Method: "approle", RoleID: "the-role", SecretIDFile: "/none/id"}
 		}, "logging in to Vault at ADDRESS with approle at auth/approle: reading the file of --vault-secret-id-file: open /none/id: no such file or directory",
-			"name a file that holds it, and nothing else, with --vault-secret-id-file"},
+			"name a file that holds the secret and nothing else with --vault-secret-id-file"},
 		"a mount that walks up": {func(_ *testing.T, _ *fakeVault, l *Login) { l.Mount = "../sys" },
 			`reading the mount "../sys" of Vault's method kubernetes: ".." cannot be a part of a path (--vault-auth-mount)`, ""},
 		"a method that there is not": {func(_ *testing.T, _ *fakeVault, l *Login) { l.Method = "ldap" },
-			`"ldap" is no way to log in to Vault (--vault-auth)`, ""},
+			`"ldap" is not a way to log in to Vault (--vault-auth)`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFakeVault(t)
@@ -240,7 +240,7 @@ func TestLoginWithoutTheDefaultPolicy(t *testing.T) {
 	}
 	f.denied = func(string, string) bool { return true }
 	_, err = open(t.Context(), Options{Owner: "prod-eu", Login: asPod(t)}, quick)
-	if want := `looking at Vault's mount "secret": Vault answered 403 Forbidden: permission denied; and revoking the Vault token`; err == nil || !strings.HasPrefix(err.Error(), want) {
+	if want := `checking Vault's mount "secret": Vault answered 403 Forbidden: permission denied; and revoking the Vault token`; err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("got %v, want %q", err, want)
 	}
 	if hint := hintOf(err); !strings.HasPrefix(hint, "there is no such mount, or the token's policies allow nothing in it.") {
@@ -261,11 +261,11 @@ func TestClosingAVaultThatDoesNotAnswer(t *testing.T) {
 	t.Cleanup(func() { close(done) })
 	f.fault[len(f.log())+1] = func(http.ResponseWriter, *http.Request) { <-done }
 	err = s.Close(t.Context())
-	want := "revoking the Vault token that certsync got by logging in: waiting for Vault at " + f.URL + ": nothing came in 50ms"
+	want := "revoking the Vault token that certsync got by logging in: waiting for Vault at " + f.URL + ": no answer came in 50ms"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
-	if hint := hintOf(err); !strings.HasPrefix(hint, "it lives until its time is over") {
+	if hint := hintOf(err); !strings.HasPrefix(hint, "the token stays valid until it expires") {
 		t.Errorf("the hint is %q", hint)
 	}
 }

@@ -152,7 +152,7 @@ func (s *Store) readState(ctx context.Context) (state *reconcile.State, version 
 	if state, err = reconcile.ParseState(d.Data); err != nil {
 		name := s.tree.name(stateEntry)
 		problem = reconcile.WithHint(fmt.Errorf("reading %s: %w", name, err), fmt.Sprintf(
-			`"vault kv get %[1]s" shows it; put the last good version back with "vault kv rollback -version=N %[1]s", or begin a new state from ledger and inventory with --new-ledger`, shell.Quote(name)))
+			"`vault kv get %[1]s` shows it; restore the last good version with `vault kv rollback -version=N %[1]s`, or begin a new state from ledger and inventory with --new-ledger", shell.Quote(name)))
 		return nil, d.Metadata.Version, problem, nil
 	}
 	return state, d.Metadata.Version, nil, nil

@@ -30,7 +30,7 @@ func NewPolicies(o Options) (Policies, error) {
 	for _, path := range []string{t.mount, t.folder} {
 		// As a part of a path in a policy it stands for any.
 		if slices.Contains(strings.Split(path, "/"), "+") {
-			return Policies{}, reconcile.WithHint(fmt.Errorf("writing policies for %q: a part of it is +, which in a policy stands for any", path),
+			return Policies{}, reconcile.WithHint(fmt.Errorf("writing policies for %q: a part of it is +, which matches any name in a policy", path),
 				"name another folder with --vault-mount and --vault-prefix")
 		}
 	}
@@ -88,8 +88,8 @@ var accessorForm = regexp.MustCompile(`^auth_[A-Za-z0-9_-]+_[0-9a-f]+$`)
 // no policy with +* in it.
 func (p Policies) EveryUser(accessor string) (Policy, error) {
 	if !accessorForm.MatchString(accessor) {
-		return Policy{}, reconcile.WithHint(fmt.Errorf("writing the users' policy: %q is no accessor of an auth method", accessor),
-			`"vault auth list" shows them, such as auth_oidc_1a2b3c4d`)
+		return Policy{}, reconcile.WithHint(fmt.Errorf("writing the users' policy: %q is not the accessor of an auth method", accessor),
+			"`vault auth list` shows the accessors, such as auth_oidc_1a2b3c4d")
 	}
 	path := func(name string) string { return p.tree.mount + "/+/" + p.tree.folder + "/" + usersFolder + "/" + name }
 	return p.policy("-users", []rule{
@@ -145,10 +145,10 @@ func (p Policy) Role(mount, namespace, account, audience string) (LoginRole, err
 		return LoginRole{}, fmt.Errorf("reading the mount %q: %w (--vault-auth-mount)", mount, err)
 	}
 	if !inventory.ValidNamespace(namespace) {
-		return LoginRole{}, fmt.Errorf("writing the role %q: %q is no name of a namespace", p.Name, namespace)
+		return LoginRole{}, fmt.Errorf("writing the role %q: %q is not a valid namespace", p.Name, namespace)
 	}
 	if audience == "" {
-		return LoginRole{}, errors.New("writing the role: without an audience any token of the account would do (--vault-audience)")
+		return LoginRole{}, errors.New("writing the role: without an audience, Vault would accept any token of the account (--vault-audience)")
 	}
 	return LoginRole{"auth/" + cleaned + "/role/" + p.Name, RoleBody{
 		Accounts: []string{account}, Namespaces: []string{namespace}, Audience: audience,

@@ -30,7 +30,7 @@ func (s *Store) call(ctx context.Context, hint string, do func(ctx context.Conte
 	}
 	err = s.queue(ctx, hint, do)
 	if r, denied := refused(err, http.StatusForbidden); denied && r.says(invalidToken) {
-		err = reconcile.WithHint(err, "Vault has just given this token: look at the role's token_ttl and token_bound_cidrs")
+		err = reconcile.WithHint(err, "Vault refuses a token that it has just issued: check the role's token_ttl and token_bound_cidrs")
 	}
 	return err
 }
@@ -72,7 +72,7 @@ type answer[T any] struct {
 }
 
 // errMalformed is an answer that Vault does not give, such as a proxy's page of its own.
-var errMalformed = errors.New("the answer is not one of Vault's")
+var errMalformed = errors.New("the answer does not come from Vault")
 
 // fetch reads path, and returns nil when nothing is there. For a deleted version of a secret Vault answers 404 with
 // data; that is returned like any other. hint is for the case that Vault denies it.

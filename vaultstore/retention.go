@@ -52,7 +52,7 @@ func (s *Store) stateWithoutVersion(ctx context.Context) (problem, err error) {
 	if err != nil || m == nil {
 		return nil, err
 	}
-	return s.lostState("its metadata stands there, and no version", ""), nil
+	return s.lostState("its metadata exists, but no version", ""), nil
 }
 
 // lostState is the problem of a state of which something is left. Nobody may begin as if there had never been one.
@@ -64,8 +64,8 @@ func (s *Store) lostState(what, deletedAt string) error {
 		what += " was destroyed"
 	}
 	return reconcile.WithHint(fmt.Errorf("reading %s: %s", name, what), fmt.Sprintf(
-		`bring it back with "vault kv undelete -versions=N %[1]s" or from a backup, or begin a new state from ledger and inventory with --new-ledger; `+
-			`if Vault deletes versions by time, set delete_version_after to 0s first ("vault kv metadata get %[1]s", "vault read %[2]s")`,
+		"restore it with `vault kv undelete -versions=N %[1]s` or from a backup, or begin a new state from ledger and inventory with --new-ledger; "+
+			"if Vault deletes versions by time, first set delete_version_after to 0s (`vault kv metadata get %[1]s` and `vault read %[2]s` show it)",
 		shell.Quote(name), shell.Quote(s.tree.config())))
 }
 
@@ -80,7 +80,7 @@ func (s *Store) lasts(entry, deletion string) error {
 
 // keepHint says how to keep Vault from deleting what is written to an entry.
 func (s *Store) keepHint(entry string) string {
-	return fmt.Sprintf(`keep Vault from deleting what certsync writes: "vault write %s delete_version_after=0s" for the mount, and "vault kv metadata patch -delete-version-after=0s %s" for the key; then apply again`,
+	return fmt.Sprintf("run `vault write %s delete_version_after=0s` for the mount, and `vault kv metadata patch -delete-version-after=0s %s` for the key; then apply again",
 		shell.Quote(s.tree.config()), shell.Quote(s.tree.name(entry)))
 }
 

@@ -66,9 +66,9 @@ func TestWritesThatVanish(t *testing.T) {
 			if tt.want == "" {
 				return
 			}
-			hint := `keep Vault from deleting what certsync writes: "vault write secret/config delete_version_after=0s" for the mount, ` +
-				`and "vault kv metadata patch -delete-version-after=0s ` + tt.want + `" for the key; then apply again`
-			if diff := cmp.Diff(hint, hintOf(err)); diff != "" || !strings.HasPrefix(err.Error(), "writing "+tt.want+": what is written there is deleted by Vault after a time, at 20") {
+			hint := "run `vault write secret/config delete_version_after=0s` for the mount, " +
+				"and `vault kv metadata patch -delete-version-after=0s " + tt.want + "` for the key; then apply again"
+			if diff := cmp.Diff(hint, hintOf(err)); diff != "" || !strings.HasPrefix(err.Error(), "writing "+tt.want+": Vault deletes what certsync writes there after a time, at 20") {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
@@ -107,7 +107,7 @@ func TestLostState(t *testing.T) {
 			v.Deleted = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 		}), 1, "reading secret/certsync/prod-eu/state: version 1 was deleted at 2026-01-02T03:04:05Z"},
 		"destroyed":                            {stored(func(_ *fakeVault, v *kvtest.Version) { v.Destroyed = true }), 1, "reading secret/certsync/prod-eu/state: version 1 was destroyed"},
-		"metadata without versions":            {func(f *fakeVault) { f.put("state", nil) }, 0, "reading secret/certsync/prod-eu/state: its metadata stands there, and no version"},
+		"metadata without versions":            {func(f *fakeVault) { f.put("state", nil) }, 0, "reading secret/certsync/prod-eu/state: its metadata exists, but no version"},
 		"metadata that the token may not read": {func(f *fakeVault) { f.put("state", nil); f.denied = denyMetadata }, 0, ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -168,8 +168,8 @@ func TestKeeps(t *testing.T) {
 		want         string
 	}{
 		"neither":                   {},
-		"the mount":                 {mount: 2 * time.Hour, want: "what is written there is deleted by Vault after a time: the mount has delete_version_after=2h0m0s"},
-		"the state":                 {state: time.Hour, want: "what is written there is deleted by Vault after a time: secret/certsync/prod-eu/state has delete_version_after=1h0m0s"},
+		"the mount":                 {mount: 2 * time.Hour, want: "Vault deletes what certsync writes there after a time: the mount has delete_version_after=2h0m0s"},
+		"the state":                 {state: time.Hour, want: "Vault deletes what certsync writes there after a time: secret/certsync/prod-eu/state has delete_version_after=1h0m0s"},
 		"a mount that switches off": {mount: -time.Second},
 		"nobody may know":           {mount: time.Hour, state: time.Hour, denied: true},
 	} {

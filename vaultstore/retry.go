@@ -102,7 +102,7 @@ func delay(resp *http.Response) string {
 	case resp == nil:
 		return ""
 	case resp.StatusCode == http.StatusTooManyRequests:
-		return "turns requests away by a rate limit quota"
+		return "refuses requests because of a rate limit quota"
 	case says(resp, http.StatusBadRequest, "Upgrading from non-versioned"),
 		says(resp, http.StatusBadRequest, "Waiting for the primary to upgrade from non-versioned"):
 		return "upgrades the mount to KV version 2"

@@ -165,7 +165,7 @@ func TestRateLimitWithoutEnd(t *testing.T) {
 		f.fault[i] = failsWith(429, "rate limit quota exceeded")
 	}
 	_, err := s.ObserveStore(t.Context())
-	if want := "reading secret/certsync/prod-eu/state: waiting for Vault at " + f.URL + ": after 300ms it still turns requests away by a rate limit quota"; err == nil || err.Error() != want {
+	if want := "reading secret/certsync/prod-eu/state: waiting for Vault at " + f.URL + ": after 300ms it still refuses requests because of a rate limit quota"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %q", err, want)
 	}
 }
@@ -195,7 +195,7 @@ func TestVaultThatDoesNotAnswer(t *testing.T) {
 			l := quick
 			l.answer = 100 * time.Millisecond
 			_, err := open(t.Context(), Options{Owner: "prod-eu"}, l)
-			want := "logging in to Vault at " + f.URL + ": waiting for Vault at " + f.URL + " to answer: nothing came in 100ms"
+			want := "logging in to Vault at " + f.URL + ": waiting for Vault at " + f.URL + " to answer: no answer came in 100ms"
 			if err == nil || err.Error() != want {
 				t.Errorf("got %v, want %q", err, want)
 			}

@@ -143,10 +143,10 @@ func (s *Store) Close(ctx context.Context) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		err = fmt.Errorf("waiting for Vault at %s: nothing came in %s", s.address, s.limits.closing)
+		err = fmt.Errorf("waiting for Vault at %s: no answer came in %s", s.address, s.limits.closing)
 	}
 	if reconcile.Hint(err) == "" {
-		err = reconcile.WithHint(err, "it lives until its time is over, which token_ttl and token_max_ttl of the role set")
+		err = reconcile.WithHint(err, "the token stays valid until it expires; token_ttl and token_max_ttl of the role say when")
 	}
 	return fmt.Errorf("revoking the Vault token that certsync got by logging in: %w", err)
 }

@@ -232,7 +232,7 @@ func TestLoggingInAgainFails(t *testing.T) {
 	f.lease = 0 // its tokens are over at once
 	f.mu.Unlock()
 	f.expire()
-	if _, err = s.ObserveStore(t.Context()); err == nil || hintOf(err) != "Vault has just given this token: look at the role's token_ttl and token_bound_cidrs" {
+	if _, err = s.ObserveStore(t.Context()); err == nil || hintOf(err) != "Vault refuses a token that it has just issued: check the role's token_ttl and token_bound_cidrs" {
 		t.Errorf("got %v, hint %q", err, hintOf(err))
 	}
 }

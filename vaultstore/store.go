@@ -158,7 +158,7 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 	}
 	if address := client.Address(); strings.HasSuffix(strings.TrimRight(address, "/"), "/v1") {
 		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: its address %s ends in /v1", withoutPassword(address)),
-			"take /v1 away from VAULT_ADDR: it names the server, and certsync adds the path of the API")
+			"remove /v1 from VAULT_ADDR: certsync adds the path of the API")
 	}
 	// After NewClient, which wants a transport of net/http's own.
 	config.HttpClient.Transport = wholeAnswer{next: httplimit.Transport{Next: transport, Limit: maxAnswer}}

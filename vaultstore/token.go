@@ -14,7 +14,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-const loginHint = `run "vault login", or set VAULT_TOKEN`
+const loginHint = "run `vault login`, or set VAULT_TOKEN"
 
 // findToken looks where the vault CLI looks. To find none is no error: a Vault Agent with auto-auth needs none.
 func findToken(given reconcile.Secret) (string, error) {
@@ -39,7 +39,7 @@ func findToken(given reconcile.Secret) (string, error) {
 func oneLine(token string) (string, error) {
 	token = strings.TrimSpace(token)
 	if strings.ContainsFunc(token, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return "", errors.New("it holds characters that no token holds")
+		return "", errors.New("it contains characters that no token has")
 	}
 	return token, nil
 }
@@ -48,7 +48,7 @@ func helperToken() (token string, err error) {
 	// The built-in helper panics for a process without a home, as in a container that names no user.
 	defer func() {
 		if recover() != nil {
-			token, err = "", errors.New("there is no home directory to look in")
+			token, err = "", errors.New("there is no home directory to read it from")
 		}
 	}()
 	helper, err := cliconfig.DefaultTokenHelper()
@@ -72,7 +72,7 @@ func readSecret(flag, name string) (string, error) {
 		err = fmt.Errorf("%q is empty", name)
 	}
 	if err != nil {
-		return "", reconcile.WithHint(fmt.Errorf("reading the file of %s: %w", flag, err), "name a file that holds it, and nothing else, with "+flag)
+		return "", reconcile.WithHint(fmt.Errorf("reading the file of %s: %w", flag, err), "name a file that holds the secret and nothing else with "+flag)
 	}
 	return text, nil
 }

@@ -25,7 +25,7 @@ var segment = regexp.MustCompile(`^[A-Za-z0-9._@~+-]+$`)
 
 func newTree(o Options) (tree, error) {
 	if !inventory.ValidOwner(o.Owner) {
-		return tree{}, fmt.Errorf("%q cannot be an owner", o.Owner)
+		return tree{}, fmt.Errorf("%q is not a valid owner", o.Owner)
 	}
 	mount, err := cleanPath(o.Mount, defaultMount)
 	if err != nil {
@@ -56,7 +56,7 @@ func cleanPath(path, otherwise string) (string, error) {
 // of is the entry of a user in ledger/ or users/. Names go into a path nowhere else.
 func of(folder, user string) (string, error) {
 	if !inventory.ValidName(user) {
-		return "", fmt.Errorf("building the path %s/%s: %q cannot be a user's name", folder, user, user)
+		return "", fmt.Errorf("building the path %s/%s: %q is not a valid name of a user", folder, user, user)
 	}
 	return folder + "/" + user, nil
 }

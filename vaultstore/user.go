@@ -66,8 +66,8 @@ func (s *Store) ReadCredential(ctx context.Context, user string) (Stored, error)
 	case d != nil && d.deleted():
 		err = deletedCredential(d)
 	case d == nil || string(d.Data) == string(emptyVersion):
-		err = reconcile.WithHint(ErrNoCredential, "it was not issued yet, or was taken away; are --owner and --user those of the inventory, letter for letter? "+
-			"If they are, ask whoever runs certsync")
+		err = reconcile.WithHint(ErrNoCredential, "it was not issued yet, or was removed. Check --owner and --user against the inventory, letter for letter. "+
+			"If they are right, ask your certsync administrator")
 	}
 	if err == nil {
 		var c reconcile.Credential
@@ -84,8 +84,8 @@ func deletedCredential(d *kvData) error {
 	if d.Metadata.DeletionTime != "" {
 		what = fmt.Sprintf("version %d was deleted at %s", d.Metadata.Version, short(d.Metadata.DeletionTime))
 	}
-	return reconcile.WithHint(fmt.Errorf("%w: %s", ErrNoCredential, what), "somebody deleted it, or Vault did after a time (delete_version_after); "+
-		"tell whoever runs certsync: the next apply stores another")
+	return reconcile.WithHint(fmt.Errorf("%w: %s", ErrNoCredential, what), "somebody deleted it, or Vault did because of delete_version_after; "+
+		"tell your certsync administrator: the next apply stores a new one")
 }
 
 // decodeCredential repeats nothing of data in its errors: there is a key in it.
@@ -97,7 +97,7 @@ func decodeCredential(data json.RawMessage) (reconcile.Credential, error) {
 		CA          string `json:"ca.crt"`
 	}
 	if json.Unmarshal(data, &fields) != nil || fields.Kubeconfig == "" || fields.Certificate == "" {
-		return reconcile.Credential{}, reconcile.WithHint(errors.New("it is not what certsync writes there"), reconcile.ForeignHint)
+		return reconcile.Credential{}, reconcile.WithHint(errors.New("it is not a credential that certsync wrote"), reconcile.ForeignHint)
 	}
 	c := reconcile.Credential{
 		Kubeconfig: reconcile.NewSecret([]byte(fields.Kubeconfig)), Certificate: []byte(fields.Certificate), CA: []byte(fields.CA),

@@ -72,8 +72,8 @@ func TestReadCredentialFails(t *testing.T) {
 		{sentence: "nothing was ever there", none: true, says: "there is no credential"},
 		{sentence: "it was deleted", data: map[string]any{"kubeconfig": "s3cret"}, deleted: true, none: true, says: "there is no credential: version 1 was deleted at 20"},
 		{sentence: "it was taken away", data: map[string]any{}, none: true, says: "there is no credential"},
-		{sentence: "somebody wrote there", data: map[string]any{"tls.key": "s3cret"}, says: "not what certsync writes"},
-		{sentence: "somebody wrote numbers there", data: map[string]any{"kubeconfig": 5, "tls.key": "s3cret"}, says: "not what certsync writes"},
+		{sentence: "somebody wrote there", data: map[string]any{"tls.key": "s3cret"}, says: "not a credential that certsync wrote"},
+		{sentence: "somebody wrote numbers there", data: map[string]any{"kubeconfig": 5, "tls.key": "s3cret"}, says: "not a credential that certsync wrote"},
 		{sentence: "it belongs to somebody else", data: map[string]any{"kubeconfig": "s3cret"}, denied: true, says: "403"},
 	} {
 		t.Run(tt.sentence, func(t *testing.T) {
@@ -291,7 +291,7 @@ func TestPatience(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) || !strings.Contains(err.Error(), "nothing came in 50ms") {
+	if _, err := s.ReadCredential(t.Context(), "alice"); !Unavailable(err) || !strings.Contains(err.Error(), "no answer came in 50ms") {
 		t.Errorf("%v", err)
 	}
 	if waited := time.Since(began); waited > 10*time.Second {

@@ -94,7 +94,7 @@ func (s *Store) remove(ctx context.Context, folder, user string, cas int) error 
 		})
 		if errors.Is(err, reconcile.ErrPrecondition) {
 			// There is none: something in front of Vault answers like that. The empty version stands, and is certsync's.
-			err = reconcile.WithHint(errors.New(err.Error()), "run certsync apply again; if it stays, look at what is between certsync and Vault")
+			err = reconcile.WithHint(errors.New(err.Error()), "run `certsync apply` again; if the error stays, check what is between certsync and Vault")
 		}
 	}
 	if err != nil {

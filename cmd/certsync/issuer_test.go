@@ -112,7 +112,7 @@ func TestManualApproval(t *testing.T) {
 			t.Fatalf("nobody is asked for %s: %s", user, r.stderr)
 		}
 		want := "issue " + user + ": held: issuing a certificate: CertificateSigningRequest " + command[1] +
-			": nobody approved the CertificateSigningRequest in time: they had 2s\n"
+			": nobody approved the CertificateSigningRequest in time: certsync waited 2s\n"
 		if !strings.Contains(r.stdout, want) || !k.called("DELETE "+csrPath+"/"+command[1]) {
 			t.Errorf("%s is not held: %s, calls %q", user, r.stdout, k.calls)
 		}
@@ -130,7 +130,7 @@ func TestManualApproval(t *testing.T) {
 func TestCAIssuer(t *testing.T) {
 	k := &requestKeeper{kept: map[string][]byte{}}
 	r := k.applyTo(t, "--issuer=ca", "--ca-cert=ca.crt", "--ca-key=ca.key")
-	if r.code != exitError || !strings.Contains(r.stdout, `the API server does not trust the new certificate: the API server takes it for "certsync"`) {
+	if r.code != exitError || !strings.Contains(r.stdout, `the API server does not trust the new certificate: the API server identifies its holder as "certsync"`) {
 		t.Errorf("exit %d\n%s\n%s", r.code, r.stdout, r.stderr)
 	}
 	if k.called("POST "+csrPath) || strings.Contains(k.reviewed, "certificatesigningrequests") {

@@ -49,7 +49,7 @@ func TestMergeWithoutRoom(t *testing.T) {
 			cmd.Args = append([]string{"sh", "-c", `ulimit -f 1; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
 			cmd.Path = "/bin/sh"
 			r := run(t, cmd)
-			if r.code != exitError || !strings.Contains(r.stderr, "file too large") || !strings.Contains(r.stderr, "hint: it is as it was; is there room") {
+			if r.code != exitError || !strings.Contains(r.stderr, "file too large") || !strings.Contains(r.stderr, "hint: check that the disk has room") {
 				t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
 			}
 			unchanged(t, dir, tt.old, tt.want)

@@ -219,7 +219,7 @@ func TestManifestsOfManyUsers(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := within(t, t.Context(), "manifests", "-f", file, "--vault-addr=http://vault", "--image=certsync")
-		said := strings.Contains(r.stderr, "certsync: warning: a ConfigMap has ") && strings.Contains(r.stderr, "hint: apply it with kubectl apply --server-side")
+		said := strings.Contains(r.stderr, "certsync: warning: a ConfigMap has ") && strings.Contains(r.stderr, "hint: apply it with `kubectl apply --server-side")
 		if r.code != 0 || said != warns || !strings.Contains(r.stdout, fmt.Sprintf("user-%d@example.com", users-1)) {
 			t.Errorf("%d users: exit %d, %s", users, r.code, r.stderr)
 		}

@@ -121,7 +121,7 @@ func TestNightNeedsConsent(t *testing.T) {
 		}
 		return r
 	}
-	refused("would revoke the certificates of \"bob\", who is protected (--protect)", "--protect=bob")
+	refused("would revoke the certificates of \"bob\", a protected user (--protect)", "--protect=bob")
 	refused("would take everything cluster-wide from 1 of 1 users, more than 0 (--max-removals)", "--max-removals=0")
 	r := refused("the plan's digest is sha256:", "--expect=sha256:"+strings.Repeat("0", 64))
 	digest := regexp.MustCompile(`digest is (sha256:[0-9a-f]{64})`).FindStringSubmatch(r.output)
@@ -131,7 +131,7 @@ func TestNightNeedsConsent(t *testing.T) {
 	if r := l.apply(w, command{file: gone, args: append(slices.Clone(night), "--expect="+digest[1]), workers: 8}); r.exit != exitOK || served(w, "bob") != nil {
 		t.Errorf("exit %d: %s", r.exit, r.output)
 	}
-	if r := l.apply(w, command{file: gone, args: []string{"--removals-only", "--revoke=allice"}, workers: 8}); r.exit != exitUsage || !strings.Contains(r.output, `--revoke "allice": neither inventory nor cluster knows that name`) {
+	if r := l.apply(w, command{file: gone, args: []string{"--removals-only", "--revoke=allice"}, workers: 8}); r.exit != exitUsage || !strings.Contains(r.output, `--revoke "allice": this name is neither in the inventory nor in the cluster`) {
 		t.Errorf("exit %d: %s", r.exit, r.output)
 	}
 }
@@ -197,7 +197,7 @@ func TestEmergency(t *testing.T) {
 	if diff := cmp.Diff(want, asJSON.Users[0].Commands); diff != "" {
 		t.Error(diff)
 	}
-	if r := status(exitUsage, "--user=mallory"); !strings.Contains(r.stderr, `--user "mallory": neither inventory nor cluster knows that name`) {
+	if r := status(exitUsage, "--user=mallory"); !strings.Contains(r.stderr, `--user "mallory": this name is neither in the inventory nor in the cluster`) {
 		t.Error(r.stderr)
 	}
 }

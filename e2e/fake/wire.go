@@ -59,7 +59,7 @@ func decode[T runtime.Object](r *http.Request, body []byte) (T, error) {
 	}
 	t, ok := obj.(T)
 	if !ok {
-		return none, apierrors.NewBadRequest(fmt.Sprintf("a %T is not what is wanted here", obj))
+		return none, apierrors.NewBadRequest(fmt.Sprintf("a %T is not expected here", obj))
 	}
 	return t, nil
 }

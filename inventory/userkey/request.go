@@ -34,11 +34,11 @@ var signatures = []x509.SignatureAlgorithm{
 func ParseRequest(data []byte) (csr *x509.CertificateRequest, fault string) {
 	const begin, end = "-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"
 	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
-		return nil, "holds a private key, which does not belong in a repository: take it out, and make a new one"
+		return nil, "holds a private key, which does not belong in a repository: remove it, and make a new key"
 	}
 	data = bytes.TrimSpace(data)
 	if !bytes.HasPrefix(data, []byte(begin)) || !bytes.HasSuffix(data, []byte(end)) || bytes.Count(data, []byte("-----BEGIN")) != 1 {
-		return nil, "does not consist of one PEM certificate request alone (-----BEGIN CERTIFICATE REQUEST-----)"
+		return nil, "must hold one PEM certificate request (-----BEGIN CERTIFICATE REQUEST-----) and nothing else"
 	}
 	block, rest := pem.Decode(data)
 	if block == nil || len(block.Headers) > 0 || len(bytes.TrimSpace(rest)) > 0 {
@@ -60,9 +60,9 @@ func requestFault(csr *x509.CertificateRequest) string {
 	case AlgorithmOf(csr.PublicKey) == "":
 		return "is for a key of a kind or size that is not supported: use " + Alternatives
 	case isRSA && (k.E < minExponent || k.E%2 == 0):
-		return fmt.Sprintf("is for an RSA key whose exponent is not safe: make a key with the usual one, %d", minExponent)
+		return fmt.Sprintf("is for an RSA key with an unsafe exponent: make a key with the exponent %d", minExponent)
 	case !slices.Contains(signatures, csr.SignatureAlgorithm):
-		return "is signed in a way that can be forged or is not known: make a new one with -sha256"
+		return "has an insecure or unknown signature algorithm: make a new one with -sha256"
 	case csr.CheckSignature() != nil:
 		return "is not signed with its own key: make a new one"
 	}
@@ -73,7 +73,7 @@ func requestFault(csr *x509.CertificateRequest) string {
 		Attributes         []asn1.RawValue `asn1:"tag:0"`
 	}
 	if rest, err := asn1.Unmarshal(csr.RawTBSCertificateRequest, &body); err != nil || len(rest) > 0 || len(body.Attributes) > 0 {
-		return "asks for more than a name, or carries more: alternative names, other extensions or a challenge password. Make a new one without"
+		return "has more than a subject: alternative names, other extensions or a challenge password. Make a new one without them"
 	}
 	return ""
 }

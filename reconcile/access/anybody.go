@@ -35,18 +35,18 @@ func (d Decision) Refusal() error {
 	if !d.Everything {
 		return nil
 	}
-	return reconcile.WithHint(fmt.Errorf("bindings decide nothing in this cluster: everybody who has a certificate may do everything%s", d.because()),
+	return reconcile.WithHint(fmt.Errorf("bindings have no effect in this cluster: every user with a certificate may do everything%s", d.because()),
 		"start kube-apiserver with --authorization-mode=Node,RBAC (AlwaysAllow is the default of some distributions); "+
-			"if a binding gives everybody cluster-admin, delete it: kubectl get clusterrolebindings -o wide")
+			"if a binding gives everybody cluster-admin, find it with `kubectl get clusterrolebindings -o wide` and delete it")
 }
 
 // Doubt is what a run should say and go on: the authorizer was not asked, or lets anybody read Secrets. Else it is "".
 func (d Decision) Doubt() string {
 	switch {
 	case d.Secrets:
-		return "everybody who has a certificate may read the Secrets of kube-system, tokens among them" + d.because()
+		return "every user with a certificate may read the Secrets of kube-system, tokens among them" + d.because()
 	case d.Unasked != "":
-		return "it was not checked whether bindings decide what a certificate may do (certsync preflight --issue asks as a certificate): " + d.Unasked
+		return "certsync did not check that bindings limit what a certificate may do (certsync preflight --issue checks it with a certificate): " + d.Unasked
 	}
 	return ""
 }

@@ -125,7 +125,7 @@ func (p power) given(r reconcile.Rule) bool {
 func PowerByName(role string) Power {
 	switch {
 	case role == "cluster-admin", role == "admin", role == "edit", strings.HasPrefix(role, "system:"):
-		const means = "by its name: it is not there, and its rules cannot be seen"
+		const means = "by its name: the role does not exist yet, so its rules are unknown"
 		return Power{Everywhere: []string{means}, InSystem: []string{means}}
 	}
 	return Power{}

@@ -66,7 +66,7 @@ func TestAdopt(t *testing.T) {
 	}
 	w := reconciletest.NewWorld(t)
 	w.Rules.Adopt = []string{"nobody"}
-	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team)); err == nil || err.Error() != `--adopt "nobody": neither inventory, ledger nor cluster knows that name` {
+	if _, err := w.Apply(reconciletest.Parse(t, reconciletest.Team)); err == nil || err.Error() != `--adopt "nobody": this name is neither in the inventory, the ledger nor the cluster` {
 		t.Errorf("a name that stands nowhere: %v", err)
 	}
 }

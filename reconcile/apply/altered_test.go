@@ -49,7 +49,7 @@ func TestAltered(t *testing.T) {
 				if err != nil || len(o.Ended(reconcile.Failed)) != 1 || o.Failed() != 1 {
 					t.Fatalf("%v, %q", err, reconciletest.Results(o))
 				}
-				if e := o.Ended(reconcile.Failed)[0]; e.Object != stagingEdit || !strings.Contains(e.Error, "the API server made something else of it") {
+				if e := o.Ended(reconcile.Failed)[0]; e.Object != stagingEdit || !strings.Contains(e.Error, "the API server stored something else") {
 					t.Errorf("%+v", e)
 				}
 				if diff := cmp.Diff([]string{tt.plan}, plainLines(w.Plan(inv))); diff != "" {

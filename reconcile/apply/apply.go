@@ -110,7 +110,7 @@ func (a *Apply) begin(ctx context.Context, p reconcile.Plan, lock reconcile.Lock
 	}
 	err = a.Executor.Store.WriteState(ctx, s, p.StateVersion)
 	if errors.Is(err, reconcile.ErrPrecondition) {
-		return s, reconcile.Refused{Violations: []string{"another run has begun meanwhile; wait for it, then plan again"}}
+		return s, reconcile.Refused{Violations: []string{"another run has begun; wait until it ends, then plan again"}}
 	}
 	if err != nil && !errors.Is(err, retention.ErrLimited) {
 		return s, fmt.Errorf("recording the start of the run: %w", err)

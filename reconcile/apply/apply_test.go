@@ -31,7 +31,7 @@ func TestRefusals(t *testing.T) {
 		"nobody is asked": {
 			inventory: reconciletest.Team,
 			consent:   func(*reconciletest.World, *inventory.Inventory) func(reconcile.Plan) error { return nil },
-			want:      "refused: nobody was asked for consent",
+			want:      "refused: nobody has agreed to the plan",
 		},
 		"a permission is missing": {
 			inventory: reconciletest.Team,
@@ -69,7 +69,7 @@ func TestRefusals(t *testing.T) {
 					return nil
 				}
 			},
-			want: "refused: another run has begun meanwhile; wait for it, then plan again",
+			want: "refused: another run has begun; wait until it ends, then plan again",
 		},
 		"the cluster cannot be read": {
 			inventory: reconciletest.Team,

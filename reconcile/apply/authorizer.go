@@ -17,7 +17,7 @@ func (r *issuing) askAuthorizer(ctx context.Context) {
 	}
 	r.asked = true
 	if r.Authorizer == nil {
-		r.doubt = access.Decision{Unasked: "there is nobody to ask"}.Doubt()
+		r.doubt = access.Decision{Unasked: "this run has no authorizer to ask"}.Doubt()
 		return
 	}
 	decision, err := r.Authorizer.Anybody(ctx)
@@ -25,7 +25,7 @@ func (r *issuing) askAuthorizer(ctx context.Context) {
 		err = decision.Refusal()
 	}
 	if err != nil {
-		r.stop("no certificate is asked for: %w", err)
+		r.stop("certsync requests no certificate: %w", err)
 		return
 	}
 	r.doubt = decision.Doubt()

@@ -22,13 +22,13 @@ func TestNothingIsIssuedWhereBindingsDecideNothing(t *testing.T) {
 		hint   string
 	}{
 		"AlwaysAllow": {func(w *reconciletest.World) { w.Everybody.Everything = true },
-			"no certificate is asked for: bindings decide nothing in this cluster: everybody who has a certificate may do everything", "--authorization-mode=Node,RBAC"},
+			"certsync requests no certificate: bindings have no effect in this cluster: every user with a certificate may do everything", "--authorization-mode=Node,RBAC"},
 		"a binding of everybody to cluster-admin": {func(w *reconciletest.World) {
 			w.Everybody = given.Decision{Everything: true, Why: `RBAC: allowed by ClusterRoleBinding "open"`}
 		}, `may do everything (the API server says "RBAC: allowed by ClusterRoleBinding \"open\"")`, "delete it"},
 		"no answer": {func(w *reconciletest.World) {
 			w.Fail = reconciletest.Failing("review anybody", reconcile.WithHint(errors.New("boom"), "calm down"))
-		}, "no certificate is asked for: boom", "calm down"},
+		}, "certsync requests no certificate: boom", "calm down"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := reconciletest.NewWorld(t)
@@ -73,9 +73,9 @@ func TestAuthorizerNotAsked(t *testing.T) {
 	}{
 		"bindings decide": {want: []string{"", ""}, asked: 1},
 		"it may not be asked": {decision: given.Decision{Unasked: "forbidden here"}, asked: 1,
-			want: []string{"it was not checked whether bindings decide what a certificate may do (certsync preflight --issue asks as a certificate): forbidden here", ""}},
+			want: []string{"certsync did not check that bindings limit what a certificate may do (certsync preflight --issue checks it with a certificate): forbidden here", ""}},
 		"everybody reads Secrets": {decision: given.Decision{Secrets: true}, asked: 1,
-			want: []string{"everybody who has a certificate may read the Secrets of kube-system, tokens among them", ""}},
+			want: []string{"every user with a certificate may read the Secrets of kube-system, tokens among them", ""}},
 		"people approve": {decision: given.Decision{Everything: true}, manual: true, want: []string{"", ""}},
 	} {
 		t.Run(sentence, func(t *testing.T) {

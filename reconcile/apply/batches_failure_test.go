@@ -38,7 +38,7 @@ func TestSignerStopsBetweenBatches(t *testing.T) {
 				t.Errorf("in the group: %q, want %q", got, want)
 			}
 			for _, e := range o.Ended(reconcile.Held) {
-				if e.User == "user05" && !strings.HasPrefix(e.Error, "the batch has not begun, and its users keep what they have: ") {
+				if e.User == "user05" && !strings.HasPrefix(e.Error, "the batch did not begin, and its users keep their access: ") {
 					t.Errorf("%s of %s: %s", e.Action, e.User, e.Error)
 				}
 			}
@@ -140,7 +140,7 @@ func TestInterruptedBatches(t *testing.T) {
 		t.Fatalf("%v, %d of %d steps ended", err, len(o.Events), len(o.Plan.Steps))
 	}
 	for _, e := range o.Events {
-		if e.User == "user04" && (e.Result != reconcile.Held || e.Error != "the run ended before: interrupted") {
+		if e.User == "user04" && (e.Result != reconcile.Held || e.Error != "the run ended before this step: interrupted") {
 			t.Errorf("%s of user04: %s: %s", e.Action, e.Result, e.Error)
 		}
 	}

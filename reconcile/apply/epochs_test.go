@@ -192,7 +192,7 @@ func TestRevokedAndRenamed(t *testing.T) {
 func TestRevokedIsProtected(t *testing.T) {
 	w := hourLater(t)
 	w.Rules.Protect, w.Rules.Revoke = []string{"alice"}, []string{"alice"}
-	if got := w.Refused(reconciletest.Team); len(got) != 1 || !strings.Contains(got[0], `would revoke the certificates of "alice", who is protected`) {
+	if got := w.Refused(reconciletest.Team); len(got) != 1 || !strings.Contains(got[0], `would revoke the certificates of "alice", a protected user`) {
 		t.Errorf("%q", got)
 	}
 	if w.Holding(reconciletest.Team); len(w.Served("alice")) != 3 || w.State.Names["alice"].Epoch != 1 {

@@ -140,7 +140,7 @@ func (r *run) batches(ctx context.Context) {
 func (r *run) skip(batch int, why error) {
 	for _, s := range r.plan.Steps {
 		if s.Batch == batch {
-			r.end(s, "", notTried{fmt.Errorf("the batch has not begun, and its users keep what they have: %w", why)})
+			r.end(s, "", notTried{fmt.Errorf("the batch did not begin, and its users keep their access: %w", why)})
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (r *run) attempt(ctx context.Context, s reconcile.Step, do func(context.Con
 	case s.Held != "":
 		err = notTried{errors.New(s.Held)}
 	case r.over() != nil:
-		err = notTried{fmt.Errorf("the run ended before: %w", r.over())}
+		err = notTried{fmt.Errorf("the run ended before this step: %w", r.over())}
 	default:
 		note, err = do(ctx, s)
 	}

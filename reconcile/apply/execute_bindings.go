@@ -51,7 +51,7 @@ func (r *run) bind(ctx context.Context, s reconcile.Step) (note string, err erro
 		}
 	}
 	if keep := r.withoutReplacement(s); len(keep) > 0 {
-		return "", r.leaveSubjects(ctx, w.Object, keep, notTried{errors.New("the binding that replaces it could not be made")})
+		return "", r.leaveSubjects(ctx, w.Object, keep, notTried{errors.New("the binding that replaces it could not be created")})
 	}
 	if s.Action == reconcile.Unbind {
 		return "", r.unbind(ctx, w.Object)
@@ -152,7 +152,7 @@ func (p *progress) successorFailed(now string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err := cmp.Or(p.without[now], p.lacking[now]); err != nil {
-		return notTried{fmt.Errorf("%s, who had this name before, has not all of the access yet", now)}
+		return notTried{fmt.Errorf("the new name of this user, %s, does not have all of the access yet", now)}
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (r *issuing) issueAll(ctx context.Context, batch int) {
 	})
 	nothing := !slices.ContainsFunc(steps, func(s reconcile.Step) bool { return r.withoutCredential(s.User) == nil })
 	if batch > 0 && len(steps) > 0 && nothing && r.over() == nil {
-		r.stop("no certificate of the batch before came to be, see %s", steps[0].User)
+		r.stop("no certificate of the previous batch was issued, see %s", steps[0].User)
 	}
 }
 
@@ -96,7 +96,7 @@ func (r *issuing) canary(ctx context.Context, steps []reconcile.Step) (rest []re
 			return steps[i+1:]
 		}
 		if errors.Is(err, reconcile.ErrNotIssued) || errors.Is(err, reconcile.ErrNotTrusted) || i+1 == maxCanaries || r.over() != nil {
-			r.stop("none of the first certificates of the run came to be, see %s", s.User)
+			r.stop("none of the first certificates of the run was issued, see %s", s.User)
 			return steps[i+1:]
 		}
 	}
@@ -130,7 +130,7 @@ func (r *issuing) issueTo(within time.Duration, prove pki.Proof) func(context.Co
 			if unrecorded := r.recordDenial(ctx, s, err); unrecorded != nil {
 				err = errors.Join(err, unrecorded)
 			} else {
-				err = reconcile.WithHint(err, fmt.Sprintf("it is not asked for again, until somebody says so: --retry %s", shell.Quote(s.User)))
+				err = reconcile.WithHint(err, fmt.Sprintf("certsync does not request it again by itself; run `certsync apply --retry %s` to request it again", shell.Quote(s.User)))
 			}
 		}
 		if err != nil {
@@ -201,7 +201,7 @@ func (r *issuing) store(ctx context.Context, s reconcile.Step, issued reconcile.
 	r.expires[s.User] = leaf.NotAfter
 	r.mu.Unlock()
 	if err := r.Store.DestroyVersions(ctx, s.User, replaced(is)); err != nil {
-		return fmt.Errorf("destroying the versions before (the new credential is stored): %w", err)
+		return fmt.Errorf("destroying the earlier versions (the new credential is stored): %w", err)
 	}
 	return nil
 }

@@ -87,10 +87,10 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 	l, _ := r.hasBegun(s.User)
 	if l.Foreign {
 		if err := r.Store.DestroyVersions(ctx, s.User, l.OwnVersions()); err != nil {
-			return "", fmt.Errorf("destroying the versions of the credential that are certsync's: %w", err)
+			return "", fmt.Errorf("destroying the versions of the credential that certsync wrote: %w", err)
 		}
-		return "", reconcile.WithHint(fmt.Errorf("users/%s is at version %d, which certsync did not write; what certsync wrote is destroyed", s.User, l.Credential.CurrentVersion),
-			"look at who wrote it; then delete it, or have it deleted: --adopt "+shell.Quote("users/"+s.User))
+		return "", reconcile.WithHint(fmt.Errorf("users/%s is at version %d, which certsync did not write; the versions that certsync wrote are destroyed", s.User, l.Credential.CurrentVersion),
+			"find out who wrote it; then delete it, or let certsync delete it with --adopt "+shell.Quote("users/"+s.User))
 	}
 	if l.Credential.CurrentVersion > 0 {
 		if err := r.Store.DeleteCredential(ctx, s.User, l.Credential.CurrentVersion); err != nil {
@@ -98,7 +98,7 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 		}
 	}
 	if err := r.stillBound(s.User); err != nil {
-		return "", fmt.Errorf("the credential is gone, a binding is not: %w", err)
+		return "", fmt.Errorf("the credential is deleted, but a binding is not: %w", err)
 	}
 	rec := *l.Record
 	rec.State, rec.Reason, rec.Since, rec.Erased = reconcile.Removed, string(l.Reason), r.Now().UTC(), 0

@@ -90,7 +90,7 @@ func TestLockIsLost(t *testing.T) {
 	if i := slices.Index(w.Calls, "store alice"); !slices.Equal(w.Calls[i+1:], []string{"unlock"}) {
 		t.Errorf("after the loss: %q", w.Calls[i+1:])
 	}
-	if last := o.Events[len(o.Events)-1]; last.Result != reconcile.Held || last.Error != fmt.Sprintf("the run ended before: %v", reconcile.ErrLockLost) {
+	if last := o.Events[len(o.Events)-1]; last.Result != reconcile.Held || last.Error != fmt.Sprintf("the run ended before this step: %v", reconcile.ErrLockLost) {
 		t.Errorf("event %+v", last)
 	}
 	w.Fail = nil

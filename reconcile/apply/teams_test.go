@@ -42,7 +42,7 @@ func TestTeamTakesNobodysName(t *testing.T) {
 	if diff := cmp.Diff([]string{"issue root [new-user] held"}, reconciletest.Lines(p)); diff != "" {
 		t.Fatal(diff)
 	}
-	for _, part := range []string{"team ops", "ClusterRoleBinding admins", `ClusterRole "cluster-admin" cluster-wide`, "into the inventory itself"} {
+	for _, part := range []string{"team ops", "ClusterRoleBinding admins", `ClusterRole "cluster-admin" cluster-wide`, "to the main inventory"} {
 		if held := p.Steps[0].Held; !strings.Contains(held, part) {
 			t.Errorf("%q does not say %q", held, part)
 		}

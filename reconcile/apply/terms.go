@@ -56,7 +56,7 @@ func (t *Terms) do(ctx context.Context, w work) (reconcile.Outcome, error) {
 	}
 	switch {
 	case t.Consent == nil:
-		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"nobody was asked for consent"}}
+		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"nobody has agreed to the plan"}}
 	case t.Lock == nil:
 		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"no lock keeps other runs from writing"}}
 	}
@@ -129,7 +129,7 @@ func (t *Terms) refusals(p reconcile.Plan) []string {
 		refused = p.Forbidden
 	}
 	if digest := p.Digest(); t.Rules.Expect != "" && p.Changes() && digest != t.Rules.Expect {
-		refused = append(refused, fmt.Sprintf("the plan's digest is %s, not the expected %s: it was made from something else, or with other flags (--expect)",
+		refused = append(refused, fmt.Sprintf("the plan's digest is %s, not the expected %s: the inventory, the cluster, Vault or the flags are different (--expect)",
 			digest, t.Rules.Expect))
 	}
 	return refused

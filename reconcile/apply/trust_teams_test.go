@@ -21,7 +21,7 @@ func TestTeamNamesAnAdministrator(t *testing.T) {
 	inv.Users[1].Team = "payments"
 	for range 2 {
 		o, err := w.Apply(inv)
-		if err != nil || len(o.Ended(reconcile.Held)) != 1 || !strings.Contains(o.Ended(reconcile.Held)[0].Error, "not the team's to give") || w.Users["administrator"] != nil {
+		if err != nil || len(o.Ended(reconcile.Held)) != 1 || !strings.Contains(o.Ended(reconcile.Held)[0].Error, "already gives") || w.Users["administrator"] != nil {
 			t.Errorf("%v, %q", err, reconciletest.Results(o))
 		}
 	}

@@ -17,8 +17,8 @@ func asMeant(doing string, b reconcile.Binding, owner string, subjects []reconci
 		return nil
 	}
 	return reconcile.WithHint(fmt.Errorf("%s: %w: %s", doing, reconcile.ErrAltered, what),
-		"a mutating admission webhook or policy changes certsync's bindings ("+what+"): have it leave them alone; "+
-			"kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies lists them")
+		"exclude certsync's bindings from the mutating admission webhook or policy that changes them ("+what+"); "+
+			"`kubectl get mutatingwebhookconfigurations,mutatingadmissionpolicies` lists them")
 }
 
 // altered says how a binding differs from what was meant, or is "".

@@ -120,7 +120,7 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 	for try := 1; err == nil && left != nil && left.GetUID() == uid && len(left.GetFinalizers()) > 0; try++ {
 		if try > updateTries {
 			return reconcile.WithHint(fmt.Errorf("%s: its finalizers %q are still there after %d tries", doing, api.Shorten(strings.Join(left.GetFinalizers(), ", ")), updateTries),
-				"is there an admission webhook that puts them back, or a controller that writes the binding all the time?")
+				"find the admission webhook that restores them, or the controller that keeps writing the binding")
 		}
 		left, err = w.release(ctx, b)
 	}
@@ -135,7 +135,7 @@ func (w *Bindings) DeleteBinding(ctx context.Context, b reconcile.Binding) error
 }
 
 // copied is for a RoleBinding that may not be deleted.
-const copied = "; if a controller copied the binding into this namespace (HNC, Kyverno), have it leave out certsync's"
+const copied = "; if a controller copied the binding into this namespace (HNC, Kyverno), exclude certsync's bindings there"
 
 // finalizersPatch is a JSON merge patch that removes all finalizers. It changes nothing else: otherwise the API server
 // would check whether certsync may bind the role. With the uid, the API server refuses the patch for another object.

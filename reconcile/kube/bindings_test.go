@@ -110,9 +110,9 @@ func TestMutatedBindings(t *testing.T) {
 			_, created := w.CreateBinding(t.Context(), limited())
 			_, updated := w.UpdateBinding(t.Context(), limited(), limited().Subjects)
 			for doing, err := range map[string]error{"creating": created, "updating": updated} {
-				text := doing + " RoleBinding payments/" + wideName + ": the API server made something else of it: " + want
+				text := doing + " RoleBinding payments/" + wideName + ": the API server stored something else: " + want
 				if err == nil || err.Error() != text || !errors.Is(err, reconcile.ErrAltered) ||
-					!strings.HasPrefix(reconcile.Hint(err), "a mutating admission webhook or policy changes certsync's bindings ("+want+"): have it leave them alone") {
+					!strings.HasPrefix(reconcile.Hint(err), "exclude certsync's bindings from the mutating admission webhook or policy that changes them ("+want+")") {
 					t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 				}
 			}
@@ -186,7 +186,7 @@ func TestDeniedWithAnyCode(t *testing.T) {
 		"a proxy's 404": {func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "<html>not here</html>", http.StatusNotFound)
 		},
-			"is something between certsync and it?"},
+			"no proxy answers in its place"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := apitest.New(t)
@@ -243,14 +243,14 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 		hint         string
 	}{
 		"create: the name is taken": {"create", apierrors.NewAlreadyExists(crb, wideName), true,
-			"creating ClusterRoleBinding " + wideName + ": it was changed by someone else", ""},
-		"update: it was changed": {"update", apierrors.NewConflict(crb, wideName, modified), true,
+			"creating ClusterRoleBinding " + wideName + ": somebody else changed it", ""},
+		"update: somebody else changed it": {"update", apierrors.NewConflict(crb, wideName, modified), true,
 			"updating ClusterRoleBinding " + wideName, ""},
 		"update: it is gone": {"update", apierrors.NewNotFound(crb, wideName), true, "not found", ""},
-		"delete: it was changed": {"delete", apierrors.NewConflict(crb, wideName, modified), true,
+		"delete: somebody else changed it": {"delete", apierrors.NewConflict(crb, wideName, modified), true,
 			"deleting ClusterRoleBinding " + wideName, ""},
 		"create: certsync may not": {"create", apierrors.NewForbidden(crb, wideName, mayNot), false,
-			`cannot create resource "clusterrolebindings"`, "the README lists the rights"},
+			`cannot create resource "clusterrolebindings"`, "`certsync manifests` prints the rights"},
 		"create: more than it holds": {"create", apierrors.NewForbidden(crb, wideName, escalation), false,
 			"not currently held", "grant certsync the verb bind on clusterroles/view"},
 		"update: more than it holds": {"update", apierrors.NewForbidden(crb, wideName, escalation), false,
@@ -266,7 +266,7 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 			"EOF", `admission webhook "hnc.example.com" does not answer`},
 		"delete: what somebody called the binding is no policy": {"delete", apierrors.NewForbidden(crb,
 			"ValidatingAdmissionPolicy 'x' with binding 'y' denied request", mayNot), false,
-			"denied request", "the README lists the rights"},
+			"denied request", "`certsync manifests` prints the rights"},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -354,7 +354,7 @@ func TestCopiesThatStay(t *testing.T) {
 		Message: `admission webhook "objects.hnc.x-k8s.io" denied the request: Cannot delete object propagated from namespace "team"`}})
 	s.Routes["DELETE "+limitedPath+"/"+wideName], s.Routes["DELETE "+widePath+"/"+wideName] = denied, denied
 	w := connect(t, s.Begin()).Bindings()
-	const hint = `admission webhook "objects.hnc.x-k8s.io" denies it: have it allow what the identity that runs certsync does`
+	const hint = `admission webhook "objects.hnc.x-k8s.io" denies it: let it allow the requests of the identity that runs certsync`
 	got := []string{reconcile.Hint(w.DeleteBinding(t.Context(), limited())), reconcile.Hint(w.DeleteBinding(t.Context(), wide()))}
 	if diff := cmp.Diff([]string{hint + copied, hint}, got); diff != "" {
 		t.Error(diff)
@@ -364,7 +364,7 @@ func TestCopiesThatStay(t *testing.T) {
 // TestQuotaThatOthersUse: while others make objects in the namespace, the API server may fail to count a new one. That is no
 // binding that somebody changed.
 func TestQuotaThatOthersUse(t *testing.T) {
-	for conflicts, want := range map[int]string{2: "", updateTries: `others make objects under ResourceQuota "objects" at the same time: run certsync again`} {
+	for conflicts, want := range map[int]string{2: "", updateTries: `others create objects under ResourceQuota "objects" at the same time: run certsync again`} {
 		s := apitest.New(t)
 		tries := 0
 		s.Routes["POST "+limitedPath] = func(w http.ResponseWriter, r *http.Request) {

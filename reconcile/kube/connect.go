@@ -104,7 +104,7 @@ func noContext(name string, raw *clientcmdapi.Config, rules *clientcmd.ClientCon
 	for i := range names {
 		names[i] = fmt.Sprintf("%q", names[i])
 	}
-	choice := "the contexts there are: " + strings.Join(names, ", ")
+	choice := "the contexts are: " + strings.Join(names, ", ")
 	files := rules.ExplicitPath
 	if files == "" {
 		files = strings.Join(rules.Precedence, string(os.PathListSeparator))
@@ -112,9 +112,9 @@ func noContext(name string, raw *clientcmdapi.Config, rules *clientcmd.ClientCon
 	switch {
 	case len(names) == 0 && name == "" && rules.ExplicitPath == "":
 		return reconcile.WithHint(fmt.Errorf("no cluster is configured: no kubeconfig at %s, and not running in a pod", files),
-			"give --kubeconfig, or set KUBECONFIG")
+			"set --kubeconfig or KUBECONFIG")
 	case len(names) == 0 && name == "":
-		return fmt.Errorf("the kubeconfig %s holds no context", files)
+		return fmt.Errorf("the kubeconfig %s has no context", files)
 	case len(names) == 0:
 		return fmt.Errorf("context %q does not exist: the kubeconfig (%s) holds none", name, files)
 	case name == "":
@@ -133,10 +133,10 @@ func secureServer(config *rest.Config) (string, error) {
 		return "", fmt.Errorf("reading the server's address: %w", err)
 	case u.Scheme != "https":
 		return "", reconcile.WithHint(fmt.Errorf("refusing to talk to %s without TLS", u.Redacted()),
-			"certificates authenticate over TLS only; connect to the API server itself, not through kubectl proxy")
+			"connect to the API server itself, not through kubectl proxy: certificates work over TLS only")
 	case u.User != nil:
-		return "", reconcile.WithHint(fmt.Errorf("refusing a server's address with a user in it: %s", u.Redacted()),
-			"the address goes into users' kubeconfigs; put the credentials into the kubeconfig's user")
+		return "", reconcile.WithHint(fmt.Errorf("refusing a server's address that contains a user: %s", u.Redacted()),
+			"put the credentials into the kubeconfig's user: the address goes into users' kubeconfigs")
 	case config.Insecure:
 		return "", reconcile.WithHint(fmt.Errorf("refusing insecure-skip-tls-verify for %s", u.Redacted()),
 			"give the kubeconfig the cluster's CA (certificate-authority or certificate-authority-data)")

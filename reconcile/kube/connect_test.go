@@ -102,13 +102,13 @@ func TestConnectSaysWhatIsMissing(t *testing.T) {
 		"a context that does not exist": {
 			files: map[string]string{"config": kubeconfigYAML}, options: Options{Context: "porduction"},
 			err:  `context "porduction" does not exist in the kubeconfig (DIR/config)`,
-			hint: `the contexts there are: "blind", "dangling", "plain", "prod", "proxied"`},
+			hint: `the contexts are: "blind", "dangling", "plain", "prod", "proxied"`},
 		"no current-context": {
 			files: map[string]string{"config": strings.Replace(kubeconfigYAML, "current-context: prod", "", 1)},
-			err:   "the kubeconfig DIR/config has no current-context", hint: `choose one with --context; the contexts there are: "blind"`},
+			err:   "the kubeconfig DIR/config has no current-context", hint: `choose one with --context; the contexts are: "blind"`},
 		"an empty kubeconfig": {
 			files: map[string]string{"config": "", "mine": "apiVersion: v1\nkind: Config\n"}, options: Options{Kubeconfig: "DIR/mine"},
-			err: "the kubeconfig DIR/mine holds no context"},
+			err: "the kubeconfig DIR/mine has no context"},
 		"a context without any kubeconfig": {
 			options: Options{Context: "prod"}, err: `context "prod" does not exist: the kubeconfig (DIR/config) holds none`},
 		"a kubeconfig that is no YAML": {
@@ -154,7 +154,7 @@ func TestConnectInAPod(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Connect(Options{Kubeconfig: empty}); err == nil || !strings.Contains(err.Error(), "holds no context") {
+	if _, err := Connect(Options{Kubeconfig: empty}); err == nil || !strings.Contains(err.Error(), "has no context") {
 		t.Errorf("error is %v", err)
 	}
 }

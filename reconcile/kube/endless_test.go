@@ -70,7 +70,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 					t.Errorf("%q is not in: %v", want, err)
 				}
 			}
-			if !strings.HasPrefix(reconcile.Hint(err), "is it the API server that you mean") {
+			if !strings.HasPrefix(reconcile.Hint(err), "check that --kubeconfig and --context name") {
 				t.Errorf("the hint is %q", reconcile.Hint(err))
 			}
 			// A connection buffers a few MB more, which the client does not read.

@@ -76,14 +76,14 @@ func TestFinalizersThatStay(t *testing.T) {
 		hint    string
 	}{
 		"somebody touches it":                      {[]http.HandlerFunc{conflict, conflict, done}, same, 3, "", ""},
-		"somebody touches it all the time":         {[]http.HandlerFunc{conflict}, same, updateTries, "still there after 10 tries", "all the time"},
+		"somebody touches it all the time":         {[]http.HandlerFunc{conflict}, same, updateTries, "still there after 10 tries", "keeps writing"},
 		"a webhook puts them back":                 {[]http.HandlerFunc{same}, nil, updateTries, `"example.com/keep" are still there`, "webhook"},
 		"it is gone":                               {[]http.HandlerFunc{gone}, nil, 1, "", ""},
 		"touched, then gone":                       {[]http.HandlerFunc{conflict}, gone, 1, "", ""},
 		"touched, then made anew":                  {[]http.HandlerFunc{conflict}, another, 1, "", ""},
 		"made anew":                                {[]http.HandlerFunc{immutable}, another, 1, "", ""},
 		"made anew, with a role that is not ours":  {[]http.HandlerFunc{escalation}, another, 1, "", ""},
-		"a right is missing":                       {[]http.HandlerFunc{mayNot}, same, 1, `cannot patch resource`, "the README lists the rights"},
+		"a right is missing":                       {[]http.HandlerFunc{mayNot}, same, 1, `cannot patch resource`, "`certsync manifests` prints the rights"},
 		"an admission policy denies it":            {[]http.HandlerFunc{policy}, same, 1, "denied request: no", `ValidatingAdmissionPolicy "keep" denies it`},
 		"a right is missing, and it is gone since": {[]http.HandlerFunc{mayNot}, gone, 1, "", ""},
 	} {

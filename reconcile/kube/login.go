@@ -33,9 +33,9 @@ const anonymous = "system:anonymous"
 func (c *Cluster) Authenticate(ctx context.Context, chain []byte, key reconcile.Secret) (reconcile.Identity, error) {
 	return login{
 		config: rest.AnonymousClientConfig(c.config), doing: "logging in with the new certificate", failed: c.server.Failed,
-		hint: "there are two causes. The CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API " +
-			"server trusts for clients (kube-apiserver --client-ca-file). Or something in front of the API server ends TLS, so that the " +
-			"certificate does not arrive: connect to the API server itself, or have it pass TLS through",
+		hint: "check two causes. The CA that signs (kube-controller-manager --cluster-signing-cert-file) must be one that the API " +
+			"server trusts for clients (kube-apiserver --client-ca-file). Or a proxy in front of the API server ends TLS and drops the " +
+			"certificate: connect to the API server itself, or let the proxy pass TLS through",
 	}.as(ctx, chain, key)
 }
 
@@ -99,7 +99,7 @@ func (l login) as(ctx context.Context, chain []byte, key reconcile.Secret) (reco
 	if who.Name == anonymous {
 		return reconcile.Identity{}, reconcile.WithHint(
 			fmt.Errorf("%s: %w: it saw no client certificate and answered %q", l.doing, reconcile.ErrNotTrusted, anonymous),
-			"something in front of the API server ends TLS, or the API server runs without --client-ca-file")
+			"check whether a proxy in front of the API server ends TLS, or the API server runs without --client-ca-file")
 	}
 	return who, nil
 }

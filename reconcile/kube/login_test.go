@@ -87,7 +87,7 @@ func TestAuthenticateReadsRefusals(t *testing.T) {
 		"the CA is not trusted": {apitest.Fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},
 			"the API server does not trust the new certificate, which the cluster's own signer issued", "--client-ca-file"},
 		"a proxy ends TLS, and nobody may be anonymous": {apitest.Fails(apierrors.NewUnauthorized("Unauthorized")), key, reconcile.Identity{},
-			"the API server does not trust the new certificate", "Or something in front of the API server ends TLS"},
+			"the API server does not trust the new certificate", "Or a proxy in front of the API server ends TLS"},
 		"the key is another's": {nil, other, reconcile.Identity{}, "private key does not match public key", ""},
 	}
 	for name, tc := range cases {

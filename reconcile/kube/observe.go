@@ -132,7 +132,7 @@ func (c *Cluster) Namespaces(ctx context.Context) (all map[string]bool, uid stri
 	case err != nil:
 		return nil, "", c.server.Failed("listing namespaces", err)
 	case uid == "":
-		return nil, "", fmt.Errorf("listing namespaces: %s has no namespace %q, whose UID tells clusters apart",
+		return nil, "", fmt.Errorf("listing namespaces: %s has no namespace %q, whose UID identifies the cluster",
 			c.server.Address, metav1.NamespaceSystem)
 	}
 	return all, uid, nil

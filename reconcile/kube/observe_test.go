@@ -157,7 +157,7 @@ func TestObserveClusterIsAllOrNothing(t *testing.T) {
 			rbacPath + "/rolebindings": forbidden("rolebindings"), namespacesPath: forbidden("namespaces"),
 			leasePath: forbidden("leases"), frontProxyPath: forbidden("configmaps"),
 		}, []string{`listing rolebindings: `, `cannot list resource "rolebindings"`, `listing namespaces: `,
-			`reading Lease kube-system/certsync-prod-eu: `, `reading ConfigMap kube-system/extension-apiserver-authentication: `}, "the README lists the rights"},
+			`reading Lease kube-system/certsync-prod-eu: `, `reading ConfigMap kube-system/extension-apiserver-authentication: `}, "`certsync manifests` prints the rights"},
 		"the identity is not accepted": {map[string]http.HandlerFunc{
 			namespacesPath: apitest.Fails(apierrors.NewUnauthorized("Unauthorized")),
 		}, []string{"listing namespaces: the cluster does not accept this identity: "}, "kubectl auth whoami"},
@@ -223,7 +223,7 @@ func TestObserveClusterRefusesAStranger(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.ObserveCluster(t.Context(), "x")
-	if err == nil || !strings.Contains(err.Error(), s.URL+" does not prove to be the API server") || reconcile.Hint(err) == "" {
+	if err == nil || !strings.Contains(err.Error(), s.URL+" does not prove that it is the API server") || reconcile.Hint(err) == "" {
 		t.Errorf("error is %v", err)
 	}
 }

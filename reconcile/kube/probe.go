@@ -33,7 +33,7 @@ func (c *Cluster) Version(ctx context.Context) (string, error) {
 	var v version.Info
 	if err := json.Unmarshal(text, &v); err != nil || v.GitVersion == "" {
 		return "", reconcile.WithHint(fmt.Errorf("%s: %s does not answer as an API server does", doing, c.server.Address),
-			"is it the API server that you mean (--kubeconfig, --context)?")
+			"check that --kubeconfig and --context name the right API server")
 	}
 	return api.Shorten(v.GitVersion), nil
 }

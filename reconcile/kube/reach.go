@@ -32,12 +32,12 @@ const (
 )
 
 // caHint is the hint for a server that has no certificate of the CA that people get.
-const caHint = "people's kubectl refuses this server: set cluster.certificateAuthority in the inventory to the CA of the server at that address, " +
+const caHint = "users' kubectl refuses this server. Set cluster.certificateAuthority in the inventory to the CA of the server at that address, " +
 	"or cluster.tlsServerName to the name in its certificate"
 
 // endedHint is the hint for a server that is not the API server itself.
-const endedHint = "client certificates need TLS from kubectl to the API server: have the load balancer pass TLS through, " +
-	"or state another cluster.server in the inventory"
+const endedHint = "client certificates need TLS from kubectl to the API server. Let the load balancer pass TLS through, " +
+	"or set another cluster.server in the inventory"
 
 // Reach asks for the API server's version as a user's kubectl does: at the address, and with the CA, TLS name and proxy, that
 // users get. It sends none of certsync's credentials. The error is a preflight.ErrNotReached if nothing answers.
@@ -79,8 +79,8 @@ func (c *Cluster) Reach(ctx context.Context, e reconcile.Endpoint) error {
 	case answer.StatusCode == http.StatusTooManyRequests, answer.StatusCode >= http.StatusInternalServerError:
 		return fmt.Errorf("%s: %w: the answer is %s", doing, preflight.ErrNotReached, api.Shorten(answer.Status))
 	case !isAPIServer(answer.StatusCode, body):
-		return reconcile.WithHint(fmt.Errorf("%s: what answers there (%s) is no API server", doing, api.Shorten(answer.Status)),
-			"state the API server's address in cluster.server of the inventory, as people reach it")
+		return reconcile.WithHint(fmt.Errorf("%s: the server there (%s) is not an API server", doing, api.Shorten(answer.Status)),
+			"set cluster.server in the inventory to the API server's address as users reach it")
 	case !asked.Load():
 		return reconcile.WithHint(fmt.Errorf("%s: the server there asks for no client certificate, so it is not the API server itself", doing), endedHint)
 	}
@@ -98,7 +98,7 @@ func (c *Cluster) LoginAt(ctx context.Context, e reconcile.Endpoint, chain []byt
 	defer cancel()
 	there := &api.Server{Address: e.Server}
 	return login{
-		config: config, doing: doing, hint: endedHint + "; or is it another cluster's address?",
+		config: config, doing: doing, hint: endedHint + "; or check whether it is another cluster's address",
 		failed: func(doing string, err error) error {
 			if errors.As(err, new(apierrors.APIStatus)) {
 				return there.Failed(doing, err)
@@ -148,7 +148,7 @@ func unreached(doing string, err error) error {
 	case errors.As(err, &plain):
 		return reconcile.WithHint(fmt.Errorf("%s: the server there does not speak TLS", doing), endedHint)
 	case errors.As(err, &name):
-		return fmt.Errorf("%s: %w: nobody here knows the name %q", doing, preflight.ErrNotReached, name.Name)
+		return fmt.Errorf("%s: %w: the name %q has no address here", doing, preflight.ErrNotReached, name.Name)
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%s: %w: no answer within %s", doing, preflight.ErrNotReached, reachTime)
 	}

@@ -51,10 +51,10 @@ func TestReach(t *testing.T) {
 			err: "certificate signed by unknown authority", hint: "cluster.certificateAuthority"},
 		"without a CA, by those of the system": {version: aVersion, change: func(_ *testing.T, e *reconcile.Endpoint) { e.CA = nil }, err: "x509: ", hint: "cluster.certificateAuthority"},
 		"another TLS name":                     {version: aVersion, change: func(_ *testing.T, e *reconcile.Endpoint) { e.TLSServerName = "k8s.corp" }, err: "k8s.corp", hint: "cluster.tlsServerName"},
-		"a page":                               {version: text(http.StatusOK, "<html>"), err: "what answers there (200 OK) is no API server", hint: "cluster.server"},
-		"a page that refuses":                  {version: text(http.StatusForbidden, "<html>"), err: "what answers there (403 Forbidden) is no API server"},
+		"a page":                               {version: text(http.StatusOK, "<html>"), err: "the server there (200 OK) is not an API server", hint: "cluster.server"},
+		"a page that refuses":                  {version: text(http.StatusForbidden, "<html>"), err: "the server there (403 Forbidden) is not an API server"},
 		"a login page": {version: func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },
-			err: "what answers there (302 Found) is no API server"},
+			err: "the server there (302 Found) is not an API server"},
 		"a balancer without servers": {version: text(http.StatusServiceUnavailable, ""), unreached: true, err: "not tried from here: the answer is 503"},
 		"a balancer that ends TLS": {change: func(t *testing.T, e *reconcile.Endpoint) {
 			s := httptest.NewTLSServer(aVersion)
@@ -108,7 +108,7 @@ func TestReachOfASilentAddress(t *testing.T) {
 // TestUnknownName: the resolver's address says nothing to people.
 func TestUnknownName(t *testing.T) {
 	err := unreached("asking", &net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "k8s.corp", Server: "10.9.8.7:53"}})
-	if want := `asking: not tried from here: nobody here knows the name "k8s.corp"`; err.Error() != want {
+	if want := `asking: not tried from here: the name "k8s.corp" has no address here`; err.Error() != want {
 		t.Error(err)
 	}
 }

@@ -66,7 +66,7 @@ func parseCA(data []byte) (*x509.Certificate, error) {
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
 			// err may quote from it.
-			return nil, reconcile.WithHint(errors.New("it is no valid certificate"), "openssl x509 -noout -text -in FILE shows what it is")
+			return nil, reconcile.WithHint(errors.New("it is no valid certificate"), "`openssl x509 -noout -text -in FILE` shows what it is")
 		}
 		found = append(found, cert)
 	}
@@ -74,12 +74,12 @@ func parseCA(data []byte) (*x509.Certificate, error) {
 	case len(found) == 0:
 		return nil, reconcile.WithHint(errors.New("it holds no PEM certificate"), "begin it with -----BEGIN CERTIFICATE-----")
 	case len(found) > 1:
-		return nil, reconcile.WithHint(fmt.Errorf("it holds %d certificates", len(found)), "keep the one that is to sign, in a file of its own")
+		return nil, reconcile.WithHint(fmt.Errorf("it holds %d certificates", len(found)), "put the certificate that signs into a file of its own")
 	}
 	cert := found[0]
 	// Without the extension, a key may be used for anything.
 	if !cert.BasicConstraintsValid || !cert.IsCA || cert.KeyUsage != 0 && cert.KeyUsage&x509.KeyUsageCertSign == 0 {
-		return nil, reconcile.WithHint(errors.New("it is not a CA's: it may not sign certificates"),
+		return nil, reconcile.WithHint(errors.New("it is not a CA certificate: it may not sign certificates"),
 			"name the CA that the API server trusts for clients (its --client-ca-file)")
 	}
 	return cert, nil
@@ -87,7 +87,7 @@ func parseCA(data []byte) (*x509.Certificate, error) {
 
 // valid says whether the CA is, now.
 func (c *CAIssuer) valid() error {
-	const hint = "certificates of this CA are trusted by nobody now; name its successor, or set this machine's clock"
+	const hint = "name the CA that replaces this one, or set this machine's clock: no server trusts its certificates now"
 	switch now := c.now(); {
 	case now.Before(c.notBefore):
 		return reconcile.WithHint(fmt.Errorf("the CA's certificate is not valid before %s", reconcile.TimeText(c.notBefore)), hint)

@@ -133,8 +133,8 @@ func TestNoCA(t *testing.T) {
 	}
 	for name, tt := range map[string]struct{ cert, key, want string }{
 		"not a CA": {changed(func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, 0 }), key,
-			"reading the CA's certificate: it is not a CA's: it may not sign certificates"},
-		"a CA that may sign revocation lists only": {changed(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), key, "it is not a CA's"},
+			"reading the CA's certificate: it is not a CA certificate: it may not sign certificates"},
+		"a CA that may sign revocation lists only": {changed(func(c *x509.Certificate) { c.KeyUsage = x509.KeyUsageCRLSign }), key, "it is not a CA certificate"},
 		"expired": {changed(func(c *x509.Certificate) { c.NotAfter = good.Now }), key,
 			"the CA's certificate has expired at 2026-03-01T12:00:00Z"},
 		"not valid yet": {changed(func(c *x509.Certificate) { c.NotBefore = good.Now.Add(time.Second) }), key,

@@ -36,7 +36,7 @@ func check(s reconcile.CertificateSpec, chain []byte, key crypto.PublicKey, now 
 	case !cert.NotAfter.After(now):
 		return nil, fmt.Errorf("it has expired at %s", reconcile.TimeText(cert.NotAfter))
 	case cert.NotAfter.After(now.Add(s.Expiration + reconcile.Slack)):
-		return nil, fmt.Errorf("it lives until %s, longer than the %s asked for",
+		return nil, fmt.Errorf("it is valid until %s, longer than the %s requested",
 			reconcile.TimeText(cert.NotAfter), s.Expiration)
 	}
 	return cert, nil
@@ -48,7 +48,7 @@ func shortened(s reconcile.CertificateSpec, cert *x509.Certificate, now time.Tim
 	if s.Expiration-lives <= reconcile.Slack {
 		return ""
 	}
-	return fmt.Sprintf("the signer shortened the certificate: it lives %s of the %s asked for",
+	return fmt.Sprintf("the signer shortened the certificate: it is valid for %s, not the %s requested",
 		lives.Round(time.Minute), s.Expiration)
 }
 

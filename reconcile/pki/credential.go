@@ -98,7 +98,7 @@ func clientForm(cert *x509.Certificate) error {
 	case len(cert.Subject.Names) != 1+len(cert.Subject.Organization):
 		return fmt.Errorf("its subject %.200q holds more than CN and O", cert.Subject)
 	case len(cert.DNSNames)+len(cert.EmailAddresses)+len(cert.IPAddresses)+len(cert.URIs) > 0:
-		return errors.New("it has subject alternative names that nobody asked for")
+		return errors.New("it has subject alternative names that nobody requested")
 	case cert.IsCA:
 		return errors.New("it is a certificate authority")
 	case !slices.Contains(cert.ExtKeyUsage, x509.ExtKeyUsageClientAuth):

@@ -111,12 +111,12 @@ func parsePrivateKey(key reconcile.Secret) (crypto.Signer, error) {
 			continue
 		}
 		if block.Type == "ENCRYPTED PRIVATE KEY" || block.Headers["DEK-Info"] != "" {
-			return nil, reconcile.WithHint(errors.New("it is encrypted"), "decrypt it into a file that nobody else can read: openssl pkey -in KEY -out FILE")
+			return nil, reconcile.WithHint(errors.New("it is encrypted"), "decrypt it into a file that nobody else can read: `openssl pkey -in KEY -out FILE`")
 		}
 		signer, ok := parsed.(crypto.Signer)
 		if err != nil || !ok {
 			// err may quote from it.
-			return nil, reconcile.WithHint(errors.New("it is no valid RSA, ECDSA or Ed25519 key"), "openssl pkey -noout -check -in FILE says what is wrong")
+			return nil, reconcile.WithHint(errors.New("it is no valid RSA, ECDSA or Ed25519 key"), "`openssl pkey -noout -check -in FILE` shows what is wrong")
 		}
 		return signer, nil
 	}

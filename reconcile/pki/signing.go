@@ -28,7 +28,7 @@ func (s Signing) Prove(ctx context.Context, spec reconcile.CertificateSpec, chai
 		return err
 	}
 	if id.Name != spec.Username() {
-		return fmt.Errorf("%w: the API server takes it for %q", reconcile.ErrNotTrusted, id.Name)
+		return fmt.Errorf("%w: the API server identifies its holder as %q", reconcile.ErrNotTrusted, id.Name)
 	}
 	for _, g := range spec.Groups {
 		if id.Groups != nil && !slices.Contains(id.Groups, g) {

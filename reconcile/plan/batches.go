@@ -66,6 +66,6 @@ func batchNotes(x *Index, batches map[string]int) []reconcile.Note {
 	size := x.batchSize()
 	return []reconcile.Note{{Kind: reconcile.RevocationBatches, Message: fmt.Sprintf(
 		"%d users get new certificates in %d batches of up to %d users. At the signer's default rate of %d certificates a second, this takes about %s (an estimate). "+
-			"A user has no access while their batch runs, about %s",
+			"A user has no access while the batch runs, about %s",
 		len(batches), (len(batches)+size-1)/size, size, signerRate, takes(len(batches)), takes(size))}}
 }

@@ -17,7 +17,7 @@ func misfit(spec reconcile.CertificateSpec) string {
 	if spec.Own == nil || spec.Own.Public == nil || spec.Own.Username == spec.Username() {
 		return ""
 	}
-	return fmt.Sprintf("their request is for %q, and the certificate has to be for %q (make a new one with the same key: %s)", spec.Own.Username, spec.Username(),
+	return fmt.Sprintf("the user's request is for %q, and the certificate must be for %q (make a new request with the same key: %s)", spec.Own.Username, spec.Username(),
 		userkey.RequestCommand(spec.Username(), spec.Groups, "FILE"))
 }
 
@@ -26,7 +26,7 @@ func conflicting(x *Index, user, what string) string {
 	if slices.Contains(x.rules.Adopt, user) {
 		return ""
 	}
-	return fmt.Sprintf("%s (look at who wrote it; then delete it, or take it over and overwrite it: --adopt %s)", what, shell.Quote("users/"+user))
+	return fmt.Sprintf("%s (find out who wrote it; then delete it, or let certsync overwrite it with --adopt %s)", what, shell.Quote("users/"+user))
 }
 
 // unreadable says that what stands at ledger/<user> is no record, or "".
@@ -65,6 +65,6 @@ func namedByTeam(x *Index, u inventory.User) string {
 		return ""
 	}
 	b := x.serves[reconcile.UserSubject(u.Name)][i]
-	return fmt.Sprintf("the file of team %s names somebody new to whom %s gives %s, and it is not the team's to give (if it is the same person, "+
-		"put them into the inventory itself, and into the team's file when that is applied; else use another name)", u.Team, reconcile.Shown(b.Object()), roleOf(b))
+	return fmt.Sprintf("the file of team %s adds a user to whose name %s already gives %s. Such a name may belong to an administrator (if it is the same person, "+
+		"add the user to the main inventory, apply, and then move the user to the team's file; otherwise use another name)", u.Team, reconcile.Shown(b.Object()), roleOf(b))
 }

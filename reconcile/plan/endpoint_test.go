@@ -112,9 +112,9 @@ func TestLocalEndpoint(t *testing.T) {
 // TestLocalProxy: so is a proxy, if it is of this machine or of the administrator's kubeconfig.
 func TestLocalProxy(t *testing.T) {
 	for sentence, tt := range map[string]struct{ stated, own, want string }{
-		"the administrator's tunnel": {"", "http://localhost:8080", "through the proxy http://localhost:8080, an address of this machine alone"},
+		"the administrator's tunnel": {"", "http://localhost:8080", "through the proxy http://localhost:8080, an address that only this machine can reach"},
 		"the administrator's proxy":  {"", "http://proxy.example.com:8080", "through http://proxy.example.com:8080, which is the proxy of your own kubeconfig"},
-		"a tunnel that is stated":    {"socks5://127.0.0.1:1080", "", "through the proxy socks5://127.0.0.1:1080, an address of this machine alone"},
+		"a tunnel that is stated":    {"socks5://127.0.0.1:1080", "", "through the proxy socks5://127.0.0.1:1080, an address that only this machine can reach"},
 		"a proxy that is stated":     {"http://proxy.example.com:8080", "", ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -234,12 +234,12 @@ func revocationNotes(x *Index) []reconcile.Note {
 	for name, at := range x.Observed.Revoked {
 		if x.revokedAtLock(name) {
 			all = append(all, reconcile.Note{User: name, Kind: reconcile.RevokedAtLock, Message: fmt.Sprintf(
-				"a run without Vault revoked their certificates at %s; the lock says so until a run has begun their next epoch", reconcile.TimeText(at))})
+				"a run without Vault revoked the user's certificates at %s; the lock records this until a run with Vault begins the user's next epoch", reconcile.TimeText(at))})
 		}
 	}
 	for _, u := range x.Inventory.Users {
 		if at := u.RevokedBefore; x.Active[u.Name] && at.After(x.now()) {
-			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: &at, Message: "revokedBefore lies in the future; apply revokes the older certificates at the first run after it"})
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: &at, Message: "revokedBefore is in the future; the first apply after it revokes the older certificates"})
 		}
 	}
 	return all

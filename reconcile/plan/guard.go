@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // holdUser holds all that would be taken from a user, and a certificate with fewer groups. What somebody else gave them by a
@@ -50,12 +51,7 @@ func (f protection) find(d *draft) (refusals []string, hold func()) {
 	if len(d.x.Inventory.Users) == 0 && !d.x.rules.AllowEmpty {
 		return nil, nil
 	}
-	says := func(loss string) string {
-		if f.name == d.x.rules.Self {
-			return fmt.Sprintf("would %s %q, who runs this apply (have somebody else apply it; --protect does the same for others)", loss, f.name)
-		}
-		return fmt.Sprintf("would %s %q, who is protected (--protect)", loss, f.name)
-	}
+	says := func(loss string) string { return refusal.Protected(loss, f.name, d.x.rules.Self) }
 	if d.x.epochs.withheld[f.name] {
 		refusals = append(refusals, says("revoke the certificates of"))
 	}
@@ -88,6 +84,10 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 		return why
 	}
 	users := over("remove", "users", len(t.users), t.allUsers)
+	if users != "" && len(t.users) == t.allUsers {
+		users += refusal.OtherInventory(d.x.Inventory.Owner, d.x.Observed.State)
+		refusals[0] = users
+	}
 	var bindings, subjects string
 	// What one person loses is not what this guard is for, however many bindings it is: "at least 1" is about people.
 	if len(t.people) > 1 || f.Allowed(1) < 1 {

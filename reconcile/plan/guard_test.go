@@ -86,18 +86,18 @@ func TestGuards(t *testing.T) {
 		},
 		"somebody who is protected": {
 			after: reconciletest.Crew(8, 3), rules: reconcile.Rules{Protect: []string{"user03"}},
-			want: []string{`would remove "user03", who is protected (--protect)`},
+			want: []string{`would remove "user03", a protected user (--protect)`},
 			lift: reconcile.Rules{Protect: []string{"user04"}},
 		},
 		"somebody who is protected loses a role": {
 			after: strings.Replace(reconciletest.Crew(8), "user03, groups: [devs], clusterRoles: [edit]", "user03, groups: [devs]", 1),
 			rules: reconcile.Rules{Protect: []string{"user03"}},
-			want:  []string{`would take ClusterRole "edit" cluster-wide from "user03", who is protected (--protect)`},
+			want:  []string{`would take ClusterRole "edit" cluster-wide from "user03", a protected user (--protect)`},
 			lift:  reconcile.Rules{},
 		},
 		"somebody who is protected leaves a group": {
 			after: strings.Replace(reconciletest.Crew(8), "user03, groups: [devs],", "user03,", 1), rules: reconcile.Rules{Protect: []string{"user03"}},
-			want: []string{`would take ClusterRole "view" cluster-wide from "user03", who is protected (--protect)`},
+			want: []string{`would take ClusterRole "view" cluster-wide from "user03", a protected user (--protect)`},
 			lift: reconcile.Rules{},
 		},
 		"somebody who is protected gets the same role otherwise": {
@@ -106,7 +106,7 @@ func TestGuards(t *testing.T) {
 		},
 		"who runs it": {
 			before: reconciletest.Crew(3) + "  - {name: certsync, clusterRoles: [admin]}\n", after: reconciletest.Crew(3),
-			want: []string{`would remove "certsync", who runs this apply (have somebody else apply it; --protect does the same for others)`},
+			want: []string{`would remove "certsync", the user who runs this apply (let another user apply it)`},
 		},
 		"another cluster": {
 			after: reconciletest.Crew(8), world: func(w *reconciletest.World) { w.State.ClusterUID = "cluster-0" },
@@ -117,7 +117,7 @@ func TestGuards(t *testing.T) {
 			after: reconciletest.Crew(8), world: func(w *reconciletest.World) {
 				w.State, w.StateVersion, w.Ledger, w.Users, w.Generation = nil, 0, map[string]*reconciletest.Secret{}, map[string]*reconciletest.Secret{}, 0
 			},
-			want: []string{"the cluster has 9 ClusterRoleBindings of owner test, and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)"},
+			want: []string{"the cluster has 9 ClusterRoleBindings of owner test, and Vault has no state: check that Vault, mount and prefix are right (--new-ledger)"},
 			lift: reconcile.Rules{NewLedger: true},
 		},
 		"no state where there was one": {
@@ -125,7 +125,7 @@ func TestGuards(t *testing.T) {
 			world: func(w *reconciletest.World) {
 				w.State, w.StateVersion, w.Ledger, w.Users = nil, 0, map[string]*reconciletest.Secret{}, map[string]*reconciletest.Secret{}
 			},
-			want: []string{"owner test has been applied to this cluster (generation 1), and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)"},
+			want: []string{"owner test has been applied to this cluster (generation 1), and Vault has no state: check that Vault, mount and prefix are right (--new-ledger)"},
 			lift: reconcile.Rules{NewLedger: true},
 		},
 		"an older state": {
@@ -143,7 +143,7 @@ func TestGuards(t *testing.T) {
 		},
 		"a clock that is off": {
 			after: reconciletest.Crew(9), world: func(w *reconciletest.World) { w.Skew = 3 * time.Minute },
-			want: []string{"the clock here and the API server's are 3m0s apart, and ends and renewals hang on the time (set the clock)"},
+			want: []string{"the clocks of this machine and of the API server differ by 3m0s, and expiry and renewal depend on the time (set the clock)"},
 		},
 		"a clock that is a little off": {
 			after: reconciletest.Crew(9), world: func(w *reconciletest.World) { w.Skew = -119 * time.Second },
@@ -154,7 +154,7 @@ func TestGuards(t *testing.T) {
 			want: []string{
 				"owner test belongs to another cluster (its kube-system has UID cluster-0, this one's cluster-1): every credential would be replaced (--move-to-this-cluster)",
 				"this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)",
-				`would remove "user01", who is protected (--protect)`,
+				`would remove "user01", a protected user (--protect)`,
 				"would remove 3 of 8 users, more than 25% (--max-removals)",
 			},
 		},

@@ -117,7 +117,7 @@ func drag(d *draft) {
 		if now == "" || !lacks[now] && !without {
 			return "", false
 		}
-		return fmt.Sprintf("%s keeps the access until %s has it, which is the same person's name now", old, now), v.denied
+		return fmt.Sprintf("%s keeps the access until the user's new name, %s, has it", old, now), v.denied
 	}
 	d.taken(func(_ *part, e *edit) {
 		why, denied := wait(e.user(), e.successor)

@@ -120,7 +120,7 @@ func purgeLeaver(x *Index, name string) *reconcile.Step {
 // lostRecord notes that a certificate may live of which the ledger knows nothing.
 func lostRecord(user string) reconcile.Note {
 	return reconcile.Note{User: user, Kind: reconcile.UnknownCertificate,
-		Message: "the ledger record is lost; a certificate that nobody accounts for may live, for as long as it was issued"}
+		Message: "the ledger record is lost; a certificate that no record names may still be valid"}
 }
 
 // liveCertificate notes until when a leaver's last certificate lives.
@@ -130,9 +130,9 @@ func (v *verdict) liveCertificate(x *Index, name string) {
 	if !live {
 		return
 	}
-	message := "the API server goes on accepting their certificate"
+	message := "the API server still accepts their certificate"
 	if !slices.ContainsFunc(rec.Certificates, func(c reconcile.CertificateEntry) bool { return !c.Unconfirmed() && c.NotAfter.Equal(until) }) {
-		message = "the API server goes on accepting the certificate that was requested for their own key, if it came to be"
+		message = "if a certificate was issued for the request with their own key, the API server still accepts it"
 	}
 	v.note(reconcile.Note{User: name, Kind: reconcile.LiveCertificate, Until: &until, Message: message})
 }

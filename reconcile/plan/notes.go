@@ -8,6 +8,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/rename"
 )
 
 // maxRequestNotes bounds the notes on CertificateSigningRequests in flight: anybody who may create one can give
@@ -33,7 +34,7 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	all = append(all, existingAccess(x, p.Steps)...)
 	all = append(all, leftBehind(x, d)...)
 	for _, name := range x.Observed.UnknownEntries {
-		all = append(all, reconcile.Note{Kind: reconcile.UnknownEntry, Object: reconcile.Shown(name), Message: "no user can have this name; it is left alone"})
+		all = append(all, reconcile.Note{Kind: reconcile.UnknownEntry, Object: reconcile.Shown(name), Message: "no user can have this name; certsync does not touch it"})
 	}
 	for _, u := range x.Inventory.Users {
 		if soon(x, u.Until) {
@@ -51,9 +52,10 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	}
 	for _, part := range d.parts {
 		if b := part.observed; b != nil && part.wanted && b.Terminating && !part.anew && !part.wrongRole() {
-			all = append(all, reconcile.Note{Kind: reconcile.Terminating, Object: b.Object(), Message: "was deleted, and a finalizer keeps it; it still grants its role"})
+			all = append(all, reconcile.Note{Kind: reconcile.Terminating, Object: b.Object(), Message: "is being deleted, and a finalizer keeps it; it still grants its role"})
 		}
 	}
+	all = append(all, renames(x, d)...)
 	all = append(all, misnamed(x)...)
 	all = append(all, ownNamespaces(x)...)
 	return append(all, requests(x)...)
@@ -66,16 +68,34 @@ func endpointNotes(x *Index, steps []reconcile.Step) []reconcile.Note {
 	own := reconcile.EndpointOf(x.Inventory.Cluster, x.Observed.Endpoint)
 	for _, difference := range x.endpoint.Differences(own) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointDiffers, Message: fmt.Sprintf(
-			"%s: this connection says something else of the cluster than users' kubeconfigs, which stay as they are (to change them, state it under cluster in the inventory)", difference)})
+			"%s: certsync's own connection differs from users' kubeconfigs, which do not change (to change them, set the field under cluster in the inventory)", difference)})
 	}
 	first := x.Observed.State == nil || x.Observed.State.Grants == nil
 	c := x.Inventory.Cluster
 	stated := c.Server+c.ProxyURL != "" && slices.ContainsFunc(steps, func(s reconcile.Step) bool { return s.Issue != nil })
 	if why := x.endpoint.Local(c); why != "" && (first || stated) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointLocal, Message: fmt.Sprintf(
-			"users would be sent to %s, %s (state cluster.server in the inventory, as people reach it)", reconcile.Shown(x.endpoint.Server), why)})
+			"kubeconfigs get %s, %s (set cluster.server in the inventory to the address as users reach it)", reconcile.Shown(x.endpoint.Server), why)})
 	}
 	return all
+}
+
+// renames suggests `previously` for new users who look like one who goes. A team's file cannot have it. A powerful user gets no
+// suggestion.
+func renames(x *Index, d *draft) []reconcile.Note {
+	var gone, come []string
+	for name := range x.names {
+		if isUser(x, name) && leaves(x, name) {
+			gone = append(gone, name)
+		}
+	}
+	powers := userPowers(x)
+	for _, u := range x.Inventory.Users {
+		if x.Active[u.Name] && !x.indexed(u.Name) && u.Team == "" && len(u.Previously) == 0 && len(powers[u.Name]) == 0 {
+			come = append(come, u.Name)
+		}
+	}
+	return rename.Notes(gone, come, d.given, x.Wanted)
 }
 
 // misnamed notes bindings whose names begin like this owner's, and which certsync would not give.
@@ -86,7 +106,7 @@ func misnamed(x *Index) []reconcile.Note {
 			return append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Message: moreText(len(x.misnamed)-i) + " with such names"})
 		}
 		all = append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Object: reconcile.Shown(object),
-			Message: "begins like this owner's bindings, and certsync gives no such name; it is left alone"})
+			Message: "has a name like this owner's bindings, but certsync uses no such name; certsync does not touch it"})
 	}
 	return all
 }
@@ -134,7 +154,7 @@ func superseded(x *Index, u inventory.User) []reconcile.Note {
 			}
 			until, message := c.NotAfter, "an earlier certificate still carries group %q"
 			if c.Unconfirmed() {
-				message = "a certificate that was requested earlier, if it came to be, carries group %q"
+				message = "if an earlier request got a certificate, that certificate carries group %q"
 			}
 			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.LiveCertificate, Until: &until, Message: fmt.Sprintf(message, reconcile.Shown(g))})
 		}
@@ -157,12 +177,12 @@ func exchangedKey(x *Index, u inventory.User) []reconcile.Note {
 	if last.PublicKeySHA256 == "" {
 		return nil
 	}
-	message := "a certificate for an earlier key of the user's own gives all that the user has, until it ends"
+	message := "a certificate for an earlier key of the user's own keeps all of the user's access until it expires"
 	if last.Unconfirmed() {
-		message = "a certificate that was requested for an earlier key of the user's own, if it came to be, gives all that the user has"
+		message = "if a request for an earlier key of the user's own got a certificate, that certificate has all of the user's access"
 	}
 	return []reconcile.Note{{User: u.Name, Kind: reconcile.LiveCertificate, Until: &last.NotAfter, Message: fmt.Sprintf(
-		"%s (to void it now, set revokedBefore on the user, or run certsync apply --revoke %s)", message, shell.Quote(u.Name))}}
+		"%s (to revoke it now, set revokedBefore on the user, or run certsync apply --revoke %s)", message, shell.Quote(u.Name))}}
 }
 
 // requests notes CertificateSigningRequests in flight.

@@ -117,7 +117,7 @@ func others(x *Index, subject reconcile.Subject, n reconcile.Note, whom, more st
 	}
 	all := slices.Concat(strong, weak)
 	if unlisted > 0 {
-		n.Power, n.Object, n.Message = nil, "", fmt.Sprintf("%d bindings more that are not certsync's serve it; none of them is as good as cluster-admin%s", unlisted, more)
+		n.Power, n.Object, n.Message = nil, "", fmt.Sprintf("%d more bindings that are not certsync's give access to this subject; none of them is as good as cluster-admin%s", unlisted, more)
 		all = append(all, n)
 	}
 	return all

@@ -20,9 +20,9 @@ func TestEarlierOwnKey(t *testing.T) {
 		return firstWithKey(t, reconciletest.Parse(t, "users: [{name: alice, clusterRoles: [view]}]"), key)
 	}
 	const (
-		issued    = "a certificate for an earlier key of the user's own gives all that the user has, until it ends"
-		requested = "a certificate that was requested for an earlier key of the user's own, if it came to be, gives all that the user has"
-		hint      = " (to void it now, set revokedBefore on the user, or run certsync apply --revoke alice)"
+		issued    = "a certificate for an earlier key of the user's own keeps all of the user's access until it expires"
+		requested = "if a request for an earlier key of the user's own got a certificate, that certificate has all of the user's access"
+		hint      = " (to revoke it now, set revokedBefore on the user, or run certsync apply --revoke alice)"
 	)
 	for sentence, tt := range map[string]struct {
 		before, now string
@@ -111,7 +111,7 @@ func TestAccessLeftBehind(t *testing.T) {
 	for i := range 40 {
 		bind("more-"+string(rune('a'+i%26))+strings.Repeat("x", i/26), "payer")
 	}
-	if got := notes(); len(got) != 21 || !slices.ContainsFunc(got, func(n string) bool { return strings.HasPrefix(n, "alice:  21 bindings more") }) {
+	if got := notes(); len(got) != 21 || !slices.ContainsFunc(got, func(n string) bool { return strings.HasPrefix(n, "alice:  21 more bindings") }) {
 		t.Errorf("of 41 bindings: %q", got)
 	}
 	w.MustApply(inv)

@@ -9,9 +9,9 @@ import (
 
 // What somebody can do who may write in a namespace of certsync's own.
 const (
-	runsHere = "whoever may create pods, exec into them, make tokens or write ConfigMaps there is certsync itself, and as good as cluster-admin"
-	lockHere = "whoever may write Leases there can keep certsync from running, or take the lock away from a run"
-	anywhere = "in each namespace, so that of certsync's own job and its lock too: "
+	runsHere = "anybody who may create pods, exec into them, create tokens or write ConfigMaps there can act as certsync, and is as good as cluster-admin"
+	lockHere = "anybody who may write Leases there can keep certsync from running, or take the lock from a run"
+	anywhere = "in every namespace, including the namespaces of certsync's own job and its lock: "
 )
 
 // everybody are names of Kubernetes' own that anybody has, or that whatever runs in the cluster has.
@@ -38,7 +38,7 @@ func ownNamespaces(x *Index) []reconcile.Note {
 		if g.Namespace != "" {
 			where = fmt.Sprintf("in namespace %q", g.Namespace)
 		}
-		n.Message = fmt.Sprintf("is to have ClusterRole %q %s: %s", g.Role, where, danger)
+		n.Message = fmt.Sprintf("is granted ClusterRole %q %s: %s", g.Role, where, danger)
 		all = append(all, n)
 	}
 	for _, b := range x.Observed.Bindings {

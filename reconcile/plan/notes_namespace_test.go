@@ -64,10 +64,10 @@ users:
 		`/ RoleBinding access/robots-of-dev gives Group "system:serviceaccounts:dev" Role "r" in namespace "access", and is not certsync's: ` + plan.RunsHere,
 		`/ RoleBinding access/strangers gives User "system:anonymous" Role "r" in namespace "access", and is not certsync's: ` + plan.RunsHere,
 		`/ RoleBinding locks/people gives Group "staff" Role "r" in namespace "locks", and is not certsync's: ` + plan.LockHere,
-		`/devs  is to have ClusterRole "edit" cluster-wide: ` + plan.Anywhere + plan.RunsHere,
-		`/devs  is to have ClusterRole "view" in namespace "access": ` + plan.RunsHere,
-		`/devs  is to have ClusterRole "view" in namespace "locks": ` + plan.LockHere,
-		`bob/  is to have ClusterRole "admin" cluster-wide: ` + plan.Anywhere + plan.RunsHere,
+		`/devs  is granted ClusterRole "edit" cluster-wide: ` + plan.Anywhere + plan.RunsHere,
+		`/devs  is granted ClusterRole "view" in namespace "access": ` + plan.RunsHere,
+		`/devs  is granted ClusterRole "view" in namespace "locks": ` + plan.LockHere,
+		`bob/  is granted ClusterRole "admin" cluster-wide: ` + plan.Anywhere + plan.RunsHere,
 	}
 	rules := reconcile.Rules{Namespace: "access", LockNamespace: "locks"}
 	if diff := cmp.Diff(want, got(rules)); diff != "" {

@@ -97,7 +97,7 @@ func missing(x *Index, g reconcile.Grant) []reconcile.Note {
 	switch {
 	case x.closed(g):
 		n.Kind, n.Object = reconcile.NamespaceMissing, "Namespace "+g.Namespace
-		n.Message = "does not exist or is being deleted: what is granted there is bound once it is there"
+		n.Message = "does not exist or is being deleted: certsync creates the bindings there when it exists"
 	case !x.Observed.ClusterRoles[g.Role]:
 		n.Kind, n.Object = reconcile.ClusterRoleMissing, "ClusterRole "+g.Role
 		n.Message = "does not exist: the binding grants nothing until it does"

@@ -145,7 +145,7 @@ users: [{name: alice, groups: [devs], clusterRoles: [system:gone, gone, approver
 		`devs: ClusterRole "deployer" in namespace "kube-system"`: anything,
 		`devs: ClusterRole "deployer" in namespace "certsync"`:    anything,
 		`alice: ClusterRole "approver" cluster-wide`:              "may have a certificate issued for any name",
-		`alice: ClusterRole "system:gone" cluster-wide`:           "by its name: it is not there, and its rules cannot be seen",
+		`alice: ClusterRole "system:gone" cluster-wide`:           "by its name: the role does not exist yet, so its rules are unknown",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -68,7 +68,7 @@ func user(x *Index, u inventory.User) verdict {
 		// Asking again every hour would not change whoever denied it. What they hold from before serves them until it expires.
 		v.blocked, v.denied = !v.stays, true
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RequestDenied,
-			Message: fmt.Sprintf("no new certificate: %s (--retry %s asks again)", rec.Reason, shell.Quote(u.Name))})
+			Message: fmt.Sprintf("no new certificate: %s (--retry %s requests it again)", rec.Reason, shell.Quote(u.Name))})
 		return v
 	}
 	if otherKey(x, u, reasons, spec.Own) {
@@ -80,7 +80,7 @@ func user(x *Index, u inventory.User) verdict {
 	}
 	if conflict == "" && spec.Expiration < MinLifetime {
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.TooShort, Until: &u.Until,
-			Message: "access ends too soon for a certificate, of which the shortest lives 10 minutes; none is issued"})
+			Message: "access ends in less than 10 minutes, the shortest life of a certificate; certsync issues none"})
 		v.blocked = !v.stays
 		return v
 	}
@@ -196,7 +196,7 @@ func activeReasons(x *Index, u inventory.User, spec reconcile.CertificateSpec, v
 	due, clamped := renewal.Due(x.Inventory.Defaults.RenewBefore, x.Inventory.Owner, u.Name, *cur)
 	if clamped {
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RenewBeforeTooLong, Message: fmt.Sprintf(
-			"renewBefore is %s, over 90%% of the certificate's life of %s; a third is taken",
+			"renewBefore is %s, over 90%% of the certificate's life of %s; certsync uses a third of the life instead",
 			x.Inventory.Defaults.RenewBefore.Duration, cur.NotAfter.Sub(cur.IssuedAt).Round(time.Minute))})
 	}
 	// A certificate that ends with the user's access has nothing to be renewed for.

@@ -30,8 +30,8 @@ func (l *look) rolesExist(ctx context.Context) Check {
 		}
 	}
 	if len(missing) > 0 {
-		return warning("there is no "+strings.Join(slices.Compact(missing), ", no ")+": bindings to it grant nothing until there is",
-			"make the role, or take it out of the inventory")
+		return warning("there is no "+strings.Join(slices.Compact(missing), ", no ")+": bindings to a missing role grant nothing",
+			"create the role, or remove it from the inventory")
 	}
 	return passed(fmt.Sprintf("all that the inventory names (%d)", len(slices.Compact(names))))
 }
@@ -46,7 +46,7 @@ func (l *look) namespacesExist(ctx context.Context) Check {
 	}
 	if !l.namespaces[l.LockNamespace] {
 		return broken(reconcile.WithHint(fmt.Errorf("%q, where the lock is, does not exist or is being deleted", l.LockNamespace),
-			"make the namespace, or name another with --lock-namespace"))
+			"create the namespace, or name another with --lock-namespace"))
 	}
 	names := map[string]bool{}
 	for _, g := range l.wanted() {
@@ -61,8 +61,8 @@ func (l *look) namespacesExist(ctx context.Context) Check {
 		}
 	}
 	if len(missing) > 0 {
-		return warning(fmt.Sprintf("%s does not exist or is being deleted: what is granted there is bound once it is there", strings.Join(missing, ", ")),
-			"make the namespace, or take it out of the inventory")
+		return warning(fmt.Sprintf("%s does not exist or is being deleted: certsync creates the bindings there when it exists", strings.Join(missing, ", ")),
+			"create the namespace, or remove it from the inventory")
 	}
 	return passed(fmt.Sprintf("all that the inventory names (%d)", len(names)))
 }
@@ -90,12 +90,12 @@ func (l *look) mayBind(ctx context.Context) Check {
 	case len(untried) > 0:
 		return untriable(joined(untried))
 	}
-	return passed(fmt.Sprintf("a dry run of each binding went through (%d)", len(grants)))
+	return passed(fmt.Sprintf("a dry run of each binding succeeded (%d)", len(grants)))
 }
 
 // untriable is the check of a write of which no dry run can be made.
 func untriable(err error) Check {
-	return Check{Verdict: NotChecked, Detail: err.Error(), Mend: again("have the webhook declare sideEffects None or NoneOnDryRun")}
+	return Check{Verdict: NotChecked, Detail: err.Error(), Mend: again("declare sideEffects None or NoneOnDryRun in the webhook")}
 }
 
 // maxRefusals bounds the refusals that are shown: one webhook refuses all bindings in the same words.

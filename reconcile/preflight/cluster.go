@@ -24,7 +24,7 @@ func (l *look) cluster(ctx context.Context) []Check {
 		{"lock", l.lease},
 		{"rights to write", l.mayWrite},
 		{"rights to lock", l.mayLock},
-		{"rights to tell", l.mayWriteEvents},
+		{"rights for Events", l.mayWriteEvents},
 		{"ClusterRoles", l.rolesExist},
 		{"namespaces", l.namespacesExist},
 		{"rights to bind", l.mayBind},
@@ -97,7 +97,7 @@ func (l *look) lease(ctx context.Context) Check {
 	case view.Taken != nil:
 		return warning(view.Taken.Error(), reconcile.Hint(view.Taken))
 	case !view.Leased:
-		return passed(fmt.Sprintf("there is no Lease %s yet; the first apply makes it", name))
+		return passed(fmt.Sprintf("there is no Lease %s yet; the first apply creates it", name))
 	}
 	return passed(fmt.Sprintf("Lease %s is free; generation %d", name, view.Generation))
 }
@@ -123,7 +123,7 @@ func (l *look) mayWriteEvents(ctx context.Context) Check {
 	c := l.may(ctx, []reconcile.Permission{rights.Event(l.LockNamespace)})
 	if c.Verdict == Broken {
 		c.Verdict = Warning
-		c.Detail += ": runs are not told of by Events, and go on all the same"
+		c.Detail += ": certsync writes no Events about its runs, and runs work without them"
 	}
 	return c
 }
@@ -140,9 +140,9 @@ func (l *look) mayLock(ctx context.Context) Check {
 	case errors.Is(err, ErrNoDryRun):
 		return untriable(err)
 	case err != nil:
-		return broken(reconcile.WithHint(err, strings.TrimPrefix(reconcile.Hint(err)+"; or have the Lease in another namespace (--lock-namespace)", "; ")))
+		return broken(reconcile.WithHint(err, strings.TrimPrefix(reconcile.Hint(err)+"; or choose another namespace with --lock-namespace", "; ")))
 	}
-	c.Detail += ", and a dry run of the Lease went through"
+	c.Detail += ", and a dry run of the Lease succeeded"
 	return c
 }
 
@@ -202,7 +202,7 @@ func (l *look) grantHint() string {
 	if l.self != nil {
 		who = fmt.Sprintf("%q", l.self.Name)
 	}
-	return "grant it to " + who + " in Kubernetes RBAC; the README lists the rights that plan and apply need"
+	return "grant it to " + who + " in Kubernetes RBAC; `certsync manifests` prints the rights"
 }
 
 func (l *look) clock(context.Context) Check {
@@ -243,7 +243,7 @@ func (l *look) proxy(ctx context.Context) Check {
 	case why != "":
 		return broken(reconcile.WithHint(errors.New(why), ownCA))
 	case f.SharedCA:
-		return warning(fmt.Sprintf("one CA signs for clients and for front proxies, which are told by their names: %q", f.AllowedNames), ownCA)
+		return warning(fmt.Sprintf("one CA signs for clients and for front proxies; front proxies are accepted by name: %q", f.AllowedNames), ownCA)
 	}
-	return passed("no certificate for a client is one for a front proxy")
+	return passed("no client certificate works as a front proxy's")
 }

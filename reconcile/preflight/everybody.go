@@ -26,7 +26,7 @@ func (l *look) everybody(ctx context.Context) Check {
 		found = append(found, errors.New(strings.TrimPrefix(n.Object+" "+n.Message, " ")))
 	}
 	if len(found) > 0 {
-		return warning(joined(found).Error(), "no revocation takes that from a certificate: take everybody out of the binding, or bind a weaker role")
+		return warning(joined(found).Error(), "remove the subject from the binding, or bind a weaker role: revoking a certificate does not end this access")
 	}
 	return passed("no binding of others makes everybody as good as cluster-admin")
 }
@@ -43,7 +43,7 @@ func (l *look) ask(ctx context.Context) (access.Decision, error) {
 	return *l.decision, nil
 }
 
-// authorizer says whether bindings decide what a certificate may do.
+// authorizer says whether bindings limit what a certificate may do.
 func (l *look) authorizer(ctx context.Context) Check {
 	d, err := l.ask(ctx)
 	if err == nil {
@@ -53,9 +53,9 @@ func (l *look) authorizer(ctx context.Context) Check {
 	case err != nil:
 		return broken(err)
 	case d.Secrets:
-		return warning(d.Doubt(), "no revocation takes that from a certificate: look for the binding, policy or webhook that allows it")
+		return warning(d.Doubt(), "find the binding, policy or webhook that allows it: revoking a certificate does not end this access")
 	case d.Unasked != "":
-		return Check{Verdict: NotChecked, Detail: d.Doubt(), Mend: "run: certsync preflight --issue; or grant it: " + access.AskPermission.String()}
+		return Check{Verdict: NotChecked, Detail: d.Doubt(), Mend: "run `certsync preflight --issue`; or grant it: " + access.AskPermission.String()}
 	}
-	return passed("bindings decide what a certificate may do")
+	return passed("bindings limit what a certificate may do")
 }

@@ -28,7 +28,7 @@ type trialled struct {
 
 // untrialled is a check that takes a certificate.
 func untrialled(what string) Check {
-	return Check{Verdict: NotChecked, Detail: what + " is tried with --issue", Mend: "run: certsync preflight --issue"}
+	return Check{Verdict: NotChecked, Detail: what + " is tried with --issue", Mend: "run `certsync preflight --issue`"}
 }
 
 // signer has a certificate issued, if asked to, or says what can be told without.
@@ -68,7 +68,7 @@ func (l trial) tryRequest(ctx context.Context, issuer reconcile.Issuer) Check {
 	case err != nil:
 		return broken(err)
 	}
-	return untrialled("a dry run of a request went through; whether it issues certificates that the API server trusts")
+	return untrialled("a dry run of a request succeeded; whether it issues certificates that the API server trusts")
 }
 
 // dryIssuer issues nothing.
@@ -118,7 +118,7 @@ func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 		return c
 	}
 	lives := leaf.NotAfter.Sub(l.Now()).Round(time.Minute)
-	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it lives %s of the %s asked for", spec.Username(), lives, spec.Expiration))
+	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it is valid for %s of the %s requested", spec.Username(), lives, spec.Expiration))
 }
 
 // askAsHolder asks the authorizer what the new certificate may do. Nobody can keep its holder from asking.
@@ -146,11 +146,11 @@ func (l trial) alsoProxy(chain []byte) (c Check, bad bool) {
 	if l.frontProxy == nil || !l.frontProxy.Trusts(chain, l.Now()) {
 		return Check{}, false
 	}
-	const what = "the certificate that was issued works, and is of a CA for front proxies too"
+	const what = "the certificate works, and its CA signs for front proxies too"
 	shared := reconcile.FrontProxy{SharedCA: true, AllowedNames: l.frontProxy.AllowedNames}
 	switch why := shared.ForgeableByAll(); {
 	case why == "":
-		return warning(fmt.Sprintf("%s, which are told by their names: %q", what, shared.AllowedNames), ownCA), true
+		return warning(fmt.Sprintf("%s; front proxies are accepted by name: %q", what, shared.AllowedNames), ownCA), true
 	case l.AcceptSharedCA:
 		return warning(what, ownCA), true
 	default:

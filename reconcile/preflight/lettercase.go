@@ -60,7 +60,7 @@ func LowerCased(names []string, who string) error {
 	if more := len(names) - shown; more > 0 {
 		list = append(list, fmt.Sprintf("%d more", more))
 	}
-	err := fmt.Errorf("%s are known to Vault in lower case, and cannot read the credential of a name with capitals under one policy for all users: %s",
+	err := fmt.Errorf("%s have names in lower case in Vault, so with one policy for all users a name with capitals cannot read its credential: %s",
 		who, strings.Join(list, ", "))
 	lower := strings.ToLower(names[0])
 	return reconcile.WithHint(err, fmt.Sprintf("rename them in the inventory (name: %s, previously: [%s]), give each a policy of their own, or set case_sensitive_names in Vault's LDAP method",

@@ -13,7 +13,7 @@ import (
 func TestNamesWithCapitals(t *testing.T) {
 	const hint = "rename them in the inventory (name: alice.smith, previously: [Alice.Smith]), give each a policy of their own, " +
 		"or set case_sensitive_names in Vault's LDAP method"
-	const cannot = " are known to Vault in lower case, and cannot read the credential of a name with capitals under one policy for all users: "
+	const cannot = " have names in lower case in Vault, so with one policy for all users a name with capitals cannot read its credential: "
 	for sentence, tt := range map[string]struct {
 		names   string
 		methods AuthMethods

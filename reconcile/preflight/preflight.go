@@ -232,7 +232,7 @@ func notChecked(why string) Check {
 
 // again says what to do before a check can be made.
 func again(first string) string {
-	return cmp.Or(first, "fix that first") + ", then run: certsync preflight"
+	return cmp.Or(first, "fix that first") + ", then run `certsync preflight`"
 }
 
 func warning(detail, mend string) Check { return Check{Verdict: Warning, Detail: detail, Mend: mend} }

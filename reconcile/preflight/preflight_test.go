@@ -44,7 +44,7 @@ func TestPreflight(t *testing.T) {
 		"all is well": {},
 		"no kubeconfig": {func(f *Preflight, _ *probe) { f.Cluster, f.ClusterErr = nil, boom }, append(
 			[]string{"API server failed: boom"}, unmade("needs API server", "API versions", "identity", "rights to read", "open access", "lock", "rights to write",
-				"rights to lock", "rights to tell", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "signer", "authorizer",
+				"rights to lock", "rights for Events", "ClusterRoles", "namespaces", "rights to bind", "clock", "front proxy", "signer", "authorizer",
 				"state not-checked: needs Vault contents, namespaces and lock", "users' address", "users' login not-checked: needs users' address")...)},
 		"no Vault": {func(f *Preflight, _ *probe) { f.Store, f.StoreErr = nil, boom }, []string{
 			"Vault failed: boom", "Vault contents not-checked: needs Vault", "Vault rights not-checked: needs Vault",
@@ -58,7 +58,7 @@ func TestPreflight(t *testing.T) {
 		"no right to tell": {func(_ *Preflight, p *probe) {
 			p.Denies = []reconcile.Permission{rights.Event("kube-system")}
 		},
-			[]string{`rights to tell warning: may not: create events in namespace "kube-system": runs are not told of`}},
+			[]string{`rights for Events warning: may not: create events in namespace "kube-system": certsync writes no Events`}},
 		"no rights at all": {func(f *Preflight, p *probe) {
 			p.Denies = append(rights.Read("test", "kube-system"), no("create", "rolebindings", ""), no("delete", "rolebindings", ""))
 		}, []string{
@@ -78,7 +78,7 @@ func TestPreflight(t *testing.T) {
 		},
 			[]string{`lock warning: another run holds the lock n: "h"`}},
 		"a lock that cannot be read": {func(_ *Preflight, p *probe) { p.fails["lock"] = boom }, []string{"lock failed: boom", "state not-checked: "}},
-		"no ClusterRole":             {func(_ *Preflight, p *probe) { delete(p.Roles, "edit") }, []string{`ClusterRoles warning: there is no "edit": bindings to it`}},
+		"no ClusterRole":             {func(_ *Preflight, p *probe) { delete(p.Roles, "edit") }, []string{`ClusterRoles warning: there is no "edit": bindings to a missing role`}},
 		"a namespace that goes":      {func(_ *Preflight, p *probe) { p.Spaces["staging"] = false }, []string{`namespaces warning: "staging" does not exist`}},
 		"no namespace for the lock":  {func(f *Preflight, _ *probe) { f.LockNamespace = "locks" }, []string{`namespaces failed: "locks", where the lock is, does not exist`}},
 		"neither can be listed": {func(_ *Preflight, p *probe) { p.fails["clusterroles"], p.fails["namespaces"] = boom, boom },
@@ -105,15 +105,15 @@ func TestPreflight(t *testing.T) {
 				Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
 		}, []string{"open access warning: ClusterRoleBinding open is as good as cluster-admin (by its name"}},
 		"AlwaysAllow": {func(_ *Preflight, p *probe) { p.Everybody.Everything = true }, []string{"signer not-checked: needs authorizer",
-			"authorizer failed: bindings decide nothing in this cluster", "users' login not-checked: needs signer"}},
+			"authorizer failed: bindings have no effect in this cluster", "users' login not-checked: needs signer"}},
 		"AlwaysAllow, as the certificate tells": {func(_ *Preflight, p *probe) { p.Everybody.Unasked, p.holder.Everything = "no", true },
-			[]string{"signer failed: bindings decide nothing in this cluster", "authorizer failed: bindings decide nothing in this cluster"}},
+			[]string{"signer failed: bindings have no effect in this cluster", "authorizer failed: bindings have no effect in this cluster"}},
 		"an authorizer that only the certificate asks": {func(_ *Preflight, p *probe) { p.Everybody.Unasked = "no" }, nil},
 		"an authorizer that nobody may ask": {func(_ *Preflight, p *probe) { p.Everybody.Unasked, p.holder.Unasked = "no", "no" },
-			[]string{"authorizer not-checked: it was not checked whether bindings decide what a certificate may do (certsync preflight --issue asks as a certificate): no"}},
+			[]string{"authorizer not-checked: certsync did not check that bindings limit what a certificate may do (certsync preflight --issue checks it with a certificate): no"}},
 		"an authorizer that does not answer":     {func(_ *Preflight, p *probe) { p.fails["anybody"] = boom }, nil},
 		"neither does it answer the certificate": {func(_ *Preflight, p *probe) { p.fails["anybody"], p.fails["holder"] = boom, boom }, []string{"signer failed: boom", "authorizer failed: boom"}},
-		"an authorizer that gives Secrets away":  {func(_ *Preflight, p *probe) { p.Everybody.Secrets, p.holder.Secrets = true, true }, []string{"authorizer warning: everybody who has a certificate may read the Secrets"}},
+		"an authorizer that gives Secrets away":  {func(_ *Preflight, p *probe) { p.Everybody.Secrets, p.holder.Secrets = true, true }, []string{"authorizer warning: every user with a certificate may read the Secrets"}},
 		"an address that is not reached from here": {func(_ *Preflight, p *probe) { p.fails["reach"] = fmt.Errorf("%w: refused", ErrNotReached) },
 			[]string{`users' address not-checked: https://k8s.example.com:6443 (certsync's own), as cluster "test"; not tried from here: refused`, "users' login not-checked: not tried from here"}},
 		"an address with another CA": {func(_ *Preflight, p *probe) { p.fails["reach"] = boom }, []string{`users' address failed: https://k8s.example.com:6443 (certsync's own), as cluster "test": boom`}},
@@ -122,13 +122,13 @@ func TestPreflight(t *testing.T) {
 			[]string{`users' login failed: the server at https://k8s.example.com:6443 takes the new certificate for "balancer"`}},
 		"an address that goes down": {func(_ *Preflight, p *probe) { p.fails["login"] = ErrNotReached }, []string{"users' login not-checked: not tried from here"}},
 		"a tunnel": {func(_ *Preflight, p *probe) { p.World.Endpoint.Server = "https://localhost:6443" },
-			[]string{`users' address warning: https://localhost:6443 (certsync's own), as cluster "test"; an API server answers there; an address of this machine alone`}},
+			[]string{`users' address warning: https://localhost:6443 (certsync's own), as cluster "test"; an API server answers there; an address that only this machine can reach`}},
 		"a tunnel that the inventory states": {func(f *Preflight, _ *probe) {
 			f.Inventory = reconciletest.Parse(t, "cluster: {server: 'https://host.docker.internal'}\n"+flown)
 		}, []string{`users' address warning: https://host.docker.internal (from the inventory), as cluster "test"; an API server answers there; an address`}},
 		"no reviews": {func(_ *Preflight, p *probe) { p.fails["reviews"] = boom },
-			[]string{"rights to read failed: boom", "rights to write failed: boom", "rights to lock failed: boom", "rights to tell warning: boom"}},
-		"a slow clock": {func(_ *Preflight, p *probe) { *p.clock = p.Now.Add(3 * time.Minute) }, []string{"clock failed: the clock here and the API server's are 3m0s apart"}},
+			[]string{"rights to read failed: boom", "rights to write failed: boom", "rights to lock failed: boom", "rights for Events warning: boom"}},
+		"a slow clock": {func(_ *Preflight, p *probe) { *p.clock = p.Now.Add(3 * time.Minute) }, []string{"clock failed: the clocks of this machine and of the API server differ by 3m0s"}},
 		"no clock":     {func(_ *Preflight, p *probe) { p.clock = nil }, []string{"clock failed: the API server does not say what time it is"}},
 		"a shared CA":  {func(_ *Preflight, p *probe) { p.World.FrontProxy.SharedCA = true }, []string{"front proxy failed: one CA signs for clients and for front proxies"}},
 		"a shared CA, accepted": {func(f *Preflight, p *probe) { p.World.FrontProxy.SharedCA, f.AcceptSharedCA = true, true },
@@ -136,20 +136,20 @@ func TestPreflight(t *testing.T) {
 		"a shared CA and its names": {func(_ *Preflight, p *probe) {
 			p.World.FrontProxy = reconcile.FrontProxy{SharedCA: true, AllowedNames: []string{"x"}}
 		},
-			[]string{`front proxy warning: one CA signs for clients and for front proxies, which are told by their names: ["x"]`}},
+			[]string{`front proxy warning: one CA signs for clients and for front proxies; front proxies are accepted by name: ["x"]`}},
 		"a shared CA and a user's name": {func(_ *Preflight, p *probe) {
 			p.World.FrontProxy = reconcile.FrontProxy{SharedCA: true, AllowedNames: []string{"alice"}}
 		},
-			[]string{`front proxy failed: with a certificate, "alice" could be`}},
+			[]string{`front proxy failed: a certificate for "alice" could impersonate anybody`}},
 		"a signer whose CA is a front proxy's, unpublished": {func(_ *Preflight, p *probe) { p.World.FrontProxy.CAs = []byte(pki.LeafPEM(p.CA)) },
-			[]string{"signer failed: the certificate that was issued works, and is of a CA for front proxies too: one CA"}},
+			[]string{"signer failed: the certificate works, and its CA signs for front proxies too: one CA"}},
 		"the same, with names": {func(_ *Preflight, p *probe) {
 			p.World.FrontProxy = reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(p.CA)), AllowedNames: []string{"x"}}
 		},
-			[]string{"signer warning: the certificate that was issued works, and is of a CA for front proxies too, which are told by their names: [\"x\"]"}},
+			[]string{"signer warning: the certificate works, and its CA signs for front proxies too; front proxies are accepted by name: [\"x\"]"}},
 		"no name for the cluster": {func(_ *Preflight, p *probe) { p.World.Endpoint.Name = "" }, []string{"users' address failed: users' kubeconfigs need a name", "users' login not-checked: needs users' address"}},
 		"no certificate is tried": {func(f *Preflight, _ *probe) { f.Issue = false },
-			[]string{"signer not-checked: a dry run of a request went through; whether it issues", "users' login not-checked: whether the server at that address"}},
+			[]string{"signer not-checked: a dry run of a request succeeded; whether it issues", "users' login not-checked: whether the server at that address"}},
 		"a request that is refused": {func(f *Preflight, p *probe) { f.Issue, p.fails["try request"] = false, boom },
 			[]string{"signer failed: issuing a certificate: boom", "users' login not-checked: "}},
 		"a request that takes no dry run": {func(f *Preflight, p *probe) { f.Issue, p.fails["try request"] = false, ErrNoDryRun },
@@ -174,15 +174,15 @@ func TestPreflight(t *testing.T) {
 		"a Vault that was sealed meanwhile": {func(_ *Preflight, p *probe) { p.health.Sealed = true }, append([]string{"Vault failed: https://vault: it is sealed"},
 			"Vault contents not-checked: needs Vault", "Vault rights not-checked: needs Vault", "state not-checked: ")},
 		"a token without rights":   {func(_ *Preflight, p *probe) { p.StoreLacks = []string{"a", "b"} }, []string{"Vault rights failed: the token lacks a; b"}},
-		"a token that may not ask": {func(_ *Preflight, p *probe) { p.mute = true }, []string{"Vault rights not-checked: the token may not ask"}},
+		"a token that may not ask": {func(_ *Preflight, p *probe) { p.mute = true }, []string{"Vault rights not-checked: the token may not read its own"}},
 		"a token that ends soon": {func(f *Preflight, p *probe) { p.life, f.RunTime = time.Minute, 11*time.Minute },
-			[]string{"Vault rights warning: the Vault token ends in 1m0s, and apply may take 11m0s"}},
+			[]string{"Vault rights warning: the Vault token expires in 1m0s, and apply may take 11m0s"}},
 		"a token that lives long enough": {func(f *Preflight, p *probe) { p.life, f.RunTime = 11*time.Minute, 11*time.Minute }, nil},
 		"a token that may not be asked":  {func(_ *Preflight, p *probe) { p.fails["capabilities"] = boom }, []string{"Vault rights failed: boom"}},
 		"a ledger that cannot be read":   {func(_ *Preflight, p *probe) { p.fails["contents"] = boom }, []string{"Vault contents failed: boom", "state not-checked: "}},
 		"a mount that deletes by time":   {func(_ *Preflight, p *probe) { p.fails["retention"] = boom }, []string{"Vault contents failed: boom"}},
 		"a credential that is deleted by time": {func(_ *Preflight, p *probe) { p.Users["alice"] = &reconciletest.Secret{DeleteAfter: time.Hour} },
-			[]string{"Vault contents warning: Vault deletes what is written to users/alice after 1h0m0s (vault kv metadata patch", "state warning: "}},
+			[]string{"Vault contents warning: Vault deletes what certsync writes to users/alice after 1h0m0s (run ", "state warning: "}},
 		"a ledger without a state": {func(_ *Preflight, p *probe) { p.Users["alice"] = &reconciletest.Secret{Current: 1} },
 			[]string{"state warning: Vault has no state, and 1 entries in ledger/ and users/: the state may be lost"}},
 		"a state of another cluster": {func(_ *Preflight, p *probe) { p.State = &reconcile.State{ClusterUID: "other"} },

@@ -26,7 +26,7 @@ type probe struct {
 	takenFor string
 	lock     LockView
 	health   StoreHealth
-	mute     bool          // the token may not ask what it may do
+	mute     bool          // the token may not read its own capabilities
 	life     time.Duration // of the token
 	methods  AuthMethods
 	clock    *time.Time

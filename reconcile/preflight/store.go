@@ -31,7 +31,7 @@ func (l *look) health(ctx context.Context) Check {
 	case err != nil:
 		return Check{Verdict: NotChecked, Detail: fmt.Sprintf("%s; %v", where, err), Mend: again(reconcile.Hint(err))}
 	case h.Sealed:
-		return broken(reconcile.WithHint(fmt.Errorf("%s: it is sealed", h.Address), `unseal it with "vault operator unseal"`))
+		return broken(reconcile.WithHint(fmt.Errorf("%s: it is sealed", h.Address), "unseal it with `vault operator unseal`"))
 	case h.Standby:
 		return passed(fmt.Sprintf("%s at %s (a standby, which forwards)", h.Version, where))
 	}
@@ -45,7 +45,7 @@ func (l *look) storeRights(ctx context.Context) Check {
 	case err != nil:
 		return broken(err)
 	case !mayAsk:
-		return Check{Verdict: NotChecked, Detail: "the token may not ask what it may do",
+		return Check{Verdict: NotChecked, Detail: "the token may not read its own capabilities",
 			Mend: again(`allow it "update" on sys/capabilities-self, as Vault's default policy does`)}
 	case len(lacks) > 0:
 		return broken(reconcile.WithHint(fmt.Errorf("the token lacks %s", strings.Join(lacks, "; ")), "add it to the token's policy"))
@@ -53,7 +53,7 @@ func (l *look) storeRights(ctx context.Context) Check {
 	if err := ShortLived(l.Store.TokenLife(), l.RunTime); err != nil {
 		return warning(err.Error(), reconcile.Hint(err))
 	}
-	return passed(fmt.Sprintf("all that the users of the inventory and of the ledger take (%d)", len(needed.Read)))
+	return passed(fmt.Sprintf("all that the users of the inventory and of the ledger need (%d)", len(needed.Read)))
 }
 
 // ShortLived says that a token of Vault's ends while a run may still need it, or is nil. A life of 0 does not end.
@@ -61,8 +61,8 @@ func ShortLived(life, run time.Duration) error {
 	if life <= 0 || life >= run {
 		return nil
 	}
-	return reconcile.WithHint(fmt.Errorf("the Vault token ends in %s, and apply may take %s, with its waiting for approval: users whose turn comes later fail", life, run),
-		`renew it with "vault token renew", take one that lives longer, or let certsync log in (--vault-auth): it then logs in again`)
+	return reconcile.WithHint(fmt.Errorf("the Vault token expires in %s, and apply may take %s, including the wait for approval: steps after the expiry fail", life, run),
+		"renew it with `vault token renew`, use one that lives longer, or let certsync log in with --vault-auth: it then logs in again")
 }
 
 func (l *look) contents(ctx context.Context) Check {
@@ -86,7 +86,7 @@ func (l *look) contents(ctx context.Context) Check {
 		}
 	}
 	if len(problems) > 0 {
-		return warning(strings.Join(problems, "; "), "certsync plan says what becomes of these users")
+		return warning(strings.Join(problems, "; "), "run `certsync plan` to see what happens to these users")
 	}
 	return passed(fmt.Sprintf("readable: ledger/ (%d), and of users/ the metadata (%d)", len(view.Ledger), len(view.Credentials)))
 }
@@ -105,10 +105,10 @@ func (l *look) state() Check {
 	}
 	if n := len(l.store.Ledger) + len(l.store.Credentials); o.State == nil && n > 0 {
 		return warning(fmt.Sprintf("Vault has no state, and %d entries in ledger/ and users/: the state may be lost", n),
-			"see that it is the right Vault, mount and prefix; if the state is lost, apply --new-ledger begins a new one")
+			"check that Vault, mount and prefix are right; if the state is lost, `certsync apply --new-ledger` begins a new one")
 	}
 	if o.State == nil {
-		return passed("none yet: nothing was applied here so far")
+		return passed("none yet: nothing has been applied here")
 	}
 	return passed(fmt.Sprintf("of this cluster, generation %d; last run %s by %q", o.State.Generation,
 		reconcile.TimeText(o.State.StartedAt), o.State.StartedBy))

@@ -9,7 +9,7 @@ import (
 )
 
 // elsewhere is where people's address can be tried that this machine does not reach.
-const elsewhere = "on a machine from which people work, run: certsync preflight --issue"
+const elsewhere = "on a machine that users work on, run `certsync preflight --issue`"
 
 // users makes the checks of what people's kubeconfigs lead to.
 func (l *look) users(ctx context.Context) []Check {
@@ -58,7 +58,7 @@ func (l *look) address(e reconcile.Endpoint, c Check, reached error) Check {
 		return broken(reconcile.WithHint(fmt.Errorf("%s: %w", c.Detail, reached), reconcile.Hint(reached)))
 	}
 	if why := e.Local(l.Inventory.Cluster); why != "" {
-		return warning(c.Detail+"; "+why, "state cluster.server in the inventory, as people reach it")
+		return warning(c.Detail+"; "+why, "set cluster.server in the inventory to the address as users reach it")
 	}
 	return c
 }
@@ -81,7 +81,7 @@ func (l *look) login(ctx context.Context, e reconcile.Endpoint, reached error) C
 		return broken(err)
 	case who.Name != l.trial.username:
 		return broken(reconcile.WithHint(fmt.Errorf("the server at %s takes the new certificate for %q", e.Server, reconcile.Shown(who.Name)),
-			"is it another cluster's address, or does something in front of the API server end TLS?"))
+			"check whether it is another cluster's address, or a proxy in front of the API server ends TLS"))
 	}
 	return passed(fmt.Sprintf("the server there takes the certificate for %q", who.Name))
 }

@@ -14,12 +14,33 @@ const maxClockSkew = 2 * time.Minute
 // Skewed says why the time here cannot be relied on, or "". there is the API server's, zero if it did not tell.
 func Skewed(here, there time.Time) string {
 	if there.IsZero() {
-		return "the API server does not say what time it is, and ends and renewals hang on the time (is there a proxy that takes the Date header out?)"
+		return "the API server does not say what time it is, and expiry and renewal depend on the time (find the proxy that removes the Date header)"
 	}
 	if skew := here.Sub(there); skew.Abs() > maxClockSkew {
-		return fmt.Sprintf("the clock here and the API server's are %s apart, and ends and renewals hang on the time (set the clock)", skew.Abs().Round(time.Second))
+		return fmt.Sprintf("the clocks of this machine and of the API server differ by %s, and expiry and renewal depend on the time (set the clock)", skew.Abs().Round(time.Second))
 	}
 	return ""
+}
+
+// Protected says that a plan would take a loss, a verb such as "remove", to a user whom a guard protects. self runs apply.
+func Protected(loss, user, self string) string {
+	if user == self {
+		return fmt.Sprintf("would %s %q, the user who runs this apply (let another user apply it)", loss, user)
+	}
+	return fmt.Sprintf("would %s %q, a protected user (--protect)", loss, user)
+}
+
+// OtherInventory goes on after a refusal to remove all users of an owner: their state, which may be nil, is of another inventory.
+func OtherInventory(owner string, state *reconcile.State) string {
+	if state == nil {
+		return ""
+	}
+	revision := ""
+	if n := len(state.Runs); n > 0 && state.Runs[n-1].Revision != "" {
+		revision = fmt.Sprintf(", revision %q", reconcile.Shown(state.Runs[n-1].Revision))
+	}
+	return fmt.Sprintf(". None of these users is in this inventory, so another inventory probably uses owner %q. The state in Vault names the last run: %s by %q%s (set another owner in this inventory)",
+		owner, reconcile.TimeText(state.StartedAt), reconcile.Shown(state.StartedBy), revision)
 }
 
 // Misplaced says why cluster and Vault do not belong together, or not to this owner, who has so many ClusterRoleBindings,
@@ -36,9 +57,9 @@ func Misplaced(owner string, o reconcile.Observed, bound int, r reconcile.Rules)
 	switch state := o.State; {
 	case state == nil && r.NewLedger:
 	case state == nil && bound > 0:
-		return fmt.Sprintf("the cluster has %d ClusterRoleBindings of owner %s, and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)", bound, owner)
+		return fmt.Sprintf("the cluster has %d ClusterRoleBindings of owner %s, and Vault has no state: check that Vault, mount and prefix are right (--new-ledger)", bound, owner)
 	case state == nil && o.Generation > 0:
-		return fmt.Sprintf("owner %s has been applied to this cluster (generation %d), and Vault has no state: is it the right Vault, mount and prefix? (--new-ledger)",
+		return fmt.Sprintf("owner %s has been applied to this cluster (generation %d), and Vault has no state: check that Vault, mount and prefix are right (--new-ledger)",
 			owner, o.Generation)
 	case state == nil:
 	case state.ClusterUID != o.ClusterView.UID && !r.MoveToThisCluster:
@@ -49,7 +70,7 @@ func Misplaced(owner string, o reconcile.Observed, bound int, r reconcile.Rules)
 		return fmt.Sprintf("Vault's state is of generation %d, and the last run wrote %d: was Vault restored from a backup? (--accept-rollback)",
 			state.Generation, o.Generation)
 	case !o.Leased, o.Generation == 0 && state.Generation > 1:
-		return fmt.Sprintf("Vault's state is of generation %d, and no Lease tells whether that is the last one: was the Lease deleted, or is it in another namespace (--lock-namespace)? (--accept-rollback)",
+		return fmt.Sprintf("Vault's state is of generation %d, and no Lease says whether that is the last one: was the Lease deleted, or is it in another namespace (--lock-namespace)? (--accept-rollback)",
 			state.Generation)
 	}
 	return ""

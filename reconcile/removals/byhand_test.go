@@ -59,7 +59,7 @@ func TestByHand(t *testing.T) {
 		t.Errorf("nothing is bound: %q", got)
 	}
 	_, err := removals.ByHand(reconciletest.Parse(t, reconciletest.Team), nil, w.Now, []string{"alice", "mallory"})
-	if !errors.As(err, new(reconcile.UnknownName)) || err.Error() != `--user "mallory": neither inventory nor cluster knows that name` {
+	if !errors.As(err, new(reconcile.UnknownName)) || err.Error() != `--user "mallory": this name is neither in the inventory nor in the cluster` {
 		t.Error(err)
 	}
 }

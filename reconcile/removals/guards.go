@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // wide reports whether a binding is a ClusterRoleBinding: only administrators can have written what it has.
@@ -51,10 +52,7 @@ func (d *draft) guard() (refusals []string) {
 }
 
 func (d *draft) says(loss, user string) string {
-	if user == d.rules.Self {
-		return fmt.Sprintf("would %s %q, who runs this apply (have somebody else apply it; --protect does the same for others)", loss, user)
-	}
-	return fmt.Sprintf("would %s %q, who is protected (--protect)", loss, user)
+	return refusal.Protected(loss, user, d.rules.Self)
 }
 
 // protect finds what is taken from one user. A loss in a ClusterRoleBinding refuses the plan. Tenants can put the user into a

@@ -118,8 +118,8 @@ func TestTenantsMoveNoGuard(t *testing.T) {
 // TestProtection: nothing is taken cluster-wide from who is protected or runs apply, in any epoch, and --hold does the rest.
 func TestProtection(t *testing.T) {
 	for name, r := range map[string]reconcile.Rules{
-		`would take ClusterRole "admin" cluster-wide from "alice", who is protected (--protect)`:                                                          {Protect: []string{"alice"}},
-		`would take ClusterRole "admin" cluster-wide from "alice", who runs this apply (have somebody else apply it; --protect does the same for others)`: {Self: "alice"},
+		`would take ClusterRole "admin" cluster-wide from "alice", a protected user (--protect)`:                             {Protect: []string{"alice"}},
+		`would take ClusterRole "admin" cluster-wide from "alice", the user who runs this apply (let another user apply it)`: {Self: "alice"},
 	} {
 		w := settled(t)
 		put(w, aliceAdmin, users("alice#2")...)
@@ -141,7 +141,7 @@ func TestRevocationOfTheProtected(t *testing.T) {
 	w := settled(t)
 	w.Rules.Protect, w.Rules.Revoke = []string{"alice"}, []string{"alice", "bob"}
 	_, err := w.Remove(reconciletest.Parse(t, reconciletest.Team))
-	if !reconciletest.IsRefused(err) || err.Error() != `refused: would revoke the certificates of "alice", who is protected (--protect)` {
+	if !reconciletest.IsRefused(err) || err.Error() != `refused: would revoke the certificates of "alice", a protected user (--protect)` {
 		t.Error(err)
 	}
 	w.Hold = true

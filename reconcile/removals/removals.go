@@ -89,7 +89,7 @@ func Diff(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView,
 	}
 	if n := len(p.Revoked); n > reconcile.MaxRevoked {
 		p.Forbidden = append(p.Forbidden, fmt.Sprintf("the lock has room for %d users whose certificates are revoked, and there would be %d "+
-			"(take some out of the inventory instead of --revoke)", reconcile.MaxRevoked, n))
+			"(remove some from the inventory instead of --revoke)", reconcile.MaxRevoked, n))
 	}
 	p.Notes = d.notes(p)
 	p.Sort()
@@ -232,7 +232,7 @@ func (d *draft) unchanged() int {
 // notes say what Vault would have told, and what becomes of revocations.
 func (d *draft) notes(p reconcile.Plan) []reconcile.Note {
 	all := []reconcile.Note{{Kind: reconcile.VaultNotRead, Message: fmt.Sprintf("without Vault, certsync cannot check that this cluster belongs to owner %s. "+
-		"It only takes access away. The next apply with Vault gives what the inventory gives anew, and removes the credentials of users who left", d.inv.Owner)}}
+		"It only takes access away. The next apply with Vault restores what the inventory grants, and removes the credentials of users who left", d.inv.Owner)}}
 	said := d.cluster.Revoked
 	if p.Revoked != nil {
 		said = p.Revoked
@@ -241,7 +241,7 @@ func (d *draft) notes(p reconcile.Plan) []reconcile.Note {
 		if !d.revoked[name] {
 			continue
 		}
-		message := "certsync takes away all that it gave to this user, and records that in the lock's Lease"
+		message := "certsync removes all access that it gave to this user, and records that in the lock's Lease"
 		if d.known[name] {
 			message += fmt.Sprintf(". The next apply with Vault then issues a new certificate under another name. If the Lease is lost, that apply gives the old certificate "+
 				"its access back. To be safe, commit this line for the user in the inventory: revokedBefore: %s", RevokedBefore(at))

@@ -94,8 +94,8 @@ func TestUnknownNames(t *testing.T) {
 		}
 	}
 	for want, r := range map[string]reconcile.Rules{
-		`--revoke "allice": neither inventory nor cluster knows that name`: {Revoke: []string{"alice", "allice"}},
-		`--protect "frank": neither inventory nor cluster knows that name`: {Protect: []string{"erin", "frank"}},
+		`--revoke "allice": this name is neither in the inventory nor in the cluster`: {Revoke: []string{"alice", "allice"}},
+		`--protect "frank": this name is neither in the inventory nor in the cluster`: {Protect: []string{"erin", "frank"}},
 	} {
 		if err := removals.Unknown(inv, view, r); err == nil || err.Error() != want {
 			t.Error(err)

@@ -10,7 +10,7 @@ import (
 
 // ErrLimited is wrapped by a write to Vault that Vault will delete after a time. It was written. A state that is gone looks like
 // one that never was, and a credential that is gone locks its user out.
-var ErrLimited = errors.New("what is written there is deleted by Vault after a time")
+var ErrLimited = errors.New("Vault deletes what certsync writes there after a time")
 
 // Limits says that Vault deletes what is written to one of a user's entries after a time, or is "". A certificate would be
 // issued again and again.
@@ -22,5 +22,5 @@ func Limits(user string, entry reconcile.LedgerEntry, meta reconcile.CredentialM
 	if after == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Vault deletes what is written to %s after %s (vault kv metadata patch -delete-version-after=0s, for that key)", path, after)
+	return fmt.Sprintf("Vault deletes what certsync writes to %s after %s (run `vault kv metadata patch -delete-version-after=0s` for that key)", path, after)
 }

@@ -17,7 +17,7 @@ func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
 	entries, left := Entries(certificates)
 	if left > 0 {
 		p.Notes = append(p.Notes, reconcile.Note{Kind: reconcile.RevocationsFull, Message: fmt.Sprintf(
-			"%d revoked certificates are in no list: it has room for %d (give some of the users to another owner)", left, MaxEntries)})
+			"%d revoked certificates are in no list: it has room for %d (move some users to an inventory with another owner)", left, MaxEntries)})
 	}
 	p.Notes = append(p.Notes, residualNotes(certificates)...)
 	has := reconcile.RevocationPolicy{}
@@ -62,7 +62,7 @@ func policySteps(p reconcile.Plan, o reconcile.Observed, has reconcile.Revocatio
 	var steps []reconcile.Step
 	if problem := cmp.Or(has.Problem, "it does not exist"); was && len(entries) > 0 && (o.Revocations == nil || has.Problem != "") {
 		lost := s
-		lost.Hold(fmt.Sprintf("it has been in force, and is not any more: %s (apply the manifests again: certsync manifests --revocation)", problem), reconcile.ByConflict)
+		lost.Hold(fmt.Sprintf("it was in force, and is not any more: %s (apply the manifests of certsync manifests --revocation again)", problem), reconcile.ByConflict)
 		lost.Revocations = &reconcile.RevocationWrite{}
 		steps = append(steps, lost)
 	}
@@ -168,7 +168,7 @@ func residualNotes(certificates []Certificate) []reconcile.Note {
 			more = fmt.Sprintf(", and %d more", len(names)-maxBindings)
 			names = names[:maxBindings]
 		}
-		n.Message = fmt.Sprintf("revoked certificates still get what bindings give that are not this owner's: %s%s (certsync revocations lists the rules)",
+		n.Message = fmt.Sprintf("revoked certificates still get access from bindings that are not this owner's: %s%s (certsync revocations lists the rules)",
 			strings.Join(names, ", "), more)
 		all = append(all, *n)
 	}

@@ -39,10 +39,10 @@ func TestRequestedIsAccountedFor(t *testing.T) {
 	}
 	p := w.Plan(gone)
 	note := slices.IndexFunc(p.Notes, func(n reconcile.Note) bool { return n.Kind == reconcile.LiveCertificate && n.User == "alice" })
-	if note < 0 || !strings.Contains(p.Notes[note].Message, "requested for their own key") || !p.Notes[note].Until.Equal(until) {
+	if note < 0 || !strings.Contains(p.Notes[note].Message, "the request with their own key") || !p.Notes[note].Until.Equal(until) {
 		t.Errorf("notes %+v", p.Notes)
 	}
-	if back := w.Plan(inv); !slices.Contains(reconciletest.Lines(back), "issue alice [new-user] held") || !strings.Contains(back.Held()[0].Held, `the certificate has to be for "alice#2"`) {
+	if back := w.Plan(inv); !slices.Contains(reconciletest.Lines(back), "issue alice [new-user] held") || !strings.Contains(back.Held()[0].Held, `the certificate must be for "alice#2"`) {
 		t.Errorf("%q", reconciletest.Lines(back))
 	}
 	w.Now = until.Add(time.Second)

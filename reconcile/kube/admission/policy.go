@@ -79,10 +79,10 @@ func problem(owner string, policy *admissionv1.ValidatingAdmissionPolicy, bindin
 	case policy.DeletionTimestamp != nil || binding.DeletionTimestamp != nil:
 		return "it is being deleted"
 	case !equality.Semantic.DeepEqual(*has, want.Spec):
-		return "its spec is not that of the manifests"
+		return "its spec differs from the manifests"
 	case binding.Spec.PolicyName != bound.Spec.PolicyName || binding.Spec.ParamRef != nil || binding.Spec.MatchResources != nil ||
 		!slices.Contains(binding.Spec.ValidationActions, admissionv1.Deny):
-		return "its binding is not that of the manifests"
+		return "its binding differs from the manifests"
 	}
 	return ""
 }
@@ -123,7 +123,7 @@ func (w Policies) WriteRevocations(ctx context.Context, owner string, p reconcil
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	made, err := w.server.Client.AdmissionregistrationV1().ValidatingAdmissionPolicies().Patch(ctx, name, types.MergePatchType, body, metav1.PatchOptions{})
-	const manifests = "apply the manifests again: certsync manifests --revocation"
+	const manifests = "apply the manifests again; `certsync manifests --revocation` prints them"
 	switch {
 	case api.IsGone(err):
 		return p, reconcile.WithHint(fmt.Errorf("%s: %w: %w", doing, reconcile.ErrPrecondition, api.Brief(err)), manifests)
@@ -134,8 +134,8 @@ func (w Policies) WriteRevocations(ctx context.Context, owner string, p reconcil
 	case err != nil:
 		return p, w.server.Failed(doing, err)
 	case !equality.Semantic.DeepEqual(made.Spec.Validations, patch.Spec.Validations):
-		return p, reconcile.WithHint(fmt.Errorf("%s: the API server made something else of it", doing),
-			"look for a mutating admission webhook or policy that changes admission policies")
+		return p, reconcile.WithHint(fmt.Errorf("%s: the API server stored something else", doing),
+			"find the mutating admission webhook or policy that changes admission policies")
 	}
 	return reconcile.RevocationPolicy{UID: p.UID, ResourceVersion: made.ResourceVersion, Entries: entries, Problem: p.Problem}, nil
 }

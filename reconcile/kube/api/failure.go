@@ -16,7 +16,7 @@ import (
 )
 
 // noAPIServer is the hint for an answer that an API server does not give.
-const noAPIServer = "is it the API server that you mean (--kubeconfig, --context), and is something between certsync and it?"
+const noAPIServer = "check that --kubeconfig and --context name the right API server, and that no proxy answers in its place"
 
 // maxErrorText is the number of bytes of an error that are shown. The API server or a webhook chooses its text.
 const maxErrorText = 2 << 10
@@ -59,21 +59,21 @@ func (s *Server) Failed(doing string, err error) error {
 	case apierrors.IsUnauthorized(err):
 		return reconcile.WithHint(
 			fmt.Errorf("%s: the cluster does not accept this identity: %w", doing, err),
-			"check the user of the kubeconfig, or the service account's token: kubectl auth whoami. "+
-				"A client certificate gets lost where something in front of the API server ends TLS")
+			"check the user of the kubeconfig, or the service account's token, with `kubectl auth whoami`. "+
+				"A proxy or load balancer that ends TLS drops the client certificate")
 	case apierrors.IsNotFound(err) && foreign(err):
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, err), noAPIServer)
 	case errors.As(err, &untrusted):
 		return reconcile.WithHint(
-			fmt.Errorf("%s: %s does not prove to be the API server: %w", doing, s.Address, Brief(untrusted.Err)),
+			fmt.Errorf("%s: %s does not prove that it is the API server: %w", doing, s.Address, Brief(untrusted.Err)),
 			"check certificate-authority and tls-server-name in the kubeconfig")
 	case errors.As(err, &transport):
 		// The URL with its query says less than the server's name.
 		return reconcile.WithHint(fmt.Errorf("%s: reaching %s: %w", doing, s.Address, Brief(transport.Err)),
-			"is the API server up, and the one that you mean (--kubeconfig, --context)?")
+			"check that --kubeconfig and --context name the right API server, and that it is running")
 	case errors.Is(err, context.DeadlineExceeded):
 		return reconcile.WithHint(fmt.Errorf("%s: no answer from %s: %w", doing, s.Address, err),
-			"is the API server overloaded, or something between swallowing packets? The next run finishes what this one left")
+			"check whether the API server is overloaded, or a firewall drops packets. The next run completes the work")
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

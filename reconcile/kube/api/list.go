@@ -16,7 +16,7 @@ import (
 
 // errNoList is the error for an answer that decodes as an empty list, but did not come from an API server. A proxy's "{}"
 // must not count as a cluster without bindings.
-var errNoList = errors.New("the answer has no resourceVersion, so it is not an API server's list")
+var errNoList = errors.New("the answer has no resourceVersion, so it does not come from an API server")
 
 const (
 	// pageSize is the number of objects in one request.

@@ -38,9 +38,9 @@ type Rejection struct {
 }
 
 const (
-	grant = "grant it to the identity that runs certsync; the README lists the rights that plan and apply need"
+	grant = "grant it to the identity that runs certsync; `certsync manifests` prints the rights"
 	// allow is for an admission policy or a webhook.
-	allow = ": have it allow what the identity that runs certsync does"
+	allow = ": let it allow the requests of the identity that runs certsync"
 	// quoted is a text as %q prints it.
 	quoted = `"(?:[^"\\]|\\.)*"`
 )
@@ -59,37 +59,37 @@ var rejections = []struct {
 	{regexp.MustCompile(`^admission webhook "([\w.-]+)" denied the request`),
 		ByAdmission, `admission webhook "$1" denies it` + allow},
 	{regexp.MustCompile(`^admission webhook "([\w.-]+)" does not support dry run`),
-		ByAdmission, `admission webhook "$1" takes no dry run, so this cannot be tried; the webhook has to declare sideEffects: None`},
+		ByAdmission, `admission webhook "$1" does not support dry run, so certsync cannot try this: declare sideEffects: None in the webhook`},
 	{regexp.MustCompile(`^(?:Internal error occurred: )?failed calling webhook "([\w.-]+)"`),
-		ByAdmission, `admission webhook "$1" does not answer: check the service behind it, and its certificate; then run certsync again`},
+		ByAdmission, `admission webhook "$1" does not answer: check its service and its certificate; then run certsync again`},
 	{regexp.MustCompile(`^(?:exceeded|failed) quota: ([\w.-]+)[,:]`),
 		ByAdmission, `ResourceQuota "$1" does not allow it: raise its limit for these objects`},
 	{regexp.MustCompile(`^status unknown for quota: ([\w.-]+),`),
-		ByAdmission, `nobody has counted the objects under ResourceQuota "$1" yet: does the controller for quotas run? Then run certsync again`},
+		ByAdmission, `the objects under ResourceQuota "$1" are not counted yet: check that the quota controller runs; then run certsync again`},
 	{regexp.MustCompile(`^Operation cannot be fulfilled on resourcequotas "([\w.-]+)"`),
-		ByAdmission, `others make objects under ResourceQuota "$1" at the same time: run certsync again`},
+		ByAdmission, `others create objects under ResourceQuota "$1" at the same time: run certsync again`},
 	{regexp.MustCompile(`^insufficient quota to consume`),
-		ByAdmission, `the API server wants a ResourceQuota in the namespace that allows these objects: create one`},
+		ByAdmission, `create a ResourceQuota in the namespace that allows these objects: the API server requires one`},
 	{regexp.MustCompile(`^\[?rolebindings to \w+ ` + quoted + ` are not allowed in project "([a-z0-9-]+)"`),
-		ByAdmission, `a RoleBindingRestriction in project "$1" does not allow these subjects: have the project's restrictions allow them`},
+		ByAdmission, `a RoleBindingRestriction in project "$1" does not allow these subjects: let the project's restrictions allow them`},
 	{regexp.MustCompile(`^cannot set (?:an ownerRef|blockOwnerDeletion) `),
-		ByAdmission, `certsync sets no owner references: look for a mutating admission webhook or policy that adds one`},
+		ByAdmission, `find the mutating admission webhook or policy that adds an owner reference: certsync sets none`},
 	{regexp.MustCompile(`^unable to create new content in namespace [a-z0-9-]+ because it is being terminated`),
-		ByAdmission, `the namespace is being deleted: certsync binds there again once there is a new one`},
+		ByAdmission, `the namespace is being deleted: certsync binds there again when the namespace exists again`},
 	{regexp.MustCompile(`^not yet ready to handle request`),
-		ByAdmission, `the API server has only just started: run certsync again`},
+		ByAdmission, `the API server has just started: run certsync again`},
 	{regexp.MustCompile(`^user ` + quoted + ` \(groups=.*\) is attempting to grant RBAC permissions not currently held`),
 		ByEscalationCheck, `grant the verb bind on the role to the identity that runs certsync`},
 	{regexp.MustCompile(`^user not permitted to approve requests with signerName `), ByRBAC, grant},
 	{regexp.MustCompile(`^User "system:anonymous" cannot `), ByLogin,
 		`the API server saw no credential. Grant nothing to system:anonymous; check the kubeconfig's user. ` +
-			`A client certificate gets lost where something in front of the API server ends TLS`},
+			`A proxy or load balancer that ends TLS drops the client certificate`},
 	{regexp.MustCompile(`^User ` + quoted + ` cannot \S+ (?:path ` + quoted + `|resource ` + quoted + `(?: in API group ` + quoted + `)? (?:at the cluster scope|in the namespace ` + quoted + `))(?:: (?:[\w.-]+: )?RBAC: .*)?$`),
 		ByRBAC, grant},
 	{regexp.MustCompile(`^an error on the server \("Internal Server Error: `), ByAuthorizer,
-		`the API server could not tell what this identity may do: does its authorization webhook answer? Then run certsync again`},
+		`the API server could not decide what this identity may do: check that its authorization webhook answers; then run certsync again`},
 	{regexp.MustCompile(`^User ` + quoted + ` cannot `), ByAuthorizer,
-		`this cluster has another authorizer beside RBAC, and its reason ends the message: allow it there; a right in RBAC may not be enough`},
+		`allow the request in the authorizer that this cluster has beside RBAC: its reason ends the message, and a right in RBAC may not be enough`},
 }
 
 // RejectionOf tells by the API server's message who rejected a request. It ignores the object's name, which others choose: a
@@ -109,9 +109,9 @@ func RejectionOf(err error) Rejection {
 	case status.Status().Code != http.StatusForbidden:
 		return Rejection{}
 	case foreign(err):
-		return Rejection{ByProxy, "this answer is not an API server's: look for a proxy, load balancer or firewall in front of it, and have it let certsync pass"}
+		return Rejection{ByProxy, "find the proxy, load balancer or firewall in front of the API server, and let certsync pass: this answer does not come from an API server"}
 	}
-	return Rejection{ByAdmission, "this is not a refusal of RBAC, so no right helps: an admission plugin denies it. Have whoever runs the cluster allow it"}
+	return Rejection{ByAdmission, "ask the cluster administrator to allow this: an admission plugin denies it, not RBAC, so no right helps"}
 }
 
 // reason returns the part of a message after `rolebindings.rbac.authorization.k8s.io "NAME" is forbidden: `, and any other

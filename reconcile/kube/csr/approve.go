@@ -93,7 +93,7 @@ func (i *Issuer) reread(ctx context.Context, csr *certificatesv1.CertificateSign
 	case current.UID != csr.UID:
 		return nil, errDeleted(csr.Name)
 	case !equality.Semantic.DeepEqual(current.Spec, csr.Spec):
-		return nil, fmt.Errorf("reading %s: its spec is another than when it was created, which Kubernetes rules out", csrName(csr))
+		return nil, fmt.Errorf("reading %s: its spec has changed since it was created, which Kubernetes does not allow", csrName(csr))
 	}
 	return current, nil
 }

@@ -16,8 +16,8 @@ import (
 // manualApprovalReason is the reason of an approval by somebody who ran the printed command.
 const manualApprovalReason = "CertsyncManualApproval"
 
-const notApprovedHint = "the request is deleted: apply again, and have somebody run the kubectl command " +
-	"that apply prints; --approval-timeout gives them more time"
+const notApprovedHint = "the request is deleted. Run `certsync apply` again, and ask somebody to run the kubectl command " +
+	"that it prints; --approval-timeout sets how long certsync waits"
 
 // approvalPatch is a JSON merge patch for a request's subresource approval. The API server refuses it for an object with
 // another uid.
@@ -87,7 +87,7 @@ func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigning
 	if decided, err := i.look(ctx, csr); decided || err != nil {
 		return err
 	}
-	err := fmt.Errorf("%s: %w: they had %s", csrName(csr), reconcile.ErrNotApproved, i.options.ApprovalTimeout)
+	err := fmt.Errorf("%s: %w: certsync waited %s", csrName(csr), reconcile.ErrNotApproved, i.options.ApprovalTimeout)
 	return reconcile.WithHint(i.watched(err), notApprovedHint)
 }
 

@@ -95,7 +95,7 @@ func TestPeopleApprove(t *testing.T) {
 		},
 		"nobody approves": {
 			timeout: 100 * time.Millisecond, is: reconcile.ErrNotApproved,
-			want: "CertificateSigningRequest certsync-1: nobody approved the CertificateSigningRequest in time: they had 100ms",
+			want: "CertificateSigningRequest certsync-1: nobody approved the CertificateSigningRequest in time: certsync waited 100ms",
 		},
 		"nobody approves, and the watch is broken": {
 			prepare: brokenWatch, timeout: 100 * time.Millisecond, want: "a proxy that cannot stream", is: reconcile.ErrNotApproved,

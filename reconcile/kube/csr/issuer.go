@@ -33,12 +33,12 @@ const defaultApprovalTimeout = 10 * time.Minute
 const discardTimeout = 5 * time.Second
 
 // signerHint is the hint for a signer that does not sign.
-const signerHint = "does the cluster run a signer for " + certificatesv1.KubeAPIServerClientSignerName +
-	" (kube-controller-manager with --cluster-signing-cert-file and --cluster-signing-key-file)? " +
+const signerHint = "check that the cluster runs a signer for " + certificatesv1.KubeAPIServerClientSignerName +
+	" (kube-controller-manager with --cluster-signing-cert-file and --cluster-signing-key-file). " +
 	"EKS approves client certificates and never issues them"
 
 // changedHint is the hint for an object that is not what certsync sent.
-const changedHint = "an admission webhook, or something between certsync and the API server, changes CertificateSigningRequests"
+const changedHint = "find the admission webhook or proxy that changes CertificateSigningRequests"
 
 var errClosed = errors.New("the issuer is closed")
 
@@ -216,7 +216,7 @@ func (i *Issuer) wait(
 	if o := outcomeOf(current); o != nil {
 		return o.chain, o.err
 	}
-	err = fmt.Errorf("%s was approved, and %w: it had %s", csrName(csr), reconcile.ErrNotIssued, within)
+	err = fmt.Errorf("%s was approved, and %w: certsync waited %s", csrName(csr), reconcile.ErrNotIssued, within)
 	return nil, reconcile.WithHint(i.watched(err), signerHint)
 }
 

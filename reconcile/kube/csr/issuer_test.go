@@ -166,7 +166,7 @@ func TestWithoutASignerTheRequestIsDeleted(t *testing.T) {
 	req := aliceRequest
 	req.Within = 50 * time.Millisecond
 	_, err := i.Issue(t.Context(), req)
-	if err == nil || !strings.Contains(err.Error(), "certsync-1 was approved, and the signer did not issue the certificate in time: it had 50ms") ||
+	if err == nil || !strings.Contains(err.Error(), "certsync-1 was approved, and the signer did not issue the certificate in time: certsync waited 50ms") ||
 		!strings.Contains(reconcile.Hint(err), "--cluster-signing-cert-file") {
 		t.Errorf("error is %v, hint %q", err, reconcile.Hint(err))
 	}

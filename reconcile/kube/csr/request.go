@@ -28,7 +28,7 @@ func randomName(owner string) string { return namePrefix(owner) + strings.ToLowe
 // such fields, and computes it again at the approval and at the signer's write.
 func newCSR(name string, req reconcile.CertificateRequest) (*certificatesv1.CertificateSigningRequest, error) {
 	if req.Expiration <= 0 || req.Expiration > math.MaxInt32*time.Second {
-		return nil, fmt.Errorf("creating a CertificateSigningRequest: %s is no lifetime for a certificate", req.Expiration)
+		return nil, fmt.Errorf("creating a CertificateSigningRequest: %s is not a valid lifetime for a certificate", req.Expiration)
 	}
 	seconds := int32(req.Expiration / time.Second)
 	return &certificatesv1.CertificateSigningRequest{

@@ -24,5 +24,5 @@ func ClientSide(object runtime.Object) error {
 	}
 	return reconcile.WithHint(fmt.Errorf("a %s has %d bytes as JSON: kubectl apply without --server-side copies them into an annotation, where at most %d fit",
 		object.GetObjectKind().GroupVersionKind().Kind, len(text), validation.TotalAnnotationSizeLimitB),
-		"apply it with kubectl apply --server-side -f FILE")
+		"apply it with `kubectl apply --server-side -f FILE`")
 }

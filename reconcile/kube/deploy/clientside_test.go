@@ -22,7 +22,7 @@ func TestClientSide(t *testing.T) {
 	}
 	err := ClientSide(object(limit - around + 1))
 	const want = "a ConfigMap has 262096 bytes as JSON: kubectl apply without --server-side copies them into an annotation, where at most 262144 fit"
-	if err == nil || err.Error() != want || reconcile.Hint(err) != "apply it with kubectl apply --server-side -f FILE" {
+	if err == nil || err.Error() != want || reconcile.Hint(err) != "apply it with `kubectl apply --server-side -f FILE`" {
 		t.Errorf("%v", err)
 	}
 }

@@ -74,18 +74,18 @@ func (d Deployment) Validate() error {
 		if other, found := strings.CutSuffix(d.Owner, suffix); found {
 			return reconcile.WithHint(
 				fmt.Errorf("deploying certsync for owner %q: owner %q has roles and policies of the same names", d.Owner, other),
-				fmt.Sprintf("an owner that does not end in %s can be deployed", suffix))
+				fmt.Sprintf("use an owner that does not end in %s", suffix))
 		}
 	}
 	for _, namespace := range []string{d.Namespace, d.LockNamespace} {
 		if !inventory.ValidNamespace(namespace) {
-			return fmt.Errorf("deploying certsync: %q is no name of a namespace", namespace)
+			return fmt.Errorf("deploying certsync: %q is not a valid namespace", namespace)
 		}
 	}
 	// The namespace's labels would exclude pods that run there already.
 	if d.Namespace == metav1.NamespaceDefault || strings.HasPrefix(d.Namespace, "kube-") {
-		return reconcile.WithHint(fmt.Errorf("deploying certsync to namespace %q: others work there", d.Namespace),
-			"whoever may create pods in that namespace is as good as cluster-admin: name one of its own with --namespace")
+		return reconcile.WithHint(fmt.Errorf("deploying certsync to namespace %q: others can work there", d.Namespace),
+			"name a namespace for certsync alone with --namespace: anybody who may create pods in it is as good as cluster-admin")
 	}
 	return nil
 }

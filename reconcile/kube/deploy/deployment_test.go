@@ -233,17 +233,17 @@ func TestWhatCannotBeDeployed(t *testing.T) {
 	}{
 		"an inventory that no ConfigMap holds": {
 			func(d *Deployment) { d.Files["users.yaml"] = bytes.Repeat([]byte("x"), 1<<20) },
-			"putting the inventory into a ConfigMap: it has 1048581 bytes, of which a ConfigMap holds 1048576",
+			"putting the inventory into a ConfigMap: it has 1048581 bytes, and a ConfigMap holds at most 1048576",
 		},
 		"an owner whose objects another's are called like": {
 			func(d *Deployment) { d.Owner = "prod-plan" },
 			`deploying certsync for owner "prod-plan": owner "prod" has roles and policies of the same names`,
 		},
 		"the system's namespace": {
-			func(d *Deployment) { d.Namespace = "kube-system" }, `deploying certsync to namespace "kube-system": others work there`,
+			func(d *Deployment) { d.Namespace = "kube-system" }, `deploying certsync to namespace "kube-system": others can work there`,
 		},
 		"everybody's namespace": {
-			func(d *Deployment) { d.Namespace = "default" }, `deploying certsync to namespace "default": others work there`,
+			func(d *Deployment) { d.Namespace = "default" }, `deploying certsync to namespace "default": others can work there`,
 		},
 	} {
 		d := deployment()

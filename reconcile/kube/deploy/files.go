@@ -38,8 +38,8 @@ func (d Deployment) configMap() (*corev1.ConfigMap, error) {
 	}
 	if size > maxFiles {
 		return nil, reconcile.WithHint(
-			fmt.Errorf("putting the inventory into a ConfigMap: it has %d bytes, of which a ConfigMap holds %d", size, maxFiles),
-			"split it into inventories with an owner each, or run apply where the file can be had without a ConfigMap")
+			fmt.Errorf("putting the inventory into a ConfigMap: it has %d bytes, and a ConfigMap holds at most %d", size, maxFiles),
+			"split it into inventories with an owner each, or run apply where it can read the file without a ConfigMap")
 	}
 	files.ObjectMeta = d.meta("-inventory-"+hex.EncodeToString(sum.Sum(nil))[:10], d.Namespace)
 	return files, nil

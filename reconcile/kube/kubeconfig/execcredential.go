@@ -30,7 +30,7 @@ func CheckExecInfo(text string) error {
 		err = fmt.Errorf("its kind is %q, not %q", got.Kind, execCredential.Kind)
 	case got.APIVersion != execCredential.APIVersion:
 		return reconcile.WithHint(fmt.Errorf("reading KUBERNETES_EXEC_INFO: its apiVersion is %q, not %q", got.APIVersion, execCredential.APIVersion),
-			fmt.Sprintf("set users[].user.exec.apiVersion to %s in the kubeconfig; kubectl knows it since 1.22", execCredential.APIVersion))
+			fmt.Sprintf("set users[].user.exec.apiVersion to %s in the kubeconfig; kubectl supports it since 1.22", execCredential.APIVersion))
 	}
 	if err != nil {
 		return reconcile.WithHint(fmt.Errorf("reading KUBERNETES_EXEC_INFO: %w", err), "kubectl sets it for its plugins; unset it to run the command by hand")

@@ -50,8 +50,8 @@ func mergeText(old []byte, ours *clientcmdapi.Config, s share) ([]byte, error) {
 }
 
 var (
-	errNoKubeconfig = errors.New("it is no kubeconfig that kubectl can read")
-	errNotMergeable = errors.New("it cannot be changed without changing other entries too, or holds more than one document")
+	errNoKubeconfig = errors.New("kubectl cannot read it as a kubeconfig")
+	errNotMergeable = errors.New("it has more than one document, or a change would also change other entries")
 )
 
 // merged returns the result that a merge must have, as kubectl reads it.

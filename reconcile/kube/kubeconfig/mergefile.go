@@ -64,7 +64,7 @@ func Merge(ctx context.Context, file, contextName string, kubeconfig reconcile.S
 		return Merged{}, err
 	}
 	if now.named(stored, contextName).CurrentContext != ours.CurrentContext || !slices.Equal(before.targets(ours), now.targets(ours)) {
-		return Merged{}, reconcile.WithHint(errors.New("merging the kubeconfig: somebody else changed it meanwhile"), "run it again")
+		return Merged{}, reconcile.WithHint(errors.New("merging the kubeconfig: another program changed it at the same time"), "run the command again")
 	}
 	found := now.conflicts(ours, file)
 	if len(found) == 0 && file != "" && amongTheUsual(file) {
@@ -99,7 +99,7 @@ func readFiles(explicit string) (userFiles, error) {
 	}
 	if explicit == "" && f.defaultFile == clientcmd.RecommendedHomeFile && !filepath.IsAbs(f.defaultFile) {
 		// kubectl would use the working folder. That may be a git repository, and a key must not go there.
-		return f, reconcile.WithHint(errors.New("merging the kubeconfig: there is no home folder to look for .kube/config in"),
+		return f, reconcile.WithHint(errors.New("merging the kubeconfig: there is no home folder for .kube/config"),
 			"name the file with --kubeconfig FILE, or set HOME or KUBECONFIG")
 	}
 	for _, name := range rules.GetLoadingPrecedence() {
@@ -228,7 +228,7 @@ func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged
 		if err != nil {
 			err = fmt.Errorf("writing the kubeconfig %q: %w", name, err)
 			if reconcile.Hint(err) == "" {
-				err = reconcile.WithHint(err, "it is as it was; is there room, and may you write to its folder?")
+				err = reconcile.WithHint(err, "check that the disk has room and that you may write to its folder; the file is unchanged")
 			}
 			return Merged{}, err
 		}

@@ -176,7 +176,7 @@ func TestMergeThroughALink(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := Merge(t.Context(), "config", "", reconcile.NewSecret([]byte(realKubeconfig)))
-	if err == nil || !strings.Contains(err.Error(), "it is a link that leads nowhere") {
+	if err == nil || !strings.Contains(err.Error(), "it is a link to a file that does not exist") {
 		t.Error(err)
 	}
 }
@@ -198,9 +198,9 @@ func TestMergeFails(t *testing.T) {
 		"another kubectl has the lock, or had it when it was killed": {t.Context(), func() error { return os.WriteFile("config.lock", nil, 0) },
 			`another kubectl has had the lock "config.lock" for 200ms`, "rm config.lock", []string{"-rw-r--r-- config", "---------- config.lock"}},
 		"no room for the backup's name": {t.Context(), func() error { return os.Mkdir("config.certsync.bak", 0o700) },
-			`writing the kubeconfig "config": keeping its old text`, "it is as it was", []string{"-rw-r--r-- config", "drwx------ config.certsync.bak"}},
-		"it is no kubeconfig": {t.Context(), func() error { return os.WriteFile("config", []byte("{s3cret"), 0o644) },
-			`reading the kubeconfig "config": it is no kubeconfig that kubectl can read`, "kubectl --kubeconfig=config config view", []string{"-rw-r--r-- config"}},
+			`writing the kubeconfig "config": keeping its old text`, "the file is unchanged", []string{"-rw-r--r-- config", "drwx------ config.certsync.bak"}},
+		"kubectl cannot read it": {t.Context(), func() error { return os.WriteFile("config", []byte("{s3cret"), 0o644) },
+			`reading the kubeconfig "config": kubectl cannot read it as a kubeconfig`, "kubectl --kubeconfig=config config view", []string{"-rw-r--r-- config"}},
 		"it is a folder": {t.Context(), func() error { return errors.Join(os.Remove("config"), os.Mkdir("config", 0o700)) },
 			"open config: not a regular file", "", []string{"drwx------ config"}},
 		"it is a pipe": {t.Context(), func() error { return errors.Join(os.Remove("config"), syscall.Mkfifo("config", 0o600)) },

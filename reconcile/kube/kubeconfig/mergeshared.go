@@ -48,7 +48,7 @@ func (f userFiles) clusterConflict(ours *clientcmdapi.Config, kubectl string) st
 	has := f.whole.Clusters[context.Cluster]
 	switch {
 	case has == nil && len(foreign) > 0:
-		return fmt.Sprintf("%s uses cluster %q, which is not there: it would be led to the one from Vault (%s; or, if nobody needs it, %s)",
+		return fmt.Sprintf("%s uses cluster %q, which does not exist: it would get the cluster from Vault (%s; or, if nobody needs it, %s)",
 			listed("context", foreign), context.Cluster, elsewhereFile, deleteContexts(kubectl, foreign))
 	case has == nil || len(others) == 0:
 		return ""
@@ -61,7 +61,7 @@ func (f userFiles) clusterConflict(ours *clientcmdapi.Config, kubectl string) st
 	if len(foreign) == 0 { // the contexts are the user's own, and may change with the entry
 		way = fmt.Sprintf("%s delete-cluster %s, and merge again", kubectl, argument(context.Cluster))
 	}
-	return fmt.Sprintf("cluster %q in %s is also used by %s and would change: %s (%s; or, if whoever runs certsync says that this is right, %s)",
+	return fmt.Sprintf("cluster %q in %s is also used by %s and would change: %s (%s; or, if your certsync administrator says that this is right, %s)",
 		context.Cluster, has.LocationOfOrigin, listed("context", others), strings.Join(changes, ", "), elsewhereFile, way)
 }
 

@@ -104,7 +104,7 @@ func TestMergeSharedCluster(t *testing.T) {
 		"an other name for a shell": {with(s.stored(old), "'x;reboot' prod admin"), reconcile.Endpoint{Server: server, CA: other}, []string{
 			"kubectl config delete-context 'x;reboot'"}},
 		"one that is not there": {strings.Replace(admin, "  name: prod\n", "  name: prod-old\n", 1), old, []string{
-			`context "admin" uses cluster "prod", which is not there: it would be led to the one from Vault`, "kubectl config delete-context admin"}},
+			`context "admin" uses cluster "prod", which does not exist: it would get the cluster from Vault`, "kubectl config delete-context admin"}},
 		"one that is not there, for a second context of alice's": {
 			strings.Replace(with(s.stored(old), "payments prod alice@prod"), "  name: prod\n", "  name: prod-old\n", 1), old, nil},
 

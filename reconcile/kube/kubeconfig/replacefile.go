@@ -23,7 +23,7 @@ func (f userFiles) replace(ctx context.Context, name string, text []byte, secret
 	case errors.Is(missing, fs.ErrNotExist):
 		target = name
 	case err != nil && missing == nil && info.Mode()&fs.ModeSymlink != 0:
-		return "", errors.New("it is a link that leads nowhere")
+		return "", errors.New("it is a link to a file that does not exist")
 	case err != nil:
 		return "", err
 	}
@@ -42,7 +42,7 @@ func (f userFiles) replace(ctx context.Context, name string, text []byte, secret
 		if err = files.Overwrite(ctx, target, text, !secret); errors.Is(err, files.ErrNoModes) {
 			err = errExposed
 		} else if err != nil {
-			err = reconcile.WithHint(err, "its old text is in "+backup+": put it back")
+			err = reconcile.WithHint(err, "its old text is in "+backup+": restore it")
 		}
 	}
 	return backup, err
@@ -109,7 +109,7 @@ func takeLock(ctx context.Context, lock string) error {
 			return context.Cause(ctx)
 		case <-deadline.C:
 			return reconcile.WithHint(fmt.Errorf("locking the kubeconfig: another kubectl has had the lock %q for %s", lock, lockPatience),
-				"if none is running, one was killed: rm "+argument(lock))
+				"if none is running, one was killed. Remove its lock: rm "+argument(lock))
 		}
 	}
 }

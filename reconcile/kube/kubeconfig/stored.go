@@ -72,8 +72,8 @@ func WithPlugin(kubeconfig reconcile.Secret, p Plugin) (reconcile.Secret, error)
 		APIVersion: clientauthenticationv1.SchemeGroupVersion.String(),
 		Command:    p.Command,
 		Args:       append([]string{pluginCommand}, p.Args...),
-		InstallHint: "kubectl gets the certificate for this cluster by certsync, which it did not find: " +
-			"put certsync into a folder of PATH, or write its path with certsync kubeconfig --merge --exec --exec-command PATH.",
+		InstallHint: "kubectl gets the certificate for this cluster from certsync, and did not find the program. " +
+			"Put certsync into a folder of PATH, or run certsync kubeconfig --merge --exec --exec-command PATH with its path.",
 		// The plugin asks nothing. So standard input stays free for kubectl apply -f -.
 		InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 	}
@@ -110,7 +110,7 @@ func parseUserConfig(kubeconfig reconcile.Secret) (*clientcmdapi.Config, error) 
 	return nil, errNotOurs // err may quote from it
 }
 
-var errNotOurs = reconcile.WithHint(errors.New("reading the kubeconfig in Vault: it is not one of certsync's"), reconcile.ForeignHint)
+var errNotOurs = reconcile.WithHint(errors.New("reading the kubeconfig in Vault: certsync did not write it"), reconcile.ForeignHint)
 
 // notOurs returns errNotOurs with a reason.
 func notOurs(reason string) error { return fmt.Errorf("%w: %s", errNotOurs, reason) }

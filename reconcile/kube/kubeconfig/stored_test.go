@@ -37,7 +37,7 @@ func TestKubeconfigOfSomebodyElse(t *testing.T) {
 		"a context of other user": strings.Replace(goldenKubeconfig, "    user: alice@example.com@prod-eu", "    user: s3cret", 1),
 	} {
 		_, err := WithKey(reconcile.NewSecret([]byte(text)), reconcile.NewSecret([]byte("key")))
-		if err == nil || !strings.Contains(err.Error(), "it is not one of certsync's") || reconcile.Hint(err) == "" {
+		if err == nil || !strings.Contains(err.Error(), "certsync did not write it") || reconcile.Hint(err) == "" {
 			t.Errorf("%s: error %v, hint %q", name, err, reconcile.Hint(err))
 		}
 		if strings.Contains(fmt.Sprint(err, reconcile.Hint(err)), "s3cret") {
@@ -135,7 +135,7 @@ func TestForeignKubeconfig(t *testing.T) {
 func checkNotOurs(t *testing.T, c reconcile.Credential) {
 	t.Helper()
 	got, err := Stored("alice@example.com", c)
-	if err == nil || !strings.Contains(err.Error(), "it is not one of certsync's") || reconcile.Hint(err) == "" || got.Reveal() != nil {
+	if err == nil || !strings.Contains(err.Error(), "certsync did not write it") || reconcile.Hint(err) == "" || got.Reveal() != nil {
 		t.Fatalf("error %v, hint %q", err, reconcile.Hint(err))
 	}
 	said := err.Error() + reconcile.Hint(err)

@@ -149,7 +149,7 @@ func TestAcquireWithoutTheRightToUpdate(t *testing.T) {
 			return true
 		}))
 		_, err := s.locker("run 2").Acquire(t.Context())
-		if err == nil || !strings.Contains(reconcile.Hint(err), "the README lists the rights") {
+		if err == nil || !strings.Contains(reconcile.Hint(err), "`certsync manifests` prints the rights") {
 			t.Errorf("error is %v, hint %q", err, reconcile.Hint(err))
 		}
 	})
@@ -168,11 +168,11 @@ func TestAcquireSaysWhatIsMissing(t *testing.T) {
 			apitest.Fail(w, apierrors.NewForbidden(leaseResource, "", fmt.Errorf("%w: GKE Warden authz [denied by managed-namespaces-limitation]: "+
 				`the namespace "kube-system" is managed and the request's verb "create" is denied`, apitest.MissingRight("create", "leases"))))
 			return true
-		}), `is managed and the request's verb "create" is denied`, "another authorizer beside RBAC, and its reason ends the message: allow it there; a right in RBAC may not be enough; or choose another namespace with --lock-namespace"},
+		}), `is managed and the request's verb "create" is denied`, "allow the request in the authorizer that this cluster has beside RBAC: its reason ends the message, and a right in RBAC may not be enough; or choose another namespace with --lock-namespace"},
 		"a policy that allows it": {writes(func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
 			apitest.Fail(w, apierrors.NewForbidden(leaseResource, "", errors.New("ValidatingAdmissionPolicy 'no-leases' with binding 'b' denied request: no")))
 			return true
-		}), `denied request: no`, `ValidatingAdmissionPolicy "no-leases" denies it: have it allow what the identity that runs certsync does; or choose another namespace with --lock-namespace`},
+		}), `denied request: no`, `ValidatingAdmissionPolicy "no-leases" denies it: let it allow the requests of the identity that runs certsync; or choose another namespace with --lock-namespace`},
 		"the namespace": {writes(func(w http.ResponseWriter, _ *http.Request, _ apitest.Call) bool {
 			apitest.Fail(w, apierrors.NewNotFound(apitest.Resource("", "namespaces"), "kube-system"))
 			return true
@@ -181,13 +181,13 @@ func TestAcquireSaysWhatIsMissing(t *testing.T) {
 			defer w.Header().Del("Date")
 			apitest.Fail(w, apierrors.NewNotFound(leaseResource, "certsync-prod-eu"))
 			return true
-		}, "no answer of https://cluster.test tells its time (header Date)", "between certsync and the API server"},
+		}, "no answer of https://cluster.test has its time (header Date)", "between certsync and the API server"},
 		"the API server": {func(w http.ResponseWriter, r *http.Request, c apitest.Call) bool {
 			apitest.Reply(w, http.StatusOK, apitest.Object{"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"})
 			return true
 		}, "reading Lease kube-system/certsync-prod-eu: " + errNoLease.Error(), ""},
 		"an answer": {hanging,
-			"reading Lease kube-system/certsync-prod-eu: reaching https://cluster.test: context deadline exceeded", "is the API server up"},
+			"reading Lease kube-system/certsync-prod-eu: reaching https://cluster.test: context deadline exceeded", "check that --kubeconfig and --context name the right API server"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *leaseServer) {

@@ -126,7 +126,7 @@ func (h *heldLock) Release(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return reconcile.WithHint(h.client.server.Failed("giving the lock "+h.name()+" up", err),
-				fmt.Sprintf("nothing else is wrong: the next run can take it in %s", leaseDuration))
+				fmt.Sprintf("this changes nothing else: the next run can take the lock in %s", leaseDuration))
 		}
 	}
 }
@@ -238,7 +238,7 @@ func (h *heldLock) reread(ctx context.Context) error {
 	case current == nil:
 		h.lose(fmt.Sprintf("Lease %s was deleted", h.name()))
 	case current.UID != h.lease.UID:
-		h.lose(fmt.Sprintf("Lease %s was deleted and made anew, by %q", h.name(), api.Shorten(holderOf(current))))
+		h.lose(fmt.Sprintf("Lease %s was deleted and created again, by %q", h.name(), api.Shorten(holderOf(current))))
 	case holderOf(current) != h.options.Holder:
 		h.lose(fmt.Sprintf("Lease %s was taken by %q", h.name(), api.Shorten(holderOf(current))))
 	default:

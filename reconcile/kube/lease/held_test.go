@@ -116,7 +116,7 @@ func TestLockIsLost(t *testing.T) {
 		"it was deleted": {func(s *leaseServer) { s.remove() },
 			15 * time.Second, "Lease kube-system/certsync-prod-eu was deleted"},
 		"it was made anew with the same holder": {func(s *leaseServer) { s.remove(); s.edit(heldBy("run 1", s.now(), s.now())) },
-			15 * time.Second, `was deleted and made anew, by "run 1"`},
+			15 * time.Second, `was deleted and created again, by "run 1"`},
 		"renewals fail": {func(s *leaseServer) { s.faulty(unavailable) },
 			40 * time.Second, "could not be renewed for 40s: Internal error occurred"},
 		"renewals hang": {func(s *leaseServer) { s.faulty(hanging) },
@@ -268,7 +268,7 @@ func TestRelease(t *testing.T) {
 			s.faulty(hanging)
 			start := time.Now()
 			err := lock.Release(t.Context())
-			if err == nil || time.Since(start) != releaseTimeout || !strings.Contains(reconcile.Hint(err), "the next run can take it in 1m0s") {
+			if err == nil || time.Since(start) != releaseTimeout || !strings.Contains(reconcile.Hint(err), "the next run can take the lock in 1m0s") {
 				t.Errorf("error %v after %s, hint %q", err, time.Since(start), reconcile.Hint(err))
 			}
 		})

@@ -30,7 +30,7 @@ const (
 const leaseDuration = time.Minute
 
 // errNoLease is the error for an answer that decodes as a Lease, but did not come from an API server.
-var errNoLease = errors.New("the answer has no uid and resourceVersion, so it is not an API server's Lease")
+var errNoLease = errors.New("the answer has no uid and resourceVersion, so it does not come from an API server")
 
 // Client reads and writes the Leases of all owners, which are in one namespace.
 type Client struct {
@@ -153,7 +153,7 @@ func (c *Client) countOf(owner string, lease *coordinationv1.Lease, annotation, 
 	if err != nil {
 		return 0, reconcile.WithHint(
 			fmt.Errorf("reading Lease %s: its annotation %s is %q, not a whole number", c.name(owner), annotation, api.Shorten(text)),
-			fmt.Sprintf("certsync did not write that; find out who did, then set it to %s in the owner's state in Vault: "+
+			fmt.Sprintf("find out who wrote that, since certsync did not; then set it to %s in the owner's state in Vault: "+
 				"kubectl annotate --overwrite lease -n %s %s %s=N", field, shell.Quote(c.namespace), shell.Quote(reconcile.LockName(owner)), shell.Quote(annotation)))
 	}
 	return int64(parsed), nil

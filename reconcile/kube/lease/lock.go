@@ -86,8 +86,8 @@ func (l *Locker) try(ctx context.Context) (*heldLock, error) {
 		}
 		now, ok := l.client.server.Clock.Now()
 		if !ok {
-			return nil, reconcile.WithHint(fmt.Errorf("%s: no answer of %s tells its time (header Date)", l.doing(), l.client.server.Address),
-				"does something between certsync and the API server take the header away?")
+			return nil, reconcile.WithHint(fmt.Errorf("%s: no answer of %s has its time (header Date)", l.doing(), l.client.server.Address),
+				"find the proxy between certsync and the API server that removes the header")
 		}
 		if current != nil {
 			if err := l.taken(current, now); err != nil {
@@ -101,7 +101,7 @@ func (l *Locker) try(ctx context.Context) (*heldLock, error) {
 			return lock, nil
 		case changed && try == lockTries:
 			return nil, reconcile.WithHint(fmt.Errorf("%s: it changed %d times meanwhile: %w", l.doing(), try, api.Brief(err)),
-				"look who writes to it: kubectl get lease --show-managed-fields -o yaml "+l.arguments())
+				"find out who writes to it: kubectl get lease --show-managed-fields -o yaml "+l.arguments())
 		case !changed:
 			return nil, l.failed(current, err)
 		}
@@ -159,7 +159,7 @@ func (l *Locker) failed(current *coordinationv1.Lease, err error) error {
 	hint := ""
 	switch {
 	case apierrors.IsNotFound(err):
-		hint = fmt.Sprintf("namespace %q has to exist; or name another with --lock-namespace", l.client.namespace)
+		hint = fmt.Sprintf("create namespace %q, or name another with --lock-namespace", l.client.namespace)
 	case rejected.By == api.ByRBAC && current == nil:
 		hint = rights.LeaseHint
 	case rejected.By == api.ByAuthorizer, rejected.By == api.ByAdmission:
@@ -218,15 +218,15 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 		held = now.Sub(a.Time)
 	}
 	left := ends.Sub(now).Truncate(time.Second) + time.Second // from then on it is sure to be over
-	when := fmt.Sprintf("it can be taken in %s, unless that run renews it (--lock-timeout waits)", left)
+	when := fmt.Sprintf("the lock can be taken in %s, unless that run renews it; --lock-timeout sets how long to wait", left)
 	switch {
 	case renewed == nil:
-		when = fmt.Sprintf("the Lease has no renewTime, so it can be taken only by a run that waits for %s (--lock-timeout)", left)
+		when = fmt.Sprintf("the Lease has no renewTime, so only a run that waits for %s can take it (--lock-timeout)", left)
 	case renewed.Time.After(now.Add(leaseDuration)):
-		when = fmt.Sprintf("its renewTime, %s, lies in the future, so it can be taken only by a run that waits for %s (--lock-timeout)",
+		when = fmt.Sprintf("its renewTime, %s, is in the future, so only a run that waits for %s can take it (--lock-timeout)",
 			reconcile.TimeText(renewed.Time), left)
 	}
 	return reconcile.WithHint(
 		reconcile.Locked{Name: l.client.name(l.options.Owner), Holder: api.Shorten(holder), Held: held, Renewed: now.Sub(last)},
-		when+"; if that run is known to be dead, free it: kubectl patch lease "+l.arguments()+" --type=merge -p "+shell.Quote(freeing(lease)))
+		when+"; if you know that the run is dead, free the lock: kubectl patch lease "+l.arguments()+" --type=merge -p "+shell.Quote(freeing(lease)))
 }

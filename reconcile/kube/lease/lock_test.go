@@ -63,8 +63,8 @@ func TestSecondRunIsLockedOut(t *testing.T) {
 		if diff := cmp.Diff(want, locked); diff != "" {
 			t.Error(diff)
 		}
-		if want := "it can be taken in 51s, unless that run renews it (--lock-timeout waits); " +
-			"if that run is known to be dead, free it: " + s.freeingCommand(); reconcile.Hint(err) != want {
+		if want := "the lock can be taken in 51s, unless that run renews it; --lock-timeout sets how long to wait; " +
+			"if you know that the run is dead, free the lock: " + s.freeingCommand(); reconcile.Hint(err) != want {
 			t.Errorf("hint is %q", reconcile.Hint(err))
 		}
 		s.release(first)
@@ -124,22 +124,22 @@ func TestHostileLease(t *testing.T) {
 		hint   string
 	}{
 		"a duration of a year": {func(_ *leaseServer, l *coordinationv1.LeaseSpec) { l.LeaseDurationSeconds = new(int32(31536000)) },
-			60 * time.Second, "it can be taken in 1m1s"},
+			60 * time.Second, "the lock can be taken in 1m1s"},
 		"no duration": {func(_ *leaseServer, l *coordinationv1.LeaseSpec) { l.LeaseDurationSeconds = nil },
-			60 * time.Second, "it can be taken in 1m1s"},
+			60 * time.Second, "the lock can be taken in 1m1s"},
 		"a negative duration": {func(_ *leaseServer, l *coordinationv1.LeaseSpec) { l.LeaseDurationSeconds = new(int32(-5)) },
-			60 * time.Second, "it can be taken in 1m1s"},
+			60 * time.Second, "the lock can be taken in 1m1s"},
 		"a short duration": {func(_ *leaseServer, l *coordinationv1.LeaseSpec) { l.LeaseDurationSeconds = new(int32(5)) },
-			5 * time.Second, "it can be taken in 6s"},
+			5 * time.Second, "the lock can be taken in 6s"},
 		"renewed in a thousand years": {func(_ *leaseServer, l *coordinationv1.LeaseSpec) {
 			l.RenewTime = micro(time.Date(3000, 1, 1, 0, 0, 0, 0, time.UTC))
-		}, 60 * time.Second, "its renewTime, 3000-01-01T00:00:00Z, lies in the future, so it can be taken only by a run that waits for 1m1s (--lock-timeout)"},
+		}, 60 * time.Second, "its renewTime, 3000-01-01T00:00:00Z, is in the future, so only a run that waits for 1m1s can take it (--lock-timeout)"},
 		"never renewed": {func(_ *leaseServer, l *coordinationv1.LeaseSpec) { l.RenewTime, l.AcquireTime = nil, nil },
-			60 * time.Second, "the Lease has no renewTime, so it can be taken only by a run that waits for 1m1s (--lock-timeout)"},
+			60 * time.Second, "the Lease has no renewTime, so only a run that waits for 1m1s can take it (--lock-timeout)"},
 		"taken in the future": {func(s *leaseServer, l *coordinationv1.LeaseSpec) { l.AcquireTime = micro(s.now().Add(time.Hour)) },
-			60 * time.Second, "it can be taken in 1m1s"},
+			60 * time.Second, "the lock can be taken in 1m1s"},
 		"as many transitions as there can be": {func(_ *leaseServer, l *coordinationv1.LeaseSpec) { l.LeaseTransitions = new(int32(math.MaxInt32)) },
-			60 * time.Second, "it can be taken in 1m1s"},
+			60 * time.Second, "the lock can be taken in 1m1s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *leaseServer) {

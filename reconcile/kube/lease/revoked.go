@@ -40,7 +40,7 @@ func (c *Client) revokedOf(owner string, lease *coordinationv1.Lease) (map[strin
 		name, at, _ := strings.Cut(entry, "=")
 		since, err := time.Parse(time.RFC3339, at)
 		if err != nil || !inventory.ValidName(name) {
-			return nil, c.unreadable(owner, fmt.Sprintf("holds %q, which is no NAME=TIME", api.Shorten(entry)))
+			return nil, c.unreadable(owner, fmt.Sprintf("holds %q, which is not NAME=TIME", api.Shorten(entry)))
 		}
 		users[name] = since.UTC()
 	}
@@ -50,6 +50,6 @@ func (c *Client) revokedOf(owner string, lease *coordinationv1.Lease) (map[strin
 // unreadable returns the error for a value of revokedAnnotation that certsync did not write.
 func (c *Client) unreadable(owner, why string) error {
 	return reconcile.WithHint(fmt.Errorf("reading Lease %s: its annotation %s %s", c.name(owner), revokedAnnotation, why),
-		fmt.Sprintf("certsync did not write that; find out who did. Set revokedBefore in the inventory for each user whose certificates are revoked, "+
+		fmt.Sprintf("find out who wrote that, since certsync did not. Set revokedBefore in the inventory for each user whose certificates are revoked, "+
 			"then remove the annotation: kubectl annotate lease -n %s %s %s-", shell.Quote(c.namespace), shell.Quote(reconcile.LockName(owner)), shell.Quote(revokedAnnotation)))
 }

@@ -53,12 +53,12 @@ func TestRevokedStays(t *testing.T) {
 func TestRevokedIsReadable(t *testing.T) {
 	many := strings.Repeat("alice=2026-11-28T10:00:00Z,", reconcile.MaxRevoked) + "bob=2026-11-28T10:00:00Z"
 	for text, want := range map[string]string{
-		"":                                 `holds "", which is no NAME=TIME`,
-		"alice":                            `holds "alice", which is no NAME=TIME`,
-		"alice=yesterday":                  `holds "alice=yesterday", which is no NAME=TIME`,
-		"alice=2026-11-28T10:00:00Z,":      `holds "", which is no NAME=TIME`,
-		"=2026-11-28T10:00:00Z":            `holds "=2026-11-28T10:00:00Z", which is no NAME=TIME`,
-		"system:node=2026-11-28T10:00:00Z": `holds "system:node=2026-11-28T10:00:00Z", which is no NAME=TIME`,
+		"":                                 `holds "", which is not NAME=TIME`,
+		"alice":                            `holds "alice", which is not NAME=TIME`,
+		"alice=yesterday":                  `holds "alice=yesterday", which is not NAME=TIME`,
+		"alice=2026-11-28T10:00:00Z,":      `holds "", which is not NAME=TIME`,
+		"=2026-11-28T10:00:00Z":            `holds "=2026-11-28T10:00:00Z", which is not NAME=TIME`,
+		"system:node=2026-11-28T10:00:00Z": `holds "system:node=2026-11-28T10:00:00Z", which is not NAME=TIME`,
 		many:                               "has more than 100 entries",
 	} {
 		inBubble(t, func(t *testing.T, s *leaseServer) {

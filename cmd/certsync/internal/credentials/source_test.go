@@ -195,10 +195,10 @@ func TestUselessCredential(t *testing.T) {
 		gives      reconcile.Credential
 		want, hint string
 	}{
-		"another user's":     {fixture.Credential("bob", fixture.Noon.Add(time.Hour)), `its certificate is for "bob"`, "somebody else wrote there"},
+		"another user's":     {fixture.Credential("bob", fixture.Noon.Add(time.Hour)), `its certificate is for "bob"`, "certsync did not write this"},
 		"it ended":           {fixture.Credential("alice", fixture.Noon), "its certificate has ended at 2026-03-01T12:00:00Z", "renewed"},
-		"with another key":   {reconcile.Credential{Certificate: fixture.Credential("alice", fixture.Noon.Add(time.Hour)).Certificate, Key: fixture.Credential("alice", fixture.Noon).Key}, "its key is not that", "somebody else wrote there"},
-		"a key that is none": {reconcile.Credential{Certificate: fixture.Credential("alice", fixture.Noon.Add(time.Hour)).Certificate, Key: reconcile.NewSecret([]byte("s3cret"))}, "its key is not that", "somebody else wrote there"},
+		"with another key":   {reconcile.Credential{Certificate: fixture.Credential("alice", fixture.Noon.Add(time.Hour)).Certificate, Key: fixture.Credential("alice", fixture.Noon).Key}, "its key is not that", "certsync did not write this"},
+		"a key that is none": {reconcile.Credential{Certificate: fixture.Credential("alice", fixture.Noon.Add(time.Hour)).Certificate, Key: reconcile.NewSecret([]byte("s3cret"))}, "its key is not that", "certsync did not write this"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStage(t)

@@ -1,0 +1,122 @@
+package reconcile_test
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// pending lists what is not in plain words yet, by the beginning of the path. An entry without a fault is an error.
+var pending = []string{".github/", "README.md", "cmd/", "examples/"}
+
+// maxWords is how long a sentence of help, hints and documentation may be.
+const maxWords = 25
+
+// forbidden are words and phrases that readers stumble over.
+var forbidden = regexp.MustCompile(`(?i)\b(takings|news|telling|mends?|(a|the) look|look (at )?who|course|rubbish|conceals?|strangers?|figures|whoever|whosoever|anew|is wanted|came to be|all the same)\b`)
+
+// opening is the beginning of a sentence that must be a question.
+var opening = regexp.MustCompile(`(?:^|[.!?;] )(?:Who|Whom|Whose|What)\b[^.!?]*[.!?]?`)
+
+// phrase is text of the program for people.
+type phrase struct {
+	text string
+	kind kind
+}
+
+type kind int
+
+const (
+	message  kind = iota
+	guidance      // help, hints and documentation, which must have short sentences
+	heading       // no sentence
+)
+
+// TestWording: texts of the program and of the documentation are in plain words.
+func TestWording(t *testing.T) {
+	found := map[string]bool{}
+	complain := func(path, what, text string) {
+		for _, p := range pending {
+			if strings.HasPrefix(path, p) {
+				found[p] = true
+				return
+			}
+		}
+		t.Errorf("%s: %s: %s", path, what, text)
+	}
+	phrases := 0
+	for path, list := range allPhrases(t) {
+		phrases += len(list)
+		for _, p := range list {
+			for what, text := range faults(p) {
+				complain(path, what, text)
+			}
+		}
+	}
+	if phrases < 1500 {
+		t.Errorf("only %d texts were found", phrases)
+	}
+	for _, p := range pending {
+		if !found[p] {
+			t.Errorf("pending: %s has no fault", p)
+		}
+	}
+}
+
+// faults lists what is wrong with a text, each with the place.
+func faults(p phrase) map[string]string {
+	all := map[string]string{}
+	if word := forbidden.FindString(p.text); word != "" {
+		all["says "+strconv.Quote(word)] = p.text
+	}
+	for _, begins := range opening.FindAllString(p.text, -1) {
+		if !strings.HasSuffix(begins, "?") && p.kind != heading {
+			all["begins like a question"] = begins
+		}
+	}
+	if p.kind != guidance {
+		return all
+	}
+	for _, sentence := range sentences(p.text) {
+		if n := len(strings.Fields(sentence)); n > maxWords {
+			all[strconv.Itoa(n)+" words"] = sentence
+		}
+	}
+	return all
+}
+
+var (
+	code        = regexp.MustCompile("`[^`]*`")
+	link        = regexp.MustCompile(`!?\[([^\]]*)\]\([^)]*\)`)
+	ends        = regexp.MustCompile(`[.!?;][)"'*_]*(?:\s+|$)`)
+	commandText = regexp.MustCompile(`\b(kubectl|vault|certsync|openssl|rm) (?:[a-z-]+ )?(?:-|%s)[^;]*`) // a command in the middle of a hint
+	layout      = regexp.MustCompile(`(?m)^(\^|\(\?)|\n {2,}\S|^\S+: \S+\n`)                             // regular expressions, YAML
+)
+
+// sentences splits a text. Code and commands are one word each.
+func sentences(text string) []string {
+	text = commandText.ReplaceAllString(code.ReplaceAllString(text, "CODE"), "COMMAND")
+	return ends.Split(link.ReplaceAllString(text, "$1"), -1)
+}
+
+// TestSentences: what counts as a sentence and as a word, and what is refused.
+func TestSentences(t *testing.T) {
+	long := strings.Repeat("word ", maxWords)
+	for text, want := range map[string]int{
+		long + "too many.":                         1,
+		long + ".":                                 0,
+		"Short one. " + long + "; " + long:         0,
+		"`" + long + long + "` is one word.":       0,
+		"Paste: kubectl delete -n %s " + long:      0,
+		"Who has no role? Nobody.":                 0,
+		"Who has no role gets one.":                1,
+		"It ends. What is left stays.":             1,
+		"No news of strangers, whoever they are.":  1,
+		"The user who has no role gets a default.": 0,
+	} {
+		if got := faults(phrase{text, guidance}); len(got) != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
