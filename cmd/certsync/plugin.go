@@ -10,8 +10,8 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
-// plugin returns the command that kubectl will run, in any folder and environment. It has the flags and the variables of
-// this environment that say where Vault is, and no secret.
+// plugin returns the command that kubectl will run, in any folder and environment. It keeps the flags and variables that
+// locate Vault, and no secret.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	command, err := c.command()
 	if err != nil {
@@ -46,7 +46,7 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	return kubeconfig.Plugin{Command: command, Args: args, Env: env}, err
 }
 
-// command is the program that kubectl will run: that of --exec-command, with an absolute path unless it is a name alone.
+// command is the program that kubectl will run. A path in --exec-command becomes absolute; a plain name stays.
 func (c kubeconfigCmd) command() (string, error) {
 	switch {
 	case c.ExecCommand == "":
@@ -61,7 +61,8 @@ func (c kubeconfigCmd) command() (string, error) {
 	return path, nil
 }
 
-// ownCommand is the name certsync if $PATH leads to this program, so that an upgrade may move it. Otherwise it is the path.
+// ownCommand is the name certsync if $PATH leads to this program, so that an upgrade may move the file. Otherwise it is the
+// path.
 func ownCommand() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -78,8 +79,8 @@ func ownCommand() (string, error) {
 	return self, nil
 }
 
-// The variables that say where Vault is and how to reach it. No other variable is written to a file, since VAULT_TOKEN and
-// VAULT_HEADERS hold secrets.
+// The variables that locate Vault. certsync writes no other variable to a file, because VAULT_TOKEN and VAULT_HEADERS hold
+// secrets.
 var (
 	plainVariables   = []string{"VAULT_NAMESPACE", "VAULT_CACERT_BYTES", "VAULT_TLS_SERVER_NAME", "VAULT_SKIP_VERIFY", "VAULT_CLIENT_TIMEOUT"}
 	addressVariables = []string{"VAULT_ADDR", "VAULT_AGENT_ADDR", "VAULT_PROXY_ADDR", "VAULT_HTTP_PROXY"}
@@ -92,7 +93,7 @@ func (kubeconfigCmd) environment(p program) ([]string, error) {
 	for _, name := range addressVariables {
 		value := os.Getenv(name)
 		if u, err := url.Parse(value); err != nil || u.User != nil {
-			fmt.Fprintf(p.stderr, "certsync: %s holds a name or a password, and is not written: it must also be set where kubectl runs\n", name)
+			fmt.Fprintf(p.stderr, "certsync: warning: %s contains a user name or a password, so the kubeconfig does not get it; set it where kubectl runs\n", name)
 		} else if value != "" {
 			env = append(env, name+"="+value)
 		}

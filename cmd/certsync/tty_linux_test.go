@@ -126,7 +126,7 @@ func (s *session) end() result {
 	}
 }
 
-const recorded = "the inventory is recorded; nothing else was to do."
+const recorded = "recorded the inventory; there was nothing else to do."
 
 // TestConsent: on a terminal apply shows the plan and asks, and nothing but "yes" lets it go on.
 func TestConsent(t *testing.T) {
@@ -137,12 +137,12 @@ func TestConsent(t *testing.T) {
 	}{
 		"yes":                       {"yes\n", exitOK, recorded},
 		"yes, after a blank":        {" yes \n", exitOK, recorded},
-		"y":                         {"y\n", exitRefused, "no consent was given"},
-		"YES":                       {"YES\n", exitRefused, "no consent was given"},
-		"yes and more":              {"yes, but\n", exitRefused, "no consent was given"},
-		"no":                        {"no\n", exitRefused, "no consent was given"},
-		"nothing":                   {"\n", exitRefused, "no consent was given"},
-		"the end of the input":      {"\x04", exitRefused, "no consent was given"},
+		"y":                         {"y\n", exitRefused, `the answer was not "yes"`},
+		"YES":                       {"YES\n", exitRefused, `the answer was not "yes"`},
+		"yes and more":              {"yes, but\n", exitRefused, `the answer was not "yes"`},
+		"no":                        {"no\n", exitRefused, `the answer was not "yes"`},
+		"nothing":                   {"\n", exitRefused, `the answer was not "yes"`},
+		"the end of the input":      {"\x04", exitRefused, `the answer was not "yes"`},
 		"yes without an end":        {"yes\x04\x04", exitOK, recorded},
 		"Ctrl-C":                    {"\x03", exitInterrupted, "certsync: interrupted"},
 		"Ctrl-C behind half a word": {"ye\x03", exitInterrupted, "certsync: interrupted"},
@@ -151,7 +151,7 @@ func TestConsent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := begin(t, "apply-no-users-allowed", nil, "apply", "--allow-empty").answer(tt.keys)
-			question := "\r\nApply this plan? Only \"yes\" is taken as consent: "
+			question := "\r\nApply this plan? Only \"yes\" is accepted: "
 			before, after, asked := strings.Cut(r.stdout, question)
 			if !asked || !strings.Contains(before, "Digest: sha256:") {
 				t.Errorf("it does not show the plan and ask: %q", r.stdout)

@@ -28,13 +28,13 @@ func newTerminal(servers *harness.Servers, certsync string) (*terminal, error) {
 	if err := os.Mkdir(t.folder, 0o700); err != nil {
 		return nil, err
 	}
-	t.say("KUBECONFIG, VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT name them. $DEMO is a folder that goes with them.")
+	t.say("KUBECONFIG, VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT lead to these servers. $DEMO is a temporary folder.")
 	return t, nil
 }
 
-// exports is what a shell needs for the commands of the session.
+// exports are the variables that a shell needs for the commands of the session.
 func (t *terminal) exports() []string {
-	// kubectl's first: beside certsync there may be one of another version.
+	// The folder of kubectl comes first: the folder of certsync may hold another version of it.
 	bins := filepath.Dir(t.programs["kubectl"]) + ":" + filepath.Dir(t.programs["certsync"])
 	return append(t.servers.Env(), "DEMO="+t.folder, `PATH="`+bins+`:$PATH"`)
 }
@@ -43,7 +43,7 @@ func (t *terminal) say(format string, args ...any) {
 	fmt.Printf("\n# "+format+"\n", args...)
 }
 
-// want is what a command should do; the zero value: succeed.
+// want is the expected result of a command. The zero value means success.
 type want struct {
 	code int
 	says string
@@ -63,7 +63,7 @@ func (t *terminal) all(ctx context.Context, commands []command) error {
 	return nil
 }
 
-// certsync checks, plans and applies an inventory, and shows that nothing is left to do then.
+// certsync checks, plans and applies an inventory, and shows that a second plan has no changes.
 func (t *terminal) certsync(ctx context.Context, file string) error {
 	return t.all(ctx, []command{
 		{line: "certsync validate -f " + file},
@@ -79,13 +79,13 @@ func (t *terminal) run(ctx context.Context, line string, want want) error {
 	fmt.Printf("\n$ %s\n", line)
 	words := strings.Fields(t.expand(line))
 	cmd := exec.CommandContext(ctx, t.programs[words[0]], words[1:]...)
-	// The servers last, so that they win. HOME: kubectl's cache and kuberc are not to be the developer's.
+	// The servers' variables come last, so that they win. HOME keeps kubectl away from the developer's cache and kuberc.
 	cmd.Env = append(os.Environ(), append(t.servers.Env(), "HOME="+t.servers.Dir)...)
-	// certsync ends a run in good order at a signal; what stays then is killed.
+	// certsync finishes its steps after a signal. After WaitDelay it is killed.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // as they are, since certsync has colours for a terminal
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // unchanged, because certsync uses colours on a terminal
 	if want.says != "" {
 		cmd.Stdout = io.MultiWriter(os.Stdout, &output)
 		cmd.Stderr = cmd.Stdout
