@@ -198,7 +198,7 @@ func TestOwnKeyOutlivesTheRun(t *testing.T) {
 	}
 
 	f.breakLock()
-	if r := f.must(0, "status", "--user="+alice); !strings.Contains(r.stdout, "certificate requested, and maybe there") {
+	if r := f.must(0, "status", "--user="+alice); !strings.Contains(r.stdout, "certificate requested, may exist") {
 		t.Errorf("status: %s", r.stdout)
 	}
 	f.must(0, "apply", "--yes")

@@ -91,7 +91,7 @@ func TestReportCannotBe(t *testing.T) {
 		"a link":               {link, exitError, "is not a regular file"},
 		"somebody's file":      {other, exitError, "exists and is not a certsync report"},
 		"standard output":      {"-", exitUsage, "use -o json for standard output"},
-		"no name":              {"", exitUsage, "the name of a file is wanted"},
+		"no name":              {"", exitUsage, "expected a file name"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

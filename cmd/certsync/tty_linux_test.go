@@ -96,7 +96,7 @@ func (s *session) text() string {
 // answer waits for the question, and types.
 func (s *session) answer(keys string) result {
 	s.t.Helper()
-	s.typeAt("consent: ", keys)
+	s.typeAt("is accepted: ", keys)
 	return s.end()
 }
 
@@ -169,7 +169,7 @@ func TestConsent(t *testing.T) {
 // TestNoQuestion: who has consented on the command line is not asked.
 func TestNoQuestion(t *testing.T) {
 	r := begin(t, "apply-no-users-allowed", nil, "apply", "--allow-empty", "--yes").end()
-	if r.code != exitOK || strings.Contains(r.stdout, "consent") {
+	if r.code != exitOK || strings.Contains(r.stdout, "Apply this plan?") {
 		t.Errorf("exit %d: %q", r.code, r.stdout)
 	}
 }
@@ -228,7 +228,7 @@ func TestFullDisk(t *testing.T) {
 		"plan":               {"plan", []string{"plan"}, ""},
 		"plan as JSON":       {"plan", []string{"plan", "-o", "json"}, ""},
 		"apply":              {"apply-no-users-allowed", []string{"apply", "--yes", "--allow-empty"}, ""},
-		"apply, the summary": {"apply-no-users-allowed", []string{"apply", "--yes", "--allow-empty", "-o", "json"}, "certsync plan shows what is left"},
+		"apply, the summary": {"apply-no-users-allowed", []string{"apply", "--yes", "--allow-empty", "-o", "json"}, "run certsync plan to see what is left"},
 		"apply, the events":  {"apply-failing-json", []string{"apply", "--yes", "-o", "json"}, "[2/2]"},
 	}
 	for name, tt := range tests {

@@ -42,7 +42,7 @@ func attention(plan reconcile.Plan) string {
 	if b.Len() == 0 {
 		return ""
 	}
-	return "\n#### Look at this first\n\n" + b.String()
+	return "\n#### Check this first\n\n" + b.String()
 }
 
 // boundedList lists as many items as a kind has room for, and counts the rest.
