@@ -40,7 +40,7 @@ func TestMainJob(t *testing.T) {
 	if r := f.must(2, "plan", "--detailed-exitcode"); !strings.Contains(r.stdout, "3 to issue, 3 to bind; 0 users unchanged") {
 		t.Errorf("plan: %s", r.stdout)
 	}
-	if r := f.must(3, "apply"); !strings.Contains(r.stderr, "there is no terminal to ask on (--yes, or --expect sha256:") {
+	if r := f.must(3, "apply"); !strings.Contains(r.stderr, "there is no terminal to ask for consent; set --yes, or --expect sha256:") {
 		t.Errorf("apply without consent: %s", r.stderr)
 	}
 	if r := f.must(3, "apply", "--expect", "sha256:"+strings.Repeat("0", 64)); !strings.Contains(r.stderr, "not the expected") {

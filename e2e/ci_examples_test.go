@@ -255,7 +255,7 @@ func (c ciExample) lateApproval() {
 			c.Errorf("apply where there is nothing to do: exit %d\n%s", apply.code, apply.log)
 		}
 	}
-	if apply := c.approve(late); apply.code != 1 || !strings.Contains(apply.log, "main has moved on") {
+	if apply := c.approve(late); apply.code != 1 || !strings.Contains(apply.log, "main has newer commits") {
 		c.Errorf("apply of an old commit: exit %d\n%s", apply.code, apply.log)
 	}
 	if c.kv("users/dan@"+c.owner) != nil {

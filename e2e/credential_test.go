@@ -68,7 +68,7 @@ func TestCredentialThroughRotations(t *testing.T) {
 	}
 	p.age()
 	// The first waits a moment for Vault, those after it do not ask.
-	if said := loop.more(3); !says(said, "certsync: Vault is not available: certsync uses the credential that it gave at ") {
+	if said := loop.more(3); !says(said, "certsync: Vault is not available: certsync uses the cached credential from ") {
 		t.Errorf("that Vault is gone is not said: %q", said)
 	}
 	watch.sees(p.makes(namespace, "without-vault"))

@@ -115,7 +115,7 @@ func TestKubeconfigMerge(t *testing.T) {
 	if current := strings.TrimSpace(must(f.tryKubectl(file, "config", "current-context"))); current != "mine" {
 		t.Errorf("the current context is %q", current)
 	}
-	if r := alice.must(0, "kubeconfig", "--user=alice@"+o, "--merge"); !strings.HasPrefix(r.stdout, "Context e2e in "+file+" is as it should be.\n") || f.text(file) != merged {
+	if r := alice.must(0, "kubeconfig", "--user=alice@"+o, "--merge"); !strings.HasPrefix(r.stdout, "Context e2e in "+file+" is up to date.\n") || f.text(file) != merged {
 		t.Errorf("again: %s", r.stdout)
 	}
 

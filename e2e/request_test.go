@@ -150,7 +150,7 @@ func TestRenamedWithAnotherKey(t *testing.T) {
 	key := f.makeKey("alicia.csr", "alicia@"+f.owner)
 	f.write("users: [{name: alicia@OWNER, previously: [alice@OWNER], clusterRoles: [view], request: alicia.csr}]")
 	first, _, _ := strings.Cut(f.must(0, "plan", "-o", "markdown").stdout, "| who |")
-	want := "- **Another key**: `alicia@" + f.owner + "`: issue certificate for 168h, for their own key `sha256:" + key.fingerprint + "` (renamed, request-changed)\n"
+	want := "- **Key changed**: `alicia@" + f.owner + "`: issue certificate for 168h, for the user's own key `sha256:" + key.fingerprint + "` (renamed, request-changed)\n"
 	if !strings.Contains(first, want) {
 		t.Errorf("does not say %q: %s", want, first)
 	}
@@ -198,7 +198,7 @@ func TestOwnKeyOutlivesTheRun(t *testing.T) {
 	}
 
 	f.breakLock()
-	if r := f.must(0, "status", "--user="+alice); !strings.Contains(r.stdout, "certificate requested, and maybe there") {
+	if r := f.must(0, "status", "--user="+alice); !strings.Contains(r.stdout, "certificate requested, may exist") {
 		t.Errorf("status: %s", r.stdout)
 	}
 	f.must(0, "apply", "--yes")

@@ -176,7 +176,7 @@ func (f *fixture) reviewForms(r review.Review, leaver string) {
 	if again := f.review(); again.At.Equal(r.At) || time.Since(again.At) > commandTimeout {
 		f.Errorf("observed at %s", again.At)
 	}
-	if r := f.certsync("review", "--since", filepath.Join(f.dir, "users.yaml")); r.code != 1 || !strings.Contains(r.stderr, "hint: give --since what certsync review -o json has printed") {
+	if r := f.certsync("review", "--since", filepath.Join(f.dir, "users.yaml")); r.code != 1 || !strings.Contains(r.stderr, "hint: set --since to the output of certsync review -o json") {
 		f.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 	if _, err := json.Marshal(r); err != nil {

@@ -33,7 +33,7 @@ func TestRevokeOnServers(t *testing.T) {
 	f.allowed(bob, "get", "pods", "--all-namespaces")
 	f.must(0, "plan", "--detailed-exitcode")
 	f.must(0, "apply", "--yes", "--drift")
-	if r := f.must(0, "status", "--user", "alice@"+o); !strings.Contains(r.stdout, "in Kubernetes alice@"+o+"#2") || !strings.Contains(r.stdout, "certificate revoked") {
+	if r := f.must(0, "status", "--user", "alice@"+o); !strings.Contains(r.stdout, "Kubernetes name alice@"+o+"#2") || !strings.Contains(r.stdout, "certificate revoked") {
 		t.Error(r.stdout)
 	}
 

@@ -75,16 +75,16 @@ func TestLinks(t *testing.T) {
 }
 
 var (
-	fenced  = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
-	code    = regexp.MustCompile("`[^`\n]*`")
-	link    = regexp.MustCompile(`\]\(([^)\s]+)\)|(?m:^\[[^\]]+\]: (\S+))|(?:src|srcset|href)="([^"]+)"`)
-	heading = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
+	fenced      = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	codeSpan    = regexp.MustCompile("`[^`\n]*`")
+	linkForm    = regexp.MustCompile(`\]\(([^)\s]+)\)|(?m:^\[[^\]]+\]: (\S+))|(?:src|srcset|href)="([^"]+)"`)
+	headingForm = regexp.MustCompile(`(?m)^#{1,6} (.+)$`)
 )
 
 // targets are the relative links of a document.
 func targets(text string) []string {
 	var all []string
-	for _, m := range link.FindAllStringSubmatch(code.ReplaceAllString(fenced.ReplaceAllString(text, ""), "x"), -1) {
+	for _, m := range linkForm.FindAllStringSubmatch(codeSpan.ReplaceAllString(fenced.ReplaceAllString(text, ""), "x"), -1) {
 		if target := m[1] + m[2] + m[3]; !strings.Contains(target, ":") {
 			all = append(all, target)
 		}
@@ -119,7 +119,7 @@ func follow(all map[string]string, from, target string) error {
 // anchors are those of a document's headings, as GitHub makes them.
 func anchors(text string) map[string]bool {
 	found, times := map[string]bool{}, map[string]int{}
-	for _, m := range heading.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
+	for _, m := range headingForm.FindAllStringSubmatch(fenced.ReplaceAllString(text, ""), -1) {
 		title := regexp.MustCompile(`\[([^\]]*)\]\([^)]*\)`).ReplaceAllString(m[1], "$1")
 		slug := strings.Map(func(r rune) rune {
 			switch {

@@ -22,39 +22,41 @@ import (
 type applyCmd struct {
 	inventoryFlags
 	serverFlags `group:"Cluster and Vault:"`
-	ruleFlags   `group:"Guards, and what lifts them:"`
+	ruleFlags   `group:"Guards, and flags that lift them:"`
 	lockFlags   `group:"Cluster and Vault:"`
 	issuerFlags `group:"Certificates:"`
-	reportFlags `group:"Telling:"`
-	Yes         bool       `short:"y" help:"Do not ask."`
-	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest; do not ask."`
-	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or events as JSON, one a line (default: ${default})."`
-	MaxInFlight int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait at once; kubelets share the signer (default: ${default})."`
+	reportFlags `group:"Reports:"`
+	Yes         bool       `short:"y" help:"Apply without asking."`
+	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest, without asking. certsync plan prints the digest."`
+	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Output format. json prints one event per line (default: ${default})."`
+	MaxInFlight int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait for the signer at once. Kubelets use the same signer (default: ${default})."`
 	removalFlags
-	Hold     bool   `help:"Skip the users and bindings that a guard refuses to change, and apply the rest."`
-	Revision string `group:"Telling:" env:"CERTSYNC_REVISION,GITHUB_SHA,CI_COMMIT_SHA,BUILD_SOURCEVERSION,BITBUCKET_COMMIT,GIT_COMMIT" placeholder:"COMMIT" help:"The commit of the inventory, for the ledger (default: what the CI's environment says)."`
+	Hold     bool   `help:"Skip the users and bindings that a guard blocks, and apply the rest."`
+	Revision string `group:"Reports:" env:"CERTSYNC_REVISION,GITHUB_SHA,CI_COMMIT_SHA,BUILD_SOURCEVERSION,BITBUCKET_COMMIT,GIT_COMMIT" placeholder:"COMMIT" help:"Git commit of the inventory, for the ledger (default: the commit in the CI's environment)."`
 }
 
 // Help is shown below the flags.
 func (applyCmd) Help() string {
-	return `Shows the plan and asks. Without a terminal, --yes or --expect is needed. A run that was cut off anywhere is finished by the next one.
+	return `Reads the inventory, shows the plan and asks for your consent. Then it issues certificates, stores them in Vault, and writes and deletes bindings. Without a terminal, set --yes or --expect. If a run stops halfway, the next run does the remaining steps.
+
+It needs to approve CertificateSigningRequests, to bind every role in the inventory, and to write in Vault. Run certsync preflight to check these rights.
 
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
   certsync apply --removals-only --revoke alice@example.com    # Vault is down
 
-Exit codes: 0 done; 1 an error, or some users failed or were held and the others were done; 3 refused, nothing was written; 4 another run holds the lock, nothing was written; 80 usage; 130 interrupted.`
+` + exitLine("an error, or some users or bindings failed or were held, and the others are done", exitOK, exitError, exitRefused, exitLocked, exitUsage, exitInterrupted)
 }
 
 // Validate is called by kong after parsing.
 func (c applyCmd) Validate() error {
 	if c.MaxInFlight < 1 {
-		return errors.New("--max-in-flight: at least 1 is wanted")
+		return errors.New("--max-in-flight must be at least 1")
 	}
 	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate(), c.removalFlags.validate(c.ruleFlags))
 }
 
-// Run applies the inventory, and reports on the run.
+// Run applies the inventory and reports on the run.
 func (c applyCmd) Run(ctx context.Context, p program) error {
 	defer outliveReaders()()
 	return c.reportOn(ctx, p, c.apply)
@@ -66,6 +68,9 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 		return err
 	}
 	r.account.Owner = inv.Owner
+	if string(c.Expect) == inv.Digest() {
+		return refuse("%s is the digest of the inventory; --expect takes the digest of a plan (certsync plan -o json | jq -r .digest)", c.Expect)
+	}
 	if c.RemovalsOnly {
 		return c.remove(ctx, p, r, inv)
 	}
@@ -74,7 +79,7 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 		return err
 	}
 	cluster, store, err := c.connect(ctx, p, inv.Owner, c.MaxInFlight)
-	r.cluster = cluster // also if only Vault cannot be reached
+	r.cluster = cluster // even if Vault cannot be reached
 	if err != nil {
 		return err
 	}
@@ -84,13 +89,13 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 	}
 	self, err := cluster.WhoAmI(ctx)
 	if err != nil {
-		r.cluster = nil // a cluster that does not answer takes no Events
+		r.cluster = nil // a cluster that does not answer cannot store Events
 		return err
 	}
 	a := c.begin(p, r)
 	issuer, stop := c.openIssuer(ca, cluster, csr.Options{
 		Owner: inv.Owner, RunID: r.account.RunID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: askForApproval(a.progress),
-		StopAsking: ctx.Done(), // after an interruption certsync waits for nobody
+		StopAsking: ctx.Done(), // after an interruption certsync waits for no approval
 	}, len(inv.Users))
 	defer stop()
 	executor := p.newExecutor(cluster, store, issuer, c.MaxInFlight, r.account.RunID)
@@ -99,14 +104,14 @@ func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
 	return a.do(ctx, inv, run.Do)
 }
 
-// applying is a run of apply for those who watch it: its progress, its events and its report.
+// applying is a run of apply with its output: progress, events and report.
 type applying struct {
 	applyCmd
 	program
 	account  *runReport
 	progress *render.Progress
 	events   *eventStream
-	shown    bool // the plan
+	shown    bool // the plan has been shown
 }
 
 func (c applyCmd) begin(p program, r *runReport) *applying {
@@ -114,13 +119,13 @@ func (c applyCmd) begin(p program, r *runReport) *applying {
 	return &applying{applyCmd: c, program: p, account: r, progress: progress, events: c.stream(p)}
 }
 
-// step tells how a step ended.
+// step prints and streams how a step ended.
 func (a *applying) step(e reconcile.Event) {
 	a.progress.Step(e)
 	a.events.send(e)
 }
 
-// terms are those of the flags, for a run by the identity self.
+// terms are the terms that the flags set, for a run by the identity self.
 func (a *applying) terms(ctx context.Context, cluster *kube.Cluster, owner string, self reconcile.Identity) apply.Terms {
 	rules := a.rules(self, a.LockNamespace)
 	rules.Expect = string(a.Expect)
@@ -135,7 +140,7 @@ func (a *applying) terms(ctx context.Context, cluster *kube.Cluster, owner strin
 	}
 }
 
-// do carries a run out and prints how it ended. A plan that is refused is shown: it says what is refused.
+// do carries out a run and prints how it ended. It shows a refused plan, because the plan says what is refused.
 func (a *applying) do(ctx context.Context, inv *inventory.Inventory, do func(context.Context, *inventory.Inventory) (reconcile.Outcome, error)) error {
 	outcome, err := do(ctx, inv)
 	a.account.account.Outcome = outcome
@@ -149,9 +154,9 @@ func (a *applying) do(ctx context.Context, inv *inventory.Inventory, do func(con
 	return a.applyCmd.report(ctx, a.program, outcome, a.events)
 }
 
-// ending says what happens after the first signal.
+// ending says how a run ends after the first signal.
 func (p program) ending() {
-	fmt.Fprintf(p.stderr, "certsync: interrupted: what is under way has %s to end; interrupt again to leave at once\n", p.lastStep())
+	fmt.Fprintf(p.stderr, "certsync: interrupted; running steps have %s to finish; interrupt again to stop at once\n", p.lastStep())
 }
 
 // waiting says that apply waits for the lock, and which run holds it.
@@ -159,8 +164,8 @@ func (p program) waiting(l reconcile.Locked) {
 	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", render.Clean(l.Error()))
 }
 
-// outliveReaders ignores SIGPIPE until stop is called: writes fail instead. Otherwise the end of the reader in
-// `certsync apply --yes 2>&1 | head` would end the run in the middle of a user.
+// outliveReaders turns SIGPIPE into a write error until stop is called. Otherwise `certsync apply --yes 2>&1 | head` would
+// end in the middle of a user.
 func outliveReaders() (stop func()) {
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
@@ -181,7 +186,7 @@ func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, ev
 	switch {
 	case o.Failed() > 0 && ctx.Err() != nil:
 		code = exitInterrupted
-		fmt.Fprintln(p.stderr, "certsync: interrupted; the next apply does what is left")
+		fmt.Fprintln(p.stderr, "certsync: interrupted; the next apply does the remaining steps")
 	case o.Failed() > 0, events.err != nil:
 		code = exitError
 	}
@@ -194,7 +199,7 @@ func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, ev
 		events.err = writeAll(p.stdout, render.Result(o, paletteFor(p.stdout)))
 	}
 	if events.err != nil {
-		return reconcile.WithHint(events.err, "the run is over all the same; certsync plan shows what is left")
+		return reconcile.WithHint(events.err, "the run itself is over; run certsync plan to see what is left")
 	}
 	if code != exitOK {
 		return exitStatus(code)

@@ -79,9 +79,9 @@ func caFiles() map[string]caFile {
 			return os.Symlink(key+".real", key)
 		}, "its permissions are 0644", "chmod 600 ca.key"},
 		"no key": {func(dir string) error { return os.Remove(filepath.Join(dir, "ca.key")) },
-			"--ca-key: open ca.key: no such file or directory", "whole path"},
+			"--ca-key: open ca.key: no such file or directory", "an absolute path"},
 		"no certificate": {func(dir string) error { return os.Remove(filepath.Join(dir, "ca.crt")) },
-			"--ca-cert: open ca.crt: no such file or directory", "whole path"},
+			"--ca-cert: open ca.crt: no such file or directory", "an absolute path"},
 		"a folder for a certificate": {func(dir string) error {
 			crt := filepath.Join(dir, "ca.crt")
 			if err := os.Remove(crt); err != nil {

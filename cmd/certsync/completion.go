@@ -3,14 +3,14 @@ package main
 import "github.com/certsync/certsync/cmd/certsync/internal/completion"
 
 type completionCmd struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"Whose script: bash, zsh or fish."`
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"Your shell: bash, zsh or fish."`
 }
 
 // Help is shown below the flags.
 func (completionCmd) Help() string {
-	return `Prints a script that has your shell complete commands, flags, their values and the names of files. For that it runs certsync, which asks no server then and reads no file.
+	return `Prints a script for your shell. With it, the shell completes commands, flags, their values and file names. The script runs certsync, which then asks no server and reads no file.
 
-In ~/.bashrc, or in ~/.zshrc behind compinit:
+In ~/.bashrc, or in ~/.zshrc after compinit:
 
   eval "$(certsync completion bash)"
   eval "$(certsync completion zsh)"
@@ -19,7 +19,7 @@ For fish, once:
 
   certsync completion fish > ~/.config/fish/completions/certsync.fish
 
-Exit codes: 0 done; 1 an error; 80 usage.`
+` + exitLine(anError(), exitOK, exitError, exitUsage)
 }
 
 // Run prints the script.

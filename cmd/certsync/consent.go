@@ -15,19 +15,19 @@ import (
 // planDigest is the value of --expect.
 type planDigest string
 
-// UnmarshalText refuses text that is no digest. A failed `certsync plan` leaves an empty text in $(…), which must not count
-// as no --expect at all.
+// UnmarshalText returns an error for text that is not a digest. A failed `certsync plan` in $(…) leaves an empty text, which
+// must not count as no --expect.
 func (d *planDigest) UnmarshalText(text []byte) error {
 	digits, ok := strings.CutPrefix(string(text), "sha256:")
 	if sum, err := hex.DecodeString(digits); !ok || err != nil || len(sum) != 32 {
-		return errors.New("a plan's digest is wanted, sha256: and 64 hexadecimal digits")
+		return errors.New("expected the digest of a plan: sha256: and 64 hexadecimal digits")
 	}
 	*d = planDigest(text)
 	return nil
 }
 
-// consent shows the plan, and asks a person for consent unless --yes or --expect gives it. --expect has been compared with
-// the plan before.
+// consent shows the plan and asks for consent, unless --yes or --expect gives it. The caller has compared --expect with the
+// plan.
 func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) error {
 	if err := c.show(p, plan); err != nil {
 		return err
@@ -37,15 +37,15 @@ func (c applyCmd) consent(ctx context.Context, p program, plan reconcile.Plan) e
 	case c.Expect != "", c.Yes:
 		return nil
 	case !isTerminal(p.stdin) || !isTerminal(p.stderr):
-		return refuse("there is no terminal to ask on (--yes, or --expect %s)", digest)
+		return refuse("there is no terminal to ask for consent; set --yes, or --expect %s", digest)
 	}
-	fmt.Fprint(p.stderr, "\nApply this plan? Only \"yes\" is taken as consent: ")
+	fmt.Fprint(p.stderr, "\nApply this plan? Only \"yes\" is accepted: ")
 	answer, err := prompt.ReadLine(ctx, p.stdin)
 	if !strings.HasSuffix(answer, "\n") {
-		fmt.Fprintln(p.stderr) // the cursor is still behind the question
+		fmt.Fprintln(p.stderr) // the cursor is still after the question
 	}
 	if err == nil && strings.TrimSpace(answer) != "yes" {
-		err = refuse("no consent was given")
+		err = refuse("the answer was not \"yes\"")
 	}
 	return err
 }

@@ -15,12 +15,12 @@ import (
 type credentialCmd struct {
 	credentialFlags
 	clientKeyFlags
-	Refresh bool `help:"Ask Vault in any case, and replace what is in the cache."`
+	Refresh bool `help:"Ask Vault even if the cache holds a valid credential, and replace that."`
 }
 
 // Help is shown below the flags.
 func (credentialCmd) Help() string {
-	return `Prints a credential for kubectl, which runs this command by itself if the kubeconfig says so, and so gets its certificates from Vault. Have that written into yours, or write it yourself:
+	return `Prints your certificate and key for kubectl. It reads them from Vault or from its cache. kubectl runs this command by itself if your kubeconfig names it as the exec plugin. Let certsync write that entry, or write it yourself:
 
   certsync kubeconfig --owner=prod-eu --user=alice@example.com --merge --exec
 
@@ -33,17 +33,19 @@ func (credentialCmd) Help() string {
         args: [credential, --owner=prod-eu, --user=alice@example.com]
         interactiveMode: Never
 
-It is kept in a file that nobody else can read, in the folder certsync of your cache folder, ~/.cache on Linux. For 5 minutes Vault is not asked again. A certificate is used until the last tenth of its life, even if Vault has a newer one: a program that gets another certificate loses its connections. One with other groups, another CA or another kind of key is used at once. While Vault is not available, what is in the file is used until the certificate ends. Only Vault's own refusal deletes the file: 403 for your token, or no credential at your path. To ask at once:
+The cache is the folder certsync in your cache folder (~/.cache on Linux). Only you can read it. certsync asks Vault again after 5 minutes at the earliest. It uses a certificate until the last tenth of its lifetime, even if Vault has a newer one. A new certificate closes a program's connections. A certificate with other groups, another CA or another kind of key is used at once.
+
+While Vault is not available, certsync uses the cached credential until its certificate expires. It deletes the cached credential only if Vault answers 403 or has no credential for you. To ask Vault now:
 
   certsync credential --owner=prod-eu --user=alice@example.com --refresh
 
-Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
+` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
 // Validate is called by kong after parsing.
 func (c credentialCmd) Validate() error { return c.validate() }
 
-// execInfo is the variable by which kubectl tells its plugins which versions of the API it understands.
+// execInfo is the variable that tells kubectl's plugins which API version kubectl expects.
 const execInfo = "KUBERNETES_EXEC_INFO"
 
 // Run prints an ExecCredential.

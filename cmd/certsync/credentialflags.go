@@ -10,19 +10,22 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
+// ownerRule says which owners are valid.
+const ownerRule = "expected a-z, 0-9 and - (at most 40 characters, no - first or last)"
+
 // clientKeyFlags name the file of a key that never left its user.
 type clientKeyFlags struct {
-	ClientKey string `placeholder:"FILE" help:"Your key, if the certificate was issued for a request of your own and the key is not in Vault: a PEM file that nobody else can read."`
+	ClientKey string `placeholder:"FILE" help:"Your private key, in a PEM file that only you can read. For a certificate that was issued for your own signing request: its key is not in Vault."`
 }
 
 // credentialFlags name a credential in Vault. The commands of users have them, and need no inventory.
 type credentialFlags struct {
-	Owner      string `required:"" placeholder:"NAME" help:"Owner of the inventory that the user is in."`
-	User       string `required:"" placeholder:"NAME" help:"Whose credential: your own name, as in the inventory."`
+	Owner      string `required:"" placeholder:"NAME" help:"Owner of the inventory that lists you."`
+	User       string `required:"" placeholder:"NAME" help:"Your name in the inventory."`
 	vaultFlags `group:"Vault:"`
 }
 
-// validate refuses names that no inventory can have.
+// validate refuses names that are not valid in an inventory.
 func (f credentialFlags) validate() error {
 	switch {
 	case f.Owner != "" && !inventory.ValidOwner(f.Owner): // kong says what is missing
@@ -33,19 +36,19 @@ func (f credentialFlags) validate() error {
 	return f.vaultLoginFlags.Validate()
 }
 
-// AfterApply refuses an empty name. It is what an unset variable leaves in a script.
+// AfterApply refuses an empty name, which an unset variable leaves in a script.
 func (f credentialFlags) AfterApply() error {
 	switch "" {
 	case f.Owner:
-		return errors.New("--owner: it is empty; name the inventory's owner")
+		return errors.New("--owner is empty: set it to the owner of the inventory")
 	case f.User:
-		return errors.New("--user: it is empty; name yourself as the inventory does")
+		return errors.New("--user is empty: set it to your name in the inventory")
 	}
 	return nil
 }
 
-// fetch reads the credential from Vault, and gives up its token before it returns. Each request may take as long as timeout;
-// 0: as long as in other commands.
+// fetch reads the credential from Vault, and revokes its token before it returns. timeout is how long each request may take;
+// 0 means as long as in other commands.
 func (f credentialFlags) fetch(ctx context.Context, p program, timeout time.Duration) (vaultstore.Stored, error) {
 	o := f.options(f.Owner)
 	o.Patience = timeout

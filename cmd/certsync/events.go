@@ -5,7 +5,7 @@ import (
 	"io"
 )
 
-// eventStream writes events as JSON, one a line. After a write that failed, it still tries the next ones.
+// eventStream writes events as JSON, one per line. After a failed write it still tries the next ones.
 type eventStream struct {
 	out io.Writer // nil: nothing is written
 	err error     // of the first write that failed

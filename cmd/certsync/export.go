@@ -12,22 +12,22 @@ import (
 
 type exportCmd struct {
 	clusterFlags `group:"Cluster and Vault:"`
-	Owner        ownerName `placeholder:"NAME" help:"Owner of the inventory, instead of the kubeconfig's name for the cluster."`
+	Owner        ownerName `placeholder:"NAME" help:"Owner in the printed inventory (default: made from the kubeconfig's cluster name)."`
 }
 
 // Help is shown below the flags.
 func (exportCmd) Help() string {
-	return `Prints an inventory with the users and groups that bindings name today, certsync's own or not: something to start from, and to read before it is applied. Needs the right to list bindings, and nothing of Vault.
+	return `Reads all bindings of the cluster and prints an inventory with the users and groups in them. It is a starting point: read and edit it before you apply it. It needs the right to list bindings, and no Vault. It writes nothing.
 
   certsync export > found.yaml && certsync validate -f found.yaml
 
-Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
+` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
 // ownerName is the value of --owner.
 type ownerName string
 
-// UnmarshalText refuses text that no inventory can have as its owner.
+// UnmarshalText returns an error for text that is not a valid owner.
 func (o *ownerName) UnmarshalText(text []byte) error {
 	if fault := starter.OwnerFault(string(text)); fault != "" {
 		return errors.New(fault)

@@ -18,7 +18,7 @@ import (
 
 // inventoryFlags are the flags of every command that reads an inventory.
 type inventoryFlags struct {
-	File string `short:"f" default:"users.yaml" placeholder:"FILE" help:"The inventory (default: ${default})."`
+	File string `short:"f" default:"users.yaml" placeholder:"FILE" help:"Inventory file (default: ${default})."`
 }
 
 func (f inventoryFlags) load() (*inventory.Inventory, error) {
@@ -29,15 +29,15 @@ func (f inventoryFlags) load() (*inventory.Inventory, error) {
 // notFound adds a hint to the error for a missing file.
 func notFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return reconcile.WithHint(err, "name the inventory with -f FILE")
+		return reconcile.WithHint(err, "set -f to your inventory file")
 	}
 	return err
 }
 
 // clusterFlags name the cluster.
 type clusterFlags struct {
-	Kubeconfig string `placeholder:"FILE" help:"Kubeconfig to use, instead of $KUBECONFIG or ~/.kube/config; without one, the pod's service account."`
-	Context    string `placeholder:"NAME" help:"Context of the kubeconfig, instead of its current-context."`
+	Kubeconfig string `placeholder:"FILE" help:"Kubeconfig file (default: $KUBECONFIG, then ~/.kube/config, then the pod's service account)."`
+	Context    string `placeholder:"NAME" help:"Context in the kubeconfig (default: its current-context)."`
 }
 
 func (f clusterFlags) cluster(p program) (*kube.Cluster, error) {
@@ -47,20 +47,20 @@ func (f clusterFlags) cluster(p program) (*kube.Cluster, error) {
 // serverFlags name the cluster, the namespace of the lock in it, and the folder in Vault.
 type serverFlags struct {
 	clusterFlags  `group:"Cluster and Vault:"`
-	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
+	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that allows only one run per owner at a time (default: ${default})."`
 	vaultFlags
 }
 
 // vaultFolderFlags name the folder in Vault.
 type vaultFolderFlags struct {
-	VaultMount  string `default:"secret" placeholder:"PATH" help:"Where the KV v2 secrets engine is mounted (default: ${default})."`
-	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in it; below come the owner, then users/, ledger/ and state (default: ${default})."`
+	VaultMount  string `default:"secret" placeholder:"PATH" help:"Mount path of the KV v2 secrets engine (default: ${default})."`
+	VaultPrefix string `default:"certsync" placeholder:"PATH" help:"Folder in that mount. certsync keeps users/, ledger/ and state in its subfolder OWNER (default: ${default})."`
 }
 
-// vaultFlags name the folder in Vault, and say how to log in.
+// vaultFlags name the folder in Vault and the login method.
 type vaultFlags struct {
 	vaultFolderFlags
-	vaultLoginFlags `group:"Logging in to Vault:"`
+	vaultLoginFlags `group:"Login to Vault:"`
 }
 
 // options are for the folder of an owner.
@@ -70,8 +70,8 @@ func (f vaultFlags) options(owner string) vaultstore.Options {
 	}
 }
 
-// connect connects to Kubernetes and to the folder of an owner in Vault, where up to concurrency requests run at once. The
-// caller ends the session in Vault with program.leave.
+// connect connects to Kubernetes and to the folder of an owner in Vault. Up to concurrency requests to Vault run at once.
+// The caller ends the session in Vault with program.leave.
 func (f serverFlags) connect(ctx context.Context, p program, owner string, concurrency int) (*kube.Cluster, *vaultstore.Store, error) {
 	cluster, err := f.kubernetes(p)
 	if err != nil {

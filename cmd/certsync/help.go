@@ -2,22 +2,22 @@ package main
 
 import "slices"
 
-const description = `certsync gives people access to a Kubernetes cluster by client certificates, from a users.yaml in git.
+const description = `certsync gives users access to a Kubernetes cluster with client certificates. It reads the users from users.yaml, a file that you keep in git.
 
-Begin here (certsync export prints a users.yaml from the bindings that exist):
+First steps:
 
-  certsync init         # writes a users.yaml to start from
-  certsync preflight    # is everything there that apply will need?
-  certsync plan         # what would change, for whom and why
-  certsync apply        # shows the plan, asks, and makes it so
+  certsync init         # write a users.yaml to start from
+  certsync preflight    # check what apply needs
+  certsync plan         # show what would change, and why
+  certsync apply        # show the plan, ask, and apply it
   certsync kubeconfig --owner prod-eu --user alice@example.com --merge
 
-The last line is for users, who fetch their kubeconfig from Vault with it.
+The last command is for users: it fetches their kubeconfig from Vault.
 
-Every flag can also be set in the environment: --vault-mount is CERTSYNC_VAULT_MOUNT. Vault is found as the vault CLI finds it (VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, ~/.vault-token).`
+` + environmentHelp
 
-// byHabit accepts what users know from other programs: certsync help plan is certsync plan --help, and certsync --version is
-// certsync version.
+// byHabit accepts command lines that users know from other programs: certsync help plan is certsync plan --help, and
+// certsync --version is certsync version.
 func byHabit(args []string) []string {
 	switch {
 	case len(args) > 0 && args[0] == "help":
@@ -28,22 +28,21 @@ func byHabit(args []string) []string {
 	return args
 }
 
-// instead says what to do in place of commands that other programs have.
+// instead has a hint for each command that other programs have and certsync does not.
 var instead = map[string]string{
-	"add":    addUser,
-	"create": addUser,
-	"issue":  addUser,
-	"revoke": "to make a user's certificates void, set revokedBefore on the user in users.yaml, or run certsync apply --revoke NAME",
-	"remove": removeUser,
-	"delete": removeUser,
-	"renew":  "apply renews what is due; to have a user reissued now, run certsync apply --revoke NAME",
-	"list":   "certsync status lists the users, and what they have",
-	"users":  "certsync status lists the users, and what they have",
-	"get":    "users fetch their kubeconfig with certsync kubeconfig; certsync status lists the users",
-	"login":  "users fetch their kubeconfig with certsync kubeconfig --merge",
-	"diff":   "certsync plan shows what differs",
-	"audit":  "certsync review prints the access review",
-
+	"add":       addUser,
+	"create":    addUser,
+	"issue":     addUser,
+	"revoke":    "to revoke a user's certificates, run certsync apply --revoke NAME, or set revokedBefore on the user in users.yaml",
+	"remove":    removeUser,
+	"delete":    removeUser,
+	"renew":     "certsync apply renews certificates that are due; to replace one now, run certsync apply --revoke NAME",
+	"list":      "run certsync status for the list of users",
+	"users":     "run certsync status for the list of users",
+	"get":       "run certsync kubeconfig for your kubeconfig, or certsync status for the list of users",
+	"login":     "run certsync kubeconfig --merge to fetch your kubeconfig",
+	"diff":      "run certsync plan to see what would change",
+	"audit":     "run certsync review for the access review",
 	"destroy":   "certsync apply --allow-empty with an inventory without users removes all users",
 	"history":   "certsync status --user NAME lists the certificates of a user; the history of users.yaml is in git",
 	"import":    "certsync export prints an inventory from the bindings that exist",
@@ -51,7 +50,7 @@ var instead = map[string]string{
 	"rollback":  "restore the earlier users.yaml in git, then run certsync apply",
 	"run":       "certsync apply applies the inventory; certsync manifests prints a CronJob for it",
 	"setup":     "certsync init writes a users.yaml to start from; certsync manifests prints the objects for a CronJob",
-	"show":      "certsync status lists the users, and what they have",
+	"show":      "run certsync status for the list of users",
 	"sync":      "certsync apply applies the inventory",
 	"uninstall": "certsync apply --allow-empty with an inventory without users removes all users",
 	"up":        "certsync apply applies the inventory",
@@ -60,5 +59,5 @@ var instead = map[string]string{
 
 const (
 	addUser    = "add the user to users.yaml, then run certsync apply"
-	removeUser = "take the user out of users.yaml, then run certsync apply; when Vault is down, certsync apply --removals-only"
+	removeUser = "remove the user from users.yaml, then run certsync apply; if Vault is down, add --removals-only"
 )

@@ -49,7 +49,7 @@ func TestInterrupted(t *testing.T) {
 			lines := make(chan string, 100)
 			go func() {
 				for scanner := bufio.NewScanner(talk); scanner.Scan(); {
-					if lines <- scanner.Text(); strings.Contains(scanner.Text(), "interrupted: what is under way has 20s to end") {
+					if lines <- scanner.Text(); strings.Contains(scanner.Text(), "interrupted; running steps have 20s to finish") {
 						close(interrupted)
 					}
 				}
@@ -62,7 +62,7 @@ func TestInterrupted(t *testing.T) {
 					yield(line)
 				}
 			})
-			if r.code != exitInterrupted || !slices.Contains(said, "certsync: interrupted; the next apply does what is left") {
+			if r.code != exitInterrupted || !slices.Contains(said, "certsync: interrupted; the next apply does the remaining steps") {
 				t.Errorf("exit %d: %q", r.code, said)
 			}
 			for _, want := range []string{"0 steps done, 2 not done", "issue alice@example.com: failed: issuing a certificate: creating a CertificateSigningRequest: certificatesigningrequests.certificates.k8s.io is forbidden", "bind alice@example.com"} {

@@ -13,35 +13,35 @@ import (
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
-// issuerFlags choose the signer of certificates, and who approves signing requests.
+// issuerFlags choose the signer of certificates and the approval of signing requests.
 type issuerFlags struct {
-	Issuer          string      `enum:"csr,ca" default:"csr" placeholder:"csr|ca" help:"Who signs: the cluster, by CertificateSigningRequests, or certsync itself with the CA's key (default: ${default})."`
-	CACert          string      `name:"ca-cert" placeholder:"FILE" help:"With --issuer=ca: the certificate of a CA that the API server trusts for clients."`
-	CAKey           string      `name:"ca-key" placeholder:"FILE" help:"With --issuer=ca: its key, in a file that nobody else can read."`
-	Approval        string      `enum:"auto,manual" default:"auto" placeholder:"auto|manual" help:"Who approves CertificateSigningRequests: certsync, or people with the kubectl commands that it prints (default: ${default})."`
-	ApprovalTimeout waitingTime `default:"10m" placeholder:"DURATION" help:"With --approval=manual: how long each request waits for people (default: ${default})."`
+	Issuer          string      `enum:"csr,ca" default:"csr" placeholder:"csr|ca" help:"Signer of certificates. csr: the cluster signs CertificateSigningRequests. ca: certsync signs with the CA's key (default: ${default})."`
+	CACert          string      `name:"ca-cert" placeholder:"FILE" help:"With --issuer=ca: certificate of a CA that the API server trusts for clients."`
+	CAKey           string      `name:"ca-key" placeholder:"FILE" help:"With --issuer=ca: private key of that CA, in a file that only you can read."`
+	Approval        string      `enum:"auto,manual" default:"auto" placeholder:"auto|manual" help:"Approval of CertificateSigningRequests. auto: certsync approves. manual: a person approves with the kubectl commands that certsync prints (default: ${default})."`
+	ApprovalTimeout waitingTime `default:"10m" placeholder:"DURATION" help:"With --approval=manual: how long each request waits for approval (default: ${default})."`
 }
 
-// validate refuses flags that do not go together.
+// validate refuses combinations of flags that make no sense.
 func (f issuerFlags) validate() error {
 	switch ca := f.Issuer == "ca"; {
 	case ca && f.CACert == "":
-		return errors.New("--issuer=ca wants the CA's certificate: --ca-cert FILE")
+		return errors.New("--issuer=ca requires the CA's certificate: set --ca-cert FILE")
 	case ca && f.CAKey == "":
-		return errors.New("--issuer=ca wants the CA's key: --ca-key FILE")
+		return errors.New("--issuer=ca requires the CA's key: set --ca-key FILE")
 	case ca && f.manual():
-		return errors.New("--approval=manual: with --issuer=ca there are no requests to approve")
+		return errors.New("--approval=manual cannot be used with --issuer=ca: there are no requests to approve")
 	case !ca && f.CACert != "":
-		return errors.New("--ca-cert: without --issuer=ca it does nothing")
+		return errors.New("--ca-cert requires --issuer=ca")
 	case !ca && f.CAKey != "":
-		return errors.New("--ca-key: without --issuer=ca it does nothing")
+		return errors.New("--ca-key requires --issuer=ca")
 	case f.ApprovalTimeout == 0:
-		return errors.New("--approval-timeout: 0s is no time to approve anything")
+		return errors.New("--approval-timeout must be longer than 0s")
 	}
 	return nil
 }
 
-// runTime is how long an apply for so many users may take. Kubernetes' signer gives about 20 certificates a second by default.
+// runTime is how long an apply for this many users may take. By default, Kubernetes' signer issues about 20 certificates a second.
 func (f issuerFlags) runTime(users int) time.Duration {
 	const rest, perUser = time.Minute, time.Second / 20
 	t := rest + time.Duration(users)*perUser
@@ -53,7 +53,7 @@ func (f issuerFlags) runTime(users int) time.Duration {
 
 func (f issuerFlags) manual() bool { return f.Approval == "manual" }
 
-// readCA returns the issuer of --issuer=ca, or nil with the other issuer.
+// readCA returns the issuer of --issuer=ca, or nil for --issuer=csr.
 func (f issuerFlags) readCA() (reconcile.Issuer, error) {
 	if f.Issuer != "ca" {
 		return nil, nil
@@ -74,8 +74,8 @@ func askForApproval(progress *render.Progress) func(user string, csr reconcile.C
 	return func(user string, ref reconcile.CSRRef) { progress.AskForApproval(user, csr.ApproveCommand(ref)) }
 }
 
-// openIssuer returns the issuer that the flags ask for; stop ends the requests that it still waits for. It sets the options
-// for approvals. Requests that wait for people do not load the signer, so people are asked for all users at once.
+// openIssuer returns the issuer that the flags choose, with the options for approvals. stop ends the requests that it still
+// waits for. Requests that wait for approval do not load the signer, so certsync asks for all users at once.
 func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o csr.Options, users int) (issuer reconcile.Issuer, stop func()) {
 	if ca != nil {
 		return ca, func() {}

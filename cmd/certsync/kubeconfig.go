@@ -19,43 +19,43 @@ import (
 type kubeconfigCmd struct {
 	credentialFlags
 	clientKeyFlags
-	Merge       bool   `help:"Merge it into the kubeconfig that kubectl uses, instead of printing it. Other entries stay as they are, and the old file is kept."`
-	Kubeconfig  string `placeholder:"FILE" help:"With --merge: the file to merge into, instead of those of $$KUBECONFIG or ~/.kube/config."`
-	ContextName string `placeholder:"NAME" help:"Name of the context, instead of the cluster's name: for a second account on one cluster. Merging again keeps it."`
-	Exec        bool   `help:"Without certificate and key: kubectl gets them by certsync credential whenever it needs them, so that a renewal goes unnoticed."`
-	ExecCommand string `placeholder:"PATH" help:"With --exec: the path of certsync that kubectl runs, for programs whose PATH does not lead to it, such as a GUI."`
+	Merge       bool   `help:"Merge it into the kubeconfig that kubectl uses, instead of printing it. Other entries stay as they are. certsync keeps the old file as a backup."`
+	Kubeconfig  string `placeholder:"FILE" help:"With --merge: file to merge into (default: $$KUBECONFIG, then ~/.kube/config)."`
+	ContextName string `placeholder:"NAME" help:"Name of the context, for a second account on one cluster. Later merges keep it (default: the cluster's name)."`
+	Exec        bool   `help:"Write no certificate and no key. kubectl runs certsync credential to get them, so you need not merge again after a renewal."`
+	ExecCommand string `placeholder:"PATH" help:"With --exec: path of the certsync that kubectl runs. For programs with a short PATH, such as a GUI."`
 }
 
 // Help is shown below the flags.
 func (kubeconfigCmd) Help() string {
-	return `Needs no inventory, and no right in Vault but to read your own path. Log in to Vault as yourself first (vault login).
+	return `Reads your kubeconfig from Vault, and prints it or merges it into your own. It needs no inventory. In Vault it needs only the right to read your own path. Log in to Vault as yourself first (vault login).
 
   certsync kubeconfig --owner prod-eu --user alice@example.com > kubeconfig
   certsync kubeconfig --owner prod-eu --user alice@example.com --merge --exec
   kubectl --context prod-eu get pods
 
-A second account on the same cluster needs another name for its context:
+A second account on the same cluster needs its own context name:
 
   certsync kubeconfig --owner dev --user al-admin --merge --context-name adm
 
-What it prints holds your private key, except with --exec. CERTSYNC_OWNER and CERTSYNC_USER in the environment save the typing.
+Without --exec, the output contains your private key. Set CERTSYNC_OWNER and CERTSYNC_USER in the environment to shorten the command. certsync refuses a merge that would change another account's entries or context.
 
-Exit codes: 0 done; 1 an error; 3 refused, nothing was written: entries of these names lead elsewhere, or would lead other contexts elsewhere; 80 usage; 130 interrupted.`
+` + exitLine(anError(), exitOK, exitError, exitRefused, exitUsage, exitInterrupted)
 }
 
 // Validate is called by kong after parsing.
 func (c kubeconfigCmd) Validate() error {
 	if c.Kubeconfig != "" && !c.Merge {
-		return errors.New("--kubeconfig: without --merge it does nothing")
+		return errors.New("--kubeconfig requires --merge")
 	}
 	if c.ExecCommand != "" && !c.Exec {
-		return errors.New("--exec-command: without --exec it does nothing")
+		return errors.New("--exec-command requires --exec")
 	}
 	if strings.ContainsFunc(c.ExecCommand, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		return errors.New("--exec-command: it holds characters that are not printable")
+		return errors.New("--exec-command: it contains characters that are not printable")
 	}
 	if (inventory.Cluster{Name: c.ContextName}).Fault() != "" {
-		return errors.New("--context-name: letters, digits and . _ : / @ + - are allowed, the first and the last a letter or digit, at most 253 in all")
+		return errors.New("--context-name: expected letters, digits and . _ : / @ + - (at most 253 characters, with a letter or digit first and last)")
 	}
 	return c.credentialFlags.validate()
 }
@@ -85,8 +85,8 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	}
 	until, known := pki.Until(credential)
 	if known && !time.Now().Before(until) {
-		p.complain(reconcile.WithHint(fmt.Errorf("the certificate of %q has expired at %s", c.User, reconcile.TimeText(until)),
-			"ask whoever runs certsync: apply renews it"))
+		p.complain(reconcile.WithHint(fmt.Errorf("the certificate of %q expired at %s", c.User, reconcile.TimeText(until)),
+			"ask the administrator of certsync to run certsync apply, which renews it"))
 	}
 	if !c.Merge {
 		if c.ContextName != "" {
@@ -102,7 +102,7 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 	}
 	if len(done.Elsewhere) > 0 {
 		p.complain(reconcile.WithHint(fmt.Errorf("cluster %q has changed in your kubeconfig: %s", done.Context, strings.Join(done.Elsewhere, ", ")),
-			fmt.Sprintf("if nobody told you of that, ask whoever runs certsync before you use it; what stood there before is in %s", strings.Join(done.Backups, " and "))))
+			fmt.Sprintf("if you did not expect this, ask the administrator of certsync before you use the context; the old file is kept as %s", strings.Join(done.Backups, " and "))))
 	}
 	merge := render.MergeResult{
 		Context: done.Context, Current: done.Current, Changed: done.Changed, Files: done.Files, Backups: done.Backups,

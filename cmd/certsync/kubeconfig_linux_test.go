@@ -29,7 +29,7 @@ func TestMergeIntoAMount(t *testing.T) {
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 	}
-	if r := run(t, cmd); r.code != exitOK || !strings.Contains(r.stdout, "Merged context prod-eu into config.\nWhat stood there before is in config.certsync.bak.\n") {
+	if r := run(t, cmd); r.code != exitOK || !strings.Contains(r.stdout, "Merged context prod-eu into config.\nThe old file is kept as config.certsync.bak.\n") {
 		t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
 	}
 	after, err := os.Stat(outside)

@@ -155,7 +155,7 @@ func TestPlugin(t *testing.T) {
 		t.Error(diff)
 	}
 	said, err := os.ReadFile("talk")
-	if err != nil || string(said) != "certsync: VAULT_HTTP_PROXY holds a name or a password, and is not written: it must also be set where kubectl runs\n" {
+	if err != nil || string(said) != "certsync: warning: VAULT_HTTP_PROXY contains a user name or a password, so the kubeconfig does not get it; set it where kubectl runs\n" {
 		t.Errorf("said %q, %v", said, err)
 	}
 	if strings.Contains(fmt.Sprint(got, string(said)), "s3cret") {
@@ -217,10 +217,10 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 		args           []string
 		stdout, stderr string // parts
 	}{
-		"merged, it lives":       {time.Hour, []string{"--merge"}, "The certificate lives until $END. Merge again after a renewal, or once with --exec.\n", ""},
+		"merged, it lives":       {time.Hour, []string{"--merge"}, "The certificate is valid until $END. Merge again after a renewal, or once with --exec.\n", ""},
 		"the plugin needs none":  {time.Hour, []string{"--merge", "--exec"}, "Merged context prod-eu", ""},
-		"printed, it is over":    {-time.Hour, nil, "client-key-data", `certsync: the certificate of "alice" has expired at $END` + "\nhint: ask whoever runs certsync: apply renews it\n"},
-		"merged, although it is": {-time.Hour, []string{"--merge"}, "Merged context prod-eu", "has expired at $END\n"},
+		"printed, it is over":    {-time.Hour, nil, "client-key-data", `certsync: the certificate of "alice" expired at $END` + "\nhint: ask the administrator of certsync to run certsync apply, which renews it\n"},
+		"merged, although it is": {-time.Hour, []string{"--merge"}, "Merged context prod-eu", "expired at $END\n"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			end := time.Now().Add(tt.end).UTC().Truncate(time.Second)
@@ -244,7 +244,7 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 			if r.code != exitOK || !strings.Contains(r.stdout, filled.Replace(tt.stdout)) || !strings.Contains(r.stderr, filled.Replace(tt.stderr)) || (r.stderr == "") != (tt.stderr == "") {
 				t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
 			}
-			if strings.Contains(r.stdout, "lives until") != strings.Contains(tt.stdout, "lives until") {
+			if strings.Contains(r.stdout, "is valid until") != strings.Contains(tt.stdout, "is valid until") {
 				t.Errorf("%s", r.stdout)
 			}
 		})

@@ -24,9 +24,9 @@ func TestLockTimeout(t *testing.T) {
 	}{
 		"none given":          {nil, 0, ""},
 		"five minutes":        {[]string{"--lock-timeout=5m"}, 5 * time.Minute, ""},
-		"a number":            {[]string{"--lock-timeout=5"}, 0, "--lock-timeout: a duration is wanted, such as 90s or 5m"},
-		"less than no time":   {[]string{"--lock-timeout=-5m"}, 0, "--lock-timeout: a duration is wanted, such as 90s or 5m"},
-		"an empty variable's": {[]string{"--lock-timeout="}, 0, "--lock-timeout: a duration is wanted, such as 90s or 5m"},
+		"a number":            {[]string{"--lock-timeout=5"}, 0, "--lock-timeout: expected a duration, for example 90s or 5m"},
+		"less than no time":   {[]string{"--lock-timeout=-5m"}, 0, "--lock-timeout: expected a duration, for example 90s or 5m"},
+		"an empty variable's": {[]string{"--lock-timeout="}, 0, "--lock-timeout: expected a duration, for example 90s or 5m"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var flags lockFlags

@@ -1,4 +1,4 @@
-// Command certsync gives people access to a Kubernetes cluster by client certificates, from a users.yaml in git.
+// Command certsync gives users access to a Kubernetes cluster with client certificates, from a users.yaml in git.
 package main
 
 import (
@@ -12,7 +12,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// The first signal lets the run end in good order. After that there is no handler, so the second ends it at once.
+	// After the first signal the run finishes its current steps. Then no handler is left, so a second signal ends the process.
 	context.AfterFunc(ctx, stop)
 	p := program{name: invocation.Name(os.Args[0]), stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
 	os.Exit(p.Run(ctx, os.Args[1:]))

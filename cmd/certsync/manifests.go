@@ -18,31 +18,31 @@ import (
 
 type manifestsCmd struct {
 	inventoryFlags
-	Namespace     string       `default:"certsync" placeholder:"NAME" help:"Namespace of the job, for this owner alone (default: ${default})."`
-	LockNamespace string       `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that lets one run of an owner write at a time (default: ${default})."`
-	Image         string       `placeholder:"IMAGE" help:"The container image, best by its digest. Needed without --vault."`
-	Schedule      cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"When the job runs (default: ${default})."`
+	Namespace     string       `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob. Use it for this owner only (default: ${default})."`
+	LockNamespace string       `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that allows only one run per owner at a time (default: ${default})."`
+	Image         string       `placeholder:"IMAGE" help:"Container image of the CronJob, preferably with its digest. Required without --vault."`
+	Schedule      cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"Schedule of the CronJob (default: ${default})."`
 	vaultFolderFlags
-	VaultAddr     serverURL `placeholder:"URL" help:"Where the job finds Vault. Needed without --vault."`
-	VaultCA       string    `name:"vault-ca" placeholder:"FILE" help:"Vault's CA, also a public one: there is none in the image. Needed with an https URL."`
-	VaultSpace    string    `name:"vault-namespace" placeholder:"NAME" help:"Namespace of Vault Enterprise, for the job."`
-	VaultAuth     string    `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Where Vault's kubernetes auth method is mounted (default: ${default})."`
-	VaultAudience string    `default:"vault" placeholder:"NAME" help:"Whom the account's token for Vault is made for (default: ${default})."`
-	Vault         bool      `help:"Print what to set up in Vault instead, as a shell script."`
-	Revocation    bool      `help:"Add the admission policy that denies all writes of revoked certificates. apply keeps its list. Needs Kubernetes 1.30."`
-	UsersAccessor string    `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: one policy for all users, by their alias at the auth method with this accessor, instead of one for each."`
+	VaultAddr     serverURL `placeholder:"URL" help:"Vault address that the CronJob uses. Required without --vault."`
+	VaultCA       string    `name:"vault-ca" placeholder:"FILE" help:"Certificate of the CA that signed Vault's certificate. The image has none, not even public CAs. Required for an https address."`
+	VaultSpace    string    `name:"vault-namespace" placeholder:"NAME" help:"Namespace in Vault Enterprise that the CronJob uses."`
+	VaultAuth     string    `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Mount path of Vault's kubernetes auth method (default: ${default})."`
+	VaultAudience string    `default:"vault" placeholder:"NAME" help:"Audience of the service account token that the CronJob sends to Vault (default: ${default})."`
+	Vault         bool      `help:"Print a shell script that sets up Vault, instead of the Kubernetes manifests."`
+	Revocation    bool      `help:"Add an admission policy that denies all writes of revoked certificates. apply updates its list. Needs Kubernetes 1.30 or later."`
+	UsersAccessor string    `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: print one policy for all users instead of one for each. It finds a user by the alias at the auth method with this accessor."`
 }
 
 // Help is shown below the flags.
 func (manifestsCmd) Help() string {
-	return `Prints what certsync needs to correct drift by itself, and nothing that it does not: for Kubernetes as YAML, for Vault as a script. It asks neither of them. Read it before you apply it.
+	return `Prints everything for a CronJob that runs certsync apply --drift: manifests for Kubernetes, or with --vault a script for Vault. It grants only the rights that the CronJob needs. It reads the inventory, asks no server and writes nothing. Read the output before you apply it.
 
   certsync manifests --vault > vault.sh
   export CERTSYNC_IMAGE=registry.example.com/certsync@sha256:…
   certsync manifests --vault-addr https://vault --vault-ca ca.crt > job.yaml
   kubectl apply --server-side -f job.yaml
 
-Exit codes: 0 done; 1 an error; 80 usage.`
+` + exitLine(anError(), exitOK, exitError, exitUsage)
 }
 
 // cronSchedule is the value of --schedule. The API server checks the numbers in it.
@@ -50,10 +50,10 @@ type cronSchedule string
 
 var cronForm = regexp.MustCompile(`^(@[a-z]+|[0-9A-Za-z*?/,-]+( +[0-9A-Za-z*?/,-]+){4})$`)
 
-// UnmarshalText refuses text that is no schedule of a CronJob.
+// UnmarshalText returns an error for text that is not the schedule of a CronJob.
 func (s *cronSchedule) UnmarshalText(text []byte) error {
 	if !cronForm.Match(text) {
-		return errors.New("five fields are wanted, such as \"*/30 * * * *\", or @hourly and the like")
+		return errors.New("expected five fields, for example \"*/30 * * * *\", or a name such as @hourly")
 	}
 	*s = cronSchedule(text)
 	return nil
@@ -62,11 +62,11 @@ func (s *cronSchedule) UnmarshalText(text []byte) error {
 // serverURL is the value of --vault-addr.
 type serverURL string
 
-// UnmarshalText refuses text that is no address of Vault. It repeats nothing, since a URL may hold a password.
+// UnmarshalText returns an error for text that is not an address of Vault. The error repeats nothing, because a URL may hold a password.
 func (s *serverURL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
-		return errors.New("a URL is wanted, such as https://vault.example.com:8200, without user and password")
+		return errors.New("expected a URL without user and password, for example https://vault.example.com:8200")
 	}
 	*s = serverURL(text)
 	return nil
@@ -76,22 +76,22 @@ func (s *serverURL) UnmarshalText(text []byte) error {
 func (c manifestsCmd) Validate() error {
 	switch {
 	case c.Vault && (c.VaultAddr != "" || c.VaultCA != ""):
-		return errors.New("--vault: with it, --vault-addr and --vault-ca do nothing: the script finds Vault as the vault CLI does")
+		return errors.New("--vault cannot be used with --vault-addr or --vault-ca: the script finds Vault as the vault CLI does")
 	case len(c.missing()) > 0:
 		return errors.New(strings.Join(c.missing(), "; "))
 	case strings.ContainsAny(c.Image, " \t\r\n"):
-		return errors.New("--image: the name of an image has no blanks")
+		return errors.New("--image: an image name contains no spaces")
 	case c.Vault && c.Revocation:
-		return errors.New("--revocation: with --vault it does nothing: the policy is in the cluster")
+		return errors.New("--revocation cannot be used with --vault: the admission policy is in the cluster")
 	case !c.Vault && c.UsersAccessor != "":
-		return errors.New("--vault-users-accessor: without --vault it does nothing")
+		return errors.New("--vault-users-accessor requires --vault")
 	case c.VaultAudience == "":
-		return errors.New("--vault-audience: without one, any token of the account would do")
+		return errors.New("--vault-audience is empty: Vault would accept any token of the service account")
 	}
 	return nil
 }
 
-// missing lists the flags that are required and not there, all at once.
+// missing lists all required flags that are not set.
 func (c manifestsCmd) missing() []string {
 	var all []string
 	if c.Vault {
@@ -104,7 +104,7 @@ func (c manifestsCmd) missing() []string {
 		all = append(all, "--vault-ca is required: the certificate of the CA that signed Vault's, which the image does not have")
 	}
 	if c.Image == "" {
-		all = append(all, "--image is required: the image that the CronJob runs, with its registry, best by its digest")
+		all = append(all, "--image is required: the image that the CronJob runs, with its registry, preferably with its digest")
 	}
 	return all
 }
@@ -116,7 +116,7 @@ func (c manifestsCmd) Run(p program) error {
 		return notFound(err)
 	}
 	deployment := c.deployment(inv, files)
-	// Both sides are checked: a deployment that one side refuses must not be half set up.
+	// Both sides are checked, so that nobody sets up one half of a deployment that the other half refuses.
 	if err := deployment.Validate(); err != nil {
 		return err
 	}
@@ -163,7 +163,7 @@ func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]by
 	}
 }
 
-// environment returns the variables of the job: all its settings beyond the command line.
+// environment returns the variables of the job: all settings that are not on its command line.
 func (c manifestsCmd) environment(owner string) map[string]string {
 	flag := func(name string) string { return envPrefix + "_" + name }
 	env := map[string]string{

@@ -65,7 +65,7 @@ func TestManifestsAreKubernetes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasPrefix(string(text), "# Whoever may approve") {
+	if !strings.HasPrefix(string(text), "# The service account certsync") {
 		t.Error("the warning does not come first")
 	}
 	for _, noise := range []string{"creationTimestamp", "\nstatus:", "null", "{}"} {
@@ -194,7 +194,7 @@ func TestVaultScriptIsShell(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasPrefix(string(text), "#!/bin/sh\n# Whoever may approve") {
+		if !strings.HasPrefix(string(text), "#!/bin/sh\n# The service account certsync") {
 			t.Errorf("%s: the warning does not come first", name)
 		}
 	}

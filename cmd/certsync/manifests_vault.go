@@ -33,8 +33,8 @@ func (c manifestsCmd) vaultScript(inv *inventory.Inventory) ([]byte, error) {
 		name, about string
 		policy      vaultstore.Policy
 	}{
-		{deploy.ApplyAccount, "apply writes credentials, and never reads one.", policies.Apply()},
-		{deploy.PlanAccount, "plan and status only read, and no credential.", policies.Plan()},
+		{deploy.ApplyAccount, "For apply. It may write credentials, but not read them.", policies.Apply()},
+		{deploy.PlanAccount, "For plan and status. They only read, and never a credential.", policies.Plan()},
 	} {
 		role, err := account.policy.Role(c.VaultAuth, c.Namespace, account.name, c.VaultAudience)
 		if err != nil {
@@ -47,7 +47,7 @@ func (c manifestsCmd) vaultScript(inv *inventory.Inventory) ([]byte, error) {
 	return render.VaultScript(setup)
 }
 
-// userPolicies returns one policy for each user, or the one for all users that --vault-users-accessor asks for.
+// userPolicies returns one policy for each user, or with --vault-users-accessor one for all users.
 func (c manifestsCmd) userPolicies(policies vaultstore.Policies, inv *inventory.Inventory) ([]render.VaultPolicy, error) {
 	if c.UsersAccessor != "" {
 		everyUser, err := policies.EveryUser(c.UsersAccessor)
@@ -64,7 +64,8 @@ func (c manifestsCmd) userPolicies(policies vaultstore.Policies, inv *inventory.
 	return all, nil
 }
 
-// warnOfCapitals warns of users whom one policy for all of them does not let in: the method knows them in lower case.
+// warnOfCapitals warns of users with capital letters in their names. The auth method knows them in lower case, so the one
+// policy for all users does not match them.
 func (c manifestsCmd) warnOfCapitals(p program, inv *inventory.Inventory) {
 	if names := preflight.Capitals(inv); len(names) > 0 && vaultstore.FoldsNames(c.UsersAccessor) {
 		p.complain(fmt.Errorf("warning: %w", preflight.LowerCased(names, "users who log in by "+c.UsersAccessor)))
@@ -84,7 +85,7 @@ func (c manifestsCmd) warnOfUserpass(p program, inv *inventory.Inventory) {
 // maxCertificates is the most bytes that the file of --vault-ca may hold.
 const maxCertificates = 64 << 10
 
-// readCertificates returns the certificates in a PEM file, and nothing else that it holds. path is "" without --vault-ca.
+// readCertificates returns only the certificates of a PEM file. path is "" without --vault-ca.
 func readCertificates(path string) ([]byte, error) {
 	if path == "" {
 		return nil, nil
@@ -101,8 +102,8 @@ func readCertificates(path string) ([]byte, error) {
 		certificates = append(certificates, inventory.CertificatePEM(block.Bytes)...)
 	}
 	if certificates == nil {
-		return nil, reconcile.WithHint(fmt.Errorf("reading Vault's CA from %q: it holds no certificate (--vault-ca)", path),
-			"a PEM file is wanted, as for VAULT_CACERT")
+		return nil, reconcile.WithHint(fmt.Errorf("reading Vault's CA from %q: it contains no certificate (--vault-ca)", path),
+			"set --vault-ca to a PEM file, as for VAULT_CACERT")
 	}
 	return certificates, nil
 }

@@ -26,24 +26,24 @@ const (
 	gatewayPassword = "CERTSYNC_PUSHGATEWAY_PASSWORD"
 )
 
-// gatewayURL is the value of --pushgateway; "" for none.
+// gatewayURL is the value of --pushgateway, or "".
 type gatewayURL string
 
-// UnmarshalText refuses text that is no address of a Pushgateway. It repeats nothing, since a URL may hold a password.
+// UnmarshalText returns an error for text that is not the address of a Pushgateway. The error repeats nothing, because a URL may hold a password.
 func (g *gatewayURL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
-		return errors.New("an http or https URL is wanted, such as http://pushgateway.monitoring:9091")
+		return errors.New("expected an http or https URL, for example http://pushgateway.monitoring:9091")
 	case u.User != nil:
-		return fmt.Errorf("credentials are not wanted in the URL, where others see them: set %s and %s", gatewayUsername, gatewayPassword)
+		return fmt.Errorf("credentials in a URL are visible to others: set %s and %s instead", gatewayUsername, gatewayPassword)
 	}
 	*g = gatewayURL(text)
 	return nil
 }
 
-// metrics returns the gauges of a run. A gauge that is left out keeps the value of an earlier run. After a failure that is
-// the last success. It is the census if the cluster and Vault could not be read.
+// metrics returns the gauges of a run. A gauge that is left out keeps its value from an earlier run: after a failure, the
+// last success; if the cluster or Vault could not be read, the census.
 func metrics(a report.Account) *prometheus.Registry {
 	all := prometheus.NewRegistry()
 	gauge := func(name, help string, value float64) {
@@ -52,31 +52,31 @@ func metrics(a report.Account) *prometheus.Registry {
 		all.MustRegister(g)
 	}
 	f := a.Metrics()
-	gauge("exit_code", "How the last run ended: 0 done, 1 failed or in part, 3 refused.", float64(a.ExitCode))
-	gauge("last_run_timestamp_seconds", "When the last run ended.", seconds(a.EndedAt))
-	gauge("duration_seconds", "How long the last run took.", a.EndedAt.Sub(a.StartedAt).Seconds())
-	gauge("failures", "Steps of the last run that failed, and one more if it failed as a whole.", float64(f.Failures))
-	gauge("refusals", "Why the last run was refused: the number of reasons.", float64(f.Refusals))
-	gauge("held", "Steps that the last run held back, until somebody has looked.", float64(f.Held))
+	gauge("exit_code", "Exit code of the last run: 0 done, 1 failed or partly done, 3 refused.", float64(a.ExitCode))
+	gauge("last_run_timestamp_seconds", "Time when the last run ended.", seconds(a.EndedAt))
+	gauge("duration_seconds", "Duration of the last run.", a.EndedAt.Sub(a.StartedAt).Seconds())
+	gauge("failures", "Failed steps of the last run, plus one if the whole run failed.", float64(f.Failures))
+	gauge("refusals", "Number of reasons why the last run was refused.", float64(f.Refusals))
+	gauge("held", "Steps that the last run held, until somebody decides about them.", float64(f.Held))
 	changes := prometheus.NewGaugeVec(prometheus.GaugeOpts{
-		Namespace: "certsync", Name: "changes", Help: "Steps that the last run has done, by action.",
+		Namespace: "certsync", Name: "changes", Help: "Steps that the last run did, by action.",
 	}, []string{"action"})
 	for action, n := range f.Changes {
 		changes.WithLabelValues(string(action)).Set(float64(n))
 	}
 	all.MustRegister(changes)
 	if a.ExitCode == exitOK && !a.Outcome.Plan.RemovalsOnly { // an alert on Vault being down stays
-		gauge("last_success_timestamp_seconds", "When a run last ended with all done.", seconds(a.EndedAt))
+		gauge("last_success_timestamp_seconds", "Time when a run last ended with everything done.", seconds(a.EndedAt))
 	}
 	if c := f.Census; c != nil {
 		gauge("users", "Users who should have access.", float64(c.Users))
-		gauge("earliest_expiry_timestamp_seconds", "When the first of users' current certificates expires; 0 if there is none.", seconds(c.EarliestExpiry))
-		gauge("leavers_live_certificates", "Certificates that the API server accepts, of people who should have no access any more.", float64(c.LeaversCertificates))
+		gauge("earliest_expiry_timestamp_seconds", "Earliest expiry of all users' current certificates; 0 if there is none.", seconds(c.EarliestExpiry))
+		gauge("leavers_live_certificates", "Certificates of former users that the API server still accepts.", float64(c.LeaversCertificates))
 	}
 	return all
 }
 
-// seconds is a time in Unix seconds; 0 for none.
+// seconds is a time in Unix seconds, or 0 for the zero time.
 func seconds(t time.Time) float64 {
 	if t.IsZero() {
 		return 0
@@ -84,11 +84,11 @@ func seconds(t time.Time) float64 {
 	return float64(t.UnixMilli()) / 1000
 }
 
-// maxAnswer is how many bytes are read of a gateway's answer to a push that it refuses.
+// maxAnswer is how many bytes of a gateway's answer to a refused push are read.
 const maxAnswer = 1 << 10
 
-// shortAnswers limits the size of answers. The client reads all of an answer, makes it the text of an error, and drops the
-// error of reading. So a cut text says itself that it was cut.
+// shortAnswers limits the size of answers. The client puts a whole answer into the text of its error, and drops errors while
+// reading it. So a cut text itself says that it was cut.
 type shortAnswers struct{ http.RoundTripper }
 
 func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -107,8 +107,8 @@ func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// push adds the metrics of a run to those of the owner's earlier runs. It pushes nothing if there is no owner, since the
-// inventory could not be read, or if another run holds the lock. That run pushes its own.
+// push adds the metrics of a run to those of the owner's earlier runs. It pushes nothing without an owner, because the
+// inventory could not be read. It also pushes nothing if another run holds the lock, which pushes its own.
 func (g gatewayURL) push(ctx context.Context, a report.Account) error {
 	if g == "" || a.Owner == "" || a.ExitCode == exitLocked {
 		return nil
@@ -135,5 +135,5 @@ func (g gatewayURL) push(ctx context.Context, a report.Account) error {
 		err = errors.New(strings.TrimSuffix(err.Error(), ": ")) // the gateway's answer follows, and may be empty
 	}
 	return reconcile.WithHint(fmt.Errorf("pushing metrics: %w", err),
-		"the run is over all the same, with the exit code that it has; is that a Pushgateway, and up (--pushgateway)?")
+		"the run itself is over, and its exit code is unchanged; check that --pushgateway names a Pushgateway that is running")
 }

@@ -150,13 +150,13 @@ func TestGatewayURL(t *testing.T) {
 	tests := map[string]string{ // the complaint, or ""
 		"http://pushgateway.monitoring:9091":           "",
 		"https://gateway.example.com/push":             "",
-		"":                                             "an http or https URL is wanted",
-		"pushgateway:9091":                             "an http or https URL is wanted",
-		"ftp://gateway.example.com":                    "an http or https URL is wanted",
-		"http://gateway.example.com?a=hunter2":         "an http or https URL is wanted",
+		"":                                             "expected an http or https URL",
+		"pushgateway:9091":                             "expected an http or https URL",
+		"ftp://gateway.example.com":                    "expected an http or https URL",
+		"http://gateway.example.com?a=hunter2":         "expected an http or https URL",
 		"http://certsync:hunter2@gateway.example.com":  "set CERTSYNC_PUSHGATEWAY_USERNAME and CERTSYNC_PUSHGATEWAY_PASSWORD",
-		"http://certsync:hunter2@gateway example.com":  "an http or https URL is wanted",
-		"http://certsync:hunter2@gateway.example:port": "an http or https URL is wanted",
+		"http://certsync:hunter2@gateway example.com":  "expected an http or https URL",
+		"http://certsync:hunter2@gateway.example:port": "expected an http or https URL",
 	}
 	for text, want := range tests {
 		r := within(t, t.Context(), "apply", "--pushgateway="+text, "-f", "does-not-exist.yaml")

@@ -141,8 +141,8 @@ func TestNightUsage(t *testing.T) {
 	for _, flag := range []string{"--drift", "--policy=upsert-only", "--policy=create-only", "--adopt=users/alice", "--retry=alice",
 		"--move-to-this-cluster", "--new-ledger", "--accept-rollback", "--accept-shared-ca"} {
 		r := within(t, t.Context(), "apply", "--removals-only", flag)
-		if r.code != exitUsage || r.stdout != "" || !strings.HasPrefix(r.stderr, "certsync: "+strings.TrimSuffix(flag, "=users/alice")) && !strings.HasPrefix(r.stderr, "certsync: --retry: ") ||
-			!strings.Contains(r.stderr, ": not with --removals-only: ") {
+		if r.code != exitUsage || r.stdout != "" || !strings.HasPrefix(r.stderr, "certsync: "+strings.TrimSuffix(flag, "=users/alice")+" ") && !strings.HasPrefix(r.stderr, "certsync: --retry ") ||
+			!strings.Contains(r.stderr, " cannot be used with --removals-only: ") {
 			t.Errorf("%s: exit %d: %s%s", flag, r.code, r.stdout, r.stderr)
 		}
 	}

@@ -15,20 +15,20 @@ import (
 type planCmd struct {
 	inventoryFlags
 	serverFlags      `group:"Cluster and Vault:"`
-	ruleFlags        `group:"Guards, and what lifts them:"`
-	Output           string `short:"o" enum:"text,json,markdown" default:"text" placeholder:"text|json|markdown" help:"Text for people, JSON, or a comment for a pull request (default: ${default})."`
-	DetailedExitcode bool   `help:"Exit 2 if there is something to do."`
+	ruleFlags        `group:"Guards, and flags that lift them:"`
+	Output           string `short:"o" enum:"text,json,markdown" default:"text" placeholder:"text|json|markdown" help:"Output format. markdown is a comment for a pull request (default: ${default})."`
+	DetailedExitcode bool   `help:"Exit with code 2 if changes are pending."`
 }
 
 // Help is shown below the flags.
 func (planCmd) Help() string {
-	return `Needs the right to read the cluster, and in Vault "list" and "read" on ledger/, state and the metadata of users/: never the right to read a key.
+	return `Compares the inventory with the cluster and Vault, and shows every change that apply would make, with its reason. It writes nothing. It needs read access to the cluster. In Vault it needs "list" and "read" on ledger/, state and the metadata of users/. It never reads a private key.
 
   certsync plan -f users.yaml
   certsync plan -o json | jq -r .digest     # for apply --expect
   certsync plan -o markdown > comment.md    # for GitHub or GitLab
 
-Exit codes: 0 done; 1 an error; 2 changes are pending (with --detailed-exitcode); 80 usage; 130 interrupted.`
+` + exitLine(anError(), exitOK, exitError, exitChanges, exitUsage, exitInterrupted)
 }
 
 // Run shows the plan. It only reads.
@@ -51,7 +51,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	return nil
 }
 
-// plan makes the plan. It revokes its token before anything is printed. A reader that closes stdout, as in
+// plan makes the plan. It revokes its token before it prints anything, because a closed stdout, as in
 // `certsync plan | head`, ends the process.
 func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) (reconcile.Plan, error) {
 	cluster, store, err := c.connect(ctx, p, inv.Owner, 0)

@@ -10,8 +10,8 @@ import (
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
-// plugin returns the command that kubectl will run, in any folder and environment. It has the flags and the variables of
-// this environment that say where Vault is, and no secret.
+// plugin returns the command that kubectl will run, in any folder and environment. It keeps the flags and variables that
+// locate Vault, and no secret.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	command, err := c.command()
 	if err != nil {
@@ -46,7 +46,7 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	return kubeconfig.Plugin{Command: command, Args: args, Env: env}, err
 }
 
-// command is the program that kubectl will run: that of --exec-command, with an absolute path unless it is a name alone.
+// command is the program that kubectl will run. A path in --exec-command becomes absolute; a plain name stays.
 func (c kubeconfigCmd) command() (string, error) {
 	switch {
 	case c.ExecCommand == "":
@@ -75,7 +75,7 @@ func (kubeconfigCmd) environment(p program) ([]string, error) {
 	for _, name := range addressVariables {
 		value := os.Getenv(name)
 		if u, err := url.Parse(value); err != nil || u.User != nil {
-			fmt.Fprintf(p.stderr, "certsync: %s holds a name or a password, and is not written: it must also be set where kubectl runs\n", name)
+			fmt.Fprintf(p.stderr, "certsync: warning: %s contains a user name or a password, so the kubeconfig does not get it; set it where kubectl runs\n", name)
 		} else if value != "" {
 			env = append(env, name+"="+value)
 		}

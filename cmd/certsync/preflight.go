@@ -18,21 +18,21 @@ import (
 type preflightCmd struct {
 	inventoryFlags
 	serverFlags   `group:"Cluster and Vault:"`
-	sharedCAFlags `group:"Guards, and what lifts them:"`
+	sharedCAFlags `group:"Guards, and flags that lift them:"`
 	issuerFlags   `group:"Certificates:"`
-	Issue         bool   `help:"Have one certificate issued, which lives 10 minutes under a name that nobody has, and log in with it, also at the address that people get. This is all that preflight ever writes: a CertificateSigningRequest, which it deletes again."`
-	Output        string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Text for people, or JSON (default: ${default})."`
+	Issue         bool   `help:"Issue one test certificate and log in with it, also at the address that users get. It has a name that no user has and is valid for 10 minutes. With --issuer=csr, preflight writes one CertificateSigningRequest and deletes it again."`
+	Output        string `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Output format (default: ${default})."`
 }
 
 // Help is shown below the flags.
 func (preflightCmd) Help() string {
-	return `Checks everything that apply will need, in Kubernetes and in Vault, and says how to mend what fails. It changes nothing, and without --issue it writes nothing: where only a write can tell, it asks for a dry run. Run it as the identity that apply will have, and with the flags that both have.
+	return `Checks everything that apply needs in Kubernetes and in Vault, and says how to repair what fails. Without --issue it writes nothing: to check a write, it makes a dry run. Run it with the same identity and the same flags as apply.
 
   certsync preflight
   certsync preflight --issue
   certsync preflight -o json | jq '.checks[] | select(.result == "failed")'
 
-Exit codes: 0 nothing failed; 1 something did; 80 usage; 130 interrupted.`
+` + exitLine("a check failed, or another error", exitOK, exitError, exitUsage, exitInterrupted)
 }
 
 // Validate is called by kong after parsing.
@@ -48,7 +48,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 	}
 	report := c.check(ctx, p, inv)
 	if ctx.Err() != nil {
-		return context.Cause(ctx) // the checks that were not made have not failed
+		return context.Cause(ctx) // checks that were not made have not failed
 	}
 	if err := c.print(p, report); err != nil {
 		return err
@@ -60,7 +60,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 	return nil
 }
 
-// check makes the checks. If one server cannot be reached, the other one is checked all the same.
+// check makes the checks. If one server cannot be reached, it still checks the other.
 func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) preflight.Report {
 	check := &preflight.Preflight{
 		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,

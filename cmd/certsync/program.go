@@ -21,49 +21,38 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// The exit codes. 80 is kong's own.
-const (
-	exitOK          = 0
-	exitError       = 1
-	exitChanges     = 2
-	exitRefused     = 3
-	exitLocked      = 4
-	exitUsage       = 80
-	exitInterrupted = 130
-)
-
 // program is certsync without the process around it.
 type program struct {
 	name           string // what a person types to start certsync; "": certsync
 	stdin          *os.File
 	stdout, stderr *os.File
-	// grace is how long steps have to end after an interruption; 0: reconcile.LastStep.
+	// grace is how long steps may take to end after an interruption; 0 means reconcile.LastStep.
 	grace time.Duration
 	line  nextstep.CommandLine
 }
 
-// lastStep is how long steps have to end after an interruption.
+// lastStep is how long steps may take to end after an interruption.
 func (p program) lastStep() time.Duration { return cmp.Or(p.grace, reconcile.LastStep) }
 
 type cli struct {
 	Init        initCmd        `cmd:"" help:"Write a commented users.yaml to start from."`
-	Validate    validateCmd    `cmd:"" help:"Check the inventory, without asking cluster or Vault."`
-	Plan        planCmd        `cmd:"" help:"Show what differs between the inventory and the cluster. Writes nothing."`
-	Apply       applyCmd       `cmd:"" help:"Make it so: issue certificates, store them in Vault, write and delete bindings."`
-	Status      statusCmd      `cmd:"" help:"Show every user, their grants and live certificates, and who has left."`
-	Review      reviewCmd      `cmd:"" help:"Print the access review: who can do what, through what, since when, and what remains of those who left."`
-	Revocations revocationsCmd `cmd:"" help:"List revoked certificates that live, and print the lists with which the API server denies them."`
-	Kubeconfig  kubeconfigCmd  `cmd:"" help:"For users: print the kubeconfig that Vault has for you, or merge it into your own."`
-	Credential  credentialCmd  `cmd:"" help:"For users: print your credential for kubectl, whose exec plugin this is."`
-	Preflight   preflightCmd   `cmd:"" help:"Check everything that apply will need. Changes nothing."`
-	Export      exportCmd      `cmd:"" help:"Print what stands in the cluster's bindings as an inventory to start from."`
-	Manifests   manifestsCmd   `cmd:"" help:"Print what to deploy for certsync to correct drift by itself, in Kubernetes and in Vault."`
-	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the inventory, or of a team's file, for editors."`
-	Completion  completionCmd  `cmd:"" help:"Print a script for your shell to complete commands, flags and files."`
+	Validate    validateCmd    `cmd:"" help:"Check the inventory file. Needs no cluster and no Vault."`
+	Plan        planCmd        `cmd:"" help:"Show what apply would change. Writes nothing."`
+	Apply       applyCmd       `cmd:"" help:"Apply the inventory: issue certificates, store them in Vault, change bindings."`
+	Status      statusCmd      `cmd:"" help:"Show each user's state, certificates and roles, and users who left."`
+	Review      reviewCmd      `cmd:"" help:"Print an access review: which user can do what, through which binding, since when."`
+	Revocations revocationsCmd `cmd:"" help:"List revoked certificates that have not expired, and print deny lists for the API server."`
+	Kubeconfig  kubeconfigCmd  `cmd:"" help:"For users: print your kubeconfig from Vault, or merge it into your own."`
+	Credential  credentialCmd  `cmd:"" help:"For users: print your credential for kubectl. This is the exec plugin."`
+	Preflight   preflightCmd   `cmd:"" help:"Check everything that apply needs. Changes nothing."`
+	Export      exportCmd      `cmd:"" help:"Print an inventory made from the cluster's bindings."`
+	Manifests   manifestsCmd   `cmd:"" help:"Print the manifests of the CronJob that corrects drift, or its setup in Vault."`
+	Schema      schemaCmd      `cmd:"" help:"Print the JSON Schema of the inventory or of a team file, for editors."`
+	Completion  completionCmd  `cmd:"" help:"Print a completion script for your shell."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
-// exitStatus is an exit code that is no error to be printed.
+// exitStatus is an exit code without an error to print.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
@@ -101,17 +90,17 @@ func newParser(help, stderr io.Writer) (*kong.Kong, error) {
 	return kong.New(&cli{}, kong.Name("certsync"), kong.Description(description),
 		kong.DefaultEnvars(envPrefix), kong.Writers(help, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		// The description says once how a flag's variable is called. Repeating it makes the flags hard to read.
+		// The description says once how variables are named. Kong would repeat the name at every flag.
 		kong.ValueFormatter(func(v *kong.Value) string { return v.Help }),
-		// kong ends the process after --help. Here it goes on, and Run prints the help.
+		// Kong exits after --help. Here Run prints the help, so Exit does nothing.
 		kong.Exit(func(int) {}))
 }
 
-// misused says why a command line is refused.
+// misused prints why a command line is wrong, with a hint, and returns the exit code.
 func (p program) misused(err error) int {
-	// kong has a name of its own for the end of the line.
+	// Kong calls the end of the command line EOL.
 	text, missing := strings.CutSuffix(err.Error(), ` but got "EOL" (<EOL>)`)
-	// kong repeats the whole value of a variable, which may be a secret. The hint names the variable instead.
+	// Kong repeats the value of a variable, which may be a secret. The hint names only the variable.
 	text, _, _ = strings.Cut(text, " (from envar ")
 	if flag, _, ok := strings.Cut(text, ": expected "); ok && missing {
 		text = flag + ": a value is missing"
@@ -120,7 +109,7 @@ func (p program) misused(err error) int {
 		text = flag + ": a value is missing"
 	}
 	name := cmp.Or(p.name, "certsync")
-	hint := name + " --help lists the commands"
+	hint := fmt.Sprintf("run %s --help for the list of commands", name)
 	if rest, ok := strings.CutPrefix(text, "unexpected argument "); ok {
 		word, _, _ := strings.Cut(rest, ", did you mean ")
 		hint = cmp.Or(instead[word], hint)
@@ -129,10 +118,10 @@ func (p program) misused(err error) int {
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
 		command := parse.Context.Selected().Name
 		text = strings.TrimPrefix(text, command+": ")
-		hint = fmt.Sprintf("%s %s --help lists the flags", name, command)
+		hint = fmt.Sprintf("run %s %s --help for the list of flags", name, command)
 	}
 	if variable := variableFor(text); variable != "" {
-		hint = variable + " is set in the environment; " + hint
+		hint = variable + " is set in the environment: correct it, or " + hint
 	}
 	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", render.Clean(text), hint)
 	return exitUsage
@@ -163,9 +152,9 @@ func (p program) fail(ctx context.Context, err error) int {
 		p.complain(err)
 		return exitLocked
 	case errors.As(err, &unknown):
-		hint := "certsync status lists the users that there are"
+		hint := "run certsync status for the list of users"
 		if unknown.WithoutVault {
-			hint = "without Vault, users who left are known by certsync's bindings alone: certsync export lists who is bound"
+			hint = "without Vault, certsync knows users who left only from its bindings; run certsync export for the list of bound users"
 		}
 		p.complain(reconcile.WithHint(err, hint))
 		return exitUsage
@@ -187,7 +176,7 @@ func (p program) complain(err error) {
 	}
 }
 
-// writeAll writes the product to stdout. A full disk or a closed pipe is an error: half a plan must not exit 0.
+// writeAll writes the output of a command. A full disk or a closed pipe is an error, because half a plan must not exit 0.
 func writeAll(w io.Writer, text []byte) error {
 	if _, err := w.Write(text); err != nil {
 		return fmt.Errorf("writing the output: %w", err)

@@ -9,12 +9,12 @@ import (
 	"github.com/certsync/certsync/reconcile/apply"
 )
 
-// removalFlags are for the night when Vault is down.
+// removalFlags are for a run while Vault is down.
 type removalFlags struct {
-	RemovalsOnly bool `help:"For when Vault is down: take users out of the bindings that the inventory does not give them, and users of --revoke out of all. Give nothing, and write only bindings, the Lease and Events. The Lease records revocations for the next apply with Vault."`
+	RemovalsOnly bool `help:"For use while Vault is down. Remove users from bindings that the inventory no longer gives them, and users of --revoke from all bindings. Adds no access. Writes only bindings, the Lease and Events. The Lease records revocations for the next apply with Vault."`
 }
 
-// validate refuses flags that need Vault, or a run that gives something.
+// validate refuses flags that need Vault or that give access.
 func (f removalFlags) validate(r ruleFlags) error {
 	if !f.RemovalsOnly {
 		return nil
@@ -24,17 +24,17 @@ func (f removalFlags) validate(r ruleFlags) error {
 		given bool
 		why   string
 	}{
-		{"--drift", r.Drift, "only Vault knows the inventory that was applied last"},
-		{"--policy=" + string(r.Policy), !r.Policy.Takes(), "it takes nothing away"},
-		{"--adopt", len(r.Adopt) > 0, "it is about Vault"},
-		{"--retry", len(r.Retry) > 0, "no certificate is asked for"},
-		{"--move-to-this-cluster", r.MoveToThisCluster, "only Vault knows the owner's cluster"},
-		{"--new-ledger", r.NewLedger, "it is about Vault"},
-		{"--accept-rollback", r.AcceptRollback, "it is about Vault"},
-		{"--accept-shared-ca", r.AcceptSharedCA, "no certificate is given out"},
+		{"--drift", r.Drift, "only Vault records the inventory that was applied last"},
+		{"--policy=" + string(r.Policy), !r.Policy.Takes(), "that policy removes nothing"},
+		{"--adopt", len(r.Adopt) > 0, "it needs Vault"},
+		{"--retry", len(r.Retry) > 0, "no certificate is requested"},
+		{"--move-to-this-cluster", r.MoveToThisCluster, "only Vault records the owner's cluster"},
+		{"--new-ledger", r.NewLedger, "it needs Vault"},
+		{"--accept-rollback", r.AcceptRollback, "it needs Vault"},
+		{"--accept-shared-ca", r.AcceptSharedCA, "no certificate is issued"},
 	} {
 		if useless.given {
-			return fmt.Errorf("%s: not with --removals-only: %s", useless.flag, useless.why)
+			return fmt.Errorf("%s cannot be used with --removals-only: %s", useless.flag, useless.why)
 		}
 	}
 	return nil

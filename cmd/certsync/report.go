@@ -14,21 +14,21 @@ import (
 	"github.com/certsync/certsync/reconcile/report"
 )
 
-// reportFile is the value of --report; "" for none.
+// reportFile is the value of --report, or "".
 type reportFile string
 
-// UnmarshalText refuses "-" and an empty name. For standard output there is -o json.
+// UnmarshalText returns an error for "-" and an empty name. -o json writes to standard output.
 func (r *reportFile) UnmarshalText(text []byte) error {
 	if len(text) == 0 || string(text) == "-" {
-		return errors.New("the name of a file is wanted; for standard output there is -o json")
+		return errors.New("expected a file name; use -o json for standard output")
 	}
 	*r = reportFile(text)
 	return nil
 }
 
-const reportHint = "name a file in a folder that certsync can write to (--report)"
+const reportHint = "set --report to a file in a folder that certsync can write to"
 
-// check reports before the run whether its report can be written.
+// check returns an error, before the run, if its report cannot be written.
 func (r reportFile) check() error {
 	if r == "" {
 		return nil
@@ -43,7 +43,7 @@ func (r reportFile) check() error {
 	return nil
 }
 
-// refuse returns an error for an existing file that is not the report of an earlier run. A device, a link or another file,
+// refuse returns an error if the file exists and is not the report of an earlier run. A device, a link or another file,
 // such as the inventory, is a mistake.
 func (r reportFile) refuse() error {
 	info, err := os.Lstat(string(r))
@@ -51,7 +51,7 @@ func (r reportFile) refuse() error {
 	case err == nil && !info.Mode().IsRegular():
 		return fmt.Errorf("%q is not a regular file", string(r))
 	case err == nil && info.Size() > 0 && !isReport(string(r)):
-		return fmt.Errorf("%q is no report of certsync's", string(r))
+		return fmt.Errorf("%q exists and is not a certsync report", string(r))
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
@@ -72,7 +72,7 @@ func isReport(name string) bool {
 	return err == nil && string(start) == reportStart
 }
 
-// write replaces the report by the one of this run, as a whole or not at all.
+// write replaces the report with the one of this run, completely or not at all.
 func (r reportFile) write(account report.Account) error {
 	if r == "" {
 		return nil
@@ -80,12 +80,12 @@ func (r reportFile) write(account report.Account) error {
 	err := r.replace(func(w io.Writer) error { return json.NewEncoder(w).Encode(account) })
 	if err != nil {
 		return reconcile.WithHint(fmt.Errorf("writing the report: %w", err),
-			"the run is over all the same, and its report is lost; "+reportHint)
+			"the run itself is over, but its report is lost; "+reportHint)
 	}
 	return nil
 }
 
-// replace replaces the report by the text that fill writes, also after an interruption.
+// replace replaces the report with the text that fill writes, also after an interruption.
 func (r reportFile) replace(fill func(io.Writer) error) error {
 	if err := r.refuse(); err != nil {
 		return err

@@ -12,25 +12,25 @@ import (
 	"github.com/certsync/certsync/reconcile/report"
 )
 
-// publishTimeout is how long Events and metrics may take after a run. A pod that is being ended has little time left after
+// publishTimeout is how long Events and metrics may take after a run. A terminating pod has little time left after
 // reconcile.LastStep.
 const publishTimeout = 10 * time.Second
 
-// reportFlags say where apply reports on its run, besides its output and the Events.
+// reportFlags name the places where apply reports on its run, besides its output and the Events.
 type reportFlags struct {
-	Report      reportFile `placeholder:"FILE" help:"Write how the run went to this file as JSON, also when it fails, is refused or is interrupted."`
-	Pushgateway gatewayURL `placeholder:"URL" help:"Push metrics of the run to this Prometheus Pushgateway, also when it fails or is refused."`
+	Report      reportFile `placeholder:"FILE" help:"Write a JSON report of the run to this file, also if the run fails, is refused or is interrupted."`
+	Pushgateway gatewayURL `placeholder:"URL" help:"Push metrics of the run to this Prometheus Pushgateway, also if the run fails or is refused."`
 }
 
-// runReport is what a run of apply leaves for its report.
+// runReport holds the results of a run of apply that its report needs.
 type runReport struct {
 	account report.Account
-	cluster *kube.Cluster // gets Events; nil: there is none that could take them
+	cluster *kube.Cluster // gets the Events; nil if no cluster can store them
 }
 
-// reportOn carries out a run, and reports on it however it ends: in the file, by Events and to the Pushgateway. A report
-// file that cannot be written is an error, since somebody reads it. Events and metrics that fail are only printed: the run
-// is over, and monitoring sees that no metrics come.
+// reportOn carries out a run and reports on it, however it ends: in the file, by Events and to the Pushgateway. A report
+// file that cannot be written is an error, because a program may wait for it. Failed Events and metrics are only printed:
+// the run is over, and monitoring notices missing metrics.
 func (f reportFlags) reportOn(ctx context.Context, p program, run func(context.Context, program, *runReport) error) error {
 	if err := f.Report.check(); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (f reportFlags) reportOn(ctx context.Context, p program, run func(context.C
 	return exitStatus(code)
 }
 
-// end adds how the run ended.
+// end records how the run ended.
 func (r *runReport) end(code int, err error) {
 	if errors.As(err, new(exitStatus)) {
 		err = nil // the events of the steps have the errors
@@ -63,7 +63,7 @@ func (r *runReport) end(code int, err error) {
 // publish writes Events and pushes metrics at the same time, also after an interruption.
 func (f reportFlags) publish(ctx context.Context, p program, r *runReport) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), publishTimeout,
-		fmt.Errorf("telling of the run took longer than %s", publishTimeout))
+		fmt.Errorf("reporting on the run took longer than %s", publishTimeout))
 	defer cancel()
 	var events, push error
 	var group sync.WaitGroup
@@ -82,9 +82,9 @@ func (r *runReport) writeEvents(ctx context.Context) error {
 	if r.cluster == nil {
 		return nil
 	}
-	news := r.account.KubernetesEvents()
-	for i := range news {
-		news[i].Message = render.Clean(news[i].Message) // kubectl shows it on a terminal
+	events := r.account.KubernetesEvents()
+	for i := range events {
+		events[i].Message = render.Clean(events[i].Message) // kubectl shows it on a terminal
 	}
-	return r.cluster.Events(r.account.Owner, r.account.RunID).Write(ctx, r.account.EndedAt, news)
+	return r.cluster.Events(r.account.Owner, r.account.RunID).Write(ctx, r.account.EndedAt, events)
 }

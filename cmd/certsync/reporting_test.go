@@ -37,8 +37,8 @@ func TestReportFile(t *testing.T) {
 	}{
 		"steps failed":    {args: []string{"--yes"}, code: exitError, want: `"result":"failed"`},
 		"as events":       {args: []string{"--yes", "-o", "json"}, code: exitError, want: `"result":"failed"`},
-		"refused":         {code: exitRefused, want: `"refusals":["there is no terminal to ask on (--yes, or --expect sha256:`},
-		"no inventory":    {args: []string{"--yes", "-f", "missing.yaml"}, code: exitError, want: `"hint":"name the inventory with -f FILE"`},
+		"refused":         {code: exitRefused, want: `"refusals":["there is no terminal to ask for consent; set --yes, or --expect sha256:`},
+		"no inventory":    {args: []string{"--yes", "-f", "missing.yaml"}, code: exitError, want: `"hint":"set -f to your inventory file"`},
 		"no such cluster": {args: []string{"--yes", "--context=nowhere"}, code: exitError, want: `"owner":"prod-eu","run":`},
 	}
 	for name, tt := range tests {
@@ -89,9 +89,9 @@ func TestReportCannotBe(t *testing.T) {
 		"a folder that is one": {dir, exitError, "is not a regular file"},
 		"a device":             {os.DevNull, exitError, "is not a regular file"},
 		"a link":               {link, exitError, "is not a regular file"},
-		"somebody's file":      {other, exitError, "is no report of certsync's"},
-		"standard output":      {"-", exitUsage, "for standard output there is -o json"},
-		"no name":              {"", exitUsage, "the name of a file is wanted"},
+		"somebody's file":      {other, exitError, "exists and is not a certsync report"},
+		"standard output":      {"-", exitUsage, "use -o json for standard output"},
+		"no name":              {"", exitUsage, "expected a file name"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -16,14 +16,14 @@ import (
 type reviewCmd struct {
 	inventoryFlags
 	serverFlags `group:"Cluster and Vault:"`
-	Since       string   `placeholder:"FILE" type:"path" help:"Also show what has changed since an earlier review, which -o json has printed."`
-	AuditLog    []string `placeholder:"FILE" type:"path" help:"An audit log of the API server: JSON lines, plain or gzip; - for standard input. The review then says what was used. Repeatable."`
-	Output      string   `short:"o" enum:"html,csv,json" default:"html" placeholder:"html|csv|json" help:"A page, a table, or JSON (default: ${default})."`
+	Since       string   `placeholder:"FILE" type:"path" help:"Also show the changes since an earlier review. FILE is the output of review -o json."`
+	AuditLog    []string `placeholder:"FILE" type:"path" help:"Audit log of the API server, as JSON lines, plain or gzip; - is standard input. The review then shows which access was used. Repeatable."`
+	Output      string   `short:"o" enum:"html,csv,json" default:"html" placeholder:"html|csv|json" help:"Output format (default: ${default})."`
 }
 
 // Help is shown below the flags.
 func (reviewCmd) Help() string {
-	return `Prints the access review: who can do what on the cluster, through what, how strong it is, since when, and what remains of those who left. It has everybody whom the inventory, the ledger or any binding names. Needs the same rights as plan.
+	return `Prints an access review of the cluster: each user's roles, the bindings that give them, their strength, and since when. It also shows the access that users who left still have. It covers all users in the inventory, the ledger and any binding. It writes nothing, and needs the same rights as plan.
 
   certsync review > review.html
   certsync review -o json > 2026-Q4.json
@@ -31,7 +31,7 @@ func (reviewCmd) Help() string {
   certsync review --audit-log audit.log.gz > review.html
   certsync review -o csv > review.csv
 
-Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
+` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
 // Run prints the review. It only reads.
@@ -51,13 +51,13 @@ func (c reviewCmd) Run(ctx context.Context, p program) error {
 	r := review.Of(inv, observed)
 	if earlier != nil {
 		if err := r.Compare(*earlier); err != nil {
-			return reconcile.WithHint(fmt.Errorf("comparing with %s: %w", c.Since, err), "give --since a review of this owner and cluster, as certsync review -o json prints it")
+			return reconcile.WithHint(fmt.Errorf("comparing with %s: %w", c.Since, err), "set --since to the output of certsync review -o json for this owner and cluster")
 		}
 	}
 	if len(c.AuditLog) > 0 {
 		log, err := usage.Read(ctx, r.Usernames(), usage.Files(c.AuditLog, p.stdin)...)
 		if err == nil && log.Events == 0 {
-			err = reconcile.WithHint(errors.New("reading the audit log: it has no events"), "give --audit-log files of the API server's --audit-log-path that are not empty")
+			err = reconcile.WithHint(errors.New("reading the audit log: it contains no events"), "set --audit-log to a file that the API server's --audit-log-path names")
 		}
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ func (c reviewCmd) earlier() (*review.Review, error) {
 	}
 	earlier, err := review.Parse(text)
 	if err != nil {
-		return nil, reconcile.WithHint(fmt.Errorf("reading %s: %w", c.Since, err), "give --since what certsync review -o json has printed")
+		return nil, reconcile.WithHint(fmt.Errorf("reading %s: %w", c.Since, err), "set --since to the output of certsync review -o json")
 	}
 	return &earlier, nil
 }

@@ -15,19 +15,19 @@ import (
 type revocationsCmd struct {
 	inventoryFlags
 	serverFlags `group:"Cluster and Vault:"`
-	Output      string `short:"o" enum:"text,json,admission-policy,authorization-config" default:"text" placeholder:"text|json|admission-policy|authorization-config" help:"Text for people, JSON, a ValidatingAdmissionPolicy, or entries for an AuthorizationConfiguration (default: ${default})."`
+	Output      string `short:"o" enum:"text,json,admission-policy,authorization-config" default:"text" placeholder:"text|json|admission-policy|authorization-config" help:"Output format. admission-policy is a ValidatingAdmissionPolicy; authorization-config is a list of authorizers for an AuthorizationConfiguration (default: ${default})."`
 }
 
 // Help is shown below the flags.
 func (revocationsCmd) Help() string {
-	return `Lists the certificates that are revoked and have not expired: whose they are, since when and why, until when they live, and what bindings of others still give to them. Needs the same rights as plan.
+	return `Lists the certificates that are revoked and have not expired. For each one it shows the user, the reason, the time of revocation and the expiry. It also shows the access that bindings of others still give. It writes nothing, and needs the same rights as plan.
 
   certsync revocations
   certsync revocations -o json | jq -r .certificates[].username
   certsync revocations -o admission-policy | kubectl apply --server-side -f -
   certsync revocations -o authorization-config > revoked.yaml
 
-Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
+` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
 // Run reports on the revoked certificates. It only reads.
@@ -65,8 +65,8 @@ func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byt
 	return render.Revocations(r, colours), nil
 }
 
-// observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan. A state that cannot be
-// read is an error.
+// observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan. A state that it
+// cannot read is an error.
 func (f serverFlags) observe(ctx context.Context, p program, owner string) (reconcile.Observed, error) {
 	cluster, store, err := f.connect(ctx, p, owner, 0)
 	if err != nil {

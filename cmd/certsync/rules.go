@@ -8,33 +8,33 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// ruleFlags say what plan and apply may do, and lift refusals. Each flag lifts one refusal.
+// ruleFlags limit what plan and apply may do, or lift one refusal each.
 type ruleFlags struct {
-	MaxRemovals reconcile.Limit  `default:"25%" placeholder:"N|N%" help:"Refuse to remove more than this of the owner's users, or of its bindings, or of the subjects in them (default: ${default}, at least 1)."`
-	Protect     []string         `placeholder:"NAME" help:"Refuse to take anything from this user, as from the one who runs certsync. Repeatable."`
-	Policy      reconcile.Policy `enum:"sync,upsert-only,create-only" default:"sync" placeholder:"sync|upsert-only|create-only" help:"create-only issues and binds; upsert-only also renews, reissues and adds subjects; the rest is shown as held (default: ${default})."`
-	Drift       bool             `help:"Correct drift only: refuse an inventory other than the one that was applied last."`
-	Namespace   string           `default:"certsync" placeholder:"NAME" help:"Where certsync's own job runs, see certsync manifests: who else gets something there is noted (default: ${default})."`
+	MaxRemovals reconcile.Limit  `default:"25%" placeholder:"N|N%" help:"Refuse to remove more than this number or share of the owner's users, bindings, or subjects in bindings. Each is counted separately (default: ${default}, at least 1)."`
+	Protect     []string         `placeholder:"NAME" help:"Refuse to take access from this user. The user who runs certsync is always protected. Repeatable."`
+	Policy      reconcile.Policy `enum:"sync,upsert-only,create-only" default:"sync" placeholder:"sync|upsert-only|create-only" help:"create-only only issues and binds. upsert-only also renews, reissues and adds subjects. sync does everything. The plan shows other changes as held (default: ${default})."`
+	Drift       bool             `help:"Only correct drift: refuse an inventory that differs from the one that was applied last."`
+	Namespace   string           `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob (see certsync manifests). The plan notes other users who get access to it (default: ${default})."`
 
-	Revoke            []string   `placeholder:"NAME" help:"Make this user's certificates void: they get a new one under another name in Kubernetes, and the old ones get nothing that certsync gives. Repeatable."`
-	Retry             []string   `placeholder:"NAME" help:"Ask again for this user's certificate, which was denied. Repeatable."`
-	Adopt             []adoption `placeholder:"users/NAME" help:"Take over what stands at this user's place in Vault and is not certsync's: it is overwritten and destroyed. Repeatable."`
-	AllowEmpty        bool       `help:"Let an inventory without users take everybody's access."`
-	MoveToThisCluster bool       `help:"Let an owner whose last run was on another cluster be applied to this one; every credential is made anew."`
-	NewLedger         bool       `help:"Begin a new state from ledger and inventory, although the cluster has been certsync's before."`
-	AcceptRollback    bool       `help:"Take a state that is older than the one that was last written, as after Vault was restored from a backup, or of which no Lease tells."`
-	sharedCAFlags     `group:"Guards, and what lifts them:"`
+	Revoke            []string   `placeholder:"NAME" help:"Revoke this user's certificates. The user gets a new certificate with a new Kubernetes name, and certsync binds only that name. Repeatable."`
+	Retry             []string   `placeholder:"NAME" help:"Request this user's certificate again after it was denied. Repeatable."`
+	Adopt             []adoption `placeholder:"users/NAME" help:"Take over this user's path in Vault although certsync did not write it. certsync overwrites and destroys its content. Repeatable."`
+	AllowEmpty        bool       `help:"Allow an inventory without users. All users then lose their access."`
+	MoveToThisCluster bool       `help:"Allow this inventory on this cluster although the owner's last run was on another one. certsync reissues every credential."`
+	NewLedger         bool       `help:"Start a new state from the ledger and the inventory, although certsync has used this cluster for the owner before."`
+	AcceptRollback    bool       `help:"Accept an old state in Vault, for example after a restore from a backup. Also accept a state without a Lease to compare it with."`
+	sharedCAFlags     `group:"Guards, and flags that lift them:"`
 }
 
 // sharedCAFlags lift a refusal that plan, apply and preflight share.
 type sharedCAFlags struct {
-	AcceptSharedCA bool `name:"accept-shared-ca" help:"Give out certificates although the cluster's CA is its front proxy's too, so that anybody who has one can be whoever they like."`
+	AcceptSharedCA bool `name:"accept-shared-ca" help:"Issue certificates although the cluster's front proxy trusts the same CA. Each user with a certificate can then impersonate any other."`
 }
 
 // adoption is the value of --adopt: the user in users/NAME, as the paths in Vault are called.
 type adoption string
 
-// UnmarshalText refuses text that is no such path.
+// UnmarshalText returns an error for text that is not such a path.
 func (a *adoption) UnmarshalText(text []byte) error {
 	name, ok := strings.CutPrefix(string(text), "users/")
 	if !ok || !inventory.ValidName(name) {
@@ -44,7 +44,7 @@ func (a *adoption) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// rules returns the rules of a run by the identity self, in whatever epoch, whose Lease is in the namespace lock.
+// rules returns the rules of a run by the identity self, in any epoch. Its Lease is in the namespace lock.
 func (f ruleFlags) rules(self reconcile.Identity, lock string) reconcile.Rules {
 	person, _ := reconcile.Person(self.Name)
 	r := reconcile.Rules{

@@ -3,21 +3,21 @@ package main
 import "github.com/certsync/certsync/inventory"
 
 type schemaCmd struct {
-	Kind string `arg:"" optional:"" enum:"inventory,team" default:"inventory" help:"Which file: inventory, which is the default, or team."`
+	Kind string `arg:"" optional:"" enum:"inventory,team" default:"inventory" help:"Kind of file: inventory or team (default: inventory)."`
 }
 
 // Help is shown below the flags.
 func (schemaCmd) Help() string {
-	return `Prints JSON Schema (draft-07), with which an editor completes and explains the fields and marks most mistakes while you type. certsync validate finds all of them.
+	return `Prints a JSON Schema (draft-07). With it, an editor completes and explains the fields, and marks most mistakes while you type. certsync validate finds all mistakes.
 
   certsync schema > users.schema.json
   certsync schema team > team.schema.json
 
-The first line of users.yaml then says where it is, from there:
+Name the schema in the first line of users.yaml, with a path relative to that file:
 
   # yaml-language-server: $schema=users.schema.json
 
-Exit codes: 0 done; 1 an error; 80 usage.`
+` + exitLine(anError(), exitOK, exitError, exitUsage)
 }
 
 // Run prints the schema.

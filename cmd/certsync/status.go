@@ -16,14 +16,14 @@ import (
 type statusCmd struct {
 	inventoryFlags
 	serverFlags `group:"Cluster and Vault:"`
-	User        []string `placeholder:"NAME" help:"All about this user. Repeatable."`
-	Emergency   bool     `help:"With --user: print the kubectl commands that take the user out of everything that certsync gave. Needs the right to list bindings, and nothing of Vault."`
-	Output      string   `short:"o" enum:"text,wide,json" default:"text" placeholder:"text|wide|json" help:"Text for people, the same with everything in wide lines, or JSON (default: ${default})."`
+	User        []string `placeholder:"NAME" help:"Show everything about this user. Repeatable."`
+	Emergency   bool     `help:"With --user: print kubectl commands that remove the user from all bindings of certsync. Needs the right to list bindings, and no Vault."`
+	Output      string   `short:"o" enum:"text,wide,json" default:"text" placeholder:"text|wide|json" help:"Output format. wide is text with more columns and nothing shortened (default: ${default})."`
 }
 
 // Help is shown below the flags.
 func (statusCmd) Help() string {
-	return `One line a user: how they stand, until when their last certificate lives, and what they have. Needs the same rights as plan.
+	return `Reads the inventory, the cluster and Vault, and shows one line for each user: the state, the end of the last certificate, and the roles. It also shows users who left and whose certificates have not expired. It writes nothing, and needs the same rights as plan.
 
   certsync status
   certsync status -o wide
@@ -31,13 +31,13 @@ func (statusCmd) Help() string {
   certsync status -o json | jq '.users[] | select(.state == "left")'
   certsync status --user alice@example.com --emergency    # when Vault is down
 
-Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
+` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
 // Validate is called by kong after parsing.
 func (c statusCmd) Validate() error {
 	if c.Emergency && len(c.User) == 0 {
-		return errors.New("--emergency: it is for one user: --user NAME")
+		return errors.New("--emergency requires --user NAME")
 	}
 	return c.serverFlags.Validate()
 }
@@ -71,7 +71,7 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 	return writeAll(p.stdout, render.Status(report, colours, c.Output == "wide"))
 }
 
-// emergency prints the commands for people. It asks the cluster alone.
+// emergency prints kubectl commands for an administrator. It reads only the cluster.
 func (c statusCmd) emergency(ctx context.Context, p program, inv *inventory.Inventory) error {
 	cluster, err := c.cluster(p)
 	if err != nil {
@@ -91,7 +91,7 @@ func (c statusCmd) emergency(ctx context.Context, p program, inv *inventory.Inve
 	return writeAll(p.stdout, render.Emergency(emergency))
 }
 
-// writeJSON writes a value for programs, in one line.
+// writeJSON writes a value as JSON in one line.
 func writeJSON(w io.Writer, value any) error {
 	text, err := json.Marshal(value)
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 )
 
-// Rules for the terminal: stdout is the product, stderr is everything else. Colours and a bar are for terminals only, and
+// Rules for the terminal: the result goes to stdout, everything else to stderr. Only terminals get colours and a bar, and
 // NO_COLOR switches the colours off. Text from others passes render.Clean first.
 
-// paletteFor returns the colours for a file, as https://no-color.org asks for.
+// paletteFor returns the colours for a file. See https://no-color.org.
 func paletteFor(f *os.File) render.Palette {
 	return render.Palette(knowsEscapes(f) && os.Getenv("NO_COLOR") == "")
 }
 
-// knowsEscapes reports whether f is a terminal that knows escape sequences. Emacs's shell does not, and a Windows console
-// does only after somebody has switched them on.
+// knowsEscapes reports whether f is a terminal that supports escape sequences. Emacs's shell does not, and a Windows console
+// does only after they have been enabled.
 func knowsEscapes(f *os.File) bool {
 	return isTerminal(f) && os.Getenv("TERM") != "dumb" && runtime.GOOS != "windows"
 }
@@ -29,5 +29,5 @@ func (p program) warn(text string) {
 	fmt.Fprint(p.stderr, render.Warning(text, knowsEscapes(p.stderr)))
 }
 
-// isTerminal reports whether a person reads what is written to f, or can answer on it.
+// isTerminal reports whether f is a terminal, so that a person can read and answer.
 func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }

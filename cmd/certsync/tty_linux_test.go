@@ -96,7 +96,7 @@ func (s *session) text() string {
 // answer waits for the question, and types.
 func (s *session) answer(keys string) result {
 	s.t.Helper()
-	s.typeAt("consent: ", keys)
+	s.typeAt("is accepted: ", keys)
 	return s.end()
 }
 
@@ -126,7 +126,7 @@ func (s *session) end() result {
 	}
 }
 
-const recorded = "the inventory is recorded; nothing else was to do."
+const recorded = "recorded the inventory; there was nothing else to do."
 
 // TestConsent: on a terminal apply shows the plan and asks, and nothing but "yes" lets it go on.
 func TestConsent(t *testing.T) {
@@ -137,12 +137,12 @@ func TestConsent(t *testing.T) {
 	}{
 		"yes":                       {"yes\n", exitOK, recorded},
 		"yes, after a blank":        {" yes \n", exitOK, recorded},
-		"y":                         {"y\n", exitRefused, "no consent was given"},
-		"YES":                       {"YES\n", exitRefused, "no consent was given"},
-		"yes and more":              {"yes, but\n", exitRefused, "no consent was given"},
-		"no":                        {"no\n", exitRefused, "no consent was given"},
-		"nothing":                   {"\n", exitRefused, "no consent was given"},
-		"the end of the input":      {"\x04", exitRefused, "no consent was given"},
+		"y":                         {"y\n", exitRefused, `the answer was not "yes"`},
+		"YES":                       {"YES\n", exitRefused, `the answer was not "yes"`},
+		"yes and more":              {"yes, but\n", exitRefused, `the answer was not "yes"`},
+		"no":                        {"no\n", exitRefused, `the answer was not "yes"`},
+		"nothing":                   {"\n", exitRefused, `the answer was not "yes"`},
+		"the end of the input":      {"\x04", exitRefused, `the answer was not "yes"`},
 		"yes without an end":        {"yes\x04\x04", exitOK, recorded},
 		"Ctrl-C":                    {"\x03", exitInterrupted, "certsync: interrupted"},
 		"Ctrl-C behind half a word": {"ye\x03", exitInterrupted, "certsync: interrupted"},
@@ -151,7 +151,7 @@ func TestConsent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := begin(t, "apply-no-users-allowed", nil, "apply", "--allow-empty").answer(tt.keys)
-			question := "\r\nApply this plan? Only \"yes\" is taken as consent: "
+			question := "\r\nApply this plan? Only \"yes\" is accepted: "
 			before, after, asked := strings.Cut(r.stdout, question)
 			if !asked || !strings.Contains(before, "Digest: sha256:") {
 				t.Errorf("it does not show the plan and ask: %q", r.stdout)
@@ -169,7 +169,7 @@ func TestConsent(t *testing.T) {
 // TestNoQuestion: who has consented on the command line is not asked.
 func TestNoQuestion(t *testing.T) {
 	r := begin(t, "apply-no-users-allowed", nil, "apply", "--allow-empty", "--yes").end()
-	if r.code != exitOK || strings.Contains(r.stdout, "consent") {
+	if r.code != exitOK || strings.Contains(r.stdout, "Apply this plan?") {
 		t.Errorf("exit %d: %q", r.code, r.stdout)
 	}
 }
@@ -228,7 +228,7 @@ func TestFullDisk(t *testing.T) {
 		"plan":               {"plan", []string{"plan"}, ""},
 		"plan as JSON":       {"plan", []string{"plan", "-o", "json"}, ""},
 		"apply":              {"apply-no-users-allowed", []string{"apply", "--yes", "--allow-empty"}, ""},
-		"apply, the summary": {"apply-no-users-allowed", []string{"apply", "--yes", "--allow-empty", "-o", "json"}, "certsync plan shows what is left"},
+		"apply, the summary": {"apply-no-users-allowed", []string{"apply", "--yes", "--allow-empty", "-o", "json"}, "run certsync plan to see what is left"},
 		"apply, the events":  {"apply-failing-json", []string{"apply", "--yes", "-o", "json"}, "[2/2]"},
 	}
 	for name, tt := range tests {

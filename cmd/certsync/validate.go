@@ -11,12 +11,14 @@ type validateCmd struct {
 
 // Help is shown below the flags.
 func (validateCmd) Help() string {
-	return `All problems come at once, each with its place, such as users.yaml:14:17: users[3].groups[0]: …
+	return `Reads the inventory, the team files and the signing requests that it names. It needs no cluster and no Vault, and writes nothing. It lists all problems at once, each with its place, such as users.yaml:14:17: users[3].groups[0]: …
+
+The inventory digest that it prints identifies the inventory. certsync apply --expect takes another one: the digest of a plan.
 
   certsync validate
   certsync validate -f prod-eu/users.yaml
 
-Exit codes: 0 done; 1 a problem, or another error; 80 usage.`
+` + exitLine("a problem in the inventory, or another error", exitOK, exitError, exitUsage)
 }
 
 // Run checks the inventory.

@@ -17,8 +17,8 @@ const envPrefix = "CERTSYNC"
 
 var flagName = regexp.MustCompile(`^--([a-z-]+)`)
 
-// variableFor returns the variable of the flag with which an error begins, if that variable is set. Readers may not know
-// the environment of a CronJob.
+// variableFor returns the variable of the flag at the beginning of an error, if that variable is set. The reader may not
+// know the environment of a CronJob.
 func variableFor(message string) string {
 	flag := flagName.FindStringSubmatch(message)
 	if flag == nil {
@@ -34,8 +34,8 @@ func variableFor(message string) string {
 // serviceLinks are the variables that Kubernetes gives the pods of a namespace with a Service called certsync.
 var serviceLinks = regexp.MustCompile(`^CERTSYNC_(PORT|SERVICE_HOST|SERVICE_PORT)(_|$)`)
 
-// warnOfVariables warns about CERTSYNC_ variables that match no flag. A typing error in a flag is refused, but one in a
-// variable would silently switch off a guard. It is no error, since other programs may set such variables.
+// warnOfVariables warns about CERTSYNC_ variables that match no flag. A misspelled variable could otherwise switch off a
+// guard unnoticed. It is no error, because other programs may set such variables.
 func (p program) warnOfVariables(commands *kong.Application, environment []string) {
 	known := map[string]bool{secretIDVariable: true, gatewayUsername: true, gatewayPassword: true}
 	_ = kong.Visit(commands, func(node kong.Visitable, next kong.Next) error {
@@ -55,6 +55,6 @@ func (p program) warnOfVariables(commands *kong.Application, environment []strin
 	}
 	slices.Sort(strays)
 	for _, name := range strays {
-		fmt.Fprintf(p.stderr, "certsync: %s is set in the environment, and is the variable of no flag: it does nothing\n", render.Clean(name))
+		fmt.Fprintf(p.stderr, "certsync: warning: %s is set in the environment, but it matches no flag and has no effect\n", render.Clean(name))
 	}
 }

@@ -10,20 +10,20 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
-// secretIDVariable holds approle's secret ID. No flag takes it, since everybody on the machine can see command lines.
+// secretIDVariable holds approle's secret ID. No flag takes it, because all users of the machine can see command lines.
 const secretIDVariable = envPrefix + "_VAULT_SECRET_ID"
 
-// vaultLoginFlags say how to log in to Vault.
+// vaultLoginFlags choose how to log in to Vault.
 type vaultLoginFlags struct {
-	VaultAuth         string `enum:"token,kubernetes,approle,jwt" default:"token" placeholder:"token|kubernetes|approle|jwt" help:"How to log in to Vault. token takes the one that the vault CLI has; what the others give is revoked at the end (default: ${default})."`
-	VaultAuthMount    string `placeholder:"PATH" help:"Where that method is mounted, instead of at its own name."`
-	VaultRole         string `placeholder:"NAME" help:"With --vault-auth=kubernetes or jwt: the role to log in to."`
-	VaultTokenFile    string `placeholder:"FILE" help:"With --vault-auth=kubernetes or jwt: the JWT; with kubernetes, the pod's service account token if none is named."`
-	VaultRoleID       string `placeholder:"ID" help:"With --vault-auth=approle: the role ID. The secret ID stands in $$CERTSYNC_VAULT_SECRET_ID, or in a file."`
-	VaultSecretIDFile string `placeholder:"FILE" help:"With --vault-auth=approle: the file with the secret ID."`
+	VaultAuth         string `enum:"token,kubernetes,approle,jwt" default:"token" placeholder:"token|kubernetes|approle|jwt" help:"Auth method for Vault. token uses the vault CLI's token. certsync revokes the token of any other method when it ends (default: ${default})."`
+	VaultAuthMount    string `placeholder:"PATH" help:"Mount path of the auth method (default: the method's name)."`
+	VaultRole         string `placeholder:"NAME" help:"With --vault-auth=kubernetes or jwt: role for the login."`
+	VaultTokenFile    string `placeholder:"FILE" help:"With --vault-auth=kubernetes or jwt: file with the JWT. kubernetes uses the pod's service account token by default."`
+	VaultRoleID       string `placeholder:"ID" help:"With --vault-auth=approle: the role ID. Set the secret ID in $$CERTSYNC_VAULT_SECRET_ID, or in a file."`
+	VaultSecretIDFile string `placeholder:"FILE" help:"With --vault-auth=approle: file with the secret ID."`
 }
 
-// Validate is called by kong after parsing. It refuses flags that do not go together.
+// Validate is called by kong after parsing. It refuses combinations of flags that make no sense.
 func (f vaultLoginFlags) Validate() error {
 	byRole, approle := f.VaultAuth == "kubernetes" || f.VaultAuth == "jwt", f.VaultAuth == "approle"
 	secretID := os.Getenv(secretIDVariable) != ""
@@ -40,25 +40,25 @@ func (f vaultLoginFlags) Validate() error {
 		{secretIDVariable, !approle && secretID, "approle"},
 	} {
 		if useless.given {
-			return fmt.Errorf("%s: without --vault-auth=%s it does nothing", useless.flag, useless.with)
+			return fmt.Errorf("%s requires --vault-auth=%s", useless.flag, useless.with)
 		}
 	}
 	switch {
 	case byRole && f.VaultRole == "":
-		return fmt.Errorf("--vault-auth=%s wants a role: --vault-role NAME", f.VaultAuth)
+		return fmt.Errorf("--vault-auth=%s requires a role: set --vault-role NAME", f.VaultAuth)
 	case f.VaultAuth == "jwt" && f.VaultTokenFile == "":
-		return errors.New("--vault-auth=jwt wants the JWT: --vault-token-file FILE")
+		return errors.New("--vault-auth=jwt requires a JWT: set --vault-token-file FILE")
 	case approle && f.VaultRoleID == "":
-		return errors.New("--vault-auth=approle wants the role ID: --vault-role-id ID")
+		return errors.New("--vault-auth=approle requires a role ID: set --vault-role-id ID")
 	case approle && f.VaultSecretIDFile == "" && !secretID:
-		return errors.New("--vault-auth=approle wants the secret ID: --vault-secret-id-file FILE, or " + secretIDVariable + " in the environment")
+		return errors.New("--vault-auth=approle requires a secret ID: set --vault-secret-id-file FILE, or " + secretIDVariable + " in the environment")
 	case approle && f.VaultSecretIDFile != "" && secretID:
-		return errors.New("--vault-secret-id-file: the secret ID also stands in " + secretIDVariable + ", and only one can count")
+		return errors.New("--vault-secret-id-file cannot be used while " + secretIDVariable + " is set: unset one of them")
 	}
 	return nil
 }
 
-// login returns the login that the flags ask for.
+// login returns the login that the flags choose.
 func (f vaultLoginFlags) login() vaultstore.Login {
 	l := vaultstore.Login{
 		Method: f.VaultAuth, Mount: f.VaultAuthMount, Role: f.VaultRole, TokenFile: f.VaultTokenFile,
@@ -70,8 +70,7 @@ func (f vaultLoginFlags) login() vaultstore.Login {
 	return l
 }
 
-// leave revokes the token of a login. A failure is printed and does not change how the run ended: its work is done, and
-// the token expires by itself.
+// leave revokes the token of a login. It only prints a failure: the work is done, and the token expires by itself.
 func (p program) leave(ctx context.Context, store *vaultstore.Store) {
 	if err := store.Close(ctx); err != nil {
 		p.complain(err)

@@ -18,7 +18,7 @@ import (
 
 // TestLoginFlags: what does nothing is refused, and so is what lacks something, in every command that talks to Vault.
 func TestLoginFlags(t *testing.T) {
-	const without = ": without --vault-auth="
+	const without = " requires --vault-auth="
 	for name, tc := range map[string]struct {
 		args     []string
 		secretID string
@@ -27,25 +27,25 @@ func TestLoginFlags(t *testing.T) {
 		"none":                          {nil, "", ""},
 		"the token, by name":            {[]string{"--vault-auth=token"}, "", ""},
 		"a method that there is not":    {[]string{"--vault-auth=ldap"}, "", `--vault-auth must be one of "token","kubernetes","approle","jwt" but got "ldap"`},
-		"a mount for nothing":           {[]string{"--vault-auth-mount=k8s"}, "", "--vault-auth-mount" + without + "kubernetes, approle or jwt it does nothing"},
-		"a role for nothing":            {[]string{"--vault-role=ci"}, "", "--vault-role" + without + "kubernetes or jwt it does nothing"},
-		"a JWT for nothing":             {[]string{"--vault-token-file=jwt"}, "", "--vault-token-file" + without + "kubernetes or jwt it does nothing"},
-		"a role ID for nothing":         {[]string{"--vault-role-id=r"}, "", "--vault-role-id" + without + "approle it does nothing"},
-		"a secret ID for nothing":       {[]string{"--vault-secret-id-file=s"}, "", "--vault-secret-id-file" + without + "approle it does nothing"},
-		"a variable for nothing":        {nil, "hush", "CERTSYNC_VAULT_SECRET_ID" + without + "approle it does nothing"},
+		"a mount for nothing":           {[]string{"--vault-auth-mount=k8s"}, "", "--vault-auth-mount" + without + "kubernetes, approle or jwt"},
+		"a role for nothing":            {[]string{"--vault-role=ci"}, "", "--vault-role" + without + "kubernetes or jwt"},
+		"a JWT for nothing":             {[]string{"--vault-token-file=jwt"}, "", "--vault-token-file" + without + "kubernetes or jwt"},
+		"a role ID for nothing":         {[]string{"--vault-role-id=r"}, "", "--vault-role-id" + without + "approle"},
+		"a secret ID for nothing":       {[]string{"--vault-secret-id-file=s"}, "", "--vault-secret-id-file" + without + "approle"},
+		"a variable for nothing":        {nil, "hush", "CERTSYNC_VAULT_SECRET_ID" + without + "approle"},
 		"kubernetes":                    {[]string{"--vault-auth=kubernetes", "--vault-role=ci"}, "", ""},
 		"kubernetes, elsewhere":         {[]string{"--vault-auth=kubernetes", "--vault-role=ci", "--vault-auth-mount=k8s", "--vault-token-file=jwt"}, "", ""},
-		"kubernetes without a role":     {[]string{"--vault-auth=kubernetes"}, "", "--vault-auth=kubernetes wants a role: --vault-role NAME"},
-		"kubernetes with a role ID":     {[]string{"--vault-auth=kubernetes", "--vault-role=ci", "--vault-role-id=r"}, "", "--vault-role-id" + without + "approle it does nothing"},
+		"kubernetes without a role":     {[]string{"--vault-auth=kubernetes"}, "", "--vault-auth=kubernetes requires a role: set --vault-role NAME"},
+		"kubernetes with a role ID":     {[]string{"--vault-auth=kubernetes", "--vault-role=ci", "--vault-role-id=r"}, "", "--vault-role-id" + without + "approle"},
 		"jwt":                           {[]string{"--vault-auth=jwt", "--vault-role=ci", "--vault-token-file=jwt"}, "", ""},
-		"jwt without a role":            {[]string{"--vault-auth=jwt", "--vault-token-file=jwt"}, "", "--vault-auth=jwt wants a role: --vault-role NAME"},
-		"jwt without a file":            {[]string{"--vault-auth=jwt", "--vault-role=ci"}, "", "--vault-auth=jwt wants the JWT: --vault-token-file FILE"},
+		"jwt without a role":            {[]string{"--vault-auth=jwt", "--vault-token-file=jwt"}, "", "--vault-auth=jwt requires a role: set --vault-role NAME"},
+		"jwt without a file":            {[]string{"--vault-auth=jwt", "--vault-role=ci"}, "", "--vault-auth=jwt requires a JWT: set --vault-token-file FILE"},
 		"approle, with a file":          {[]string{"--vault-auth=approle", "--vault-role-id=r", "--vault-secret-id-file=s"}, "", ""},
 		"approle, with a variable":      {[]string{"--vault-auth=approle", "--vault-role-id=r"}, "hush", ""},
-		"approle, with both":            {[]string{"--vault-auth=approle", "--vault-role-id=r", "--vault-secret-id-file=s"}, "hush", "--vault-secret-id-file: the secret ID also stands in CERTSYNC_VAULT_SECRET_ID, and only one can count"},
-		"approle, with neither":         {[]string{"--vault-auth=approle", "--vault-role-id=r"}, "", "--vault-auth=approle wants the secret ID: --vault-secret-id-file FILE, or CERTSYNC_VAULT_SECRET_ID in the environment"},
-		"approle without a role ID":     {[]string{"--vault-auth=approle", "--vault-secret-id-file=s"}, "", "--vault-auth=approle wants the role ID: --vault-role-id ID"},
-		"approle with a role":           {[]string{"--vault-auth=approle", "--vault-role-id=r", "--vault-secret-id-file=s", "--vault-role=ci"}, "", "--vault-role" + without + "kubernetes or jwt it does nothing"},
+		"approle, with both":            {[]string{"--vault-auth=approle", "--vault-role-id=r", "--vault-secret-id-file=s"}, "hush", "--vault-secret-id-file cannot be used while CERTSYNC_VAULT_SECRET_ID is set: unset one of them"},
+		"approle, with neither":         {[]string{"--vault-auth=approle", "--vault-role-id=r"}, "", "--vault-auth=approle requires a secret ID: set --vault-secret-id-file FILE, or CERTSYNC_VAULT_SECRET_ID in the environment"},
+		"approle without a role ID":     {[]string{"--vault-auth=approle", "--vault-secret-id-file=s"}, "", "--vault-auth=approle requires a role ID: set --vault-role-id ID"},
+		"approle with a role":           {[]string{"--vault-auth=approle", "--vault-role-id=r", "--vault-secret-id-file=s", "--vault-role=ci"}, "", "--vault-role" + without + "kubernetes or jwt"},
 		"a secret ID on a command line": {[]string{"--vault-auth=approle", "--vault-role-id=r", "--vault-secret-id=hush"}, "", `unknown flag --vault-secret-id, did you mean "--vault-secret-id-file"?`},
 	} {
 		for command, flags := range commands(t) {

@@ -8,7 +8,7 @@ import (
 // version is set by the linker in releases.
 var version = ""
 
-// versionName is the release, or what the go command knows of the source.
+// versionName is the release, or the version that the go command recorded for the source.
 func versionName() string {
 	if version != "" {
 		return version
@@ -25,11 +25,11 @@ type versionCmd struct{}
 
 // Help is shown below the flags.
 func (versionCmd) Help() string {
-	return `The version is the release's, or what Go knows of the source.
+	return `Prints the version of this program. A build that is not a release shows the version that Go recorded for the source.
 
   certsync version
 
-Exit codes: 0 done; 1 an error; 80 usage.`
+` + exitLine(anError(), exitOK, exitError, exitUsage)
 }
 
 // Run prints the version.

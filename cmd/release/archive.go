@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// file is one of an archive.
+// file is a file of an archive.
 type file struct {
 	name    string
 	mode    fs.FileMode
 	content []byte
 }
 
-// newTar packs files in their order: of nobody, all of one time, and with nothing of this machine.
+// newTar packs files in their order. They have no owner and the same time, and no data of this machine.
 func newTar(files []file, at time.Time) ([]byte, error) {
 	var out bytes.Buffer
 	compressed := gzip.NewWriter(&out)

@@ -14,7 +14,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// archivePlatforms are those that there are archives for, in the order of their names.
+// archivePlatforms are the platforms of the archives, sorted by name.
 var archivePlatforms = []v1.Platform{
 	{OS: "darwin", Architecture: "amd64"},
 	{OS: "darwin", Architecture: "arm64"},
@@ -24,10 +24,10 @@ var archivePlatforms = []v1.Platform{
 	{OS: "windows", Architecture: "arm64"},
 }
 
-// checksums is what `sha256sum -c` reads.
+// checksums is the file for `sha256sum -c`.
 const checksums = "SHA256SUMS"
 
-// chosen reads a list such as linux/amd64,windows/arm64; an empty one means all.
+// chosen reads a list such as linux/amd64,windows/arm64. An empty list means all platforms.
 func chosen(list string) ([]v1.Platform, error) {
 	if list == "" {
 		return archivePlatforms, nil
@@ -39,7 +39,7 @@ func chosen(list string) ([]v1.Platform, error) {
 		}
 	}
 	if len(platforms) != len(strings.Split(list, ",")) {
-		return nil, fmt.Errorf("platforms %q are not all among %v", list, archivePlatforms)
+		return nil, fmt.Errorf("-platforms %q: expected platforms from %v", list, archivePlatforms)
 	}
 	return platforms, nil
 }
@@ -59,7 +59,7 @@ func writeArchives(ctx context.Context, c compiler, src source, platforms []v1.P
 	}
 	var archives []archive
 	for _, platform := range platforms {
-		fmt.Fprintf(os.Stderr, "release: compiling for %s\n", platform) // for minutes, the first time
+		fmt.Fprintf(os.Stderr, "release: compiling for %s\n", platform) // takes minutes the first time
 		binary, err := c.binary(ctx, src, platform)
 		if err != nil {
 			return fmt.Errorf("building for %s: %w", platform, err)
@@ -82,7 +82,7 @@ func writeArchives(ctx context.Context, c compiler, src source, platforms []v1.P
 	return nil
 }
 
-// readBeside reads what lies beside the binary in every archive. The completion scripts are those that certsync prints.
+// readBeside reads the other files of every archive. The completion scripts are the ones that certsync prints.
 func readBeside(root string) ([]file, error) {
 	files := []file{
 		{name: "LICENSE"}, {name: "README.md"},
@@ -99,7 +99,7 @@ func readBeside(root string) ([]file, error) {
 	return files, nil
 }
 
-// newArchive packs a platform's binary with what lies beside it and a list of what is in it.
+// newArchive packs a platform's binary, the other files, and the SBOM.
 func newArchive(src source, platform v1.Platform, binary []byte, beside []file) (archive, error) {
 	sbom, err := newSBOM(src, platform, binary)
 	if err != nil {
@@ -123,7 +123,7 @@ func archiveName(src source, platform v1.Platform) string {
 	return fmt.Sprintf("certsync_%s_%s_%s%s", src.version, platform.OS, platform.Architecture, ending)
 }
 
-// program is what the binary is called.
+// program is the file name of the binary.
 func program(platform v1.Platform) string {
 	if platform.OS == "windows" {
 		return "certsync.exe"
@@ -139,7 +139,7 @@ func sumsOf(archives []archive) []byte {
 	return sums.Bytes()
 }
 
-// replaceFolder writes files to a folder that takes out's name when it is whole.
+// replaceFolder writes files to a temporary folder, and renames that to out when it is complete.
 func replaceFolder(out string, files []archive) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err

@@ -9,13 +9,13 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// imagePlatforms are what the image is for, in the order of its index.
+// imagePlatforms are the platforms of the image, in the order of its index.
 var imagePlatforms = []v1.Platform{
 	{OS: "linux", Architecture: "amd64"},
 	{OS: "linux", Architecture: "arm64"},
 }
 
-// build is what one platform gets of the image.
+// build holds the parts of the image for one platform.
 type build struct {
 	platform v1.Platform
 	image    v1.Image
@@ -23,7 +23,7 @@ type build struct {
 	artifact v1.Image // the SBOM as a manifest whose subject is the image
 }
 
-// writeImage builds the image for those of the platforms that are of Linux, and writes it to out.
+// writeImage builds the image for the Linux platforms in the list, and writes it to out.
 func writeImage(ctx context.Context, c compiler, src source, platforms []v1.Platform, out string) error {
 	var builds []build
 	for _, platform := range imagePlatforms {
@@ -37,7 +37,7 @@ func writeImage(ctx context.Context, c compiler, src source, platforms []v1.Plat
 		builds = append(builds, b)
 	}
 	if len(builds) == 0 {
-		return errors.New("none of -platforms is one of Linux, which an image needs")
+		return errors.New("-platforms has no Linux platform, which an image needs")
 	}
 	index, err := newIndex(src, builds)
 	if err != nil {
@@ -57,7 +57,7 @@ func newBuild(ctx context.Context, c compiler, src source, platform v1.Platform)
 	return assemble(src, platform, binary)
 }
 
-// assemble makes of a binary all that goes into the layout for its platform.
+// assemble makes all parts of the layout for the platform of a binary.
 func assemble(src source, platform v1.Platform, binary []byte) (b build, err error) {
 	b.platform = platform
 	if b.image, err = newImage(src, platform, binary); err != nil {
@@ -70,7 +70,7 @@ func assemble(src source, platform v1.Platform, binary []byte) (b build, err err
 	return b, err
 }
 
-// report prints the digests, which are all that somebody else needs to compare a build of their own with.
+// report prints the digests. Anyone can compare them with their own build.
 func report(out string, src source, index v1.ImageIndex, builds []build) error {
 	digest, err := index.Digest()
 	if err != nil {

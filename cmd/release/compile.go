@@ -25,9 +25,9 @@ func (c compiler) compile(ctx context.Context, version string, platform v1.Platf
 	binary := filepath.Join(c.dir, "certsync-"+platform.OS+"-"+platform.Architecture)
 	cmd := exec.CommandContext(ctx, c.goCommand, "build", "-o", binary,
 		"-trimpath",                 // the path of the clone
-		"-buildvcs=false",           // whether it has files that git does not know
-		"-mod=readonly",             // what go.sum says, or nothing
-		"-gcflags=all=-dwarf=false", // which -w drops; the tests compile so too, and a package is compiled once for both
+		"-buildvcs=false",           // the state of the clone
+		"-mod=readonly",             // only modules from go.sum
+		"-gcflags=all=-dwarf=false", // -w drops it anyway; the tests use this flag too, so each package compiles once
 		"-ldflags=-s -w -buildid= -X main.version="+version,
 		"./cmd/certsync")
 	cmd.Dir = c.root
@@ -38,8 +38,8 @@ func (c compiler) compile(ctx context.Context, version string, platform v1.Platf
 	return binary, nil
 }
 
-// Of the environment, what finds programs, caches and modules goes on to the compiler. All else could change the result:
-// GOFLAGS, GOAMD64, GOEXPERIMENT, GOFIPS140 and whatever the next release of Go brings.
+// The compiler gets only the variables that locate programs, caches and modules. Others could change the result: GOFLAGS,
+// GOAMD64, GOEXPERIMENT, GOFIPS140, and new variables of later Go releases.
 var (
 	keptVariables = []string{"PATH", "HOME", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "NETRC",
 		"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"}
@@ -47,7 +47,7 @@ var (
 		"GOSUMDB", "GONOSUMDB", "GOPRIVATE", "GOINSECURE", "GOAUTH", "GOVCS"}
 )
 
-// compileEnv is the compiler's environment.
+// compileEnv returns the environment of the compiler.
 func compileEnv(ctx context.Context, goCommand, root string, environ []string) ([]string, error) {
 	cmd := exec.CommandContext(ctx, goCommand, append([]string{"env", "-json"}, keptSettings...)...)
 	cmd.Dir = root
@@ -63,8 +63,8 @@ func compileEnv(ctx context.Context, goCommand, root string, environ []string) (
 	return keep(environ, settings), nil
 }
 
-// keep filters the environment. The settings come from the go command because `go env -w` keeps some in a file, which
-// GOENV=off then closes.
+// keep filters the environment. The settings come from the go command, because `go env -w` stores some in a file. GOENV=off
+// then disables that file.
 func keep(environ []string, settings map[string]string) []string {
 	env := []string{"GOENV=off", "GOWORK=off"}
 	for _, variable := range environ {

@@ -21,14 +21,14 @@ import (
 const (
 	description = "Access to a Kubernetes cluster by client certificates, from a users.yaml in git"
 	licence     = "Apache-2.0"
-	// user is a number, so that no /etc/passwd is needed and runAsNonRoot can tell; it is the one that others use for this.
+	// user is a number, so that it needs no /etc/passwd, and runAsNonRoot can check it. Other minimal images use the same.
 	user = "65532:65532"
 
 	sbomType    = "application/vnd.cyclonedx+json"
 	emptyConfig = types.MediaType("application/vnd.oci.empty.v1+json")
 )
 
-// labels are the image's, and the annotations of its manifests.
+// labels are the labels of the image and the annotations of its manifests.
 func (s source) labels() map[string]string {
 	labels := map[string]string{
 		"org.opencontainers.image.title":       "certsync",
@@ -44,7 +44,7 @@ func (s source) labels() map[string]string {
 	return labels
 }
 
-// newImage is the binary and nothing else.
+// newImage returns an image that holds only the binary.
 func newImage(src source, platform v1.Platform, binary []byte) (v1.Image, error) {
 	layer, err := newLayer(binary)
 	if err != nil {
@@ -76,7 +76,7 @@ func newImage(src source, platform v1.Platform, binary []byte) (v1.Image, error)
 	return mutate.Annotations(image, src.labels()).(v1.Image), nil
 }
 
-// newLayer has the one file, root's and for all to run. Its time is no time, so that the same binary is the same layer.
+// newLayer holds one file, which belongs to root and which everybody can run. It has no time, so that the same binary gives the same layer.
 func newLayer(binary []byte) (v1.Layer, error) {
 	var archive bytes.Buffer
 	w := tar.NewWriter(&archive)
@@ -95,7 +95,7 @@ func newLayer(binary []byte) (v1.Layer, error) {
 		tarball.WithMediaType(types.OCILayer), tarball.WithCompressionLevel(gzip.DefaultCompression), tarball.WithCompressedCaching)
 }
 
-// artifact is an OCI manifest that says something of another one, its subject.
+// artifact is an OCI manifest that describes another one, its subject.
 type artifact struct {
 	manifest []byte
 	content  v1.Layer
@@ -134,7 +134,7 @@ func newArtifact(src source, image v1.Image, sbom []byte) (v1.Image, error) {
 	return partial.CompressedToImage(artifact{manifest: manifest, content: content})
 }
 
-// config is what an artifact has in place of one.
+// config is the empty configuration of an artifact.
 func (artifact) config() []byte { return []byte("{}") }
 
 func (a artifact) RawConfigFile() ([]byte, error)      { return a.config(), nil }
@@ -147,8 +147,8 @@ func (a artifact) LayerByDigest(h v1.Hash) (partial.CompressedLayer, error) {
 	return a.content, nil
 }
 
-// newIndex is the image for all platforms. The SBOMs stand in it too, for a platform that nobody has: so every tool that
-// copies an index copies them along, and none takes one for an image to run.
+// newIndex returns the image for all platforms. It also holds the SBOMs, for an unknown platform. So every tool that copies
+// the index copies them too, and no tool runs one as an image.
 func newIndex(src source, builds []build) (v1.ImageIndex, error) {
 	index := mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
 	for _, b := range builds {

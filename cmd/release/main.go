@@ -1,9 +1,9 @@
-// Command release builds what is published of certsync, each in one go: the container image for linux/amd64 and
-// linux/arm64, without a daemon and without a base image, as an OCI image layout and as a tar file; and an archive with
-// the binary for every platform that people sit at.
+// Command release builds the published files of certsync. The container image is for linux/amd64 and linux/arm64. It needs
+// no daemon and no base image, and is an OCI image layout and a tar file. The archives hold the binary for Linux, macOS and
+// Windows.
 //
-// The same source, version and Go release give the same bytes, wherever and whenever they are built: nothing of the
-// machine, its environment or the state of the clone goes in.
+// The build is reproducible: the same source, version and Go release give the same bytes on every machine. Nothing of the
+// machine, its environment or the state of the clone is in them.
 package main
 
 import (
@@ -22,12 +22,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var o options
-	flag.StringVar(&o.root, "root", "../..", "where certsync's source is")
-	flag.StringVar(&o.image, "image", "", "write the image's layout there; what is there goes")
-	flag.StringVar(&o.archives, "archives", "", "write the archives to this folder; what is there goes")
-	flag.StringVar(&o.url, "url", "", "also write a manifest for krew; the archives are published in this folder")
-	flag.StringVar(&o.platforms, "platforms", "", "build for these alone, such as linux/amd64,windows/arm64; the image has those of Linux")
-	flag.StringVar(&o.goCommand, "go", "go", "the go command that compiles certsync")
+	flag.StringVar(&o.root, "root", "../..", "folder with the source of certsync")
+	flag.StringVar(&o.image, "image", "", "write the layout of the image to this folder, and delete its old content")
+	flag.StringVar(&o.archives, "archives", "", "write the archives to this folder, and delete its old content")
+	flag.StringVar(&o.url, "url", "", "also write a krew manifest, for archives that are published under this URL")
+	flag.StringVar(&o.platforms, "platforms", "", "build only for these platforms, for example linux/amd64,windows/arm64; an image has only those of Linux (default: all)")
+	flag.StringVar(&o.goCommand, "go", "go", "go command for compiling certsync")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
 		fmt.Fprintf(os.Stderr, "release: %v\n", err)
@@ -37,7 +37,7 @@ func main() {
 
 type options struct {
 	root, goCommand string
-	image, archives string // where to; empty: not at all
+	image, archives string // target folders; empty for none
 	platforms       string
 	url             string // of the folder where the archives are published; empty: no manifest for krew
 }
@@ -85,7 +85,7 @@ func run(ctx context.Context, o options) (err error) {
 	return nil
 }
 
-// shown is a path as people read it: from the root of the source, where make was run.
+// shown is a path relative to the root of the source, where make runs.
 func (c compiler) shown(path string) string {
 	if relative, err := filepath.Rel(c.root, path); err == nil && filepath.IsLocal(relative) {
 		return relative
@@ -93,7 +93,7 @@ func (c compiler) shown(path string) string {
 	return path
 }
 
-// binary compiles for a platform.
+// binary compiles certsync for a platform.
 func (c compiler) binary(ctx context.Context, src source, platform v1.Platform) ([]byte, error) {
 	path, err := c.compile(ctx, src.version, platform)
 	if err != nil {

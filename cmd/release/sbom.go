@@ -14,8 +14,8 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// newSBOM lists what the linker says is in the binary, in CycloneDX: every module, and Go's own library, whose version
-// decides over as many vulnerabilities. It has neither time nor serial number, which would make each build another.
+// newSBOM lists the modules in the binary, as the linker recorded them, in CycloneDX. It includes Go's standard library,
+// which can have vulnerabilities too. It has no time and no serial number, so that the build is reproducible.
 func newSBOM(src source, platform v1.Platform, binary []byte) ([]byte, error) {
 	info, err := buildinfo.Read(bytes.NewReader(binary))
 	if err != nil {
@@ -41,14 +41,14 @@ func newSBOM(src source, platform v1.Platform, binary []byte) ([]byte, error) {
 	bom.Components = &components
 	bom.Dependencies = dependsOn(main, components)
 	var out bytes.Buffer
-	// 1.6, since scanners take their time with the latest.
+	// 1.6, because scanners do not support the latest version at once.
 	if err := cdx.NewBOMEncoder(&out, cdx.BOMFileFormatJSON).SetPretty(true).EncodeVersion(bom, cdx.SpecVersion1_6); err != nil {
 		return nil, fmt.Errorf("encoding the SBOM: %w", err)
 	}
 	return out.Bytes(), nil
 }
 
-// dependency is a module as go.sum has it: the sum is over its files, and not over an archive.
+// dependency describes a module with its sum from go.sum. That is a sum of the module's files, not of an archive.
 func dependency(dep *debug.Module) (cdx.Component, error) {
 	if dep.Replace != nil {
 		dep = dep.Replace
@@ -56,19 +56,19 @@ func dependency(dep *debug.Module) (cdx.Component, error) {
 	c := module(cdx.ComponentTypeLibrary, dep.Path, dep.Version)
 	sum, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(dep.Sum, "h1:"))
 	if err != nil || len(sum) != sha256.Size {
-		return cdx.Component{}, fmt.Errorf("module %s has the sum %q, which is none of go.sum's", dep.Path, dep.Sum)
+		return cdx.Component{}, fmt.Errorf("module %s has the sum %q, which is not a sum of go.sum", dep.Path, dep.Sum)
 	}
 	c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: hex.EncodeToString(sum)}}
 	return c, nil
 }
 
 func module(kind cdx.ComponentType, path, version string) cdx.Component {
-	// In a package URL, + would be a space. The rest of a module's path and version needs no escape.
+	// In a package URL, + means a space. The rest of a module's path and version needs no escape.
 	purl := "pkg:golang/" + path + "@" + strings.ReplaceAll(version, "+", "%2B")
 	return cdx.Component{BOMRef: purl, Type: kind, Name: path, Version: version, PackageURL: purl}
 }
 
-// dependsOn says that all of it is certsync's: which module needs which, the binary does not tell.
+// dependsOn makes all modules direct dependencies of certsync. The binary does not record which module needs which.
 func dependsOn(main cdx.Component, components []cdx.Component) *[]cdx.Dependency {
 	var refs []string
 	for _, c := range components {

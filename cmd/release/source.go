@@ -12,31 +12,30 @@ import (
 	"time"
 )
 
-// source is what the image and the archives say of where they came from.
+// source describes the source of a build, for the image and the archives.
 type source struct {
 	version  string
-	revision string // empty outside of git, unless REVISION says it
+	revision string // empty outside git, unless REVISION is set
 	time     time.Time
 }
 
-// tag is what a registry takes for one. A version that is none could not be pushed under its own name, and could be
-// more than one argument to the linker.
+// tag matches the tags that registries accept. Another version could not be pushed, and could add arguments for the linker.
 var tag = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
 
-// findSource asks git, and the environment first: VERSION, REVISION and SOURCE_DATE_EPOCH.
+// findSource reads VERSION, REVISION and SOURCE_DATE_EPOCH from the environment, and asks git for the rest.
 func findSource(ctx context.Context, root string, getenv func(string) string) (source, error) {
-	// Abbreviated to what every clone agrees on: git's own choice grows with the number of objects. Files that git
-	// does not know are not looked at; changed ones make a version of their own, since no commit has them.
+	// The commit is shortened to a fixed length, the same in every clone: git's own length grows with the number of objects.
+	// Files that git does not know are ignored. Changed files make another version, because no commit has them.
 	version, err := orGit(ctx, root, getenv("VERSION"), "describe", "--tags", "--always", "--abbrev=12", "--dirty")
 	if err != nil {
-		return source{}, fmt.Errorf("finding the version (outside of git, set VERSION and SOURCE_DATE_EPOCH): %w", err)
+		return source{}, fmt.Errorf("finding the version (outside git, set VERSION and SOURCE_DATE_EPOCH): %w", err)
 	}
 	if !tag.MatchString(version) {
-		return source{}, fmt.Errorf("version %q cannot be the tag of an image: want letters, digits, dots, dashes and underscores", version)
+		return source{}, fmt.Errorf("version %q cannot be the tag of an image: use letters, digits, dots, dashes and underscores", version)
 	}
 	seconds, err := orGit(ctx, root, getenv("SOURCE_DATE_EPOCH"), "log", "-1", "--format=%ct")
 	if err != nil {
-		return source{}, fmt.Errorf("finding the time of the source (outside of git, set SOURCE_DATE_EPOCH): %w", err)
+		return source{}, fmt.Errorf("finding the time of the source (outside git, set SOURCE_DATE_EPOCH): %w", err)
 	}
 	epoch, err := strconv.ParseInt(seconds, 10, 64)
 	if err != nil {
@@ -49,14 +48,14 @@ func findSource(ctx context.Context, root string, getenv func(string) string) (s
 	return source{version: version, revision: revision, time: time.Unix(epoch, 0).UTC()}, nil
 }
 
-// orGit is what is given, or else what git prints.
+// orGit returns the given value, or else the output of git.
 func orGit(ctx context.Context, root, given string, args ...string) (string, error) {
 	if given != "" {
 		return given, nil
 	}
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = root
-	// Source that was unpacked inside of somebody else's repository is not a part of that.
+	// Source that was unpacked inside another repository is not a part of that repository.
 	cmd.Env = append(os.Environ(), "GIT_CEILING_DIRECTORIES="+filepath.Dir(root))
 	var stderr strings.Builder
 	cmd.Stderr = &stderr

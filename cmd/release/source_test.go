@@ -103,8 +103,8 @@ func TestFindSourceOutsideOfGit(t *testing.T) {
 		want string // of the error
 	}{
 		"with all that is needed":       {env: map[string]string{"VERSION": "v9", "SOURCE_DATE_EPOCH": "9"}},
-		"without a version":             {map[string]string{"SOURCE_DATE_EPOCH": "9"}, "finding the version (outside of git, set VERSION and SOURCE_DATE_EPOCH)"},
-		"without a time":                {map[string]string{"VERSION": "v9"}, "finding the time of the source (outside of git, set SOURCE_DATE_EPOCH)"},
+		"without a version":             {map[string]string{"SOURCE_DATE_EPOCH": "9"}, "finding the version (outside git, set VERSION and SOURCE_DATE_EPOCH)"},
+		"without a time":                {map[string]string{"VERSION": "v9"}, "finding the time of the source (outside git, set SOURCE_DATE_EPOCH)"},
 		"with a time that is none":      {map[string]string{"VERSION": "v9", "SOURCE_DATE_EPOCH": "today"}, "SOURCE_DATE_EPOCH is not a number of seconds"},
 		"with a version and a flag":     {map[string]string{"VERSION": "v9 -X main.version=v8", "SOURCE_DATE_EPOCH": "9"}, "cannot be the tag of an image"},
 		"with a version that is no tag": {map[string]string{"VERSION": "v9+meta", "SOURCE_DATE_EPOCH": "9"}, "cannot be the tag of an image"},

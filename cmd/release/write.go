@@ -15,12 +15,12 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// write puts the layout at out, and beside it the SBOMs, and the layout as a tar file.
+// write writes the layout to out. Beside it, it writes the SBOMs and the layout as a tar file.
 func write(out string, src source, index v1.ImageIndex, builds []build) error {
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
-	// Beside it, so that a rename will do; and away from it until it is whole.
+	// A folder beside out can be renamed to it. Until the layout is complete, out stays as it was.
 	temp, err := os.MkdirTemp(filepath.Dir(out), "image-*.tmp")
 	if err != nil {
 		return err
@@ -49,8 +49,8 @@ func write(out string, src source, index v1.ImageIndex, builds []build) error {
 	return nil
 }
 
-// writeLayout writes one entry, since tools ask which one is meant if there are more. It has two names: the one that
-// registries know as a tag, and the one under which containerd, and so Docker and Kubernetes, keeps what it imports.
+// writeLayout writes one entry, because tools ask for a choice between several. The entry has two names: the tag for
+// registries, and the name under which containerd, and so Docker and Kubernetes, stores an imported image.
 func writeLayout(dir string, src source, index v1.ImageIndex) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -65,7 +65,7 @@ func writeLayout(dir string, src source, index v1.ImageIndex) error {
 	return err
 }
 
-// pack writes the layout as a tar file, in the order of names and with nothing of this machine.
+// pack writes the layout as a tar file, sorted by name and without data of this machine.
 func pack(archive, dir string, src source) (err error) {
 	file, err := os.Create(archive)
 	if err != nil {

@@ -1,6 +1,5 @@
-// Command demo shows certsync's main job on real servers, which it starts on loopback for that: access for the users
-// of examples/users.yaml, and the end of it for one of them. `make demo` runs it. With KEEP=1 the servers stay until
-// Ctrl-C.
+// Command demo shows certsync on real servers, which it starts on loopback. It gives access to the users of
+// examples/users.yaml, and removes one of them. `make demo` runs it. With KEEP=1 the servers stay until Ctrl-C.
 package main
 
 import (
@@ -22,10 +21,10 @@ const example = "examples/users.yaml"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the demo at once, and with it the servers
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the demo and the servers at once
 	err := run(ctx)
 	switch {
-	case err == nil: // also after KEEP, which a Ctrl-C is to end
+	case err == nil: // also after KEEP, which ends with Ctrl-C
 	case ctx.Err() != nil:
 		fmt.Fprintln(os.Stderr, "demo: interrupted")
 		os.Exit(130)
@@ -40,7 +39,7 @@ func run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := os.Chdir(root); err != nil { // the commands that it shows begin there
+	if err := os.Chdir(root); err != nil { // the commands use paths from there
 		return err
 	}
 	inv, err := inventory.Load(example)
@@ -66,7 +65,7 @@ func run(ctx context.Context) (err error) {
 	if keep := os.Getenv("KEEP"); keep == "" || keep == "0" {
 		return nil
 	}
-	t.say("The servers stay. In another terminal, in this folder:")
+	t.say("The servers keep running. To use them, run this in another terminal, in this folder:")
 	for _, export := range t.exports() {
 		fmt.Println("export " + export)
 	}
@@ -92,19 +91,19 @@ func start(ctx context.Context) (servers *harness.Servers, certsync string, err 
 	return servers, certsync, nil
 }
 
-// play is the session that the demo shows. It ends at the first command that does something else than it should.
+// play is the session that the demo shows. It ends at the first command with an unexpected result.
 func play(ctx context.Context, t *terminal, inv *inventory.Inventory, cast cast) error {
-	t.say("A cluster has its namespaces already; this one is new.")
+	t.say("The cluster is new, so it needs the namespaces of the inventory.")
 	for _, namespace := range namespaces(inv) {
 		if err := t.run(ctx, "kubectl create namespace "+namespace, want{}); err != nil {
 			return err
 		}
 	}
-	t.say("%s says who may use it.", example)
+	t.say("%s lists the users of the cluster and their roles.", example)
 	if err := t.certsync(ctx, example); err != nil {
 		return err
 	}
-	t.say("%s gets a kubeconfig from Vault. Nothing else is needed.", cast.user)
+	t.say("%s fetches a kubeconfig from Vault, and needs nothing else.", cast.user)
 	if err := t.fetch(ctx, inv.Owner, cast); err != nil {
 		return err
 	}
@@ -117,17 +116,17 @@ func play(ctx context.Context, t *terminal, inv *inventory.Inventory, cast cast)
 	}); err != nil {
 		return err
 	}
-	t.say("%s leaves: $DEMO/users.yaml is the same file without these lines.", cast.user)
+	t.say("%s leaves. $DEMO/users.yaml is the same file without these lines.", cast.user)
 	if err := takeOut(example, filepath.Join(t.folder, "users.yaml"), cast.user); err != nil {
 		return fmt.Errorf("taking %q out of a copy of %q: %w", cast.user, example, err)
 	}
 	if err := t.certsync(ctx, "$DEMO/users.yaml"); err != nil {
 		return err
 	}
-	t.say("The same kubeconfig, its certificate not expired:")
+	t.say("The same kubeconfig has no access now, although its certificate has not expired:")
 	if err := t.run(ctx, kubectl+"get namespaces", want{code: 1, says: "Forbidden"}); err != nil {
 		return err
 	}
-	t.say("And in Vault:")
+	t.say("Vault no longer has the credential:")
 	return t.fetchNothing(ctx, inv.Owner, cast)
 }

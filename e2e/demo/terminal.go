@@ -29,13 +29,13 @@ func newTerminal(servers *harness.Servers, certsync string) (*terminal, error) {
 	if err := os.Mkdir(t.folder, 0o700); err != nil {
 		return nil, err
 	}
-	t.say("KUBECONFIG, VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT name them. $DEMO is a folder that goes with them.")
+	t.say("KUBECONFIG, VAULT_ADDR, VAULT_TOKEN and VAULT_CACERT lead to these servers. $DEMO is a temporary folder.")
 	return t, nil
 }
 
-// exports is what a shell needs for the commands of the session.
+// exports are the variables that a shell needs for the commands of the session.
 func (t *terminal) exports() []string {
-	// kubectl's first: beside certsync there may be one of another version.
+	// The folder of kubectl comes first: the folder of certsync may hold another version of it.
 	bins := filepath.Dir(t.programs["kubectl"]) + ":" + filepath.Dir(t.programs["certsync"])
 	var exports []string
 	for _, variable := range append(t.servers.Env(), "DEMO="+t.folder) {
@@ -49,7 +49,7 @@ func (t *terminal) say(format string, args ...any) {
 	fmt.Printf("\n# "+format+"\n", args...)
 }
 
-// want is what a command should do; the zero value: succeed.
+// want is the expected result of a command. The zero value means success.
 type want struct {
 	code int
 	says string
@@ -69,7 +69,7 @@ func (t *terminal) all(ctx context.Context, commands []command) error {
 	return nil
 }
 
-// certsync checks, plans and applies an inventory, and shows that nothing is left to do then.
+// certsync checks, plans and applies an inventory, and shows that a second plan has no changes.
 func (t *terminal) certsync(ctx context.Context, file string) error {
 	return t.all(ctx, []command{
 		{line: "certsync validate -f " + file},
@@ -84,11 +84,11 @@ func (t *terminal) certsync(ctx context.Context, file string) error {
 func (t *terminal) run(ctx context.Context, line string, want want) error {
 	fmt.Printf("\n$ %s\n", line)
 	cmd := t.command(ctx, line)
-	// certsync ends a run in good order at a signal; what stays then is killed.
+	// certsync finishes its steps after a signal. After WaitDelay it is killed.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // as they are, since certsync has colours for a terminal
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr // unchanged, because certsync uses colours on a terminal
 	if want.says != "" {
 		cmd.Stdout = io.MultiWriter(os.Stdout, &output)
 		cmd.Stderr = cmd.Stdout

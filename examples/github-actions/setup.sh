@@ -1,7 +1,7 @@
 #!/bin/sh
-# What certsync.yaml, which stands beside this file, needs in Vault and in the cluster. To be run once by an administrator of
-# both, with the vault CLI and kubectl, when what `certsync manifests` and `certsync manifests --vault` print has been applied.
-# acme/access is the repository; `gh api repos/acme/access --jq .id` prints its ID, which nobody gets anew after it was deleted.
+# Sets up Vault and the cluster for certsync.yaml, beside this file. First apply the output of `certsync manifests` and
+# `certsync manifests --vault`. Then run this once, with the vault CLI and kubectl, as an administrator of both.
+# acme/access is the repository. `gh api repos/acme/access --jq .id` prints its ID, which GitHub never uses again.
 set -eu
 
 vault auth enable -path=github jwt
@@ -12,7 +12,7 @@ vault write auth/github/config - <<'END'
 }
 END
 
-# Every branch and pull request of the repository may plan; a fork's JWT, if it gets one, names the fork.
+# Every branch and pull request of the repository may plan. The JWT of a fork, if it gets one, names the fork.
 vault policy write certsync-prod-eu.ci-plan - <<'END'
 path "secret/data/certsync/prod-eu/users/ci-plan@prod-eu" { capabilities = ["read"] }
 END
@@ -29,8 +29,8 @@ vault write auth/github/role/certsync-prod-eu-plan - <<'END'
 }
 END
 
-# Only what was pushed to main may apply, and only where its reviewers have approved. Beside "read" the policy says again what
-# apply has on all users' credentials: of two rules Vault takes the one with the longer path, and apply renews this user too.
+# Only a push to main may apply, and only after its reviewers have approved. The policy repeats "create" and "update", which
+# apply has on all credentials: Vault uses only the rule with the longest path, and apply renews this user too.
 vault policy write certsync-prod-eu.ci-apply - <<'END'
 path "secret/data/certsync/prod-eu/users/ci-apply@prod-eu" { capabilities = ["create", "update", "read"] }
 END

@@ -1,7 +1,7 @@
 #!/bin/sh
-# What .gitlab-ci.yml, which stands beside this file, needs in Vault and in the cluster. To be run once by an administrator of
-# both, with the vault CLI and kubectl, when what `certsync manifests` and `certsync manifests --vault` print has been applied.
-# gitlab.example.com is your GitLab, or gitlab.com; 123456 is the project's ID, which its page shows.
+# Sets up Vault and the cluster for .gitlab-ci.yml, beside this file. First apply the output of `certsync manifests` and
+# `certsync manifests --vault`. Then run this once, with the vault CLI and kubectl, as an administrator of both.
+# gitlab.example.com is your GitLab, or gitlab.com. 123456 is the project's ID, from its page.
 set -eu
 
 vault auth enable -path=gitlab jwt
@@ -12,7 +12,7 @@ vault write auth/gitlab/config - <<'END'
 }
 END
 
-# Every branch and merge request of the project may plan; what runs in a fork names the fork.
+# Every branch and merge request of the project may plan. The JWT of a fork names the fork.
 vault policy write certsync-prod-eu.ci-plan - <<'END'
 path "secret/data/certsync/prod-eu/users/ci-plan@prod-eu" { capabilities = ["read"] }
 END
@@ -29,9 +29,9 @@ vault write auth/gitlab/role/certsync-prod-eu-plan - <<'END'
 }
 END
 
-# Only what was pushed to main may apply. By ref_path, since the ref of a merge request is a branch's name too. Beside "read" the
-# policy says again what apply has on all users' credentials: of two rules Vault takes the one with the longer path, and apply
-# renews this user too.
+# Only a push to main may apply. The role checks ref_path, because the ref of a merge request is also the name of a branch. The
+# policy repeats "create" and "update", which apply has on all credentials: Vault uses only the rule with the longest path, and
+# apply renews this user too.
 vault policy write certsync-prod-eu.ci-apply - <<'END'
 path "secret/data/certsync/prod-eu/users/ci-apply@prod-eu" { capabilities = ["create", "update", "read"] }
 END

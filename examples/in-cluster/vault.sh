@@ -1,14 +1,14 @@
 #!/bin/sh
-# Whoever may approve for the signer kubernetes.io/kube-apiserver-client is as good as cluster-admin: such a certificate can
-# carry almost any name and group. The service account certsync in namespace certsync may, and so may whoever can create pods,
-# exec into them, make tokens or write ConfigMaps in namespace certsync: give nobody anything there who is not an administrator of
-# the cluster.
+# The service account certsync in namespace certsync is as good as cluster-admin. It may approve for the signer
+# kubernetes.io/kube-apiserver-client, so it can get a certificate with almost any name and group. A user who can create
+# pods, exec into them, create tokens or write ConfigMaps in namespace certsync can use that service account. Give access to
+# this namespace only to administrators of the cluster.
 #
-# Made by certsync manifests --vault for owner prod-eu. Needs the vault CLI, logged in, and the kubernetes auth method set up at
-# auth/kubernetes: https://developer.hashicorp.com/vault/docs/auth/kubernetes
+# Made by certsync manifests --vault for owner prod-eu. Log in with the vault CLI first. The kubernetes auth method must be set up
+# at auth/kubernetes: https://developer.hashicorp.com/vault/docs/auth/kubernetes
 set -eu
 
-# apply writes credentials, and never reads one.
+# For apply. It may write credentials, but not read them.
 vault policy write certsync-prod-eu - <<'EOF'
 path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list", "read", "delete"] }
 path "secret/data/certsync/prod-eu/ledger/*" { capabilities = ["create", "update", "read"] }
@@ -39,7 +39,7 @@ vault write auth/kubernetes/role/certsync-prod-eu - <<'EOF'
 }
 EOF
 
-# plan and status only read, and no credential.
+# For plan and status. They only read, and never a credential.
 vault policy write certsync-prod-eu-plan - <<'EOF'
 path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list", "read"] }
 path "secret/data/certsync/prod-eu/ledger/*" { capabilities = ["read"] }
@@ -66,11 +66,10 @@ vault write auth/kubernetes/role/certsync-prod-eu-plan - <<'EOF'
 }
 EOF
 
-# One policy for all users, to be given to everybody who logs in by that auth method. Who has a user's name as their alias
-# there may read that user's credential: the auth method must give a name to nobody else, and to nobody
-# anew who left. The second rule is for aliases that
-# hold wildcards: "*", "+" and "ali*" match nothing. It also keeps whoever has this policy from all others' credentials, unless
-# another policy names their whole path.
+# One policy for all users. Give it to everybody who logs in with that auth method. A person whose alias there is a user's
+# name may read that user's credential. So the auth method must not give that name to another person, even after the user
+# has left. The second rule is for aliases with wildcards: "*", "+" and "ali*" match nothing. The rule also denies all
+# other users' credentials, unless another policy names their full path.
 vault policy write certsync-prod-eu-users - <<'EOF'
 path "secret/+/certsync/prod-eu/users/{{identity.entity.aliases.auth_oidc_1a2b3c4d.name}}" { capabilities = ["read"] }
 path "secret/+/certsync/prod-eu/users/+" { capabilities = ["deny"] }

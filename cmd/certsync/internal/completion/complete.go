@@ -15,13 +15,13 @@ const Command = "__complete"
 // filePlaceholder is the placeholder of every flag that names a file.
 const filePlaceholder = "FILE"
 
-// Complete returns what the last of words can become, for the scripts. Each line has a word, a tab and what the word is
-// about. If the shell should offer the names of files, the only line is ":files".
+// Complete returns the completions of the last word, for the scripts. Each line has a word, a tab and a description. If the
+// shell should offer file names, the only line is ":files".
 func Complete(commands *kong.Application, words []string) []byte {
 	return complete(commands, words).text()
 }
 
-// offer is what can stand at the cursor.
+// offer holds the possible words at the cursor.
 type offer struct {
 	files bool
 	words []offeredWord
@@ -90,7 +90,7 @@ func complete(commands *kong.Application, words []string) offer {
 	return l.offerFlags(last)
 }
 
-// commandLine is what the words before the cursor say.
+// commandLine is the state of the command line before the cursor.
 type commandLine struct {
 	node          *kong.Node // the application, or a command; nil: an unknown command
 	given         map[*kong.Flag]bool

@@ -136,8 +136,8 @@ func TestFirstSentence(t *testing.T) {
 	for help, want := range map[string]string{
 		"Do not ask.": "Do not ask",
 		"Where the KV v2 secrets engine is mounted (default: secret).": "Where the KV v2 secrets engine is mounted",
-		"All about this user. Repeatable.":                             "All about this user",
-		"":                                                             "",
+		"Show everything about this user. Repeatable.":                 "Show everything about this user",
+		"": "",
 	} {
 		if got := firstSentence(help); got != want {
 			t.Errorf("%q: %q, want %q", help, got, want)

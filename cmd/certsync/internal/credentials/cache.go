@@ -30,7 +30,7 @@ const maxCacheFile = 1 << 20
 
 const cacheFormat = "1"
 
-// cacheRecord is the content of the file. It does not repeat what the certificate says.
+// cacheRecord is the content of the file. It repeats nothing that the certificate contains.
 type cacheRecord struct {
 	FormatVersion string    `json:"formatVersion"`
 	Version       int       `json:"version"`
@@ -53,7 +53,7 @@ func notKept(err error) error {
 		return nil
 	}
 	return reconcile.WithHint(fmt.Errorf("keeping the credential in the cache: %w", err),
-		"it works without, but every command asks Vault, and needs it")
+		"certsync works without a cache, but then every command needs Vault")
 }
 
 func openCache(place string) (*Cache, error) {
@@ -94,9 +94,9 @@ func openPrivateFolder(path string) (*os.Root, error) {
 	switch {
 	case err != nil:
 	case !os.SameFile(named, opened):
-		err = fmt.Errorf("%q is not the folder that it was", path)
+		err = fmt.Errorf("%q was replaced while certsync opened it", path)
 	case !isOwn(opened):
-		err = fmt.Errorf("%q belongs to somebody else", path)
+		err = fmt.Errorf("%q belongs to another user", path)
 	case !isPrivate(opened):
 		if err = folder.Chmod(".", 0o700); err == nil {
 			opened, err = folder.Stat(".")
@@ -144,7 +144,7 @@ func (c *Cache) read(user string) *entry {
 	return e
 }
 
-var errForeignFile = errors.New("not a file that certsync has written")
+var errForeignFile = errors.New("not a file that certsync wrote")
 
 // content reads the file, if it is the user's own and private.
 func (c *Cache) content() ([]byte, error) {

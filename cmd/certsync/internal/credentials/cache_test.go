@@ -62,7 +62,7 @@ func TestCacheWithoutModes(t *testing.T) {
 	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	if c, err := OpenCache("somewhere"); c != nil || !errors.Is(err, files.ErrNoModes) || !strings.Contains(reconcile.Hint(err), "it works without") {
+	if c, err := OpenCache("somewhere"); c != nil || !errors.Is(err, files.ErrNoModes) || !strings.Contains(reconcile.Hint(err), "certsync works without a cache") {
 		t.Errorf("opening: %v", err)
 	}
 }
@@ -250,7 +250,7 @@ func TestCacheFolder(t *testing.T) {
 		tests["it is somebody else's"] = struct {
 			make func(path string) error
 			want string
-		}{func(path string) error { _ = os.Mkdir(path, 0o700); return os.Chown(path, 12345, -1) }, "belongs to somebody else"}
+		}{func(path string) error { _ = os.Mkdir(path, 0o700); return os.Chown(path, 12345, -1) }, "belongs to another user"}
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -35,7 +35,7 @@ type entry struct {
 // live reports whether an entry is there and its certificate has not ended.
 func (e *entry) live(now time.Time) bool { return e != nil && now.Before(e.until) }
 
-// choice is what the plugin does with the entry and with Vault.
+// choice is the plugin's choice between the cached entry and Vault.
 type choice int
 
 const (

@@ -15,13 +15,13 @@ func AddKey(user string, c reconcile.Credential, file string) (reconcile.Credent
 	stored := len(c.Key.Reveal()) > 0
 	switch {
 	case file == "" && !stored:
-		return reconcile.Credential{}, reconcile.WithHint(fmt.Errorf("the key of %q is not in Vault: the certificate is for a request that the user made", user),
-			"name the file that holds the request's key: --client-key FILE; if kubectl runs this, certsync kubeconfig --merge --exec --client-key FILE has it do so with the key")
+		return reconcile.Credential{}, reconcile.WithHint(fmt.Errorf("the key of %q is not in Vault: the certificate was issued for the user's own signing request", user),
+			"set --client-key to the file with the key of that request; if kubectl runs certsync, run certsync kubeconfig --merge --exec --client-key FILE once")
 	case file == "":
 		return c, nil
 	case stored:
 		return reconcile.Credential{}, reconcile.WithHint(fmt.Errorf("--client-key: the key of %q is in Vault, with the certificate", user),
-			"leave --client-key out; certsync issues for a key of the user's own when the inventory names their request")
+			"leave out --client-key; it is only for users whose own signing request is in the inventory")
 	}
 	key, err := ReadKeyFile(file)
 	if err != nil {

@@ -72,10 +72,10 @@ func TestAddKey(t *testing.T) {
 		want, hint string
 	}{
 		"none is anywhere":      {"", 0o600, keyless, `the key of "alice" is not in Vault`, "--client-key FILE"},
-		"there are two":         {"client.key", 0o600, whole, `--client-key: the key of "alice" is in Vault`, "leave --client-key out"},
+		"there are two":         {"client.key", 0o600, whole, `--client-key: the key of "alice" is in Vault`, "leave out --client-key"},
 		"others can read it":    {"client.key", 0o640, keyless, "others can read", "chmod 600 client.key"},
 		"it is in UTF-16":       {"utf16.key", 0o600, keyless, "in UTF-16", "iconv -f UTF-16 -t UTF-8 utf16.key > FILE"},
-		"there is no such file": {"other.key", 0o600, keyless, "no such file", "name the file"},
+		"there is no such file": {"other.key", 0o600, keyless, "no such file", "an absolute path"},
 		"it is a certificate":   {"client.crt", 0o600, keyless, "it holds no PEM private key", "BEGIN PRIVATE KEY"},
 	} {
 		for _, file := range []string{"client.key", "client.crt"} {

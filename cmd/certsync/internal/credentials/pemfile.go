@@ -44,15 +44,15 @@ func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error)
 	data, err := files.Read(name, maxPEMFile, checks...)
 	switch {
 	case errors.Is(err, files.ErrNotRegular):
-		err = reconcile.WithHint(err, "name a file that holds PEM")
+		err = reconcile.WithHint(err, "use a PEM file")
 	case errors.Is(err, files.ErrTooLarge):
-		err = reconcile.WithHint(err, "name a file that holds one certificate or key")
+		err = reconcile.WithHint(err, "use a file with one certificate or key")
 	case errors.Is(err, files.ErrUTF16):
 		err = reconcile.WithHint(err, "iconv -f UTF-16 -t UTF-8 "+shell.Quote(name)+" > FILE")
 	case errors.Is(err, fs.ErrNotExist):
-		err = reconcile.WithHint(err, "name the file from here, or by its whole path")
+		err = reconcile.WithHint(err, "use a path from the current folder, or an absolute path")
 	case errors.Is(err, fs.ErrPermission):
-		err = reconcile.WithHint(err, "run certsync as the user whom the file belongs to")
+		err = reconcile.WithHint(err, "run certsync as the owner of the file")
 	}
 	return data, err
 }

@@ -64,7 +64,7 @@ func (s Source) obtain(ctx context.Context) (*entry, error) {
 		return s.fallBack(cached), nil
 	case deleteEntry:
 		if left := s.Cache.remove(); left != nil {
-			err = fmt.Errorf("%w; and deleting what is in the cache: %w", err, left)
+			err = fmt.Errorf("%w; and deleting the cached credential: %w", err, left)
 		}
 	}
 	return nil, err
@@ -93,8 +93,8 @@ func (s Source) take(cached *entry, stored vaultstore.Stored) (*entry, error) {
 		return nil, err
 	}
 	if !e.live(now) {
-		return nil, reconcile.WithHint(fmt.Errorf("reading the credential of %q: its certificate has ended at %s", s.User, reconcile.TimeText(e.until)),
-			"tell whoever runs certsync: it should have been renewed by certsync apply; or set this machine's clock")
+		return nil, reconcile.WithHint(fmt.Errorf("reading the credential of %q: its certificate expired at %s", s.User, reconcile.TimeText(e.until)),
+			"ask the administrator of certsync to run certsync apply, which renews it; or correct this machine's clock")
 	}
 	if !s.Refresh && cached.staysInUse(e, now) {
 		e = &entry{Credential: cached.Credential, version: cached.version, until: cached.until, fetchedAt: now}
@@ -110,9 +110,9 @@ func (s Source) cacheEntry(e *entry) {
 	}
 }
 
-// fallBack returns the entry, and says that it is used instead of what Vault has.
+// fallBack returns the cached entry, and informs the user that Vault was not asked.
 func (s Source) fallBack(e *entry) *entry {
-	s.Inform(fmt.Sprintf("Vault is not available: certsync uses the credential that it gave at %s, until its certificate ends at %s",
+	s.Inform(fmt.Sprintf("Vault is not available: certsync uses the cached credential from %s, until its certificate expires at %s",
 		reconcile.TimeText(e.fetchedAt), reconcile.TimeText(e.until)))
 	return e
 }

@@ -118,7 +118,7 @@ func TestVaultIsGone(t *testing.T) {
 		asked int
 	}{{6 * time.Minute, 1}, {6*time.Minute + 29*time.Second, 0}, {6*time.Minute + 30*time.Second, 1}, {59 * time.Minute, 1}} {
 		s.want(tt.after, 1, tt.asked)
-		const want = "Vault is not available: certsync uses the credential that it gave at 2026-03-01T12:00:00Z, until its certificate ends at 2026-03-01T13:00:00Z\n"
+		const want = "Vault is not available: certsync uses the cached credential from 2026-03-01T12:00:00Z, until its certificate expires at 2026-03-01T13:00:00Z\n"
 		reason, line, _ := strings.Cut("\n"+s.printed, "\nVault is not")
 		if "Vault is not"+line != want || strings.Contains(reason, "connection refused\nhint: ") != (tt.asked == 1) {
 			t.Errorf("after %s: %s", tt.after, s.printed)
@@ -196,7 +196,7 @@ func TestUselessCredential(t *testing.T) {
 		want, hint string
 	}{
 		"another user's":     {fixture.Credential("bob", fixture.Noon.Add(time.Hour)), `its certificate is for "bob"`, "certsync did not write this"},
-		"it ended":           {fixture.Credential("alice", fixture.Noon), "its certificate has ended at 2026-03-01T12:00:00Z", "renewed"},
+		"it ended":           {fixture.Credential("alice", fixture.Noon), "its certificate expired at 2026-03-01T12:00:00Z", "renews it"},
 		"with another key":   {reconcile.Credential{Certificate: fixture.Credential("alice", fixture.Noon.Add(time.Hour)).Certificate, Key: fixture.Credential("alice", fixture.Noon).Key}, "its key is not that", "certsync did not write this"},
 		"a key that is none": {reconcile.Credential{Certificate: fixture.Credential("alice", fixture.Noon.Add(time.Hour)).Certificate, Key: reconcile.NewSecret([]byte("s3cret"))}, "its key is not that", "certsync did not write this"},
 	} {

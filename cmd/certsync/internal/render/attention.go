@@ -11,7 +11,7 @@ import (
 	"github.com/certsync/certsync/reconcile/access"
 )
 
-// Each kind of item is bounded. Otherwise a user who can make a thousand bindings could push other kinds out of the comment.
+// Each kind of item has a limit. Otherwise a user who can make a thousand bindings could push other kinds out of the comment.
 const (
 	maxItems       = 25
 	maxItemsLength = 5000 // of one kind, in characters
@@ -20,7 +20,7 @@ const (
 // attention is the list at the top of a comment that a reviewer must see. The most serious kinds come first, and each kind
 // has its own room:
 //
-//   - what apply refuses or holds;
+//   - refused and held steps;
 //   - bindings of others that name users of the inventory;
 //   - users who become as good as cluster-admin;
 //   - certificates for another key than before;
@@ -33,8 +33,8 @@ func attention(plan reconcile.Plan) string {
 	var b strings.Builder
 	for _, kind := range [][]string{
 		refused,
-		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` does the rest: "),
-		heldItems(plan, plan.Skipped(), "**Held**, apply does the rest: "),
+		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: "),
+		heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: "),
 		accessItems(plan), powerItems(plan), keyItems(plan), removalItems(plan), lossItems(plan),
 	} {
 		b.WriteString(boundedList(kind))
@@ -42,7 +42,7 @@ func attention(plan reconcile.Plan) string {
 	if b.Len() == 0 {
 		return ""
 	}
-	return "\n#### Look at this first\n\n" + b.String()
+	return "\n#### Check this first\n\n" + b.String()
 }
 
 // boundedList lists as many items as a kind has room for, and counts the rest.
@@ -137,7 +137,7 @@ func keyItems(plan reconcile.Plan) []string {
 		for _, s := range same {
 			names = append(names, s.User)
 		}
-		items = append(items, fmt.Sprintf("**Another key**: %s: %s", boundedNames(names), text(same[0])))
+		items = append(items, fmt.Sprintf("**Key changed**: %s: %s", boundedNames(names), text(same[0])))
 	}
 	return items
 }
@@ -161,12 +161,12 @@ func removalItems(plan reconcile.Plan) []string {
 	return items
 }
 
-// lossItems returns the access that is taken from subjects who are not removed.
+// lossItems returns the access that subjects lose who are not removed.
 func lossItems(plan reconcile.Plan) []string {
 	var items []string
 	forEachChange(plan, func(names string, c change) {
 		if c.action == reconcile.Unbind || len(c.remove) > 0 {
-			items = append(items, fmt.Sprintf("**Taken away**: %s: %s (%s)", names, c.markdown(code), c.reasonText()))
+			items = append(items, fmt.Sprintf("**Loses access**: %s: %s (%s)", names, c.markdown(code), c.reasonText()))
 		}
 	})
 	return items

@@ -10,19 +10,19 @@ import (
 	"github.com/certsync/certsync/reconcile/revocation"
 )
 
-// AuthorizationConfig writes webhook authorizers that deny everything to revoked certificates, as items for the list
-// authorizers of an AuthorizationConfiguration. It is no whole configuration: with that alone nobody would have any right.
+// AuthorizationConfig writes webhook authorizers that deny everything to revoked certificates. They are items for the list
+// authorizers of an AuthorizationConfiguration. They are not a complete configuration, which would deny everything to all.
 func AuthorizationConfig(r revocation.Report) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `# Denies everything to %s of owner %s, made by certsync revocations.
+	fmt.Fprintf(&b, `# Denies all requests of %s of owner %s. Made by certsync revocations.
 #
-# These are items for the list "authorizers" of your API servers' AuthorizationConfiguration
-# (--authorization-config), no whole configuration. Put them before all other items, in place of those of the
-# last time. The API server reads the file again by itself. It keeps the old one if the new one has an error:
-# look at its metric apiserver_authorization_config_controller_automatic_reloads_total.
+# These are items for the list "authorizers" in the AuthorizationConfiguration of your API servers
+# (--authorization-config). They are not a complete configuration. Put them before all other items, and remove
+# the items of the last run. The API server reloads the file by itself. If the new file has an error, it keeps
+# the old one. Check its metric apiserver_authorization_config_controller_automatic_reloads_total.
 #
-# No webhook is called: nothing may listen at the address in the kubeconfig, and what cannot be asked is denied.
-# The kubeconfig is the file denied.kubeconfig that stands beside certsync's guide to revocation.
+# No webhook runs. Nothing may listen at the address in the kubeconfig, so that every call fails and the request
+# is denied. The kubeconfig is the file denied.kubeconfig beside certsync's guide to revocation.
 `, plural(len(r.Entries), "revoked certificate"), r.Owner)
 	type condition struct {
 		Expression string `json:"expression"`
@@ -44,7 +44,7 @@ func AuthorizationConfig(r revocation.Report) ([]byte, error) {
 		})
 	}
 	if len(items) == 0 {
-		b.WriteString("#\n# No certificate is revoked: there is no item.\n")
+		b.WriteString("#\n# No certificate is revoked, so there is no item.\n")
 		return b.Bytes(), nil
 	}
 	text, err := yaml.Marshal(items)

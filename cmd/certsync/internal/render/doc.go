@@ -1,16 +1,16 @@
 // Package render turns certsync's results into text for people: for a terminal, and for a comment below a change in git.
 //
-// Begin with Plan, which shows a plan on a terminal, and PlanMarkdown, which makes a comment of it. Both are made of the
-// same entries (entries.go), so they always agree. An entry says what happens to one user, one group, or several with the
-// same changes. Status, Users, Preflight, Result and Export each show one report. Progress follows a run while it lasts.
-// Manifests and VaultScript write what an administrator applies or runs.
+// Begin with Plan, which shows a plan on a terminal, and PlanMarkdown, which makes a comment of it. Both use the same
+// entries (entries.go), so they always agree. An entry holds the changes of one user, one group, or several with the same
+// changes. Status, Users, Preflight, Result and Export each show one report. Progress follows a run. Manifests and
+// VaultScript write the files that an administrator applies or runs.
 //
 // The package is pure. It takes data and returns text, or writes text to an io.Writer. It reads no flag, environment,
 // file or clock, and asks no server. The same data gives the same bytes, and rendering never changes the data.
 //
 // # Text from others
 //
-// Names of objects and messages of servers come from users who can write to the cluster or to Vault. Such text must not
+// Users who can write to the cluster or to Vault choose names of objects and messages of servers. Such text must not
 // control a terminal, become markup, or look like text of certsync itself:
 //
 //   - For a terminal, it passes Clean: control characters become escapes, and it cannot begin a line of its own.

@@ -9,16 +9,16 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// A plan has one step for each binding and each certificate. Readers ask who gets what. So steps that fit one line become
+// A plan has one step for each binding and each certificate. Readers want to know each user's changes. So steps that fit one line become
 // one change, and users with the same changes share one entry.
 
 // maxListed is how many subjects or objects one line names; the rest is counted.
 const maxListed = 10
 
-// quoter makes a name from the inventory or the cluster safe to stand in a text.
+// quoter makes a name from the inventory or the cluster safe for a text.
 type quoter func(string) string
 
-// section is what a step is about.
+// section is the subject of a step: a user, a group or the cluster.
 type section int
 
 const (
@@ -27,7 +27,7 @@ const (
 	cluster // none of them: an object of the cluster
 )
 
-// nameIn is the name under which a step stands in a section, "" if it does not.
+// nameIn is the name of a step in a section, or "" if the step is not in it.
 func nameIn(in section, s reconcile.Step) string {
 	switch {
 	case in == people:

@@ -8,18 +8,18 @@ import (
 	"github.com/certsync/certsync/reconcile/export"
 )
 
-// Export writes an inventory made from a cluster's bindings, as a file that certsync reads. Its comments say what the
-// reader must check before it is applied, and which subjects are left out. cluster is the cluster's name, or "".
+// Export writes an inventory made from a cluster's bindings, as a file that certsync reads. Its comments list the checks
+// before the first apply, and the subjects that are left out. cluster is the cluster's name, or "".
 func Export(e export.Result, cluster string) []byte {
 	source := "the cluster"
 	if cluster != "" {
 		source += " " + quoteName(cluster)
 	}
-	head := comment("", "What certsync export found in the bindings of "+source+". Read it before you apply it:")
-	head = append(head, comment("- ", "apply issues a certificate to everybody under users. Take out who logs in some other way.")...)
-	head = append(head, comment("- ", "A certificate that was made by hand for one of these names gains what certsync gives the name. To prevent that, "+
-		"add a time that has passed to the user before the first apply, such as revokedBefore: 2026-01-31. certsync then binds another name.")...)
-	head = append(head, comment("- ", "Bindings that certsync did not make stay until you delete them: certsync plan lists them as existing-access.")...)
+	head := comment("", "certsync export made this from the bindings of "+source+". Read it before you apply it:")
+	head = append(head, comment("- ", "apply issues a certificate to every user below. Remove the users who log in another way.")...)
+	head = append(head, comment("- ", "An old certificate for one of these names, made by hand, gets the access that certsync gives the name. To prevent that, "+
+		"add a past time to the user before the first apply, such as revokedBefore: 2026-01-31. certsync then binds another name.")...)
+	head = append(head, comment("- ", "Bindings that certsync did not make stay until you delete them. certsync plan lists them as existing-access.")...)
 	if len(e.LeftOut) > 0 {
 		head = append(head, "", "Left out:")
 	}
@@ -34,14 +34,14 @@ func Export(e export.Result, cluster string) []byte {
 	}
 	c := inventory.Comments{Head: append(head, ""), Groups: map[string][]string{}}
 	for _, group := range e.AsGroup {
-		c.Groups[group] = comment("", "Bound as a Group, which does not tell who is in it: name its members under users. certsync binds them, not the Group.")
+		c.Groups[group] = comment("", "Bound as a Group. Kubernetes does not know its members: list them under users. certsync binds the users, not the Group.")
 	}
 	for group, members := range e.Uneven {
 		names := strings.Join(members[:min(len(members), maxListed)], ", ")
 		if more := len(members) - maxListed; more > 0 {
 			names += fmt.Sprintf(" and %d more", more)
 		}
-		c.Groups[group] = append(c.Groups[group], comment("", "Not all bindings of this group serve "+names+": what these users have of it is under users.")...)
+		c.Groups[group] = append(c.Groups[group], comment("", "Some bindings of this group leave out "+names+". These users have their roles of this group under users.")...)
 	}
 	return e.Inventory.Encode(c)
 }

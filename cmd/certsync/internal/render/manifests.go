@@ -8,12 +8,12 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// warning begins the text of Manifests and VaultScript. It says who must not get access to the job's namespace.
+// warning begins the text of Manifests and VaultScript. It says that only administrators may have access to the namespace.
 func warning(namespace string) string {
-	return fmt.Sprintf(`# Whoever may approve for the signer kubernetes.io/kube-apiserver-client is as good as cluster-admin: such a certificate can
-# carry almost any name and group. The service account certsync in namespace %[1]s may, and so may whoever can create pods,
-# exec into them, make tokens or write ConfigMaps in namespace %[1]s: give nobody anything there who is not an administrator of
-# the cluster.
+	return fmt.Sprintf(`# The service account certsync in namespace %[1]s is as good as cluster-admin. It may approve for the signer
+# kubernetes.io/kube-apiserver-client, so it can get a certificate with almost any name and group. A user who can create
+# pods, exec into them, create tokens or write ConfigMaps in namespace %[1]s can use that service account. Give access to
+# this namespace only to administrators of the cluster.
 `, namespace)
 }
 
@@ -22,8 +22,8 @@ func warning(namespace string) string {
 func Manifests(owner, namespace string, objects []any) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString(warning(namespace))
-	fmt.Fprintf(&b, "#\n# Made by certsync manifests for owner %s. A changed inventory makes a ConfigMap of another name; the old ones can be\n"+
-		"# deleted. The names of namespaces are in policies and roles too: change them with certsync manifests, not here.\n", owner)
+	fmt.Fprintf(&b, "#\n# Made by certsync manifests for owner %s. Each change of the inventory gives the ConfigMap a new name. You can delete\n"+
+		"# the old ConfigMaps. Policies and roles contain the names of namespaces: change them with certsync manifests, not here.\n", owner)
 	err := writeDocuments(&b, objects)
 	return b.Bytes(), err
 }
@@ -51,7 +51,7 @@ func writeDocuments(b *bytes.Buffer, objects []any) error {
 	return nil
 }
 
-// prune removes what Go writes for fields that are not set: a creationTimestamp of null, and empty metadata and specs.
+// prune removes fields that are not set but that Go writes: a creationTimestamp of null, and empty metadata and specs.
 func prune(fields map[string]any) {
 	for name, value := range fields {
 		inner, isMap := value.(map[string]any)

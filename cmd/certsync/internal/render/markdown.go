@@ -9,7 +9,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// Text that is not certsync's own stands in a code span, cleaned as for a terminal. There, GitHub and GitLab read no
+// Text from others is in a code span, cleaned as for a terminal. There, GitHub and GitLab read no
 // markup, mention, link, issue number or command.
 
 // maxNameLength is how many bytes of a name a comment shows. No legal name in Kubernetes is longer.
@@ -42,8 +42,8 @@ func span(s string) string {
 	return fence + s + fence
 }
 
-// cell returns a code span for a table. There, a | ends a cell even in code, unless a \ stands before it. Parsers differ on
-// what a second \ means, so a name's own \| is shown as an escape.
+// cell returns a code span for a table. There, a | ends a cell even in code, unless a \ comes before it. Parsers differ on
+// the meaning of a second \, so a name's own \| is shown as an escape.
 func cell(s string) string {
 	s = strings.ReplaceAll(Clean(s), `\|`, `\u005c|`)
 	return strings.ReplaceAll(code(s), "|", `\|`)

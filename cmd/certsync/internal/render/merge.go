@@ -22,20 +22,20 @@ type MergeResult struct {
 	Until time.Time
 }
 
-// Merge says where the entries are, and which command uses them.
+// Merge names the files with the entries, and the command that uses them.
 func Merge(m MergeResult) []byte {
 	var b strings.Builder
 	files := Clean(strings.Join(m.Files, " and "))
 	if m.Changed {
 		fmt.Fprintf(&b, "Merged context %s into %s.\n", quoteName(m.Context), files)
 	} else {
-		fmt.Fprintf(&b, "Context %s in %s is as it should be.\n", quoteName(m.Context), files)
+		fmt.Fprintf(&b, "Context %s in %s is up to date.\n", quoteName(m.Context), files)
 	}
 	if len(m.Backups) > 0 {
-		fmt.Fprintf(&b, "What stood there before is in %s.\n", Clean(strings.Join(m.Backups, " and ")))
+		fmt.Fprintf(&b, "The old file is kept as %s.\n", Clean(strings.Join(m.Backups, " and ")))
 	}
 	if !m.Until.IsZero() {
-		fmt.Fprintf(&b, "The certificate lives until %s. Merge again after a renewal, or once with --exec.\n", reconcile.TimeText(m.Until))
+		fmt.Fprintf(&b, "The certificate is valid until %s. Merge again after a renewal, or once with --exec.\n", reconcile.TimeText(m.Until))
 	}
 	kubectl := "kubectl"
 	if m.Kubeconfig != "" {

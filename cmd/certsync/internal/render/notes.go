@@ -40,7 +40,7 @@ func groupNotes(plan reconcile.Plan) []noteGroup {
 // kind is the kind of all notes in the group.
 func (g noteGroup) kind() reconcile.NoteKind { return g.notes[0].Kind }
 
-// names lists the users and groups that the notes are about. If all notes have the same end, it returns that as until.
+// names lists the users and groups of the notes. If all notes have the same end, it returns that as until.
 // Otherwise each name has its own end behind it.
 func (g noteGroup) names(quote quoter) (names []string, until string) {
 	until = untilText(g.notes[0])
@@ -89,7 +89,7 @@ func (g noteGroup) text() string {
 	names, until := g.names(textName)
 	switch {
 	case g.removed:
-		names, until = []string{fmt.Sprintf("the %d who are removed", len(g.notes))}, g.latestUntil()
+		names, until = []string{fmt.Sprintf("the %d removed users", len(g.notes))}, g.latestUntil()
 	case g.kind() != reconcile.ExistingAccess && len(names) > maxListed:
 		names = append(names[:maxListed:maxListed], fmt.Sprintf("and %d more (-o json)", len(names)-maxListed))
 	}
@@ -104,7 +104,7 @@ func (g noteGroup) text() string {
 	return text
 }
 
-// onTerminal shows the notes as an item of a list. A line to copy into the inventory stands by itself, where nothing breaks it.
+// onTerminal shows the notes as an item of a list. A line for the inventory is not wrapped, so that the user can copy it.
 func (g noteGroup) onTerminal() string {
 	const line = "revokedBefore: "
 	text, value, found := strings.Cut(g.text(), line)

@@ -10,8 +10,8 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// Plan shows a plan on a terminal. It begins with a summary in one line. Then come the changes of users and groups, what
-// is refused or held and why, the notes, and the digest for apply --expect.
+// Plan shows a plan on a terminal. It begins with a summary in one line. Then come the changes of users and groups, the
+// refused and held steps with their reasons, the notes, and the digest for apply --expect.
 func Plan(plan reconcile.Plan, c Palette) []byte {
 	var b bytes.Buffer
 	title := "Plan for " + plan.Owner + ":"
@@ -20,12 +20,12 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 	}
 	b.WriteString(strings.Replace(wrap("", title+" "+summaryLine(plan)), title, c.bold(title), 1))
 	all := entries(plan, textName)
-	for in, title := range []string{"People", "Groups", "Cluster"} {
+	for in, title := range []string{"Users", "Groups", "Cluster"} {
 		writeEntries(&b, c, title, slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return e.section != section(in) }))
 	}
 	writeRefused(&b, c, plan)
-	writeHeld(&b, c, "Held by a guard: apply refuses the plan; --hold does the rest", plan.HeldByGuard(), plan)
-	writeHeld(&b, c, "Held: apply skips these and does the rest", plan.Skipped(), plan)
+	writeHeld(&b, c, "Held by a guard: apply refuses the plan; --hold applies the rest", plan.HeldByGuard(), plan)
+	writeHeld(&b, c, "Held: apply skips these and applies the rest", plan.Skipped(), plan)
 	writeHeld(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
 	if len(plan.Notes) > 0 {
 		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
@@ -49,7 +49,7 @@ func summaryLine(plan reconcile.Plan) string {
 		}
 	}
 	if len(parts) == 0 && plan.Changes() {
-		parts = append(parts, "nothing to do but to record "+plan.Records())
+		parts = append(parts, "nothing to do except to record "+plan.Records())
 	} else if len(parts) == 0 {
 		parts = append(parts, "nothing to do")
 	}

@@ -12,7 +12,7 @@ import (
 // room for what a CI job puts around it.
 const commentLimit = 60000
 
-// PlanMarkdown shows a plan as a comment below a change of the inventory. It has the summary, what needs attention, a table
+// PlanMarkdown shows a plan as a comment on a change of the inventory. It has the summary, the items to check first, a table
 // of all changes, the digest, and details to open. The first line marks the comment, so that a job can find and replace it.
 // A long plan is shortened, the least important first, and the comment says so.
 func PlanMarkdown(plan reconcile.Plan) []byte {
@@ -28,7 +28,7 @@ func PlanMarkdown(plan reconcile.Plan) []byte {
 	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + digest + details)
 }
 
-// budget counts the characters that are left in a comment, and what was omitted for lack of them.
+// budget counts the characters that are left in a comment, and the rows and items that did not fit.
 type budget struct {
 	room                      int
 	rowsOmitted, itemsOmitted int
@@ -43,7 +43,7 @@ func omittedText(rows, items int) string {
 		pluralWithCommas(rows, "change"), pluralWithCommas(items, "detail"))
 }
 
-// row is a row of the table. who is empty where the row above is about the same.
+// row is a row of the table. who is empty if it is the same as in the row above.
 type row struct{ who, what, why string }
 
 func (r row) String() string { return fmt.Sprintf("| %s | %s | %s |\n", r.who, r.what, r.why) }
@@ -81,7 +81,7 @@ func (c change) markdown(quote quoter) string {
 		text += ", adds " + firstOf(c.add, quote)
 	}
 	if len(c.remove) > 0 {
-		text += ", takes out " + firstOf(c.remove, quote)
+		text += ", removes " + firstOf(c.remove, quote)
 	}
 	return text
 }
@@ -116,7 +116,7 @@ func digestMarkdown(plan reconcile.Plan) string {
 	}
 	text := fmt.Sprintf("\n**Digest**: `%s`\n\n```sh\ncertsync apply --expect %s\n```\n", plan.Digest(), plan.Digest())
 	if len(plan.Refusals()) > 0 {
-		text += "\napply refuses this plan until what is refused and held above is settled.\n"
+		text += "\napply refuses this plan until you settle the refused and held items above.\n"
 	}
 	return text
 }
@@ -158,7 +158,7 @@ func (b *budget) details(d details) string {
 
 // allDetails returns the notes, the certificates that stay valid, the steps that the policy holds, and every step.
 func allDetails(plan reconcile.Plan) []details {
-	notes, live, policy, steps := details{title: "Notes"}, details{title: "Certificates that live on"}, details{title: "Held by the policy"}, details{title: "Each step"}
+	notes, live, policy, steps := details{title: "Notes"}, details{title: "Certificates that stay valid"}, details{title: "Held by the policy"}, details{title: "All steps"}
 	for _, g := range groupNotes(plan) {
 		switch g.kind() {
 		case reconcile.ExistingAccess: // in attention

@@ -109,7 +109,7 @@ func TestAttentionIsBounded(t *testing.T) {
 			if name == "held" {
 				says(t, first, "Held", "more than 25% (--max-removals)")
 			} else {
-				says(t, first, "Removed", "Taken away", "more of these")
+				says(t, first, "Removed", "Loses access", "more of these")
 			}
 			says(t, strings.Join(c.fences, ""), plan.Digest())
 			if len(c.table) < 50 {
@@ -178,7 +178,7 @@ func TestAttentionShowsTheStrongestFirst(t *testing.T) {
 		inv.Users[i].Request = fixture.Request(t, inv.Users[i].Name)
 		inv.Users[i].Groups = []string{fmt.Sprintf("group%02d", i)} // so that no two do the same
 	}
-	says(t, first(inv, o, "Another key"), "zed", "as good as cluster-admin: may do everything")
+	says(t, first(inv, o, "Key changed"), "zed", "as good as cluster-admin: may do everything")
 
 	o = fixture.Settled(fixture.Inventory(t, "users: []\n"))
 	serve := func(kind reconcile.BindingKind, namespace, name, role, user string) {

@@ -78,7 +78,7 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 			says(t, first, visibleProse(s.Held))
 		}
 	}
-	notes := strings.Join(slices.Concat(c.first, c.details["Notes"], c.details["Certificates that live on"]), "\n")
+	notes := strings.Join(slices.Concat(c.first, c.details["Notes"], c.details["Certificates that stay valid"]), "\n")
 	for _, n := range plan.Notes {
 		if !bound || n.Kind != reconcile.ExistingAccess {
 			says(t, notes, visibleProse(n.Message))
@@ -92,11 +92,11 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 			says(t, first, "As good as cluster-admin", plan.Powerful(s))
 		}
 		if s.Held == "" && slices.Contains(s.Reasons, reconcile.RequestChanged) && !bound {
-			says(t, first, "Another key", visible(s.User), s.Detail.PublicKeySHA256)
+			says(t, first, "Key changed", visible(s.User), s.Detail.PublicKeySHA256)
 		}
 	}
-	if len(c.details["Each step"]) != len(plan.Steps) {
-		t.Errorf("%d of %d steps", len(c.details["Each step"]), len(plan.Steps))
+	if len(c.details["All steps"]) != len(plan.Steps) {
+		t.Errorf("%d of %d steps", len(c.details["All steps"]), len(plan.Steps))
 	}
 	if plan.Changes() {
 		want := []string{"certsync apply --expect " + plan.Digest() + "\n"}

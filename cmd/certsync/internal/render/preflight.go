@@ -8,8 +8,8 @@ import (
 	"github.com/certsync/certsync/reconcile/preflight"
 )
 
-// Preflight shows a report with one line for each check, and below a check that is not ok what to do. Checks in a row that take
-// the same have it once.
+// Preflight shows a report with one line for each check. Below a failed check stands the repair. Consecutive checks with the
+// same repair share it.
 func Preflight(r preflight.Report, c Palette) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s\n\n", c.bold("Preflight for "+r.Owner+":"), preflightSummary(r))
@@ -32,15 +32,15 @@ func Preflight(r preflight.Report, c Palette) []byte {
 	return b.Bytes()
 }
 
-// preflightSummary says that all is well only if all was checked.
+// preflightSummary says that all checks passed only if none was skipped.
 func preflightSummary(r preflight.Report) string {
 	failed, warned := r.Count(preflight.Broken), r.Count(preflight.Warning)
-	text := "all is well"
+	text := "all checks passed"
 	switch {
 	case failed > 0:
 		text = fmt.Sprintf("%d of %d checks failed", failed, len(r.Checks))
 	case !r.Complete():
-		text = "nothing failed"
+		text = "no check failed"
 	}
 	if warned > 0 {
 		text += ", " + plural(warned, "warning")

@@ -47,11 +47,11 @@ func TestPreflightText(t *testing.T) {
 	}
 	all := report.Checks
 	report.Checks = append(all[:1:1], all[4])
-	if first, _, _ := strings.Cut(string(Preflight(report, false)), "\n"); first != "Preflight for prod-eu: nothing failed, 1 not checked" {
+	if first, _, _ := strings.Cut(string(Preflight(report, false)), "\n"); first != "Preflight for prod-eu: no check failed, 1 not checked" {
 		t.Error(first)
 	}
 	report.Checks = all[:1]
-	if first, _, _ := strings.Cut(string(Preflight(report, false)), "\n"); first != "Preflight for prod-eu: all is well" {
+	if first, _, _ := strings.Cut(string(Preflight(report, false)), "\n"); first != "Preflight for prod-eu: all checks passed" {
 		t.Error(first)
 	}
 }

@@ -27,7 +27,7 @@ type Progress struct {
 // Begin says how many steps the run has.
 func (p *Progress) Begin(total int) { p.total, p.began = total, p.Now() }
 
-// AskForApproval prints the command that approves a user's signing request. It stands on a line of its own, for people to
+// AskForApproval prints the command that approves a user's signing request. It has a line of its own, so that people can
 // paste it.
 func (p *Progress) AskForApproval(user, command string) {
 	p.mu.Lock()
@@ -37,7 +37,7 @@ func (p *Progress) AskForApproval(user, command string) {
 	}
 	if !p.asked {
 		p.asked = true
-		fmt.Fprintln(p.Out, "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):")
+		fmt.Fprintln(p.Out, "Waiting for approval. Run these commands to approve (or kubectl certificate deny NAME to deny one):")
 	}
 	fmt.Fprintf(p.Out, "%s   # %s\n", command, quoteName(user))
 	if p.Terminal {

@@ -37,7 +37,7 @@ func TestProgress(t *testing.T) {
 
 // TestAskForApproval: each command stands on a line of its own, below a sentence that is printed once.
 func TestAskForApproval(t *testing.T) {
-	const first = "Waiting for somebody to approve (to deny one: kubectl certificate deny NAME):\n"
+	const first = "Waiting for approval. Run these commands to approve (or kubectl certificate deny NAME to deny one):\n"
 	const alice, bob = "kubectl approve a   # alice@example.com\n", "kubectl approve b   # bob\n"
 	bar := "[" + strings.Repeat(".", barWidth) + "] 0/2, 0s left"
 	for terminal, want := range map[bool]string{

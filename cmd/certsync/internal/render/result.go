@@ -17,7 +17,7 @@ func Result(o reconcile.Outcome, c Palette) []byte {
 	case len(o.Events) == 0 && !o.Plan.Changes():
 		return Plan(o.Plan, c)
 	case len(o.Events) == 0:
-		fmt.Fprintf(&b, "\n%s %s is recorded; nothing else was to do.\n", c.bold("Applied to "+o.Plan.Owner+":"), o.Plan.Records())
+		fmt.Fprintf(&b, "\n%s recorded %s; there was nothing else to do.\n", c.bold("Applied to "+o.Plan.Owner+":"), o.Plan.Records())
 		writeRevoked(&b, o.Plan)
 		return b.Bytes()
 	}
@@ -47,8 +47,8 @@ func Result(o reconcile.Outcome, c Palette) []byte {
 	return b.Bytes()
 }
 
-// writeRevoked says once more, below a run without Vault, what becomes of the users whom it has revoked. Above, the plan may be
-// long, and the next run depends on it.
+// writeRevoked repeats, below a run without Vault, the notes about revoked users. The plan above may be long, and the next
+// run depends on these notes.
 func writeRevoked(b *bytes.Buffer, plan reconcile.Plan) {
 	if !plan.RemovalsOnly {
 		return

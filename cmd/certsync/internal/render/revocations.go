@@ -10,11 +10,11 @@ import (
 	"github.com/certsync/certsync/reconcile/revocation"
 )
 
-// Revocations shows the revoked certificates that live, and which tiers of revocation are in force.
+// Revocations shows the revoked certificates that have not expired, and the tiers of revocation that are in force.
 func Revocations(r revocation.Report, c Palette) []byte {
 	var b bytes.Buffer
 	title := "Revoked certificates of " + r.Owner + ":"
-	count := "none lives"
+	count := "none still valid"
 	if n := len(r.Certificates); n > 0 {
 		count = plural(n, "certificate") + " not expired yet"
 	}
@@ -23,11 +23,11 @@ func Revocations(r revocation.Report, c Palette) []byte {
 		writeRevokedCertificate(&b, cert, c)
 	}
 	fmt.Fprintf(&b, "\n%s\n", c.bold("Tiers in force"))
-	b.WriteString(wrap("  ", "epoch: yes. certsync binds none of these names, so they get nothing that certsync gives."))
+	b.WriteString(wrap("  ", "epoch: yes. certsync binds none of these names, so its bindings give them nothing."))
 	b.WriteString(wrap("  ", admissionText(r.Tiers)))
-	b.WriteString(wrap("  ", "authorization: not visible to certsync. The API server's own configuration says whether it denies everything to these certificates."))
+	b.WriteString(wrap("  ", "authorization: unknown. Only the API server's own configuration shows whether it denies all requests of these certificates."))
 	if r.Left > 0 {
-		b.WriteString(wrap("  ! ", fmt.Sprintf("%s not in the lists for the API server: they have room for %d.", plural(r.Left, "certificate"), revocation.MaxEntries)))
+		b.WriteString(wrap("  ! ", fmt.Sprintf("%s not in the lists for the API server: a list holds at most %d.", plural(r.Left, "certificate"), revocation.MaxEntries)))
 	}
 	return b.Bytes()
 }
@@ -35,38 +35,38 @@ func Revocations(r revocation.Report, c Palette) []byte {
 func admissionText(t revocation.Tiers) string {
 	switch t.Admission {
 	case revocation.InForce:
-		return "admission: yes. The API server denies all writes of the certificates marked so."
+		return "admission: yes. The API server denies all writes of the certificates with that mark."
 	case revocation.NotInForce:
-		return "admission: no: " + Clean(t.AdmissionProblem) + ". Apply the manifests again: certsync manifests --revocation"
+		return "admission: no: " + Clean(t.AdmissionProblem) + ". Run certsync manifests --revocation again and apply its output."
 	}
-	return "admission: no. To deploy it: certsync manifests --revocation"
+	return "admission: no. To deploy it, run certsync manifests --revocation and apply its output."
 }
 
 func writeRevokedCertificate(b *bytes.Buffer, cert revocation.Certificate, c Palette) {
-	when := "with the next run"
+	when := "from the next run on"
 	if cert.Since != nil {
 		when = "since " + reconcile.TimeText(*cert.Since)
 	}
 	fmt.Fprintf(b, "\n%s\n", c.bold(textName(cert.Username)))
-	b.WriteString(wrap("  ", fmt.Sprintf("%s %s, lives until %s", Clean(string(cert.Reason)), when, reconcile.TimeText(cert.NotAfter))))
+	b.WriteString(wrap("  ", fmt.Sprintf("%s %s, expires at %s", Clean(string(cert.Reason)), when, reconcile.TimeText(cert.NotAfter))))
 	if cert.SHA256 == "" {
-		b.WriteString(wrap("  ", "was requested for the user's own key, and may not exist: no list can name it"))
+		b.WriteString(wrap("  ", "requested for the user's own key. It may not exist, and no list can name it."))
 	} else {
 		fmt.Fprintf(b, "  serial %s\n  sha256 %s\n", Clean(cert.Serial), Clean(cert.SHA256))
 	}
 	if cert.Denied {
-		b.WriteString("  its writes are denied by the admission policy\n")
+		b.WriteString("  the admission policy denies its writes\n")
 	}
 	writeResidual(b, cert.ResidualAccess, c)
 }
 
-// writeResidual lists what bindings of others give to a certificate, with all rules.
+// writeResidual lists the access that bindings of others give to a certificate, with all rules.
 func writeResidual(b *bytes.Buffer, given []access.Given, c Palette) {
 	if len(given) == 0 {
-		b.WriteString("  nothing is left to it but what Kubernetes gives everybody\n")
+		b.WriteString("  no access except what Kubernetes gives every user\n")
 		return
 	}
-	b.WriteString("  bindings that are not this owner's still give it:\n")
+	b.WriteString("  bindings outside this owner still give it:\n")
 	for _, g := range given {
 		where := "cluster-wide"
 		if g.Namespace != "" {
@@ -74,7 +74,7 @@ func writeResidual(b *bytes.Buffer, given []access.Given, c Palette) {
 		}
 		whose := ""
 		if g.Owner != "" {
-			whose = ", of certsync's owner " + quoteName(g.Owner)
+			whose = ", of certsync owner " + quoteName(g.Owner)
 		}
 		b.WriteString(withSign("    ", "!", c.red("!"), Clean(fmt.Sprintf("%s %s, by %s%s, for %s", g.Role, where, g.Binding, whose, g.Subject))))
 		for _, r := range g.Rules {
@@ -106,9 +106,9 @@ func ruleText(r reconcile.Rule) string {
 // AdmissionPolicy writes the admission policy and its binding as YAML, ready to apply.
 func AdmissionPolicy(r revocation.Report, objects []any) ([]byte, error) {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, `# Denies all writes of %s of owner %s, made by certsync revocations.
-# Apply it with --server-side: kubectl apply without it keeps a copy in an annotation, which may be too large.
-# certsync manifests --revocation deploys the same policy for certsync apply to keep it in step.
+	fmt.Fprintf(&b, `# Denies all writes of %s of owner %s. Made by certsync revocations.
+# Apply it with kubectl apply --server-side. Without that flag, kubectl keeps a copy in an annotation, which may be too large.
+# certsync manifests --revocation deploys the same policy, and certsync apply then updates it.
 `, plural(len(r.Entries), "revoked certificate"), r.Owner)
 	err := writeDocuments(&b, objects)
 	return b.Bytes(), err

@@ -60,20 +60,20 @@ func Status(r status.Report, c Palette, wide bool) []byte {
 	}
 	stays, goes := slices.DeleteFunc(slices.Clone(r.Users), gone), slices.DeleteFunc(slices.Clone(r.Users), func(u status.User) bool { return !gone(u) })
 	writeUsers(&b, c, "IN THE INVENTORY", "CERTIFICATE", stays, wide)
-	writeUsers(&b, c, "GONE OR GOING", "ACCEPTED TO", goes, wide)
+	writeUsers(&b, c, "LEFT OR LEAVING", "ACCEPTED TO", goes, wide)
 	b.WriteString(everybodyText(r, c))
 	if len(r.Users) == 0 {
 		return b.Bytes()
 	}
 	b.WriteByte('\n')
 	if slices.ContainsFunc(r.Users, func(u status.User) bool { return len(u.Power) > 0 }) && !wide {
-		b.WriteString("A: as good as cluster-admin; -o wide says why. ")
+		b.WriteString("A: as good as cluster-admin; -o wide shows why. ")
 	}
 	b.WriteString("Times are UTC.\ncertsync status --user NAME shows everything about one user.\n")
 	return b.Bytes()
 }
 
-// everybodyText warns of what others give to everybody: each user has it too, and so has each leaver.
+// everybodyText warns of access that others give to everybody. Each user has it too, and so does each user who left.
 func everybodyText(r status.Report, c Palette) string {
 	if len(r.Everybody) == 0 {
 		return ""

@@ -88,7 +88,7 @@ func rolesOf(u status.User, wide bool) []string {
 	return all
 }
 
-// wrongOf lists what is not as the inventory has it.
+// wrongOf lists the roles that differ from the inventory.
 func wrongOf(u status.User) []string {
 	if u.State == status.NoCredential {
 		return nil // its bindings wait for the credential
@@ -97,7 +97,7 @@ func wrongOf(u status.User) []string {
 	for _, is := range []struct {
 		binding status.BindingStatus
 		text    string
-	}{{status.IsUnwanted, "too many"}, {status.IsMissing, "missing"}} {
+	}{{status.IsUnwanted, "unwanted"}, {status.IsMissing, "missing"}} {
 		var roles []string
 		for _, g := range u.Grants {
 			if g.Binding == is.binding {
@@ -188,7 +188,7 @@ func (col column) of(r statusRow, width int) string {
 	return fitted(col.list(r), width)
 }
 
-// fit narrows the columns until they fit into lineWidth: roles, then what is wrong, then names.
+// fit narrows the columns until they fit into lineWidth: first ROLES, then WRONG, then the names.
 func fit(columns []column) {
 	over := -lineWidth - columnGap
 	for _, col := range columns {

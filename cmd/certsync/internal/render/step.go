@@ -39,7 +39,7 @@ func (ch change) text(c Palette, margin, beginning string) string {
 	return withSign(margin, plain, sign(c, ch.action), text) + memberLines(c, ch.add, ch.remove) + ch.warning(c)
 }
 
-// phrase says what a change does, to which objects, and why.
+// phrase is the action of a change, its objects and its reasons.
 func (ch change) phrase() string {
 	return fmt.Sprintf("%s %s (%s)", ch.action, strings.Join(ch.objects, ", "), ch.reasonText())
 }
@@ -121,7 +121,7 @@ func certificateObject(s reconcile.Step, quote quoter) string {
 		text += ", as " + quote(s.Username) + " in Kubernetes"
 	}
 	if s.Detail.PublicKeySHA256 != "" {
-		text += ", for their own key " + quote("sha256:"+s.Detail.PublicKeySHA256)
+		text += ", for the user's own key " + quote("sha256:"+s.Detail.PublicKeySHA256)
 	}
 	return text
 }
@@ -136,7 +136,7 @@ func mayChangeGroups(r reconcile.Reason) bool {
 	return false
 }
 
-// purgedText lists what a purge deletes.
+// purgedText lists the ledger entries and versions that a purge deletes.
 func purgedText(s reconcile.Step) string {
 	var parts []string
 	if slices.Contains(s.Reasons, reconcile.CertificatesExpired) {
@@ -175,7 +175,7 @@ func nameList(names []string, limit int) string {
 	return text
 }
 
-// memberMargin stands before lines that belong to a change above them.
+// memberMargin indents lines that belong to the change above them.
 const memberMargin = "      "
 
 // memberLines lists the subjects that a change adds and removes, each kind on lines of its own.

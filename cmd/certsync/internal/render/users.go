@@ -9,7 +9,7 @@ import (
 	"github.com/certsync/certsync/reconcile/status"
 )
 
-// Users shows everything that a report says about its users, one user after the other.
+// Users shows everything in a report about each of its users.
 func Users(r status.Report, c Palette) []byte {
 	var b bytes.Buffer
 	for i, u := range r.Users {
@@ -21,7 +21,7 @@ func Users(r status.Report, c Palette) []byte {
 			b.WriteString(wrap("  ", Clean(u.Detail)))
 		}
 		if u.Username != u.Name {
-			b.WriteString(wrap("  in Kubernetes ", textName(u.Username)))
+			b.WriteString(wrap("  Kubernetes name ", textName(u.Username)))
 		}
 		if u.Since != nil && (u.State == status.HasLeft || u.State == status.HasLapsed || u.State == status.StandsDenied) {
 			fmt.Fprintf(&b, "  since %s\n", reconcile.TimeText(*u.Since))
@@ -30,7 +30,7 @@ func Users(r status.Report, c Palette) []byte {
 			fmt.Fprintf(&b, "  access ends at %s\n", reconcile.TimeText(*u.Until))
 		}
 		if len(u.Groups) > 0 {
-			b.WriteString(wrap("  in ", strings.Join(u.Groups, ", ")))
+			b.WriteString(wrap("  groups ", strings.Join(u.Groups, ", ")))
 		}
 		for _, g := range u.Grants {
 			writeGrant(&b, c, g)
@@ -42,7 +42,7 @@ func Users(r status.Report, c Palette) []byte {
 			}
 		}
 		if len(u.Certificates) == 0 {
-			b.WriteString("  no live certificate\n")
+			b.WriteString("  no valid certificate\n")
 		}
 	}
 	b.WriteString(everybodyText(r, c))
@@ -56,7 +56,7 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 	}[g.Binding]
 	from := "own"
 	if g.Group != "" {
-		from = "of group " + quoteName(g.Group)
+		from = "from group " + quoteName(g.Group)
 	}
 	text := fmt.Sprintf("%s, %s, %s", g.Binding, g, from)
 	if g.Until != nil {
@@ -68,13 +68,13 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 
 func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
 	text := fmt.Sprintf("certificate %s, until %s", cert.Status, reconcile.TimeText(cert.NotAfter))
-	if cert.Status == reconcile.Revoked { // the API server does not know that
+	if cert.Status == reconcile.Revoked { // the API server does not know of the revocation
 		text = fmt.Sprintf("certificate %s, still accepted until %s", cert.Status, reconcile.TimeText(cert.NotAfter))
 	}
-	// A request whose answer certsync never saw. The signer may have issued the certificate.
+	// certsync never saw the answer to this request. The signer may have issued the certificate.
 	requested := cert.SHA256 == "" && cert.PublicKeySHA256 != ""
 	if requested {
-		text = fmt.Sprintf("certificate %s, and maybe there, until %s at the latest", cert.Status, reconcile.TimeText(cert.NotAfter))
+		text = fmt.Sprintf("certificate %s, may exist, until %s at the latest", cert.Status, reconcile.TimeText(cert.NotAfter))
 	}
 	for i, g := range cert.Groups {
 		if i == 0 {
@@ -89,6 +89,6 @@ func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
 		fmt.Fprintf(b, "    serial %s\n    sha256 %s\n", Clean(cert.Serial), Clean(cert.SHA256))
 	}
 	if cert.PublicKeySHA256 != "" {
-		fmt.Fprintf(b, "    of their own key, sha256\n      %s\n", Clean(cert.PublicKeySHA256))
+		fmt.Fprintf(b, "    for the user's own key, sha256\n      %s\n", Clean(cert.PublicKeySHA256))
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// Validated says in one line what an inventory without problems holds.
+// Validated sums up an inventory without problems in one line. The digest is labelled, because apply --expect takes another one.
 func Validated(file string, inv *inventory.Inventory) []byte {
-	return fmt.Appendf(nil, "%s: owner %s, %s, %s, %s\n",
+	return fmt.Appendf(nil, "%s: owner %s, %s, %s. Inventory digest: %s\n",
 		Clean(file), inv.Owner, plural(len(inv.Users), "user"), plural(len(inv.Groups), "group"), inv.Digest())
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/certsync/certsync/inventory/shell"
 )
 
-// VaultSetup is what an administrator sets up in Vault for a deployment.
+// VaultSetup holds the policies and roles that a deployment needs in Vault.
 type VaultSetup struct {
 	Owner     string
 	Namespace string // of the job
@@ -34,8 +34,8 @@ type VaultAccount struct {
 func VaultScript(s VaultSetup) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("#!/bin/sh\n" + warning(s.Namespace))
-	fmt.Fprintf(&b, "#\n# Made by certsync manifests --vault for owner %s. Needs the vault CLI, logged in, and the kubernetes auth method set up at\n"+
-		"# auth/%s: https://developer.hashicorp.com/vault/docs/auth/kubernetes\nset -eu\n", s.Owner, s.AuthMount)
+	fmt.Fprintf(&b, "#\n# Made by certsync manifests --vault for owner %s. Log in with the vault CLI first. The kubernetes auth method must be set up\n"+
+		"# at auth/%s: https://developer.hashicorp.com/vault/docs/auth/kubernetes\nset -eu\n", s.Owner, s.AuthMount)
 	for _, account := range s.Accounts {
 		fmt.Fprintf(&b, "\n# %s\n", account.About)
 		writePolicy(&b, account.Policy)
@@ -52,17 +52,16 @@ func VaultScript(s VaultSetup) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// aboutUsers says which users the administrator gives the users' policies to.
+// aboutUsers explains to which users the administrator gives the users' policies.
 func aboutUsers(everyUser bool) string {
 	if !everyUser {
-		return "# One policy a user, who may read their own credential: to be given to them, by their entity or their role at an auth\n" +
-			"# method. Take it from who leaves, before somebody else is given the name: it is not certsync's to take.\n"
+		return "# One policy for each user. It allows the user to read their own credential. Give it to the user's entity, or to the user's\n" +
+			"# role at an auth method. certsync cannot remove it: remove it when the user leaves, before another person gets the name.\n"
 	}
-	return `# One policy for all users, to be given to everybody who logs in by that auth method. Who has a user's name as their alias
-# there may read that user's credential: the auth method must give a name to nobody else, and to nobody
-# anew who left. The second rule is for aliases that
-# hold wildcards: "*", "+" and "ali*" match nothing. It also keeps whoever has this policy from all others' credentials, unless
-# another policy names their whole path.
+	return `# One policy for all users. Give it to everybody who logs in with that auth method. A person whose alias there is a user's
+# name may read that user's credential. So the auth method must not give that name to another person, even after the user
+# has left. The second rule is for aliases with wildcards: "*", "+" and "ali*" match nothing. The rule also denies all
+# other users' credentials, unless another policy names their full path.
 `
 }
 

@@ -51,7 +51,7 @@ func powerfulOf(r review.Review) []powerful {
 	return all
 }
 
-// leaver is somebody who is to have no access, and of whom something remains.
+// leaver is a person who should have no access, but whose certificate or access remains.
 type leaver struct {
 	review.Person
 	Residual []access.Given
@@ -60,7 +60,7 @@ type leaver struct {
 	Bound    int        // bindings of certsync's that still serve them
 }
 
-// leaversOf lists those who left, with residual access first, then those whose certificates live, then the others.
+// leaversOf lists people who left: first those with residual access, then those with valid certificates, then the others.
 func leaversOf(r review.Review) []leaver {
 	var all []leaver
 	for _, p := range r.People {
@@ -134,7 +134,7 @@ type bucket struct {
 // nearDays is how many days the timeline shows one by one.
 const nearDays = 14
 
-// timelineOf counts what ends when: by day at first, then by month.
+// timelineOf counts certificates and access by the time when they end: first by day, then by month.
 func timelineOf(r review.Review) []bucket {
 	near := r.At.AddDate(0, 0, nearDays)
 	byLabel := map[string]*bucket{}

@@ -7,7 +7,7 @@ import (
 	"github.com/certsync/certsync/reconcile/review"
 )
 
-// row is one access, and everybody to whom the same happened with it: a group of 500 makes one row.
+// row is one access with all people who share the same change or use of it. A group of 500 makes one row.
 type row struct {
 	review.Access
 	Kind     string // Person, or the kind of an Other
@@ -16,7 +16,7 @@ type row struct {
 	Revision string
 	Names    []string // at most maxNamed of them
 	More     int
-	Of       int // how many people have the access, of whom Names and More did not use it
+	Of       int // how many people have the access; the people in Names and More did not use it
 }
 
 // Count is how many people share the row.
@@ -27,7 +27,7 @@ type rows struct {
 	order []any
 }
 
-// add adds somebody to the row of an access.
+// add adds a person to the row of an access.
 func (r *rows) add(like row, name string) *row {
 	a := like.Access
 	binding := a.Binding

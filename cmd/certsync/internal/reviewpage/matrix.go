@@ -9,9 +9,9 @@ import (
 	"github.com/certsync/certsync/reconcile/review"
 )
 
-// matrix shows who has how much where. People who have the same everywhere share a row: 5,000 people make few rows.
+// matrix shows the strength of each person's access by namespace. People with the same access share a row: 5,000 people make few rows.
 type matrix struct {
-	Scopes []string // "" is cluster-wide, and stands first
+	Scopes []string // "" is cluster-wide, and comes first
 	Rows   []matrixRow
 }
 
@@ -83,7 +83,7 @@ func matrixOf(r review.Review) matrix {
 	return m
 }
 
-// cellsOf is what a person has in each scope, and whether that is anything.
+// cellsOf returns a person's access in each scope. some is false if there is none.
 func cellsOf(p review.Person, scopes []string) (cells []matrixCell, some bool) {
 	cells = make([]matrixCell, len(scopes))
 	roles := make([][]string, len(scopes))

@@ -29,12 +29,12 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"through": throughText, "role": roleText, "lastDay": lastDay, "plural": plural, "rows": changedRows,
 }).Parse(pageText))
 
-// view is what the page's template shows.
+// view is the data of the page's template.
 type view struct {
 	review.Review
 	Style  template.CSS
 	Script template.JS
-	Policy string // what a browser may load: the page's own style and script
+	Policy string // the browser may load only the page's own style and script
 
 	Strengths []access.Strength // for the legend, the strongest first
 	Powerful  []powerful
@@ -52,7 +52,7 @@ type view struct {
 type person struct {
 	review.Person
 	ID     string
-	Filter string // what the filter looks at
+	Filter string // the text that the filter searches
 }
 
 // HTML writes a review as one page.
@@ -84,7 +84,7 @@ func hash(text string) string {
 	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// letter is a strength in a narrow column, for those who do not see its colour.
+// letter is a strength in a narrow column, for readers who cannot see its colour.
 func letter(s access.Strength) string {
 	return map[access.Strength]string{access.AsAdmin: "A", access.GivesAccess: "G", access.Writes: "W", access.Reads: "R"}[s]
 }
@@ -125,11 +125,11 @@ func scope(namespace string) string {
 	return namespace
 }
 
-// throughText says how a role comes to somebody.
+// throughText says which binding gives a role.
 func throughText(a review.Access) string {
 	switch {
 	case a.Through == review.Others && a.Status == "unwanted":
-		return "put into certsync's binding by somebody else"
+		return "added to certsync's binding by somebody else"
 	case a.Through == review.Own:
 		return "own"
 	case a.Through == review.Group:

@@ -61,7 +61,7 @@ func CSV(r review.Review) ([]byte, error) {
 // residualColumn is the place of residual access among the columns that end a row.
 const residualColumn = 1
 
-// rowsOf makes the rows of somebody. Residual access, which can be long, stands in the first row alone.
+// rowsOf makes the rows of a person or another subject. Only the first row has the residual access, which can be long.
 func rowsOf(who []string, list []review.Access, more int, end []string) [][]string {
 	var rows [][]string
 	row := func(access []string, unused string) {
