@@ -139,7 +139,7 @@ func build(ctx context.Context, log io.Writer, t target) error {
 			}
 			return nil
 		case <-time.After(pause):
-			fmt.Fprintf(log, "compiling %s; the first build of the servers takes 5 to 10 minutes on two idle cores, longer on a busy machine (%s so far)\n",
+			fmt.Fprintf(log, "compiling %s (%s so far); the first build of everything takes 5 to 10 minutes on two idle cores, longer on a busy machine\n",
 				t.name, time.Since(start).Round(time.Second))
 		}
 	}
