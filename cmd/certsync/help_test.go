@@ -87,7 +87,7 @@ func tryExamples(t *testing.T, lines []string) {
 	}
 	record := filepath.Join(dir, "record")
 	cmd := bashCommand(t, dir, "-c", "PATH=$PWD/bin; jq() { read -r line; echo \"$line\"; }\n"+script)
-	cmd.Env = append(cmd.Env, "TEST_BINARY_RECORDS="+record, "CI_JWT_FILE=jwt")
+	cmd.Env = append(cmd.Env, "TEST_BINARY_RECORDS="+record, "CI_JWT_FILE=jwt", "VAULT_ADDR=https://vault.example.com:8200")
 	output := run(t, cmd)
 	text, err := os.ReadFile(record)
 	if err != nil {

@@ -86,7 +86,7 @@ func TestInitRefuses(t *testing.T) {
 		"no owner":             {args: []string{"-f", "users.yaml"}, before: func(dir string) error { return os.Remove(filepath.Join(dir, "kubeconfig")) }, code: exitUsage, want: []string{"--owner is required", "hint: give --owner NAME"}},
 		"a bad owner":          {args: []string{"--owner=A"}, code: exitUsage, want: []string{"--owner: "}},
 		"a bad user":           {args: []string{"--user=system:admin"}, code: exitUsage, want: []string{"--user: letters"}},
-		"a bad server":         {args: []string{"--server=http://k8s"}, code: exitUsage, want: []string{"--server: is no URL that begins with https://"}},
+		"a bad server":         {args: []string{"--server=http://k8s"}, code: exitUsage, want: []string{"--server: is not a URL that begins with https://"}},
 		"a missing kubeconfig": {args: []string{"--kubeconfig=none"}, code: exitError, want: []string{"none"}},
 		"a missing context":    {args: []string{"--context=none"}, code: exitError, want: []string{`context "none" does not exist`}},
 		"one user twice":       {args: []string{"--user=bob", "--user=Bob"}, code: exitError, want: []string{"users[1]"}},

@@ -28,7 +28,7 @@ func TestPluginHelp(t *testing.T) {
 			t.Errorf("exit %d: %s", r.code, r.stdout)
 		}
 	}
-	for argument, want := range map[string]string{"none": "kubectl certsync --help lists the commands", "plan": "kubectl certsync plan --help lists the flags"} {
+	for argument, want := range map[string]string{"none": "run kubectl certsync --help for the list of commands", "plan": "run kubectl certsync plan --help for the list of flags"} {
 		cmd := process(t, dir, nil, []string{argument, "--none"})
 		cmd.Path, cmd.Args[0] = plugin, plugin
 		if r := run(t, cmd); r.code != exitUsage || !strings.Contains(r.stderr, "hint: "+want) {

@@ -13,13 +13,16 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 )
 
-// TestReference compares README.md, the reference of commands and flags, with the program. -update writes it.
+// TestReference compares the reference of commands and flags with the program. -update writes it.
 func TestReference(t *testing.T) {
 	parser, err := newParser(io.Discard, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
-	fixture.Golden(t, "README.md", reference(parser.Model))
+	own, shared := dividedFlags(parser.Model)
+	fixture.Golden(t, "README.md", overview(parser.Model))
+	fixture.Golden(t, "commands.md", commandReference(parser.Model, own))
+	fixture.Golden(t, "flags.md", flagReference(shared))
 }
 
 // TestEveryExitCodeIsExplained: each exit code in the help of a command is in the reference, and has a text.
@@ -48,15 +51,32 @@ type sharedFlags struct {
 	flags    []*kong.Flag
 }
 
-// reference is the Markdown text of README.md.
-func reference(model *kong.Application) string {
+const generated = "<!-- Generated from the program: go test ./cmd/certsync -run TestReference -update -->\n"
+
+// overview is the Markdown text of README.md: commands, exit codes and variables.
+func overview(model *kong.Application) string {
 	var b strings.Builder
-	b.WriteString("<!-- Generated from the program: go test ./cmd/certsync -run TestReference -update -->\n# certsync: commands and flags\n\n" +
-		"`certsync COMMAND --help` shows the same flags, with examples.\n\n| Command | Purpose |\n|:--|:--|\n")
+	b.WriteString(generated + "# certsync: the reference\n\n" +
+		"`certsync COMMAND --help` shows the flags of a command, with examples. The same is in [commands](commands.md). Flags that several commands have are in [flags](flags.md).\n\n" +
+		"| Command | Purpose |\n|:--|:--|\n")
 	for _, command := range model.Children {
-		fmt.Fprintf(&b, "| [%[1]s](#certsync-%[1]s) | %[2]s |\n", command.Name, markdownCell(command.Help))
+		fmt.Fprintf(&b, "| [%[1]s](commands.md#certsync-%[1]s) | %[2]s |\n", command.Name, markdownCell(command.Help))
 	}
-	own, shared := dividedFlags(model)
+	b.WriteString("\n## Exit codes\n\n| Code | Meaning | What to do |\n|--:|:--|:--|\n")
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.code, markdownText(e.meaning), markdownText(e.action))
+	}
+	fmt.Fprintf(&b, "\n## Environment\n\n%s\n\n| Variable | Meaning |\n|:--|:--|\n", markdownText(environmentHelp))
+	for _, v := range environmentVariables {
+		fmt.Fprintf(&b, "| %s | %s |\n", regexp.MustCompile(`[A-Z_]{5,}`).ReplaceAllString(v.name, "`$0`"), markdownText(v.meaning))
+	}
+	return b.String()
+}
+
+// commandReference is the Markdown text of commands.md: each command with the flags that it alone has.
+func commandReference(model *kong.Application, own map[string][]*kong.Flag) string {
+	var b strings.Builder
+	b.WriteString(generated + "# Commands\n\nEach command also has [flags that it shares](flags.md) with others.\n")
 	for _, command := range model.Children {
 		fmt.Fprintf(&b, "\n## certsync %s\n\n%s\n", command.Name, markdownText(purpose(command)))
 		if len(command.Positional) > 0 {
@@ -67,18 +87,16 @@ func reference(model *kong.Application) string {
 		}
 		writeFlags(&b, own[command.Name])
 	}
-	b.WriteString("\n## Shared flags\n")
+	return b.String()
+}
+
+// flagReference is the Markdown text of flags.md.
+func flagReference(shared []sharedFlags) string {
+	var b strings.Builder
+	b.WriteString(generated + "# Flags of several commands\n")
 	for _, s := range shared {
-		fmt.Fprintf(&b, "\n### %s\n", s.commands)
+		fmt.Fprintf(&b, "\n## %s\n", s.commands)
 		writeFlags(&b, s.flags)
-	}
-	b.WriteString("\n## Exit codes\n\n| Code | Meaning | What to do |\n|--:|:--|:--|\n")
-	for _, e := range exitCodes {
-		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.code, markdownText(e.meaning), markdownText(e.action))
-	}
-	fmt.Fprintf(&b, "\n## Environment\n\n%s\n\n| Variable | Meaning |\n|:--|:--|\n", markdownText(environmentHelp))
-	for _, v := range environmentVariables {
-		fmt.Fprintf(&b, "| %s | %s |\n", regexp.MustCompile(`[A-Z_]{5,}`).ReplaceAllString(v.name, "`$0`"), markdownText(v.meaning))
 	}
 	return b.String()
 }
@@ -123,7 +141,7 @@ func purpose(command *kong.Node) string {
 			break
 		}
 		if strings.HasSuffix(p, ":") { // its last sentence belongs to an example
-			p = p[:strings.LastIndex("."+p, ".")]
+			p = p[:strings.LastIndex(". "+p, ". ")]
 		}
 		if p != "" {
 			paragraphs = append(paragraphs, p)
@@ -139,7 +157,7 @@ func writeFlags(b *strings.Builder, flags []*kong.Flag) {
 	if len(flags) == 0 {
 		return
 	}
-	b.WriteString("\n| Flag | Default | Variable | Meaning |\n|:--|:--|:--|:--|\n")
+	b.WriteString("\n| Flag | Default | Meaning |\n|:--|:--|:--|\n")
 	for _, f := range flags {
 		name := "--" + f.Name
 		if f.PlaceHolder != "" {
@@ -153,7 +171,7 @@ func writeFlags(b *strings.Builder, flags []*kong.Flag) {
 			byDefault = m[1]
 		}
 		meaning := defaultText.ReplaceAllString(f.Help, ".")
-		fmt.Fprintf(b, "| `%s` | %s | `%s` | %s |\n", strings.ReplaceAll(name, "|", `\|`), markdownCell(byDefault), f.Envs[0], markdownCell(meaning))
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", strings.ReplaceAll(name, "|", `\|`), markdownCell(byDefault), markdownCell(meaning))
 	}
 }
 
