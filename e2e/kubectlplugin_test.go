@@ -33,7 +33,7 @@ func TestKubectlPlugin(t *testing.T) {
 	}{
 		{[]string{"certsync", "plan", "--help"}, 0, "Usage: kubectl certsync plan [flags]"},
 		{[]string{"certsync", "plan", "-f", "users.yaml", "--detailed-exitcode"}, 2, "alice@" + f.owner},
-		{[]string{"certsync", "apply", "--none"}, 80, "hint: kubectl certsync apply --help lists the flags"},
+		{[]string{"certsync", "apply", "--none"}, 80, "hint: run kubectl certsync apply --help for the list of flags"},
 		{[]string{"certsync", "apply", "--yes"}, 0, "Applied to " + f.owner},
 		{[]string{"certsync", "kubeconfig", "--owner", f.owner, "--user", "alice@" + f.owner, "--exec"}, 0, "command: kubectl-certsync\n"},
 	} {

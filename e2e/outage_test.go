@@ -36,13 +36,13 @@ func TestSignerThatNeverIssues(t *testing.T) {
 	f := newFixture(t, ownServers(t, harness.Options{WithoutSigner: true}))
 	f.write("users: [{name: alice@OWNER}, {name: bob@OWNER}, {name: carol@OWNER}]")
 	r := f.must(1, "apply", "--yes")
-	for _, want := range []string{"issue alice@OWNER: failed", "in time: it had 30s", "EKS", "issue bob@OWNER: held", "issue carol@OWNER: held"} {
+	for _, want := range []string{"issue alice@OWNER: failed", "in time: certsync waited 30s", "EKS", "issue bob@OWNER: held", "issue carol@OWNER: held"} {
 		if want = strings.ReplaceAll(want, "OWNER", f.owner); !strings.Contains(r.stdout, want) {
 			t.Errorf("%q is not in: %s", want, r.stdout)
 		}
 	}
 	f.nothingStored()
-	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "in time: it had 30s") || !strings.Contains(c.Mend, "EKS") {
+	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "in time: certsync waited 30s") || !strings.Contains(c.Mend, "EKS") {
 		t.Errorf("preflight: %+v", c)
 	}
 	if left := f.kubectl("get", "csr", "-o", "name"); left != "" {

@@ -207,7 +207,7 @@ func TestSharedCA(t *testing.T) {
 	f.nothingStored()
 	checks := f.preflight(1, "--issue")
 	if diff := cmp.Diff([]string{"front proxy: failed", "signer: failed", onLoopback}, notWell(checks)); diff != "" ||
-		!strings.Contains(checks["signer"].Detail, "and is of a CA for front proxies too: one CA signs") {
+		!strings.Contains(checks["signer"].Detail, "and its CA signs for front proxies too: one CA signs") {
 		t.Errorf("%s%+v", diff, checks)
 	}
 	if diff := cmp.Diff([]string{"front proxy: warning", "signer: warning", onLoopback}, notWell(f.preflight(0, "--issue", "--accept-shared-ca"))); diff != "" {
@@ -230,7 +230,7 @@ func TestSharedCA(t *testing.T) {
 	f.kubectl("patch", "configmap", "extension-apiserver-authentication", "-n", "kube-system", "--type=merge",
 		"-p", `{"data":{"requestheader-allowed-names":"[\"bob@`+f.owner+`\"]"}}`)
 	f.write("users: [{name: bob@OWNER, clusterRoles: [view]}, {name: carol@OWNER}]")
-	if r := f.must(1, "apply", "--yes", "--accept-shared-ca"); !strings.Contains(r.stdout, `issue bob@`+f.owner+`: held: with a certificate, "bob@`) {
+	if r := f.must(1, "apply", "--yes", "--accept-shared-ca"); !strings.Contains(r.stdout, `issue bob@`+f.owner+`: held: a certificate for "bob@`) {
 		t.Errorf("a user with a front proxy's name: %s", r.stdout)
 	}
 	if f.kv("users/bob@"+f.owner) != nil || f.kv("users/carol@"+f.owner) == nil {
