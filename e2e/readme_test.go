@@ -25,16 +25,6 @@ func readme(t testing.TB) string {
 	return string(text)
 }
 
-// blocks returns the fenced blocks of the README in one language.
-func blocks(t testing.TB, language string) []string {
-	t.Helper()
-	var found []string
-	for _, m := range regexp.MustCompile("(?s)```"+language+"\n(.*?)```").FindAllStringSubmatch(readme(t), -1) {
-		found = append(found, m[1])
-	}
-	return found
-}
-
 // TestReadmeSession runs the commands of the README's session, and compares what they print. -update-readme writes it
 // (make session).
 func TestReadmeSession(t *testing.T) {

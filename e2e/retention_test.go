@@ -57,7 +57,7 @@ func TestMountThatDeletesByTime(t *testing.T) {
 	}
 	for range 3 {
 		r := f.must(1, "apply", "--yes")
-		if !strings.Contains(r.stderr, "Vault deletes what certsync writes there after a time, at 20") || !strings.Contains(r.stderr, "hint: run `vault write") {
+		if !strings.Contains(r.stderr, "the server deletes what certsync writes there after a time, at 20") || !strings.Contains(r.stderr, "hint: run `vault write") {
 			t.Error(r.stderr)
 		}
 	}
@@ -91,7 +91,7 @@ func TestKeysThatDeleteByTime(t *testing.T) {
 	if r := f.must(1, "apply", "--yes"); !strings.Contains(r.stderr, "its metadata exists, but no version") || !strings.Contains(r.stderr, "--new-ledger") {
 		t.Error(r.stderr)
 	}
-	if r := f.must(1, "apply", "--yes", "--new-ledger"); !strings.Contains(r.stderr, "Vault deletes what certsync writes there after a time") {
+	if r := f.must(1, "apply", "--yes", "--new-ledger"); !strings.Contains(r.stderr, "the server deletes what certsync writes there after a time") {
 		t.Error(r.stderr)
 	}
 	f.keepForEver(at("state"))

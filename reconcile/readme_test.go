@@ -16,7 +16,7 @@ func TestReadmeClaims(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named := regexp.MustCompile("go test \\./(\\S+) -run (Test\\w+)").FindAllStringSubmatch(string(readme), -1)
+	named := regexp.MustCompile(`go test \./(\S+) -run (Test\w+)`).FindAllStringSubmatch(string(readme), -1)
 	if len(named) < 3 {
 		t.Fatalf("the README names %d tests", len(named))
 	}

@@ -44,6 +44,8 @@ type Rules struct {
 	Policy Policy
 	// BatchSize is how many users one batch of a revocation has; 0: 100.
 	BatchSize int
+	// Denying says that the admission policy was in force when this run looked before. The state may not know it yet.
+	Denying bool
 
 	// Namespace is where certsync runs unattended, and LockNamespace where its Lease is: grants there are noted. "": none
 	// is.

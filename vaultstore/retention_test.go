@@ -68,7 +68,7 @@ func TestWritesThatVanish(t *testing.T) {
 			}
 			hint := "run `vault write secret/config delete_version_after=0s` for the mount, " +
 				"and `vault kv metadata patch -delete-version-after=0s " + tt.want + "` for the key; then apply again"
-			if diff := cmp.Diff(hint, hintOf(err)); diff != "" || !strings.HasPrefix(err.Error(), "writing "+tt.want+": Vault deletes what certsync writes there after a time, at 20") {
+			if diff := cmp.Diff(hint, hintOf(err)); diff != "" || !strings.HasPrefix(err.Error(), "writing "+tt.want+": the server deletes what certsync writes there after a time, at 20") {
 				t.Errorf("%v\n%s", err, diff)
 			}
 		})
@@ -168,8 +168,8 @@ func TestKeeps(t *testing.T) {
 		want         string
 	}{
 		"neither":                   {},
-		"the mount":                 {mount: 2 * time.Hour, want: "Vault deletes what certsync writes there after a time: the mount has delete_version_after=2h0m0s"},
-		"the state":                 {state: time.Hour, want: "Vault deletes what certsync writes there after a time: secret/certsync/prod-eu/state has delete_version_after=1h0m0s"},
+		"the mount":                 {mount: 2 * time.Hour, want: "the server deletes what certsync writes there after a time: the mount has delete_version_after=2h0m0s"},
+		"the state":                 {state: time.Hour, want: "the server deletes what certsync writes there after a time: secret/certsync/prod-eu/state has delete_version_after=1h0m0s"},
 		"a mount that switches off": {mount: -time.Second},
 		"nobody may know":           {mount: time.Hour, state: time.Hour, denied: true},
 	} {

@@ -10,9 +10,6 @@ import (
 	"github.com/certsync/certsync/vaultstore"
 )
 
-// ownerRule says which owners are valid.
-const ownerRule = "expected a-z, 0-9 and - (at most 40 characters, no - first or last)"
-
 // clientKeyFlags name the file of a key that never left its user.
 type clientKeyFlags struct {
 	ClientKey string `placeholder:"FILE" help:"Your private key, in a PEM file that only you can read. For a certificate that was issued for your own signing request: its key is not in Vault."`

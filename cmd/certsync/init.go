@@ -19,18 +19,18 @@ import (
 
 type initCmd struct {
 	inventoryFlags
-	Owner            ownerName `placeholder:"NAME" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
+	Owner            ownerName `placeholder:"NAME" env:"-" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
 	Server           string    `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
-	User             []string  `placeholder:"NAME" help:"A user of the inventory. Repeatable."`
+	User             []string  `placeholder:"NAME" env:"-" help:"A user of the inventory. Repeatable."`
 	clusterFlags     `group:"Cluster and Vault:"`
 	vaultFolderFlags `group:"Cluster and Vault:"`
 }
 
 // Help is shown below the flags.
 func (initCmd) Help() string {
-	return `Writes an inventory with a comment for each field. It reads the kubeconfig, and checks that the cluster and Vault answer. Neither is required. It never replaces a file.
+	return `Writes an inventory with a comment for each field. It reads the kubeconfig, and checks that the cluster and Vault answer. If the kubeconfig names a credential plugin, it runs that, as kubectl does. Neither server is required. It never replaces a file.
 
-On a terminal, it asks for the owner, the server and the users that no flag gives. Without a terminal, it asks nothing.
+On a terminal, it asks for the owner, the server and the users that no flag gives. Without a terminal, it asks nothing. It does not read CERTSYNC_OWNER and CERTSYNC_USER, which may name another cluster's.
 
   certsync init
   certsync init --owner prod-eu --user alice@example.com --user bob
@@ -41,6 +41,9 @@ Exit codes: 0 done; 1 an error; 80 usage; 130 interrupted.`
 
 // Validate is called by kong after parsing.
 func (c initCmd) Validate() error {
+	if c.File == "-" {
+		return errors.New("--file: init writes a file, and cannot write to standard output")
+	}
 	for _, user := range c.User {
 		if fault := starter.UserFault(user); fault != "" {
 			return errors.New("--user: " + fault)
@@ -57,7 +60,7 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 	if err := starter.CheckAbsent(c.File); err != nil {
 		return err
 	}
-	cluster, err := c.seeCluster(ctx, p)
+	cluster, proxy, err := c.seeCluster(ctx, p)
 	if err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 		p.complain(reconcile.WithHint(errors.New("--owner is required: no kubeconfig names a cluster"), "give --owner NAME, such as prod-eu"))
 		return exitStatus(exitUsage)
 	}
-	if why := (reconcile.Endpoint{Server: n.Cluster.Server}).Local(n.Cluster); why != "" {
+	if why := (reconcile.Endpoint{Server: n.Cluster.Server, ProxyURL: proxy}).Local(n.Cluster); why != "" {
 		p.complain(reconcile.WithHint(fmt.Errorf("warning: the server %s is %s", n.Cluster.Server, why),
 			"set cluster.server to an address that all users reach"))
 	}
@@ -96,14 +99,16 @@ const firstAnswer = 10 * time.Second
 
 // seeCluster returns what the kubeconfig says of the cluster, and reports whether the cluster answers. Only a kubeconfig or
 // context that a flag names must exist.
-func (c initCmd) seeCluster(ctx context.Context, p program) (inventory.Cluster, error) {
+//
+// proxy is the one of certsync's own connection, which users may need or not.
+func (c initCmd) seeCluster(ctx context.Context, p program) (seen inventory.Cluster, proxy string, err error) {
 	cluster, err := c.cluster(p)
 	if err != nil {
 		if c.Kubeconfig != "" || c.Context != "" {
-			return inventory.Cluster{}, err
+			return inventory.Cluster{}, "", err
 		}
 		p.unseen("the cluster", err)
-		return inventory.Cluster{}, nil
+		return inventory.Cluster{}, "", nil
 	}
 	e, err := cluster.Endpoint()
 	if err != nil {
@@ -116,12 +121,16 @@ func (c initCmd) seeCluster(ctx context.Context, p program) (inventory.Cluster, 
 	} else {
 		fmt.Fprintf(p.stderr, "certsync: Kubernetes %s answers at %s\n", render.Clean(version), cluster.Address())
 	}
-	seen := inventory.Cluster{Name: e.Name, Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CA}
+	seen = inventory.Cluster{Name: e.Name, Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CA}
+	if fault := (inventory.Cluster{Name: seen.Name}).Fault(); fault != "" {
+		p.unseen("the cluster's name", errors.New("cluster."+fault))
+		seen.Name = ""
+	}
 	if fault := seen.Fault(); fault != "" {
 		p.unseen("the cluster", errors.New("cluster."+fault))
-		return inventory.Cluster{}, ctx.Err()
+		return inventory.Cluster{}, "", ctx.Err()
 	}
-	return seen, ctx.Err()
+	return seen, e.ProxyURL, ctx.Err()
 }
 
 // seeVault reports whether Vault has the mount.

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 )
 
 // TestPluginHelp: as a plugin, usage, examples and hints about the command line name kubectl certsync.
@@ -28,7 +30,12 @@ func TestPluginHelp(t *testing.T) {
 			t.Errorf("exit %d: %s", r.code, r.stdout)
 		}
 	}
-	for argument, want := range map[string]string{"none": "run kubectl certsync --help for the list of commands", "plan": "run kubectl certsync plan --help for the list of flags"} {
+	for command := range commands(t) {
+		if got, want := invocation.Called("run certsync "+command+" first", "kubectl certsync"), "run kubectl certsync "+command+" first"; got != want {
+			t.Errorf("a hint says %q, want %q", got, want)
+		}
+	}
+	for argument, want := range map[string]string{"add": "add the user to users.yaml, then run kubectl certsync apply", "none": "run kubectl certsync --help for the list of commands", "plan": "run kubectl certsync plan --help for the list of flags"} {
 		cmd := process(t, dir, nil, []string{argument, "--none"})
 		cmd.Path, cmd.Args[0] = plugin, plugin
 		if r := run(t, cmd); r.code != exitUsage || !strings.Contains(r.stderr, "hint: "+want) {

@@ -163,7 +163,9 @@ func TestJobIsUnderstood(t *testing.T) {
 		known := map[string]bool{}
 		for _, f := range parser.Model.Children {
 			for _, flag := range f.Flags {
-				known[flag.Envs[0]] = known[flag.Envs[0]] || f.Name == "apply"
+				for _, variable := range flag.Envs {
+					known[variable] = known[variable] || f.Name == "apply"
+				}
 			}
 		}
 		for _, e := range container.Env {

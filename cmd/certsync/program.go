@@ -112,7 +112,7 @@ func (p program) misused(err error) int {
 	hint := fmt.Sprintf("run %s --help for the list of commands", name)
 	if rest, ok := strings.CutPrefix(text, "unexpected argument "); ok {
 		word, _, _ := strings.Cut(rest, ", did you mean ")
-		hint = cmp.Or(instead[word], hint)
+		hint = cmp.Or(invocation.Called(instead[word], p.name), hint)
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
@@ -172,7 +172,7 @@ func (p program) fail(ctx context.Context, err error) int {
 func (p program) complain(err error) {
 	fmt.Fprintf(p.stderr, "certsync: %s\n", render.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(hint))
+		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
 	}
 }
 

@@ -50,10 +50,13 @@ const noteTime = 5 * time.Second
 // writes, and any other error if nothing was written for another reason. Steps that failed are no error: they are in the
 // Outcome, and the other users' steps were done.
 func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Outcome, error) {
+	rules := a.Rules
 	return a.Terms.do(ctx, work{
 		executor: a.Executor,
 		plan: func(ctx context.Context) (reconcile.Plan, error) {
-			return MakePlan(ctx, inv, a.Cluster, a.Store, a.Rules, a.Executor.Now)
+			p, err := MakePlan(ctx, inv, a.Cluster, a.Store, rules, a.Executor.Now)
+			rules.Denying = rules.Denying || p.State.Admission
+			return p, err
 		},
 		permitted: a.permitted,
 		execute:   a.execute,

@@ -161,6 +161,35 @@ func TestPolicyThatIsGone(t *testing.T) {
 	}
 }
 
+// TestPolicyThatGoesDuringARun: a policy that the first plan saw, and the one under the lock cannot read, fails the run, although
+// no state knows of it yet. Everything else is done.
+func TestPolicyThatGoesDuringARun(t *testing.T) {
+	w := hourLater(t)
+	policy := w.NewPolicy()
+	w.Policy = policy
+	inv := reconciletest.Parse(t, reconciletest.Team)
+	w.Unseen, w.Rules.Revoke = true, []string{"alice"}
+	w.Fail = func(call string) error {
+		if call == "lock" {
+			w.Policy = &reconcile.RevocationPolicy{Problem: "certsync may not read it"}
+		}
+		return nil
+	}
+	o, err := w.Apply(inv)
+	held := slices.ContainsFunc(o.Plan.Held(), func(s reconcile.Step) bool {
+		return s.Kind == reconcile.AdmissionPolicy && s.HeldBy == reconcile.ByConflict
+	})
+	if err != nil || !held || !w.State.Admission {
+		t.Errorf("%v, %q, recorded: %t", err, reconciletest.Results(o), w.State.Admission)
+	}
+	onlyEpoch(t, w, "alice#2", "alice")
+	w.Fail, w.Policy, w.Rules.Revoke = nil, policy, nil
+	w.MustApply(inv)
+	if diff := cmp.Diff([]string{"alice"}, listed(w)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestPolicyWriteFails: the run goes on, reports the failure, and the next run writes the list.
 func TestPolicyWriteFails(t *testing.T) {
 	w := hourLater(t)
@@ -218,7 +247,7 @@ func TestResidualAccess(t *testing.T) {
 			got = append(got, n.User+": "+n.Message)
 		}
 	}
-	want := []string{"alice: revoked certificates still get what bindings give that are not this owner's: ClusterRoleBinding other0 (ClusterRole/view), " +
+	want := []string{"alice: revoked certificates still get access from bindings that are not this owner's: ClusterRoleBinding other0 (ClusterRole/view), " +
 		"ClusterRoleBinding other1 (ClusterRole/view) (certsync revocations lists the rules)"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -18,8 +18,8 @@ func TestOtherInventory(t *testing.T) {
 	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(8)))
 	state := w.Observed().State
 	others := strings.ReplaceAll(reconciletest.Crew(8), "user0", "person")
-	want := []string{`would remove 8 of 8 users, more than 25% (--max-removals). None of these users is in this inventory, so another inventory probably uses owner "test". ` +
-		`The state in Vault names the last run: ` + reconcile.TimeText(state.StartedAt) + ` by "certsync", revision "1a2b3c" (set another owner in this inventory)`}
+	want := []string{`would remove 8 of 8 users, more than 25% (--max-removals). None of these users is in this inventory. The last run of owner "test" was at ` +
+		reconcile.TimeText(state.StartedAt) + ` by "certsync", revision "1a2b3c" (if that run was of another inventory, set another owner in this one; if you renamed the users, set previously)`}
 	if diff := cmp.Diff(want, w.Plan(reconciletest.Parse(t, others)).Refusals()); diff != "" {
 		t.Error(diff)
 	}
@@ -42,7 +42,7 @@ func TestPossibleRename(t *testing.T) {
 		before, after string
 		want          string
 	}{
-		"a new last letter": {before, strings.ReplaceAll(before, "alice", "alicia"), "did you mean a rename? set previously: [alice] on alicia"},
+		"a new last letter": {before, strings.ReplaceAll(before, "alice", "alicia"), "did you mean a rename? set previously: [\"alice\"] on alicia"},
 		"a rename":          {before, strings.ReplaceAll(before, "name: alice", "name: alicia, previously: [alice]"), ""},
 		"an end":            {before, strings.ReplaceAll(before, "- {name: alice, groups: [devs]}", "- {name: alice, groups: [devs], until: 2001-01-01}\n  - {name: alicia, groups: [devs]}"), ""},
 		"a new user":        {before, before + "  - {name: alicia, groups: [devs]}\n", ""},

@@ -30,7 +30,8 @@ func Protected(loss, user, self string) string {
 	return fmt.Sprintf("would %s %q, a protected user (--protect)", loss, user)
 }
 
-// OtherInventory goes on after a refusal to remove all users of an owner: their state, which may be nil, is of another inventory.
+// OtherInventory goes on after a refusal to remove all users of an owner: their state, which may be nil, may be of another
+// inventory, or all may have new names. A new owner would leave the access of an own state as it is, so this names both.
 func OtherInventory(owner string, state *reconcile.State) string {
 	if state == nil {
 		return ""
@@ -39,7 +40,7 @@ func OtherInventory(owner string, state *reconcile.State) string {
 	if n := len(state.Runs); n > 0 && state.Runs[n-1].Revision != "" {
 		revision = fmt.Sprintf(", revision %q", reconcile.Shown(state.Runs[n-1].Revision))
 	}
-	return fmt.Sprintf(". None of these users is in this inventory, so another inventory probably uses owner %q. The state in Vault names the last run: %s by %q%s (set another owner in this inventory)",
+	return fmt.Sprintf(". None of these users is in this inventory. The last run of owner %q was at %s by %q%s (if that run was of another inventory, set another owner in this one; if you renamed the users, set previously)",
 		owner, reconcile.TimeText(state.StartedAt), reconcile.Shown(state.StartedBy), revision)
 }
 

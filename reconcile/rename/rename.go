@@ -23,7 +23,7 @@ const (
 // Notes suggests `previously` for users who are new and look like a user who goes: both have the same access, and the names are
 // alike. Each name is in one note at most. A name that is like two others is in none.
 func Notes(gone, come []string, had, wanted map[reconcile.Grant][]string) []reconcile.Note {
-	if len(gone)*len(come) > maxPairs {
+	if pairs := len(gone) * len(come); pairs == 0 || pairs > maxPairs {
 		return nil
 	}
 	loses, gets := accessOf(gone, had), accessOf(come, wanted)
@@ -52,7 +52,7 @@ func Notes(gone, come []string, had, wanted map[reconcile.Grant][]string) []reco
 	for _, now := range slices.Sorted(slices.Values(come)) {
 		if old := matches[now]; len(old) == 1 && len(matches[old[0]]) == 1 && len(notes) < maxNotes {
 			notes = append(notes, reconcile.Note{Kind: reconcile.PossibleRename, User: now,
-				Message: fmt.Sprintf("did you mean a rename? set previously: [%s] on %s", reconcile.Shown(old[0]), now)})
+				Message: fmt.Sprintf("did you mean a rename? set previously: [%q] on %s", reconcile.Shown(old[0]), now)})
 		}
 	}
 	return notes
@@ -61,11 +61,17 @@ func Notes(gone, come []string, had, wanted map[reconcile.Grant][]string) []reco
 // accessOf is what users have by grants, as a text to compare. It is "" for a user without any.
 func accessOf(users []string, grants map[reconcile.Grant][]string) map[string]string {
 	lists := map[string][]string{}
+	for _, user := range users {
+		lists[user] = nil
+	}
 	for g, subjects := range grants {
-		if g.Part = 0; g.For == reconcile.ForUser {
-			g.Subject = ""
+		if g.For == reconcile.ForUser {
+			g.Subject = "" // the same for every user
 		}
 		for _, user := range subjects {
+			if _, compared := lists[user]; !compared {
+				continue
+			}
 			lists[user] = append(lists[user], fmt.Sprintf("%q", []string{string(g.For), g.Subject, g.Namespace, g.Role}))
 		}
 	}

@@ -55,7 +55,7 @@ func TestNotes(t *testing.T) {
 			var want []reconcile.Note
 			for _, pair := range tt.want {
 				old, now, _ := strings.Cut(pair, ">")
-				want = append(want, reconcile.Note{Kind: reconcile.PossibleRename, User: now, Message: fmt.Sprintf("did you mean a rename? set previously: [%s] on %s", old, now)})
+				want = append(want, reconcile.Note{Kind: reconcile.PossibleRename, User: now, Message: fmt.Sprintf("did you mean a rename? set previously: [%q] on %s", old, now)})
 			}
 			if diff := cmp.Diff(want, Notes(gone, come, tt.had, tt.wanted)); diff != "" {
 				t.Error(diff)

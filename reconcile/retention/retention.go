@@ -10,7 +10,7 @@ import (
 
 // ErrLimited is wrapped by a write to Vault that Vault will delete after a time. It was written. A state that is gone looks like
 // one that never was, and a credential that is gone locks its user out.
-var ErrLimited = errors.New("Vault deletes what certsync writes there after a time")
+var ErrLimited = errors.New("the server deletes what certsync writes there after a time")
 
 // Limits says that Vault deletes what is written to one of a user's entries after a time, or is "". A certificate would be
 // issued again and again.

@@ -25,9 +25,10 @@ func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
 		has = *o.Revocations
 	}
 	entries = keep(entries, has.Entries, inUse(p.State.Names, o), o.At)
-	inForce, was := o.Revocations != nil && has.Problem == "", o.State != nil && o.State.Admission
+	inForce, recorded := o.Revocations != nil && has.Problem == "", o.State != nil && o.State.Admission
+	was := recorded || r.Denying
 	p.State.Admission = inForce || was && len(entries) > 0
-	p.RecordState = p.RecordState || p.State.Admission != was && (o.State != nil || inForce)
+	p.RecordState = p.RecordState || p.State.Admission != recorded && (o.State != nil || inForce)
 	for _, s := range policySteps(*p, o, has, entries, was) {
 		s.Reason = s.Reasons[0]
 		s.Hold(r.Policy.Forbids(reconcile.Remove), reconcile.ByPolicy) // to deny more is to take away

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	clientauthenticationv1 "k8s.io/client-go/pkg/apis/clientauthentication/v1"
@@ -68,12 +69,16 @@ type Plugin struct {
 // WithPlugin replaces the certificate and the key in a user's kubeconfig by a plugin, so that the kubeconfig has no secret in
 // it. The same inputs give the same bytes.
 func WithPlugin(kubeconfig reconcile.Secret, p Plugin) (reconcile.Secret, error) {
+	program := "certsync"
+	if filepath.Base(p.Command) == "kubectl-certsync" { // its name as a plugin of kubectl
+		program = "kubectl-certsync"
+	}
 	exec := &clientcmdapi.ExecConfig{
 		APIVersion: clientauthenticationv1.SchemeGroupVersion.String(),
 		Command:    p.Command,
 		Args:       append([]string{pluginCommand}, p.Args...),
 		InstallHint: "kubectl gets the certificate for this cluster from certsync, and did not find the program. " +
-			"Put certsync into a folder of PATH, or run certsync kubeconfig --merge --exec --exec-command PATH with its path.",
+			"Put " + program + " into a folder of PATH, or run certsync kubeconfig --merge --exec --exec-command PATH with its path.",
 		// The plugin asks nothing. So standard input stays free for kubectl apply -f -.
 		InteractiveMode: clientcmdapi.NeverExecInteractiveMode,
 	}

@@ -18,7 +18,7 @@ const (
 
 // Name returns the words that a person types to start a process with this name: certsync or kubectl certsync.
 func Name(process string) string {
-	if strings.TrimSuffix(filepath.Base(process), ".exe") == kubectlPlugin {
+	if strings.TrimSuffix(strings.ToLower(filepath.Base(process)), ".exe") == kubectlPlugin {
 		return "kubectl certsync"
 	}
 	return program
@@ -30,6 +30,17 @@ var example = regexp.MustCompile(`(?m)^( {4,})certsync `)
 // Rename returns a help text whose examples start certsync by a name.
 func Rename(help []byte, name string) []byte {
 	return example.ReplaceAll(help, []byte("${1}"+name+" "))
+}
+
+// call is a command of certsync in a sentence.
+var call = regexp.MustCompile(`\bcertsync ((?:init|validate|plan|apply|status|review|revocations|kubeconfig|credential|preflight|export|manifests|schema|completion|version)\b)`)
+
+// Called returns a hint whose commands start certsync by a name. An empty name is certsync.
+func Called(hint, name string) string {
+	if name == "" || name == program {
+		return hint
+	}
+	return call.ReplaceAllString(hint, name+" $1")
 }
 
 // Command returns the name of this program if $PATH leads to it, so that an upgrade may move it. Otherwise it returns the path.

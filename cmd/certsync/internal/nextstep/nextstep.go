@@ -39,7 +39,11 @@ func After(line CommandLine, r Result) []render.NextStep {
 	case "validate":
 		return []render.NextStep{line.step("check the cluster, Vault and your rights", "preflight")}
 	case "preflight":
-		return []render.NextStep{line.step("show what apply would change", "plan")}
+		steps := []render.NextStep{line.step("show what apply would change", "plan")}
+		if slices.ContainsFunc(line.given(), func(f givenFlag) bool { return line.carries("apply", f.name) && !line.carries("plan", f.name) }) {
+			steps = append(steps, line.step("apply it as you have checked it", "apply"))
+		}
+		return steps
 	case "plan":
 		if r.Applicable {
 			return []render.NextStep{line.step("show the plan again, ask, and apply it", "apply")}
@@ -55,7 +59,7 @@ func After(line CommandLine, r Result) []render.NextStep {
 func (l CommandLine) afterFirstApply(r Result) []render.NextStep {
 	steps := []render.NextStep{l.step("print the Vault policies for users and for the CronJob", "manifests", "--vault")}
 	if r.User != "" {
-		steps = append(steps, l.step("for the user: fetch the kubeconfig", "kubeconfig", "--owner", r.Owner, "--user", r.User, "--merge"))
+		steps = append(steps, l.step("not for you: "+r.User+" fetches the kubeconfig", "kubeconfig", "--owner", r.Owner, "--user", r.User, "--merge"))
 	}
 	return append(steps, render.NextStep{
 		Words: append(slices.Clone(l.Program), "manifests", "--help"), Why: "run apply in the cluster, on a schedule",
@@ -99,8 +103,9 @@ type givenFlag struct {
 // given returns the flags on the command line, in their order.
 func (l CommandLine) given() (all []givenFlag) {
 	flags := flagsOf(l.Commands, l.Args[0])
-	for i := 1; i < len(l.Args) && l.Args[i] != "--"; i++ {
-		word := l.Args[i]
+	args := slices.Clone(l.Args)
+	for i := 1; i < len(args) && args[i] != "--"; i++ {
+		word := args[i]
 		if !strings.HasPrefix(word, "-") {
 			continue
 		}
@@ -108,15 +113,19 @@ func (l CommandLine) given() (all []givenFlag) {
 		flag := find(flags, func(f *kong.Flag) bool { return "--"+f.Name == name })
 		if flag == nil && len(word) > 1 {
 			flag = find(flags, func(f *kong.Flag) bool { return f.Short != 0 && string(f.Short) == word[1:2] })
-			assigned = len(word) > 2
+			if assigned = len(word) > 2; assigned && flag != nil && flag.IsBool() { // -yf FILE is -y -f FILE
+				args[i] = "-" + word[2:]
+				word = word[:2]
+				i--
+			}
 		}
 		if flag == nil {
 			continue
 		}
 		g := givenFlag{flag.Name, []string{word}}
-		if !assigned && !flag.IsBool() && i+1 < len(l.Args) {
+		if !assigned && !flag.IsBool() && i+1 < len(args) {
 			i++
-			g.words = append(g.words, l.Args[i])
+			g.words = append(g.words, args[i])
 		}
 		all = append(all, g)
 	}

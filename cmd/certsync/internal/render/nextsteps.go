@@ -1,6 +1,7 @@
 package render
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/certsync/certsync/inventory/shell"
@@ -12,8 +13,12 @@ type NextStep struct {
 	Why   string   // the effect of the command, in a few words
 }
 
-// NextSteps lists commands, each on a line that a shell can run. It returns nothing if there is none.
+// NextSteps lists commands, each on a line that a shell can run. It returns nothing if there is none. A command that a terminal
+// would change when somebody copies it is left out.
 func NextSteps(steps []NextStep) []byte {
+	steps = slices.DeleteFunc(slices.Clone(steps), func(s NextStep) bool {
+		return slices.ContainsFunc(s.Words, func(word string) bool { return !shell.Pasteable(word) })
+	})
 	if len(steps) == 0 {
 		return nil
 	}
