@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 )
 
 // TestInstead: commands of other programs get a hint of their own, which names commands and flags that certsync has.
@@ -13,13 +15,13 @@ func TestInstead(t *testing.T) {
 		"add", "audit", "create", "delete", "destroy", "diff", "get", "history", "import", "issue", "list", "login", "new", "remove",
 		"renew", "revoke", "rollback", "run", "setup", "show", "sync", "uninstall", "up", "update", "users",
 	}
-	if len(words) != len(instead) {
-		t.Errorf("%d words of %d are tried", len(words), len(instead))
+	if len(words) != len(invocation.Instead) {
+		t.Errorf("%d words of %d are tried", len(words), len(invocation.Instead))
 	}
 	for _, word := range words {
 		r := within(t, t.Context(), word)
 		first, hint, _ := strings.Cut(r.stderr, "\nhint: ")
-		if r.code != exitUsage || !strings.HasPrefix(first, "certsync: unexpected argument "+word) || hint != instead[word]+"\n" || hint == "\n" {
+		if r.code != exitUsage || !strings.HasPrefix(first, "certsync: unexpected argument "+word) || hint != invocation.Instead[word]+"\n" || hint == "\n" {
 			t.Errorf("%s: exit %d, %q", word, r.code, r.stderr)
 		}
 		for _, m := range regexp.MustCompile(`certsync ([a-z]+(?: --?[a-z-]+(?: [A-Z]+)?)*)`).FindAllStringSubmatch(hint, -1) {

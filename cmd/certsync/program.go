@@ -112,7 +112,7 @@ func (p program) misused(err error) int {
 	hint := fmt.Sprintf("run %s --help for the list of commands", name)
 	if rest, ok := strings.CutPrefix(text, "unexpected argument "); ok {
 		word, _, _ := strings.Cut(rest, ", did you mean ")
-		hint = cmp.Or(invocation.Called(instead[word], p.name), hint)
+		hint = cmp.Or(invocation.Called(invocation.Instead[word], p.name), hint)
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
