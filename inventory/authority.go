@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/inventory/files"
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // maxFile is the most that a file which the inventory names may hold.
@@ -19,53 +20,53 @@ const maxFile = 64 << 10
 
 // authority returns the certificates that users are to trust, from the file or the field that holds them. No message
 // repeats what is in it: somebody will name the file with the key one day.
-func authority(fields map[string]value) []byte {
+func (r *run) authority(fields map[string]strict.Value) []byte {
 	file, named := fields["certificateAuthority"]
 	inline, given := fields["certificateAuthorityData"]
 	switch {
 	case named && given:
-		inline.problem("certificateAuthority is given too: keep one of the two")
+		inline.Problem("certificateAuthority is given too: keep one of the two")
 	case named:
-		return file.authorityFile()
+		return r.authorityFile(file)
 	case given:
-		return inline.authorityData()
+		return authorityData(inline)
 	}
 	return nil
 }
 
 // fileName is the name of a file with PEM. instead says where the PEM itself may stand, for who has put it here.
-func (v value) fileName(instead string) (string, bool) {
-	name, ok := v.text()
+func fileName(v strict.Value, instead string) (string, bool) {
+	name, ok := v.Text()
 	switch {
 	case !ok:
 	case name == "":
-		v.problem("is empty")
+		v.Problem("is empty")
 	case strings.Contains(name, "-----BEGIN"):
-		v.problem("is PEM, but must be the name of a file: put the PEM into a file%s", instead)
+		v.Problem("is PEM, but must be the name of a file: put the PEM into a file%s", instead)
 	default:
 		return name, true
 	}
 	return "", false
 }
 
-func (v value) authorityFile() []byte {
-	name, ok := v.fileName(", or into certificateAuthorityData as base64")
+func (r *run) authorityFile(v strict.Value) []byte {
+	name, ok := fileName(v, ", or into certificateAuthorityData as base64")
 	if !ok {
 		return nil
 	}
-	data, fault := v.open(name)
+	data, fault := r.open(name)
 	if fault == "" {
 		data, fault = certificates(data)
 	}
 	if fault != "" {
-		v.problem("file %s %s", show(name), fault)
+		v.Problem("file %s %s", strict.Quote(name), fault)
 		return nil
 	}
 	return data
 }
 
-func (v value) authorityData() []byte {
-	s, ok := v.text()
+func authorityData(v strict.Value) []byte {
+	s, ok := v.Text()
 	if !ok {
 		return nil
 	}
@@ -73,38 +74,38 @@ func (v value) authorityData() []byte {
 	data, err := base64.StdEncoding.DecodeString(strings.NewReplacer(" ", "", "\t", "", "\n", "", "\r", "").Replace(s))
 	switch {
 	case strings.Contains(s, "-----BEGIN"):
-		v.problem("is PEM, but must be base64: put the PEM into a file, and name the file in certificateAuthority")
+		v.Problem("is PEM, but must be base64: put the PEM into a file, and name the file in certificateAuthority")
 		return nil
 	case err != nil:
-		v.problem("is not base64")
+		v.Problem("is not base64")
 		return nil
 	}
 	data, fault := certificates(data)
 	if fault != "" {
-		v.problem("%s", fault)
+		v.Problem("%s", fault)
 		return nil
 	}
 	return data
 }
 
 // open returns what a file in the inventory's folder holds, or why not.
-func (v value) open(name string) (data []byte, fault string) {
-	return v.openUpTo(maxFile, name)
+func (r *run) open(name string) (data []byte, fault string) {
+	return r.openUpTo(maxFile, name)
 }
 
 // openUpTo is open with another bound.
-func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
+func (r *run) openUpTo(bound int, name string) (data []byte, fault string) {
 	clean := path.Clean(name)
 	if !fs.ValidPath(clean) {
 		return nil, "is outside of the inventory's folder"
 	}
-	if v.files == nil {
+	if r.files == nil {
 		return nil, "cannot be read: there is no folder to read it from"
 	}
-	if !take(&v.left.named, 1) {
+	if !take(&r.left.named, 1) {
 		return nil, fmt.Sprintf("is one file too many: an inventory can name %d files", maxNamed)
 	}
-	file, err := v.files.Open(clean)
+	file, err := r.files.Open(clean)
 	if err != nil {
 		return nil, "cannot be read: " + files.Reason(err).Error()
 	}
@@ -115,11 +116,11 @@ func (v value) openUpTo(bound int, name string) (data []byte, fault string) {
 		return nil, "is " + files.Reason(err).Error()
 	case err != nil:
 		return nil, "cannot be read: " + files.Reason(err).Error()
-	case !take(&v.left.bytes, len(data)):
+	case !take(&r.left.bytes, len(data)):
 		return nil, "is too large: the files that an inventory names can hold " + files.Size(maxBytes) + " in all"
 	}
-	if v.opened != nil {
-		v.opened[clean] = data
+	if r.opened != nil {
+		r.opened[clean] = data
 	}
 	return data, ""
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // maxClusterName is arbitrary, but the name of a context gets typed.
@@ -19,22 +21,22 @@ var (
 	hostForm    = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?$`)
 )
 
-func parseCluster(v value) Cluster {
-	fields, _ := v.fields(clusterKeys...)
+func (r *run) cluster(v strict.Value) Cluster {
+	fields, _ := v.Fields(clusterKeys...)
 	var c Cluster
 	if field, ok := fields["name"]; ok {
-		c.Name = field.checked(clusterFault)
+		c.Name = field.Checked(clusterFault)
 	}
 	if field, ok := fields["server"]; ok {
-		c.Server = field.checked(serverFault)
+		c.Server = field.Checked(serverFault)
 	}
 	if field, ok := fields["proxyURL"]; ok {
-		c.ProxyURL = field.checked(proxyFault)
+		c.ProxyURL = field.Checked(proxyFault)
 	}
 	if field, ok := fields["tlsServerName"]; ok {
-		c.TLSServerName = field.checked(tlsServerFault)
+		c.TLSServerName = field.Checked(tlsServerFault)
 	}
-	c.CertificateAuthority = authority(fields)
+	c.CertificateAuthority = r.authority(fields)
 	return c
 }
 
@@ -62,7 +64,7 @@ func (c Cluster) Fault() string {
 
 func clusterFault(s string) string {
 	if len(s) > maxClusterName || !clusterForm.MatchString(s) {
-		return fmt.Sprintf("%s is not a valid name for a cluster: use letters, digits and . _ : / @ + -, begin and end with a letter or digit, and use at most %d characters", show(s), maxClusterName)
+		return fmt.Sprintf("%s is not a valid name for a cluster: use letters, digits and . _ : / @ + -, begin and end with a letter or digit, and use at most %d characters", strict.Quote(s), maxClusterName)
 	}
 	return ""
 }
@@ -71,7 +73,7 @@ func serverFault(s string) string { return urlFault(s, "https") }
 
 func tlsServerFault(s string) string {
 	if !validHost(s) {
-		return show(s) + " is neither a host name nor an IP address"
+		return strict.Quote(s) + " is neither a host name nor an IP address"
 	}
 	return ""
 }

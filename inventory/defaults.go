@@ -3,6 +3,7 @@ package inventory
 import (
 	"time"
 
+	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/userkey"
 )
 
@@ -13,30 +14,30 @@ var builtIn = Defaults{
 	KeyAlgorithm: userkey.ECDSAP256,
 }
 
-func parseDefaults(v value) Defaults {
+func parseDefaults(v strict.Value) Defaults {
 	d := builtIn
-	fields, _ := v.fields(defaultsKeys...)
+	fields, _ := v.Fields(defaultsKeys...)
 	if field, ok := fields["expiration"]; ok {
-		d.Expiration = field.expiration(d.Expiration)
+		d.Expiration = parseExpiration(field, d.Expiration)
 	}
 	if field, ok := fields["renewBefore"]; ok {
 		d.RenewBefore = parseRenewBefore(field)
 		checkRenewal(field, d.RenewBefore, d.Expiration)
 	}
 	if field, ok := fields["keyAlgorithm"]; ok {
-		d.KeyAlgorithm = field.keyAlgorithm()
+		d.KeyAlgorithm = parseKeyAlgorithm(field)
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		d.RevokedBefore = field.moment(revoked)
+		d.RevokedBefore = parseMoment(field, revoked)
 	}
 	if field, ok := fields["groupsInCertificate"]; ok {
-		d.WithoutGroups = !field.boolean(true)
+		d.WithoutGroups = !field.Boolean(true)
 	}
 	return d
 }
 
-func (v value) keyAlgorithm() userkey.Algorithm {
-	s, ok := v.text()
+func parseKeyAlgorithm(v strict.Value) userkey.Algorithm {
+	s, ok := v.Text()
 	if !ok {
 		return builtIn.KeyAlgorithm
 	}
@@ -45,10 +46,10 @@ func (v value) keyAlgorithm() userkey.Algorithm {
 			return userkey.Algorithm(a)
 		}
 	}
-	hint := v.didYouMean(s, userkey.Algorithms)
+	hint := v.DidYouMean(s, userkey.Algorithms)
 	if hint == "" {
 		hint = ": use " + userkey.Alternatives
 	}
-	v.problem("key algorithm %s is unknown%s", show(s), hint)
+	v.Problem("key algorithm %s is unknown%s", strict.Quote(s), hint)
 	return builtIn.KeyAlgorithm
 }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // FuzzTeam: whatever a team writes into its file, the inventory stays as it is but for people, in the team's groups and within
@@ -19,12 +21,12 @@ func FuzzTeam(f *testing.F) {
 	without := mustParse(f, withTeam, filesOf("teams/payments.yaml", teamHeader+"users: []"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		inv, err := parseTeam(string(data))
-		if _, _, found := teamKind(data); err == nil && !found {
+		if _, _, found := strict.Find(data, "kind", TeamKind); err == nil && !found {
 			t.Fatal("it would not be found where no team has it")
 		}
 		if err != nil {
-			for _, p := range err.(Problems) {
-				if p.String() != printable(p.String()) || p.Line < 1 || p.Column < 1 {
+			for _, p := range err.(strict.Problems) {
+				if !onOneLine(p) || p.Line < 1 || p.Column < 1 {
 					t.Fatalf("%#v", p)
 				}
 			}

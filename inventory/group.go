@@ -1,9 +1,11 @@
 package inventory
 
+import "github.com/certsync/certsync/inventory/strict"
+
 // parseGroups decodes the groups, and declares them.
-func parseGroups(v value, declared *roll) []Group {
+func parseGroups(v strict.Value, declared *strict.Roll) []Group {
 	var groups []Group
-	for _, item := range v.items() {
+	for _, item := range v.Items() {
 		if g, ok := parseGroup(item, declared); ok {
 			groups = append(groups, g)
 		}
@@ -11,8 +13,8 @@ func parseGroups(v value, declared *roll) []Group {
 	return groups
 }
 
-func parseGroup(v value, declared *roll) (Group, bool) {
-	fields, ok := v.fields(groupKeys...)
+func parseGroup(v strict.Value, declared *strict.Roll) (Group, bool) {
+	fields, ok := v.Fields(groupKeys...)
 	if !ok {
 		return Group{}, false
 	}
@@ -25,21 +27,21 @@ func parseGroup(v value, declared *roll) (Group, bool) {
 
 // parseName returns the name of a user or group. One that breaks the rules is declared too, so that it is reported once and
 // not again by everybody who refers to it.
-func parseName(v value, fields map[string]value, declared *roll) string {
+func parseName(v strict.Value, fields map[string]strict.Value, declared *strict.Roll) string {
 	field, ok := fields["name"]
 	if !ok {
-		v.missing("name", "every "+declared.kind+" has one")
+		v.Missing("name", "every "+declared.Kind+" has one")
 		return ""
 	}
-	name, ok := field.text()
+	name, ok := field.Text()
 	if !ok {
 		return ""
 	}
 	if fault := nameFault(name); fault != "" {
-		field.problem("%s", fault)
+		field.Problem("%s", fault)
 	}
 	if name != "" {
-		declared.declare(field, name)
+		declared.Declare(field, name)
 	}
 	return name
 }

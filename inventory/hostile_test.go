@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // hostileInventory names, for a child process of these tests, the inventory to load.
@@ -27,7 +29,7 @@ func TestMain(m *testing.M) {
 	}
 	_, err := Load(path)
 	message := fmt.Sprint(err)
-	var problems Problems
+	var problems strict.Problems
 	errors.As(err, &problems)
 	var memory runtime.MemStats
 	runtime.ReadMemStats(&memory)
@@ -159,7 +161,7 @@ func loadHostile(t *testing.T, dir string, harmless bool) {
 	if memory > hostileMemory {
 		t.Errorf("it took %d MiB", memory>>20)
 	}
-	if harmless != (problems == 0) || problems > maxProblems+1 || length > 64<<10 {
+	if harmless != (problems == 0) || problems > strict.MaxProblems+1 || length > 64<<10 {
 		t.Errorf("%d bytes in %d problems", length, problems)
 	}
 }

@@ -3,6 +3,9 @@
 // Parsing is strict, because a mistake here gives or takes access: whatever the format does not know is refused, and all
 // problems come at once, each with its line and column. A parsed inventory holds only names that are safe in a
 // certificate, in a path of Vault and in the name of a Kubernetes object.
+//
+// Package strict below it reads and writes the YAML. What the fields are and what they may hold is said here, in shape.go,
+// pattern.go and the file of each part: user.go, group.go, teams.go and so on.
 package inventory
 
 import (

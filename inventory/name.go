@@ -4,7 +4,10 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 const (
@@ -44,14 +47,14 @@ func nameFault(s string) string {
 	case s == "kubeadm:cluster-admins":
 		return "\"kubeadm:cluster-admins\" is kubeadm's own group of cluster-admins: grant cluster-admin instead"
 	case strings.HasPrefix(strings.ToLower(s), "system:"):
-		return show(s) + " is reserved: names that begin with system: belong to Kubernetes"
+		return strict.Quote(s) + " is reserved: names that begin with system: belong to Kubernetes"
 	case utf8.RuneCountInString(s) > maxNameLength:
-		return fmt.Sprintf("%s has %d characters, and a certificate can hold %d", show(s), utf8.RuneCountInString(s), maxNameLength)
+		return fmt.Sprintf("%s has %d characters, and a certificate can hold %d", strict.Quote(s), utf8.RuneCountInString(s), maxNameLength)
 	case !nameForm.MatchString(s):
-		return show(s) + " is not a valid name: use letters, digits and . _ @ + -, and begin and end with a letter or digit"
+		return strict.Quote(s) + " is not a valid name: use letters, digits and . _ @ + -, and begin and end with a letter or digit"
 	case strings.Contains(s, ".."):
 		// Vault: "relative paths not supported", for this anywhere in a path.
-		return show(s) + " is not a valid name: Vault takes no path with two dots in a row"
+		return strict.Quote(s) + " is not a valid name: Vault takes no path with two dots in a row"
 	}
 	return ""
 }
@@ -61,9 +64,9 @@ func ownerFault(s string) string {
 	case s == "":
 		return "is empty"
 	case len(s) > maxOwnerLength:
-		return fmt.Sprintf("%s is longer than %d characters", show(s), maxOwnerLength)
+		return fmt.Sprintf("%s is longer than %d characters", strict.Quote(s), maxOwnerLength)
 	case !ownerForm.MatchString(s):
-		return show(s) + " is not a valid owner: use a-z, 0-9 and -, and do not begin or end with -"
+		return strict.Quote(s) + " is not a valid owner: use a-z, 0-9 and -, and do not begin or end with -"
 	}
 	return ""
 }
@@ -73,25 +76,25 @@ func roleFault(s string) string {
 	case s == "":
 		return "is empty"
 	case len(s) > maxRoleLength:
-		return fmt.Sprintf("%s is longer than %d characters", show(s), maxRoleLength)
+		return fmt.Sprintf("%s is longer than %d characters", strict.Quote(s), maxRoleLength)
 	case s == "." || s == ".." || strings.ContainsAny(s, "/%"):
-		return show(s) + " is not a valid name for a ClusterRole: it must not be . or .., or contain / or %"
+		return strict.Quote(s) + " is not a valid name for a ClusterRole: it must not be . or .., or contain / or %"
 	case strings.Contains(s, "#"):
-		return show(s) + " cannot be granted: certsync uses # in its own names"
+		return strict.Quote(s) + " cannot be granted: certsync uses # in its own names"
 	case !printed(s):
-		return show(s) + " cannot be granted: it contains a space or a control character"
+		return strict.Quote(s) + " cannot be granted: it contains a space or a control character"
 	}
 	return ""
 }
 
 func namespaceFault(s string) string {
 	if len(s) > maxNamespaceLength || !namespaceForm.MatchString(s) {
-		return fmt.Sprintf("%s is not a valid namespace: use a-z, 0-9 and -, do not begin or end with -, and use at most %d characters", show(s), maxNamespaceLength)
+		return fmt.Sprintf("%s is not a valid namespace: use a-z, 0-9 and -, do not begin or end with -, and use at most %d characters", strict.Quote(s), maxNamespaceLength)
 	}
 	return ""
 }
 
 // printed says that s is valid UTF-8 without blanks and without characters that a terminal would act upon.
 func printed(s string) bool {
-	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return r == ' ' || unprintable(r) }) < 0
+	return utf8.ValidString(s) && strings.IndexFunc(s, func(r rune) bool { return r == ' ' || !unicode.IsPrint(r) }) < 0
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // refusal is a text, and the problems that it has.
@@ -21,8 +23,8 @@ func refused(t *testing.T, table map[string]refusal) {
 			if err == nil {
 				t.Fatalf("parsed: %+v", inv)
 			}
-			if _, ok := err.(Problems); !ok {
-				t.Errorf("a %T, want Problems", err)
+			if _, ok := err.(strict.Problems); !ok {
+				t.Errorf("a %T, want strict.Problems", err)
 			}
 			if diff := cmp.Diff(c.want, err.Error()); diff != "" {
 				t.Error(diff)

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // RenewBefore is how long before its end a certificate is renewed. One of the two is set.
@@ -41,16 +43,16 @@ func share(percent int, d time.Duration) time.Duration {
 
 var wholePercent = regexp.MustCompile(`^-?[0-9]{1,9}%$`)
 
-func parseRenewBefore(v value) RenewBefore {
+func parseRenewBefore(v strict.Value) RenewBefore {
 	const want = "a share such as 33% or a duration such as 24h"
-	s, ok := v.scalar(want)
+	s, ok := v.Scalar(want)
 	if !ok {
 		return builtIn.RenewBefore
 	}
 	if !strings.HasSuffix(s, "%") {
-		d, _, ok := v.duration(want)
+		d, _, ok := v.Duration(want)
 		if ok && d <= 0 {
-			v.problem("%s is not above zero", show(s))
+			v.Problem("%s is not above zero", strict.Quote(s))
 		}
 		if !ok || d <= 0 {
 			return builtIn.RenewBefore
@@ -60,11 +62,11 @@ func parseRenewBefore(v value) RenewBefore {
 	percent, _ := strconv.Atoi(strings.TrimSuffix(s, "%"))
 	switch {
 	case !wholePercent.MatchString(s):
-		v.problem("%s is not a whole percentage, such as 33%%", show(s))
+		v.Problem("%s is not a whole percentage, such as 33%%", strict.Quote(s))
 	case percent <= 0:
-		v.problem("%s is not above zero", show(s))
+		v.Problem("%s is not above zero", strict.Quote(s))
 	case percent > maxShare:
-		v.problem("%s is over %d%%: a certificate would be due again as soon as it is issued", show(s), maxShare)
+		v.Problem("%s is over %d%%: a certificate would be due again as soon as it is issued", strict.Quote(s), maxShare)
 	default:
 		return RenewBefore{Share: percent}
 	}
@@ -72,8 +74,8 @@ func parseRenewBefore(v value) RenewBefore {
 }
 
 // checkRenewal checks a renewal that is given as a duration against an expiration.
-func checkRenewal(v value, r RenewBefore, expiration time.Duration) {
+func checkRenewal(v strict.Value, r RenewBefore, expiration time.Duration) {
 	if r.Duration > share(maxShare, expiration) {
-		v.problem("renewBefore %s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, maxShare, expiration)
+		v.Problem("renewBefore %s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, maxShare, expiration)
 	}
 }

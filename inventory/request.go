@@ -9,16 +9,17 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // requestOf returns the request of u in the file that v names, as PEM in its one canonical form.
-func requestOf(v value, u User, defaults Defaults) []byte {
-	name, ok := v.fileName("")
+func (r *run) requestOf(v strict.Value, u User, defaults Defaults) []byte {
+	name, ok := fileName(v, "")
 	if !ok {
 		return nil
 	}
-	data, fault := v.open(name)
+	data, fault := r.open(name)
 	if len(data) > maxFile {
 		fault = fmt.Sprintf("is larger than %d KiB", maxFile>>10)
 	}
@@ -33,24 +34,24 @@ func requestOf(v value, u User, defaults Defaults) []byte {
 		}
 	}
 	if fault != "" {
-		v.problem("file %s %s", show(name), fault)
+		v.Problem("file %s %s", strict.Quote(name), fault)
 		return nil
 	}
-	claimKey(v, name, csr.PublicKey)
+	r.claimKey(v, name, csr.PublicKey)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr.Raw})
 }
 
 // claimKey notes a key that another user's request has too: whoever holds it would be both.
-func claimKey(v value, name string, key crypto.PublicKey) {
+func (r *run) claimKey(v strict.Value, name string, key crypto.PublicKey) {
 	print := userkey.Fingerprint(key)
-	if first, taken := v.keys[print]; taken {
-		v.problem("file %s is for the same key as %s in line %d: each user needs a key of their own", show(name), first.path, first.node.Line)
+	if first, taken := r.keys[print]; taken {
+		v.Problem("file %s is for the same key as %s in line %d: each user needs a key of their own", strict.Quote(name), first.Path(), first.Line())
 		return
 	}
-	if v.keys == nil {
-		v.keys = map[string]value{}
+	if r.keys == nil {
+		r.keys = map[string]strict.Value{}
 	}
-	v.keys[print] = v
+	r.keys[print] = v
 }
 
 // named reports whether a request's subject is exactly the user's name as CN, in whatever epoch, and each of the groups that it carries once as O.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // example is a text with the kind of file that it is to be.
@@ -134,9 +136,9 @@ func isBad(t *testing.T, where, text string) bool {
 	default:
 		_, err = Load(where)
 	}
-	problems := Problems{}
+	problems := strict.Problems{}
 	if err != nil && !errors.As(err, &problems) {
 		t.Fatal(err)
 	}
-	return slices.ContainsFunc(problems, func(p Problem) bool { return filepath.ToSlash(p.File) == own })
+	return slices.ContainsFunc(problems, func(p strict.Problem) bool { return filepath.ToSlash(p.File) == own })
 }

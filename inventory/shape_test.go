@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // samples are what may stand where a text does, by the type of the shape.
@@ -123,7 +125,7 @@ func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
 }
 
 // parseAs parses an inventory, or the file of team payments, and returns what is wrong with it.
-func parseAs(t *testing.T, kind, text string) Problems {
+func parseAs(t *testing.T, kind, text string) strict.Problems {
 	t.Helper()
 	request := csr(t, func(r *x509.CertificateRequest) { r.Subject.CommonName = "payments" })
 	files := fstest.MapFS{"ca.crt": {Data: certificate(t)}, "payments.csr": {Data: []byte(request)}}
@@ -135,9 +137,9 @@ func parseAs(t *testing.T, kind, text string) Problems {
 		files["teams/payments.yaml"] = &fstest.MapFile{Data: []byte(team)}
 	}
 	_, err := Parse("users.yaml", []byte(root), files)
-	problems, _ := err.(Problems)
+	problems, _ := err.(strict.Problems)
 	// There is but one name, which is no group's, and is the user's own as an old one.
-	return slices.DeleteFunc(problems, func(p Problem) bool {
+	return slices.DeleteFunc(problems, func(p strict.Problem) bool {
 		return strings.HasSuffix(p.Message, `group "payments" is not declared`) || strings.Contains(p.Message, "is the user's present name")
 	})
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 // maxTeamFile is the most that a team's file may hold: more than 2,000 people with all that a file says of them.
@@ -13,52 +15,53 @@ const maxTeamFile = 256 << 10
 
 // team is what the inventory gives to a team, whose file cannot go beyond it.
 type team struct {
+	run           *run
 	name          string
-	groups        *roll
+	groups        *strict.Roll
 	defaults      Defaults      // its expiration is within maxExpiration
 	maxExpiration time.Duration // 0: no bound of its own
 }
 
-// parseTeams returns the users in the files of the teams. Those files are written by others than the inventory, so that
+// teams returns the users in the files of the teams. Those files are written by others than the inventory, so that
 // whatever could give more than the inventory has given them is refused.
-func parseTeams(v value, fields map[string]value, names, groups *roll, defaults Defaults) []User {
+func (r *run) teams(v strict.Value, fields map[string]strict.Value, names, groups *strict.Roll, defaults Defaults) []User {
 	var users []User
-	declared, files, all := newRoll("team"), newRoll("file"), true
+	declared, files, all := strict.NewRoll("team"), strict.NewRoll("file"), true
 	if field, ok := fields["teams"]; ok {
-		items := field.items()
+		items := field.Items()
 		all = items != nil
 		for _, item := range items {
-			people, ok := decodeTeam(item, declared, files, names, groups, defaults)
+			people, ok := r.team(item, declared, files, names, groups, defaults)
 			users, all = append(users, people...), all && ok
 		}
 	}
 	// Where a file's name could not be read, that file would be reported as one that nobody declares.
 	if all {
-		findStrays(v, files)
+		r.findStrays(files)
 	}
 	return users
 }
 
-// decodeTeam decodes one team, and its file; ok says that the inventory names one.
-func decodeTeam(v value, declared, files, names, groups *roll, defaults Defaults) (users []User, ok bool) {
-	fields, ok := v.fields(teamKeys...)
+// team decodes one team, and its file; ok says that the inventory names one.
+func (r *run) team(v strict.Value, declared, files, names, groups *strict.Roll, defaults Defaults) (users []User, ok bool) {
+	fields, ok := v.Fields(teamKeys...)
 	if !ok {
 		return nil, false
 	}
-	t := team{name: parseName(v, fields, declared), groups: newRoll("group"), defaults: defaults}
-	t.groups.lacks = "is not given to team " + show(t.name) + " in " + v.root
+	t := team{run: r, name: parseName(v, fields, declared), groups: strict.NewRoll("group"), defaults: defaults}
+	t.groups.Lacks = "is not given to team " + strict.Quote(t.name) + " in " + r.Root()
 	if field, ok := fields["groups"]; ok {
 		for _, name := range parseMemberships(field, groups) {
-			if _, given := t.groups.find(name); !given {
-				t.groups.declare(field, name)
+			if _, given := t.groups.Find(name); !given {
+				t.groups.Declare(field, name)
 			}
 		}
 	} else {
-		v.missing("groups", "the team's file can use these groups only")
+		v.Missing("groups", "the team's file can use these groups only")
 		t.groups = groups // one problem, and not one more for everybody in the file
 	}
 	if field, ok := fields["maxExpiration"]; ok {
-		t.maxExpiration = field.expiration(0)
+		t.maxExpiration = parseExpiration(field, 0)
 		if t.maxExpiration > 0 && t.maxExpiration < defaults.Expiration {
 			t.defaults.Expiration = t.maxExpiration
 			checkRenewal(field, defaults.RenewBefore, t.defaults.Expiration)
@@ -66,14 +69,14 @@ func decodeTeam(v value, declared, files, names, groups *roll, defaults Defaults
 	}
 	field, ok := fields["file"]
 	if !ok {
-		v.missing("file", "it names the file with the team's users, such as teams/payments.yaml")
+		v.Missing("file", "it names the file with the team's users, such as teams/payments.yaml")
 		return nil, false
 	}
-	name := field.checked(teamFileFault)
+	name := field.Checked(teamFileFault)
 	if name == "" {
 		return nil, false
 	}
-	if files.declare(field, path.Clean(name)) {
+	if files.Declare(field, path.Clean(name)) {
 		users = t.read(field, name, names)
 	}
 	return users, true
@@ -85,7 +88,7 @@ func teamFileFault(s string) string {
 	case s == "":
 		return "is empty"
 	case !isYAML(s):
-		return show(s) + " does not end in .yaml or .yml"
+		return strict.Quote(s) + " does not end in .yaml or .yml"
 	}
 	return ""
 }
@@ -93,23 +96,22 @@ func teamFileFault(s string) string {
 func isYAML(name string) bool { return slices.Contains([]string{".yaml", ".yml"}, path.Ext(name)) }
 
 // read returns the users in a team's file, which the inventory names at v.
-func (t team) read(v value, name string, names *roll) []User {
-	data, fault := v.openUpTo(maxTeamFile, name)
+func (t team) read(v strict.Value, name string, names *strict.Roll) []User {
+	data, fault := t.run.openUpTo(maxTeamFile, name)
 	if fault != "" {
-		v.problem("file %s %s", show(name), fault)
+		v.Problem("file %s %s", strict.Quote(name), fault)
 		return nil
 	}
-	d := &decoder{v.run, beside(v.root, path.Clean(name)), "a team's file"}
-	root, ok := d.document(data)
+	root, ok := t.run.document(beside(t.run.Root(), path.Clean(name)), "a team's file", data)
 	if !ok {
 		return nil
 	}
-	if root.says("kind", TeamKind) == nil {
+	if _, ok := root.Says("kind", TeamKind); !ok {
 		// A link that the team made may lead to somebody's secret: nothing of it is repeated.
-		root.note(root.node.Line, root.node.Column, "kind", "is not "+TeamKind+": this is not a team's file")
+		root.ProblemOf("kind", "is not %s: this is not a team's file", TeamKind)
 		return nil
 	}
-	fields, ok := root.fieldsOf(teamFileKeys, onlyIn(inventoryKeys, v.root, teamFileKeys))
+	fields, ok := root.FieldsOf(teamFileKeys, onlyIn(inventoryKeys, t.run.Root(), teamFileKeys))
 	if !ok {
 		return nil
 	}
@@ -118,7 +120,7 @@ func (t team) read(v value, name string, names *roll) []User {
 	t.named(root, fields)
 	var users []User
 	if field, ok := peopleOf(root, fields); ok {
-		for _, item := range field.items() {
+		for _, item := range field.Items() {
 			if u, ok := t.user(item, names); ok {
 				users = append(users, u)
 			}
@@ -133,31 +135,31 @@ func beside(root, name string) string {
 }
 
 // onlyIn refuses the fields of the inventory that a team's file does not have.
-func onlyIn(elsewhere []string, root string, here []string) func(entry) bool {
-	return func(e entry) bool {
-		if !slices.Contains(elsewhere, e.name) {
+func onlyIn(elsewhere []string, root string, here []string) func(strict.Entry) bool {
+	return func(e strict.Entry) bool {
+		if !slices.Contains(elsewhere, e.Name) {
 			return false
 		}
-		e.key.problem("belongs to %s: here, a team's file can have only %s", root, strings.Join(here, ", "))
+		e.Key.Problem("belongs to %s: here, a team's file can have only %s", root, strings.Join(here, ", "))
 		return true
 	}
 }
 
 // named checks that a file is the one of this team and not of another one.
-func (t team) named(root value, fields map[string]value) {
+func (t team) named(root strict.Value, fields map[string]strict.Value) {
 	field, ok := fields["team"]
 	if !ok {
-		root.missing("team", "it is the name that the team has in "+root.root)
+		root.Missing("team", "it is the name that the team has in "+t.run.Root())
 		return
 	}
-	if got, ok := field.text(); ok && got != t.name && ValidName(t.name) {
-		field.problem("%s is not team %s, to which %s gives this file", show(got), show(t.name), root.root)
+	if got, ok := field.Text(); ok && got != t.name && ValidName(t.name) {
+		field.Problem("%s is not team %s, to which %s gives this file", strict.Quote(got), strict.Quote(t.name), t.run.Root())
 	}
 }
 
 // user decodes one user of a team: without roles and old names, which give access or take over somebody's.
-func (t team) user(v value, names *roll) (User, bool) {
-	fields, ok := v.fieldsOf(teamUserKeys, onlyIn(userKeys, v.root, teamUserKeys))
+func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
+	fields, ok := v.FieldsOf(teamUserKeys, onlyIn(userKeys, t.run.Root(), teamUserKeys))
 	if !ok {
 		return User{}, false
 	}
@@ -166,15 +168,15 @@ func (t team) user(v value, names *roll) (User, bool) {
 		u.Groups = parseMemberships(field, t.groups)
 	}
 	if field, ok := fields["expiration"]; ok {
-		u.Expiration = field.expiration(t.defaults.Expiration)
+		u.Expiration = parseExpiration(field, t.defaults.Expiration)
 		if t.maxExpiration > 0 && u.Expiration > t.maxExpiration {
-			field.problem("%s is over %s, the maxExpiration of team %s in %s", show(field.node.Value), DurationText(t.maxExpiration), show(t.name), v.root)
+			field.Problem("%s is over %s, the maxExpiration of team %s in %s", strict.Quote(field.Written()), DurationText(t.maxExpiration), strict.Quote(t.name), t.run.Root())
 			u.Expiration = t.defaults.Expiration
 		}
 		checkRenewal(field, t.defaults.RenewBefore, u.Expiration)
 	}
 	if field, ok := fields["until"]; ok {
-		u.Until = field.until()
+		u.Until = parseUntil(field)
 	}
 	return u, true
 }

@@ -3,6 +3,8 @@ package inventory
 import (
 	"regexp"
 	"time"
+
+	"github.com/certsync/certsync/inventory/strict"
 )
 
 var timeForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
@@ -21,23 +23,23 @@ var (
 	revoked = momentKind{"a time such as 2026-11-28T10:00:00Z, or a date such as 2026-11-28,", 0, "it would revoke nothing"}
 )
 
-// until returns the instant at which access ends.
-func (v value) until() time.Time { return v.moment(lasts) }
+// parseUntil returns the instant at which access ends.
+func parseUntil(v strict.Value) time.Time { return parseMoment(v, lasts) }
 
-func (v value) moment(kind momentKind) time.Time {
-	s, ok := v.scalar(kind.want)
+func parseMoment(v strict.Value, kind momentKind) time.Time {
+	s, ok := v.Scalar(kind.want)
 	if !ok {
 		return time.Time{}
 	}
 	at, ok := instant(s, kind.ofDay)
 	switch {
 	case !ok:
-		v.unwanted(kind.want)
+		v.Unwanted(kind.want)
 	case at.Year() < 2000:
 		// The zero time means none. It must not be had by writing it.
-		v.problem("%s lies before the year 2000", show(s))
+		v.Problem("%s lies before the year 2000", strict.Quote(s))
 	case at.Year() > 9999:
-		v.problem("%s lies after the year 9999: %s", show(s), kind.beyond)
+		v.Problem("%s lies after the year 9999: %s", strict.Quote(s), kind.beyond)
 	default:
 		return at
 	}

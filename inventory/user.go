@@ -1,19 +1,21 @@
 package inventory
 
-// parseUsers decodes the users, whose groups must be declared, but for the old names. An old name must not be that of a user
+import "github.com/certsync/certsync/inventory/strict"
+
+// users decodes the users, whose groups must be declared, but for the old names. An old name must not be that of a user
 // further down, or in a team's file, so former is read when all users are known.
-func parseUsers(v value, declared, groups *roll, defaults Defaults) (users []User, former [][]value) {
-	for _, item := range v.items() {
-		if u, old, ok := parseUser(item, declared, groups, defaults); ok {
+func (r *run) users(v strict.Value, declared, groups *strict.Roll, defaults Defaults) (users []User, former [][]strict.Value) {
+	for _, item := range v.Items() {
+		if u, old, ok := r.user(item, declared, groups, defaults); ok {
 			users, former = append(users, u), append(former, old)
 		}
 	}
 	return users, former
 }
 
-// parseUser decodes one user, but for the old names.
-func parseUser(v value, declared, groups *roll, defaults Defaults) (u User, former []value, ok bool) {
-	fields, ok := v.fields(userKeys...)
+// user decodes one user, but for the old names.
+func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defaults) (u User, former []strict.Value, ok bool) {
+	fields, ok := v.Fields(userKeys...)
 	if !ok {
 		return User{}, nil, false
 	}
@@ -24,52 +26,52 @@ func parseUser(v value, declared, groups *roll, defaults Defaults) (u User, form
 		Expiration:   defaults.Expiration, RevokedBefore: defaults.RevokedBefore,
 	}
 	if field, ok := fields["previously"]; ok {
-		former = field.items()
+		former = field.Items()
 	}
 	if field, ok := fields["groups"]; ok {
 		u.Groups = parseMemberships(field, groups)
 	}
 	if field, ok := fields["expiration"]; ok {
-		u.Expiration = field.expiration(defaults.Expiration)
+		u.Expiration = parseExpiration(field, defaults.Expiration)
 		checkRenewal(field, defaults.RenewBefore, u.Expiration)
 	}
 	if field, ok := fields["until"]; ok {
-		u.Until = field.until()
+		u.Until = parseUntil(field)
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		if at := field.moment(revoked); at.After(u.RevokedBefore) {
+		if at := parseMoment(field, revoked); at.After(u.RevokedBefore) {
 			u.RevokedBefore = at
 		}
 	}
 	if field, ok := fields["request"]; ok {
-		u.Request = requestOf(field, u, defaults)
+		u.Request = r.requestOf(field, u, defaults)
 	}
 	return u, former, true
 }
 
 // previously returns the names that a user had before. None may be in use, or in two lists: its access moves to one user, and
 // the name itself ends.
-func previously(former []value, user string, users, given *roll) []string {
+func previously(former []strict.Value, user string, users, given *strict.Roll) []string {
 	var names []string
 	for _, item := range former {
-		name, ok := item.text()
+		name, ok := item.Text()
 		if !ok {
 			continue
 		}
 		fault := nameFault(name)
-		inUse, taken := users.find(name)
-		taken = taken && (inUse.name != user || name == user) // another letter case of the user's own name is a rename
+		inUse, taken := users.Find(name)
+		taken = taken && (inUse.Name != user || name == user) // another letter case of the user's own name is a rename
 		switch {
 		case fault != "":
-			item.problem("%s", fault)
-		case taken && name != inUse.name:
-			item.problem("old name %s differs from user %s in %s in letter case only", show(name), show(inUse.name), inUse.place(item))
+			item.Problem("%s", fault)
+		case taken && name != inUse.Name:
+			item.Problem("old name %s differs from user %s in %s in letter case only", strict.Quote(name), strict.Quote(inUse.Name), inUse.Place(item))
 		case taken && name == user:
-			item.problem("%s is the user's present name: name an earlier one", show(name))
+			item.Problem("%s is the user's present name: name an earlier one", strict.Quote(name))
 		case taken:
-			item.problem("%s is still a user of this inventory, so it is not an earlier name", show(name))
+			item.Problem("%s is still a user of this inventory, so it is not an earlier name", strict.Quote(name))
 		default:
-			given.declare(item, name)
+			given.Declare(item, name)
 		}
 		names = append(names, name)
 	}
@@ -77,23 +79,23 @@ func previously(former []value, user string, users, given *roll) []string {
 }
 
 // parseMemberships returns the groups that a user is in.
-func parseMemberships(v value, groups *roll) []string {
+func parseMemberships(v strict.Value, groups *strict.Roll) []string {
 	var names []string
 	seen := map[string]bool{}
-	for _, item := range v.items() {
-		name, ok := item.text()
+	for _, item := range v.Items() {
+		name, ok := item.Text()
 		if !ok {
 			continue
 		}
 		fault := nameFault(name)
 		switch {
 		case seen[name]:
-			item.problem("group %s is named twice", show(name))
-		case groups.has(name):
+			item.Problem("group %s is named twice", strict.Quote(name))
+		case groups.Has(name):
 		case fault != "":
-			item.problem("%s", fault)
+			item.Problem("%s", fault)
 		default:
-			item.problem("group %s %s%s", show(name), groups.lacks, item.didYouMean(name, groups.candidates(name)))
+			groups.Undeclared(item, name)
 		}
 		seen[name] = true
 		names = append(names, name)

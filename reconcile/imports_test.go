@@ -53,9 +53,10 @@ func standard(path string) bool {
 // arrows is the whole graph of imports: for each package of the module all that it imports of the module, and the other
 // modules that it may use. Imports point inwards, and the inner packages know neither Kubernetes nor Vault.
 var arrows = map[string]struct{ module, others []string }{
-	"inventory":         {[]string{"inventory/files", "inventory/userkey"}, []string{"sigs.k8s.io/yaml"}},
+	"inventory":         {[]string{"inventory/files", "inventory/strict", "inventory/userkey"}, nil},
 	"inventory/files":   {nil, nil},
 	"inventory/shell":   {nil, nil},
+	"inventory/strict":  {nil, []string{"sigs.k8s.io/yaml"}},
 	"inventory/userkey": {[]string{"inventory/shell"}, nil},
 	"reconcile":         {[]string{"inventory", "inventory/userkey"}, nil},
 
@@ -98,7 +99,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "inventory", "reconcile"}, []string{"sigs.k8s.io/yaml"}},
 	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                                                   // pure
 	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "inventory", "inventory/files", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "github.com/prometheus", "golang.org/x", "k8s.io"}},
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -133,7 +133,7 @@ func (p program) fail(ctx context.Context, err error) int {
 	var refused reconcile.Refused
 	var locked reconcile.Locked
 	var unknown reconcile.UnknownName
-	var problems inventory.Problems
+	var problems strict.Problems
 	switch {
 	case err == nil:
 		return exitOK

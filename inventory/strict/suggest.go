@@ -1,19 +1,22 @@
-package inventory
+package strict
 
 import "strings"
 
-// maxCandidates is how many names a wrong one is compared with.
-const maxCandidates = 500
+// What a suggestion may cost: how many names a wrong one is compared with, and of how many bytes each.
+const (
+	maxCandidates = 500
+	maxCompared   = 64
+)
 
 // didYouMean returns ` (did you mean "developers"?)` for the candidate that is nearest to got, or nothing.
-func (d *decoder) didYouMean(got string, candidates []string) string {
-	if len(d.problems) == maxProblems || len(got) > maxNameLength {
-		return "" // in a file in which nearly every name is wrong, the rest are not shown
+func didYouMean(got string, candidates []string) string {
+	if len(got) > maxCompared {
+		return ""
 	}
 	got = strings.ToLower(got)
 	nearest, least := "", min(3, (len(got)+2)/3)+1
 	for _, candidate := range candidates[:min(len(candidates), maxCandidates)] {
-		if len(candidate) > maxNameLength {
+		if len(candidate) > maxCompared {
 			continue // as long as its file may be, and no name to suggest
 		}
 		if n := distance(got, strings.ToLower(candidate), least); n < least {
@@ -23,7 +26,7 @@ func (d *decoder) didYouMean(got string, candidates []string) string {
 	if nearest == "" {
 		return ""
 	}
-	return " (did you mean " + show(nearest) + "?)"
+	return " (did you mean " + Quote(nearest) + "?)"
 }
 
 // distance counts the letters to insert, delete, change or swap with the next one on the way from a to b (optimal string

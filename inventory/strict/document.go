@@ -1,4 +1,9 @@
-package inventory
+// Package strict reads one document of YAML strictly, and knows the place of every problem. It also writes one.
+//
+// Whatever two readers of YAML could understand differently is refused: anchors, tags, keys that are given twice, text that
+// could be a number or a boolean, a second document, control characters. What fields there are, and what they mean, the
+// caller says. All problems come at once, in a [Report], which also bounds what parsing may cost.
+package strict
 
 import (
 	"bytes"
@@ -13,43 +18,62 @@ import (
 	yaml "sigs.k8s.io/yaml/goyaml.v3"
 )
 
-// document returns the root of the one YAML document in data. Where it fails it has noted why.
-func (d *decoder) document(data []byte) (value, bool) {
+// Kind is a kind of document, in the words of its problems.
+type Kind struct {
+	Name     string // such as: an inventory
+	Empty    string // what to do about a document without anything
+	TooLarge string // how much the documents of a Report can hold, and what to do about more
+}
+
+// document is what the values of one document share.
+type document struct {
+	report *Report
+	file   string // what stands before every problem
+}
+
+// Parse returns the root of the one YAML document in data, which stands in file. Where it fails, the report says why.
+func Parse(report *Report, file string, kind Kind, data []byte) (Value, bool) {
+	d := &document{report, file}
 	if !d.characters(data) {
-		return value{}, false
+		return Value{}, false
 	}
-	if !d.affordable(data) {
-		return value{}, false
+	if !report.Afford(data) {
+		d.note(1, 1, "the file is too large: "+kind.TooLarge)
+		return Value{}, false
 	}
 	yamls := yaml.NewDecoder(bytes.NewReader(data))
 	var first, second yaml.Node
 	switch err := yamls.Decode(&first); {
 	case errors.Is(err, io.EOF):
-		d.note(1, 1, "", "the file is empty: for no users at all, write users: []")
-		return value{}, false
+		d.note(1, 1, "the file is empty: "+kind.Empty)
+		return Value{}, false
 	case err != nil:
 		d.syntax(data, err)
-		return value{}, false
+		return Value{}, false
 	}
 	switch err := yamls.Decode(&second); {
 	case errors.Is(err, io.EOF):
 	case err != nil:
 		d.syntax(data, err)
-		return value{}, false
+		return Value{}, false
 	default:
-		// kubectl's habit of several documents a file would here mean users that nobody reads.
-		d.note(second.Line, second.Column, "", "a second document begins here: "+d.what+" is one document")
+		// kubectl's habit of several documents a file would here mean values that nobody reads.
+		d.note(second.Line, second.Column, "a second document begins here: "+kind.Name+" is one document")
 	}
 	root := d.at(first.Content[0], "")
-	if root.null() {
-		root.problem("the document is empty: for no users at all, write users: []")
-		return value{}, false
+	if root.IsNull() {
+		root.Problem("the document is empty: %s", kind.Empty)
+		return Value{}, false
 	}
 	return root, true
 }
 
+func (d *document) note(line, column int, message string) {
+	d.report.Note(d.file, line, column, "", message)
+}
+
 // characters checks that data is text in UTF-8. The YAML library does so too, but doesn't say where, and takes UTF-16.
-func (d *decoder) characters(data []byte) bool {
+func (d *document) characters(data []byte) bool {
 	line, column := 1, 0
 	for rest := data; len(rest) > 0; {
 		r, size := utf8.DecodeRune(rest)
@@ -57,15 +81,15 @@ func (d *decoder) characters(data []byte) bool {
 		column++
 		switch {
 		case r == utf8.RuneError && size == 1:
-			d.note(line, column, "", "the file is not UTF-8")
+			d.note(line, column, "the file is not UTF-8")
 			return false
 		case r == '\n':
 			line, column = line+1, 0
 		case r < ' ' && r != '\t' && (r != '\r' || len(rest) == 0 || rest[0] != '\n'), r >= 0x7f && r < 0xa0,
 			r == '\u2028', r == '\u2029', unicode.Is(unicode.Bidi_Control, r):
 			// YAML breaks lines at some of these where git and editors don't: what a reviewer sees as part of a comment
-			// would be a user.
-			d.note(line, column, "", "the control character "+strconv.QuoteRune(r)+" is not allowed")
+			// would be a value.
+			d.note(line, column, "the control character "+strconv.QuoteRune(r)+" is not allowed")
 			return false
 		}
 	}
@@ -79,7 +103,7 @@ var (
 )
 
 // syntax notes an error of the YAML library, which knows a line at best: none stands for the first.
-func (d *decoder) syntax(data []byte, err error) {
+func (d *document) syntax(data []byte, err error) {
 	line, message := 1, err.Error()
 	if m := syntaxError.FindStringSubmatch(message); m != nil {
 		message = m[2]
@@ -95,5 +119,5 @@ func (d *decoder) syntax(data []byte, err error) {
 		before, _, _ := strings.Cut(string(data), "*"+m[1])
 		line, message = strings.Count(before, "\n")+1, noAnchors
 	}
-	d.note(line, 1, "", "the file is not YAML: "+message)
+	d.note(line, 1, "the file is not YAML: "+message)
 }

@@ -1,4 +1,4 @@
-package inventory
+package strict
 
 import (
 	"slices"
@@ -24,10 +24,10 @@ var meanings = map[string]string{
 	"!!timestamp": "a date",
 }
 
-// text returns a string. What YAML takes for something else is refused, with the advice to quote it.
-func (v value) text() (string, bool) {
+// Text returns a string. What YAML takes for something else is refused, with the advice to quote it.
+func (v Value) Text() (string, bool) {
 	if v.node.Kind != yaml.ScalarNode {
-		v.unwanted("text")
+		v.Unwanted("text")
 		return "", false
 	}
 	if !v.tagged("!!str") {
@@ -38,19 +38,19 @@ func (v value) text() (string, bool) {
 	}
 	switch meant := meanings[v.node.Tag]; {
 	case v.node.Value == "":
-		v.unwanted("text")
+		v.Unwanted("text")
 	case meant == "":
-		v.problem(noAnchors) // <<
+		v.Problem(noAnchors) // <<
 	default:
-		v.problem("text is expected, but %s without quotes is %s in YAML: write %s", shorten(v.node.Value), meant, show(v.node.Value))
+		v.Problem("text is expected, but %s without quotes is %s in YAML: write %s", shorten(v.node.Value), meant, Quote(v.node.Value))
 	}
 	return "", false
 }
 
-// scalar returns a single value as it is written, for those whose form says what they are: dates, durations, shares.
-func (v value) scalar(want string) (string, bool) {
-	if v.node.Kind != yaml.ScalarNode || v.null() {
-		v.unwanted(want)
+// Scalar returns a single value as it is written, for those whose form says what they are: dates, durations, shares.
+func (v Value) Scalar(want string) (string, bool) {
+	if v.node.Kind != yaml.ScalarNode || v.IsNull() {
+		v.Unwanted(want)
 		return "", false
 	}
 	if !v.tagged("!!str") {
@@ -59,23 +59,23 @@ func (v value) scalar(want string) (string, bool) {
 	return v.node.Value, true
 }
 
-// boolean returns true or false. It refuses yes, no, on and off, which are booleans in YAML 1.1 only.
-func (v value) boolean(otherwise bool) bool {
+// Boolean returns true or false. It refuses yes, no, on and off, which are booleans in YAML 1.1 only.
+func (v Value) Boolean(otherwise bool) bool {
 	if v.node.Kind == yaml.ScalarNode && v.node.Tag == "!!bool" && v.node.Style&yaml.TaggedStyle == 0 {
 		return strings.EqualFold(v.node.Value, "true")
 	}
-	v.unwanted("true or false")
+	v.Unwanted("true or false")
 	return otherwise
 }
 
-// checked returns a text in which fault finds nothing, otherwise the empty one.
-func (v value) checked(fault func(string) string) string {
-	s, ok := v.text()
+// Checked returns a text in which fault finds nothing, otherwise the empty one.
+func (v Value) Checked(fault func(string) string) string {
+	s, ok := v.Text()
 	if !ok {
 		return ""
 	}
 	if f := fault(s); f != "" {
-		v.problem("%s", f)
+		v.Problem("%s", f)
 		return ""
 	}
 	return s

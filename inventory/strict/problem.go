@@ -1,4 +1,4 @@
-package inventory
+package strict
 
 import (
 	"cmp"
@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// Problem is one thing that is wrong with an inventory.
+// Problem is one thing that is wrong with a document.
 type Problem struct {
-	File         string // the inventory's as it was named, a team's in the same folder: teams/payments.yaml
+	File         string
 	Line, Column int    // from 1; the column is 1 where it is not known
 	Path         string // such as users[3].groups[0]; empty for the document as a whole
 	Message      string
@@ -27,8 +27,8 @@ func (p Problem) String() string {
 	return printable(place + p.Message)
 }
 
-// Problems is all that is wrong with an inventory, in the order of the file; after that what is wrong with teams' files, in
-// the order of their names. Of more than 100, the last one says how many more there are.
+// Problems is all that is wrong with a document, in the order of the file; after that what is wrong with the documents that
+// it leads to, in the order of their files. Of more than 100, the last one says how many more there are.
 type Problems []Problem
 
 // Error is one problem a line.
@@ -38,14 +38,6 @@ func (p Problems) Error() string {
 		lines[i] = problem.String()
 	}
 	return strings.Join(lines, "\n")
-}
-
-// and adds that there are more problems than these.
-func (p Problems) and(root string, more int) Problems {
-	if more == 0 {
-		return p
-	}
-	return append(p, Problem{root, 1, 1, "", fmt.Sprintf("and %d more", more)})
 }
 
 func (p Problems) sort(root string) {
@@ -63,8 +55,8 @@ func (p Problems) sort(root string) {
 // maxShown is how many characters of a value a message repeats.
 const maxShown = 60
 
-// show quotes what the user wrote, shortened, so that no escape sequence reaches a terminal and no pasted key a log.
-func show(s string) string {
+// Quote quotes what the user wrote, shortened, so that no escape sequence reaches a terminal and no pasted key a log.
+func Quote(s string) string {
 	if strings.Contains(s, "PRIVATE KEY") {
 		return `"[redacted]"`
 	}
