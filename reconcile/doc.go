@@ -2,6 +2,7 @@
 // the interfaces to Kubernetes and Vault. Its neighbours do the work:
 //
 //	reconcile/plan        compares an inventory with the cluster and Vault, and gives a Plan
+//	reconcile/plan/index  what the inventory wants and what was observed, by name, and the epoch of each name
 //	reconcile/refusal     why nothing at all may be written
 //	reconcile/renewal     when a certificate is renewed
 //	reconcile/access      what roles and bindings give, and what makes somebody as good as cluster-admin

@@ -65,7 +65,8 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/rights":     {[]string{"reconcile"}, nil},
 	"reconcile/httplimit":  {[]string{"inventory"}, nil},
 	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/granted", "reconcile/refusal", "reconcile/rename", "reconcile/renewal", "reconcile/retention"}, nil},
+	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/refusal", "reconcile/rename", "reconcile/renewal", "reconcile/retention"}, nil},
+	"reconcile/plan/index": {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/granted"}, nil},
 	"reconcile/refusal":    {[]string{"reconcile"}, nil},
 	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/granted", "reconcile/refusal"}, nil},
 	"reconcile/rename":     {[]string{"reconcile"}, nil},
@@ -76,10 +77,10 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
-	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
-	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan"}, nil},
+	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
+	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/plan/index"}, nil},
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/access", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},

@@ -287,3 +287,8 @@ func SortedSet(in []string) []string {
 func (r *Record) Ended() bool {
 	return r != nil && (r.State == Removed || r.State == Removing) && r.Reason == string(UntilPassed)
 }
+
+// Left reports whether the record says that the user left, which the end of a time is not.
+func (r *Record) Left() bool {
+	return r != nil && (r.State == Removed || r.State == Removing) && !r.Ended()
+}

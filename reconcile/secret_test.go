@@ -32,6 +32,7 @@ import (
 	"github.com/certsync/certsync/reconcile/export"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/preflight"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 	"github.com/certsync/certsync/reconcile/removals"
@@ -194,7 +195,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	observed.At = w.Now
 	who, made := status.Of(inv, observed), export.Bindings("test", observed.Bindings)
 	account := report.Account{Owner: "test", Err: reconciletest.ErrBoom, Outcome: o}
-	index, _, _ := plan.Credentials(inv, observed)
+	known, _, _ := plan.Credentials(inv, observed)
 	exported := []any{
 		account, account.KubernetesEvents()[0], account.Metrics(), *account.Metrics().Census,
 		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, export.LeftOut{},
@@ -204,7 +205,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
 		reconcile.Identity{}, reconcile.Permission{}, reconcile.StoreNeeds{}, reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(w.CA))}, reconcile.CertificateRequest{Username: "alice"}, reconcile.Mark{}, reconcile.Issued{Chain: []byte(record.Certificates[0].Certificate)},
 		preflight.Check{}, preflight.LockView{Taken: reconcile.Locked{}}, preflight.StoreHealth{}, preflight.AuthMethods{}, preflight.Report{Checks: []preflight.Check{{}}}, preflight.Preflight{Inventory: inv},
-		pki.Signing{Issuer: w, Login: w}, *index, plan.OurBinding{}, reconcile.Refused{}, reconcile.BindingWrite{}, reconcile.CertificateSpec{User: "alice"}, reconcile.Issuance{Record: &record}, reconcile.Leaving{Record: &record}, reconcile.OwnKey{}, reconcile.UserCertificates{}, reconcile.Rules{}, *w.State.Grants, reconcile.UserGrants{}, reconcile.Name{}, reconcile.Refusal{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Terms: apply.Terms{Access: w}, Cluster: w, Store: w, StoreAccess: w, Executor: x}, apply.Removals{Cluster: w, Bindings: w}, apply.Terms{Access: w}, removals.Emergency{Users: []removals.EmergencyUser{{}}}, removals.EmergencyUser{},
+		pki.Signing{Issuer: w, Login: w}, *known, index.Binding{}, index.Epochs{}, reconcile.Refused{}, reconcile.BindingWrite{}, reconcile.CertificateSpec{User: "alice"}, reconcile.Issuance{Record: &record}, reconcile.Leaving{Record: &record}, reconcile.OwnKey{}, reconcile.UserCertificates{}, reconcile.Rules{}, *w.State.Grants, reconcile.UserGrants{}, reconcile.Name{}, reconcile.Refusal{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Terms: apply.Terms{Access: w}, Cluster: w, Store: w, StoreAccess: w, Executor: x}, apply.Removals{Cluster: w, Bindings: w}, apply.Terms{Access: w}, removals.Emergency{Users: []removals.EmergencyUser{{}}}, removals.EmergencyUser{},
 		usage.Source{}, usage.Log{}, usage.User{}, usage.Certificate{}, usage.BindingUse{}, usage.Binding{}, usage.Use{},
 	}
 	r := review.Of(inv, observed)

@@ -4,12 +4,13 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // assembler makes steps of parts. The edits say which subjects go, come and are held. A binding whose role is not the one in its
 // name goes as a whole.
 type assembler struct {
-	x        *Index
+	x        *index.Index
 	verdicts map[string]verdict
 	batches  map[string]int // by user, see inBatches
 }
@@ -33,7 +34,7 @@ func (a assembler) wrongRole(p *part) []reconcile.Step {
 		at, why = a.unbindStage(p), p.reason
 	}
 	unbind := a.unbind(p, why, at)
-	unbind.Hold(a.x.rules.Policy.Forbids(reconcile.Unbind), reconcile.ByPolicy)
+	unbind.Hold(a.x.Rules.Policy.Forbids(reconcile.Unbind), reconcile.ByPolicy)
 	steps := []reconcile.Step{unbind}
 	if p.wanted {
 		for _, s := range a.wanted(&part{grant: p.grant, wanted: true, edits: p.edits, reason: why}) {
@@ -62,7 +63,7 @@ func (a assembler) unwanted(p *part) []reconcile.Step {
 	}
 	s := a.unbind(p, p.reason, a.unbindStage(p))
 	if s.Stage == reconcile.StageRename {
-		s.Binding.Successor = a.x.successor[p.grant.Subject]
+		s.Binding.Successor = a.x.Successor[p.grant.Subject]
 	}
 	switch {
 	case len(stay) == 0:
@@ -184,7 +185,7 @@ func (a assembler) names(subjects []reconcile.Subject) []string {
 	var out []string
 	strangers := 0
 	for _, s := range subjects {
-		if s != reconcile.UserSubject(s.Name) || !a.x.knows(s.Person()) {
+		if s != reconcile.UserSubject(s.Name) || !a.x.Knows(s.Person()) {
 			if strangers++; strangers > maxStrangers {
 				continue
 			}

@@ -137,8 +137,8 @@ func minus(subjects, without []reconcile.Subject) []reconcile.Subject {
 func (a assembler) swaps(takes *[]*edit, later []*edit) map[string][]string {
 	swaps := map[string][]string{}
 	*takes = slices.DeleteFunc(*takes, func(e *edit) bool {
-		now := a.x.successor[e.user()]
-		if e.user() == "" || now == "" || e.subject != a.x.subject(e.user()) || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
+		now := a.x.Successor[e.user()]
+		if e.user() == "" || now == "" || e.subject != a.x.Subject(e.user()) || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
 			return false
 		}
 		swaps[now] = append(swaps[now], e.subject.Name)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 const (
@@ -24,11 +25,11 @@ const (
 func (d *draft) inBatches() map[string]int {
 	var users []string
 	for name, v := range d.verdicts {
-		if v.issues() == reconcile.CertificateRevoked && v.step.Held == "" && !d.x.urgent(name) {
+		if v.issues() == reconcile.CertificateRevoked && v.step.Held == "" && !urgent(d.x, name) {
 			users = append(users, name)
 		}
 	}
-	size := d.x.batchSize()
+	size := perBatch(d.x)
 	if len(users) <= size {
 		return nil
 	}
@@ -40,12 +41,13 @@ func (d *draft) inBatches() map[string]int {
 	return numbers
 }
 
-func (x *Index) batchSize() int { return cmp.Or(x.rules.BatchSize, batchSize) }
+// perBatch is how many users a batch has.
+func perBatch(x *index.Index) int { return cmp.Or(x.Rules.BatchSize, batchSize) }
 
 // urgent reports whether somebody asks for the end of this user's certificates in particular.
-func (x *Index) urgent(user string) bool {
+func urgent(x *index.Index, user string) bool {
 	own := x.Users[user].RevokedBefore
-	return slices.Contains(x.rules.Revoke, user) || own.After(x.Inventory.Defaults.RevokedBefore) && !own.After(x.now())
+	return slices.Contains(x.Rules.Revoke, user) || own.After(x.Inventory.Defaults.RevokedBefore) && !own.After(x.Now())
 }
 
 // batchOf is the batch in which an edit is made: that of its user, for the name that is revoked and the one that takes its place.
@@ -58,12 +60,12 @@ func (a assembler) batchOf(e *edit) int {
 }
 
 // batchNotes says how long a revocation in batches takes.
-func batchNotes(x *Index, batches map[string]int) []reconcile.Note {
+func batchNotes(x *index.Index, batches map[string]int) []reconcile.Note {
 	if len(batches) == 0 {
 		return nil
 	}
 	takes := func(users int) time.Duration { return time.Duration((users+signerRate-1)/signerRate) * time.Second }
-	size := x.batchSize()
+	size := perBatch(x)
 	return []reconcile.Note{{Kind: reconcile.RevocationBatches, Message: fmt.Sprintf(
 		"%d users get new certificates in %d batches of up to %d users. At the signer's default rate of %d certificates a second, this takes about %s (an estimate). "+
 			"A user has no access while the batch runs, about %s",

@@ -7,6 +7,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // Diff compares what an inventory wants with what was observed. It is a function of its arguments alone: the time
@@ -15,7 +16,7 @@ import (
 // It makes a draft: per user a verdict, by user and leaver, and per binding what comes and goes, by allParts. Filters then hold
 // what the policy and the guards forbid, drag holds what cannot be done without that, and the steps are made of the rest.
 func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) reconcile.Plan {
-	x := NewIndex(inv, o, r)
+	x := index.New(inv, o, r)
 	d := &draft{x: x, verdicts: verdicts(x), given: givenGrants(x)}
 	parts, notes := allParts(x, d.verdicts)
 	d.parts = parts
@@ -26,14 +27,14 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 		Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
 		Steps: d.steps(), Guards: guards,
 		State: nextState(x, d), StateVersion: o.StateVersion, Leased: o.Leased,
-		Endpoint: x.endpoint, FrontProxy: o.FrontProxy, SharedCA: r.AcceptSharedCA,
+		Endpoint: x.Endpoint, FrontProxy: o.FrontProxy, SharedCA: r.AcceptSharedCA,
 		Certificates: certificates(x),
 	}
 	p.Revoked = staysRevoked(x, p.State)
 	if s := o.State; s != nil {
 		p.Moves = s.ClusterUID != o.ClusterView.UID
 	}
-	p.RecordState = !x.sameInventory || p.Moves || x.grants == nil || x.begins()
+	p.RecordState = !x.SameInventory || p.Moves || x.Grants == nil || x.Begins()
 	p.Forbidden = refusals(x, p)
 	p.Unchanged = unchanged(x, p.Steps)
 	for name := range d.verdicts {
@@ -45,7 +46,7 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 }
 
 // verdicts decides on everybody whom the inventory, the index, the ledger, Vault or a ClusterRoleBinding of ours names.
-func verdicts(x *Index) map[string]verdict {
+func verdicts(x *index.Index) map[string]verdict {
 	all := map[string]verdict{}
 	for _, u := range x.Inventory.Users {
 		all[u.Name] = user(x, u)
@@ -60,8 +61,8 @@ func verdicts(x *Index) map[string]verdict {
 
 // Credentials says what everybody's credential needs, whatever their bindings: at most one step a user, and who holds a
 // good one already.
-func Credentials(inv *inventory.Inventory, o reconcile.Observed) (x *Index, steps map[string]reconcile.Step, stays map[string]bool) {
-	x = NewIndex(inv, o, reconcile.Rules{})
+func Credentials(inv *inventory.Inventory, o reconcile.Observed) (x *index.Index, steps map[string]reconcile.Step, stays map[string]bool) {
+	x = index.New(inv, o, reconcile.Rules{})
 	steps, stays = map[string]reconcile.Step{}, map[string]bool{}
 	for name, v := range verdicts(x) {
 		stays[name] = v.stays
@@ -92,13 +93,13 @@ func (d *draft) steps() []reconcile.Step {
 		s := &all[i]
 		s.Reason = s.Reasons[0]
 		s.Power = power(d.x, powers, *s)
-		s.Hold(d.x.rules.Policy.Forbids(s.Action), reconcile.ByPolicy)
+		s.Hold(d.x.Rules.Policy.Forbids(s.Action), reconcile.ByPolicy)
 	}
 	return all
 }
 
 // unchanged counts the users of the inventory that no step is for.
-func unchanged(x *Index, steps []reconcile.Step) int {
+func unchanged(x *index.Index, steps []reconcile.Step) int {
 	touched := map[string]bool{}
 	for _, s := range steps {
 		touched[s.User] = true
@@ -119,7 +120,7 @@ func unchanged(x *Index, steps []reconcile.Step) int {
 }
 
 // certificates counts everybody's certificates before the run.
-func certificates(x *Index) map[string]reconcile.UserCertificates {
+func certificates(x *index.Index) map[string]reconcile.UserCertificates {
 	all := map[string]reconcile.UserCertificates{}
 	for name := range x.Active {
 		all[name] = reconcile.UserCertificates{}

@@ -2,10 +2,9 @@
 // Vault is in its arguments, and the same arguments give the same bytes.
 //
 // Diff is where to begin. It returns a reconcile.Plan: steps in the order of the run, each with its reasons, and notes for
-// the people who review the plan.
+// the people who review the plan. It looks things up in an index.Index: the inventory and the observation by name, with the
+// epoch of each user. Package index below has it.
 //
-//	index.go, wanted.go           the inventory and the observation, by name; built once, and never changed
-//	epochs.go                     by which name Kubernetes knows a user, and whose certificates are void
 //	users.go                      what a user of the inventory needs: issue, renew, reissue
 //	conflicts.go                  what stands in the way of a step of theirs
 //	leavers.go                    what is left of a user who is gone: remove and purge

@@ -12,7 +12,7 @@ import (
 // binding of ours goes all the same.
 func (d *draft) holdUser(name, why string, by reconcile.HoldCause) {
 	d.taken(func(p *part, e *edit) {
-		if e.user() == name && d.x.counts(p.grant, e) {
+		if e.user() == name && d.x.Counts(p.grant, e.subject) {
 			e.hold(why, by)
 		}
 	})
@@ -25,13 +25,13 @@ func (d *draft) holdUser(name, why string, by reconcile.HoldCause) {
 type noUsers struct{}
 
 func (noUsers) find(d *draft) ([]string, func()) {
-	if len(d.x.Inventory.Users) > 0 || d.x.rules.AllowEmpty || !d.x.rules.Policy.Takes() {
+	if len(d.x.Inventory.Users) > 0 || d.x.Rules.AllowEmpty || !d.x.Rules.Policy.Takes() {
 		return nil, nil
 	}
 	const why = "the inventory has no users: everybody would lose access (--allow-empty)"
 	return []string{why}, func() {
 		d.taken(func(p *part, e *edit) {
-			if d.x.counts(p.grant, e) {
+			if d.x.Counts(p.grant, e.subject) {
 				e.hold(why, reconcile.ByGuard)
 			}
 		})
@@ -48,14 +48,14 @@ func (noUsers) find(d *draft) ([]string, func()) {
 type protection struct{ name string }
 
 func (f protection) find(d *draft) (refusals []string, hold func()) {
-	if len(d.x.Inventory.Users) == 0 && !d.x.rules.AllowEmpty {
+	if len(d.x.Inventory.Users) == 0 && !d.x.Rules.AllowEmpty {
 		return nil, nil
 	}
-	says := func(loss string) string { return refusal.Protected(loss, f.name, d.x.rules.Self) }
-	if d.x.epochs.withheld[f.name] {
+	says := func(loss string) string { return refusal.Protected(loss, f.name, d.x.Rules.Self) }
+	if d.x.Epochs.Withheld[f.name] {
 		refusals = append(refusals, says("revoke the certificates of"))
 	}
-	if loss := lossOf(d, f.name); loss != "" && d.x.rules.Policy.Takes() {
+	if loss := lossOf(d, f.name); loss != "" && d.x.Rules.Policy.Takes() {
 		why := says(loss)
 		return append(refusals, why), func() { d.holdUser(f.name, why, reconcile.ByGuard) }
 	}
@@ -71,8 +71,8 @@ type removalLimit struct{ reconcile.Limit }
 func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 	// A state of version 1 does not say who has what. Under its inventory there is only drift to take away, and what the last
 	// run did not come to: it was looked at then, unless that run held something back.
-	accepted := d.x.grants == nil && d.x.sameInventory && !d.x.Observed.State.HeldBack
-	if len(d.x.Inventory.Users) == 0 || accepted || !d.x.rules.Policy.Takes() {
+	accepted := d.x.Grants == nil && d.x.SameInventory && !d.x.Observed.State.HeldBack
+	if len(d.x.Inventory.Users) == 0 || accepted || !d.x.Rules.Policy.Takes() {
 		return nil, nil
 	}
 	t := removalsOf(d)
@@ -103,7 +103,7 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 		// Held is who counts, and nobody else in the same binding: who left or whose time is over goes all the same.
 		d.taken(func(p *part, e *edit) {
 			g := p.grant
-			if g.Part = 0; !slices.Contains(t.subjects[g], e.user()) || !d.x.counts(g, e) {
+			if g.Part = 0; !slices.Contains(t.subjects[g], e.user()) || !d.x.Counts(g, e.subject) {
 				return
 			}
 			if e.hold(subjects, reconcile.ByGuard); t.bindings[g] {

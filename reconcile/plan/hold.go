@@ -4,12 +4,13 @@ import (
 	"fmt"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // draft is a plan before its steps are made: the finished list of what it would do, in which guards and policies hold what must
 // not be done.
 type draft struct {
-	x        *Index
+	x        *index.Index
 	verdicts map[string]verdict // by user
 	parts    []*part
 	given    map[reconcile.Grant][]string // see givenGrants
@@ -36,11 +37,11 @@ type filter interface {
 // hold holds what the policy does not allow, and then what guards forbid, which do not count what the policy holds.
 func (d *draft) hold() (refusals []string) {
 	guards := []filter{noUsers{}}
-	for _, name := range reconcile.SortedSet(append([]string{d.x.rules.Self}, d.x.rules.Protect...)) {
+	for _, name := range reconcile.SortedSet(append([]string{d.x.Rules.Self}, d.x.Rules.Protect...)) {
 		guards = append(guards, protection{name})
 	}
-	guards = append(guards, removalLimit{d.x.rules.MaxRemovals})
-	for _, filters := range [][]filter{{policy{d.x.rules.Policy}}, guards} {
+	guards = append(guards, removalLimit{d.x.Rules.MaxRemovals})
+	for _, filters := range [][]filter{{policy{d.x.Rules.Policy}}, guards} {
 		drop(d)
 		var holds []func()
 		for _, f := range filters {

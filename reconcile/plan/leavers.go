@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // leaver decides what is left to do for a user who is not in the inventory, or whose time has passed:
@@ -22,18 +23,18 @@ import (
 //
 // --adopt users/NAME lifts the conflicts. Bindings go in any case, as steps of their own. Somebody who has another name now
 // leaves when that has its access.
-func leaver(x *Index, name string) verdict {
+func leaver(x *index.Index, name string) verdict {
 	entry, meta := x.Observed.Ledger[name], x.Observed.Credentials[name]
 	rec := entry.Record
 	l := &reconcile.Leaving{Record: rec, RecordVersion: entry.Version, Credential: meta, Reason: reconcile.NotInInventory}
 	s := &reconcile.Step{User: name, Username: x.Username(name), Action: reconcile.Remove, Stage: reconcile.StageLeave, Leave: l}
-	switch now := x.successor[name]; {
+	switch now := x.Successor[name]; {
 	case now != "":
 		l.Reason, l.Successor, s.Stage = reconcile.Renamed, now, reconcile.StageRename
 		s.Reasons = []reconcile.Reason{reconcile.Renamed}
-	case x.Lapsed[name] && !left(rec):
+	case x.Lapsed[name] && !rec.Left():
 		l.Reason, s.Reasons = reconcile.UntilPassed, []reconcile.Reason{reconcile.UntilPassed}
-	case x.Lapsed[name], x.former[name]:
+	case x.Lapsed[name], x.Former[name]:
 		s.Reasons = []reconcile.Reason{reconcile.UntilPassed}
 	default:
 		s.Reasons = []reconcile.Reason{reconcile.NotInInventory}
@@ -50,23 +51,23 @@ func leaver(x *Index, name string) verdict {
 		// It may hold the key of somebody who left and whose record was lost: nothing to pass over in silence.
 		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
 		s.Hold(foreign(x, name, meta), reconcile.ByConflict)
-		if _, living := x.living(name); living {
+		if _, living := x.Living(name); living {
 			v.note(lostRecord(name))
 		}
 	case rec == nil:
 		v.step = nil
-		if _, living := x.living(name); living || entry.Lost {
+		if _, living := x.Living(name); living || entry.Lost {
 			v.note(lostRecord(name))
 		}
 	case meta.CurrentVersion == 0 && rec.State == reconcile.Removed:
 		v.step = purgeLeaver(x, name)
 		v.liveCertificate(x, name)
-	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed || !x.indexed(name)):
+	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed || !x.Indexed(name)):
 		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
 		s.Hold(foreign(x, name, meta), reconcile.ByConflict)
 		v.liveCertificate(x, name)
 	case meta.CurrentVersion > 0 && !rec.Knows(meta.CurrentVersion):
-		l.Foreign = !slices.Contains(x.rules.Adopt, name)
+		l.Foreign = !slices.Contains(x.Rules.Adopt, name)
 		if l.Foreign {
 			s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
 		}
@@ -81,7 +82,7 @@ func leaver(x *Index, name string) verdict {
 }
 
 // purgeActive clears what an active user's good credential has left behind, if anything.
-func purgeActive(x *Index, user string) *reconcile.Step {
+func purgeActive(x *index.Index, user string) *reconcile.Step {
 	entry, meta := x.Observed.Ledger[user], x.Observed.Credentials[user]
 	s := reconcile.Step{User: user, Username: x.Username(user), Action: reconcile.Purge, Stage: reconcile.StageCleanup,
 		Leave: &reconcile.Leaving{Record: entry.Record, RecordVersion: entry.Version, Credential: meta}}
@@ -101,7 +102,7 @@ func purgeActive(x *Index, user string) *reconcile.Step {
 }
 
 // purgeLeaver clears the record of a user who left: of expired certificates, and of the whole line once Retention has passed.
-func purgeLeaver(x *Index, name string) *reconcile.Step {
+func purgeLeaver(x *index.Index, name string) *reconcile.Step {
 	entry := x.Observed.Ledger[name]
 	s := &reconcile.Step{User: name, Username: x.Username(name), Action: reconcile.Purge, Stage: reconcile.StageCleanup,
 		Leave: &reconcile.Leaving{Record: entry.Record, RecordVersion: entry.Version}}
@@ -124,7 +125,7 @@ func lostRecord(user string) reconcile.Note {
 }
 
 // liveCertificate notes until when a leaver's last certificate lives.
-func (v *verdict) liveCertificate(x *Index, name string) {
+func (v *verdict) liveCertificate(x *index.Index, name string) {
 	rec := x.Observed.Ledger[name].Record
 	until, live := rec.LiveUntil(x.Observed.At)
 	if !live {

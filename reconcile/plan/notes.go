@@ -8,6 +8,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/rename"
 )
 
@@ -19,9 +20,9 @@ const maxRequestNotes = 20
 const maxMisnamed = 20
 
 // notesOn returns what a reviewer should know and no step says. They may have duplicates.
-func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
+func notesOn(x *index.Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	var all []reconcile.Note
-	if s := x.Observed.State; p.RecordState && s != nil && !x.sameInventory {
+	if s := x.Observed.State; p.RecordState && s != nil && !x.SameInventory {
 		all = append(all, reconcile.Note{Kind: reconcile.InventoryChanged, Message: fmt.Sprintf(
 			"since the last run, %s by %q", reconcile.TimeText(s.StartedAt), s.StartedBy)})
 	}
@@ -63,35 +64,35 @@ func notesOn(x *Index, d *draft, p reconcile.Plan) []reconcile.Note {
 
 // endpointNotes compares what users have, or get, with certsync's own connection, and notes an address that is given out and may
 // be of no use to others: at the first apply, and as long as the inventory states it.
-func endpointNotes(x *Index, steps []reconcile.Step) []reconcile.Note {
+func endpointNotes(x *index.Index, steps []reconcile.Step) []reconcile.Note {
 	var all []reconcile.Note
 	own := reconcile.EndpointOf(x.Inventory.Cluster, x.Observed.Endpoint)
-	for _, difference := range x.endpoint.Differences(own) {
+	for _, difference := range x.Endpoint.Differences(own) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointDiffers, Message: fmt.Sprintf(
 			"%s: certsync's own connection differs from users' kubeconfigs, which do not change (to change them, set the field under cluster in the inventory)", difference)})
 	}
 	first := x.Observed.State == nil || x.Observed.State.Grants == nil
 	c := x.Inventory.Cluster
 	stated := c.Server+c.ProxyURL != "" && slices.ContainsFunc(steps, func(s reconcile.Step) bool { return s.Issue != nil })
-	if why := x.endpoint.Local(c); why != "" && (first || stated) {
+	if why := x.Endpoint.Local(c); why != "" && (first || stated) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointLocal, Message: fmt.Sprintf(
-			"kubeconfigs get %s, %s (set cluster.server in the inventory to the address as users reach it)", reconcile.Shown(x.endpoint.Server), why)})
+			"kubeconfigs get %s, %s (set cluster.server in the inventory to the address as users reach it)", reconcile.Shown(x.Endpoint.Server), why)})
 	}
 	return all
 }
 
 // renames suggests `previously` for new users who look like one who goes. A team's file cannot have it. A powerful user gets no
 // suggestion.
-func renames(x *Index, d *draft) []reconcile.Note {
+func renames(x *index.Index, d *draft) []reconcile.Note {
 	var gone, come []string
-	for name := range x.names {
+	for name := range x.Names {
 		if isUser(x, name) && leaves(x, name) {
 			gone = append(gone, name)
 		}
 	}
 	powers := userPowers(x)
 	for _, u := range x.Inventory.Users {
-		if x.Active[u.Name] && !x.indexed(u.Name) && u.Team == "" && len(u.Previously) == 0 && len(powers[u.Name]) == 0 {
+		if x.Active[u.Name] && !x.Indexed(u.Name) && u.Team == "" && len(u.Previously) == 0 && len(powers[u.Name]) == 0 {
 			come = append(come, u.Name)
 		}
 	}
@@ -99,11 +100,11 @@ func renames(x *Index, d *draft) []reconcile.Note {
 }
 
 // misnamed notes bindings whose names begin like this owner's, and which certsync would not give.
-func misnamed(x *Index) []reconcile.Note {
+func misnamed(x *index.Index) []reconcile.Note {
 	var all []reconcile.Note
-	for i, object := range x.misnamed {
+	for i, object := range x.Misnamed {
 		if i == maxMisnamed {
-			return append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Message: moreText(len(x.misnamed)-i) + " with such names"})
+			return append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Message: moreText(len(x.Misnamed)-i) + " with such names"})
 		}
 		all = append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Object: reconcile.Shown(object),
 			Message: "has a name like this owner's bindings, but certsync uses no such name; certsync does not touch it"})
@@ -114,12 +115,12 @@ func misnamed(x *Index) []reconcile.Note {
 func moreText(n int) string { return fmt.Sprintf("and %d more", n) }
 
 // soon reports whether t is an end that comes within a week.
-func soon(x *Index, t time.Time) bool {
+func soon(x *index.Index, t time.Time) bool {
 	return !t.IsZero() && !x.Ended(t) && t.Sub(x.Observed.At) <= 7*24*time.Hour
 }
 
 // grantEnds notes a week before that grants of n's user or group end.
-func grantEnds(x *Index, n reconcile.Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) []reconcile.Note {
+func grantEnds(x *index.Index, n reconcile.Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) []reconcile.Note {
 	var all []reconcile.Note
 	say := func(roles []inventory.Grant, where string) {
 		for _, r := range roles {
@@ -141,7 +142,7 @@ const maxOldGroups = 50
 
 // superseded notes live certificates of a user that carry groups which the user is no longer in: bindings that are not
 // ours may serve them.
-func superseded(x *Index, u inventory.User) []reconcile.Note {
+func superseded(x *index.Index, u inventory.User) []reconcile.Note {
 	rec := x.Observed.Ledger[u.Name].Record
 	if rec == nil {
 		return nil
@@ -163,14 +164,14 @@ func superseded(x *Index, u inventory.User) []reconcile.Note {
 }
 
 // exchangedKey notes that a certificate lives for a key that a user had themselves before. It has the name that the user has.
-func exchangedKey(x *Index, u inventory.User) []reconcile.Note {
+func exchangedKey(x *index.Index, u inventory.User) []reconcile.Note {
 	rec, own := x.Observed.Ledger[u.Name].Record, reconcile.OwnKeyOf(u).Fingerprint()
-	if rec == nil || !x.Active[u.Name] || x.epochs.void[u.Name] {
+	if rec == nil || !x.Active[u.Name] || x.Epochs.Void[u.Name] {
 		return nil
 	}
 	last := reconcile.CertificateEntry{NotAfter: x.Observed.At}
 	for _, c := range rec.Certificates {
-		if c.PublicKeySHA256 != "" && c.PublicKeySHA256 != own && c.Epoch == x.epoch(u.Name) && c.NotAfter.After(last.NotAfter) {
+		if c.PublicKeySHA256 != "" && c.PublicKeySHA256 != own && c.Epoch == x.Epoch(u.Name) && c.NotAfter.After(last.NotAfter) {
 			last = c
 		}
 	}
@@ -186,7 +187,7 @@ func exchangedKey(x *Index, u inventory.User) []reconcile.Note {
 }
 
 // requests notes CertificateSigningRequests in flight.
-func requests(x *Index) []reconcile.Note {
+func requests(x *index.Index) []reconcile.Note {
 	var all []reconcile.Note
 	for i, r := range x.Observed.Requests {
 		if i == maxRequestNotes {
@@ -198,6 +199,23 @@ func requests(x *Index) []reconcile.Note {
 			message += fmt.Sprintf(" (%q: %q)", reconcile.Shown(r.Reason), reconcile.Shown(r.Message))
 		}
 		all = append(all, reconcile.Note{Kind: reconcile.RequestInFlight, Object: "CertificateSigningRequest " + reconcile.Shown(r.Name), Message: message})
+	}
+	return all
+}
+
+// revocationNotes notes what the lock says of revocations, and a revokedBefore that lies ahead.
+func revocationNotes(x *index.Index) []reconcile.Note {
+	var all []reconcile.Note
+	for name, at := range x.Observed.Revoked {
+		if x.RevokedAtLock(name) {
+			all = append(all, reconcile.Note{User: name, Kind: reconcile.RevokedAtLock, Message: fmt.Sprintf(
+				"a run without Vault revoked the user's certificates at %s; the lock records this until a run with Vault begins the user's next epoch", reconcile.TimeText(at))})
+		}
+	}
+	for _, u := range x.Inventory.Users {
+		if at := u.RevokedBefore; x.Active[u.Name] && at.After(x.Now()) {
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.RevocationAhead, Until: &at, Message: "revokedBefore is in the future; the first apply after it revokes the older certificates"})
+		}
 	}
 	return all
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 func groupSubject(name string) reconcile.Subject {
@@ -14,7 +15,7 @@ func groupSubject(name string) reconcile.Subject {
 
 // Everybody notes the bindings that are not ours and make everybody as good as cluster-admin, whoever has a certificate and
 // whoever has none. Only somebody who is that strong can make one.
-func Everybody(x *Index) []reconcile.Note {
+func Everybody(x *index.Index) []reconcile.Note {
 	var all []reconcile.Note
 	for _, s := range []reconcile.Subject{groupSubject(access.Authenticated), groupSubject("system:unauthenticated"), reconcile.UserSubject("system:anonymous")} {
 		all = append(all, accessOf(x, s)...)
@@ -24,7 +25,7 @@ func Everybody(x *Index) []reconcile.Note {
 
 // existingAccess notes what steps hand out to names and groups that have something already: each binding that is not ours and
 // serves the CN, an O, or everybody who has a certificate. Strong roles of everybody are noted in any plan.
-func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
+func existingAccess(x *index.Index, steps []reconcile.Step) []reconcile.Note {
 	subjects := map[reconcile.Subject]bool{}
 	for _, s := range steps {
 		if s.Action != reconcile.Issue && s.Action != reconcile.Reissue && s.Action != reconcile.Bind {
@@ -32,7 +33,7 @@ func existingAccess(x *Index, steps []reconcile.Step) []reconcile.Note {
 		}
 		subjects[groupSubject(access.Authenticated)] = true
 		if s.User != "" {
-			subjects[x.subject(s.User)] = true
+			subjects[x.Subject(s.User)] = true
 			for _, g := range x.Inventory.Defaults.CertificateGroups(x.Users[s.User]) {
 				subjects[groupSubject(g)] = true
 			}
@@ -61,7 +62,7 @@ var ofKubernetes = []string{"system:basic-user", "system:discovery", "system:pub
 const maxAccess = 20
 
 // accessOf notes what others give to a subject. A group's is noted once, not for each member.
-func accessOf(x *Index, subject reconcile.Subject) []reconcile.Note {
+func accessOf(x *index.Index, subject reconcile.Subject) []reconcile.Note {
 	n := reconcile.Note{Kind: reconcile.ExistingAccess}
 	if subject.Kind == "User" {
 		n.User = subject.Name
@@ -73,13 +74,13 @@ func accessOf(x *Index, subject reconcile.Subject) []reconcile.Note {
 
 // leftBehind notes what others give to the earlier name of each user whose certificate this plan exchanges for one with a later
 // name.
-func leftBehind(x *Index, d *draft) []reconcile.Note {
+func leftBehind(x *index.Index, d *draft) []reconcile.Note {
 	var all []reconcile.Note
 	for name, v := range d.verdicts {
-		if !x.epochs.raised[name] && (v.issues() != reconcile.CertificateRevoked || x.epochs.void[name]) {
+		if !x.Epochs.Raised[name] && (v.issues() != reconcile.CertificateRevoked || x.Epochs.Void[name]) {
 			continue
 		}
-		old := x.names[name].Epoch
+		old := x.Names[name].Epoch
 		if last := x.Observed.Ledger[name].Record.Last(); last != nil {
 			old = last.Epoch
 		}
@@ -91,10 +92,10 @@ func leftBehind(x *Index, d *draft) []reconcile.Note {
 
 // others notes the bindings that are not ours and serve a subject, those first that make as good as cluster-admin. The notes are
 // like n. They call the subject whom, and end with more.
-func others(x *Index, subject reconcile.Subject, n reconcile.Note, whom, more string) []reconcile.Note {
+func others(x *index.Index, subject reconcile.Subject, n reconcile.Note, whom, more string) []reconcile.Note {
 	var strong, weak []reconcile.Note
 	unlisted := 0
-	for _, b := range x.serves[subject] {
+	for _, b := range x.Others(subject) {
 		if subject.Name == access.Authenticated && b.Kind == reconcile.ClusterRoleBinding && slices.Contains(ofKubernetes, b.RoleRef.Name) {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // What somebody can do who may write in a namespace of certsync's own.
@@ -20,8 +21,8 @@ var everybody = map[string]bool{
 }
 
 // ownNamespaces notes who gets something where certsync itself runs, and where its lock is.
-func ownNamespaces(x *Index) []reconcile.Note {
-	if x.rules.Namespace == "" {
+func ownNamespaces(x *index.Index) []reconcile.Note {
+	if x.Rules.Namespace == "" {
 		return nil
 	}
 	var all []reconcile.Note
@@ -55,12 +56,12 @@ func ownNamespaces(x *Index) []reconcile.Note {
 }
 
 // dangerIn says what may be done to certsync in a namespace, or "".
-func dangerIn(x *Index, namespace string) string {
+func dangerIn(x *index.Index, namespace string) string {
 	switch namespace {
 	case "": // a ClusterRoleBinding's
-	case x.rules.Namespace:
+	case x.Rules.Namespace:
 		return runsHere
-	case x.rules.LockNamespace:
+	case x.Rules.LockNamespace:
 		return lockHere
 	}
 	return ""
@@ -69,7 +70,7 @@ func dangerIn(x *Index, namespace string) string {
 // danger says what a grant may let its subjects do to certsync itself. What a role of the cluster's own making allows is
 // not known here, so any is named in these namespaces; elsewhere only those that may write in all of them, by the names
 // that Kubernetes gives them. Who is cluster-admin needs no detour.
-func danger(x *Index, g reconcile.Grant) string {
+func danger(x *index.Index, g reconcile.Grant) string {
 	if g.Namespace == "" && (g.Role == "edit" || g.Role == "admin") {
 		return anywhere + runsHere
 	}
@@ -79,11 +80,11 @@ func danger(x *Index, g reconcile.Grant) string {
 // outsider names the first subject of a binding that is a person, a group of people, or what runs in another namespace,
 // and so whoever may run something there; or "". Where only the lock is, the last are no news: in kube-system, where
 // controllers have their own locks, each has a binding for that, certsync's job among them.
-func outsider(x *Index, b reconcile.Binding) string {
+func outsider(x *index.Index, b reconcile.Binding) string {
 	for _, s := range b.Subjects {
 		s = reconcile.Authorized(s)
 		switch {
-		case s.Kind == "ServiceAccount" && b.Namespace != x.rules.Namespace:
+		case s.Kind == "ServiceAccount" && b.Namespace != x.Rules.Namespace:
 		case s.Kind == "ServiceAccount" && s.Namespace != b.Namespace:
 			return fmt.Sprintf("ServiceAccount %q", reconcile.Shown(s.Namespace+"/"+s.Name))
 		case s.APIGroup == reconcile.RBACGroup && (s.Kind == "User" || s.Kind == "Group") && !internal(s.Name, b.Namespace):

@@ -6,13 +6,14 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // part is one binding of ours: what is observed of it, and what it should be. What is to change are edits, each of one subject,
 // so that a guard can hold one and let the others go.
 type part struct {
 	grant    reconcile.Grant  // with its Part
-	observed *OurBinding      // nil: there is none yet
+	observed *index.Binding   // nil: there is none yet
 	wanted   bool             // a grant of the inventory is behind it
 	reason   reconcile.Reason // why it is to go, if no grant is; why it was deleted, if it is made in another one's place
 	stay     []reconcile.Subject
@@ -50,7 +51,7 @@ func (e *edit) user() string { return e.subject.Person() }
 
 // wrongRole reports whether the binding that is there has another role than its name says. It gives nobody what they should
 // have, so it is deleted before anything is made in its place, and no guard keeps it.
-func (p *part) wrongRole() bool { return p.observed != nil && !p.observed.rightRole() }
+func (p *part) wrongRole() bool { return p.observed != nil && !p.observed.RightRole() }
 
 func (p *part) binding(owner string) reconcile.Binding {
 	return reconcile.NewBinding(owner, p.grant, nil)
@@ -69,7 +70,7 @@ func (p *part) size() int {
 
 // allParts compares every grant of the inventory with the bindings that make it true, and adds the bindings of ours that no
 // grant wants. They are sorted by what they grant.
-func allParts(x *Index, verdicts map[string]verdict) (all []*part, notes []reconcile.Note) {
+func allParts(x *index.Index, verdicts map[string]verdict) (all []*part, notes []reconcile.Note) {
 	taken := map[string]bool{}
 	for _, g := range slices.SortedFunc(maps.Keys(x.Wanted), compareGrants) {
 		notes = append(notes, missing(x, g)...)
@@ -88,14 +89,14 @@ func allParts(x *Index, verdicts map[string]verdict) (all []*part, notes []recon
 }
 
 // missing notes roles and namespaces that don't exist. A binding to a role that is missing is made: it grants nothing
-// until the role is there. In a namespace that is missing or terminating none can be made, see Index.closed.
-func missing(x *Index, g reconcile.Grant) []reconcile.Note {
+// until the role is there. In a namespace that is missing or terminating none can be made, see Index.Closed.
+func missing(x *index.Index, g reconcile.Grant) []reconcile.Note {
 	n := reconcile.Note{User: g.Subject}
 	if g.For == reconcile.ForGroup {
 		n.User, n.Group = "", g.Subject
 	}
 	switch {
-	case x.closed(g):
+	case x.Closed(g):
 		n.Kind, n.Object = reconcile.NamespaceMissing, "Namespace "+g.Namespace
 		n.Message = "does not exist or is being deleted: certsync creates the bindings there when it exists"
 	case !x.Observed.ClusterRoles[g.Role]:
@@ -109,13 +110,13 @@ func missing(x *Index, g reconcile.Grant) []reconcile.Note {
 
 // wantedParts compares one grant with its bindings: one for a user, parts of at most MaxSubjects for a group. Members stay in
 // their part; new ones go, sorted, to the first with room.
-func wantedParts(x *Index, verdicts map[string]verdict, g reconcile.Grant) []*part {
+func wantedParts(x *index.Index, verdicts map[string]verdict, g reconcile.Grant) []*part {
 	users, lacking := x.Wanted[g], map[string]bool{}
 	for _, u := range users {
 		lacking[u] = true
 	}
 	var parts []*part
-	for _, n := range x.parts[g] {
+	for _, n := range x.Parts[g] {
 		g.Part = n
 		b := x.Ours[reconcile.NewBinding(x.Inventory.Owner, g, nil).Object()]
 		p := &part{grant: g, observed: &b, wanted: true}
@@ -126,7 +127,7 @@ func wantedParts(x *Index, verdicts map[string]verdict, g reconcile.Grant) []*pa
 		parts = append(parts, p)
 	}
 	for _, u := range users {
-		if lacking[u] && !x.closed(g) {
+		if lacking[u] && !x.Closed(g) {
 			parts = addMember(x, g, parts, u, !verdicts[u].stays)
 		}
 	}
@@ -135,9 +136,9 @@ func wantedParts(x *Index, verdicts map[string]verdict, g reconcile.Grant) []*pa
 
 // compare splits the observed subjects into those that are right and those that go, and takes the right ones out of lacking:
 // a member who is in two parts already goes out of the second.
-func (p *part) compare(x *Index, lacking map[string]bool) {
+func (p *part) compare(x *index.Index, lacking map[string]bool) {
 	for _, s := range p.observed.Subjects {
-		if user := s.Person(); s == x.subject(user) && lacking[user] {
+		if user := s.Person(); s == x.Subject(user) && lacking[user] {
 			p.stay = append(p.stay, s)
 			delete(lacking, user)
 			continue
@@ -147,18 +148,18 @@ func (p *part) compare(x *Index, lacking map[string]bool) {
 }
 
 // taking is the edit that takes a subject out of a binding for g.
-func taking(x *Index, g reconcile.Grant, s reconcile.Subject, why reconcile.Reason) *edit {
+func taking(x *index.Index, g reconcile.Grant, s reconcile.Subject, why reconcile.Reason) *edit {
 	e := &edit{subject: s, reason: why}
 	own := g.For == reconcile.ForGroup || g.Subject == e.user()
-	if name := e.user(); name != "" && own && x.counts(g, e) && x.inherits(name, g) {
-		e.successor = x.successor[name]
+	if name := e.user(); name != "" && own && x.Counts(g, e.subject) && x.Inherits(name, g) {
+		e.successor = x.Successor[name]
 	}
 	return e
 }
 
 // addMember puts a user into the first part with room, or into a new one with the lowest free number. A user with a new name,
 // or in a new epoch, goes to the part that had the old one.
-func addMember(x *Index, g reconcile.Grant, parts []*part, user string, waits bool) []*part {
+func addMember(x *index.Index, g reconcile.Grant, parts []*part, user string, waits bool) []*part {
 	var into *part
 	free := 1 // Part 0 of g stands for all of them
 	for _, p := range parts {
@@ -175,7 +176,7 @@ func addMember(x *Index, g reconcile.Grant, parts []*part, user string, waits bo
 		parts = append(parts, into)
 		slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.grant.Part, b.grant.Part) })
 	}
-	into.edits = append(into.edits, &edit{subject: x.subject(user), adds: true, waits: waits})
+	into.edits = append(into.edits, &edit{subject: x.Subject(user), adds: true, waits: waits})
 	return parts
 }
 
@@ -185,7 +186,7 @@ func (p *part) loses(names []string) bool {
 }
 
 // unwantedPart is a binding of ours that no grant wants.
-func unwantedPart(x *Index, b OurBinding) *part {
+func unwantedPart(x *index.Index, b index.Binding) *part {
 	p := &part{grant: b.Grant, observed: &b, reason: unwanted(x, b)}
 	if p.wrongRole() {
 		return p
@@ -198,7 +199,12 @@ func unwantedPart(x *Index, b OurBinding) *part {
 
 // anew reports whether a wanted binding that was deleted, and that a finalizer keeps, is made again. It is not where nothing
 // can be created or deleted, nor where it may give apply its own rights: there it is noted.
-func anew(x *Index, b OurBinding) bool {
-	return b.Terminating && x.rules.Policy.Takes() && !x.closed(b.Grant) &&
-		!slices.ContainsFunc(b.Subjects, func(s reconcile.Subject) bool { return s.Person() == x.rules.Self })
+func anew(x *index.Index, b index.Binding) bool {
+	return b.Terminating && x.Rules.Policy.Takes() && !x.Closed(b.Grant) &&
+		!slices.ContainsFunc(b.Subjects, func(s reconcile.Subject) bool { return s.Person() == x.Rules.Self })
+}
+
+func compareGrants(a, b reconcile.Grant) int {
+	return cmp.Or(cmp.Compare(a.For, b.For), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Namespace, b.Namespace),
+		cmp.Compare(a.Role, b.Role), cmp.Compare(a.Part, b.Part))
 }

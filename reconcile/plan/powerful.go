@@ -3,31 +3,11 @@ package plan
 import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
-// RolePower says why a role makes as good as cluster-admin, by its rules: cluster-wide ("") or in a namespace that matters
-// (kube-system, certsync's own).
-func (x *Index) RolePower(role reconcile.Role, namespace string) []string {
-	power, known := x.powers[role]
-	if !known {
-		if rules, exists := x.Observed.Rules[role]; exists {
-			power = access.PowerOf(rules)
-		} else if role.Namespace == "" {
-			power = access.PowerByName(role.Name)
-		}
-		x.powers[role] = power
-	}
-	switch namespace {
-	case "":
-		return power.Everywhere
-	case "kube-system", x.rules.Namespace:
-		return power.InSystem
-	}
-	return nil
-}
-
 // userPowers collects why users are as good as cluster-admin by all that the inventory gives them.
-func userPowers(x *Index) map[string][]string {
+func userPowers(x *index.Index) map[string][]string {
 	powers := map[string][]string{}
 	for g, users := range x.Wanted {
 		if power := x.RolePower(reconcile.Role{Name: g.Role}, g.Namespace); len(power) > 0 {
@@ -43,7 +23,7 @@ func userPowers(x *Index) map[string][]string {
 }
 
 // power is Step.Power.
-func power(x *Index, powers map[string][]string, s reconcile.Step) []string {
+func power(x *index.Index, powers map[string][]string, s reconcile.Step) []string {
 	switch {
 	case s.Issue != nil:
 		return reconcile.OrEmpty(powers[s.User])

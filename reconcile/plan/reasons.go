@@ -5,18 +5,19 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // lossReason says why a subject is to be taken out of a binding that is wanted.
-func lossReason(x *Index, g reconcile.Grant, s reconcile.Subject) reconcile.Reason {
+func lossReason(x *index.Index, g reconcile.Grant, s reconcile.Subject) reconcile.Reason {
 	user := s.Person()
 	g.Part = 0
 	switch {
-	case s != reconcile.UserSubject(s.Name) || !x.knows(user):
+	case s != reconcile.UserSubject(s.Name) || !x.Knows(user):
 		return reconcile.Drifted
-	case x.successor[user] != "":
+	case x.Successor[user] != "":
 		return reconcile.Renamed
-	case s != x.subject(user) && wants(x, g, user):
+	case s != x.Subject(user) && x.Wants(g, user):
 		return reconcile.CertificateRevoked
 	case g.For == reconcile.ForGroup:
 		return reconcile.MembersChanged
@@ -25,21 +26,21 @@ func lossReason(x *Index, g reconcile.Grant, s reconcile.Subject) reconcile.Reas
 }
 
 // unwanted says why no grant wants a binding of ours.
-func unwanted(x *Index, b OurBinding) reconcile.Reason {
+func unwanted(x *index.Index, b index.Binding) reconcile.Reason {
 	g := b.Grant
 	grant, granted := x.InventoryGrant(g)
 	switch {
-	case g.For == reconcile.ForUser && x.successor[g.Subject] != "":
+	case g.For == reconcile.ForUser && x.Successor[g.Subject] != "":
 		return reconcile.Renamed
-	case g.For == reconcile.ForUser && (x.Lapsed[g.Subject] || x.former[g.Subject]), granted && x.Ended(grant.Until):
+	case g.For == reconcile.ForUser && (x.Lapsed[g.Subject] || x.Former[g.Subject]), granted && x.Ended(grant.Until):
 		return reconcile.UntilPassed
-	case x.grants != nil && !x.grants.Explains(g):
+	case x.Grants != nil && !x.Grants.Explains(g):
 		return reconcile.Unexpected
 	case g.For == reconcile.ForUser && !x.Active[g.Subject], g.For == reconcile.ForGroup && x.Groups[g.Subject].Name == "":
 		return reconcile.NotInInventory
 	case granted:
 		return reconcile.MembersChanged // nobody is in the group any more
-	case x.sameInventory:
+	case x.SameInventory:
 		return reconcile.Drifted
 	}
 	return reconcile.RolesChanged
@@ -63,13 +64,13 @@ func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Re
 		}
 	}
 	for _, e := range takes {
-		if e.user() == "" || !a.x.knows(e.user()) {
+		if e.user() == "" || !a.x.Knows(e.user()) {
 			return reconcile.Drifted
 		}
 	}
 	// All that it lacks may be users whose certificate comes in this run, or whose issue was cut off before their bindings.
 	lacksOnlyLater := len(takes)+len(now) == 0 && len(later) > 0
-	if !a.x.sameInventory || p.grant.For == reconcile.ForGroup && lacksOnlyLater {
+	if !a.x.SameInventory || p.grant.For == reconcile.ForGroup && lacksOnlyLater {
 		return changed
 	}
 	if p.observed == nil {

@@ -4,17 +4,18 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // refusals are what forbids every write, whatever --hold says: the plan was made from the wrong world.
-func refusals(x *Index, p reconcile.Plan) []string {
+func refusals(x *index.Index, p reconcile.Plan) []string {
 	all := []string{refusal.Skewed(x.Observed.At, x.Observed.Clock)}
-	if !x.rules.AcceptSharedCA {
+	if !x.Rules.AcceptSharedCA {
 		all = append(all, x.Observed.FrontProxy.ForgeableByAll())
 	}
-	all = append(all, refusal.Misplaced(x.Inventory.Owner, x.Observed, x.boundWide, x.rules))
-	if x.rules.Drift && !x.sameInventory {
+	all = append(all, refusal.Misplaced(x.Inventory.Owner, x.Observed, x.BoundWide, x.Rules))
+	if x.Rules.Drift && !x.SameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
 	if p.Changes() {

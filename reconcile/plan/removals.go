@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // removals is what an inventory takes from users, as --max-removals counts it. It comes from the index and the inventory alone.
@@ -48,7 +49,7 @@ func removalsOf(d *draft) removals {
 		grant, _ := x.InventoryGrant(g)
 		ends := x.Ended(grant.Until)
 		for _, name := range users {
-			if !x.Active[name] || wants(x, g, name) || ends || !wanted && slices.Contains(replaced[whose(g)], name) {
+			if !x.Active[name] || x.Wants(g, name) || ends || !wanted && slices.Contains(replaced[whose(g)], name) {
 				continue
 			}
 			t.lost++
@@ -64,19 +65,19 @@ func removalsOf(d *draft) removals {
 
 // givenGrants is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: all that the index has, and of
 // the bindings that are there what is explained.
-func givenGrants(x *Index) map[reconcile.Grant][]string {
+func givenGrants(x *index.Index) map[reconcile.Grant][]string {
 	all := map[reconcile.Grant][]string{}
-	if x.grants != nil {
-		all = x.grants.All()
+	if x.Grants != nil {
+		all = x.Grants.All()
 	}
 	for _, b := range x.Ours {
-		if x.grants != nil && x.sameInventory {
+		if x.Grants != nil && x.SameInventory {
 			break // what is there beside it has drifted
 		}
 		g := b.Grant
 		g.Part = 0
 		for _, s := range b.Subjects {
-			if user, _ := reconcile.Person(s.Name); s == x.subject(user) && b.rightRole() && x.explained(g, user) {
+			if user, _ := reconcile.Person(s.Name); s == x.Subject(user) && b.RightRole() && x.Explained(g, user) {
 				all[g] = append(all[g], user)
 			}
 		}
@@ -87,17 +88,11 @@ func givenGrants(x *Index) map[reconcile.Grant][]string {
 	return all
 }
 
-// wants reports whether the inventory gives g to a user.
-func wants(x *Index, g reconcile.Grant, user string) bool {
-	_, wanted := slices.BinarySearch(x.Wanted[g], user)
-	return wanted
-}
-
 // isUser reports whether somebody can be lost as a user: by the index. Where there is none, it is by the record, or by the
 // credential of somebody whose record is unreadable.
-func isUser(x *Index, name string) bool {
-	if x.grants != nil {
-		n, indexed := x.names[name]
+func isUser(x *index.Index, name string) bool {
+	if x.Grants != nil {
+		n, indexed := x.Names[name]
 		return indexed && !n.Left && !n.Ended
 	}
 	entry := x.Observed.Ledger[name]
@@ -109,8 +104,8 @@ func isUser(x *Index, name string) bool {
 }
 
 // leaves reports whether somebody is not in the inventory any more, under any name.
-func leaves(x *Index, name string) bool {
-	return !x.Active[name] && !x.Lapsed[name] && !x.former[name] && x.successor[name] == ""
+func leaves(x *index.Index, name string) bool {
+	return !x.Active[name] && !x.Lapsed[name] && !x.Former[name] && x.Successor[name] == ""
 }
 
 // replacements lists who gets something that they had not, by whom it is for and where.
@@ -144,7 +139,7 @@ func lossOf(d *draft, name string) string {
 		}
 	}
 	for g := range x.Wanted {
-		if wants(x, g, name) {
+		if x.Wants(g, name) {
 			has[place{g.Namespace, g.Role}] = true
 		}
 	}
@@ -156,11 +151,11 @@ func lossOf(d *draft, name string) string {
 func earlyLossOf(d *draft, name string) string {
 	had, has := map[place]bool{}, map[place]bool{}
 	for _, p := range d.parts {
-		if p.wrongRole() && !p.wanted || d.x.closed(p.grant) {
+		if p.wrongRole() && !p.wanted || d.x.Closed(p.grant) {
 			continue // whoever may delete a namespace holds nobody's steps with it
 		}
 		at := place{p.grant.Namespace, p.grant.Role}
-		if slices.Contains(p.stay, d.x.subject(name)) {
+		if slices.Contains(p.stay, d.x.Subject(name)) {
 			has[at] = true
 		}
 		for _, e := range p.edits {
@@ -170,7 +165,7 @@ func earlyLossOf(d *draft, name string) string {
 			case e.user() != name:
 			case comes || stays:
 				has[at] = true
-			case !e.adds && d.x.counts(p.grant, e) && !p.wrongRole():
+			case !e.adds && d.x.Counts(p.grant, e.subject) && !p.wrongRole():
 				had[at] = true
 			}
 		}

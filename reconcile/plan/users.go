@@ -9,6 +9,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/renewal"
 	"github.com/certsync/certsync/reconcile/retention"
 )
@@ -56,7 +57,7 @@ func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
 // A user whose current certificate is of an earlier epoch is reissued: revoked. In a team's file, a new user whom bindings of
 // administrators serve is a conflict. --adopt users/NAME lifts the conflicts, but for a team's: what stands there is
 // overwritten. A new user who had another name before is renamed.
-func user(x *Index, u inventory.User) verdict {
+func user(x *index.Index, u inventory.User) verdict {
 	if x.Lapsed[u.Name] {
 		return verdict{}
 	}
@@ -64,7 +65,7 @@ func user(x *Index, u inventory.User) verdict {
 	spec := certificateSpec(x, u)
 	v := verdict{stays: hasCredential(entry.Record, meta, x.Observed.At) && entry.Record.Current().Epoch == spec.Epoch}
 	reasons, conflict := reasonsFor(x, u, spec, &v)
-	if rec := entry.Record; conflict == "" && rec != nil && rec.State == reconcile.Denied && !slices.Contains(x.rules.Retry, u.Name) {
+	if rec := entry.Record; conflict == "" && rec != nil && rec.State == reconcile.Denied && !slices.Contains(x.Rules.Retry, u.Name) {
 		// Asking again every hour would not change whoever denied it. What they hold from before serves them until it expires.
 		v.blocked, v.denied = !v.stays, true
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RequestDenied,
@@ -105,12 +106,12 @@ func user(x *Index, u inventory.User) verdict {
 }
 
 // reasonsFor returns why a user needs a new certificate (none: they don't) and what forbids it.
-func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *verdict) (reasons []reconcile.Reason, conflict string) {
+func reasonsFor(x *index.Index, u inventory.User, spec reconcile.CertificateSpec, v *verdict) (reasons []reconcile.Reason, conflict string) {
 	entry, meta := x.Observed.Ledger[u.Name], x.Observed.Credentials[u.Name]
 	rec := entry.Record
-	name, living := x.living(u.Name)
+	name, living := x.Living(u.Name)
 	switch {
-	case x.epochs.void[u.Name]:
+	case x.Epochs.Void[u.Name]:
 		return []reconcile.Reason{reconcile.CertificateRevoked}, cmp.Or(namedByTeam(x, u), tooLong(x, u.Name))
 	case entry.Problem != "":
 		return []reconcile.Reason{reconcile.LedgerUnreadable}, unreadable(x, u.Name)
@@ -129,10 +130,10 @@ func reasonsFor(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *v
 }
 
 // newcomer is why somebody without a record gets a certificate.
-func newcomer(x *Index, u inventory.User) []reconcile.Reason {
+func newcomer(x *index.Index, u inventory.User) []reconcile.Reason {
 	for _, old := range u.Previously {
 		rec := x.Observed.Ledger[old].Record
-		_, living := x.living(old)
+		_, living := x.Living(old)
 		if rec != nil && rec.State != reconcile.Removed || rec == nil && living {
 			return []reconcile.Reason{reconcile.Renamed}
 		}
@@ -143,7 +144,7 @@ func newcomer(x *Index, u inventory.User) []reconcile.Reason {
 // otherKey reports whether the new certificate of a user who had access, under any name, is for another key than the last
 // one. It is false if reasons already says so. A user's first own key counts as another one. So does any own key if no
 // earlier certificate is known.
-func otherKey(x *Index, u inventory.User, reasons []reconcile.Reason, own *reconcile.OwnKey) bool {
+func otherKey(x *index.Index, u inventory.User, reasons []reconcile.Reason, own *reconcile.OwnKey) bool {
 	rec := x.Observed.Ledger[u.Name].Record
 	isNew := slices.Contains(reasons, reconcile.NewUser) && !rec.Ended()
 	if len(reasons) == 0 || isNew || slices.Contains(reasons, reconcile.RequestChanged) {
@@ -168,7 +169,7 @@ func otherKey(x *Index, u inventory.User, reasons []reconcile.Reason, own *recon
 }
 
 // activeReasons compares an active record with the credential's metadata and the inventory.
-func activeReasons(x *Index, u inventory.User, spec reconcile.CertificateSpec, v *verdict) ([]reconcile.Reason, string) {
+func activeReasons(x *index.Index, u inventory.User, spec reconcile.CertificateSpec, v *verdict) ([]reconcile.Reason, string) {
 	rec, meta := x.Observed.Ledger[u.Name].Record, x.Observed.Credentials[u.Name]
 	cur := rec.Current()
 	if cur == nil {
@@ -192,7 +193,7 @@ func activeReasons(x *Index, u inventory.User, spec reconcile.CertificateSpec, v
 		reasons = append(reasons, reconcile.CredentialMissing)
 	}
 	reasons = append(reasons, differences(spec, *cur)...)
-	reasons = append(reasons, x.endpoint.Changes(rec.Kubeconfig)...)
+	reasons = append(reasons, x.Endpoint.Changes(rec.Kubeconfig)...)
 	due, clamped := renewal.Due(x.Inventory.Defaults.RenewBefore, x.Inventory.Owner, u.Name, *cur)
 	if clamped {
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RenewBeforeTooLong, Message: fmt.Sprintf(
@@ -232,10 +233,10 @@ func hasCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now tim
 }
 
 // certificateSpec is the certificate that u should have.
-func certificateSpec(x *Index, u inventory.User) reconcile.CertificateSpec {
+func certificateSpec(x *index.Index, u inventory.User) reconcile.CertificateSpec {
 	s := reconcile.CertificateSpec{
-		User: u.Name, Epoch: x.epoch(u.Name), Groups: x.Inventory.Defaults.CertificateGroups(u), Expiration: u.Expiration,
-		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: x.endpoint.Ref(),
+		User: u.Name, Epoch: x.Epoch(u.Name), Groups: x.Inventory.Defaults.CertificateGroups(u), Expiration: u.Expiration,
+		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: x.Endpoint.Ref(),
 	}
 	if left := u.Until.Sub(x.Observed.At); !u.Until.IsZero() && left < s.Expiration {
 		s.Expiration = left.Truncate(time.Second)

@@ -8,6 +8,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // everybody looks for what bindings of others give to everybody: no revocation takes it from a certificate. It observes the
@@ -20,7 +21,7 @@ func (l *look) everybody(ctx context.Context) Check {
 	if err != nil {
 		return broken(err)
 	}
-	x := plan.NewIndex(l.Inventory, reconcile.Observed{At: l.Now(), ClusterView: view}, reconcile.Rules{Namespace: l.LockNamespace})
+	x := index.New(l.Inventory, reconcile.Observed{At: l.Now(), ClusterView: view}, reconcile.Rules{Namespace: l.LockNamespace})
 	var found []error
 	for _, n := range plan.Everybody(x) {
 		found = append(found, errors.New(strings.TrimPrefix(n.Object+" "+n.Message, " ")))

@@ -14,7 +14,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/pki"
-	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // Verdict says how a check ended.
@@ -258,7 +258,7 @@ func (l *look) needs() reconcile.StoreNeeds {
 // wanted lists what the inventory has bound now: each role once for each place, without whom it is for.
 func (p *Preflight) wanted() []reconcile.Grant {
 	var list []reconcile.Grant
-	for g := range plan.NewIndex(p.Inventory, reconcile.Observed{At: p.Now()}, reconcile.Rules{}).Wanted {
+	for g := range index.New(p.Inventory, reconcile.Observed{At: p.Now()}, reconcile.Rules{}).Wanted {
 		list = append(list, reconcile.Grant{For: reconcile.ForUser, Role: g.Role, Namespace: g.Namespace, Part: 1})
 	}
 	slices.SortFunc(list, func(a, b reconcile.Grant) int {

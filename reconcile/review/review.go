@@ -9,7 +9,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
-	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
@@ -139,7 +139,7 @@ type Role struct {
 
 // Of reviews an inventory, a cluster and Vault as they were observed.
 func Of(inv *inventory.Inventory, o reconcile.Observed) Review {
-	s := survey{plan.NewIndex(inv, o, reconcile.Rules{}), map[reconcile.Role]reconcile.Role{}}
+	s := survey{index.New(inv, o, reconcile.Rules{}), map[reconcile.Role]reconcile.Role{}}
 	r := Review{
 		FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At,
 		InventoryDigest: inv.Digest(), Runs: []reconcile.Run{}, People: []Person{},
@@ -174,7 +174,7 @@ func (r *Review) seal() {
 
 // survey is what one call of Of works with.
 type survey struct {
-	*plan.Index
+	*index.Index
 	// rated has the role behind each that was rated, by its shown name: names that others chose are shortened.
 	rated map[reconcile.Role]reconcile.Role
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
-	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
@@ -383,7 +383,7 @@ func TestPlanted(t *testing.T) {
 		t.Error(diff, r.Population)
 	}
 	r.Others = r.Others[:2]
-	s := survey{plan.NewIndex(reconciletest.Parse(t, team), observe(w), reconcile.Rules{}), map[reconcile.Role]reconcile.Role{}}
+	s := survey{index.New(reconciletest.Parse(t, team), observe(w), reconcile.Rules{}), map[reconcile.Role]reconcile.Role{}}
 	if s.population(r).Agrees() {
 		t.Error("a review that lacks somebody adds up")
 	}

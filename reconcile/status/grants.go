@@ -8,19 +8,19 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // served has the bindings of ours that serve a user, in order: by the name that Kubernetes should know them by, and by those of
 // other epochs.
-type served struct{ now, otherwise []plan.OurBinding }
+type served struct{ now, otherwise []index.Binding }
 
 // servedByOurs has what serves each user.
 func (d survey) servedByOurs() map[string]served {
 	all := map[string]served{}
 	for _, object := range slices.Sorted(maps.Keys(d.Ours)) {
 		b := d.Ours[object]
-		add := func(to []plan.OurBinding) []plan.OurBinding {
+		add := func(to []index.Binding) []index.Binding {
 			if len(to) > 0 && to[len(to)-1].Same(b.Binding) {
 				return to
 			}
@@ -107,7 +107,7 @@ func (d survey) grantStatuses(user string, by served) []Grant {
 }
 
 // madeTrue reports whether b makes a promise true to those whom it serves.
-func (p promise) madeTrue(b plan.OurBinding) bool {
+func (p promise) madeTrue(b index.Binding) bool {
 	g := b.Grant
 	g.Part = p.Part
 	return g == p.Grant && b.RoleRef == reconcile.RoleRef{Kind: "ClusterRole", Name: g.Role}

@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
 // Report is who has access, from where and until when. It holds no key and no certificate.
@@ -123,7 +124,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 
 // survey is what one call of Of works with.
 type survey struct {
-	*plan.Index
+	*index.Index
 	stays map[string]bool // users who hold a good credential
 	// residuals has what was computed already: a user's superseded certificates have the same name and groups.
 	residuals map[string][]access.Given

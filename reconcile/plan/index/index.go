@@ -1,4 +1,14 @@
-package plan
+// Package index has what an inventory wants and what was observed, by name. An [Index] is built once by [New] and never
+// changed. It decides nothing about a run but the epochs, which all else depends on: by which name Kubernetes knows a user,
+// and whose certificates are void.
+//
+// Where a comment says "the index", it means the owner's index in Vault, see reconcile.State.
+//
+//	index.go    users, bindings and names; whom certsync knows, and what counts as a loss
+//	epochs.go   the epoch of each name, see Epochs
+//	grants.go   what the inventory says of a grant
+//	powers.go   what a role makes of somebody
+package index
 
 import (
 	"maps"
@@ -16,69 +26,69 @@ import (
 type Index struct {
 	Inventory *inventory.Inventory
 	Observed  reconcile.Observed
-	rules     reconcile.Rules
+	Rules     reconcile.Rules
 
 	Active map[string]bool // users in the inventory whose access has not ended
 	Lapsed map[string]bool // users in the inventory whose `until` has passed
 	Users  map[string]inventory.User
 	Groups map[string]inventory.Group
-	// successor has the name that somebody has now, by the one that they had before.
-	successor map[string]string
-	former    map[string]bool // names that people had before whose time has passed
-	// Wanted has who should be a subject of what, see Granted.
+	// Successor has the name that somebody has now, by the one that they had before.
+	Successor map[string]string
+	Former    map[string]bool // names that people had before whose time has passed
+	// Wanted has who should be a subject of what, see granted.At.
 	Wanted map[reconcile.Grant][]string
-	// sameInventory: the last run had this very inventory, so whatever differs has drifted.
-	sameInventory bool
-	// names is the owner's index of names under which certificates may live.
-	names map[string]reconcile.Name
-	// grants is what people have by certsync. It is nil if nobody knows: the state is of version 1, may be from a backup, or is to
+	// SameInventory: the last run had this very inventory, so whatever differs has drifted.
+	SameInventory bool
+	// Names is the owner's index of names under which certificates may live.
+	Names map[string]reconcile.Name
+	// Grants is what people have by certsync. It is nil if nobody knows: the state is of version 1, may be from a backup, or is to
 	// begin anew.
-	grants *reconcile.Grants
-	epochs epochs
-	// recorded is what the state has, or will have, of certsync's own connection. endpoint is what users get.
-	recorded, endpoint reconcile.Endpoint
+	Grants *reconcile.Grants
+	Epochs Epochs
+	// Recorded is what the state has, or will have, of certsync's own connection. Endpoint is what users get.
+	Recorded, Endpoint reconcile.Endpoint
 
-	Ours      map[string]OurBinding     // by Object()
-	misnamed  []string                  // names that begin like ours and are none, by Object(), sorted
-	parts     map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
+	Ours      map[string]Binding        // by Object()
+	Misnamed  []string                  // names that begin like ours and are none, by Object(), sorted
+	Parts     map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
 	serves    map[reconcile.Subject][]reconcile.Binding
-	boundWide int // how many ClusterRoleBindings are ours
+	BoundWide int // how many ClusterRoleBindings are ours
 	// powers has the power of the roles that somebody has asked for.
 	powers map[reconcile.Role]access.Power
 }
 
-// OurBinding is a binding of this owner, by its name.
-type OurBinding struct {
+// Binding is a binding of this owner, by its name.
+type Binding struct {
 	reconcile.Binding
 	Grant reconcile.Grant
 }
 
-// rightRole reports whether a binding grants what its name says.
-func (b OurBinding) rightRole() bool {
+// RightRole reports whether a binding grants what its name says.
+func (b Binding) RightRole() bool {
 	return b.RoleRef == reconcile.RoleRef{Kind: "ClusterRole", Name: b.Grant.Role}
 }
 
-// NewIndex sorts an inventory and what was observed.
-func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
+// New sorts an inventory and what was observed.
+func New(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
 	x := &Index{
-		Inventory: inv, Observed: o, rules: r,
+		Inventory: inv, Observed: o, Rules: r,
 		Active: map[string]bool{}, Lapsed: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
-		successor: map[string]string{}, former: map[string]bool{},
-		Ours: map[string]OurBinding{}, parts: map[reconcile.Grant][]int{}, serves: access.Others(inv.Owner, o.Bindings),
+		Successor: map[string]string{}, Former: map[string]bool{},
+		Ours: map[string]Binding{}, Parts: map[reconcile.Grant][]int{}, serves: access.Others(inv.Owner, o.Bindings),
 		powers:        map[reconcile.Role]access.Power{},
-		sameInventory: o.State != nil && o.State.InventoryDigest == inv.Digest(),
+		SameInventory: o.State != nil && o.State.InventoryDigest == inv.Digest(),
 	}
 	for _, u := range inv.Users {
 		x.Users[u.Name] = u
 		if x.Ended(u.Until) {
 			x.Lapsed[u.Name] = true
 			for _, old := range u.Previously {
-				x.former[old] = true
+				x.Former[old] = true
 			}
 		} else {
 			x.Active[u.Name] = true
 			for _, old := range u.Previously {
-				x.successor[old] = u.Name
+				x.Successor[old] = u.Name
 			}
 		}
 	}
@@ -90,17 +100,17 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 	case o.State != nil:
 		known = o.State.Endpoint
 		if latest(o) {
-			x.grants = o.State.Grants
+			x.Grants = o.State.Grants
 		}
 	case !r.NewLedger:
-		x.grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
+		x.Grants = &reconcile.Grants{} // nothing was ever given, or the plan is refused
 	}
 	x.sortBindings()
-	x.names = x.indexedNames()
+	x.Names = x.indexedNames()
 	x.beginEpochs()
-	x.Wanted = granted.At(inv, o.At, x.epochs.void)
-	x.recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
-	x.endpoint = reconcile.EndpointOf(inv.Cluster, x.recorded)
+	x.Wanted = granted.At(inv, o.At, x.Epochs.Void)
+	x.Recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
+	x.Endpoint = reconcile.EndpointOf(inv.Cluster, x.Recorded)
 	return x
 }
 
@@ -108,23 +118,23 @@ func NewIndex(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules)
 func (x *Index) sortBindings() {
 	for _, b := range x.Observed.Bindings {
 		if grant, ours := reconcile.ParseBindingName(x.Inventory.Owner, b.Namespace, b.Name); ours {
-			x.Ours[b.Object()] = OurBinding{b, grant}
+			x.Ours[b.Object()] = Binding{b, grant}
 			if b.Kind == reconcile.ClusterRoleBinding {
-				x.boundWide++
+				x.BoundWide++
 			}
 			part := grant.Part
 			grant.Part = 0
-			x.parts[grant] = append(x.parts[grant], part)
+			x.Parts[grant] = append(x.Parts[grant], part)
 			continue
 		}
 		if b.OwnerOf() == x.Inventory.Owner {
-			x.misnamed = append(x.misnamed, b.Object())
+			x.Misnamed = append(x.Misnamed, b.Object())
 		}
 	}
-	for _, numbers := range x.parts {
+	for _, numbers := range x.Parts {
 		slices.Sort(numbers)
 	}
-	slices.Sort(x.misnamed)
+	slices.Sort(x.Misnamed)
 }
 
 // Others lists the bindings that are not ours and name a subject.
@@ -169,7 +179,7 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 		for _, c := range rec.Certificates {
 			n.Epoch = max(n.Epoch, min(c.Epoch, highest))
 		}
-		n.Left, n.Ended = n.Left || left(rec), rec.State == reconcile.Removed && rec.Ended()
+		n.Left, n.Ended = n.Left || rec.Left(), rec.State == reconcile.Removed && rec.Ended()
 		names[user] = n
 	}
 	if o.State == nil || o.State.Names != nil {
@@ -188,16 +198,11 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 	return names
 }
 
-// left reports whether a record says that its user left, which the end of a time is not.
-func left(rec *reconcile.Record) bool {
-	return rec != nil && (rec.State == reconcile.Removed || rec.State == reconcile.Removing) && !rec.Ended()
-}
-
 // Known lists all users that the index, the ledger or the credentials know, those whom ClusterRoleBindings of ours serve, and
 // those whose time has passed. RoleBindings tell nothing: tenants can make them for anybody.
 func (x *Index) Known() []string {
 	names := map[string]bool{}
-	for name := range x.names {
+	for name := range x.Names {
 		names[name] = true
 	}
 	for name := range x.Observed.Ledger {
@@ -222,61 +227,61 @@ func (x *Index) Known() []string {
 // Ended reports whether access that lasts until t is over.
 func (x *Index) Ended(t time.Time) bool { return granted.Ended(t, x.Observed.At) }
 
-// knows reports whether a user is, or was, one of this owner's.
-func (x *Index) knows(user string) bool {
+// Knows reports whether a user is, or was, one of this owner's.
+func (x *Index) Knows(user string) bool {
 	_, recorded := x.Observed.Ledger[user]
-	_, indexed := x.names[user]
+	_, indexed := x.Names[user]
 	return recorded || indexed || x.Active[user] || x.Lapsed[user]
 }
 
-// living is the index's entry for a name under which a certificate may live.
-func (x *Index) living(user string) (reconcile.Name, bool) {
-	n, ok := x.names[user]
+// Living is the index's entry for a name under which a certificate may live.
+func (x *Index) Living(user string) (reconcile.Name, bool) {
+	n, ok := x.Names[user]
 	return n, ok && n.Until.After(x.Observed.At)
 }
 
-// indexed reports whether the index has a name.
-func (x *Index) indexed(user string) bool {
-	_, indexed := x.names[user]
+// Indexed reports whether the index has a name.
+func (x *Index) Indexed(user string) bool {
+	_, indexed := x.Names[user]
 	return indexed
 }
 
 // outlived reports whether a certificate of somebody who left may live under a user's name. Only the index tells.
 func (x *Index) outlived(user string) bool {
-	n, living := x.living(user)
+	n, living := x.Living(user)
 	return living && n.Left
 }
 
-// counts reports whether an edit that takes g from a user is a loss of theirs. To take a name of an earlier epoch out is none: the
+// Counts reports whether a user loses something when the subject s is taken out of a binding for g. To take a name of an earlier epoch out is none: the
 // new name has the access.
-func (x *Index) counts(g reconcile.Grant, e *edit) bool {
-	name := e.user()
-	return name != "" && reconcile.Authorized(e.subject) == x.subject(name) && x.explained(g, name)
+func (x *Index) Counts(g reconcile.Grant, s reconcile.Subject) bool {
+	name := s.Person()
+	return name != "" && reconcile.Authorized(s) == x.Subject(name) && x.Explained(g, name)
 }
 
-// inherits reports whether somebody should have under the name that they have now what g gave to their old one. If not, it
+// Inherits reports whether somebody should have under the name that they have now what g gave to their old one. If not, it
 // is a role that was taken away, for which no rename waits.
-func (x *Index) inherits(old string, g reconcile.Grant) bool {
-	now := x.successor[old]
+func (x *Index) Inherits(old string, g reconcile.Grant) bool {
+	now := x.Successor[old]
 	if g.Part = 0; g.For == reconcile.ForUser {
 		g.Subject = now
 	}
-	return now != "" && wants(x, g, now)
+	return now != "" && x.Wants(g, now)
 }
 
-// closed reports whether nobody can be added to a grant: its namespace is missing or terminating. People are taken out
+// Closed reports whether nobody can be added to a grant: its namespace is missing or terminating. People are taken out
 // there all the same, since a finalizer can keep a namespace terminating, and what is bound in it granted, for good.
-func (x *Index) closed(g reconcile.Grant) bool {
+func (x *Index) Closed(g reconcile.Grant) bool {
 	return g.Namespace != "" && !x.Observed.Namespaces[g.Namespace]
 }
 
-// explained reports whether a user has g by certsync, so that guards count its loss. Guards do not count other subjects of our
+// Explained reports whether a user has g by certsync, so that guards count its loss. Guards do not count other subjects of our
 // bindings: somebody else put them there, or an earlier run decided their end. Only administrators can write
 // ClusterRoleBindings, so a user of this owner in one counts as well. Without grants, all of our ClusterRoleBindings count,
 // and the users of this owner in RoleBindings.
-func (x *Index) explained(g reconcile.Grant, user string) bool {
-	if x.grants == nil {
-		return g.Namespace == "" || x.knows(user)
+func (x *Index) Explained(g reconcile.Grant, user string) bool {
+	if x.Grants == nil {
+		return g.Namespace == "" || x.Knows(user)
 	}
-	return x.grants.Has(g, user) || g.Namespace == "" && x.knows(user)
+	return x.Grants.Has(g, user) || g.Namespace == "" && x.Knows(user)
 }

@@ -1,17 +1,11 @@
-package plan
+package index
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
-
-func compareGrants(a, b reconcile.Grant) int {
-	return cmp.Or(cmp.Compare(a.For, b.For), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Namespace, b.Namespace),
-		cmp.Compare(a.Role, b.Role), cmp.Compare(a.Part, b.Part))
-}
 
 // InventoryGrant finds what the inventory says of a grant, whether or not it has ended.
 func (x *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
@@ -27,4 +21,10 @@ func (x *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
 		return inventory.Grant{}, false
 	}
 	return cluster[i], true
+}
+
+// Wants reports whether the inventory gives g to a user.
+func (x *Index) Wants(g reconcile.Grant, user string) bool {
+	_, wanted := slices.BinarySearch(x.Wanted[g], user)
+	return wanted
 }
