@@ -5,6 +5,7 @@
 //	reconcile/plan/index  what the inventory wants and what was observed, by name, and the epoch of each name
 //	reconcile/refusal     why nothing at all may be written
 //	reconcile/renewal     when a certificate is renewed
+//	reconcile/endpoint    what kubeconfigs lead to, and how addresses are compared
 //	reconcile/access      what roles and bindings give, and what makes somebody as good as cluster-admin
 //	reconcile/revocation  revoked certificates that live, and the lists that deny them
 //	reconcile/removals    makes the plan of a run without Vault, which only takes access away
@@ -26,7 +27,6 @@
 //	binding.go                            names of bindings
 //	ledger.go, requested.go               a user's record in Vault
 //	state.go, grants.go                   an owner's index in Vault
-//	endpoint.go                           what kubeconfigs lead to, and how addresses are compared
 //	revocation.go                         the admission policy for revoked certificates
 //	ports.go, observe.go, lock.go         what certsync needs of Kubernetes and Vault
 //	rules.go, held.go, permissions.go     what a run may not do, and what a plan's steps have to be allowed

@@ -61,12 +61,13 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile":         {[]string{"inventory", "inventory/userkey"}, nil},
 
 	"reconcile/access":     {[]string{"reconcile"}, nil},
+	"reconcile/endpoint":   {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/granted":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/rights":     {[]string{"reconcile"}, nil},
 	"reconcile/httplimit":  {[]string{"inventory"}, nil},
 	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/refusal", "reconcile/rename", "reconcile/renewal", "reconcile/retention"}, nil},
-	"reconcile/plan/index": {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/granted"}, nil},
+	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/plan/index", "reconcile/refusal", "reconcile/rename", "reconcile/renewal", "reconcile/retention"}, nil},
+	"reconcile/plan/index": {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted"}, nil},
 	"reconcile/refusal":    {[]string{"reconcile"}, nil},
 	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/granted", "reconcile/refusal"}, nil},
 	"reconcile/rename":     {[]string{"reconcile"}, nil},
@@ -75,9 +76,9 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/revocation": {[]string{"reconcile", "reconcile/access"}, nil},
 	"reconcile/usage":      {[]string{"reconcile"}, nil},
 
-	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/plan/index"}, nil},
@@ -100,7 +101,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "inventory", "reconcile"}, []string{"sigs.k8s.io/yaml"}},
 	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                                                   // pure
 	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/httplimit", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "github.com/prometheus", "golang.org/x", "k8s.io"}},
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // Observed is all that plan.Diff looks at besides the inventory. It is complete or it does not exist: a failed list is not
@@ -35,6 +37,20 @@ type ClusterView struct {
 	FrontProxy FrontProxy // whom the API server lets speak for others
 
 	Revocations *RevocationPolicy // nil: the cluster has none for the owner
+}
+
+// Endpoint is what goes into a kubeconfig to reach the cluster.
+type Endpoint struct {
+	Name          string // of the cluster and the context; empty: nobody gave it one
+	Server        string // https URL; empty: certsync's own way is of no use to others
+	CA            []byte // PEM; empty: the user's system roots
+	ProxyURL      string
+	TLSServerName string
+}
+
+// Fault says what in e no inventory would hold, and so no kubeconfig of certsync's, or nothing. It repeats no URL.
+func (e Endpoint) Fault() string {
+	return inventory.Cluster{Name: e.Name, Server: e.Server, ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName}.Fault()
 }
 
 // Role names a ClusterRole, or with a namespace a Role.

@@ -14,6 +14,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -79,7 +80,7 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 		p.complain(reconcile.WithHint(errors.New("--owner is required: no kubeconfig names a cluster"), "give --owner NAME, such as prod-eu"))
 		return exitStatus(exitUsage)
 	}
-	if why := (reconcile.Endpoint{Server: n.Cluster.Server, ProxyURL: proxy}).Local(n.Cluster); why != "" {
+	if why := endpoint.Local(reconcile.Endpoint{Server: n.Cluster.Server, ProxyURL: proxy}, n.Cluster); why != "" {
 		p.complain(reconcile.WithHint(fmt.Errorf("warning: the server %s is %s", n.Cluster.Server, why),
 			"set cluster.server to an address that all users reach"))
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/reconcile/kube/csr"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
 )
@@ -129,7 +129,7 @@ func (c manifestsCmd) Run(p program) error {
 		c.warnOfUserpass(p, inv)
 		return writeAll(p.stdout, script)
 	}
-	if err := reconcile.CompleteInAPod(inv.Cluster); err != nil {
+	if err := endpoint.CompleteInAPod(inv.Cluster); err != nil {
 		return err
 	}
 	if deployment.VaultCA, err = readCertificates(c.VaultCA); err != nil {

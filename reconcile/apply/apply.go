@@ -11,6 +11,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/reconcile/plan"
 	"github.com/certsync/certsync/reconcile/retention"
 	"github.com/certsync/certsync/reconcile/revocation"
@@ -30,7 +31,7 @@ func MakePlan(ctx context.Context, inv *inventory.Inventory, cluster reconcile.C
 	}
 	p := plan.Diff(inv, o, r)
 	revocation.Extend(&p, o, r)
-	return p, p.Endpoint.Complete()
+	return p, endpoint.Complete(p.Endpoint)
 }
 
 // Apply makes a cluster and Vault agree with an inventory.

@@ -5,26 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/reconciletest"
 )
-
-// TestEndpoint: the inventory wins, field by field; a proxy and a TLS name of certsync's own connection mean nothing for
-// another server.
-func TestEndpoint(t *testing.T) {
-	own := reconcile.Endpoint{Name: "a", Server: "https://a", CA: []byte("A"), ProxyURL: "http://p", TLSServerName: "t"}
-	if diff := cmp.Diff(own, reconcile.EndpointOf(inventory.Cluster{}, own)); diff != "" {
-		t.Error(diff)
-	}
-	want := reconcile.Endpoint{Name: "b", Server: "https://b", CA: []byte("B")}
-	if diff := cmp.Diff(want, reconcile.EndpointOf(inventory.Cluster{Name: "b", Server: "https://b", CertificateAuthority: []byte("B")}, own)); diff != "" {
-		t.Error(diff)
-	}
-}
 
 // TestPlanRefusesAnEndpointThatNoInventoryHolds: an endpoint of certsync's own connection that users cannot have is refused
 // before any user gets it.

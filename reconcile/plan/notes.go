@@ -8,6 +8,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/rename"
 )
@@ -66,15 +67,15 @@ func notesOn(x *index.Index, d *draft, p reconcile.Plan) []reconcile.Note {
 // be of no use to others: at the first apply, and as long as the inventory states it.
 func endpointNotes(x *index.Index, steps []reconcile.Step) []reconcile.Note {
 	var all []reconcile.Note
-	own := reconcile.EndpointOf(x.Inventory.Cluster, x.Observed.Endpoint)
-	for _, difference := range x.Endpoint.Differences(own) {
+	own := endpoint.Of(x.Inventory.Cluster, x.Observed.Endpoint)
+	for _, difference := range endpoint.Differences(x.Endpoint, own) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointDiffers, Message: fmt.Sprintf(
 			"%s: certsync's own connection differs from users' kubeconfigs, which do not change (to change them, set the field under cluster in the inventory)", difference)})
 	}
 	first := x.Observed.State == nil || x.Observed.State.Grants == nil
 	c := x.Inventory.Cluster
 	stated := c.Server+c.ProxyURL != "" && slices.ContainsFunc(steps, func(s reconcile.Step) bool { return s.Issue != nil })
-	if why := x.Endpoint.Local(c); why != "" && (first || stated) {
+	if why := endpoint.Local(x.Endpoint, c); why != "" && (first || stated) {
 		all = append(all, reconcile.Note{Kind: reconcile.EndpointLocal, Message: fmt.Sprintf(
 			"kubeconfigs get %s, %s (set cluster.server in the inventory to the address as users reach it)", reconcile.Shown(x.Endpoint.Server), why)})
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/renewal"
 	"github.com/certsync/certsync/reconcile/retention"
@@ -193,7 +194,7 @@ func activeReasons(x *index.Index, u inventory.User, spec reconcile.CertificateS
 		reasons = append(reasons, reconcile.CredentialMissing)
 	}
 	reasons = append(reasons, differences(spec, *cur)...)
-	reasons = append(reasons, x.Endpoint.Changes(rec.Kubeconfig)...)
+	reasons = append(reasons, endpoint.Changes(x.Endpoint, rec.Kubeconfig)...)
 	due, clamped := renewal.Due(x.Inventory.Defaults.RenewBefore, x.Inventory.Owner, u.Name, *cur)
 	if clamped {
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RenewBeforeTooLong, Message: fmt.Sprintf(
@@ -236,7 +237,7 @@ func hasCredential(rec *reconcile.Record, meta reconcile.CredentialMeta, now tim
 func certificateSpec(x *index.Index, u inventory.User) reconcile.CertificateSpec {
 	s := reconcile.CertificateSpec{
 		User: u.Name, Epoch: x.Epoch(u.Name), Groups: x.Inventory.Defaults.CertificateGroups(u), Expiration: u.Expiration,
-		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: x.Endpoint.Ref(),
+		Algorithm: x.Inventory.Defaults.KeyAlgorithm, Own: reconcile.OwnKeyOf(u), Kubeconfig: endpoint.Ref(x.Endpoint),
 	}
 	if left := u.Until.Sub(x.Observed.At); !u.Until.IsZero() && left < s.Expiration {
 		s.Expiration = left.Truncate(time.Second)

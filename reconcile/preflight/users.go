@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/endpoint"
 )
 
 // elsewhere is where people's address can be tried that this machine does not reach.
@@ -40,8 +41,8 @@ func (l *look) endpoint() (e reconcile.Endpoint, c Check, complete bool) {
 			from = "certsync's own"
 		}
 	}
-	e = reconcile.EndpointOf(l.Inventory.Cluster, reconcile.Recorded(l.Inventory.Cluster, recorded, own))
-	if err := e.Complete(); err != nil {
+	e = endpoint.Of(l.Inventory.Cluster, endpoint.Recorded(l.Inventory.Cluster, recorded, own))
+	if err := endpoint.Complete(e); err != nil {
 		return e, broken(err), false
 	}
 	return e, passed(fmt.Sprintf("%s (%s), as cluster %q", e.Server, from, e.Name)), true
@@ -57,7 +58,7 @@ func (l *look) address(e reconcile.Endpoint, c Check, reached error) Check {
 	default:
 		return broken(reconcile.WithHint(fmt.Errorf("%s: %w", c.Detail, reached), reconcile.Hint(reached)))
 	}
-	if why := e.Local(l.Inventory.Cluster); why != "" {
+	if why := endpoint.Local(e, l.Inventory.Cluster); why != "" {
 		return warning(c.Detail+"; "+why, "set cluster.server in the inventory to the address as users reach it")
 	}
 	return c

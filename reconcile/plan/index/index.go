@@ -18,6 +18,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/reconcile/granted"
 )
 
@@ -109,8 +110,8 @@ func New(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Ind
 	x.Names = x.indexedNames()
 	x.beginEpochs()
 	x.Wanted = granted.At(inv, o.At, x.Epochs.Void)
-	x.Recorded = reconcile.Recorded(inv.Cluster, known, o.Endpoint)
-	x.Endpoint = reconcile.EndpointOf(inv.Cluster, x.Recorded)
+	x.Recorded = endpoint.Recorded(inv.Cluster, known, o.Endpoint)
+	x.Endpoint = endpoint.Of(inv.Cluster, x.Recorded)
 	return x
 }
 

@@ -1,4 +1,6 @@
-package reconcile
+// Package endpoint decides what users' kubeconfigs lead to: which address, CA and proxy of the cluster. It also compares
+// endpoints by what they mean.
+package endpoint
 
 import (
 	"cmp"
@@ -12,20 +14,12 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
 )
 
-// Endpoint is what goes into a kubeconfig to reach the cluster.
-type Endpoint struct {
-	Name          string // of the cluster and the context; empty: nobody gave it one
-	Server        string // https URL; empty: certsync's own way is of no use to others
-	CA            []byte // PEM; empty: the user's system roots
-	ProxyURL      string
-	TLSServerName string
-}
-
-// EndpointOf is what goes into users' kubeconfigs: what the inventory says, and otherwise what was recorded, see Recorded. A
+// Of is what goes into users' kubeconfigs: what the inventory says, and otherwise what was recorded, see Recorded. A
 // proxy or TLS name of certsync's own connection means nothing for another server.
-func EndpointOf(want inventory.Cluster, recorded Endpoint) Endpoint {
+func Of(want inventory.Cluster, recorded reconcile.Endpoint) reconcile.Endpoint {
 	e := recorded
 	if want.Server != "" && normalURL(want.Server) != normalURL(recorded.Server) {
 		e.ProxyURL, e.TLSServerName = "", ""
@@ -42,7 +36,7 @@ func EndpointOf(want inventory.Cluster, recorded Endpoint) Endpoint {
 
 // Recorded is what the state records of certsync's own connection: that of the first apply. Later connections only fill in
 // what nobody knew: in a pod, a connection has neither a name nor an address for others.
-func Recorded(want inventory.Cluster, recorded, own Endpoint) Endpoint {
+func Recorded(want inventory.Cluster, recorded, own reconcile.Endpoint) reconcile.Endpoint {
 	if recorded.Name == "" && recorded.Server == "" && len(recorded.CA) == 0 {
 		return own
 	}
@@ -56,23 +50,23 @@ func Recorded(want inventory.Cluster, recorded, own Endpoint) Endpoint {
 
 // Changes lists the reasons to reissue a kubeconfig: how e differs from the endpoint that it was made for. Addresses and CAs are
 // compared by what they mean, see normalURL and caDigest.
-func (e Endpoint) Changes(ref KubeconfigRef) []Reason {
-	var reasons []Reason
+func Changes(e reconcile.Endpoint, ref reconcile.KubeconfigRef) []reconcile.Reason {
+	var reasons []reconcile.Reason
 	if ref.CASHA256 != caDigest(e.CA) && ref.CASHA256 != textDigest(e.CA) { // records of version 1 have the text's
-		reasons = append(reasons, ClusterCAChanged)
+		reasons = append(reasons, reconcile.ClusterCAChanged)
 	}
 	if normalURL(ref.Server) != normalURL(e.Server) || normalURL(ref.ProxyURL) != normalURL(e.ProxyURL) || ref.TLSServerName != e.TLSServerName {
-		reasons = append(reasons, ServerChanged)
+		reasons = append(reasons, reconcile.ServerChanged)
 	}
 	if ref.Cluster != e.Name {
-		reasons = append(reasons, ClusterNameChanged)
+		reasons = append(reasons, reconcile.ClusterNameChanged)
 	}
 	return reasons
 }
 
 // Differences says in which respects other, what somebody's connection says of the same cluster, differs from e, which users
 // have: each as "server: from -> to". What other does not know is no difference.
-func (e Endpoint) Differences(other Endpoint) []string {
+func Differences(e reconcile.Endpoint, other reconcile.Endpoint) []string {
 	var all []string
 	for _, f := range []struct {
 		key      string
@@ -87,22 +81,22 @@ func (e Endpoint) Differences(other Endpoint) []string {
 	} {
 		unknown := f.new == "" && (f.key == "name" || f.key == "server" || other.Server == "")
 		if !f.same && !unknown {
-			all = append(all, fmt.Sprintf("%s: %q -> %q", f.key, Shown(f.has), Shown(f.new)))
+			all = append(all, fmt.Sprintf("%s: %q -> %q", f.key, reconcile.Shown(f.has), reconcile.Shown(f.new)))
 		}
 	}
 	return all
 }
 
 // Local says why other people's machines may not reach e, of which the inventory states some, or its proxy; or "".
-func (e Endpoint) Local(stated inventory.Cluster) string {
+func Local(e reconcile.Endpoint, stated inventory.Cluster) string {
 	if why := localHost(e.Server); why != "" {
 		return why
 	}
 	if why := localHost(e.ProxyURL); why != "" {
-		return fmt.Sprintf("through the proxy %s, %s", Shown(e.ProxyURL), why)
+		return fmt.Sprintf("through the proxy %s, %s", reconcile.Shown(e.ProxyURL), why)
 	}
 	if e.ProxyURL != "" && stated.ProxyURL == "" {
-		return fmt.Sprintf("through %s, which is the proxy of your own kubeconfig", Shown(e.ProxyURL))
+		return fmt.Sprintf("through %s, which is the proxy of your own kubeconfig", reconcile.Shown(e.ProxyURL))
 	}
 	return ""
 }
@@ -152,7 +146,7 @@ func caDigest(bundle []byte) string {
 		sum := sha256.Sum256(block.Bytes)
 		prints = append(prints, string(sum[:]))
 	}
-	return textDigest([]byte(strings.Join(SortedSet(prints), "")))
+	return textDigest([]byte(strings.Join(reconcile.SortedSet(prints), "")))
 }
 
 func textDigest(text []byte) string {
@@ -168,14 +162,9 @@ func shortCA(bundle []byte) string {
 	return "sha256:" + caDigest(bundle)[:16]
 }
 
-// Fault says what in e no inventory would hold, and so no kubeconfig of certsync's, or nothing. It repeats no URL.
-func (e Endpoint) Fault() string {
-	return inventory.Cluster{Name: e.Name, Server: e.Server, ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName}.Fault()
-}
-
 // Complete says what neither the inventory nor certsync's own connection knows, and users' kubeconfigs cannot do without,
 // or cannot have. In a pod the former is both.
-func (e Endpoint) Complete() error {
+func Complete(e reconcile.Endpoint) error {
 	var lacks, keys []string
 	if e.Name == "" {
 		lacks, keys = append(lacks, "a name for the cluster"), append(keys, "cluster.name")
@@ -186,22 +175,22 @@ func (e Endpoint) Complete() error {
 	if len(lacks) == 0 {
 		// No user's certsync would take a kubeconfig with it.
 		if fault := e.Fault(); fault != "" {
-			return WithHint(fmt.Errorf("users' kubeconfigs cannot use a value of certsync's own connection: cluster.%s", fault),
+			return reconcile.WithHint(fmt.Errorf("users' kubeconfigs cannot use a value of certsync's own connection: cluster.%s", fault),
 				"set that field in the inventory")
 		}
 		return nil
 	}
-	return WithHint(fmt.Errorf("users' kubeconfigs need %s, which certsync's own connection does not have", strings.Join(lacks, " and ")),
+	return reconcile.WithHint(fmt.Errorf("users' kubeconfigs need %s, which certsync's own connection does not have", strings.Join(lacks, " and ")),
 		fmt.Sprintf("set %s in the inventory", strings.Join(keys, " and ")))
 }
 
 // CompleteInAPod is an error, with a hint, for an inventory that lacks what certsync's own connection does not tell in a
 // pod.
-func CompleteInAPod(c inventory.Cluster) error { return EndpointOf(c, Endpoint{}).Complete() }
+func CompleteInAPod(c inventory.Cluster) error { return Complete(Of(c, reconcile.Endpoint{})) }
 
 // Ref is what the ledger says about kubeconfigs made for e.
-func (e Endpoint) Ref() KubeconfigRef {
-	return KubeconfigRef{
+func Ref(e reconcile.Endpoint) reconcile.KubeconfigRef {
+	return reconcile.KubeconfigRef{
 		Cluster: e.Name, Server: e.Server, CASHA256: caDigest(e.CA),
 		ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName,
 	}
