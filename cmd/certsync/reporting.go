@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/reportfile"
+	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 	"github.com/certsync/certsync/reconcile/report"
 )
@@ -18,8 +22,8 @@ const publishTimeout = 10 * time.Second
 
 // reportFlags name the places where apply reports on its run, besides its output and the Events.
 type reportFlags struct {
-	Report      reportFile `placeholder:"FILE" help:"Write a JSON report of the run to this file, also if the run fails, is refused or is interrupted."`
-	Pushgateway gatewayURL `placeholder:"URL" help:"Push metrics of the run to this Prometheus Pushgateway, also if the run fails or is refused."`
+	Report      reportfile.File `placeholder:"FILE" help:"Write a JSON report of the run to this file, also if the run fails, is refused or is interrupted."`
+	Pushgateway pushgateway.URL `placeholder:"URL" help:"Push metrics of the run to this Prometheus Pushgateway, also if the run fails or is refused."`
 }
 
 // runReport holds the results of a run of apply that its report needs.
@@ -32,14 +36,14 @@ type runReport struct {
 // file that cannot be written is an error, because a program may wait for it. Failed Events and metrics are only printed:
 // the run is over, and monitoring notices missing metrics.
 func (f reportFlags) reportOn(ctx context.Context, p program, run func(context.Context, program, *runReport) error) error {
-	if err := f.Report.check(); err != nil {
+	if err := f.Report.Check(); err != nil {
 		return err
 	}
 	r := &runReport{account: report.Account{RunID: newRunID(), StartedAt: time.Now()}}
 	err := run(ctx, p, r)
 	code := p.fail(ctx, err)
 	r.end(code, err)
-	if err := f.Report.write(r.account); err != nil {
+	if err := f.Report.Write(r.account); err != nil {
 		p.complain(err)
 		if code == exitOK {
 			code = exitError
@@ -68,13 +72,23 @@ func (f reportFlags) publish(ctx context.Context, p program, r *runReport) {
 	var events, push error
 	var group sync.WaitGroup
 	group.Go(func() { events = r.writeEvents(ctx) })
-	group.Go(func() { push = f.Pushgateway.push(ctx, r.account) })
+	group.Go(func() { push = f.push(ctx, r.account) })
 	group.Wait()
 	for _, err := range []error{events, push} {
 		if err != nil {
 			p.complain(err)
 		}
 	}
+}
+
+// push pushes the metrics of a run. It pushes nothing if another run holds the lock, which pushes its own.
+func (f reportFlags) push(ctx context.Context, a report.Account) error {
+	if a.ExitCode == exitLocked {
+		return nil
+	}
+	return f.Pushgateway.Push(ctx, pushgateway.Login{
+		Username: os.Getenv(pushgateway.UsernameVariable), Password: reconcile.NewSecret([]byte(os.Getenv(pushgateway.PasswordVariable))),
+	}, a)
 }
 
 // writeEvents writes the Events of the run about its Lease.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 )
 
@@ -37,7 +38,7 @@ var serviceLinks = regexp.MustCompile(`^CERTSYNC_(PORT|SERVICE_HOST|SERVICE_PORT
 // warnOfVariables warns about CERTSYNC_ variables that match no flag. A misspelled variable could otherwise switch off a
 // guard unnoticed. It is no error, because other programs may set such variables.
 func (p program) warnOfVariables(commands *kong.Application, environment []string) {
-	known := map[string]bool{secretIDVariable: true, gatewayUsername: true, gatewayPassword: true}
+	known := map[string]bool{secretIDVariable: true, pushgateway.UsernameVariable: true, pushgateway.PasswordVariable: true}
 	_ = kong.Visit(commands, func(node kong.Visitable, next kong.Next) error {
 		if flag, ok := node.(*kong.Flag); ok {
 			for _, name := range flag.Envs {

@@ -1,4 +1,5 @@
-package main
+// Package pushgateway pushes the metrics of a run to a Prometheus Pushgateway.
+package pushgateway
 
 import (
 	"bytes"
@@ -8,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -22,23 +22,29 @@ import (
 
 // The variables with the credentials for the Pushgateway. No flag takes a secret.
 const (
-	gatewayUsername = "CERTSYNC_PUSHGATEWAY_USERNAME"
-	gatewayPassword = "CERTSYNC_PUSHGATEWAY_PASSWORD"
+	UsernameVariable = "CERTSYNC_PUSHGATEWAY_USERNAME"
+	PasswordVariable = "CERTSYNC_PUSHGATEWAY_PASSWORD"
 )
 
-// gatewayURL is the value of --pushgateway, or "".
-type gatewayURL string
+// Login has the values of these variables, "" for those that are not set.
+type Login struct {
+	Username string
+	Password reconcile.Secret
+}
+
+// URL is the value of --pushgateway, or "".
+type URL string
 
 // UnmarshalText returns an error for text that is not the address of a Pushgateway. The error repeats nothing, because a URL may hold a password.
-func (g *gatewayURL) UnmarshalText(text []byte) error {
+func (g *URL) UnmarshalText(text []byte) error {
 	u, err := url.Parse(string(text))
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
 		return errors.New("expected an http or https URL, for example http://pushgateway.monitoring:9091")
 	case u.User != nil:
-		return fmt.Errorf("credentials in a URL are visible to others: set %s and %s instead", gatewayUsername, gatewayPassword)
+		return fmt.Errorf("credentials in a URL are visible to others: set %s and %s instead", UsernameVariable, PasswordVariable)
 	}
-	*g = gatewayURL(text)
+	*g = URL(text)
 	return nil
 }
 
@@ -65,7 +71,7 @@ func metrics(a report.Account) *prometheus.Registry {
 		changes.WithLabelValues(string(action)).Set(float64(n))
 	}
 	all.MustRegister(changes)
-	if a.ExitCode == exitOK && !a.Outcome.Plan.RemovalsOnly { // an alert on Vault being down stays
+	if a.ExitCode == 0 && !a.Outcome.Plan.RemovalsOnly { // an alert on Vault being down stays
 		gauge("last_success_timestamp_seconds", "Time when a run last ended with everything done.", seconds(a.EndedAt))
 	}
 	if c := f.Census; c != nil {
@@ -107,10 +113,10 @@ func (s shortAnswers) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// push adds the metrics of a run to those of the owner's earlier runs. It pushes nothing without an owner, because the
-// inventory could not be read. It also pushes nothing if another run holds the lock, which pushes its own.
-func (g gatewayURL) push(ctx context.Context, a report.Account) error {
-	if g == "" || a.Owner == "" || a.ExitCode == exitLocked {
+// Push adds the metrics of a run to those of the owner's earlier runs. It pushes nothing without an owner, because the
+// inventory could not be read.
+func (g URL) Push(ctx context.Context, l Login, a report.Account) error {
+	if g == "" || a.Owner == "" {
 		return nil
 	}
 	pusher := push.New(string(g), "certsync").Grouping("owner", a.Owner).Gatherer(metrics(a)).Client(&http.Client{
@@ -118,8 +124,8 @@ func (g gatewayURL) push(ctx context.Context, a report.Account) error {
 		// A redirected POST becomes a GET, which would look like a success.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	})
-	if user, password := os.Getenv(gatewayUsername), os.Getenv(gatewayPassword); user+password != "" {
-		pusher.BasicAuth(user, password)
+	if password := string(l.Password.Reveal()); l.Username+password != "" {
+		pusher.BasicAuth(l.Username, password)
 	}
 	err := pusher.AddContext(ctx)
 	if err == nil {
