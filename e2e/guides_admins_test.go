@@ -35,7 +35,7 @@ func TestMigrationGuide(t *testing.T) {
 	g := f.guide("migration/README.md", "")
 
 	g.next(0)
-	found := f.text(filepath.Join(f.dir, "users.yaml"))
+	found := f.text(filepath.Join(f.dir, "exported.yaml"))
 	for _, want := range []string{"owner: " + f.owner + "\n", "- name: " + alice + "\n", "- name: developers\n"} {
 		if !strings.Contains(found, want) {
 			t.Errorf("%q is not in: %s", want, found)
@@ -169,8 +169,18 @@ func TestMoveGuide(t *testing.T) {
 	f.must(0, "apply", "--yes")
 	first := f.userKubeconfig(alice)
 
-	folder := f.guide("upgrading/README.md", "Move to another folder in Vault")
+	deployment := f.deploy()
+	suspended := func(want string) {
+		t.Helper()
+		if is := f.kubectl("get", "cronjob", "certsync-"+f.owner, "-n", deployment, "-o", "jsonpath={.spec.suspend}"); is != want {
+			t.Errorf("suspend: %q, want %q", is, want)
+		}
+	}
+	folder := f.guide("upgrading/README.md", "Move to another folder in Vault", f.job()...)
 	f.must(3, "apply", "--yes", "--vault-prefix=access")
+	folder.next(0)
+	f.deployKubernetes(deployment, "--vault-prefix=access")
+	suspended("true") // also after the manifests were applied again
 	folder.next(0)
 	f.must(0, "plan", "--detailed-exitcode", "--vault-prefix=access")
 	secret, err := f.vault.KVv2("secret").Get(t.Context(), "access/"+f.owner+"/users/"+alice)
@@ -180,17 +190,17 @@ func TestMoveGuide(t *testing.T) {
 	f.allowed(path, pods...)
 	f.allowed(first, pods...)
 	folder.next(0)
+	suspended("false")
+	folder.next(0)
 	if f.kv("users/"+alice) != nil {
 		t.Error("the old credential is left")
 	}
 
 	// From the old folder, where the state and the ledger still are, the owner moves to another cluster.
-	deployment := f.deploy()
+	f.deployKubernetes(deployment)
 	g := f.guide("upgrading/README.md", "Move an owner to another cluster", f.job()...)
 	g.next(0)
-	if suspended := f.kubectl("get", "cronjob", "certsync-"+f.owner, "-n", deployment, "-o", "jsonpath={.spec.suspend}"); suspended != "true" {
-		t.Errorf("suspend: %s", suspended)
-	}
+	suspended("true")
 	old, oldKubeconfig := f.servers, f.kubeconfig
 	other := ownServers(t, harness.Options{})
 	if f.kubeconfig, err = other.UserKubeconfig("certsync-"+f.owner, []string{"system:masters"}); err != nil {

@@ -94,4 +94,12 @@ func TestOwnKeyGuide(t *testing.T) {
 	f.must(0, "apply", "--yes")
 	g.shows("Username", alice)
 	g.shows("Username", alice)
+
+	// After a revocation, the request is for the old name.
+	own := filepath.Join(p.home, "alice.kubeconfig")
+	f.allowed(own, "get", "pods", "--all-namespaces")
+	if r := f.must(1, "apply", "--yes", "--revoke="+alice); !strings.Contains(r.stderr, userkey.RequestCommand(alice+"#2", []string{"developers"}, "FILE")) {
+		t.Errorf("the report does not say how to make the next request: %s", r.stderr)
+	}
+	f.forbidden(own, "get", "pods", "--all-namespaces")
 }

@@ -31,7 +31,7 @@ var exitCodes = []struct {
 		"Changes are pending. Only `plan --detailed-exitcode` exits with this code.", "Read the plan, then run `certsync apply`."},
 	{exitRefused, "refused, nothing was written",
 		"certsync refuses the whole run. It has written nothing. `kubeconfig --merge` refuses what would change the entries of others.",
-		"Nobody gets or loses access until you settle the reasons. Read them on stderr: each guard names the flag that lifts it. Run `certsync plan` before you lift one."},
+		"Nobody gets or loses access until you settle the reasons. Read them on stderr: each names the flag that lifts it, if there is one. Run `certsync plan` before you lift one."},
 	{exitLocked, "another run holds the lock, nothing was written",
 		"Another run of this owner holds the lock. This run has written nothing.",
 		"Wait for the other run, or set `--lock-timeout`. The lock of a killed run is free after one minute."},

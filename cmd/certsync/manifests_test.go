@@ -202,6 +202,32 @@ func TestVaultScriptIsShell(t *testing.T) {
 	}
 }
 
+// TestVaultScriptWithoutKubernetesAuth: in a Vault without that auth method, the script ends at the first role, with all policies
+// written. Users do not depend on the CronJob.
+func TestVaultScriptWithoutKubernetesAuth(t *testing.T) {
+	bin := t.TempDir()
+	const vault = "#!/bin/sh\ncat > /dev/null\necho \"$1 $2 $3\"\ncase $2 in auth/*) exit 2 ;; esac\n"
+	if err := os.WriteFile(filepath.Join(bin, "vault"), []byte(vault), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	const policies = "policy write certsync-prod-eu|policy write certsync-prod-eu-plan"
+	for name, want := range map[string]string{
+		"manifests-vault": "policy write certsync-prod-eu-users.alice@example.com|policy write certsync-prod-eu-users.cy+x@example.com|" + policies +
+			"|write auth/kubernetes/role/certsync-prod-eu -",
+		"manifests-vault-accessor": "policy write certsync-prod-eu-users|" + policies + "|write auth/k8s/role/certsync-prod-eu -",
+	} {
+		cmd := exec.Command("sh", filepath.Join("testdata", name, "stdout"))
+		cmd.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH")}
+		out, err := cmd.Output()
+		if exit := (*exec.ExitError)(nil); !errors.As(err, &exit) || exit.ExitCode() != 2 {
+			t.Errorf("%s: %v", name, err)
+		}
+		if diff := cmp.Diff(strings.Split(want, "|"), strings.Split(strings.TrimSpace(string(out)), "\n")); diff != "" {
+			t.Errorf("%s: calls of vault (-want +got): %s", name, diff)
+		}
+	}
+}
+
 // TestManifestsOfManyUsers: a ConfigMap that kubectl apply cannot copy into an annotation is said on stderr, and printed all the same.
 func TestManifestsOfManyUsers(t *testing.T) {
 	for users, warns := range map[int]bool{10: false, 6000: true} {

@@ -54,6 +54,7 @@ vault write auth/gitlab/role/certsync-prod-eu - <<'END'
 }
 END
 
+# These bind the plain names. If a revocation gives the users other names, change the bindings: see examples/git/README.md.
 kubectl create clusterrolebinding certsync-prod-eu.ci-plan --clusterrole=certsync-prod-eu-plan --user=ci-plan@prod-eu
 kubectl create rolebinding certsync-prod-eu.ci-plan -n kube-system --role=certsync-prod-eu-plan --user=ci-plan@prod-eu
 kubectl create clusterrolebinding certsync-prod-eu.ci-apply --clusterrole=certsync-prod-eu --user=ci-apply@prod-eu

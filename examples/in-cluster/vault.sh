@@ -4,9 +4,17 @@
 # pods, exec into them, create tokens or write ConfigMaps in namespace certsync can use that service account. Give access to
 # this namespace only to administrators of the cluster.
 #
-# Made by certsync manifests --vault for owner prod-eu. Log in with the vault CLI first. The kubernetes auth method must be set up
-# at auth/kubernetes: https://developer.hashicorp.com/vault/docs/auth/kubernetes
+# Made by certsync manifests --vault for owner prod-eu. Log in with the vault CLI first.
 set -eu
+
+# One policy for all users. Give it to everybody who logs in with that auth method. A person whose alias there is a user's
+# name may read that user's credential. So the auth method must not give that name to another person, even after the user
+# has left. The second rule is for aliases with wildcards: "*", "+" and "ali*" match nothing. The rule also denies all
+# other users' credentials, unless another policy names their full path.
+vault policy write certsync-prod-eu-users - <<'EOF'
+path "secret/+/certsync/prod-eu/users/{{identity.entity.aliases.auth_oidc_1a2b3c4d.name}}" { capabilities = ["read"] }
+path "secret/+/certsync/prod-eu/users/+" { capabilities = ["deny"] }
+EOF
 
 # For apply. It may write credentials, but not read them.
 vault policy write certsync-prod-eu - <<'EOF'
@@ -21,6 +29,19 @@ path "secret/config" { capabilities = ["read"] }
 path "sys/capabilities-self" { capabilities = ["update"] }
 path "auth/token/revoke-self" { capabilities = ["update"] }
 EOF
+
+# For plan and status. They only read, and never a credential.
+vault policy write certsync-prod-eu-plan - <<'EOF'
+path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list", "read"] }
+path "secret/data/certsync/prod-eu/ledger/*" { capabilities = ["read"] }
+path "secret/metadata/certsync/prod-eu/users/*" { capabilities = ["list", "read"] }
+path "secret/data/certsync/prod-eu/state" { capabilities = ["read"] }
+path "secret/metadata/certsync/prod-eu/state" { capabilities = ["read"] }
+path "auth/token/revoke-self" { capabilities = ["update"] }
+EOF
+
+# The logins of the CronJob. They need Vault's kubernetes auth method at auth/kubernetes. Without the CronJob, leave them out.
+# https://developer.hashicorp.com/vault/docs/auth/kubernetes
 vault write auth/kubernetes/role/certsync-prod-eu - <<'EOF'
 {
   "bound_service_account_names": [
@@ -38,16 +59,6 @@ vault write auth/kubernetes/role/certsync-prod-eu - <<'EOF'
   "token_type": "service"
 }
 EOF
-
-# For plan and status. They only read, and never a credential.
-vault policy write certsync-prod-eu-plan - <<'EOF'
-path "secret/metadata/certsync/prod-eu/ledger/*" { capabilities = ["list", "read"] }
-path "secret/data/certsync/prod-eu/ledger/*" { capabilities = ["read"] }
-path "secret/metadata/certsync/prod-eu/users/*" { capabilities = ["list", "read"] }
-path "secret/data/certsync/prod-eu/state" { capabilities = ["read"] }
-path "secret/metadata/certsync/prod-eu/state" { capabilities = ["read"] }
-path "auth/token/revoke-self" { capabilities = ["update"] }
-EOF
 vault write auth/kubernetes/role/certsync-prod-eu-plan - <<'EOF'
 {
   "bound_service_account_names": [
@@ -64,13 +75,4 @@ vault write auth/kubernetes/role/certsync-prod-eu-plan - <<'EOF'
   "token_ttl": 600,
   "token_type": "service"
 }
-EOF
-
-# One policy for all users. Give it to everybody who logs in with that auth method. A person whose alias there is a user's
-# name may read that user's credential. So the auth method must not give that name to another person, even after the user
-# has left. The second rule is for aliases with wildcards: "*", "+" and "ali*" match nothing. The rule also denies all
-# other users' credentials, unless another policy names their full path.
-vault policy write certsync-prod-eu-users - <<'EOF'
-path "secret/+/certsync/prod-eu/users/{{identity.entity.aliases.auth_oidc_1a2b3c4d.name}}" { capabilities = ["read"] }
-path "secret/+/certsync/prod-eu/users/+" { capabilities = ["deny"] }
 EOF

@@ -53,6 +53,29 @@ func TestNameComesBack(t *testing.T) {
 	}
 }
 
+// TestNameComesBackLate: after all certificates of a user who left have expired, the name is the plain one again, or has the number
+// that it had.
+func TestNameComesBackLate(t *testing.T) {
+	for want, revoked := range map[string][]string{"+bob": nil, "+bob#2": {"bob"}} {
+		w := reconciletest.NewWorld(t)
+		w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+		w.Rules.Revoke = revoked
+		if len(revoked) > 0 {
+			w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+		}
+		w.Rules.Revoke = nil
+		w.MustApply(reconciletest.Parse(t, reconciletest.WithoutBob))
+		for range 2 { // also when the index has forgotten what it may
+			w.Now = w.Now.Add((168 + 51) * time.Hour)
+			got := reconciletest.Lines(w.Plan(reconciletest.Parse(t, reconciletest.Team)))
+			if line := "update devs ClusterRoleBinding group:devs:view [members-changed] " + want; !slices.Contains(got, line) {
+				t.Errorf("%q is not in: %q", line, got)
+			}
+			w.MustApply(reconciletest.Parse(t, reconciletest.WithoutBob))
+		}
+	}
+}
+
 // TestStoredAfterRemoval: what stands at a leaver's place when all of theirs is gone is somebody else's. In Vault, a secret that
 // was deleted begins at version 1 again, so that its version tells nothing.
 func TestStoredAfterRemoval(t *testing.T) {

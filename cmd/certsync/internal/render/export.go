@@ -18,7 +18,7 @@ func Export(e export.Result, cluster string) []byte {
 	head := comment("", "certsync export made this from the bindings of "+source+". Read it before you apply it:")
 	head = append(head, comment("- ", "apply issues a certificate to every user below. Remove the users who log in another way.")...)
 	head = append(head, comment("- ", "An old certificate for one of these names, made by hand, gets the access that certsync gives the name. To prevent that, "+
-		"add a past time to the user before the first apply, such as revokedBefore: 2026-01-31. certsync then binds another name.")...)
+		"add a past time to the user before the first apply, such as revokedBefore: 2026-01-31T10:00:00Z. certsync then binds another name.")...)
 	head = append(head, comment("- ", "Bindings that certsync did not make stay until you delete them. certsync plan lists them as existing-access.")...)
 	if len(e.LeftOut) > 0 {
 		head = append(head, "", "Left out:")

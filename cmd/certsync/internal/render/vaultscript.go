@@ -30,24 +30,27 @@ type VaultAccount struct {
 	Role     any // the body of the role, written as JSON
 }
 
-// VaultScript writes a setup as a script for sh and the vault CLI. In its here-documents the shell expands nothing.
+// VaultScript writes a setup as a script for sh and the vault CLI. In its here-documents the shell expands nothing. The roles come
+// last, since they need the kubernetes auth method: a Vault without it has the policies all the same.
 func VaultScript(s VaultSetup) ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("#!/bin/sh\n" + warning(s.Namespace))
-	fmt.Fprintf(&b, "#\n# Made by certsync manifests --vault for owner %s. Log in with the vault CLI first. The kubernetes auth method must be set up\n"+
-		"# at auth/%s: https://developer.hashicorp.com/vault/docs/auth/kubernetes\nset -eu\n", s.Owner, s.AuthMount)
+	fmt.Fprintf(&b, "#\n# Made by certsync manifests --vault for owner %s. Log in with the vault CLI first.\nset -eu\n\n%s", s.Owner, aboutUsers(s.EveryUser))
+	for _, policy := range s.Users {
+		writePolicy(&b, policy)
+	}
 	for _, account := range s.Accounts {
 		fmt.Fprintf(&b, "\n# %s\n", account.About)
 		writePolicy(&b, account.Policy)
+	}
+	fmt.Fprintf(&b, "\n# The logins of the CronJob. They need Vault's kubernetes auth method at auth/%s. Without the CronJob, leave them out.\n"+
+		"# https://developer.hashicorp.com/vault/docs/auth/kubernetes\n", s.AuthMount)
+	for _, account := range s.Accounts {
 		body, err := json.MarshalIndent(account.Role, "", "  ")
 		if err != nil {
 			return nil, err
 		}
 		heredoc(&b, "vault write "+shell.Quote(account.RolePath), string(body)+"\n")
-	}
-	b.WriteString("\n" + aboutUsers(s.EveryUser))
-	for _, policy := range s.Users {
-		writePolicy(&b, policy)
 	}
 	return b.Bytes(), nil
 }
