@@ -11,38 +11,15 @@ import (
 	"github.com/certsync/certsync/e2e/harness"
 )
 
-// incident is one section of examples/incidents, whose commands run in their order.
-type incident struct {
-	*fixture
-	section   string
-	namespace string // of the job
-	commands  []string
-	done      int
-}
-
-// newIncident is a fixture whose team has been applied, and the commands of a section.
-func newIncident(t *testing.T, servers *harness.Servers, section string) *incident {
+// newIncident is a fixture whose team has been applied, and the commands of a section of examples/incidents.
+func newIncident(t *testing.T, servers *harness.Servers, section string) *guide {
 	t.Helper()
 	f := newFixture(t, servers)
 	f.namespace("staging")
 	f.namespace("payments")
 	f.write("cluster: CLUSTER\n" + team)
 	f.must(0, "apply", "--yes")
-	i := &incident{fixture: f, section: section, namespace: "access-" + f.owner}
-	_, text, found := strings.Cut(f.example(incidentDocument(section)), "\n## "+section+"\n")
-	text, _, _ = strings.Cut(text, "\n## ")
-	for _, m := range regexp.MustCompile("(?s)\n *```sh\n(.*?)\n *```\n").FindAllStringSubmatch(text, -1) {
-		i.commands = append(i.commands, strings.NewReplacer("example.com", f.owner, "-n certsync ", "-n "+i.namespace+" ").Replace(m[1]))
-	}
-	if !found || len(i.commands) == 0 {
-		t.Fatalf("examples/incidents has no commands in section %q", section)
-	}
-	t.Cleanup(func() {
-		if i.done != len(i.commands) {
-			t.Errorf("%d of the %d steps of %q were run", i.done, len(i.commands), section)
-		}
-	})
-	return i
+	return f.guide(incidentDocument(section), section, f.job()...)
 }
 
 // incidentDocument is the document of examples/incidents that has a section.
@@ -53,48 +30,13 @@ func incidentDocument(section string) string {
 	return "incidents/README.md"
 }
 
-// next runs the commands of the next step. They exit with code.
-func (i *incident) next(code int) result {
-	i.Helper()
-	if i.done == len(i.commands) {
-		i.Fatalf("section %q has only %d steps with commands", i.section, i.done)
-	}
-	script := i.commands[i.done]
-	i.done++
-	bin := i.TempDir()
-	for name, path := range map[string]string{"certsync": certsync, "kubectl": i.servers.KubectlPath, "vault": testBinary(i)} {
-		if err := os.Symlink(path, filepath.Join(bin, name)); err != nil {
-			i.Fatal(err)
-		}
-	}
-	cmd := i.command(i.Context(), "-ec", script)
-	cmd.Path, cmd.Args[0] = "/bin/sh", "sh"
-	cmd.Env = append(cmd.Env, "PATH="+bin+":"+os.Getenv("PATH"), "KUBECACHEDIR="+i.TempDir()) // its schemas have a key as an example
-	r := i.wait(cmd)
-	if r.code != code {
-		i.Fatalf("%s: exit %d, want %d\n%s%s", script, r.code, code, r.stdout, r.stderr)
-	}
-	return r
-}
-
-// shows runs the next step, whose output has each of some texts.
-func (i *incident) shows(texts ...string) {
-	i.Helper()
-	r := i.next(0)
-	for _, text := range texts {
-		if !strings.Contains(r.stdout, text) {
-			i.Errorf("%q is not in: %s", text, r.stdout)
-		}
-	}
-}
-
 // without takes a user out of the inventory.
-func (i *incident) without(user string) {
-	i.Helper()
-	i.write("cluster: CLUSTER\n" + regexp.MustCompile(`(?m)^  - \{name: `+user+`@.*\n`).ReplaceAllString(team, ""))
+func (g *guide) without(user string) {
+	g.Helper()
+	g.write("cluster: CLUSTER\n" + regexp.MustCompile(`(?m)^  - \{name: `+user+`@.*\n`).ReplaceAllString(team, ""))
 }
 
-func (i *incident) of(user string) string { return user + "@" + i.owner }
+func (g *guide) of(user string) string { return user + "@" + g.owner }
 
 func TestIncidents(t *testing.T) {
 	t.Parallel()
@@ -123,7 +65,7 @@ func TestIncidents(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		i := newIncident(t, shared, "Exit code 3 at night")
 		i.without("carol")
-		i.namespace = i.deploy()
+		i.deploy()
 		i.must(3, "apply", "--yes", "--drift", "--hold")
 		i.shows("Refused", "--drift")
 		i.shows("--drift")
@@ -143,9 +85,9 @@ func TestIncidents(t *testing.T) {
 }
 
 // jobArguments are those of the job that a step has created.
-func (i *incident) jobArguments() string {
-	i.Helper()
-	return i.kubectl("get", "job", "certsync-now", "-n", i.namespace, "-o", "jsonpath={.spec.template.spec.containers[0].args}")
+func (g *guide) jobArguments() string {
+	g.Helper()
+	return g.kubectl("get", "job", "certsync-now", "-n", "access-"+g.owner, "-o", "jsonpath={.spec.template.spec.containers[0].args}")
 }
 
 func vaultIsDown(t *testing.T, servers *harness.Servers) {
@@ -170,7 +112,7 @@ func vaultIsDown(t *testing.T, servers *harness.Servers) {
 		t.Error("the leaver's credential is left")
 	}
 	i.next(0)
-	if suspended := i.kubectl("get", "cronjob", "certsync-"+i.owner, "-n", i.namespace, "-o", "jsonpath={.spec.suspend}"); suspended != "false" {
+	if suspended := i.kubectl("get", "cronjob", "certsync-"+i.owner, "-n", "access-"+i.owner, "-o", "jsonpath={.spec.suspend}"); suspended != "false" {
 		t.Errorf("suspend: %s", suspended)
 	}
 }
