@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -200,6 +201,49 @@ func TestUntil(t *testing.T) {
 	for _, l := range reconciletest.Lines(late) {
 		if strings.Contains(l, "+bob") || strings.Contains(l, "issue bob") {
 			t.Errorf("5 minutes before the end: %q", l)
+		}
+	}
+}
+
+// TestCredentialThatComesLate: a run that lost its lock stores the credential of a user whom another run has removed meanwhile. The
+// ledger announced that version, so the next run deletes it. What somebody else writes there stays a conflict.
+func TestCredentialThatComesLate(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		w := reconciletest.NewWorld(t)
+		team := reconciletest.Parse(t, reconciletest.Team)
+		var late *reconciletest.Secret
+		if stored {
+			w.MustApply(team)
+		} else {
+			w.Fail = func(call string) error {
+				if call == "store bob" {
+					return errors.New("the connection is cut")
+				}
+				return nil
+			}
+			if o, err := w.Apply(team); err != nil || o.Failed() == 0 {
+				t.Fatal("the run did not fail")
+			}
+			w.Fail = nil
+		}
+		late = &reconciletest.Secret{Current: 1, Versions: map[int]*reconciletest.KVVersion{1: {Credential: &reconcile.Credential{}}}}
+		without := reconciletest.Parse(t, strings.Replace(reconciletest.Team, "  - {name: bob, groups: [devs]}\n", "", 1))
+		w.MustApply(without)
+		if w.Users["bob"] != nil {
+			t.Fatal("the credential of a leaver is still there")
+		}
+		w.Users["bob"] = late
+		if stored {
+			if got := reconciletest.Lines(w.Plan(without)); !slices.Contains(got, "remove bob [foreign-credential not-in-inventory] held") {
+				t.Errorf("written by somebody else: %q", got)
+			}
+			continue
+		}
+		if w.MustApply(without); w.Users["bob"] != nil {
+			t.Error("the credential that came late is left")
+		}
+		if got := reconciletest.Lines(w.Plan(without)); len(got) > 0 {
+			t.Errorf("left: %q", got)
 		}
 	}
 }

@@ -16,7 +16,8 @@ import (
 //	the same                       | somebody else's       | remove what is certsync's; then a conflict
 //	none                           | something             | conflict: nobody knows whose it is
 //	none                           | nothing               | nothing
-//	removed                        | something             | conflict
+//	removed                        | what a run wrote late | remove
+//	removed                        | somebody else's       | conflict
 //	removed, a certificate lives   | nothing               | a note until when
 //	removed, certificates expired  | nothing               | purge
 //	removed, Retention has passed  | nothing               | purge
@@ -62,7 +63,7 @@ func leaver(x *index.Index, name string) verdict {
 	case meta.CurrentVersion == 0 && rec.State == reconcile.Removed:
 		v.step = purgeLeaver(x, name)
 		v.liveCertificate(x, name)
-	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed || !x.Indexed(name)):
+	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed && !rec.Knows(meta.CurrentVersion) || !x.Indexed(name)):
 		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
 		s.Hold(foreign(x, name, meta), reconcile.ByConflict)
 		v.liveCertificate(x, name)
