@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,13 +14,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// unattended is how long the job of TestCronJob is left to itself.
-func unattended() time.Duration {
-	if os.Getenv("CERTSYNC_SOAK") != "" {
-		return 20 * time.Minute
-	}
-	return 2 * time.Minute
-}
+// unattended is how long the job of TestCronJob is left to itself: longer than the minute after which a certificate of ten is
+// renewed.
+func unattended() time.Duration { return time.Duration(repeats(75, 20*60)) * time.Second }
 
 // TestCronJob leaves the job that `certsync manifests` prints to itself: the image's binary with the job's own command
 // line, environment and files, as the job's service account, again and again, while somebody spoils what it keeps.
@@ -48,7 +43,7 @@ defaults: {renewBefore: 90%}
 
 	spoil := f.spoilers(staging)
 	rounds := 0
-	schedule := time.NewTicker(3 * time.Second)
+	schedule := time.NewTicker(4 * time.Second)
 	defer schedule.Stop()
 	for until := time.Now().Add(unattended()); time.Now().Before(until); rounds++ {
 		<-schedule.C

@@ -93,7 +93,7 @@ func crowd(n int) string {
 // quickSigner has the controller manager issue as fast as it can, not 20 a second.
 var quickSigner = []string{"--kube-api-qps=2000", "--kube-api-burst=4000"}
 
-// TestOutages breaks each part in the middle of an apply of 200 users, for good or for a moment. Every time the run
+// TestOutages breaks each part in the middle of an apply of many users, for good or for a moment. Every time the run
 // ends with success or says what broke, and the next one ends where an undisturbed one would.
 func TestOutages(t *testing.T) {
 	t.Parallel()
@@ -128,7 +128,8 @@ func TestOutages(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, servers)
-			f.write(crowd(200))
+			users := repeats(60, 200)
+			f.write(crowd(users))
 			code, output := f.disturbed(func(run *exec.Cmd) { tt.harm(t, run) })
 			if tt.mend != nil {
 				check(t, tt.mend(t.Context()))
@@ -138,7 +139,7 @@ func TestOutages(t *testing.T) {
 				t.Errorf("exit %d\n%s", code, output)
 			}
 			f.converges()
-			f.allowed(f.userKubeconfig("user199@"+f.owner), "get", "pods", "-A")
+			f.allowed(f.userKubeconfig(fmt.Sprintf("user%03d@%s", users-1, f.owner)), "get", "pods", "-A")
 		})
 	}
 }
