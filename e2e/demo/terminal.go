@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,7 @@ func newTerminal(servers *harness.Servers, certsync string) (*terminal, error) {
 // exports are the variables that a shell needs for the commands of the session.
 func (t *terminal) exports() []string {
 	// The folder of kubectl comes first: the folder of certsync may hold another version of it.
-	bins := filepath.Dir(t.programs["kubectl"]) + ":" + filepath.Dir(t.programs["certsync"])
+	bins := strings.Join(slices.Compact([]string{filepath.Dir(t.programs["kubectl"]), filepath.Dir(t.programs["certsync"])}), ":")
 	var exports []string
 	for _, variable := range append(t.servers.Env(), "DEMO="+t.folder) {
 		name, value, _ := strings.Cut(variable, "=")
