@@ -133,8 +133,8 @@ func TestOutages(t *testing.T) {
 			code, output := f.disturbed(func(run *exec.Cmd) { tt.harm(t, run) })
 			if tt.mend != nil {
 				check(t, tt.mend(t.Context()))
-				check(t, servers.WaitSigner(t.Context()))
 			}
+			check(t, servers.WaitSigner(t.Context()))
 			if !slices.Contains(tt.codes, code) {
 				t.Errorf("exit %d\n%s", code, output)
 			}

@@ -239,6 +239,9 @@ func TestCredentialThatComesLate(t *testing.T) {
 			}
 			continue
 		}
+		if got := reconciletest.Lines(w.Plan(team)); !slices.Contains(got, "issue bob [new-user]") {
+			t.Errorf("the user who left comes back: %q", got)
+		}
 		if w.MustApply(without); w.Users["bob"] != nil {
 			t.Error("the credential that came late is left")
 		}

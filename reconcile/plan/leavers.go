@@ -63,7 +63,7 @@ func leaver(x *index.Index, name string) verdict {
 	case meta.CurrentVersion == 0 && rec.State == reconcile.Removed:
 		v.step = purgeLeaver(x, name)
 		v.liveCertificate(x, name)
-	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed && !rec.Knows(meta.CurrentVersion) || !x.Indexed(name)):
+	case meta.CurrentVersion > 0 && (rec.State == reconcile.Removed && !storedLate(x, name) || !x.Indexed(name)):
 		s.Reasons = append([]reconcile.Reason{reconcile.ForeignCredential}, s.Reasons...)
 		s.Hold(foreign(x, name, meta), reconcile.ByConflict)
 		v.liveCertificate(x, name)
@@ -80,6 +80,13 @@ func leaver(x *index.Index, name string) verdict {
 		v.liveCertificate(x, name)
 	}
 	return v
+}
+
+// storedLate reports whether a run without its lock has stored a user's credential after the removal: the record announced that
+// very version. The index has to say too that the user left, since a writer of one path can write such a record.
+func storedLate(x *index.Index, name string) bool {
+	rec := x.Observed.Ledger[name].Record
+	return x.Grants != nil && x.Names[name].Left && rec.State == reconcile.Removed && rec.Knows(x.Observed.Credentials[name].CurrentVersion)
 }
 
 // purgeActive clears what an active user's good credential has left behind, if anything.

@@ -122,10 +122,10 @@ func reasonsFor(x *index.Index, u inventory.User, spec reconcile.CertificateSpec
 		return []reconcile.Reason{reconcile.LedgerMissing}, foreign(x, u.Name, meta)
 	case rec != nil && rec.State == reconcile.Removing:
 		return []reconcile.Reason{reconcile.Reinstated}, unknownVersion(x, u.Name, rec, meta) // the removal was cut off
-	case rec == nil:
+	case rec != nil && storedLate(x, u.Name):
+		return newcomer(x, u), ""
+	case rec == nil || rec.State == reconcile.Removed:
 		return newcomer(x, u), foreign(x, u.Name, meta)
-	case rec.State == reconcile.Removed:
-		return newcomer(x, u), unknownVersion(x, u.Name, rec, meta)
 	case rec.State == reconcile.Denied && rec.Current() == nil:
 		return []reconcile.Reason{reconcile.Retried}, foreign(x, u.Name, meta)
 	}
