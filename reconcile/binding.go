@@ -159,7 +159,7 @@ func ParseBindingName(owner, namespace, name string) (Grant, bool) {
 		}
 		g.Part = n
 	}
-	if !inventory.ValidClusterRole(role) || g.For == ForUser && g.Part > 1 {
+	if !inventory.ValidRole(role) || g.For == ForUser && g.Part > 1 {
 		return Grant{}, false
 	}
 	return g, BindingName(owner, g) == name

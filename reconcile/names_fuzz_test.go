@@ -72,7 +72,7 @@ func legalGrant(owner string, user bool, subject, namespace, role string, part i
 	if user {
 		g.For, g.Part = reconcile.ForUser, 1
 	}
-	return g, inventory.ValidOwner(owner) && inventory.ValidName(subject) && inventory.ValidClusterRole(role) &&
+	return g, inventory.ValidOwner(owner) && inventory.ValidName(subject) && inventory.ValidRole(role) &&
 		(namespace == "" || inventory.ValidNamespace(namespace))
 }
 

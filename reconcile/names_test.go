@@ -32,7 +32,7 @@ func words(alphabet string, length int) []string {
 func TestBindingNamesAreInjective(t *testing.T) {
 	owners := []string{"a", "a-1", "user", "group", "certsync"}
 	subjects := slices.DeleteFunc(append(words("a1-", 2), "user", "group", "a.b@c", "certsync"), func(s string) bool { return !inventory.ValidName(s) })
-	roles := slices.DeleteFunc(append(words("a1:-", 2), "system:node", "user:a:a", "group:a:a"), func(s string) bool { return !inventory.ValidClusterRole(s) })
+	roles := slices.DeleteFunc(append(words("a1:-", 2), "system:node", "user:a:a", "group:a:a"), func(s string) bool { return !inventory.ValidRole(s) })
 	type key struct{ namespace, name string }
 	seen := map[key]string{}
 	for _, owner := range owners {

@@ -50,7 +50,7 @@ func inexpressible(b reconcile.Binding, s reconcile.Subject) string {
 		return beingDeleted
 	case b.RoleRef.Kind != "ClusterRole":
 		return boundToRoles
-	case !inventory.ValidClusterRole(b.RoleRef.Name) || b.Kind == reconcile.RoleBinding && !inventory.ValidNamespace(b.Namespace):
+	case !inventory.ValidRole(b.RoleRef.Name) || b.Kind == reconcile.RoleBinding && !inventory.ValidNamespace(b.Namespace):
 		return unnameableRoles
 	case !inventory.ValidName(s.Name):
 		return unnameable
