@@ -64,7 +64,7 @@ func (t *taking) hold(why string, by reconcile.HoldCause) {
 
 // wrongRole reports whether the binding has another role than its name says. It gives what nobody asked for, and goes as a whole.
 func (p *part) wrongRole() bool {
-	return p.RoleRef != reconcile.RoleRef{Kind: "ClusterRole", Name: p.grant.Role}
+	return p.RoleRef != p.grant.RoleRef()
 }
 
 // whole is the part's grant with Part 0.
@@ -77,15 +77,20 @@ func (p *part) whole() reconcile.Grant {
 // Diff compares what an inventory gives with the bindings that were observed at a time, and takes away what it does not give. It is
 // a function of its arguments alone. Its steps are unbind and update.
 func Diff(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) reconcile.Plan {
+	file := inv
+	inv, bounded := granted.Effective(file, cluster.Namespaces, at, r.Namespace, r.LockNamespace)
 	d := newDraft(inv, at, cluster, r)
 	guards := d.guard()
 	p := reconcile.Plan{
-		Owner: inv.Owner, ClusterUID: cluster.UID, InventoryDigest: inv.Digest(), Leased: cluster.Leased,
+		Owner: inv.Owner, ClusterUID: cluster.UID, InventoryDigest: file.Digest(), Leased: cluster.Leased,
 		RemovalsOnly: true, Steps: d.steps(), Guards: guards, Revoked: d.revocations(), Unchanged: d.unchanged(),
 	}
 	p.RecordState = p.Revoked != nil
 	if why := refusal.Skewed(at, cluster.Clock); why != "" {
 		p.Forbidden = append(p.Forbidden, why)
+	}
+	if !bounded {
+		p.Forbidden = append(p.Forbidden, refusal.Unbounded(granted.MaxSelected))
 	}
 	if n := len(p.Revoked); n > reconcile.MaxRevoked {
 		p.Forbidden = append(p.Forbidden, fmt.Sprintf("the lock has room for %d users whose certificates are revoked, and there would be %d "+

@@ -16,7 +16,7 @@ func (x *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
 	if g.Namespace != "" {
 		cluster = namespaces[g.Namespace]
 	}
-	i := slices.IndexFunc(cluster, func(r inventory.Grant) bool { return r.ClusterRole == g.Role })
+	i := slices.IndexFunc(cluster, func(r inventory.Grant) bool { return g.Of(r) == g })
 	if i < 0 {
 		return inventory.Grant{}, false
 	}
@@ -27,4 +27,16 @@ func (x *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
 func (x *Index) Wants(g reconcile.Grant, user string) bool {
 	_, wanted := slices.BinarySearch(x.Wanted[g], user)
 	return wanted
+}
+
+// BySelector reports whether a selector of the inventory gives g's role to g's user or group, in whatever namespaces.
+func (x *Index) BySelector(g reconcile.Grant) bool {
+	subject := func(name string) bool { return name == g.Subject }
+	gives := func(s inventory.Selection) bool {
+		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g })
+	}
+	if g.For == reconcile.ForGroup {
+		return slices.ContainsFunc(x.File.Groups, func(f inventory.Group) bool { return subject(f.Name) && slices.ContainsFunc(f.ByLabel, gives) })
+	}
+	return slices.ContainsFunc(x.File.Users, func(f inventory.User) bool { return subject(f.Name) && slices.ContainsFunc(f.ByLabel, gives) })
 }
