@@ -31,6 +31,17 @@ func Selects(inv *inventory.Inventory) bool {
 		slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return len(u.ByLabel) > 0 })
 }
 
+// BySelector reports whether a selector of an inventory gives g's role to g's user or group, in whatever namespaces.
+func BySelector(inv *inventory.Inventory, g reconcile.Grant) bool {
+	gives := func(s inventory.Selection) bool {
+		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g })
+	}
+	if g.For == reconcile.ForGroup {
+		return slices.ContainsFunc(inv.Groups, func(f inventory.Group) bool { return f.Name == g.Subject && slices.ContainsFunc(f.ByLabel, gives) })
+	}
+	return slices.ContainsFunc(inv.Users, func(f inventory.User) bool { return f.Name == g.Subject && slices.ContainsFunc(f.ByLabel, gives) })
+}
+
 // Effective is an inventory without selectors: what they give at a time stands under the namespaces that they match. Where a role
 // is granted in a namespace twice, one grant stays: the one in force that lasts longest. The second result is false where
 // selectors come to more than they may.

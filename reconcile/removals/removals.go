@@ -15,7 +15,11 @@ import (
 
 // draft is a plan before its steps are made: each binding of the owner, and which of its subjects go.
 type draft struct {
-	inv     *inventory.Inventory
+	inv  *inventory.Inventory // without selectors, see granted.Effective
+	file *inventory.Inventory // as it is written
+	// unbounded: selectors come to more than they may.
+	unbounded bool
+
 	cluster reconcile.ClusterView
 	rules   reconcile.Rules
 
@@ -77,19 +81,17 @@ func (p *part) whole() reconcile.Grant {
 // Diff compares what an inventory gives with the bindings that were observed at a time, and takes away what it does not give. It is
 // a function of its arguments alone. Its steps are unbind and update.
 func Diff(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) reconcile.Plan {
-	file := inv
-	inv, bounded := granted.Effective(file, cluster.Namespaces, at, r.Namespace, r.LockNamespace)
 	d := newDraft(inv, at, cluster, r)
 	guards := d.guard()
 	p := reconcile.Plan{
-		Owner: inv.Owner, ClusterUID: cluster.UID, InventoryDigest: file.Digest(), Leased: cluster.Leased,
+		Owner: inv.Owner, ClusterUID: cluster.UID, InventoryDigest: inv.Digest(), Leased: cluster.Leased,
 		RemovalsOnly: true, Steps: d.steps(), Guards: guards, Revoked: d.revocations(), Unchanged: d.unchanged(),
 	}
 	p.RecordState = p.Revoked != nil
 	if why := refusal.Skewed(at, cluster.Clock); why != "" {
 		p.Forbidden = append(p.Forbidden, why)
 	}
-	if !bounded {
+	if d.unbounded {
 		p.Forbidden = append(p.Forbidden, refusal.Unbounded(granted.MaxSelected))
 	}
 	if n := len(p.Revoked); n > reconcile.MaxRevoked {
@@ -124,9 +126,10 @@ func Unknown(inv *inventory.Inventory, cluster reconcile.ClusterView, r reconcil
 	return nil
 }
 
-func newDraft(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
+func newDraft(file *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
+	inv, bounded := granted.Effective(file, cluster.Namespaces, at, r.Namespace, r.LockNamespace)
 	d := &draft{
-		inv: inv, cluster: cluster, rules: r,
+		inv: inv, file: file, unbounded: !bounded, cluster: cluster, rules: r,
 		known: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, revoked: map[string]bool{},
 		ever: granted.At(inv, time.Time{}, nil), bound: map[reconcile.Grant]map[string]bool{},
 	}

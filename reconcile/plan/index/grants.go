@@ -5,6 +5,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/granted"
 )
 
 // InventoryGrant finds what the inventory says of a grant, whether or not it has ended.
@@ -30,13 +31,4 @@ func (x *Index) Wants(g reconcile.Grant, user string) bool {
 }
 
 // BySelector reports whether a selector of the inventory gives g's role to g's user or group, in whatever namespaces.
-func (x *Index) BySelector(g reconcile.Grant) bool {
-	subject := func(name string) bool { return name == g.Subject }
-	gives := func(s inventory.Selection) bool {
-		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g })
-	}
-	if g.For == reconcile.ForGroup {
-		return slices.ContainsFunc(x.File.Groups, func(f inventory.Group) bool { return subject(f.Name) && slices.ContainsFunc(f.ByLabel, gives) })
-	}
-	return slices.ContainsFunc(x.File.Users, func(f inventory.User) bool { return subject(f.Name) && slices.ContainsFunc(f.ByLabel, gives) })
-}
+func (x *Index) BySelector(g reconcile.Grant) bool { return granted.BySelector(x.File, g) }
