@@ -7,8 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// role makes a Role that may read Secrets in a namespace.
-func (f *fixture) role(namespace, name string) {
+// secretReader makes a Role that may read Secrets in a namespace.
+func (f *fixture) secretReader(namespace, name string) {
 	f.Helper()
 	f.kubectl("create", "role", name, "--verb=get,list", "--resource=secrets", "-n", namespace)
 }
@@ -18,7 +18,7 @@ func TestRoles(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, shared)
 	staging, o := f.namespace("staging"), f.owner
-	f.role(staging, "deployer")
+	f.secretReader(staging, "deployer")
 	const text = `
 groups: [{name: devs-OWNER, namespaces: {staging-OWNER: [view, {role: deployer}, {role: missing}]}}]
 users: [{name: alice@OWNER, groups: [devs-OWNER], namespaces: {staging-OWNER: [{role: view}]}}]
@@ -34,7 +34,7 @@ users: [{name: alice@OWNER, groups: [devs-OWNER], namespaces: {staging-OWNER: [{
 	f.allowed(alice, "get", "secrets", "-n", staging)
 	f.allowed(alice, "get", "pods", "-n", staging)
 	f.forbidden(alice, "delete", "pod", "x", "-n", staging)
-	f.role(staging, "missing")
+	f.secretReader(staging, "missing")
 	if p := f.plan(); p.note("role-missing", "") || p.Changes {
 		t.Errorf("%+v", p)
 	}
