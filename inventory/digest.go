@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,14 @@ type canonicalGroup struct {
 	Name         string
 	ClusterRoles []canonicalGrant
 	Namespaces   map[string][]canonicalGrant
+	// Digests from before there was this field stay what they are.
+	ByLabel []canonicalSelection `json:",omitempty"`
+}
+
+type canonicalSelection struct {
+	Labels      map[string]string
+	Expressions []Expression
+	Grants      []canonicalGrant
 }
 
 type canonicalUser struct {
@@ -47,7 +56,11 @@ type canonicalUser struct {
 	RevokedBefore string   `json:",omitempty"`
 }
 
-type canonicalGrant struct{ ClusterRole, Until string }
+type canonicalGrant struct {
+	ClusterRole, Until string
+	// Digests from before there was this field stay what they are.
+	Role string `json:",omitempty"`
+}
 
 // Digest is "sha256:" and the hash of what the inventory means, with what the named files hold. It does not depend on
 // comments, on the order of users, groups and roles, on a role that is there twice, on whether a default was written
@@ -70,11 +83,11 @@ func (inv *Inventory) Digest() string {
 		WithoutGroups: inv.Defaults.WithoutGroups,
 	}
 	for _, g := range inv.Groups {
-		c.Groups = append(c.Groups, canonicalGroup{g.Name, grantSet(g.ClusterRoles), namespaceSets(g.Namespaces)})
+		c.Groups = append(c.Groups, canonicalGroup{g.Name, grantSet(g.ClusterRoles), namespaceSets(g.Namespaces), selectionSet(g.ByLabel)})
 	}
 	for _, u := range inv.Users {
 		c.Users = append(c.Users, canonicalUser{
-			canonicalGroup: canonicalGroup{u.Name, grantSet(u.ClusterRoles), namespaceSets(u.Namespaces)},
+			canonicalGroup: canonicalGroup{u.Name, grantSet(u.ClusterRoles), namespaceSets(u.Namespaces), selectionSet(u.ByLabel)},
 			Groups:         slices.Compact(slices.Sorted(slices.Values(u.Groups))),
 			Expiration:     u.Expiration,
 			Until:          end(u.Until),
@@ -96,10 +109,10 @@ func (inv *Inventory) Digest() string {
 func grantSet(grants []Grant) []canonicalGrant {
 	var set []canonicalGrant
 	for _, g := range grants {
-		set = append(set, canonicalGrant{g.ClusterRole, end(g.Until)})
+		set = append(set, canonicalGrant{g.ClusterRole, end(g.Until), g.Role})
 	}
 	slices.SortFunc(set, func(a, b canonicalGrant) int {
-		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Until, b.Until))
+		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Role, b.Role), strings.Compare(a.Until, b.Until))
 	})
 	return slices.Compact(set)
 }
@@ -113,6 +126,18 @@ func namespaceSets(namespaces map[string][]Grant) map[string][]canonicalGrant {
 		}
 	}
 	return sets
+}
+
+// selectionSet leaves out selectors by which nothing is granted.
+func selectionSet(selections []Selection) []canonicalSelection {
+	var set []canonicalSelection
+	for _, s := range selections {
+		if len(s.Grants) > 0 {
+			set = append(set, canonicalSelection{s.Selector.Labels, s.Selector.sorted(), grantSet(s.Grants)})
+		}
+	}
+	slices.SortFunc(set, func(a, b canonicalSelection) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return set
 }
 
 func end(t time.Time) string {

@@ -32,6 +32,19 @@ func TestDigestStaysTheSameAcrossReleases(t *testing.T) {
 	}
 }
 
+func TestDigestOfRolesAndSelectorsStaysTheSame(t *testing.T) {
+	inv := mustParse(t, header+`
+groups:
+  - name: dev
+    namespaces:
+      - {name: a, clusterRoles: [edit], roles: [deployer]}
+      - {selector: {team: payments, env: prod, matchExpressions: [{key: tier, operator: NotIn, values: [b, a]}]}, clusterRoles: [view], roles: [{name: x, until: 2027-01-31}]}
+users: [{name: alice, groups: [dev], namespaces: {b: [{role: deployer}]}}]`, nil)
+	if got, want := inv.Digest(), "sha256:e6ebe70dea1fb7df62992c9c7d12abf52c7e7faaddad0278c4962455aeb79f05"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestDigestDoesNotDependOn(t *testing.T) {
 	want := digest(t, digestBase)
 	encoded := base64.StdEncoding.EncodeToString(certificate(t))
@@ -44,6 +57,8 @@ func TestDigestDoesNotDependOn(t *testing.T) {
 		"the order of memberships":      {"[dev, ops]", "[ops, dev]"},
 		"the order of namespaces":       {"{a: [admin], b: [edit]}", "{b: [edit], a: [admin]}"},
 		"a built-in that is spelled":    {"# defaults", "defaults: {expiration: 168h, renewBefore: 33%, keyAlgorithm: ECDSA-P256, groupsInCertificate: true}"},
+		"the form of namespaces":        {"{a: [admin], b: [edit]}", "[{name: b, clusterRoles: [edit], roles: []}, {name: a, clusterRoles: [{name: admin}]}]"},
+		"a selector without roles":      {"{a: [admin], b: [edit]}", "[{name: b, clusterRoles: [edit]}, {name: a, clusterRoles: [admin]}, {selector: {a: b}, roles: []}]"},
 		"no old name":                   {"{name: bob,", "{name: bob, previously: [],"},
 		"a default that is repeated":    {"{name: alice,", "{name: alice, expiration: 7h,", "# defaults", "defaults: {expiration: 7h}", "168h", "7h"},
 		"the form of a duration":        {"24h", "1440m"},
@@ -115,6 +130,12 @@ func TestDigestDependsOn(t *testing.T) {
 		"another old name":             {"{name: bob,", "{name: bob, previously: [robert],"},
 		"whose old name it is":         {"{name: alice,", "{name: alice, previously: [rob],"},
 		"a user's expiration":          {"24h", "25h"},
+		"a Role instead":               {"b: [edit]", "b: [{role: edit}]"},
+		"a Role beside":                {"b: [edit]", "b: [edit, {role: edit}]"},
+		"a selector":                   {"{a: [admin], b: [edit]}", "[{name: a, clusterRoles: [admin]}, {name: b, clusterRoles: [edit]}, {selector: {a: b}, clusterRoles: [edit]}]"},
+		"a selector's label":           {"{a: [admin], b: [edit]}", "[{name: a, clusterRoles: [admin]}, {name: b, clusterRoles: [edit]}, {selector: {a: c}, clusterRoles: [edit]}]"},
+		"a selector's operator":        {"{a: [admin], b: [edit]}", "[{name: a, clusterRoles: [admin]}, {name: b, clusterRoles: [edit]}, {selector: {matchExpressions: [{key: a, operator: Exists}]}, clusterRoles: [edit]}]"},
+		"what a selector grants":       {"{a: [admin], b: [edit]}", "[{name: a, clusterRoles: [admin]}, {name: b, clusterRoles: [edit]}, {selector: {a: b}, roles: [edit]}]"},
 		"a grant cluster-wide instead": {"namespaces: {a: [admin], b: [edit]}", "namespaces: {b: [edit]}", "[view, edit]", "[view, edit, admin]"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

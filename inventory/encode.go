@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"cmp"
 	"encoding/base64"
 	"maps"
 	"slices"
@@ -84,7 +85,7 @@ func (d Defaults) encode() *strict.Element {
 func (g Group) encode() *strict.Element {
 	m := strict.Mapping()
 	m.Add("name", strict.Text(g.Name))
-	addGrants(m, g.ClusterRoles, g.Namespaces)
+	addGrants(m, g.ClusterRoles, g.Namespaces, g.ByLabel)
 	return m
 }
 
@@ -93,7 +94,7 @@ func (u User) encode(defaults Defaults) *strict.Element {
 	m.Add("name", strict.Text(u.Name))
 	m.AddFilled("previously", strict.Row(strict.Texts(u.Previously)))
 	m.AddFilled("groups", strict.Row(strict.Texts(u.Groups)))
-	addGrants(m, u.ClusterRoles, u.Namespaces)
+	addGrants(m, u.ClusterRoles, u.Namespaces, u.ByLabel)
 	if u.Expiration != 0 && u.Expiration != defaults.Expiration {
 		m.Add("expiration", strict.Scalar(DurationText(u.Expiration)))
 	}
@@ -106,25 +107,59 @@ func (u User) encode(defaults Defaults) *strict.Element {
 	return m
 }
 
-// addGrants adds both fields that grant ClusterRoles, where there are any.
-func addGrants(e *strict.Element, clusterRoles []Grant, namespaces map[string][]Grant) {
-	e.AddFilled("clusterRoles", strict.Row(encodeGrants(clusterRoles)))
+// addGrants adds both fields that grant roles, where there are any. Namespaces are a list where some are selected.
+func addGrants(e *strict.Element, clusterRoles []Grant, namespaces map[string][]Grant, byLabel []Selection) {
+	e.AddFilled("clusterRoles", strict.Row(encodeGrants(clusterRoles, "")))
+	if slices.ContainsFunc(byLabel, func(s Selection) bool { return len(s.Grants) > 0 }) {
+		e.Add("namespaces", encodeList(namespaces, byLabel))
+		return
+	}
 	all := strict.Mapping()
 	for _, name := range slices.Sorted(maps.Keys(namespaces)) {
-		all.AddFilled(name, strict.Row(encodeGrants(namespaces[name])))
+		all.AddFilled(name, strict.Row(encodeGrants(namespaces[name], "role")))
 	}
 	e.AddFilled("namespaces", all)
 }
 
-func encodeGrants(grants []Grant) []*strict.Element {
+// encodeList writes namespaces as a list of those that have a name, and of those that are selected.
+func encodeList(namespaces map[string][]Grant, byLabel []Selection) *strict.Element {
+	list := strict.List()
+	add := func(key string, which *strict.Element, grants []Grant) {
+		if len(grants) == 0 {
+			return
+		}
+		isRole := func(g Grant) bool { return g.Role != "" }
+		item := strict.Mapping()
+		item.Add(key, which)
+		item.AddFilled("clusterRoles", strict.Row(encodeGrants(slices.DeleteFunc(slices.Clone(grants), isRole), "")))
+		item.AddFilled("roles", strict.Row(encodeGrants(slices.DeleteFunc(slices.Clone(grants), func(g Grant) bool { return !isRole(g) }), "")))
+		list.Item(item, nil)
+	}
+	for _, name := range slices.Sorted(maps.Keys(namespaces)) {
+		add("name", strict.Text(name), namespaces[name])
+	}
+	for _, s := range byLabel {
+		add("selector", s.Selector.encode(), s.Grants)
+	}
+	return list
+}
+
+// encodeGrants writes each grant as a name, or as a mapping where there is more to say. A Role stands under roleKey, unless all
+// in the list are Roles.
+func encodeGrants(grants []Grant, roleKey string) []*strict.Element {
 	out := make([]*strict.Element, len(grants))
 	for i, g := range grants {
-		out[i] = strict.Text(g.ClusterRole)
+		key, name := "name", strict.Text(g.ClusterRole)
+		if g.Role != "" {
+			key, name = cmp.Or(roleKey, key), strict.Text(g.Role)
+		}
+		if out[i] = name; g.Until.IsZero() && key == "name" {
+			continue
+		}
+		out[i] = strict.Mapping().InLine()
+		out[i].Add(key, name)
 		if !g.Until.IsZero() {
-			m := strict.Mapping().InLine()
-			m.Add("name", out[i])
-			m.Add("until", strict.Scalar(lastDay(g.Until)))
-			out[i] = m
+			out[i].Add("until", strict.Scalar(lastDay(g.Until)))
 		}
 	}
 	return out

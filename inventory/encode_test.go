@@ -22,8 +22,10 @@ func TestEncode(t *testing.T) {
 		Cluster:  Cluster{Name: "arn:aws:eks:eu-west-1:1234:cluster/prod", Server: "https://k8s.example.com:6443"},
 		Defaults: Defaults{Expiration: 24 * time.Hour, RenewBefore: RenewBefore{Duration: 90 * time.Minute}},
 		Groups: []Group{
-			{Name: "developers", ClusterRoles: []Grant{{ClusterRole: "view"}}, Namespaces: map[string][]Grant{"staging": {{ClusterRole: "edit"}}, "1e3": {{ClusterRole: "system:node"}}}},
-			{Name: "no"},
+			{Name: "developers", ClusterRoles: []Grant{{ClusterRole: "view"}}, Namespaces: map[string][]Grant{"staging": {{ClusterRole: "edit"}, {Role: "deployer"}, {Role: "no", Until: date(2027, 2, 1)}}, "1e3": {{ClusterRole: "system:node"}}}},
+			{Name: "no", Namespaces: map[string][]Grant{"payments": {{ClusterRole: "edit"}, {Role: "deployer", Until: date(2027, 2, 1)}, {Role: "1e3"}}}, ByLabel: []Selection{{
+				Selector{map[string]string{"team": "", "env": "prod"}, []Expression{{"example.com/tier", In, []string{"a", "1"}}, {"x", DoesNotExist, nil}}},
+				[]Grant{{Role: "deployer"}}}}},
 		},
 		Users: []User{
 			{Name: "alice@example.com", Groups: []string{"developers", "no"}, ClusterRoles: []Grant{{ClusterRole: "view"}, {ClusterRole: "admin", Until: date(2027, 2, 1)}},
@@ -55,8 +57,14 @@ groups:
     clusterRoles: [view]
     namespaces:
       "1e3": ["system:node"]
-      staging: [edit]
+      staging: [edit, {role: deployer}, {role: "no", until: 2027-01-31}]
   - name: "no"
+    namespaces:
+      - name: payments
+        clusterRoles: [edit]
+        roles: [{name: deployer, until: 2027-01-31}, "1e3"]
+      - selector: {env: prod, team: "", matchExpressions: [{key: example.com/tier, operator: In, values: [a, "1"]}, {key: x, operator: DoesNotExist}]}
+        roles: [deployer]
 users:
   # a\r\nb
   - name: alice@example.com
@@ -127,14 +135,30 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 		}
 		return out
 	}
+	mixed := func() []Grant {
+		all := grants()
+		for _, g := range grants() {
+			all = append(all, Grant{Role: g.ClusterRole, Until: g.Until})
+		}
+		return all
+	}
 	spaces := func() map[string][]Grant {
 		var out map[string][]Grant
 		for range r.IntN(4) {
-			if name, g := pick(awkward), grants(); ValidNamespace(name) && len(g) > 0 {
+			if name, g := pick(awkward), mixed(); ValidNamespace(name) && len(g) > 0 {
 				if out == nil {
 					out = map[string][]Grant{}
 				}
 				out[name] = g
+			}
+		}
+		return out
+	}
+	byLabel := func() []Selection {
+		var out []Selection
+		for range max(0, r.IntN(6)-3) {
+			if s, g := randomSelector(r), mixed(); s.asks() && len(g) > 0 {
+				out = append(out, Selection{s, g})
 			}
 		}
 		return out
@@ -152,7 +176,7 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 	for range r.IntN(6) {
 		if name := pick(awkward); !folded[strings.ToLower(name)] {
 			folded[strings.ToLower(name)] = true
-			inv.Groups = append(inv.Groups, Group{Name: name, ClusterRoles: grants(), Namespaces: spaces()})
+			inv.Groups = append(inv.Groups, Group{Name: name, ClusterRoles: grants(), Namespaces: spaces(), ByLabel: byLabel()})
 		}
 	}
 	clear(folded)
@@ -162,7 +186,7 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 			continue
 		}
 		folded[strings.ToLower(name)] = true
-		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), Expiration: inv.Defaults.Expiration, Until: until()}
+		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), ByLabel: byLabel(), Expiration: inv.Defaults.Expiration, Until: until()}
 		for _, g := range inv.Groups {
 			if r.IntN(2) == 0 {
 				u.Groups = append(u.Groups, g.Name)

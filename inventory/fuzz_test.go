@@ -22,7 +22,7 @@ func FuzzParse(f *testing.F) {
 	f.Add(full)
 	f.Add([]byte(digestBase))
 	f.Add([]byte(header + "groups: [{name: g, namespaces: {n: [{name: r, until: 2027-01-31}]}}]\nusers: [{name: a, previously: [b, c], groups: [g]}]"))
-	for _, table := range []map[string]refusal{documentRefusals, fieldRefusals, nameRefusals, timeRefusals, clusterRefusals} {
+	for _, table := range []map[string]refusal{documentRefusals, fieldRefusals, nameRefusals, timeRefusals, clusterRefusals, grantRefusals} {
 		for _, c := range table {
 			f.Add([]byte(c.text))
 		}
@@ -115,7 +115,7 @@ func obeys(t *testing.T, inv *Inventory) {
 			t.Fatalf("group %q", g.Name)
 		}
 		groups[g.Name], folded[strings.ToLower(g.Name)] = true, true
-		obeyGrants(t, g.ClusterRoles, g.Namespaces)
+		obeyGrants(t, g.ClusterRoles, g.Namespaces, g.ByLabel)
 	}
 	people := map[string]bool{} // by their names in lower case, old ones too
 	for _, u := range inv.Users {
@@ -143,11 +143,11 @@ func obeys(t *testing.T, inv *Inventory) {
 				t.Fatalf("group %q", g)
 			}
 		}
-		obeyGrants(t, u.ClusterRoles, u.Namespaces)
+		obeyGrants(t, u.ClusterRoles, u.Namespaces, u.ByLabel)
 	}
 }
 
-func obeyGrants(t *testing.T, clusterRoles []Grant, namespaces map[string][]Grant) {
+func obeyGrants(t *testing.T, clusterRoles []Grant, namespaces map[string][]Grant, byLabel []Selection) {
 	t.Helper()
 	lists := [][]Grant{clusterRoles}
 	for namespace, grants := range namespaces {
@@ -156,13 +156,20 @@ func obeyGrants(t *testing.T, clusterRoles []Grant, namespaces map[string][]Gran
 		}
 		lists = append(lists, grants)
 	}
-	for _, grants := range lists {
-		granted := map[string]bool{}
+	for _, s := range byLabel {
+		if !s.Selector.asks() || len(s.Grants) == 0 || s.Selector.Matches(nil) {
+			t.Fatalf("selector %s", s.Selector)
+		}
+		lists = append(lists, s.Grants)
+	}
+	for i, grants := range lists {
+		granted := map[Grant]bool{}
 		for _, g := range grants {
-			if !ValidClusterRole(g.ClusterRole) || granted[g.ClusterRole] {
-				t.Fatalf("role %q", g.ClusterRole)
+			role := Grant{ClusterRole: g.ClusterRole, Role: g.Role}
+			if (g.ClusterRole == "") == (g.Role == "") || i == 0 && g.Role != "" || !ValidRole(g.ClusterRole+g.Role) || granted[role] {
+				t.Fatalf("role %+v", role)
 			}
-			granted[g.ClusterRole] = true
+			granted[role] = true
 			obeyEnd(t, g.Until)
 		}
 	}

@@ -2,77 +2,95 @@ package inventory
 
 import "github.com/certsync/certsync/inventory/strict"
 
+// roleList says which roles stand in a list.
+type roleList int
+
+const (
+	onlyClusterRoles roleList = iota // clusterRoles, of a user, a group or an item of namespaces
+	onlyRoles                        // roles, of an item of namespaces
+	bothKinds                        // a value in the mapping of namespaces
+)
+
 // clusterRoles returns the field of that name: the grants in all namespaces.
 func clusterRoles(fields map[string]strict.Value) []Grant {
 	field, ok := fields["clusterRoles"]
 	if !ok {
 		return nil
 	}
-	return parseGrants(field)
+	return parseGrants(field, onlyClusterRoles, "a Role belongs to one namespace: grant it under namespaces, such as {staging: [{role: deployer}]}")
 }
 
-// namespaces returns the field of that name: the grants in each namespace that has any.
-func namespaces(fields map[string]strict.Value) map[string][]Grant {
-	field, ok := fields["namespaces"]
-	if !ok {
-		return nil
-	}
-	var namespaces map[string][]Grant
-	entries, _ := field.Entries()
-	for _, e := range entries {
-		if fault := namespaceFault(e.Name); fault != "" {
-			e.Key.Problem("%s", fault)
-		}
-		grants := parseGrants(e.Value)
-		if len(grants) == 0 {
-			continue
-		}
-		if namespaces == nil {
-			namespaces = map[string][]Grant{}
-		}
-		namespaces[e.Name] = grants
-	}
-	return namespaces
-}
-
-// parseGrants returns a list of roles, each of them once.
-func parseGrants(v strict.Value) []Grant {
+// parseGrants returns a list of roles, each of them once. Elsewhere says where a Role can stand that cannot stand here.
+func parseGrants(v strict.Value, of roleList, elsewhere string) []Grant {
 	var grants []Grant
-	lines := map[string]int{}
+	lines := map[Grant]int{}
 	for _, item := range v.Items() {
-		g, ok := parseGrant(item)
+		g, ok := parseGrant(item, of, elsewhere)
 		if !ok {
 			continue
 		}
 		// Two ends for one role would leave open which of them counts.
-		if first, twice := lines[g.ClusterRole]; twice {
-			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole), first)
+		role := Grant{ClusterRole: g.ClusterRole, Role: g.Role}
+		if first, twice := lines[role]; twice {
+			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole+g.Role), first)
 			continue
 		}
-		lines[g.ClusterRole] = item.Line()
+		lines[role] = item.Line()
 		grants = append(grants, g)
 	}
 	return grants
 }
 
 // parseGrant returns a role: its name, or a mapping with the name and the end.
-func parseGrant(v strict.Value) (Grant, bool) {
+func parseGrant(v strict.Value, of roleList, elsewhere string) (Grant, bool) {
+	var g Grant
 	if !v.IsMapping() {
-		role := v.Checked(roleFault)
-		return Grant{ClusterRole: role}, role != ""
+		g.named(v, of)
+		return g, g.ClusterRole+g.Role != ""
 	}
-	fields, ok := v.Fields(grantKeys...)
-	if !ok {
+	known := grantKeys
+	if of == bothKinds {
+		known = namespaceGrantKeys
+	}
+	misplaced := false
+	fields, ok := v.FieldsOf(known, func(e strict.Entry) bool {
+		if e.Name == "role" {
+			e.Key.Problem("%s", elsewhere)
+			misplaced = true
+		}
+		return e.Name == "role"
+	})
+	if !ok || misplaced {
 		return Grant{}, false
 	}
-	var g Grant
-	if field, ok := fields["name"]; ok {
-		g.ClusterRole = field.Checked(roleFault)
-	} else {
+	name, named := fields["name"]
+	role, isRole := fields["role"]
+	switch {
+	case named && isRole:
+		v.Problem("has both name and role: write one item for the ClusterRole, and one for the Role")
+		return Grant{}, false
+	case isRole:
+		g.Role = role.Checked(roleFault)
+	case named:
+		g.named(name, of)
+	case of == onlyRoles:
+		v.Missing("name", "it is the Role that is granted")
+	case of == bothKinds:
+		v.Missing("name", "it is the ClusterRole that is granted; for a Role of the namespace, write role")
+	default:
 		v.Missing("name", "it is the ClusterRole that is granted")
 	}
 	if field, ok := fields["until"]; ok {
 		g.Until = parseUntil(field)
 	}
-	return g, g.ClusterRole != ""
+	return g, g.ClusterRole+g.Role != ""
+}
+
+// named sets the role that a name in a list stands for.
+func (g *Grant) named(v strict.Value, in roleList) {
+	if in == onlyRoles {
+		g.Role = v.Checked(roleFault)
+		return
+	}
+	g.ClusterRole = v.Checked(clusterRoleFault)
 }

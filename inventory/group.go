@@ -18,11 +18,9 @@ func parseGroup(v strict.Value, declared *strict.Roll) (Group, bool) {
 	if !ok {
 		return Group{}, false
 	}
-	return Group{
-		Name:         parseName(v, fields, declared),
-		ClusterRoles: clusterRoles(fields),
-		Namespaces:   namespaces(fields),
-	}, true
+	g := Group{Name: parseName(v, fields, declared), ClusterRoles: clusterRoles(fields)}
+	g.Namespaces, g.ByLabel = namespaces(fields)
+	return g, true
 }
 
 // parseName returns the name of a user or group. One that breaks the rules is declared too, so that it is reported once and

@@ -61,6 +61,7 @@ type Group struct {
 	Name         string
 	ClusterRoles []Grant            // cluster-wide
 	Namespaces   map[string][]Grant // in one namespace, by its name
+	ByLabel      []Selection        // in each namespace that a selector matches
 }
 
 // User is a person with one certificate. Name is its CN. Groups, all of which are declared, are its O's, see
@@ -71,6 +72,7 @@ type User struct {
 	Groups       []string
 	ClusterRoles []Grant            // cluster-wide
 	Namespaces   map[string][]Grant // in one namespace, by its name
+	ByLabel      []Selection        // in each namespace that a selector matches
 	Expiration   time.Duration      // of a certificate; the default is applied
 	Until        time.Time          // the instant at which access ends, in UTC; zero: no end
 	Team         string             // in whose file the user stands; empty: in the inventory itself
@@ -88,27 +90,41 @@ func (d Defaults) CertificateGroups(u User) []string {
 	return slices.Compact(slices.Sorted(slices.Values(u.Groups)))
 }
 
-// Grant is a ClusterRole that is to be bound.
+// Grant is a role that is to be bound: a ClusterRole, or in a namespace a Role of that namespace.
 type Grant struct {
-	ClusterRole string
+	ClusterRole string    // empty: a Role is granted
+	Role        string    // empty: a ClusterRole is granted
 	Until       time.Time // the instant at which the grant ends, in UTC; zero: no end
 }
 
 // ClusterRoles lists every ClusterRole that is granted anywhere, each once, sorted; those whose time has passed too.
 func (inv *Inventory) ClusterRoles() []string {
-	named := map[string]bool{}
-	add := func(cluster []Grant, namespaces map[string][]Grant) {
-		for _, grants := range append(slices.Collect(maps.Values(namespaces)), cluster) {
-			for _, g := range grants {
-				named[g.ClusterRole] = true
-			}
+	return inv.named(func(g Grant) string { return g.ClusterRole })
+}
+
+// Roles lists the name of every Role that is granted in any namespace, like ClusterRoles.
+func (inv *Inventory) Roles() []string {
+	return inv.named(func(g Grant) string { return g.Role })
+}
+
+// named lists what name returns for any grant, each once, sorted.
+func (inv *Inventory) named(name func(Grant) string) []string {
+	names := map[string]bool{}
+	add := func(cluster []Grant, namespaces map[string][]Grant, byLabel []Selection) {
+		lists := append(slices.Collect(maps.Values(namespaces)), cluster)
+		for _, s := range byLabel {
+			lists = append(lists, s.Grants)
+		}
+		for _, g := range slices.Concat(lists...) {
+			names[name(g)] = true
 		}
 	}
 	for _, g := range inv.Groups {
-		add(g.ClusterRoles, g.Namespaces)
+		add(g.ClusterRoles, g.Namespaces, g.ByLabel)
 	}
 	for _, u := range inv.Users {
-		add(u.ClusterRoles, u.Namespaces)
+		add(u.ClusterRoles, u.Namespaces, u.ByLabel)
 	}
-	return slices.Sorted(maps.Keys(named))
+	delete(names, "")
+	return slices.Sorted(maps.Keys(names))
 }

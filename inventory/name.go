@@ -30,9 +30,9 @@ func ValidName(s string) bool { return nameFault(s) == "" }
 // ValidOwner says whether s can be an owner: a folder of Vault and the value of a label.
 func ValidOwner(s string) bool { return ownerFault(s) == "" }
 
-// ValidClusterRole says whether s can be granted: a legal name of a ClusterRole, which is any path segment, without the
+// ValidRole says whether s can be granted: a legal name of a ClusterRole or a Role, which is any path segment, without the
 // # that numbers the parts of a group's binding, without blanks and control characters, and of at most 253 bytes.
-func ValidClusterRole(s string) bool { return roleFault(s) == "" }
+func ValidRole(s string) bool { return clusterRoleFault(s) == "" }
 
 // ValidNamespace says whether s is a legal name of a namespace.
 func ValidNamespace(s string) bool { return namespaceFault(s) == "" }
@@ -71,14 +71,18 @@ func ownerFault(s string) string {
 	return ""
 }
 
-func roleFault(s string) string {
+func clusterRoleFault(s string) string { return faultOfRole("ClusterRole", s) }
+
+func roleFault(s string) string { return faultOfRole("Role", s) }
+
+func faultOfRole(kind, s string) string {
 	switch {
 	case s == "":
 		return "is empty"
 	case len(s) > maxRoleLength:
 		return fmt.Sprintf("%s is longer than %d characters", strict.Quote(s), maxRoleLength)
 	case s == "." || s == ".." || strings.ContainsAny(s, "/%"):
-		return strict.Quote(s) + " is not a valid name for a ClusterRole: it must not be . or .., or contain / or %"
+		return strict.Quote(s) + " is not a valid name for a " + kind + ": it must not be . or .., or contain / or %"
 	case strings.Contains(s, "#"):
 		return strict.Quote(s) + " cannot be granted: certsync uses # in its own names"
 	case !printed(s):

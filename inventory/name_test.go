@@ -17,7 +17,7 @@ func TestValid(t *testing.T) {
 		"owners": {ValidOwner,
 			[]string{"a", "prod-eu", "0", strings.Repeat("a", 40)},
 			[]string{"", "-", "a-", "-a", "A", "a.b", "a_b", "a\n", strings.Repeat("a", 41)}},
-		"ClusterRoles": {ValidClusterRole,
+		"ClusterRoles": {ValidRole,
 			[]string{"view", "system:node-reader", "...", "a@b", strings.Repeat("r", 253)},
 			[]string{"", ".", "..", "a/b", "a%b", "a#2", "a b", "a\tb", "a\x1b", "a\u00a0b", "a\u202eb", "\xff", strings.Repeat("r", 254)}},
 		"namespaces": {ValidNamespace,

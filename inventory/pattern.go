@@ -16,6 +16,10 @@ type (
 	ownerText        string
 	nameText         string
 	roleText         string
+	labelKeyText     string
+	labelValueText   string
+	valuesText       string // an operator that takes values
+	existsText       string // an operator that takes none
 	namespaceText    string
 	expirationText   string
 	renewBeforeText  string
@@ -36,6 +40,9 @@ func (kindText) schema() schema         { return schema{Const: Kind} }
 func (teamKindText) schema() schema     { return schema{Const: TeamKind} }
 func (keyAlgorithmText) schema() schema { return schema{Enum: userkey.Algorithms} }
 
+func (valuesText) schema() schema { return schema{Enum: withValues} }
+func (existsText) schema() schema { return schema{Enum: withoutValues} }
+
 func (ownerText) schema() schema {
 	return schema{Pattern: ownerForm.String(), MaxLength: maxOwnerLength}
 }
@@ -51,6 +58,15 @@ func (nameText) schema() schema {
 
 func (roleText) schema() schema {
 	return schema{Pattern: `^[^\s\x00-\x1f\x7f-\x9f/%#]+$`, MaxLength: maxRoleLength, Not: &schema{Enum: []string{".", ".."}}}
+}
+
+// What looks like a label and is an error of its own is matchLabels.
+func (labelKeyText) schema() schema {
+	return schema{Pattern: labelKeyForm.String(), MaxLength: maxDomain + 1 + maxLabel}
+}
+
+func (labelValueText) schema() schema {
+	return schema{Pattern: labelValueForm.String(), MaxLength: maxLabel}
 }
 
 // durationForm is as time.ParseDuration takes it, but for those below zero.

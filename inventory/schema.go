@@ -32,12 +32,17 @@ type schema struct {
 	Pattern              string     `json:"pattern,omitempty"`
 	Items                *schema    `json:"items,omitempty"`
 	UniqueItems          bool       `json:"uniqueItems,omitempty"`
+	MinItems             int        `json:"minItems,omitempty"`
+	MaxItems             int        `json:"maxItems,omitempty"`
+	MinProperties        int        `json:"minProperties,omitempty"`
+	MaxProperties        int        `json:"maxProperties,omitempty"`
 	PropertyNames        *schema    `json:"propertyNames,omitempty"`
 	Properties           properties `json:"properties,omitempty"`
 	Required             []string   `json:"required,omitempty"`
 	AdditionalProperties any        `json:"additionalProperties,omitempty"` // a schema, or false
 	Not                  *schema    `json:"not,omitempty"`
 	AnyOf                []*schema  `json:"anyOf,omitempty"`
+	OneOf                []*schema  `json:"oneOf,omitempty"`
 }
 
 // properties keep the order of the file, in which editors offer them.
@@ -99,12 +104,32 @@ func schemaOf(t reflect.Type) *schema {
 	case reflect.Bool:
 		return &schema{Type: "boolean"}
 	case reflect.Slice:
-		_, shortened := reflect.Zero(t.Elem()).Interface().(interface{ instead() reflect.Type })
 		// Users and groups are told apart by their names alone, which a schema cannot compare.
-		return &schema{Type: "array", Items: schemaOf(t.Elem()), UniqueItems: shortened || t.Elem().Kind() == reflect.String}
+		short := t.Elem()
+		if item, ok := reflect.Zero(short).Interface().(interface{ instead() reflect.Type }); ok {
+			short = item.instead()
+		}
+		s := &schema{Type: "array", Items: schemaOf(t.Elem()), UniqueItems: short.Kind() == reflect.String}
+		if list, ok := reflect.Zero(t).Interface().(interface{ filled() int }); ok {
+			s.MinItems, s.MaxItems = 1, list.filled()
+		}
+		return s
 	case reflect.Map:
-		return &schema{Type: "object", PropertyNames: schemaOf(t.Key()), AdditionalProperties: schemaOf(t.Elem())}
+		return orInstead(t, &schema{Type: "object", PropertyNames: schemaOf(t.Key()), AdditionalProperties: schemaOf(t.Elem())})
 	}
+	return orInstead(t, object(t))
+}
+
+// orInstead is the schema of a shape, or of what may stand in its place.
+func orInstead(t reflect.Type, s *schema) *schema {
+	if other, ok := reflect.Zero(t).Interface().(interface{ instead() reflect.Type }); ok {
+		return &schema{AnyOf: []*schema{schemaOf(other.instead()), s}}
+	}
+	return s
+}
+
+// object is the schema of a mapping with the fields of a shape.
+func object(t reflect.Type) *schema {
 	s := &schema{Type: "object", AdditionalProperties: false}
 	for _, f := range reflect.VisibleFields(t) {
 		name, optional := key(f)
@@ -120,11 +145,32 @@ func schemaOf(t reflect.Type) *schema {
 			s.Required = append(s.Required, name)
 		}
 	}
-	if excluding, ok := reflect.Zero(t).Interface().(interface{ forbidden() []string }); ok {
+	shape := reflect.Zero(t).Interface()
+	if excluding, ok := shape.(interface{ forbidden() []string }); ok {
 		s.Not = &schema{Required: excluding.forbidden()}
 	}
-	if short, ok := reflect.Zero(t).Interface().(interface{ instead() reflect.Type }); ok {
-		return &schema{AnyOf: []*schema{schemaOf(short.instead()), s}}
+	if choice, ok := shape.(interface{ exactlyOne() []string }); ok {
+		s.OneOf = eachRequired(choice.exactlyOne())
+	}
+	if choice, ok := shape.(interface{ atLeastOne() []string }); ok {
+		s.AnyOf = eachRequired(choice.atLeastOne())
+	}
+	if free, ok := shape.(interface {
+		others() (key, value reflect.Type)
+	}); ok {
+		name, value := free.others()
+		s.PropertyNames, s.AdditionalProperties = schemaOf(name), schemaOf(value)
+		s.PropertyNames.Not = &schema{Const: "matchLabels"}
+		s.MinProperties, s.MaxProperties = 1, maxRequirements+1 // one of them is the list of expressions
 	}
 	return s
+}
+
+// eachRequired has a schema for each name, which asks for that one.
+func eachRequired(names []string) []*schema {
+	var all []*schema
+	for _, name := range names {
+		all = append(all, &schema{Required: []string{name}})
+	}
+	return all
 }

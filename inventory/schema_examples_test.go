@@ -41,7 +41,7 @@ func badExamples(t *testing.T) map[string]example {
 	t.Helper()
 	bad := map[string]example{}
 	for table, refusals := range map[string]map[string]refusal{
-		"document": documentRefusals, "field": fieldRefusals, "name": nameRefusals, "time": timeRefusals, "cluster": clusterRefusals, "team": teamRefusals,
+		"document": documentRefusals, "field": fieldRefusals, "name": nameRefusals, "time": timeRefusals, "cluster": clusterRefusals, "grant": grantRefusals, "team": teamRefusals,
 	} {
 		for sentence, c := range refusals {
 			bad[table+": "+sentence] = example{Kind, c.text}

@@ -43,21 +43,21 @@ type defaultsShape struct {
 }
 
 type groupShape struct {
-	Name         nameText                       `json:"name" doc:"The name of the group, which is an O in its members' certificates."`
-	ClusterRoles []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that its members have in the whole cluster."`
-	Namespaces   map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that its members have in one namespace, by its name."`
+	Name         nameText        `json:"name" doc:"The name of the group, which is an O in its members' certificates."`
+	ClusterRoles []grantShape    `json:"clusterRoles,omitempty" doc:"ClusterRoles that its members have in the whole cluster."`
+	Namespaces   namespacesShape `json:"namespaces,omitempty" doc:"Roles that its members have in some namespaces: a mapping by their names, or a list of names and selectors."`
 }
 
 type userShape struct {
-	Name          nameText                       `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
-	Previously    []nameText                     `json:"previously,omitempty" doc:"Earlier names of the same person. Set it when you rename a user."`
-	Groups        []nameText                     `json:"groups,omitempty" doc:"The groups of the user. Each is declared under groups."`
-	ClusterRoles  []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
-	Namespaces    map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that the user has in one namespace, by its name."`
-	Expiration    expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
-	Until         untilText                      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
-	RevokedBefore untilText                      `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
-	Request       requestText                    `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
+	Name          nameText        `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
+	Previously    []nameText      `json:"previously,omitempty" doc:"Earlier names of the same person. Set it when you rename a user."`
+	Groups        []nameText      `json:"groups,omitempty" doc:"The groups of the user. Each is declared under groups."`
+	ClusterRoles  []grantShape    `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
+	Namespaces    namespacesShape `json:"namespaces,omitempty" doc:"Roles that the user has in some namespaces: a mapping by their names, or a list of names and selectors."`
+	Expiration    expirationText  `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
+	Until         untilText       `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	RevokedBefore untilText       `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
+	Request       requestText     `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
 }
 
 // grantShape is a role with an end. Its name alone may stand in its place.
@@ -67,6 +67,68 @@ type grantShape struct {
 }
 
 func (grantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
+
+// namespacesShape has the grants in each namespace, by its name. A list of namespaces may stand in its place.
+type namespacesShape map[namespaceText][]namespaceGrantShape
+
+func (namespacesShape) instead() reflect.Type { return reflect.TypeFor[[]namespaceItemShape]() }
+
+// namespaceGrantShape is a role in one namespace. The name of a ClusterRole may stand in its place.
+type namespaceGrantShape struct {
+	Name  roleText  `json:"name,omitempty" doc:"The ClusterRole."`
+	Role  roleText  `json:"role,omitempty" doc:"The Role of the namespace, in place of a ClusterRole."`
+	Until untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+}
+
+func (namespaceGrantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
+
+func (namespaceGrantShape) exactlyOne() []string { return []string{"name", "role"} }
+
+type namespaceItemShape struct {
+	Name         namespaceText    `json:"name,omitempty" doc:"The name of one namespace."`
+	Selector     selectorShape    `json:"selector,omitempty" doc:"The labels of the namespaces, such as {team: payments}."`
+	ClusterRoles []grantShape     `json:"clusterRoles,omitempty" doc:"ClusterRoles in these namespaces."`
+	Roles        []roleGrantShape `json:"roles,omitempty" doc:"Roles of these namespaces."`
+}
+
+func (namespaceItemShape) exactlyOne() []string { return []string{"name", "selector"} }
+
+func (namespaceItemShape) atLeastOne() []string { return []string{"clusterRoles", "roles"} }
+
+// roleGrantShape is a Role in a list of nothing else.
+type roleGrantShape struct {
+	Name  roleText  `json:"name" doc:"The Role."`
+	Until untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+}
+
+func (roleGrantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
+
+// selectorShape has labels, by their keys, and one key of its own.
+type selectorShape struct {
+	MatchExpressions []expressionShape `json:"matchExpressions,omitempty" doc:"Further conditions on labels, as in a label selector of Kubernetes."`
+}
+
+func (selectorShape) others() (key, value reflect.Type) {
+	return reflect.TypeFor[labelKeyText](), reflect.TypeFor[labelValueText]()
+}
+
+// expressionShape compares a label with values. One that asks only whether there is the label may stand in its place.
+type expressionShape struct {
+	Key      labelKeyText `json:"key" doc:"The key of the label."`
+	Operator valuesText   `json:"operator" doc:"In, NotIn, Exists or DoesNotExist."`
+	Values   valuesShape  `json:"values" doc:"The values of In and NotIn."`
+}
+
+func (expressionShape) instead() reflect.Type { return reflect.TypeFor[existsShape]() }
+
+type valuesShape []labelValueText
+
+func (valuesShape) filled() (most int) { return maxValues }
+
+type existsShape struct {
+	Key      labelKeyText `json:"key" doc:"The key of the label."`
+	Operator existsText   `json:"operator" doc:"In, NotIn, Exists or DoesNotExist."`
+}
 
 type teamShape struct {
 	Name          nameText       `json:"name" doc:"The name of the team, as in the team's file."`
@@ -97,9 +159,14 @@ var (
 	groupKeys     = keys[groupShape]()
 	userKeys      = keys[userShape]()
 	grantKeys     = keys[grantShape]()
-	teamKeys      = keys[teamShape]()
-	teamFileKeys  = keys[teamFileShape]()
-	teamUserKeys  = keys[teamUserShape]()
+
+	namespaceGrantKeys = keys[namespaceGrantShape]()
+	namespaceItemKeys  = keys[namespaceItemShape]()
+	expressionKeys     = keys[expressionShape]()
+
+	teamKeys     = keys[teamShape]()
+	teamFileKeys = keys[teamFileShape]()
+	teamUserKeys = keys[teamUserShape]()
 )
 
 func keys[T any]() []string {

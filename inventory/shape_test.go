@@ -23,6 +23,9 @@ func samples(t *testing.T) map[reflect.Type]string {
 		reflect.TypeFor[ownerText]():        "prod-eu",
 		reflect.TypeFor[nameText]():         "payments",
 		reflect.TypeFor[roleText]():         "view",
+		reflect.TypeFor[labelKeyText]():     "team",
+		reflect.TypeFor[labelValueText]():   "blue",
+		reflect.TypeFor[valuesText]():       "In",
 		reflect.TypeFor[namespaceText]():    "staging",
 		reflect.TypeFor[expirationText]():   "24h",
 		reflect.TypeFor[renewBeforeText]():  "20%",
@@ -58,9 +61,13 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		return []trial{{"", sample, true}, {"", map[string]any{"x": "y"}, false}, {"", []any{"x"}, false}}
 	case reflect.Slice:
 		all := []trial{{"", []any{}, true}, {"", "text", false}, {"", nil, false}}
+		if _, filled := reflect.Zero(shape).Interface().(interface{ filled() int }); filled {
+			all = []trial{{"", []any{trials(t, shape.Elem(), samples)[0].document}, true}, {"", []any{}, false}, {"", "text", false}}
+		}
+		short, isShort := reflect.Zero(shape.Elem()).Interface().(interface{ instead() reflect.Type })
 		for _, inner := range trials(t, shape.Elem(), samples) {
 			// A text in place of a grant is its short form.
-			if _, short := inner.document.(string); short && shape.Elem() == reflect.TypeFor[grantShape]() {
+			if _, text := inner.document.(string); text && isShort && short.instead().Kind() == reflect.String {
 				inner.legal = true
 			}
 			all = append(all, trial{"[0]" + inner.path, []any{inner.document}, inner.legal})
@@ -73,19 +80,48 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		for _, inner := range trials(t, shape.Elem(), samples) {
 			all = append(all, trial{".staging" + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
 		}
+		if other, ok := reflect.Zero(shape).Interface().(interface{ instead() reflect.Type }); ok {
+			all = append(all, trials(t, other.instead(), samples)...)
+		}
 		return all
 	}
-	least := map[string]any{}
+	zero := reflect.Zero(shape).Interface()
+	least, choice := map[string]any{}, []string(nil)
+	if one, ok := zero.(interface{ exactlyOne() []string }); ok {
+		choice = one.exactlyOne()
+	}
+	needed := choice[:min(len(choice), 1)]
+	if some, ok := zero.(interface{ atLeastOne() []string }); ok {
+		needed = append(slices.Clone(needed), some.atLeastOne()[0])
+	}
 	for _, f := range reflect.VisibleFields(shape) {
-		if name, optional := key(f); !optional {
+		if name, optional := key(f); !optional || slices.Contains(needed, name) {
 			least[name] = trials(t, f.Type, samples)[0].document
 		}
 	}
-	all := []trial{{"", least, true}, {"", "text", false}}
+	var all []trial
+	if free, ok := zero.(interface {
+		others() (key, value reflect.Type)
+	}); ok {
+		name, value := free.others()
+		least[samples[name]] = samples[value]
+		for _, inner := range trials(t, value, samples) {
+			all = append(all, trial{"." + samples[name] + inner.path, map[string]any{samples[name]: inner.document}, inner.legal})
+		}
+	}
+	all = append([]trial{{"", least, true}, {"", "text", false}}, all...)
+	for _, name := range needed {
+		without := maps.Clone(least)
+		delete(without, name)
+		all = append(all, trial{"", without, false})
+	}
 	for _, f := range reflect.VisibleFields(shape) {
 		name, optional := key(f)
 		for _, inner := range trials(t, f.Type, samples) {
 			with := maps.Clone(least)
+			if slices.Contains(choice, name) {
+				delete(with, choice[0])
+			}
 			with[name] = inner.document
 			all = append(all, trial{"." + name + inner.path, with, inner.legal})
 		}

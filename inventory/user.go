@@ -22,9 +22,9 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defau
 	u = User{
 		Name:         parseName(v, fields, declared),
 		ClusterRoles: clusterRoles(fields),
-		Namespaces:   namespaces(fields),
 		Expiration:   defaults.Expiration, RevokedBefore: defaults.RevokedBefore,
 	}
+	u.Namespaces, u.ByLabel = namespaces(fields)
 	if field, ok := fields["previously"]; ok {
 		former = field.Items()
 	}

@@ -1,7 +1,6 @@
 package reconcile
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,71 +99,6 @@ func objectName(kind BindingKind, namespace, name string) string {
 	return string(kind) + " " + name
 }
 
-// SubjectKind says whom a binding of ours is for.
-type SubjectKind string
-
-// A grant is a user's own or a group's.
-const (
-	ForUser  SubjectKind = "user"
-	ForGroup SubjectKind = "group"
-)
-
-// Grant is what the name of one of our bindings says. Together with the owner, a Grant and a name map to each other
-// one to one: owners, users and groups hold no ':', roles hold no '#'.
-type Grant struct {
-	For       SubjectKind
-	Subject   string // the user's or group's name
-	Namespace string // empty: cluster-wide
-	Role      string // a ClusterRole
-	Part      int    // 1 and up; parts of a group's binding hold at most MaxSubjects members each
-}
-
-// MaxSubjects is how many members one part of a group's binding holds. The API server walks all bindings on every
-// request, and all subjects of a binding; etcd limits an object's size.
-const MaxSubjects = 1000
-
-// BindingPrefix begins the names of all bindings of an owner, and of no other's.
-func BindingPrefix(owner string) string { return "certsync:" + owner + ":" }
-
-// BindingName is the name of the binding that makes g true.
-func BindingName(owner string, g Grant) string {
-	name := BindingPrefix(owner) + string(g.For) + ":" + g.Subject + ":" + g.Role
-	if g.Part > 1 {
-		name += "#" + strconv.Itoa(g.Part)
-	}
-	return name
-}
-
-// ParseBindingName is the inverse of BindingName, and says which bindings are this owner's. It reports false for every name
-// that BindingName would not give: of another owner, of a user or group whose name no inventory can hold, or for such a role.
-func ParseBindingName(owner, namespace, name string) (Grant, bool) {
-	rest, ok := strings.CutPrefix(name, BindingPrefix(owner))
-	if !ok {
-		return Grant{}, false
-	}
-	kind, rest, ok := strings.Cut(rest, ":")
-	if !ok || kind != string(ForUser) && kind != string(ForGroup) {
-		return Grant{}, false
-	}
-	subject, rest, ok := strings.Cut(rest, ":")
-	if !ok || !inventory.ValidName(subject) {
-		return Grant{}, false
-	}
-	role, part, numbered := strings.Cut(rest, "#")
-	g := Grant{For: SubjectKind(kind), Subject: subject, Namespace: namespace, Role: role, Part: 1}
-	if numbered {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 2 {
-			return Grant{}, false
-		}
-		g.Part = n
-	}
-	if !inventory.ValidClusterRole(role) || g.For == ForUser && g.Part > 1 {
-		return Grant{}, false
-	}
-	return g, BindingName(owner, g) == name
-}
-
 // OwnerOf is the owner in the name of a binding of certsync's, whichever owner's it is, or "".
 func (b Binding) OwnerOf() string {
 	rest, ok := strings.CutPrefix(b.Name, "certsync:")
@@ -185,7 +119,7 @@ func NewBinding(owner string, g Grant, users []string) Binding {
 	b := Binding{
 		Kind: ClusterRoleBinding, Namespace: g.Namespace, Name: BindingName(owner, g),
 		ManagedBy: ManagedByValue, Owner: owner,
-		RoleRef: RoleRef{Kind: "ClusterRole", Name: g.Role},
+		RoleRef: g.RoleRef(),
 	}
 	if g.Namespace != "" {
 		b.Kind = RoleBinding
@@ -208,14 +142,6 @@ func Rebase(observed, target, current []Subject) []Subject {
 		}
 	}
 	return out
-}
-
-// String is how a grant reads in a sentence.
-func (g Grant) String() string {
-	if g.Namespace == "" {
-		return fmt.Sprintf("ClusterRole %q cluster-wide", g.Role)
-	}
-	return fmt.Sprintf("ClusterRole %q in namespace %q", g.Role, g.Namespace)
 }
 
 // Authorized is a subject as the API server's authorizer sees it, which ignores the namespace of Users and Groups.

@@ -24,7 +24,7 @@
 //	plan.go, reasons.go, stage.go, step.go, spec.go
 //	                                      a plan, its digest, and the order of a run
 //	username.go                           by which name Kubernetes knows a user, see Username
-//	binding.go                            names of bindings
+//	binding.go, bindingname.go            bindings, and what their names say
 //	ledger.go, requested.go               a user's record in Vault
 //	state.go, grants.go                   an owner's index in Vault
 //	revocation.go                         the admission policy for revoked certificates

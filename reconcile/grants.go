@@ -7,7 +7,8 @@ import (
 )
 
 // Grants is what users have by certsync: the grants of the inventory that was applied last, and earlier ones that this run had to
-// leave. A role is "view" where it is bound cluster-wide, and "staging/view" in a namespace. All lists are sorted.
+// leave. A role is "view" where it is bound cluster-wide, "staging/view" in a namespace, and "staging/Role/deployer" if it is a Role
+// there. No name has a slash. All lists are sorted.
 type Grants struct {
 	Users  map[string]UserGrants `json:"users"`
 	Groups map[string][]string   `json:"groups"` // roles, by group
@@ -43,10 +44,16 @@ func NewGrants(of map[Grant][]string) *Grants {
 	return all
 }
 
+// rolePart stands between a namespace and the name of its Role.
+const rolePart = "/Role/"
+
 // role is how Grants writes the role of a grant.
 func (g Grant) role() string {
 	if g.Namespace == "" {
 		return g.Role
+	}
+	if g.RoleKind == NamespaceRole {
+		return g.Namespace + rolePart + g.Role
 	}
 	return g.Namespace + "/" + g.Role
 }
@@ -93,7 +100,9 @@ func (a *Grants) All() map[Grant][]string {
 	all := map[Grant][]string{}
 	add := func(of SubjectKind, subject, role, user string) {
 		g := Grant{For: of, Subject: subject, Role: role}
-		if namespace, name, ok := strings.Cut(role, "/"); ok {
+		if namespace, name, ok := strings.Cut(role, rolePart); ok {
+			g.Namespace, g.RoleKind, g.Role = namespace, NamespaceRole, name
+		} else if namespace, name, ok := strings.Cut(role, "/"); ok {
 			g.Namespace, g.Role = namespace, name
 		}
 		all[g] = append(all[g], user)

@@ -66,7 +66,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/rights":     {[]string{"reconcile"}, nil},
 	"reconcile/httplimit":  {[]string{"inventory"}, nil},
 	"reconcile/pki":        {[]string{"inventory", "inventory/userkey", "reconcile"}, nil},
-	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/plan/index", "reconcile/refusal", "reconcile/rename", "reconcile/renewal", "reconcile/retention"}, nil},
+	"reconcile/plan":       {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted", "reconcile/plan/index", "reconcile/refusal", "reconcile/rename", "reconcile/renewal", "reconcile/retention"}, nil},
 	"reconcile/plan/index": {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted"}, nil},
 	"reconcile/refusal":    {[]string{"reconcile"}, nil},
 	"reconcile/removals":   {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/granted", "reconcile/refusal"}, nil},
@@ -78,7 +78,7 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
+	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/plan/index"}, nil},

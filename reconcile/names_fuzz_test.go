@@ -13,6 +13,7 @@ func FuzzParseBindingName(f *testing.F) {
 	for _, name := range []string{
 		"certsync:prod-eu:user:alice@example.com:view", "certsync:prod-eu:group:devs:system:node#12", "certsync:prod-eu:group:devs:view#02",
 		"certsync:prod-eu:group:devs:view#+2", "certsync:prod-eu:group:a:b#2#3", "certsync:prod-eu:user::", "certsync:", "cluster-admin", "",
+		"certsync:prod-eu:user-role:alice:deployer", "certsync:prod-eu:group-role:devs:a:b#3", "certsync:prod-eu:user-role:user-role:",
 		"certsync:prod-eu:user:\x1b[2J\u202e:view", "certsync:prod-eu:user:\xff:\xfe",
 	} {
 		f.Add("prod-eu", "", name)
@@ -26,7 +27,8 @@ func FuzzParseBindingName(f *testing.F) {
 		if again := reconcile.BindingName(owner, g); again != name {
 			t.Errorf("%q is read as %+v, whose name is %q", name, g, again)
 		}
-		if g.Namespace != namespace || g.Subject == "" || g.Role == "" || g.Part < 1 || g.For == reconcile.ForUser && g.Part > 1 || strings.Contains(g.Subject, ":") || strings.Contains(g.Role, "#") {
+		if g.Namespace != namespace || g.Subject == "" || g.Role == "" || g.Part < 1 || g.For == reconcile.ForUser && g.Part > 1 || strings.Contains(g.Subject, ":") || strings.Contains(g.Role, "#") ||
+			g.RoleKind == reconcile.NamespaceRole && namespace == "" {
 			t.Errorf("%q is read as %+v", name, g)
 		}
 		if _, ok := reconcile.ParseBindingName(owner+"-2", namespace, name); ok {
@@ -72,7 +74,11 @@ func legalGrant(owner string, user bool, subject, namespace, role string, part i
 	if user {
 		g.For, g.Part = reconcile.ForUser, 1
 	}
-	return g, inventory.ValidOwner(owner) && inventory.ValidName(subject) && inventory.ValidClusterRole(role) &&
+	// Half of the numbers of parts stand for Roles, so that what was found before stays in use.
+	if namespace != "" && part%2 == 0 {
+		g.RoleKind = reconcile.NamespaceRole
+	}
+	return g, inventory.ValidOwner(owner) && inventory.ValidName(subject) && inventory.ValidRole(role) &&
 		(namespace == "" || inventory.ValidNamespace(namespace))
 }
 

@@ -31,18 +31,25 @@ func words(alphabet string, length int) []string {
 // one object, every name says its grant again, and no owner takes another's for its own.
 func TestBindingNamesAreInjective(t *testing.T) {
 	owners := []string{"a", "a-1", "user", "group", "certsync"}
-	subjects := slices.DeleteFunc(append(words("a1-", 2), "user", "group", "a.b@c", "certsync"), func(s string) bool { return !inventory.ValidName(s) })
-	roles := slices.DeleteFunc(append(words("a1:-", 2), "system:node", "user:a:a", "group:a:a"), func(s string) bool { return !inventory.ValidClusterRole(s) })
+	subjects := slices.DeleteFunc(append(words("a1-", 2), "user", "group", "user-role", "group-role", "a.b@c", "certsync"), func(s string) bool { return !inventory.ValidName(s) })
+	roles := slices.DeleteFunc(append(words("a1:-", 2), "system:node", "user:a:a", "group:a:a", "user-role:a:a", "role", "-role:a"), func(s string) bool { return !inventory.ValidRole(s) })
 	type key struct{ namespace, name string }
 	seen := map[key]string{}
 	for _, owner := range owners {
 		for _, namespace := range []string{"", "a", "a-1"} {
 			for _, subject := range subjects {
 				for _, role := range roles {
-					for part := range 13 { // 0 is the user's own
+					for n := range 26 { // parts of a ClusterRole and of a Role; 0 is the user's own
+						part := n % 13
 						g := reconcile.Grant{For: reconcile.ForGroup, Subject: subject, Namespace: namespace, Role: role, Part: part}
 						if part == 0 {
 							g.For, g.Part = reconcile.ForUser, 1
+						}
+						if n >= 13 {
+							g.RoleKind = reconcile.NamespaceRole
+						}
+						if n >= 13 && namespace == "" {
+							continue
 						}
 						k, who := key{namespace, reconcile.BindingName(owner, g)}, fmt.Sprintf("%s %+v", owner, g)
 						if other, taken := seen[k]; taken {
@@ -70,7 +77,7 @@ func TestBindingNamesAreInjective(t *testing.T) {
 // a grant is that grant's own name, and nobody else's.
 func TestParseBindingNameIsInverse(t *testing.T) {
 	read := map[reconcile.Grant]string{}
-	for _, start := range []string{"certsync:o:user:", "certsync:o:group:", "certsync:o:", "certsync:", "certsync:p:user:", ""} {
+	for _, start := range []string{"certsync:o:user:", "certsync:o:group:", "certsync:o:user-role:", "certsync:o:group-role:", "certsync:o:", "certsync:", "certsync:p:user:", ""} {
 		for _, rest := range append(words("a:#12", 6), "") {
 			name := start + rest
 			g, ok := reconcile.ParseBindingName("o", "n", name)
@@ -97,11 +104,12 @@ func TestParseBindingName(t *testing.T) {
 		want reconcile.Grant
 		ok   bool
 	}{
-		"a user's role":              {"certsync:prod-eu:user:alice@example.com:view", reconcile.Grant{reconcile.ForUser, "alice@example.com", "", "view", 1}, true},
-		"a role with colons":         {"certsync:prod-eu:user:alice:system:node", reconcile.Grant{reconcile.ForUser, "alice", "", "system:node", 1}, true},
-		"a group's role":             {"certsync:prod-eu:group:devs:view", reconcile.Grant{reconcile.ForGroup, "devs", "", "view", 1}, true},
-		"its second part":            {"certsync:prod-eu:group:devs:view#2", reconcile.Grant{reconcile.ForGroup, "devs", "", "view", 2}, true},
-		"its twelfth part":           {"certsync:prod-eu:group:devs:view#12", reconcile.Grant{reconcile.ForGroup, "devs", "", "view", 12}, true},
+		"a user's role":              {"certsync:prod-eu:user:alice@example.com:view", reconcile.Grant{reconcile.ForUser, "alice@example.com", "", "", "view", 1}, true},
+		"a role with colons":         {"certsync:prod-eu:user:alice:system:node", reconcile.Grant{reconcile.ForUser, "alice", "", "", "system:node", 1}, true},
+		"a group's role":             {"certsync:prod-eu:group:devs:view", reconcile.Grant{reconcile.ForGroup, "devs", "", "", "view", 1}, true},
+		"its second part":            {"certsync:prod-eu:group:devs:view#2", reconcile.Grant{reconcile.ForGroup, "devs", "", "", "view", 2}, true},
+		"its twelfth part":           {"certsync:prod-eu:group:devs:view#12", reconcile.Grant{reconcile.ForGroup, "devs", "", "", "view", 12}, true},
+		"a Role cluster-wide":        {"certsync:prod-eu:user-role:alice:deployer", reconcile.Grant{}, false},
 		"a first part with a number": {"certsync:prod-eu:group:devs:view#1", reconcile.Grant{}, false},
 		"part 0":                     {"certsync:prod-eu:group:devs:view#0", reconcile.Grant{}, false},
 		"a negative part":            {"certsync:prod-eu:group:devs:view#-2", reconcile.Grant{}, false},
@@ -130,6 +138,25 @@ func TestParseBindingName(t *testing.T) {
 				t.Errorf("%+v, %t", got, ok)
 			}
 		})
+	}
+}
+
+func TestParseBindingNameOfRoles(t *testing.T) {
+	for name, want := range map[string]reconcile.Grant{
+		"certsync:prod-eu:user-role:alice:deployer":  {reconcile.ForUser, "alice", "staging", reconcile.NamespaceRole, "deployer", 1},
+		"certsync:prod-eu:group-role:devs:a:b.c#2":   {reconcile.ForGroup, "devs", "staging", reconcile.NamespaceRole, "a:b.c", 2},
+		"certsync:prod-eu:user:alice:role:x":         {reconcile.ForUser, "alice", "staging", reconcile.ClusterRole, "role:x", 1},
+		"certsync:prod-eu:user-role:alice:edit#2":    {},
+		"certsync:prod-eu:user-role-role:alice:edit": {},
+		"certsync:prod-eu:-role:alice:edit":          {},
+	} {
+		got, ok := reconcile.ParseBindingName("prod-eu", "staging", name)
+		if ok != (want.Part > 0) || ok && got != want {
+			t.Errorf("%s: %+v, %t", name, got, ok)
+		}
+		if ok && (got.RoleRef() != reconcile.RoleRef{Kind: want.RoleKind.String(), Name: want.Role} || reconcile.NewBinding("prod-eu", got, nil).Name != name) {
+			t.Errorf("%s: %+v", name, reconcile.NewBinding("prod-eu", got, nil))
+		}
 	}
 }
 

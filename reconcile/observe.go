@@ -18,14 +18,14 @@ type Observed struct {
 
 // ClusterView is what a ClusterReader sees.
 type ClusterView struct {
-	UID          string          // of namespace kube-system; what tells clusters apart
-	Endpoint     Endpoint        // what certsync itself connects to
-	Bindings     []Binding       // all of them, whoever made them
-	ClusterRoles map[string]bool // that exist
-	Rules        map[Role][]Rule // of all ClusterRoles and Roles
-	Namespaces   map[string]bool // that exist; false for one that is terminating, which accepts no new objects
-	Requests     []Request       // CertificateSigningRequests with a name of ours and no certificate, the first of them
-	MoreRequests int             // how many there are beside Requests
+	UID          string               // of namespace kube-system; what tells clusters apart
+	Endpoint     Endpoint             // what certsync itself connects to
+	Bindings     []Binding            // all of them, whoever made them
+	ClusterRoles map[string]bool      // that exist
+	Rules        map[Role][]Rule      // of all ClusterRoles and Roles
+	Namespaces   map[string]Namespace // that exist
+	Requests     []Request            // CertificateSigningRequests with a name of ours and no certificate, the first of them
+	MoreRequests int                  // how many there are beside Requests
 
 	Clock  time.Time // the API server's, when it answered; zero: it did not tell
 	Mark             // that the last run left at the lock
@@ -51,6 +51,12 @@ type Endpoint struct {
 // Fault says what in e no inventory would hold, and so no kubeconfig of certsync's, or nothing. It repeats no URL.
 func (e Endpoint) Fault() string {
 	return inventory.Cluster{Name: e.Name, Server: e.Server, ProxyURL: e.ProxyURL, TLSServerName: e.TLSServerName}.Fault()
+}
+
+// Namespace is a namespace as far as certsync looks at it.
+type Namespace struct {
+	Labels map[string]string
+	Open   bool // it accepts new objects; false: it is terminating, or does not exist
 }
 
 // Role names a ClusterRole, or with a namespace a Role.

@@ -13,7 +13,7 @@ import (
 // PlanVersion is the formatVersion of plans.
 const PlanVersion = "2"
 
-// Step is one change. User or Group says for whom it is. Kind, Namespace, Name and Role are those of the binding that it
+// Step is one change. User or Group says for whom it is. Kind, Namespace, Name, Role and RoleKind are those of the binding that it
 // writes. Text and Markdown are made from the fields that JSON has, and from nothing else.
 type Step struct {
 	User     string      `json:"user,omitempty"`
@@ -26,7 +26,9 @@ type Step struct {
 	// Namespace is that of a RoleBinding.
 	Namespace string `json:"namespace,omitempty"`
 	Name      string `json:"name,omitempty"`
-	Role      string `json:"role,omitempty"` // the ClusterRole in the name, which the binding has or gets
+	Role      string `json:"role,omitempty"` // the role in the name, which the binding has or gets
+	// RoleKind is "Role" for a Role of the namespace, and absent for a ClusterRole.
+	RoleKind RoleKind `json:"roleKind,omitempty"`
 	// Power lists why this step makes users as good as cluster-admin. For a certificate, it covers all that the inventory
 	// gives its user. It is nil if the step gives nothing.
 	Power  []string `json:"power,omitzero"`

@@ -80,6 +80,10 @@ const (
 	Missing Reason = "missing"
 	// LabelsMissing: a binding of certsync's lacks its labels, or its annotation. They are put back.
 	LabelsMissing Reason = "labels-missing"
+	// NamespaceSelected: a selector of the inventory matches the namespace, and did not in the last run.
+	NamespaceSelected Reason = "namespace-selected"
+	// NamespaceUnselected: no selector of the inventory matches the namespace any more.
+	NamespaceUnselected Reason = "namespace-unselected"
 	// Unexpected: a binding has a name of certsync's, and no inventory asked for it. Somebody else made it.
 	Unexpected Reason = "unexpected"
 	// CertificatesExpired: certificates of the record have expired; of a leaver's record, all of them.
@@ -107,8 +111,14 @@ const (
 	UnknownCertificate NoteKind = "unknown-certificate"
 	// ClusterRoleMissing: a ClusterRole of the inventory does not exist.
 	ClusterRoleMissing NoteKind = "clusterrole-missing"
+	// RoleMissing: a Role of the inventory does not exist in its namespace.
+	RoleMissing NoteKind = "role-missing"
 	// NamespaceMissing: a namespace of the inventory does not exist, or is being deleted.
 	NamespaceMissing NoteKind = "namespace-missing"
+	// SelectorEmpty: a selector of the inventory matches no namespace.
+	SelectorEmpty NoteKind = "selector-empty"
+	// SelectorLabels: somebody who is not as good as cluster-admin may change the labels of namespaces, and so what selectors grant.
+	SelectorLabels NoteKind = "selector-labels"
 	// UnknownBinding: a binding has a name that begins like this owner's, and that certsync does not give. It is left alone.
 	UnknownBinding NoteKind = "unknown-binding"
 	// EndpointDiffers: certsync's own connection says something else of the cluster than users' kubeconfigs. It changes nothing.

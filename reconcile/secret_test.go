@@ -193,22 +193,22 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	record := *w.Ledger["alice"].Versions[1].Record
 	x := &apply.Executor{Bindings: w, Store: w, Issuer: w, Login: w, Kubeconfigs: w, Now: time.Now, Report: func(reconcile.Event) {}}
 	observed.At = w.Now
-	who, made := status.Of(inv, observed), export.Bindings("test", observed.Bindings)
+	who, made := status.Of(inv, observed, reconcile.Rules{}), export.Bindings("test", observed.Bindings)
 	account := report.Account{Owner: "test", Err: reconciletest.ErrBoom, Outcome: o}
-	known, _, _ := plan.Credentials(inv, observed)
+	known, _, _ := plan.Credentials(inv, observed, reconcile.Rules{})
 	exported := []any{
 		account, account.KubernetesEvents()[0], account.Metrics(), *account.Metrics().Census,
 		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, export.LeftOut{},
 		reconcile.Secret{}, *w.Users["alice"].Versions[1].Credential, before, before.Steps[0], *before.Steps[0].Detail, reconcile.Note{}, o, o.Events[0],
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.State, observed, observed.ClusterView, observed.StoreView,
-		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, reconcile.Grant{}, reconcile.Request{}, reconcile.Rule{}, reconcile.Role{}, reconcile.RevocationPolicy{}, reconcile.RevokedCertificate{}, reconcile.RevocationWrite{}, access.Given{}, access.Power{}, access.Decision{}, revocation.Certificate{}, revocation.Report{}, revocation.Tiers{}, revocation.Condition{}, revocation.Request{},
+		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, reconcile.Grant{}, reconcile.Request{}, reconcile.Rule{}, reconcile.Role{}, reconcile.Namespace{}, reconcile.RevocationPolicy{}, reconcile.RevokedCertificate{}, reconcile.RevocationWrite{}, access.Given{}, access.Power{}, access.Decision{}, revocation.Certificate{}, revocation.Report{}, revocation.Tiers{}, revocation.Condition{}, revocation.Request{},
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
 		reconcile.Identity{}, reconcile.Permission{}, reconcile.StoreNeeds{}, reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(w.CA))}, reconcile.CertificateRequest{Username: "alice"}, reconcile.Mark{}, reconcile.Issued{Chain: []byte(record.Certificates[0].Certificate)},
 		preflight.Check{}, preflight.LockView{Taken: reconcile.Locked{}}, preflight.StoreHealth{}, preflight.AuthMethods{}, preflight.Report{Checks: []preflight.Check{{}}}, preflight.Preflight{Inventory: inv},
 		pki.Signing{Issuer: w, Login: w}, *known, index.Binding{}, index.Epochs{}, reconcile.Refused{}, reconcile.BindingWrite{}, reconcile.CertificateSpec{User: "alice"}, reconcile.Issuance{Record: &record}, reconcile.Leaving{Record: &record}, reconcile.OwnKey{}, reconcile.UserCertificates{}, reconcile.Rules{}, *w.State.Grants, reconcile.UserGrants{}, reconcile.Name{}, reconcile.Refusal{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Terms: apply.Terms{Access: w}, Cluster: w, Store: w, StoreAccess: w, Executor: x}, apply.Removals{Cluster: w, Bindings: w}, apply.Terms{Access: w}, removals.Emergency{Users: []removals.EmergencyUser{{}}}, removals.EmergencyUser{},
 		usage.Source{}, usage.Log{}, usage.User{}, usage.Certificate{}, usage.BindingUse{}, usage.Binding{}, usage.Use{},
 	}
-	r := review.Of(inv, observed)
+	r := review.Of(inv, observed, reconcile.Rules{})
 	exported = append(exported, reconcile.Run{}, r, r.Population, r.Population.Sums[0], review.Part{}, r.People[0], r.People[0].Access[0], review.Departure{}, review.Other{}, r.Roles[0],
 		review.Changes{}, review.Change{}, review.Growth{}, review.Use{}, review.CertificateUse{}, review.PersonUse{})
 	ca := reconciletest.Authority{Cert: w.CA, Key: w.CAKey, Now: w.Now}

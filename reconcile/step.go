@@ -42,7 +42,7 @@ func (s Step) On(g Grant, username string, w BindingWrite) Step {
 		s.User, s.Username = g.Subject, username
 	}
 	s.Binding = &w
-	s.Kind, s.Namespace, s.Name, s.Role = w.Object.Kind, w.Object.Namespace, w.Object.Name, g.Role
+	s.Kind, s.Namespace, s.Name, s.Role, s.RoleKind = w.Object.Kind, w.Object.Namespace, w.Object.Name, g.Role, g.RoleKind
 	return s
 }
 
@@ -61,6 +61,11 @@ func (s Step) Target() Grant {
 		g.For, g.Subject = ForGroup, s.Group
 	}
 	return g
+}
+
+// Bound is the role that the binding of a step has or gets.
+func (s Step) Bound() Role {
+	return Grant{Namespace: s.Namespace, RoleKind: s.RoleKind, Role: s.Role}.Bound()
 }
 
 // Gives reports whether a step gives a role: it makes a binding, or adds subjects to one.

@@ -155,7 +155,7 @@ func (c manifestsCmd) Run(p program) error {
 
 func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]byte) deploy.Deployment {
 	return deploy.Deployment{
-		Owner: inv.Owner, ClusterRoles: inv.ClusterRoles(), Issuing: csr.Permissions(false),
+		Owner: inv.Owner, ClusterRoles: inv.ClusterRoles(), Roles: inv.Roles(), Issuing: csr.Permissions(false),
 		Namespace: c.Namespace, LockNamespace: c.LockNamespace,
 		Image: c.Image, Schedule: string(c.Schedule),
 		Environment: c.environment(inv.Owner),

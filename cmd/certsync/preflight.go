@@ -18,6 +18,7 @@ import (
 type preflightCmd struct {
 	inventoryFlags
 	serverFlags   `group:"Cluster and Vault:"`
+	jobFlags      `group:"Cluster and Vault:"`
 	sharedCAFlags `group:"Guards, and flags that lift them:"`
 	issuerFlags   `group:"Certificates:"`
 	Issue         bool   `help:"Issue one test certificate and log in with it, also at the address that users get. It has a name that no user has and is valid for 10 minutes. With --issuer=csr, preflight writes one CertificateSigningRequest and deletes it again."`
@@ -63,7 +64,7 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 // check makes the checks. If one server cannot be reached, it still checks the other.
 func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) preflight.Report {
 	check := &preflight.Preflight{
-		Inventory: inv, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
+		Inventory: inv, Namespace: c.Namespace, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
 		Issue: c.Issue, RunID: newRunID(), RunTime: c.runTime(len(inv.Users)), Now: time.Now,
 	}
 	cluster, err := c.kubernetes(p)

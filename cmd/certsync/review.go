@@ -16,6 +16,7 @@ import (
 type reviewCmd struct {
 	inventoryFlags
 	serverFlags `group:"Cluster and Vault:"`
+	jobFlags    `group:"Cluster and Vault:"`
 	Since       string   `placeholder:"FILE" type:"path" help:"Also show the changes since an earlier review. FILE is the output of review -o json."`
 	AuditLog    []string `placeholder:"FILE" type:"path" help:"Audit log of the API server, as JSON lines, plain or gzip; - is standard input. The review then shows which access was used. Repeatable."`
 	Output      string   `short:"o" enum:"html,csv,json" default:"html" placeholder:"html|csv|json" help:"Output format (default: ${default})."`
@@ -48,7 +49,7 @@ func (c reviewCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	r := review.Of(inv, observed)
+	r := review.Of(inv, observed, c.own(c.LockNamespace))
 	if earlier != nil {
 		if err := r.Compare(*earlier); err != nil {
 			return reconcile.WithHint(fmt.Errorf("comparing with %s: %w", c.Since, err), "set --since to the output of certsync review -o json for this owner and cluster")

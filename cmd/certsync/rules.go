@@ -14,7 +14,7 @@ type ruleFlags struct {
 	Protect     []string         `placeholder:"NAME" help:"Refuse to take access from this user. The user who runs certsync is always protected. Repeatable."`
 	Policy      reconcile.Policy `enum:"sync,upsert-only,create-only" default:"sync" placeholder:"sync|upsert-only|create-only" help:"create-only only issues and binds. upsert-only also renews, reissues and adds subjects. sync does everything. The plan shows other changes as held (default: ${default})."`
 	Drift       bool             `help:"Only correct drift: refuse an inventory that differs from the one that was applied last."`
-	Namespace   string           `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob (see certsync manifests). The plan notes other users who get access to it (default: ${default})."`
+	jobFlags
 
 	Revoke            []string   `placeholder:"NAME" help:"Revoke this user's certificates. The user gets a new certificate with a new Kubernetes name, and certsync binds only that name. Repeatable."`
 	Retry             []string   `placeholder:"NAME" help:"Request this user's certificate again after it was denied. Repeatable."`
@@ -24,6 +24,16 @@ type ruleFlags struct {
 	NewLedger         bool       `help:"Start a new state from the ledger and the inventory, although certsync has used this cluster for the owner before."`
 	AcceptRollback    bool       `help:"Accept an old state in Vault, for example after a restore from a backup. Also accept a state without a Lease to compare it with."`
 	sharedCAFlags     `group:"Guards, and flags that lift them:"`
+}
+
+// jobFlags name the namespace of the CronJob.
+type jobFlags struct {
+	Namespace string `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob (see certsync manifests). No selector of the inventory matches it, and the plan notes other users who get access to it (default: ${default})."`
+}
+
+// own returns the rules on certsync's own namespaces.
+func (f jobFlags) own(lock string) reconcile.Rules {
+	return reconcile.Rules{Namespace: f.Namespace, LockNamespace: lock}
 }
 
 // sharedCAFlags lift a refusal that plan, apply and preflight share.

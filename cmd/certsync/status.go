@@ -16,6 +16,7 @@ import (
 type statusCmd struct {
 	inventoryFlags
 	serverFlags `group:"Cluster and Vault:"`
+	jobFlags    `group:"Cluster and Vault:"`
 	User        []string `placeholder:"NAME" help:"Show everything about this user. Repeatable."`
 	Emergency   bool     `help:"With --user: print kubectl commands that remove the user from all bindings of certsync. Needs the right to list bindings, and no Vault."`
 	Output      string   `short:"o" enum:"text,wide,json" default:"text" placeholder:"text|wide|json" help:"Output format. wide is text with more columns and nothing shortened (default: ${default})."`
@@ -55,7 +56,7 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	report := status.Of(inv, observed)
+	report := status.Of(inv, observed, c.own(c.LockNamespace))
 	if len(c.User) > 0 {
 		if report, err = report.Only(c.User); err != nil {
 			return err

@@ -77,6 +77,9 @@ func (v Value) Says(key, text string) (Value, bool) {
 // IsMapping says that there is a mapping.
 func (v Value) IsMapping() bool { return v.node.Kind == yaml.MappingNode }
 
+// IsList says that there is a list.
+func (v Value) IsList() bool { return v.node.Kind == yaml.SequenceNode }
+
 // IsNull says that there is nothing, not that it could not be read.
 func (v Value) IsNull() bool { return v.node.Kind == yaml.ScalarNode && v.node.Tag == "!!null" }
 

@@ -3,7 +3,6 @@ package apply_test
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"time"
 
@@ -87,7 +86,7 @@ func (s *scenario) given(held map[reconcile.Grant]bool, back map[string]bool) ma
 		if g.Part = 0; !ours(b) || held[g] {
 			continue
 		}
-		if len(b.Subjects) == 0 && !back[g.Subject] || b.RoleRef != (reconcile.RoleRef{Kind: "ClusterRole", Name: g.Role}) {
+		if len(b.Subjects) == 0 && !back[g.Subject] || b.RoleRef != g.RoleRef() {
 			s.fail("after the run there is %+v", b)
 		}
 		for _, subject := range b.Subjects {
@@ -109,16 +108,13 @@ func (s *scenario) subject(user string) reconcile.Subject {
 // wanted is all access that an inventory grants now.
 func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
 	all := map[access]bool{}
-	add := func(g reconcile.Grant, user string, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
-		everywhere := maps.Clone(namespaces)
-		if everywhere == nil {
-			everywhere = map[string][]inventory.Grant{}
-		}
+	add := func(g reconcile.Grant, user string, cluster []inventory.Grant, namespaces map[string][]inventory.Grant, byLabel []inventory.Selection) {
+		everywhere := s.named(namespaces, byLabel)
 		everywhere[""] = cluster
 		for g.Namespace = range everywhere {
 			for _, r := range everywhere[g.Namespace] {
-				if g.Role = r.ClusterRole; lasts(r.Until, s.Now) {
-					all[access{g, s.subject(user)}] = true
+				if lasts(r.Until, s.Now) {
+					all[access{g.Of(r), s.subject(user)}] = true
 				}
 			}
 		}
@@ -127,14 +123,36 @@ func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
 		if !lasts(u.Until, s.Now) {
 			continue
 		}
-		add(reconcile.Grant{For: reconcile.ForUser, Subject: u.Name}, u.Name, u.ClusterRoles, u.Namespaces)
+		add(reconcile.Grant{For: reconcile.ForUser, Subject: u.Name}, u.Name, u.ClusterRoles, u.Namespaces, u.ByLabel)
 		for _, g := range inv.Groups {
 			if slices.Contains(u.Groups, g.Name) {
-				add(reconcile.Grant{For: reconcile.ForGroup, Subject: g.Name}, u.Name, g.ClusterRoles, g.Namespaces)
+				add(reconcile.Grant{For: reconcile.ForGroup, Subject: g.Name}, u.Name, g.ClusterRoles, g.Namespaces, g.ByLabel)
 			}
 		}
 	}
 	return all
+}
+
+// named is what is granted in each namespace, by its name and by its labels.
+func (s *scenario) named(namespaces map[string][]inventory.Grant, byLabel []inventory.Selection) map[string][]inventory.Grant {
+	all := map[string][]inventory.Grant{}
+	for name, grants := range namespaces {
+		all[name] = slices.Clone(grants)
+	}
+	for _, selection := range byLabel {
+		for name := range s.Spaces {
+			if team := selection.Selector.Labels["team"]; s.Labels[name]["team"] == team {
+				all[name] = append(all[name], selection.Grants...)
+			}
+		}
+	}
+	return all
+}
+
+// relabel changes the label of a namespace. That is no decision of the inventory, and tenants may not do it.
+func (s *scenario) relabel(namespace string) {
+	relabel(s.World, namespace)
+	s.tell("namespace %s has label team=%s", namespace, s.Labels[namespace]["team"])
 }
 
 func lasts(until, now time.Time) bool { return until.IsZero() || until.After(now) }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/certsync/certsync/reconcile/reconciletest"
 )
 
 // choices turns the bytes of a fuzzer into decisions. When they are used up, the first of what there is gets chosen, so
@@ -81,17 +83,48 @@ func none(list []string) string {
 	return ""
 }
 
-// grants chooses the roles of a user or group.
+// grants chooses the roles of a user or group: in one namespace, in those with a label, or in both. What one byte decides, it
+// decides as it did when there was less to choose, so that what the fuzzer has found stays in use.
 func (c *choices) grants(now time.Time) string {
-	return fmt.Sprintf("clusterRoles: [%s], namespaces: {%s: [%s]}", c.roles(now), choose(c, spaces...), c.roles(now))
+	everywhere, _ := c.roles(now, "name")
+	n := c.below(8)
+	space, form := spaces[n%len(spaces)], n/len(spaces)
+	if form < 2 {
+		clusterRoles, roles := c.roles(now, "role")
+		return fmt.Sprintf("clusterRoles: [%s], namespaces: {%s: [%s]}", everywhere, space, strings.Join(slices.DeleteFunc([]string{clusterRoles, roles}, func(s string) bool { return s == "" }), ", "))
+	}
+	clusterRoles, roles := c.roles(now, "name")
+	list := fmt.Sprintf("{selector: {team: %s}, clusterRoles: [%s], roles: [%s]}", space, clusterRoles, roles)
+	if form == 3 {
+		clusterRoles, roles = c.roles(now, "name")
+		list += fmt.Sprintf(", {name: %s, clusterRoles: [%s], roles: [%s]}", space, clusterRoles, roles)
+	}
+	return fmt.Sprintf("clusterRoles: [%s], namespaces: [%s]", everywhere, list)
 }
 
-func (c *choices) roles(now time.Time) string {
-	var grants []string
-	for _, r := range c.some(rolesToUse...) {
-		grants = append(grants, fmt.Sprintf("{name: '%s'%s}", r, c.until(now)))
+// roles chooses ClusterRoles, and Roles under a key.
+func (c *choices) roles(now time.Time, key string) (clusterRoles, roles string) {
+	bits := c.below(64)
+	list := func(bits int, key string) string {
+		var grants []string
+		for i, r := range rolesToUse {
+			if bits>>i&1 == 1 {
+				grants = append(grants, fmt.Sprintf("{%s: '%s'%s}", key, r, c.until(now)))
+			}
+		}
+		return strings.Join(grants, ", ")
 	}
-	return strings.Join(grants, ", ")
+	return list(bits, "name"), list(bits>>len(rolesToUse), key)
+}
+
+// relabel gives a namespace another label than it has, the other namespace's, or none.
+func relabel(w *reconciletest.World, namespace string) {
+	next := map[string]string{spaces[0]: spaces[1], spaces[1]: "", "": spaces[0]}
+	if label := next[w.Labels[namespace]["team"]]; label == "" {
+		delete(w.Labels, namespace)
+	} else {
+		w.Labels[namespace] = map[string]string{"team": label}
+	}
 }
 
 // until chooses an end, which may have passed already or come too soon for a certificate, or none.

@@ -125,13 +125,20 @@ func shuffled(r *rand.Rand, inv *inventory.Inventory) *inventory.Inventory {
 		}
 		return out
 	}
+	selections := func(in []inventory.Selection) []inventory.Selection {
+		out := shuffle(r, in)
+		for i, s := range out {
+			out[i].Grants = shuffle(r, s.Grants)
+		}
+		return out
+	}
 	out.Groups, out.Users = shuffle(r, inv.Groups), shuffle(r, inv.Users)
 	for i, g := range out.Groups {
-		out.Groups[i].ClusterRoles, out.Groups[i].Namespaces = shuffle(r, g.ClusterRoles), everywhere(g.Namespaces)
+		out.Groups[i].ClusterRoles, out.Groups[i].Namespaces, out.Groups[i].ByLabel = shuffle(r, g.ClusterRoles), everywhere(g.Namespaces), selections(g.ByLabel)
 	}
 	for i, u := range out.Users {
 		out.Users[i].Groups, out.Users[i].Previously = shuffle(r, u.Groups), shuffle(r, u.Previously)
-		out.Users[i].ClusterRoles, out.Users[i].Namespaces = shuffle(r, u.ClusterRoles), everywhere(u.Namespaces)
+		out.Users[i].ClusterRoles, out.Users[i].Namespaces, out.Users[i].ByLabel = shuffle(r, u.ClusterRoles), everywhere(u.Namespaces), selections(u.ByLabel)
 	}
 	return &out
 }

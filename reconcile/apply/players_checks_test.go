@@ -79,7 +79,7 @@ func addsRole(p reconcile.Plan, taking reconcile.Step, username string) bool {
 	return ok && slices.ContainsFunc(p.Steps, func(step reconcile.Step) bool {
 		adds, ok := p.Grant(step)
 		gives := step.Action == reconcile.Bind && step.User == user || step.Detail != nil && slices.Contains(step.Detail.Add, username)
-		return ok && step.Object() != taking.Object() && adds.Namespace == takes.Namespace && adds.Role == takes.Role && gives
+		return ok && step.Object() != taking.Object() && adds.Namespace == takes.Namespace && adds.RoleKind == takes.RoleKind && adds.Role == takes.Role && gives
 	})
 }
 

@@ -25,7 +25,8 @@ const tenantSpace = "staging"
 
 var players = []player{
 	{"a tenant plants a binding of our form", func(w *reconciletest.World, c *choices) string {
-		g := reconcile.Grant{For: choose(c, reconcile.ForGroup, reconcile.ForUser), Subject: choose(c, "devs", "alice", "bob", "zoe"), Namespace: tenantSpace, Role: choose(c, rolesToUse...), Part: 1}
+		n := c.below(4)
+		g := reconcile.Grant{For: []reconcile.SubjectKind{reconcile.ForGroup, reconcile.ForUser}[n%2], RoleKind: []reconcile.RoleKind{reconcile.ClusterRole, reconcile.NamespaceRole}[n/2], Subject: choose(c, "devs", "alice", "bob", "zoe"), Namespace: tenantSpace, Role: choose(c, rolesToUse...), Part: 1}
 		if g.For == reconcile.ForGroup {
 			g.Part += c.below(3)
 		}
@@ -134,7 +135,11 @@ func playedStory(t testing.TB, name string, c, orders *choices) {
 	s.plays(text, new(bool))
 	s.backUp()
 	for range 2 + c.below(3) {
-		s.Now = s.Now.Add(choose(c, 0, time.Hour))
+		n := c.below(8)
+		s.Now = s.Now.Add(time.Duration(n%2) * time.Hour)
+		if n >= 4 {
+			s.relabel(spaces[n/2-2])
+		}
 		if c.below(3) == 0 {
 			text = c.inventory(s.Now)
 		}
@@ -163,11 +168,15 @@ func playedStory(t testing.TB, name string, c, orders *choices) {
 		}
 		// During a run, at one of its calls.
 		played := false
-		if at := 3 + c.below(20); c.below(2) == 1 {
+		n = c.below(40)
+		if at := 3 + n%20; c.below(2) == 1 {
 			s.Fail = func(call string) error {
 				if len(s.Calls) == at && call != "lock" {
 					act("during the run, at " + call)
 					played = true
+					if n >= 20 {
+						s.relabel(spaces[n%2])
+					}
 				}
 				return nil
 			}

@@ -33,6 +33,10 @@ type scenario struct {
 
 func newScenario(t testing.TB) *scenario {
 	s := &scenario{World: reconciletest.NewWorld(t)}
+	s.Labels = map[string]map[string]string{}
+	for _, name := range spaces {
+		s.Labels[name] = map[string]string{"team": name}
+	}
 	s.Rules.AllowEmpty, s.Rules.MaxRemovals = true, reconciletest.Limit(t, "100%")
 	s.limit = "100%"
 	for _, b := range []reconcile.Binding{

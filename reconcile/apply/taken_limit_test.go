@@ -67,7 +67,7 @@ func (s *scenario) tookFewPlaces(before, after snapshot, inv *inventory.Inventor
 			allBindings[e.object] = true
 		}
 		_, still := has[e]
-		if can := s.places(after, e.subject.Name, false); can[place{g.Namespace, g.Role}] || can[place{role: g.Role}] || !before.explained(g, e.subject.Name) {
+		if can := s.places(after, e.subject.Name, false); can[place{g.Namespace, g.RoleKind, g.Role}] || g.RoleKind == reconcile.ClusterRole && can[place{role: g.Role}] || !before.explained(g, e.subject.Name) {
 			continue
 		}
 		if rec := before.records[e.subject.Name]; rec != nil && rec.State == reconcile.Removing {
@@ -107,16 +107,16 @@ func (s *scenario) replaced(e entry, g reconcile.Grant, before snapshot, has map
 
 // over reports whether a grant has ended by `until`.
 func (s *scenario) over(inv *inventory.Inventory, g reconcile.Grant) bool {
-	says := func(name string, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) bool {
+	says := func(name string, cluster []inventory.Grant, namespaces map[string][]inventory.Grant, byLabel []inventory.Selection) bool {
 		if g.Namespace != "" {
-			cluster = namespaces[g.Namespace]
+			cluster = s.named(namespaces, byLabel)[g.Namespace]
 		}
 		return name == g.Subject && slices.ContainsFunc(cluster, func(r inventory.Grant) bool {
-			return r.ClusterRole == g.Role && !lasts(r.Until, s.Now)
+			return g.Of(r) == g && !lasts(r.Until, s.Now)
 		})
 	}
 	if g.For == reconcile.ForUser {
-		return slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return says(u.Name, u.ClusterRoles, u.Namespaces) })
+		return slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return says(u.Name, u.ClusterRoles, u.Namespaces, u.ByLabel) })
 	}
-	return slices.ContainsFunc(inv.Groups, func(u inventory.Group) bool { return says(u.Name, u.ClusterRoles, u.Namespaces) })
+	return slices.ContainsFunc(inv.Groups, func(u inventory.Group) bool { return says(u.Name, u.ClusterRoles, u.Namespaces, u.ByLabel) })
 }

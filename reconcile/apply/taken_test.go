@@ -17,7 +17,11 @@ type entry struct {
 }
 
 // place is a role in a namespace, or cluster-wide.
-type place struct{ namespace, role string }
+type place struct {
+	namespace string
+	kind      reconcile.RoleKind
+	role      string
+}
 
 // target is for whom a grant is, and where, whatever the role.
 func target(g reconcile.Grant) reconcile.Grant {
@@ -56,7 +60,7 @@ func (s *scenario) entries(n snapshot) map[entry]reconcile.Grant {
 	all := map[entry]reconcile.Grant{}
 	for object, b := range n.bindings {
 		g, _ := reconcile.ParseBindingName("test", b.Namespace, b.Name)
-		if !ours(b) || b.Terminating || b.RoleRef != (reconcile.RoleRef{Kind: "ClusterRole", Name: g.Role}) {
+		if !ours(b) || b.Terminating || b.RoleRef != g.RoleRef() {
 			continue
 		}
 		for _, subject := range b.Subjects {
@@ -154,7 +158,7 @@ func (s *scenario) tookNothingProtected(before, after snapshot, inv *inventory.I
 		could, can := s.places(before, name, true), s.places(after, name, false)
 		for p := range could {
 			expired := was != nil && was.Current() != nil && !lasts(was.Current().NotAfter, s.Now)
-			if !expired && !can[p] && !can[place{role: p.role}] {
+			if !expired && !can[p] && (p.kind != reconcile.ClusterRole || !can[place{role: p.role}]) {
 				s.fail("%s is protected, and lost %+v", name, p)
 			}
 		}
@@ -216,7 +220,7 @@ func (s *scenario) places(n snapshot, user string, given bool) map[place]bool {
 	all := map[place]bool{}
 	for e, g := range s.entries(n) {
 		if e.subject.Name == user && (!given || n.explained(g, user) && n.present(e.object, user)) {
-			all[place{g.Namespace, g.Role}] = true
+			all[place{g.Namespace, g.RoleKind, g.Role}] = true
 		}
 	}
 	return all

@@ -111,7 +111,7 @@ func (x *exporter) expressible(b reconcile.Binding) []exportedSubject {
 // groupOf is the group that certsync made a binding for, whichever owner's, or "".
 func groupOf(b reconcile.Binding) string {
 	g, ours := reconcile.ParseBindingName(b.OwnerOf(), b.Namespace, b.Name)
-	if !ours || g.For != reconcile.ForGroup || b.RoleRef.Name != g.Role {
+	if !ours || g.For != reconcile.ForGroup || b.RoleRef != g.RoleRef() {
 		return ""
 	}
 	return g.Subject
@@ -156,7 +156,11 @@ func (x *exporter) serve(s exportedSubject) {
 }
 
 func (s exportedSubject) grant() reconcile.Grant {
-	return reconcile.Grant{Namespace: s.binding.Namespace, Role: s.binding.RoleRef.Name}
+	g := reconcile.Grant{Namespace: s.binding.Namespace, Role: s.binding.RoleRef.Name}
+	if s.binding.RoleRef.Kind == reconcile.NamespaceRole.String() {
+		g.RoleKind = reconcile.NamespaceRole
+	}
+	return g
 }
 
 // isMember reports whether all bindings of a group serve a user.
@@ -204,11 +208,15 @@ func (x *exporter) addToGroup(name string, g reconcile.Grant) {
 
 // addRole adds a role where it is bound, unless it is there.
 func addRole(cluster *[]inventory.Grant, namespaces *map[string][]inventory.Grant, g reconcile.Grant) {
+	role := inventory.Grant{ClusterRole: g.Role}
+	if g.RoleKind == reconcile.NamespaceRole {
+		role = inventory.Grant{Role: g.Role}
+	}
 	add := func(roles []inventory.Grant) []inventory.Grant {
-		if slices.ContainsFunc(roles, func(r inventory.Grant) bool { return r.ClusterRole == g.Role }) {
+		if slices.Contains(roles, role) {
 			return roles
 		}
-		return append(roles, inventory.Grant{ClusterRole: g.Role})
+		return append(roles, role)
 	}
 	if g.Namespace == "" {
 		*cluster = add(*cluster)
@@ -255,7 +263,9 @@ func (x *exporter) export(owner string) Result {
 }
 
 func sortRoles(cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
-	byName := func(a, b inventory.Grant) int { return cmp.Compare(a.ClusterRole, b.ClusterRole) }
+	byName := func(a, b inventory.Grant) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.ClusterRole, b.ClusterRole))
+	}
 	slices.SortFunc(cluster, byName)
 	for _, roles := range namespaces {
 		slices.SortFunc(roles, byName)

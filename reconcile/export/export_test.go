@@ -99,6 +99,19 @@ func TestExportBindings(t *testing.T) {
 			},
 			want: "group admins cluster-admin\ntenant [] mine/view", asGroup: []string{"admins"}, uneven: map[string][]string{"admins": {"tenant"}},
 		},
+		"Roles of a namespace": {
+			bindings: []reconcile.Binding{
+				changed(elsewhere("staging", "payer", reconcile.UserSubject("alice"), groupSubject("ops")), func(b *reconcile.Binding) { b.RoleRef.Kind = "Role" }),
+				ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: "staging", RoleKind: reconcile.NamespaceRole, Role: "deployer", Part: 1}, "alice"),
+				elsewhere("staging", "view", reconcile.UserSubject("bob")),
+				changed(elsewhere("staging", "view", reconcile.UserSubject("bob")), func(b *reconcile.Binding) { b.Name, b.RoleRef.Kind = "other", "Role" }),
+			},
+			want: "group devs staging/Role/deployer\ngroup ops staging/Role/payer\nalice [devs] staging/Role/payer\nbob [] staging/view staging/Role/view", asGroup: []string{"ops"},
+		},
+		"certsync's Role under a ClusterRole": {
+			bindings: []reconcile.Binding{changed(ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: "staging", RoleKind: reconcile.NamespaceRole, Role: "view", Part: 1}, "alice"), func(b *reconcile.Binding) { b.RoleRef.Kind = "ClusterRole" })},
+			want:     "alice [] staging/view",
+		},
 		"certsync's binding under another role": {
 			bindings: []reconcile.Binding{changed(ours("a", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Role: "view", Part: 1}, "alice"), func(b *reconcile.Binding) { b.RoleRef.Name = "edit" })},
 			want:     "alice [] edit",
@@ -114,15 +127,14 @@ func TestExportBindings(t *testing.T) {
 					reconcile.Subject{Kind: "User", APIGroup: "x", Name: "alice"}, reconcile.Subject{Kind: "Group", Name: "devs"}, reconcile.Subject{Kind: "Robot", APIGroup: reconcile.RBACGroup, Name: "r2"},
 					groupSubject("kubeadm:cluster-admins"), reconcile.UserSubject("oidc:alice"), reconcile.UserSubject("a/b"), reconcile.UserSubject(long), reconcile.UserSubject("")),
 				elsewhere("", "a#2", reconcile.UserSubject("alice")),
-				changed(elsewhere("staging", "payer", reconcile.UserSubject("alice")), func(b *reconcile.Binding) { b.RoleRef.Kind = "Role" }),
+				changed(elsewhere("", "payer", reconcile.UserSubject("alice")), func(b *reconcile.Binding) { b.RoleRef.Kind = "Role" }),
 				changed(elsewhere("", "edit", reconcile.UserSubject("alice")), func(b *reconcile.Binding) { b.Terminating = true }),
 			},
 			left: []LeftOut{
 				{ofKubernetes, 3, nil}, {serviceAccounts, 2, nil},
 				{unknownSubjects, 3, []string{`User "alice": ClusterRole "view" cluster-wide`, `Group "devs": ClusterRole "view" cluster-wide`, `Robot "r2": ClusterRole "view" cluster-wide`}},
 				{beingDeleted, 1, []string{`User "alice": ClusterRole "edit" cluster-wide`}},
-				{boundToRoles, 1, []string{`User "alice": Role "payer" in namespace "staging"`}},
-				{unnameableRoles, 1, []string{`User "alice": ClusterRole "a#2" cluster-wide`}},
+				{unnameableRoles, 2, []string{`User "alice": ClusterRole "a#2" cluster-wide`, `User "alice": Role "payer" cluster-wide`}},
 				{unnameable, 5, []string{`Group "kubeadm:cluster-admins": ClusterRole "view" cluster-wide`, `User "oidc:alice": ClusterRole "view" cluster-wide`,
 					`User "a/b": ClusterRole "view" cluster-wide`, `User "` + long[:64] + `…": ClusterRole "view" cluster-wide`, `User "": ClusterRole "view" cluster-wide`}},
 			},
@@ -172,6 +184,9 @@ func outline(inv *inventory.Inventory) string {
 		for ns, granted := range namespaces {
 			for _, r := range granted {
 				out += " " + ns + "/" + r.ClusterRole
+				if r.Role != "" {
+					out += "Role/" + r.Role
+				}
 			}
 		}
 		return out

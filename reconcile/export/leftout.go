@@ -29,13 +29,12 @@ const (
 	serviceAccounts  = "of kind ServiceAccount, which needs no certificate"
 	unknownSubjects  = "of a kind or API group that RBAC does not know"
 	beingDeleted     = "of bindings that are being deleted"
-	boundToRoles     = "bound to a Role: certsync grants ClusterRoles only"
 	unnameableRoles  = "bound to a role or in a namespace with a name that an inventory cannot hold"
 	unnameable       = "with a name that an inventory cannot hold: over 64 characters, or with other characters than A-Z a-z 0-9 . _ @ + -"
 	differInCaseOnly = "with a name that differs from another one's in letter case only"
 )
 
-var leftOutReasons = []string{ofKubernetes, serviceAccounts, unknownSubjects, beingDeleted, boundToRoles, unnameableRoles, unnameable, differInCaseOnly}
+var leftOutReasons = []string{ofKubernetes, serviceAccounts, unknownSubjects, beingDeleted, unnameableRoles, unnameable, differInCaseOnly}
 
 // inexpressible says why an inventory cannot say that b serves s, or "".
 func inexpressible(b reconcile.Binding, s reconcile.Subject) string {
@@ -48,9 +47,9 @@ func inexpressible(b reconcile.Binding, s reconcile.Subject) string {
 		return ofKubernetes
 	case b.Terminating:
 		return beingDeleted
-	case b.RoleRef.Kind != "ClusterRole":
-		return boundToRoles
-	case !inventory.ValidClusterRole(b.RoleRef.Name) || b.Kind == reconcile.RoleBinding && !inventory.ValidNamespace(b.Namespace):
+	case b.RoleRef.Kind != "ClusterRole" && (b.RoleRef.Kind != "Role" || b.Kind != reconcile.RoleBinding):
+		return unnameableRoles // the API server accepts none
+	case !inventory.ValidRole(b.RoleRef.Name) || b.Kind == reconcile.RoleBinding && !inventory.ValidNamespace(b.Namespace):
 		return unnameableRoles
 	case !inventory.ValidName(s.Name):
 		return unnameable

@@ -15,7 +15,7 @@ func At(inv *inventory.Inventory, at time.Time, without map[string]bool) map[rec
 	members := map[string][]string{}
 	add := func(g reconcile.Grant, roles []inventory.Grant, users ...string) {
 		for _, r := range roles {
-			g.Role = r.ClusterRole
+			g := g.Of(r)
 			if !Ended(r.Until, at) && len(users) > 0 {
 				wanted[g] = append(wanted[g], users...)
 			}

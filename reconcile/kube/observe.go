@@ -87,6 +87,16 @@ func (c *Cluster) roleBindings(ctx context.Context) ([]reconcile.Binding, error)
 	return all, nil
 }
 
+// NamespaceRoles returns the Roles that exist.
+func (c *Cluster) NamespaceRoles(ctx context.Context) (map[reconcile.Role]bool, error) {
+	rules, err := c.roles(ctx)
+	all := map[reconcile.Role]bool{}
+	for role := range rules {
+		all[role] = true
+	}
+	return all, err
+}
+
 // ClusterRoles returns the names of the ClusterRoles that exist.
 func (c *Cluster) ClusterRoles(ctx context.Context) (map[string]bool, error) {
 	all, _, err := c.clusterRoles(ctx)
@@ -117,13 +127,13 @@ func (c *Cluster) roles(ctx context.Context) (map[reconcile.Role][]reconcile.Rul
 	return rules, nil
 }
 
-// Namespaces returns the names of the namespaces that exist, with false for one that is terminating. It also returns the UID
+// Namespaces returns the namespaces that exist, by name. It also returns the UID
 // of kube-system, which identifies the cluster: every cluster has that namespace, and nobody can delete it. A cluster that
 // was made anew has another UID.
-func (c *Cluster) Namespaces(ctx context.Context) (all map[string]bool, uid string, err error) {
-	all = map[string]bool{}
+func (c *Cluster) Namespaces(ctx context.Context) (all map[string]reconcile.Namespace, uid string, err error) {
+	all = map[string]reconcile.Namespace{}
 	err = api.List(ctx, c.server.Metadata.Resource(namespaces).List, metav1.ListOptions{}, func(n *metav1.PartialObjectMetadata) {
-		all[n.Name] = n.DeletionTimestamp == nil
+		all[n.Name] = reconcile.Namespace{Labels: n.Labels, Open: n.DeletionTimestamp == nil}
 		if n.Name == metav1.NamespaceSystem {
 			uid = string(n.UID)
 		}

@@ -110,7 +110,7 @@ func TestObserveCluster(t *testing.T) {
 			},
 			{Namespace: "two", Name: "r"}: {{Verbs: []string{"list"}, Groups: []string{"apps"}, Resources: []string{"deployments"}}},
 		},
-		Namespaces: map[string]bool{"default": true, "kube-system": true, "going": false},
+		Namespaces: map[string]reconcile.Namespace{"default": {Open: true}, "kube-system": {Open: true}, "going": {}},
 		Clock:      got.Clock, // TestObserveClusterTellsTheServersTime
 		Mark:       reconcile.Mark{Generation: 41}, Leased: true,
 		Requests: []reconcile.Request{

@@ -60,9 +60,9 @@ func verdicts(x *index.Index) map[string]verdict {
 }
 
 // Credentials says what everybody's credential needs, whatever their bindings: at most one step a user, and who holds a
-// good one already.
-func Credentials(inv *inventory.Inventory, o reconcile.Observed) (x *index.Index, steps map[string]reconcile.Step, stays map[string]bool) {
-	x = index.New(inv, o, reconcile.Rules{})
+// good one already. Of the rules, only those on certsync's own namespaces matter.
+func Credentials(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) (x *index.Index, steps map[string]reconcile.Step, stays map[string]bool) {
+	x = index.New(inv, o, r)
 	steps, stays = map[string]reconcile.Step{}, map[string]bool{}
 	for name, v := range verdicts(x) {
 		stays[name] = v.stays

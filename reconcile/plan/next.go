@@ -13,7 +13,7 @@ import (
 // ends. A user whose removal is in the plan has left from then on, whatever comes of the run.
 func nextState(x *index.Index, d *draft) reconcile.State {
 	s := reconcile.State{
-		FormatVersion: reconcile.StateVersion, ClusterUID: x.Observed.ClusterView.UID, InventoryDigest: x.Inventory.Digest(),
+		FormatVersion: reconcile.StateVersion, ClusterUID: x.Observed.ClusterView.UID, InventoryDigest: x.File.Digest(),
 		Endpoint: x.Recorded, Grants: nextGrants(x, d), Names: nextNames(x, d),
 	}
 	if x.Observed.State != nil {

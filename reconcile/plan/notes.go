@@ -60,6 +60,7 @@ func notesOn(x *index.Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	all = append(all, renames(x, d)...)
 	all = append(all, misnamed(x)...)
 	all = append(all, ownNamespaces(x)...)
+	all = append(all, selectorNotes(x)...)
 	return append(all, requests(x)...)
 }
 
@@ -123,17 +124,17 @@ func soon(x *index.Index, t time.Time) bool {
 // grantEnds notes a week before that grants of n's user or group end.
 func grantEnds(x *index.Index, n reconcile.Note, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) []reconcile.Note {
 	var all []reconcile.Note
-	say := func(roles []inventory.Grant, where string) {
+	say := func(roles []inventory.Grant, namespace string) {
 		for _, r := range roles {
 			if soon(x, r.Until) {
-				n.Kind, n.Until, n.Message = reconcile.UntilSoon, &r.Until, fmt.Sprintf("ClusterRole %q %s ends", r.ClusterRole, where)
+				n.Kind, n.Until, n.Message = reconcile.UntilSoon, &r.Until, reconcile.Grant{Namespace: namespace}.Of(r).String()+" ends"
 				all = append(all, n)
 			}
 		}
 	}
-	say(cluster, "cluster-wide")
-	for ns, roles := range namespaces {
-		say(roles, fmt.Sprintf("in namespace %q", ns))
+	say(cluster, "")
+	for namespace, roles := range namespaces {
+		say(roles, namespace)
 	}
 	return all
 }

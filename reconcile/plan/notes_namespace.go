@@ -35,11 +35,7 @@ func ownNamespaces(x *index.Index) []reconcile.Note {
 		if g.For == reconcile.ForGroup {
 			n.User, n.Group = "", g.Subject
 		}
-		where := "cluster-wide"
-		if g.Namespace != "" {
-			where = fmt.Sprintf("in namespace %q", g.Namespace)
-		}
-		n.Message = fmt.Sprintf("is granted ClusterRole %q %s: %s", g.Role, where, danger)
+		n.Message = fmt.Sprintf("is granted %s: %s", g, danger)
 		all = append(all, n)
 	}
 	for _, b := range x.Observed.Bindings {

@@ -99,6 +99,12 @@ func missing(x *index.Index, g reconcile.Grant) []reconcile.Note {
 	case x.Closed(g):
 		n.Kind, n.Object = reconcile.NamespaceMissing, "Namespace "+g.Namespace
 		n.Message = "does not exist or is being deleted: certsync creates the bindings there when it exists"
+	case g.RoleKind == reconcile.NamespaceRole:
+		if _, exists := x.Observed.Rules[g.Bound()]; exists {
+			return nil
+		}
+		n.Kind, n.Object = reconcile.RoleMissing, "Role "+g.Namespace+"/"+g.Role
+		n.Message = "does not exist: the binding grants nothing until it does"
 	case !x.Observed.ClusterRoles[g.Role]:
 		n.Kind, n.Object = reconcile.ClusterRoleMissing, "ClusterRole "+g.Role
 		n.Message = "does not exist: the binding grants nothing until it does"
@@ -206,5 +212,5 @@ func anew(x *index.Index, b index.Binding) bool {
 
 func compareGrants(a, b reconcile.Grant) int {
 	return cmp.Or(cmp.Compare(a.For, b.For), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Namespace, b.Namespace),
-		cmp.Compare(a.Role, b.Role), cmp.Compare(a.Part, b.Part))
+		cmp.Compare(a.RoleKind, b.RoleKind), cmp.Compare(a.Role, b.Role), cmp.Compare(a.Part, b.Part))
 }

@@ -10,7 +10,7 @@ import (
 func userPowers(x *index.Index) map[string][]string {
 	powers := map[string][]string{}
 	for g, users := range x.Wanted {
-		if power := x.RolePower(reconcile.Role{Name: g.Role}, g.Namespace); len(power) > 0 {
+		if power := x.RolePower(g.Bound(), g.Namespace); len(power) > 0 {
 			for _, u := range users {
 				powers[u] = append(powers[u], power...)
 			}
@@ -28,7 +28,7 @@ func power(x *index.Index, powers map[string][]string, s reconcile.Step) []strin
 	case s.Issue != nil:
 		return reconcile.OrEmpty(powers[s.User])
 	case s.Gives():
-		return reconcile.OrEmpty(x.RolePower(reconcile.Role{Name: s.Role}, s.Namespace))
+		return reconcile.OrEmpty(x.RolePower(s.Bound(), s.Namespace))
 	}
 	return nil
 }

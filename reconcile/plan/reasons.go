@@ -40,6 +40,8 @@ func unwanted(x *index.Index, b index.Binding) reconcile.Reason {
 		return reconcile.NotInInventory
 	case granted:
 		return reconcile.MembersChanged // nobody is in the group any more
+	case x.SameInventory && x.BySelector(g):
+		return reconcile.NamespaceUnselected
 	case x.SameInventory:
 		return reconcile.Drifted
 	}
@@ -72,6 +74,9 @@ func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Re
 	lacksOnlyLater := len(takes)+len(now) == 0 && len(later) > 0
 	if !a.x.SameInventory || p.grant.For == reconcile.ForGroup && lacksOnlyLater {
 		return changed
+	}
+	if p.observed == nil && p.reason == "" && a.x.Grants != nil && !a.x.Grants.Explains(p.grant) && a.x.BySelector(p.grant) {
+		return reconcile.NamespaceSelected
 	}
 	if p.observed == nil {
 		return cmp.Or(p.reason, reconcile.Missing)

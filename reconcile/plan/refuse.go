@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/refusal"
 )
@@ -17,6 +18,9 @@ func refusals(x *index.Index, p reconcile.Plan) []string {
 	all = append(all, refusal.Misplaced(x.Inventory.Owner, x.Observed, x.BoundWide, x.Rules))
 	if x.Rules.Drift && !x.SameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
+	}
+	if x.Unbounded {
+		all = append(all, refusal.Unbounded(granted.MaxSelected))
 	}
 	if p.Changes() {
 		all = append(all, p.State.TooLarge())

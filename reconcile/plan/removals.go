@@ -28,7 +28,13 @@ type removals struct {
 }
 
 // place is a role in a namespace, or cluster-wide.
-type place struct{ namespace, role string }
+type place struct {
+	namespace string
+	kind      reconcile.RoleKind
+	role      string
+}
+
+func placeOf(g reconcile.Grant) place { return place{g.Namespace, g.RoleKind, g.Role} }
 
 func removalsOf(d *draft) removals {
 	x := d.x
@@ -64,7 +70,7 @@ func removalsOf(d *draft) removals {
 }
 
 // givenGrants is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: all that the index has, and of
-// the bindings that are there what is explained.
+// the bindings that are there what is explained. What selectors gave in a namespace that is deleted is gone.
 func givenGrants(x *index.Index) map[reconcile.Grant][]string {
 	all := map[reconcile.Grant][]string{}
 	if x.Grants != nil {
@@ -83,6 +89,11 @@ func givenGrants(x *index.Index) map[reconcile.Grant][]string {
 		}
 	}
 	for g := range all {
+		_, exists := x.Observed.Namespaces[g.Namespace]
+		if _, wanted := x.Wanted[g]; g.Namespace != "" && !exists && !wanted {
+			delete(all, g) // it went with its namespace
+			continue
+		}
 		all[g] = reconcile.SortedSet(all[g])
 	}
 	return all
@@ -135,12 +146,12 @@ func lossOf(d *draft, name string) string {
 	had, has := map[place]bool{}, map[place]bool{}
 	for g, users := range d.given {
 		if slices.Contains(users, name) {
-			had[place{g.Namespace, g.Role}] = true
+			had[placeOf(g)] = true
 		}
 	}
 	for g := range x.Wanted {
 		if x.Wants(g, name) {
-			has[place{g.Namespace, g.Role}] = true
+			has[placeOf(g)] = true
 		}
 	}
 	return firstLoss(had, has)
@@ -154,7 +165,7 @@ func earlyLossOf(d *draft, name string) string {
 		if p.wrongRole() && !p.wanted || d.x.Closed(p.grant) {
 			continue // whoever may delete a namespace holds nobody's steps with it
 		}
-		at := place{p.grant.Namespace, p.grant.Role}
+		at := placeOf(p.grant)
 		if slices.Contains(p.stay, d.x.Subject(name)) {
 			has[at] = true
 		}
@@ -184,11 +195,11 @@ func earlyLossOf(d *draft, name string) string {
 // firstLoss is the first place that is not there any more, nor the same role everywhere: cluster-wide ones come first.
 func firstLoss(had, has map[place]bool) string {
 	lost := slices.SortedFunc(maps.Keys(had), func(a, b place) int {
-		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.role, b.role))
+		return cmp.Or(cmp.Compare(a.namespace, b.namespace), cmp.Compare(a.kind, b.kind), cmp.Compare(a.role, b.role))
 	})
 	for _, p := range lost {
-		if !has[p] && !has[place{role: p.role}] {
-			return "take " + reconcile.Grant{Namespace: p.namespace, Role: p.role}.String() + " from"
+		if !has[p] && (p.kind != reconcile.ClusterRole || !has[place{role: p.role}]) {
+			return "take " + reconcile.Grant{Namespace: p.namespace, RoleKind: p.kind, Role: p.role}.String() + " from"
 		}
 	}
 	return ""

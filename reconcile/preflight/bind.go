@@ -12,21 +12,33 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/granted"
 )
 
 func (l *look) rolesExist(ctx context.Context) Check {
 	if c, lacks := l.without("list", "clusterroles"); lacks {
 		return c
 	}
-	var err error
-	if l.roles, err = l.Cluster.ClusterRoles(ctx); err != nil {
+	if granted.Selects(l.Inventory) {
+		if c, lacks := l.without("list", "namespaces"); lacks {
+			return c
+		}
+		if err := l.listNamespaces(ctx); err != nil {
+			return notChecked("needs namespaces")
+		}
+	}
+	if err := l.listRoles(ctx); err != nil {
 		return broken(err)
 	}
 	var names, missing []string
 	for _, g := range l.wanted() {
-		names = append(names, g.Role)
-		if !l.roles[g.Role] {
-			missing = append(missing, fmt.Sprintf("%q", g.Role))
+		name := fmt.Sprintf("%q", g.Role)
+		if g.RoleKind == reconcile.NamespaceRole {
+			name = g.String()
+		}
+		names = append(names, name)
+		if !l.roles[g.Bound()] {
+			missing = append(missing, name)
 		}
 	}
 	if len(missing) > 0 {
@@ -36,15 +48,42 @@ func (l *look) rolesExist(ctx context.Context) Check {
 	return passed(fmt.Sprintf("all that the inventory names (%d)", len(slices.Compact(names))))
 }
 
+// listRoles lists the ClusterRoles, and the Roles if the inventory names any.
+func (l *look) listRoles(ctx context.Context) error {
+	clusterRoles, err := l.Cluster.ClusterRoles(ctx)
+	if err != nil {
+		return err
+	}
+	roles := map[reconcile.Role]bool{}
+	if len(l.Inventory.Roles()) > 0 {
+		if roles, err = l.Cluster.NamespaceRoles(ctx); err != nil {
+			return err
+		}
+		roles = maps.Clone(roles)
+	}
+	for name := range clusterRoles {
+		roles[reconcile.Role{Name: name}] = true
+	}
+	l.roles = roles
+	return nil
+}
+
+// listNamespaces lists the namespaces once.
+func (l *look) listNamespaces(ctx context.Context) (err error) {
+	if l.namespaces == nil {
+		l.namespaces, l.uid, err = l.Cluster.Namespaces(ctx)
+	}
+	return err
+}
+
 func (l *look) namespacesExist(ctx context.Context) Check {
 	if c, lacks := l.without("list", "namespaces"); lacks {
 		return c
 	}
-	var err error
-	if l.namespaces, l.uid, err = l.Cluster.Namespaces(ctx); err != nil {
+	if err := l.listNamespaces(ctx); err != nil {
 		return broken(err)
 	}
-	if !l.namespaces[l.LockNamespace] {
+	if !l.namespaces[l.LockNamespace].Open {
 		return broken(reconcile.WithHint(fmt.Errorf("%q, where the lock is, does not exist or is being deleted", l.LockNamespace),
 			"create the namespace, or name another with --lock-namespace"))
 	}
@@ -56,7 +95,7 @@ func (l *look) namespacesExist(ctx context.Context) Check {
 	}
 	var missing []string
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !l.namespaces[name] {
+		if !l.namespaces[name].Open {
 			missing = append(missing, fmt.Sprintf("%q", name))
 		}
 	}
@@ -81,7 +120,7 @@ func (l *look) mayBind(ctx context.Context) Check {
 		}
 	}
 	grants := slices.DeleteFunc(l.wanted(), func(g reconcile.Grant) bool {
-		return !l.roles[g.Role] || g.Namespace != "" && !l.namespaces[g.Namespace]
+		return !l.roles[g.Bound()] || g.Namespace != "" && !l.namespaces[g.Namespace].Open
 	})
 	refused, untried := l.try(ctx, grants)
 	switch {

@@ -114,7 +114,7 @@ func (l *look) mayWrite(ctx context.Context) Check {
 	if l.self != nil {
 		self = *l.self
 	}
-	wanted := rights.Write(l.Inventory.Owner, l.LockNamespace, nil, l.OpenIssuer(self).Permissions())
+	wanted := rights.Write(l.Inventory.Owner, l.LockNamespace, nil, nil, l.OpenIssuer(self).Permissions())
 	return l.may(ctx, slices.DeleteFunc(wanted, func(p reconcile.Permission) bool { return p == rights.Event(l.LockNamespace) }))
 }
 

@@ -92,8 +92,9 @@ type ClusterProbe interface {
 	TryBinding(ctx context.Context, b reconcile.Binding) error
 	TryLock(ctx context.Context, owner string) error
 	ClusterRoles(ctx context.Context) (map[string]bool, error)
-	// Namespaces has false for one that is terminating; uid is kube-system's.
-	Namespaces(ctx context.Context) (all map[string]bool, uid string, err error)
+	NamespaceRoles(ctx context.Context) (map[reconcile.Role]bool, error)
+	// Namespaces has those that exist; uid is kube-system's.
+	Namespaces(ctx context.Context) (all map[string]reconcile.Namespace, uid string, err error)
 	FrontProxy(ctx context.Context) (reconcile.FrontProxy, error)
 	LookAtLock(ctx context.Context, owner string) (LockView, error)
 	Endpoint() (reconcile.Endpoint, error)
@@ -149,8 +150,9 @@ type RequestTrier interface {
 // Preflight finds out whether an apply will work, without one. All checks are made, whatever the others found; what
 // cannot be checked without another says so.
 type Preflight struct {
-	Inventory     *inventory.Inventory
-	LockNamespace string
+	Inventory *inventory.Inventory
+	// Namespace is where certsync runs unattended, and LockNamespace where its Lease is.
+	Namespace, LockNamespace string
 	// AcceptSharedCA is that of Rules.
 	AcceptSharedCA bool
 
@@ -187,8 +189,8 @@ type look struct {
 	*Preflight
 	self       *reconcile.Identity
 	denied     []reconcile.Permission
-	roles      map[string]bool
-	namespaces map[string]bool
+	roles      map[reconcile.Role]bool
+	namespaces map[string]reconcile.Namespace
 	uid        string // of the cluster
 	lock       *LockView
 	frontProxy *reconcile.FrontProxy
@@ -256,13 +258,14 @@ func (l *look) needs() reconcile.StoreNeeds {
 }
 
 // wanted lists what the inventory has bound now: each role once for each place, without whom it is for.
-func (p *Preflight) wanted() []reconcile.Grant {
+func (l *look) wanted() []reconcile.Grant {
 	var list []reconcile.Grant
-	for g := range index.New(p.Inventory, reconcile.Observed{At: p.Now()}, reconcile.Rules{}).Wanted {
-		list = append(list, reconcile.Grant{For: reconcile.ForUser, Role: g.Role, Namespace: g.Namespace, Part: 1})
+	o := reconcile.Observed{At: l.Now(), ClusterView: reconcile.ClusterView{Namespaces: l.namespaces}}
+	for g := range index.New(l.Inventory, o, reconcile.Rules{Namespace: l.Namespace, LockNamespace: l.LockNamespace}).Wanted {
+		list = append(list, reconcile.Grant{For: reconcile.ForUser, RoleKind: g.RoleKind, Role: g.Role, Namespace: g.Namespace, Part: 1})
 	}
 	slices.SortFunc(list, func(a, b reconcile.Grant) int {
-		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.Namespace, b.Namespace))
+		return cmp.Or(cmp.Compare(a.Role, b.Role), cmp.Compare(a.RoleKind, b.RoleKind), cmp.Compare(a.Namespace, b.Namespace))
 	})
 	return slices.Compact(list)
 }

@@ -242,7 +242,7 @@ func unmade(why string, names ...string) []string {
 func TestMends(t *testing.T) {
 	f, p := flight(t)
 	p.Denies = []reconcile.Permission{
-		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, rights.Bind("view"),
+		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, rights.Bind(reconcile.ClusterRole, "view"),
 	}
 	p.binds = func(reconcile.Binding) error {
 		return reconcile.WithHint(errors.New("denied"), "have the policy allow it")

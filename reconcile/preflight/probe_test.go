@@ -114,11 +114,23 @@ func (p *probe) ClusterRoles(context.Context) (map[string]bool, error) {
 	return p.Roles, nil
 }
 
-func (p *probe) Namespaces(context.Context) (map[string]bool, string, error) {
+func (p *probe) NamespaceRoles(context.Context) (map[reconcile.Role]bool, error) {
+	all := map[reconcile.Role]bool{}
+	for role := range p.RoleRules {
+		all[role] = role.Namespace != ""
+	}
+	return all, p.fails["roles"]
+}
+
+func (p *probe) Namespaces(context.Context) (map[string]reconcile.Namespace, string, error) {
 	if err := p.fails["namespaces"]; err != nil {
 		return nil, "", err
 	}
-	return p.Spaces, "cluster-1", nil
+	all := map[string]reconcile.Namespace{}
+	for name, open := range p.Spaces {
+		all[name] = reconcile.Namespace{Labels: p.Labels[name], Open: open}
+	}
+	return all, "cluster-1", nil
 }
 
 func (p *probe) FrontProxy(context.Context) (reconcile.FrontProxy, error) {

@@ -35,8 +35,9 @@ type World struct {
 	Bindings  map[string]reconcile.Binding
 	Roles     map[string]bool
 	RoleRules map[reconcile.Role][]reconcile.Rule
-	Policy    *reconcile.RevocationPolicy // for revoked certificates; nil: the cluster has none
-	Spaces    map[string]bool
+	Policy    *reconcile.RevocationPolicy  // for revoked certificates; nil: the cluster has none
+	Spaces    map[string]bool              // namespaces; false: it is terminating
+	Labels    map[string]map[string]string // of namespaces
 	Requests  []reconcile.Request
 	Issued    []*x509.Certificate // all that there ever were
 	Lost      error               // what Issue answers although the certificate is there; nil: it answers with that
@@ -140,12 +141,15 @@ func (w *World) ObserveCluster(_ context.Context, _ string) (reconcile.ClusterVi
 	if err := w.call("observe cluster"); err != nil {
 		return reconcile.ClusterView{}, err
 	}
-	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Rules: w.RoleRules, Namespaces: w.Spaces, Requests: w.Requests,
+	v := reconcile.ClusterView{UID: "cluster-1", Endpoint: w.Endpoint, ClusterRoles: w.Roles, Rules: w.RoleRules, Namespaces: map[string]reconcile.Namespace{}, Requests: w.Requests,
 		Clock: w.Now.Add(w.Skew), Mark: w.Mark, Leased: !w.Unleased, Revoked: maps.Clone(w.Revoked), FrontProxy: w.FrontProxy}
 	if w.Policy != nil {
 		policy := *w.Policy
 		policy.Entries = slices.Clone(policy.Entries)
 		v.Revocations = &policy
+	}
+	for name, open := range w.Spaces {
+		v.Namespaces[name] = reconcile.Namespace{Labels: maps.Clone(w.Labels[name]), Open: open}
 	}
 	for _, b := range w.Bindings { // in map order: Diff must not care
 		b.Subjects = slices.Clone(b.Subjects)

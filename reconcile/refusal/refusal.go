@@ -22,6 +22,11 @@ func Skewed(here, there time.Time) string {
 	return ""
 }
 
+// Unbounded says that the selectors of an inventory come to more than they may: most grants in single namespaces.
+func Unbounded(most int) string {
+	return fmt.Sprintf("the inventory's selectors match too much: they can give %d roles in namespaces in all (ask for more labels, or move some users to an inventory with another owner)", most)
+}
+
 // Protected says that a plan would take a loss, a verb such as "remove", to a user whom a guard protects. self runs apply.
 func Protected(loss, user, self string) string {
 	if user == self {

@@ -1,6 +1,9 @@
 package removals
 
-import "github.com/certsync/certsync/reconcile"
+import (
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/granted"
+)
 
 // gives reports whether a user has a grant by the inventory. The old name of somebody stays until the new one is bound. Without
 // Vault the new name gets no certificate, and the person would be without access.
@@ -28,6 +31,7 @@ func (d *draft) gives(g reconcile.Grant, user string) bool {
 //	nobody of the inventory                     | not-in-inventory |
 //	in somebody else's own binding              | drifted          |
 //	in a group's binding that others stay in    | members-changed  |
+//	a selector gives it in other namespaces     | namespace-unselected |
 //	other                                       | roles-changed    |
 func (d *draft) reason(g reconcile.Grant, user string) reconcile.Reason {
 	switch now := d.successor[user]; {
@@ -45,6 +49,8 @@ func (d *draft) reason(g reconcile.Grant, user string) reconcile.Reason {
 		return reconcile.Drifted
 	case g.For == reconcile.ForGroup && len(d.given[g]) > 0:
 		return reconcile.MembersChanged
+	case g.Namespace != "" && granted.BySelector(d.file, g):
+		return reconcile.NamespaceUnselected
 	}
 	return reconcile.RolesChanged
 }

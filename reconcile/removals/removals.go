@@ -15,7 +15,11 @@ import (
 
 // draft is a plan before its steps are made: each binding of the owner, and which of its subjects go.
 type draft struct {
-	inv     *inventory.Inventory
+	inv  *inventory.Inventory // without selectors, see granted.Effective
+	file *inventory.Inventory // as it is written
+	// unbounded: selectors come to more than they may.
+	unbounded bool
+
 	cluster reconcile.ClusterView
 	rules   reconcile.Rules
 
@@ -64,7 +68,7 @@ func (t *taking) hold(why string, by reconcile.HoldCause) {
 
 // wrongRole reports whether the binding has another role than its name says. It gives what nobody asked for, and goes as a whole.
 func (p *part) wrongRole() bool {
-	return p.RoleRef != reconcile.RoleRef{Kind: "ClusterRole", Name: p.grant.Role}
+	return p.RoleRef != p.grant.RoleRef()
 }
 
 // whole is the part's grant with Part 0.
@@ -86,6 +90,9 @@ func Diff(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView,
 	p.RecordState = p.Revoked != nil
 	if why := refusal.Skewed(at, cluster.Clock); why != "" {
 		p.Forbidden = append(p.Forbidden, why)
+	}
+	if d.unbounded {
+		p.Forbidden = append(p.Forbidden, refusal.Unbounded(granted.MaxSelected))
 	}
 	if n := len(p.Revoked); n > reconcile.MaxRevoked {
 		p.Forbidden = append(p.Forbidden, fmt.Sprintf("the lock has room for %d users whose certificates are revoked, and there would be %d "+
@@ -119,9 +126,10 @@ func Unknown(inv *inventory.Inventory, cluster reconcile.ClusterView, r reconcil
 	return nil
 }
 
-func newDraft(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
+func newDraft(file *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
+	inv, bounded := granted.Effective(file, cluster.Namespaces, at, r.Namespace, r.LockNamespace)
 	d := &draft{
-		inv: inv, cluster: cluster, rules: r,
+		inv: inv, file: file, unbounded: !bounded, cluster: cluster, rules: r,
 		known: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, revoked: map[string]bool{},
 		ever: granted.At(inv, time.Time{}, nil), bound: map[reconcile.Grant]map[string]bool{},
 	}

@@ -72,7 +72,7 @@ func accessOf(users []string, grants map[reconcile.Grant][]string) map[string]st
 			if _, compared := lists[user]; !compared {
 				continue
 			}
-			lists[user] = append(lists[user], fmt.Sprintf("%q", []string{string(g.For), g.Subject, g.Namespace, g.Role}))
+			lists[user] = append(lists[user], fmt.Sprintf("%q", []string{string(g.For), g.Subject, g.Namespace, string(g.RoleKind), g.Role}))
 		}
 	}
 	all := map[string]string{}

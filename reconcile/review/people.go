@@ -87,7 +87,7 @@ func (s survey) sinceAtLeast(user string, a Access, made time.Time, rec *reconci
 		}
 	}
 	if state := s.Observed.State; state != nil && state.Grants != nil &&
-		state.Grants.Has(reconcile.Grant{For: reconcile.ForGroup, Subject: a.Group, Namespace: a.Namespace, Role: a.Role}, user) {
+		state.Grants.Has(a.grantOf(a.Group), user) {
 		earlier(state.StartedAt)
 	}
 	if member.IsZero() {
@@ -97,6 +97,15 @@ func (s survey) sinceAtLeast(user string, a Access, made time.Time, rec *reconci
 		member = made
 	}
 	return &member
+}
+
+// grantOf is the grant of a group that gives the access.
+func (a Access) grantOf(group string) reconcile.Grant {
+	g := reconcile.Grant{For: reconcile.ForGroup, Subject: group, Namespace: a.Namespace, Role: a.Role}
+	if a.Kind == reconcile.NamespaceRole.String() {
+		g.RoleKind = reconcile.NamespaceRole
+	}
+	return g
 }
 
 // fromOthers lists what bindings of others give a subject.

@@ -138,8 +138,8 @@ type Role struct {
 }
 
 // Of reviews an inventory, a cluster and Vault as they were observed.
-func Of(inv *inventory.Inventory, o reconcile.Observed) Review {
-	s := survey{index.New(inv, o, reconcile.Rules{}), map[reconcile.Role]reconcile.Role{}}
+func Of(inv *inventory.Inventory, o reconcile.Observed, rules reconcile.Rules) Review {
+	s := survey{index.New(inv, o, rules), map[reconcile.Role]reconcile.Role{}}
 	r := Review{
 		FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At,
 		InventoryDigest: inv.Digest(), Runs: []reconcile.Run{}, People: []Person{},
@@ -151,7 +151,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Review {
 		r.Runs = reconcile.OrEmpty(slices.Clone(o.State.Runs))
 		slices.Reverse(r.Runs)
 	}
-	for _, u := range status.Of(inv, o).Users {
+	for _, u := range status.Of(inv, o, rules).Users {
 		r.People = append(r.People, s.person(u))
 	}
 	r.Others, r.MoreOthers = s.others(r.People)

@@ -62,7 +62,7 @@ func observe(w *reconciletest.World) reconcile.Observed {
 
 func reviewOf(w *reconciletest.World, inv *inventory.Inventory) Review {
 	w.T.Helper()
-	return Of(inv, observe(w))
+	return Of(inv, observe(w), reconcile.Rules{})
 }
 
 // others makes a binding that is not certsync's.

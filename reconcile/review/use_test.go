@@ -63,7 +63,7 @@ func TestAddUse(t *testing.T) {
 		"of a name that is not certsync's":              {used("admin", "aa", began), "unknown"},
 		"of Kubernetes itself":                          {used("system:kube-scheduler", "aa", began), ""},
 	} {
-		r := Of(reconciletest.Parse(t, withoutBob), o)
+		r := Of(reconciletest.Parse(t, withoutBob), o, reconcile.Rules{})
 		log := usage.Log{From: began, To: w.Now, Events: 3, Requests: 3, Users: map[string]usage.User{}}
 		if _, asked := r.Usernames()[c.certificate.Username]; asked {
 			log.Users[c.certificate.Username] = usage.User{Use: c.certificate.Use, Certificates: []usage.Certificate{c.certificate}}

@@ -50,16 +50,19 @@ func Read(owner, lock string) []reconcile.Permission {
 }
 
 // Write is what any apply of an owner may take beyond Read, whose Lease exists, and whose inventory
-// names these ClusterRoles; issuing is what a certificate takes.
-func Write(owner, lock string, roles []string, issuing []reconcile.Permission) []reconcile.Permission {
+// names these ClusterRoles and Roles; issuing is what a certificate takes.
+func Write(owner, lock string, clusterRoles, roles []string, issuing []reconcile.Permission) []reconcile.Permission {
 	var all []reconcile.Permission
 	for _, resource := range []string{"clusterrolebindings", "rolebindings"} {
 		for _, verb := range []string{"get", "create", "patch", "delete"} {
 			all = append(all, reconcile.Permission{Verb: verb, Group: reconcile.RBACGroup, Resource: resource})
 		}
 	}
+	for _, role := range clusterRoles {
+		all = append(all, Bind(reconcile.ClusterRole, role))
+	}
 	for _, role := range roles {
-		all = append(all, Bind(role))
+		all = append(all, Bind(reconcile.NamespaceRole, role))
 	}
 	return append(append(all, issuing...), lease(owner, lock, "update"), Event(lock))
 }
@@ -76,7 +79,12 @@ func Policy(owner string, write bool) []reconcile.Permission {
 	return []reconcile.Permission{p, binding, patch}
 }
 
-// Bind is the verb bind on a ClusterRole, which a binding to it takes unless all its rules are held.
-func Bind(role string) reconcile.Permission {
-	return reconcile.Permission{Verb: "bind", Group: reconcile.RBACGroup, Resource: "clusterroles", Name: role}
+// Bind is the verb bind on a ClusterRole, or on the Roles of a name in every namespace. A binding to one takes it unless all its
+// rules are held. It is not limited to namespaces: a selector can match any.
+func Bind(kind reconcile.RoleKind, role string) reconcile.Permission {
+	p := reconcile.Permission{Verb: "bind", Group: reconcile.RBACGroup, Resource: "clusterroles", Name: role}
+	if kind == reconcile.NamespaceRole {
+		p.Resource = "roles"
+	}
+	return p
 }

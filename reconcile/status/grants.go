@@ -54,7 +54,8 @@ func (d survey) promises(user string) []promise {
 	var all []promise
 	add := func(g reconcile.Grant, roles []inventory.Grant) {
 		for _, r := range roles {
-			g.Role, g.Part = r.ClusterRole, 1
+			g := g.Of(r)
+			g.Part = 1
 			all = append(all, promise{g, r.Until})
 		}
 	}
@@ -110,7 +111,7 @@ func (d survey) grantStatuses(user string, by served) []Grant {
 func (p promise) madeTrue(b index.Binding) bool {
 	g := b.Grant
 	g.Part = p.Part
-	return g == p.Grant && b.RoleRef == reconcile.RoleRef{Kind: "ClusterRole", Name: g.Role}
+	return g == p.Grant && b.RoleRef == g.RoleRef()
 }
 
 // grantStatus is what binding b for g gives.

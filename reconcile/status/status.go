@@ -99,9 +99,9 @@ type AcceptedCertificate struct {
 }
 
 // Of reports on every user of the inventory, and on everybody else whom the ledger, a credential or a binding of this
-// owner's knows. The same inputs give the same report.
-func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
-	x, steps, stays := plan.Credentials(inv, o)
+// owner's knows. Of the rules, only certsync's own namespaces matter. The same inputs give the same report.
+func Of(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) Report {
+	x, steps, stays := plan.Credentials(inv, o, r)
 	d := survey{x, stays, map[string][]access.Given{}}
 	names := d.Known()
 	for _, u := range inv.Users {
@@ -137,7 +137,7 @@ func (d survey) power(u User) []string {
 	for _, g := range u.Grants {
 		if g.Binding == IsBound || g.Binding == IsUnwanted {
 			role := reconcile.Role{Name: g.Role}
-			if g.Kind == "Role" {
+			if g.Kind == reconcile.NamespaceRole.String() {
 				role.Namespace = g.Namespace
 			}
 			all = append(all, d.RolePower(role, g.Namespace)...)

@@ -23,7 +23,7 @@ func statusOf(w *reconciletest.World, inv *inventory.Inventory) Report {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	return Of(inv, o)
+	return Of(inv, o, reconcile.Rules{})
 }
 
 // sketch is a user's status in one line: "name state (detail) in groups: binding grant, …; live certificates".

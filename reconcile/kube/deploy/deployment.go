@@ -31,6 +31,7 @@ const (
 type Deployment struct {
 	Owner         string
 	ClusterRoles  []string               // that apply may bind: those that the inventory names
+	Roles         []string               // like ClusterRoles, of whatever namespace
 	Issuing       []reconcile.Permission // that apply needs to get certificates from the cluster's signer
 	Namespace     string                 // of the job
 	LockNamespace string                 // of the owner's Lease

@@ -89,7 +89,7 @@ func TestRolesAllowWhatIsNeeded(t *testing.T) {
 	for account, want := range map[string][]reconcile.Permission{
 		"certsync-prod-plan": rights.Read("prod", "locks"),
 		"certsync-prod": append(rights.Read("prod", "locks"),
-			append(rights.Write("prod", "locks", []string{"admin", "team:reader"}, issuing), access.AskPermission)...),
+			append(rights.Write("prod", "locks", []string{"admin", "team:reader"}, nil, issuing), access.AskPermission)...),
 	} {
 		for i, p := range want {
 			if p.Namespace == "kube-system" {

@@ -42,7 +42,7 @@ func (d Deployment) policyPermissions(write bool) []reconcile.Permission {
 // applyPermissions returns the permissions that apply needs in a cluster that has the owner's Lease.
 func (d Deployment) applyPermissions() []reconcile.Permission {
 	needed := append(d.readPermissions(), d.policyPermissions(true)...)
-	needed = append(needed, rights.Write(d.Owner, d.LockNamespace, d.ClusterRoles, d.Issuing)...)
+	needed = append(needed, rights.Write(d.Owner, d.LockNamespace, d.ClusterRoles, d.Roles, d.Issuing)...)
 	return append(needed, access.AskPermission)
 }
 

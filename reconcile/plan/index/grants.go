@@ -5,6 +5,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/granted"
 )
 
 // InventoryGrant finds what the inventory says of a grant, whether or not it has ended.
@@ -16,7 +17,7 @@ func (x *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
 	if g.Namespace != "" {
 		cluster = namespaces[g.Namespace]
 	}
-	i := slices.IndexFunc(cluster, func(r inventory.Grant) bool { return r.ClusterRole == g.Role })
+	i := slices.IndexFunc(cluster, func(r inventory.Grant) bool { return g.Of(r) == g })
 	if i < 0 {
 		return inventory.Grant{}, false
 	}
@@ -28,3 +29,6 @@ func (x *Index) Wants(g reconcile.Grant, user string) bool {
 	_, wanted := slices.BinarySearch(x.Wanted[g], user)
 	return wanted
 }
+
+// BySelector reports whether a selector of the inventory gives g's role to g's user or group, in whatever namespaces.
+func (x *Index) BySelector(g reconcile.Grant) bool { return granted.BySelector(x.File, g) }

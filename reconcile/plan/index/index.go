@@ -25,7 +25,10 @@ import (
 // Index has what an inventory wants and what was observed, by name. It is built once and never changed, so that a look-up
 // for one user does not walk all bindings.
 type Index struct {
-	Inventory *inventory.Inventory
+	// Inventory has the grants of selectors under the namespaces that they match. File is the inventory as it is written.
+	Inventory, File *inventory.Inventory
+	// Unbounded: selectors come to more than they may, see granted.Effective.
+	Unbounded bool
 	Observed  reconcile.Observed
 	Rules     reconcile.Rules
 
@@ -66,18 +69,19 @@ type Binding struct {
 
 // RightRole reports whether a binding grants what its name says.
 func (b Binding) RightRole() bool {
-	return b.RoleRef == reconcile.RoleRef{Kind: "ClusterRole", Name: b.Grant.Role}
+	return b.RoleRef == b.Grant.RoleRef()
 }
 
 // New sorts an inventory and what was observed.
-func New(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
+func New(file *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
+	inv, bounded := granted.Effective(file, o.Namespaces, o.At, r.Namespace, r.LockNamespace)
 	x := &Index{
-		Inventory: inv, Observed: o, Rules: r,
+		Inventory: inv, File: file, Unbounded: !bounded, Observed: o, Rules: r,
 		Active: map[string]bool{}, Lapsed: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
 		Successor: map[string]string{}, Former: map[string]bool{},
 		Ours: map[string]Binding{}, Parts: map[reconcile.Grant][]int{}, serves: access.Others(inv.Owner, o.Bindings),
 		powers:        map[reconcile.Role]access.Power{},
-		SameInventory: o.State != nil && o.State.InventoryDigest == inv.Digest(),
+		SameInventory: o.State != nil && o.State.InventoryDigest == file.Digest(),
 	}
 	for _, u := range inv.Users {
 		x.Users[u.Name] = u
@@ -273,7 +277,7 @@ func (x *Index) Inherits(old string, g reconcile.Grant) bool {
 // Closed reports whether nobody can be added to a grant: its namespace is missing or terminating. People are taken out
 // there all the same, since a finalizer can keep a namespace terminating, and what is bound in it granted, for good.
 func (x *Index) Closed(g reconcile.Grant) bool {
-	return g.Namespace != "" && !x.Observed.Namespaces[g.Namespace]
+	return g.Namespace != "" && !x.Observed.Namespaces[g.Namespace].Open
 }
 
 // Explained reports whether a user has g by certsync, so that guards count its loss. Guards do not count other subjects of our

@@ -136,7 +136,7 @@ func hostileText(r *rand.Rand) string {
 // hostileRole returns a cluster role as hostile as an inventory allows.
 func hostileRole(s string) string {
 	s = strings.Map(func(r rune) rune {
-		if !inventory.ValidClusterRole("x" + string(r)) {
+		if !inventory.ValidRole("x" + string(r)) {
 			return -1
 		}
 		return r
@@ -144,7 +144,7 @@ func hostileRole(s string) string {
 	if len(s) > 200 {
 		s = strings.ToValidUTF8(s[:200], "")
 	}
-	if !inventory.ValidClusterRole(s) {
+	if !inventory.ValidRole(s) {
 		return "view"
 	}
 	return s

@@ -155,7 +155,7 @@ func TestStatusFits(t *testing.T) {
 		for range r.IntN(4) {
 			fixture.Issue(o, long(64), []string{long(64)}, fixture.Noon.Add(-time.Hour)) // unlistedRemoves
 		}
-		for _, line := range strings.Split(string(Status(status.Of(inv, o), false, false)), "\n") {
+		for _, line := range strings.Split(string(Status(status.Of(inv, o, reconcile.Rules{}), false, false)), "\n") {
 			if n := utf8.RuneCountInString(line); n > lineWidth {
 				t.Fatalf("seed %d: %d columns: %q", seed, n, line)
 			} else if n > lineWidth-4 {

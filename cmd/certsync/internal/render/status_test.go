@@ -53,14 +53,14 @@ func statuses(t *testing.T) map[string]status.Report {
 	open.Bindings = append(open.Bindings, reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open-house", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
 	return map[string]status.Report{
-		"status-open":    status.Of(inv, open),
-		"status-nobody":  status.Of(fixture.Inventory(t, "users: []"), fixture.FirstRun()),
-		"status-first":   status.Of(inv, fixture.FirstRun()),
-		"status-settled": status.Of(inv, fixture.Settled(inv)),
-		"status-mixed":   status.Of(fixture.Inventory(t, more), mixed),
-		"status-hostile": status.Of(inv, hostilities(inv)),
-		"status-own-key": status.Of(ownKey(t), requested(inv)),
-		"status-300":     status.Of(fixture.Inventory(t, many), fixture.Settled(fixture.Inventory(t, many))),
+		"status-open":    status.Of(inv, open, reconcile.Rules{}),
+		"status-nobody":  status.Of(fixture.Inventory(t, "users: []"), fixture.FirstRun(), reconcile.Rules{}),
+		"status-first":   status.Of(inv, fixture.FirstRun(), reconcile.Rules{}),
+		"status-settled": status.Of(inv, fixture.Settled(inv), reconcile.Rules{}),
+		"status-mixed":   status.Of(fixture.Inventory(t, more), mixed, reconcile.Rules{}),
+		"status-hostile": status.Of(inv, hostilities(inv), reconcile.Rules{}),
+		"status-own-key": status.Of(ownKey(t), requested(inv), reconcile.Rules{}),
+		"status-300":     status.Of(fixture.Inventory(t, many), fixture.Settled(fixture.Inventory(t, many)), reconcile.Rules{}),
 	}
 }
 

@@ -64,7 +64,7 @@ func rolesOf(u status.User, wide bool) []string {
 		if g.Binding == status.IsUnwanted || g.Binding == status.HasEnded {
 			continue
 		}
-		role := quoteName(reconcile.Shown(g.Role))
+		role := roleText(g)
 		if !slices.Contains(namespaces[role], g.Namespace) {
 			namespaces[role] = append(namespaces[role], g.Namespace)
 		}
@@ -88,6 +88,15 @@ func rolesOf(u status.User, wide bool) []string {
 	return all
 }
 
+// roleText names a role in a table. A ClusterRole stands there by its name alone.
+func roleText(g status.Grant) string {
+	text := quoteName(reconcile.Shown(g.Role))
+	if g.Kind == reconcile.NamespaceRole.String() {
+		text = "Role " + text
+	}
+	return text
+}
+
 // wrongOf lists the roles that differ from the inventory.
 func wrongOf(u status.User) []string {
 	if u.State == status.NoCredential {
@@ -101,7 +110,7 @@ func wrongOf(u status.User) []string {
 		var roles []string
 		for _, g := range u.Grants {
 			if g.Binding == is.binding {
-				roles = append(roles, quoteName(reconcile.Shown(g.Role)))
+				roles = append(roles, roleText(g))
 			}
 		}
 		switch {

@@ -100,6 +100,9 @@ func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
 		return quote(s.Object())
 	}
 	text := quote(g.Role)
+	if g.RoleKind == reconcile.NamespaceRole {
+		text = "Role " + text
+	}
 	if g.Namespace == "" {
 		text += " cluster-wide"
 	} else {

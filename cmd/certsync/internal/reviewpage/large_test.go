@@ -61,8 +61,8 @@ func company(t testing.TB, people int) review.Review {
 		o.State.Names[name] = n
 		delete(o.Credentials, name)
 	}
-	r := review.Of(inv, o)
-	earlier := review.Of(inv, fixture.FirstRun())
+	r := review.Of(inv, o, reconcile.Rules{})
+	earlier := review.Of(inv, fixture.FirstRun(), reconcile.Rules{})
 	earlier.At = earlier.At.Add(-time.Hour)
 	if err := r.Compare(earlier); err != nil {
 		t.Fatal(err)

@@ -36,13 +36,13 @@ func sample(t *testing.T) review.Review {
 	record.User, record.State, record.Reason, record.Run, record.Revision = "dave@example.com", reconcile.Removed, string(reconcile.NotInInventory), "run-7", "c0ffee1234567890"
 	record.Certificates = nil
 	o.Ledger["dave@example.com"] = reconcile.LedgerEntry{Version: 1, Record: &record}
-	return review.Of(inv, o)
+	return review.Of(inv, o, reconcile.Rules{})
 }
 
 // TestHTML: the page shows what matters, and needs nothing from anywhere.
 func TestHTML(t *testing.T) {
 	r := sample(t)
-	earlier := review.Of(fixture.Inventory(t, fixture.Team), fixture.FirstRun())
+	earlier := review.Of(fixture.Inventory(t, fixture.Team), fixture.FirstRun(), reconcile.Rules{})
 	earlier.At = earlier.At.Add(-1)
 	if err := r.Compare(earlier); err != nil {
 		t.Fatal(err)
@@ -96,8 +96,8 @@ func TestHostileNames(t *testing.T) {
 		bound(&o, name+"2", "", "User", "alice@example.com", name)
 		o.Rules[reconcile.Role{Name: name}] = []reconcile.Rule{{Verbs: []string{name}, Groups: []string{name}, Resources: []string{name}}}
 	}
-	r := review.Of(inv, o)
-	earlier := review.Of(inv, fixture.FirstRun())
+	r := review.Of(inv, o, reconcile.Rules{})
+	earlier := review.Of(inv, fixture.FirstRun(), reconcile.Rules{})
 	earlier.At = earlier.At.Add(-1)
 	if err := r.Compare(earlier); err != nil {
 		t.Fatal(err)
@@ -177,7 +177,7 @@ func TestTimeline(t *testing.T) {
 
 // TestEmpty: an owner without anybody has a page too.
 func TestEmpty(t *testing.T) {
-	text, err := HTML(review.Of(&inventory.Inventory{Owner: "empty"}, fixture.FirstRun()))
+	text, err := HTML(review.Of(&inventory.Inventory{Owner: "empty"}, fixture.FirstRun(), reconcile.Rules{}))
 	if err != nil || !strings.Contains(string(text), "Nobody.") {
 		t.Error(err)
 	}

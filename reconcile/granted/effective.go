@@ -1,0 +1,141 @@
+package granted
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// What selectors may come to. An inventory with more is refused, and not half of it applied.
+const (
+	MaxSelected = 50_000     // grants that they give in single namespaces
+	maxMatched  = 20_000_000 // comparisons of a selector with a namespace, which take a few seconds
+)
+
+// systemNamespace is where the parts of Kubernetes run. Whoever may write there is as good as cluster-admin.
+const systemNamespace = "kube-system"
+
+// Selectable lists the namespaces that selectors may match, sorted: all but kube-system and those in never.
+func Selectable(namespaces map[string]reconcile.Namespace, never ...string) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(namespaces)), func(name string) bool {
+		return name == systemNamespace || slices.Contains(never, name)
+	})
+}
+
+// Selects reports whether an inventory has selectors.
+func Selects(inv *inventory.Inventory) bool {
+	return slices.ContainsFunc(inv.Groups, func(g inventory.Group) bool { return len(g.ByLabel) > 0 }) ||
+		slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return len(u.ByLabel) > 0 })
+}
+
+// BySelector reports whether a selector of an inventory gives g's role to g's user or group, in whatever namespaces.
+func BySelector(inv *inventory.Inventory, g reconcile.Grant) bool {
+	gives := func(s inventory.Selection) bool {
+		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g })
+	}
+	if g.For == reconcile.ForGroup {
+		return slices.ContainsFunc(inv.Groups, func(f inventory.Group) bool { return f.Name == g.Subject && slices.ContainsFunc(f.ByLabel, gives) })
+	}
+	return slices.ContainsFunc(inv.Users, func(f inventory.User) bool { return f.Name == g.Subject && slices.ContainsFunc(f.ByLabel, gives) })
+}
+
+// Effective is an inventory without selectors: what they give at a time stands under the namespaces that they match. Where a role
+// is granted in a namespace twice, one grant stays: the one in force that lasts longest. The second result is false where
+// selectors come to more than they may.
+func Effective(inv *inventory.Inventory, namespaces map[string]reconcile.Namespace, at time.Time, never ...string) (*inventory.Inventory, bool) {
+	if !Selects(inv) {
+		return inv, true
+	}
+	m := &matching{names: Selectable(namespaces, never...), namespaces: namespaces, at: at, matched: map[string][]string{}, ok: true}
+	out := *inv
+	out.Groups, out.Users = slices.Clone(inv.Groups), slices.Clone(inv.Users)
+	for i := range out.Groups {
+		g := &out.Groups[i]
+		g.Namespaces, g.ByLabel = m.resolve(g.Namespaces, g.ByLabel), nil
+	}
+	for i := range out.Users {
+		u := &out.Users[i]
+		u.Namespaces, u.ByLabel = m.resolve(u.Namespaces, u.ByLabel), nil
+	}
+	return &out, m.ok
+}
+
+// matching is one call of Effective.
+type matching struct {
+	names      []string
+	namespaces map[string]reconcile.Namespace
+	at         time.Time
+	matched    map[string][]string // namespaces, by the selector as text: many users have the same one
+	compared   int
+	grants     int
+	ok         bool
+}
+
+// role is a grant's role in a namespace.
+type role struct{ namespace, clusterRole, role string }
+
+// resolve returns the grants of one user or group in each namespace.
+func (m *matching) resolve(named map[string][]inventory.Grant, byLabel []inventory.Selection) map[string][]inventory.Grant {
+	if len(byLabel) == 0 {
+		return named
+	}
+	all, at := map[string][]inventory.Grant{}, map[role]int{}
+	add := func(namespace string, grants []inventory.Grant) {
+		for _, g := range grants {
+			key := role{namespace, g.ClusterRole, g.Role}
+			i, twice := at[key]
+			switch {
+			case !twice:
+				at[key] = len(all[namespace])
+				all[namespace] = append(all[namespace], g)
+			case m.outlasts(g, all[namespace][i]):
+				all[namespace][i] = g
+			}
+		}
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(named)) {
+		add(namespace, named[namespace])
+	}
+	for _, s := range byLabel {
+		for _, namespace := range m.match(s.Selector) {
+			if m.grants += len(s.Grants); m.grants > MaxSelected {
+				m.ok = false
+				return all
+			}
+			add(namespace, s.Grants)
+		}
+	}
+	return all
+}
+
+// match lists the namespaces that a selector matches.
+func (m *matching) match(s inventory.Selector) []string {
+	text := s.String()
+	names, known := m.matched[text]
+	if known {
+		return names
+	}
+	if m.compared += len(m.names); m.compared > maxMatched {
+		m.ok = false
+		return nil
+	}
+	for _, name := range m.names {
+		if s.Matches(m.namespaces[name].Labels) {
+			names = append(names, name)
+		}
+	}
+	m.matched[text] = names
+	return names
+}
+
+// outlasts reports whether a grant stays in place of another one of the same role: one in force before one that is not, and
+// the one with the later end.
+func (m *matching) outlasts(g, other inventory.Grant) bool {
+	if now := Ended(g.Until, m.at); now != Ended(other.Until, m.at) {
+		return !now
+	}
+	return !other.Until.IsZero() && (g.Until.IsZero() || g.Until.After(other.Until))
+}

@@ -1,0 +1,112 @@
+package plan
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/granted"
+	"github.com/certsync/certsync/reconcile/plan/index"
+)
+
+// maxLabellers bounds the notes on those who may label namespaces.
+const maxLabellers = 20
+
+// selectorNotes notes selectors that match nothing, and who may change what selectors match.
+func selectorNotes(x *index.Index) []reconcile.Note {
+	if !granted.Selects(x.File) {
+		return nil
+	}
+	names := granted.Selectable(x.Observed.Namespaces, x.Rules.Namespace, x.Rules.LockNamespace)
+	matches := map[string]bool{}
+	var all []reconcile.Note
+	note := func(n reconcile.Note, selections []inventory.Selection) {
+		for _, s := range selections {
+			text := s.Selector.String()
+			if _, known := matches[text]; !known {
+				matches[text] = slices.ContainsFunc(names, func(name string) bool { return s.Selector.Matches(x.Observed.Namespaces[name].Labels) })
+			}
+			if !matches[text] {
+				n.Kind, n.Message = reconcile.SelectorEmpty, fmt.Sprintf("selector %q matches no namespace: it grants nothing until a namespace has these labels", reconcile.Shown(text))
+				all = append(all, n)
+			}
+		}
+	}
+	for _, g := range x.File.Groups {
+		note(reconcile.Note{Group: g.Name}, g.ByLabel)
+	}
+	for _, u := range x.File.Users {
+		if x.Active[u.Name] {
+			note(reconcile.Note{User: u.Name}, u.ByLabel)
+		}
+	}
+	return append(all, labellers(x, names)...)
+}
+
+// labellers notes who may label the namespaces in names without being as good as cluster-admin. They can give and take what
+// selectors grant.
+func labellers(x *index.Index, names []string) []reconcile.Note {
+	strong := map[reconcile.Subject]bool{}
+	for _, b := range x.Observed.Bindings {
+		if len(x.RolePower(b.Role(), b.Namespace)) > 0 {
+			for _, s := range b.Subjects {
+				strong[reconcile.Authorized(s)] = true
+			}
+		}
+	}
+	var all []reconcile.Note
+	for _, b := range x.Observed.Bindings {
+		if _, selectable := slices.BinarySearch(names, b.Namespace); b.Kind == reconcile.RoleBinding && !selectable || !mayLabel(x.Observed.Rules[b.Role()], b.Namespace) {
+			continue
+		}
+		what := "every namespace"
+		if b.Kind == reconcile.RoleBinding {
+			what = fmt.Sprintf("namespace %q", b.Namespace)
+		}
+		for _, s := range b.Subjects {
+			if s = reconcile.Authorized(s); strong[s] || ofSystem(s) {
+				continue
+			}
+			all = append(all, reconcile.Note{Kind: reconcile.SelectorLabels, Object: reconcile.Shown(b.Object()), Message: fmt.Sprintf(
+				"%s can change the labels of %s, and so what the inventory grants by label: it has %s", personText(s), what, roleOf(b))})
+		}
+	}
+	// Those who may label every namespace come first.
+	slices.SortFunc(all, func(a, b reconcile.Note) int {
+		return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Message, b.Message))
+	})
+	all = slices.CompactFunc(all, func(a, b reconcile.Note) bool { return a.Object == b.Object && a.Message == b.Message })
+	if more := len(all) - maxLabellers; more > 0 {
+		all = append(all[:maxLabellers], reconcile.Note{Kind: reconcile.SelectorLabels, Message: moreText(more) + " can change labels of namespaces"})
+	}
+	return all
+}
+
+// mayLabel reports whether rules, bound cluster-wide or in one namespace, let somebody write labels of a namespace. The API server
+// authorizes a write of a namespace in that namespace. It takes labels by the subresources too.
+func mayLabel(rules []reconcile.Rule, namespace string) bool {
+	has := func(list []string, wanted ...string) bool {
+		return slices.ContainsFunc(append(wanted, "*"), func(w string) bool { return slices.Contains(list, w) })
+	}
+	return slices.ContainsFunc(rules, func(r reconcile.Rule) bool {
+		named := namespace == "" || len(r.Names) == 0 || slices.Contains(r.Names, namespace)
+		return named && has(r.Verbs, "update", "patch") && has(r.Groups, "") &&
+			has(r.Resources, "namespaces", "namespaces/status", "namespaces/finalize", "*/status", "*/finalize")
+	})
+}
+
+// ofSystem reports a subject that is a part of Kubernetes.
+func ofSystem(s reconcile.Subject) bool {
+	if s.Kind == "ServiceAccount" {
+		return s.Namespace == "kube-system"
+	}
+	return s.APIGroup != reconcile.RBACGroup || internal(s.Name, "kube-system")
+}
+
+// personText names a subject with its kind.
+func personText(s reconcile.Subject) string {
+	return fmt.Sprintf("%s %q", reconcile.Shown(s.Kind), reconcile.Shown(strings.TrimPrefix(s.Namespace+"/"+s.Name, "/")))
+}

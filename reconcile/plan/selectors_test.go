@@ -1,0 +1,256 @@
+package plan_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/reconciletest"
+)
+
+const byLabel = `
+groups: [{name: devs, namespaces: [{selector: {team: payments}, clusterRoles: [edit], roles: [deployer]}]}]
+users: [{name: alice, groups: [devs]}, {name: bob, clusterRoles: [view], namespaces: [{name: staging, clusterRoles: [edit]}]}]
+`
+
+// labelled is a settled world in which namespace payments has the label, and so have namespaces that no selector matches.
+func labelled(t *testing.T) *reconciletest.World {
+	w := reconciletest.NewWorld(t)
+	team := map[string]string{"team": "payments"}
+	w.Labels = map[string]map[string]string{"payments": team, "kube-system": team, "certsync": team, "locks": team}
+	for name := range w.Labels {
+		w.Spaces[name] = true
+	}
+	for name := range w.Spaces {
+		if w.RoleRules == nil {
+			w.RoleRules = map[reconcile.Role][]reconcile.Rule{}
+		}
+		w.RoleRules[reconcile.Role{Namespace: name, Name: "deployer"}] = nil
+	}
+	w.Rules = reconcile.Rules{Namespace: "certsync", LockNamespace: "locks"}
+	w.MustApply(reconciletest.Parse(t, byLabel))
+	return w
+}
+
+func unbound(namespace string) []string {
+	return []string{"unbind devs RoleBinding " + namespace + "/group:devs:edit [namespace-unselected] -alice", "unbind devs RoleBinding " + namespace + "/group-role:devs:deployer [namespace-unselected] -alice"}
+}
+
+func bound(namespace string) []string {
+	return []string{"bind devs RoleBinding " + namespace + "/group-role:devs:deployer [namespace-selected] +alice", "bind devs RoleBinding " + namespace + "/group:devs:edit [namespace-selected] +alice"}
+}
+
+// TestSelectors starts from a settled world, changes labels, and looks at what comes and goes. Afterwards nothing is left.
+func TestSelectors(t *testing.T) {
+	label := func(name string) func(*reconciletest.World) {
+		return func(w *reconciletest.World) {
+			w.Spaces[name] = true
+			w.Labels[name] = map[string]string{"team": "payments"}
+		}
+	}
+	for sentence, tt := range map[string]struct {
+		inventory string
+		change    func(*reconciletest.World)
+		rules     func(*reconcile.Rules)
+		want      []string
+		notes     []string
+		guards    int
+	}{
+		"nothing": {},
+		"a namespace comes": {
+			change: func(w *reconciletest.World) {
+				label("new")(w)
+				w.RoleRules[reconcile.Role{Namespace: "new", Name: "deployer"}] = nil
+			},
+			rules: func(r *reconcile.Rules) { r.Drift = true },
+			want:  bound("new"),
+		},
+		"a namespace without the Role comes": {
+			change: label("new"),
+			want:   bound("new"), notes: []string{"role-missing devs Role new/deployer"},
+		},
+		"a namespace loses the label": {
+			change: func(w *reconciletest.World) { w.Labels["payments"] = nil; label("staging")(w) },
+			want:   append(bound("staging"), unbound("payments")...),
+		},
+		"the last one loses the label, and the guard counts it": {
+			change: func(w *reconciletest.World) { delete(w.Labels, "payments") },
+			rules:  func(r *reconcile.Rules) { r.MaxRemovals = reconciletest.Limit(t, "0") },
+			want:   []string{unbound("payments")[0] + " held", unbound("payments")[1] + " held"},
+			notes:  []string{"selector-empty devs"}, guards: 2,
+		},
+		"a protected user loses a namespace": {
+			change: func(w *reconciletest.World) { delete(w.Labels, "payments") },
+			rules:  func(r *reconcile.Rules) { r.Protect = []string{"alice"} },
+			want:   []string{unbound("payments")[0] + " held", unbound("payments")[1] + " held"},
+			notes:  []string{"selector-empty devs"}, guards: 1,
+		},
+		"a namespace is deleted, which takes nothing from anybody": {
+			change: func(w *reconciletest.World) {
+				delete(w.Labels, "payments")
+				delete(w.Spaces, "payments")
+				for _, b := range unbound("payments") {
+					delete(w.Bindings, strings.Replace(strings.Fields(strings.TrimPrefix(b, "unbind devs "))[0]+" "+strings.Fields(b)[3], "payments/", "payments/certsync:test:", 1))
+				}
+			},
+			rules: func(r *reconcile.Rules) { r.Protect = []string{"alice"}; r.MaxRemovals = reconciletest.Limit(t, "0") },
+			notes: []string{"selector-empty devs"},
+		},
+		"a namespace is being deleted": {
+			change: func(w *reconciletest.World) { w.Spaces["payments"] = false },
+			notes:  []string{"namespace-missing devs Namespace payments"},
+		},
+		"somebody deletes a binding": {
+			change: func(w *reconciletest.World) {
+				delete(w.Bindings, "RoleBinding payments/certsync:test:group:devs:edit")
+			},
+			want: []string{"bind devs RoleBinding payments/group:devs:edit [missing] +alice"},
+		},
+		"somebody plants one": {
+			change: func(w *reconciletest.World) {
+				w.Plant(reconcile.NewBinding("test", reconcile.Grant{For: reconcile.ForGroup, Subject: "devs", Namespace: "staging", Role: "edit", Part: 1}, []string{"alice"}))
+			},
+			want: []string{"unbind devs RoleBinding staging/group:devs:edit [unexpected] -alice"},
+		},
+		"the inventory names another label": {
+			inventory: strings.Replace(byLabel, "payments", "billing", 1),
+			change:    func(w *reconciletest.World) { w.Labels["staging"] = map[string]string{"team": "billing"} },
+			want: []string{
+				"bind devs RoleBinding staging/group-role:devs:deployer [roles-changed] +alice", "bind devs RoleBinding staging/group:devs:edit [roles-changed] +alice",
+				"unbind devs RoleBinding payments/group:devs:edit [roles-changed] -alice", "unbind devs RoleBinding payments/group-role:devs:deployer [roles-changed] -alice",
+			},
+			notes: []string{"inventory-changed"},
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := labelled(t)
+			w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+			if tt.change != nil {
+				tt.change(w)
+			}
+			if tt.rules != nil {
+				tt.rules(&w.Rules)
+			}
+			if tt.inventory == "" {
+				tt.inventory = byLabel
+			}
+			inv := reconciletest.Parse(t, tt.inventory)
+			p := w.Plan(inv)
+			if diff := cmp.Diff(reconciletest.SortedSetOf(tt.want), reconciletest.SortedSetOf(reconciletest.Lines(p))); diff != "" {
+				t.Error(diff)
+			}
+			if diff := cmp.Diff(reconcile.OrEmpty(tt.notes), reconciletest.Kinds(p)); diff != "" || len(p.Guards) != tt.guards {
+				t.Errorf("%s%q", diff, p.Guards)
+			}
+			if tt.guards > 0 {
+				return
+			}
+			w.MustApply(inv)
+			if got := reconciletest.Lines(w.Plan(inv)); len(got) > 0 {
+				t.Errorf("after apply: %q", got)
+			}
+		})
+	}
+}
+
+// TestSelectorAndName: where both give a role, the grant in force that lasts longest counts.
+func TestSelectorAndName(t *testing.T) {
+	text := func(named, selected string) string {
+		return "users: [{name: alice, namespaces: [{name: payments, clusterRoles: [" + named + "]}, {selector: {team: payments}, clusterRoles: [" + selected + "]}]}]"
+	}
+	for _, tt := range []struct {
+		named, selected string
+		until           string
+	}{
+		{"edit", "{name: edit, until: 2026-02-01}", ""},
+		{"{name: edit, until: 2026-02-01}", "edit", ""},
+		{"{name: edit, until: 2026-03-02}", "{name: edit, until: 2026-03-03}", "2026-03-04"},
+		{"{name: edit, until: 2026-03-03}", "{name: edit, until: 2026-03-02}", "2026-03-04"},
+	} {
+		w := labelled(t)
+		p := w.Plan(reconciletest.Parse(t, text(tt.named, tt.selected)))
+		until := ""
+		for _, n := range p.Notes {
+			if n.Kind == reconcile.UntilSoon {
+				until += n.Until.Format("2006-01-02")
+			}
+		}
+		binds := strings.Count(strings.Join(reconciletest.Lines(p), "\n"), "user:alice:edit")
+		if binds != 1 || until != tt.until {
+			t.Errorf("%s, %s: %d, %s", tt.named, tt.selected, binds, until)
+		}
+	}
+}
+
+// TestLabellers: a plan with selectors says who can change labels, without being as good as cluster-admin.
+func TestLabellers(t *testing.T) {
+	w := labelled(t)
+	labels := []reconcile.Rule{reconciletest.Rule("patch", "", "namespaces")}
+	w.RoleRules[reconcile.Role{Name: "labeller"}] = labels
+	w.RoleRules[reconcile.Role{Name: "status"}] = []reconcile.Rule{reconciletest.Rule("update", "*", "namespaces/status")}
+	w.RoleRules[reconcile.Role{Name: "one"}] = []reconcile.Rule{reconciletest.Rule("*", "", "*", "staging")}
+	w.RoleRules[reconcile.Role{Name: "reads"}] = []reconcile.Rule{reconciletest.Rule("get", "", "namespaces")}
+	w.RoleRules[reconcile.Role{Name: "cluster-admin"}] = []reconcile.Rule{reconciletest.Rule("*", "*", "*")}
+	n := 0
+	bind := func(namespace, role string, subjects ...reconcile.Subject) {
+		n++
+		b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Namespace: namespace, Name: fmt.Sprintf("b%02d", n), RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role}, Subjects: subjects}
+		if namespace != "" {
+			b.Kind = reconcile.RoleBinding
+		}
+		w.Plant(b)
+	}
+	account := func(namespace string) reconcile.Subject {
+		return reconcile.Subject{Kind: "ServiceAccount", Namespace: namespace, Name: "bot"}
+	}
+	bind("", "labeller", reconcile.UserSubject("carol"), reconcile.UserSubject("root"), reconcile.UserSubject("system:kube-controller-manager"), account("kube-system"), account("ci"))
+	bind("", "cluster-admin", reconcile.UserSubject("root"))
+	bind("", "reads", reconcile.UserSubject("dan"))
+	bind("", "status", reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"})
+	bind("staging", "one", reconcile.UserSubject("eve"))
+	bind("payments", "one", reconcile.UserSubject("eve"))
+	bind("locks", "labeller", reconcile.UserSubject("eve"))
+	inv := reconciletest.Parse(t, byLabel)
+	got := map[string]bool{}
+	for _, n := range w.Plan(inv).Notes {
+		if n.Kind == reconcile.SelectorLabels {
+			got[n.Object+" "+n.Message] = true
+		}
+	}
+	want := map[string]bool{
+		`ClusterRoleBinding b01 User "carol" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:               true,
+		`ClusterRoleBinding b01 ServiceAccount "ci/bot" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:    true,
+		`ClusterRoleBinding b04 Group "system:authenticated" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "status" cluster-wide`: true,
+		`RoleBinding staging/b05 User "eve" can change the labels of namespace "staging", and so what the inventory grants by label: it has ClusterRole "one" in namespace "staging"`:       true,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for i := range 30 {
+		bind("", "labeller", reconcile.UserSubject(fmt.Sprint("user", i)))
+	}
+	count := strings.Count(fmt.Sprint(reconciletest.Kinds(w.Plan(inv))), "selector-labels")
+	if without := reconciletest.Kinds(w.Plan(reconciletest.Parse(t, "users: [{name: alice}]"))); count != 21 || strings.Contains(fmt.Sprint(without), "selector") {
+		t.Errorf("%d notes; without selectors %q", count, without)
+	}
+}
+
+// TestSelectorsAreBounded: an inventory whose selectors match too much is refused as a whole.
+func TestSelectorsAreBounded(t *testing.T) {
+	w := labelled(t)
+	var roles []string
+	for i := range 600 {
+		roles = append(roles, fmt.Sprint("r", i))
+	}
+	for i := range 100 {
+		name := fmt.Sprint("n", i)
+		w.Spaces[name], w.Labels[name] = true, map[string]string{"team": "payments"}
+	}
+	p := w.Plan(reconciletest.Parse(t, "users: [{name: alice, namespaces: [{selector: {team: payments}, clusterRoles: ["+strings.Join(roles, ", ")+"]}]}]"))
+	if len(p.Forbidden) != 1 || !strings.Contains(p.Forbidden[0], "selectors match too much: they can give 50000 roles") {
+		t.Errorf("%q", p.Forbidden)
+	}
+}
