@@ -42,12 +42,16 @@ type canonicalUser struct {
 	Expiration time.Duration
 	Until      string
 	// Digests from before there were these fields stay what they are.
+	From          string   `json:",omitempty"`
 	Previously    []string `json:",omitempty"`
 	Request       string   `json:",omitempty"`
 	RevokedBefore string   `json:",omitempty"`
 }
 
-type canonicalGrant struct{ ClusterRole, Until string }
+type canonicalGrant struct {
+	ClusterRole, Until string
+	From               string `json:",omitempty"` // as above
+}
 
 // Digest is "sha256:" and the hash of what the inventory means, with what the named files hold. It does not depend on
 // comments, on the order of users, groups and roles, on a role that is there twice, on whether a default was written
@@ -77,10 +81,11 @@ func (inv *Inventory) Digest() string {
 			canonicalGroup: canonicalGroup{u.Name, grantSet(u.ClusterRoles), namespaceSets(u.Namespaces)},
 			Groups:         slices.Compact(slices.Sorted(slices.Values(u.Groups))),
 			Expiration:     u.Expiration,
-			Until:          end(u.Until),
+			Until:          instantText(u.Until),
+			From:           instantText(u.From),
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
 			Request:        string(u.Request),
-			RevokedBefore:  end(u.RevokedBefore),
+			RevokedBefore:  instantText(u.RevokedBefore),
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })
@@ -96,10 +101,10 @@ func (inv *Inventory) Digest() string {
 func grantSet(grants []Grant) []canonicalGrant {
 	var set []canonicalGrant
 	for _, g := range grants {
-		set = append(set, canonicalGrant{g.ClusterRole, end(g.Until)})
+		set = append(set, canonicalGrant{ClusterRole: g.ClusterRole, Until: instantText(g.Until), From: instantText(g.From)})
 	}
 	slices.SortFunc(set, func(a, b canonicalGrant) int {
-		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Until, b.Until))
+		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Until, b.Until), strings.Compare(a.From, b.From))
 	})
 	return slices.Compact(set)
 }
@@ -115,7 +120,7 @@ func namespaceSets(namespaces map[string][]Grant) map[string][]canonicalGrant {
 	return sets
 }
 
-func end(t time.Time) string {
+func instantText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

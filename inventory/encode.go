@@ -97,9 +97,7 @@ func (u User) encode(defaults Defaults) *strict.Element {
 	if u.Expiration != 0 && u.Expiration != defaults.Expiration {
 		m.Add("expiration", strict.Scalar(DurationText(u.Expiration)))
 	}
-	if !u.Until.IsZero() {
-		m.Add("until", strict.Scalar(lastDay(u.Until)))
-	}
+	addTerm(m, u.From, u.Until)
 	if u.RevokedBefore.After(defaults.RevokedBefore) {
 		m.Add("revokedBefore", strict.Scalar(u.RevokedBefore.Format(time.RFC3339Nano)))
 	}
@@ -120,10 +118,10 @@ func encodeGrants(grants []Grant) []*strict.Element {
 	out := make([]*strict.Element, len(grants))
 	for i, g := range grants {
 		out[i] = strict.Text(g.ClusterRole)
-		if !g.Until.IsZero() {
+		if !g.From.IsZero() || !g.Until.IsZero() {
 			m := strict.Mapping().InLine()
 			m.Add("name", out[i])
-			m.Add("until", strict.Scalar(lastDay(g.Until)))
+			addTerm(m, g.From, g.Until)
 			out[i] = m
 		}
 	}
@@ -140,6 +138,24 @@ func DurationText(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// addTerm adds the beginning and the end of access, where there are any.
+func addTerm(e *strict.Element, from, until time.Time) {
+	if !from.IsZero() {
+		e.Add("from", strict.Scalar(firstDay(from)))
+	}
+	if !until.IsZero() {
+		e.Add("until", strict.Scalar(lastDay(until)))
+	}
+}
+
+// firstDay is a beginning as an inventory says it: the first day, or the instant where it is not midnight.
+func firstDay(from time.Time) string {
+	if from = from.UTC(); from.Equal(from.Truncate(24 * time.Hour)) {
+		return from.Format(time.DateOnly)
+	}
+	return from.Format(time.RFC3339Nano)
 }
 
 // lastDay is an end as an inventory says it: the last day that is included, or the instant where it is not midnight.

@@ -26,8 +26,8 @@ func TestEncode(t *testing.T) {
 			{Name: "no"},
 		},
 		Users: []User{
-			{Name: "alice@example.com", Groups: []string{"developers", "no"}, ClusterRoles: []Grant{{ClusterRole: "view"}, {ClusterRole: "admin", Until: date(2027, 2, 1)}},
-				Until: time.Date(2027, 6, 30, 16, 0, 0, 1, time.UTC)},
+			{Name: "alice@example.com", Groups: []string{"developers", "no"}, ClusterRoles: []Grant{{ClusterRole: "view"}, {ClusterRole: "admin", From: date(2027, 1, 30), Until: date(2027, 2, 1)}},
+				From: time.Date(2027, 1, 4, 7, 30, 0, 0, time.UTC), Until: time.Date(2027, 6, 30, 16, 0, 0, 1, time.UTC)},
 			{Name: "2027-06-30", Expiration: 2 * time.Hour},
 		},
 	}
@@ -61,7 +61,8 @@ users:
   # a\r\nb
   - name: alice@example.com
     groups: [developers, "no"]
-    clusterRoles: [view, {name: admin, until: 2027-01-31}]
+    clusterRoles: [view, {name: admin, from: 2027-01-30, until: 2027-01-31}]
+    from: 2027-01-04T07:30:00Z
     until: 2027-06-30T16:00:00.000000001Z
   - name: "2027-06-30"
     clusterRoles:
@@ -117,10 +118,17 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 		}
 		return time.Time{}
 	}
+	term := func() (from, end time.Time) {
+		if from, end = until(), until(); !end.IsZero() && !from.Before(end) {
+			from = time.Time{}
+		}
+		return from, end
+	}
 	grants := func() []Grant {
 		var out []Grant
 		for range r.IntN(5) {
-			g := Grant{ClusterRole: pick(awkward, awkwardRoles), Until: until()}
+			g := Grant{ClusterRole: pick(awkward, awkwardRoles)}
+			g.From, g.Until = term()
 			if !slices.ContainsFunc(out, func(o Grant) bool { return o.ClusterRole == g.ClusterRole }) {
 				out = append(out, g)
 			}
@@ -162,7 +170,8 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 			continue
 		}
 		folded[strings.ToLower(name)] = true
-		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), Expiration: inv.Defaults.Expiration, Until: until()}
+		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), Expiration: inv.Defaults.Expiration}
+		u.From, u.Until = term()
 		for _, g := range inv.Groups {
 			if r.IntN(2) == 0 {
 				u.Groups = append(u.Groups, g.Name)

@@ -55,7 +55,7 @@ func parseGrants(v strict.Value) []Grant {
 	return grants
 }
 
-// parseGrant returns a role: its name, or a mapping with the name and the end.
+// parseGrant returns a role: its name, or a mapping with the name, the beginning and the end.
 func parseGrant(v strict.Value) (Grant, bool) {
 	if !v.IsMapping() {
 		role := v.Checked(roleFault)
@@ -71,8 +71,6 @@ func parseGrant(v strict.Value) (Grant, bool) {
 	} else {
 		v.Missing("name", "it is the ClusterRole that is granted")
 	}
-	if field, ok := fields["until"]; ok {
-		g.Until = parseUntil(field)
-	}
+	g.From, g.Until = parseTerm(fields)
 	return g, g.ClusterRole != ""
 }

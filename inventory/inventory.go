@@ -72,7 +72,8 @@ type User struct {
 	ClusterRoles []Grant            // cluster-wide
 	Namespaces   map[string][]Grant // in one namespace, by its name
 	Expiration   time.Duration      // of a certificate; the default is applied
-	Until        time.Time          // the instant at which access ends, in UTC; zero: no end
+	From         time.Time          // the instant at which access begins, in UTC; zero: it has begun
+	Until        time.Time          // the instant at which access ends, in UTC, after From; zero: no end
 	Team         string             // in whose file the user stands; empty: in the inventory itself
 	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and the
 	// certificate's groups. Nil: certsync makes the key.
@@ -91,7 +92,8 @@ func (d Defaults) CertificateGroups(u User) []string {
 // Grant is a ClusterRole that is to be bound.
 type Grant struct {
 	ClusterRole string
-	Until       time.Time // the instant at which the grant ends, in UTC; zero: no end
+	From        time.Time // the instant at which the grant begins, in UTC; zero: it has begun
+	Until       time.Time // the instant at which the grant ends, in UTC, after From; zero: no end
 }
 
 // ClusterRoles lists every ClusterRole that is granted anywhere, each once, sorted; those whose time has passed too.

@@ -55,14 +55,16 @@ type userShape struct {
 	ClusterRoles  []grantShape                   `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
 	Namespaces    map[namespaceText][]grantShape `json:"namespaces,omitempty" doc:"ClusterRoles that the user has in one namespace, by its name."`
 	Expiration    expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
+	From          untilText                      `json:"from,omitempty" doc:"Access begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
 	Until         untilText                      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
 	RevokedBefore untilText                      `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
 	Request       requestText                    `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
 }
 
-// grantShape is a role with an end. Its name alone may stand in its place.
+// grantShape is a role with a beginning and an end. Its name alone may stand in its place.
 type grantShape struct {
 	Name  roleText  `json:"name" doc:"The ClusterRole."`
+	From  untilText `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
 	Until untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
 }
 
@@ -86,6 +88,7 @@ type teamUserShape struct {
 	Name       nameText       `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
 	Groups     []nameText     `json:"groups,omitempty" doc:"The groups of the user, among those that the inventory gives to the team."`
 	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration."`
+	From       untilText      `json:"from,omitempty" doc:"Access begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
 	Until      untilText      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
 }
 

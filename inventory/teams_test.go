@@ -139,7 +139,7 @@ var fileRefusals = map[string]refusal{
 
 const (
 	notInFile = `belongs to users.yaml: here, a team's file can have only apiVersion, kind, team, users`
-	notOfUser = `belongs to users.yaml: here, a team's file can have only name, groups, expiration, until`
+	notOfUser = `belongs to users.yaml: here, a team's file can have only name, groups, expiration, from, until`
 )
 
 func TestTeamFileRefused(t *testing.T) {

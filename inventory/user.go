@@ -35,9 +35,7 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defau
 		u.Expiration = parseExpiration(field, defaults.Expiration)
 		checkRenewal(field, defaults.RenewBefore, u.Expiration)
 	}
-	if field, ok := fields["until"]; ok {
-		u.Until = parseUntil(field)
-	}
+	u.From, u.Until = parseTerm(fields)
 	if field, ok := fields["revokedBefore"]; ok {
 		if at := parseMoment(field, revoked); at.After(u.RevokedBefore) {
 			u.RevokedBefore = at

@@ -76,8 +76,9 @@ type Note struct {
 	Kind    NoteKind `json:"kind"`
 	Object  string   `json:"object,omitempty"`
 	Message string   `json:"message"`
-	// Power lists why the existing access makes as good as cluster-admin, the worst first.
+	// Power lists why the access that exists, or begins, makes as good as cluster-admin, the worst first.
 	Power []string   `json:"power,omitempty"`
+	From  *time.Time `json:"from,omitempty"`
 	Until *time.Time `json:"until,omitempty"`
 }
 

@@ -70,6 +70,10 @@ const (
 	NotInInventory Reason = "not-in-inventory"
 	// UntilPassed: `until` of the user or of the grant has passed.
 	UntilPassed Reason = "until-passed"
+	// FromAhead: `from` of the user or of the grant lies ahead, and somebody has the access already.
+	FromAhead Reason = "from-ahead"
+	// FromReached: `from` of the user or of the grant has come since the last run, which had this inventory.
+	FromReached Reason = "from-reached"
 	// RolesChanged: the inventory grants another role than the last applied one.
 	RolesChanged Reason = "roles-changed"
 	// MembersChanged: the inventory has other members in the group than the last applied one.
@@ -136,6 +140,8 @@ const (
 	RevocationBatches NoteKind = "revocation-batches"
 	// AccessLeftBehind: a binding that is not certsync's serves a user's earlier name, and not the name of the new epoch.
 	AccessLeftBehind NoteKind = "access-left-behind"
+	// Begins: `from` of a user or of a grant lies ahead. The note has the time.
+	Begins NoteKind = "begins"
 	// UntilSoon: access ends soon.
 	UntilSoon NoteKind = "until-soon"
 	// TooShort: access ends before a certificate would be worth issuing.

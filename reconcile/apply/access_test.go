@@ -117,14 +117,14 @@ func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
 		everywhere[""] = cluster
 		for g.Namespace = range everywhere {
 			for _, r := range everywhere[g.Namespace] {
-				if g.Role = r.ClusterRole; lasts(r.Until, s.Now) {
+				if g.Role = r.ClusterRole; runs(r.From, r.Until, s.Now) {
 					all[access{g, s.subject(user)}] = true
 				}
 			}
 		}
 	}
 	for _, u := range inv.Users {
-		if !lasts(u.Until, s.Now) {
+		if !runs(u.From, u.Until, s.Now) {
 			continue
 		}
 		add(reconcile.Grant{For: reconcile.ForUser, Subject: u.Name}, u.Name, u.ClusterRoles, u.Namespaces)
@@ -136,6 +136,9 @@ func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
 	}
 	return all
 }
+
+// runs reports whether a term has begun and not ended.
+func runs(from, until, now time.Time) bool { return !from.After(now) && lasts(until, now) }
 
 func lasts(until, now time.Time) bool { return until.IsZero() || until.After(now) }
 
@@ -172,7 +175,7 @@ func (s *scenario) storesExactly(inv *inventory.Inventory, p reconcile.Plan) {
 	s.T.Helper()
 	back, active := without(inv, p), map[string]bool{}
 	for _, u := range inv.Users {
-		active[u.Name] = lasts(u.Until, s.Now)
+		active[u.Name] = runs(u.From, u.Until, s.Now)
 		if active[u.Name] && !back[u.Name] {
 			s.holdsGoodCredential(u, p)
 		}

@@ -187,7 +187,8 @@ func (m *memory) orders(was moment, inv *inventory.Inventory) {
 	w := m.world
 	for _, u := range inv.Users {
 		kept := slices.Contains(was.rules.Protect, u.Name) || u.Name == cmp.Or(was.rules.Self, "certsync")
-		if !lasts(u.Until, w.Now) || kept || !was.rules.Policy.Takes() {
+		unknown := u.From.After(w.Now) && was.indexed[u.Name] == 0 // who begins later has nothing to revoke
+		if !lasts(u.Until, w.Now) || unknown || kept || !was.rules.Policy.Takes() {
 			continue
 		}
 		for _, cert := range w.Issued[:was.issued] {

@@ -22,10 +22,12 @@ type draft struct {
 	known     map[string]bool   // users of the inventory
 	successor map[string]string // the name that somebody has now, by the one that they had before
 	former    map[string]bool   // names that people had before whose time has passed
+	ahead     map[string]bool   // users whose time has not come, and names that they had before
 	revoked   map[string]bool   // users who lose everything
 	withheld  []string          // protected users whose revocation is refused
 	given     grants            // what the inventory gives now
-	ever      grants            // what it would give if nothing ended
+	begun     grants            // what it would give if nothing ended
+	ever      grants            // what it gives at any time
 	bound     map[reconcile.Grant]map[string]bool
 
 	parts []*part
@@ -122,13 +124,14 @@ func Unknown(inv *inventory.Inventory, cluster reconcile.ClusterView, r reconcil
 func newDraft(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
 	d := &draft{
 		inv: inv, cluster: cluster, rules: r,
-		known: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, revoked: map[string]bool{},
-		ever: granted.At(inv, time.Time{}, nil), bound: map[reconcile.Grant]map[string]bool{},
+		known: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, ahead: map[string]bool{}, revoked: map[string]bool{},
+		begun: granted.Begun(inv, at), ever: granted.Ever(inv), bound: map[reconcile.Grant]map[string]bool{},
 	}
 	for _, u := range inv.Users {
-		d.known[u.Name] = true
+		d.known[u.Name], d.ahead[u.Name] = true, granted.Ahead(u.From, at)
 		for _, old := range u.Previously {
-			if d.former[old] = !u.Until.IsZero() && !u.Until.After(at); !d.former[old] {
+			d.former[old], d.ahead[old] = granted.Ended(u.Until, at), d.ahead[u.Name]
+			if !d.former[old] && !d.ahead[old] {
 				d.successor[old] = u.Name
 			}
 		}

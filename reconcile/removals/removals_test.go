@@ -73,6 +73,14 @@ func TestWhoGoes(t *testing.T) {
 		want   []string
 	}{
 		"nobody": {text: reconciletest.Team, want: []string{}},
+		"who begins later": {text: changed("name: bob,", "name: bob, from: 2027-01-31,"), want: []string{
+			"update devs ClusterRoleBinding group:devs:view [from-ahead] -bob", "update devs RoleBinding staging/group:devs:edit [from-ahead] -bob"}},
+		"who begins later under another name": {text: changed("name: bob,", "name: robert, previously: [bob], from: 2027-01-31,"), want: []string{
+			"update devs ClusterRoleBinding group:devs:view [from-ahead] -bob", "update devs RoleBinding staging/group:devs:edit [from-ahead] -bob"}},
+		"a grant that begins later": {text: changed("[admin]", "[{name: admin, from: 2027-01-31}]"), want: []string{"unbind alice ClusterRoleBinding user:alice:admin [from-ahead]"}},
+		"a grant that began":        {text: changed("[admin]", "[{name: admin, from: 2026-01-31}]"), want: []string{}},
+		"a grant that began and ended": {text: changed("[admin]", "[{name: admin, from: 2026-01-31, until: 2026-02-01}]"), want: []string{
+			"unbind alice ClusterRoleBinding user:alice:admin [until-passed]"}},
 		"who is gone": {text: without("bob"), want: []string{
 			"update devs ClusterRoleBinding group:devs:view [not-in-inventory] -bob", "update devs RoleBinding staging/group:devs:edit [not-in-inventory] -bob"}},
 		"who is gone, with bindings of their own": {text: without("alice"), want: []string{

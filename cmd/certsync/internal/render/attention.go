@@ -22,7 +22,7 @@ const (
 //
 //   - refused and held steps;
 //   - bindings of others that name users of the inventory;
-//   - users who become as good as cluster-admin;
+//   - users who become as good as cluster-admin, now and later;
 //   - certificates for another key than before;
 //   - removed users, and access that users lose.
 func attention(plan reconcile.Plan) string {
@@ -35,7 +35,7 @@ func attention(plan reconcile.Plan) string {
 		refused,
 		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: "),
 		heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: "),
-		accessItems(plan), powerItems(plan), keyItems(plan), removalItems(plan), lossItems(plan),
+		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan), removalItems(plan), lossItems(plan),
 	} {
 		b.WriteString(boundedList(kind))
 	}

@@ -36,6 +36,9 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 	if plan.Changes() {
 		fmt.Fprintf(&b, "\nDigest: %s\n", plan.Digest())
 	}
+	if next := nextText(plan, textName, Clean); next != "" {
+		b.WriteString("\n" + wrap("", next))
+	}
 	return b.Bytes()
 }
 

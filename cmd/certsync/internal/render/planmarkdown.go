@@ -18,14 +18,17 @@ const commentLimit = 60000
 func PlanMarkdown(plan reconcile.Plan) []byte {
 	top := fmt.Sprintf("<!-- certsync plan: %s -->\n**certsync plan for %s**: %s\n", plan.Owner, code(plan.Owner), summaryLine(plan))
 	first := attention(plan)
-	digest := digestMarkdown(plan)
-	b := budget{room: commentLimit - length(top) - length(first) - length(digest) - length(omittedText(1<<60, 1<<60))}
+	digest, next := digestMarkdown(plan), nextText(plan, code, prose)
+	if next != "" {
+		next = "\n" + next + "\n"
+	}
+	b := budget{room: commentLimit - length(top) - length(first) - length(digest) - length(next) - length(omittedText(1<<60, 1<<60))}
 	table := b.table(rows(plan, cell))
 	details := ""
 	for _, d := range allDetails(plan) {
 		details += b.details(d)
 	}
-	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + digest + details)
+	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + digest + details + next)
 }
 
 // budget counts the characters that are left in a comment, and the rows and items that did not fit.

@@ -55,6 +55,10 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 			"  - {name: alice@example.com, groups: [developers], clusterRoles: [admin]}\n", "  - {name: dan@example.com, groups: [developers], until: 2026-03-05}\n",
 			"payments: [edit]", "payments: [view, {name: admin, until: 2026-03-04}], nowhere: [edit]",
 		).Replace(fixture.Team), changed),
+		"later": diff(strings.NewReplacer(
+			"users:\n", "users:\n  - {name: dora@example.com, from: 2026-04-01, clusterRoles: [cluster-admin]}\n  - {name: emil@example.com, from: 2026-04-01, until: 2026-04-30}\n",
+			"payments: [edit]", "payments: [edit, {name: admin, from: 2026-03-09T08:00:00Z}]",
+		).Replace(fixture.Team), fixture.Settled(inv)),
 		"held":    diff(fixture.Team, conflicts(inv)),
 		"guarded": plan.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
 		"own-key": plan.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),

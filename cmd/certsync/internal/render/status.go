@@ -19,6 +19,7 @@ var states = []struct {
 	{status.NoCredential, "no credential", Palette.yellow},
 	{status.StandsDenied, "denied", Palette.red},
 	{status.InConflict, "conflict", Palette.red},
+	{status.NotBegun, "not begun", Palette.plain},
 	{status.HasLapsed, "lapsed", Palette.plain},
 	{status.IsLeaving, "leaving", Palette.yellow},
 	{status.HasLeft, "left", Palette.plain},

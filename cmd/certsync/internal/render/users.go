@@ -26,6 +26,9 @@ func Users(r status.Report, c Palette) []byte {
 		if u.Since != nil && (u.State == status.HasLeft || u.State == status.HasLapsed || u.State == status.StandsDenied) {
 			fmt.Fprintf(&b, "  since %s\n", reconcile.TimeText(*u.Since))
 		}
+		if u.From != nil && u.From.After(r.At) {
+			fmt.Fprintf(&b, "  access begins at %s\n", reconcile.TimeText(*u.From))
+		}
 		if u.Until != nil {
 			fmt.Fprintf(&b, "  access ends at %s\n", reconcile.TimeText(*u.Until))
 		}
@@ -51,7 +54,7 @@ func Users(r status.Report, c Palette) []byte {
 
 func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 	sign := map[status.BindingStatus]string{
-		status.IsBound: c.green("+"), status.HasEnded: "-", status.IsUnwanted: c.red("!"),
+		status.IsBound: c.green("+"), status.HasEnded: "-", status.IsAhead: "-", status.IsUnwanted: c.red("!"),
 		status.IsMissing: c.yellow("~"),
 	}[g.Binding]
 	from := "own"
@@ -59,6 +62,9 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 		from = "from group " + quoteName(g.Group)
 	}
 	text := fmt.Sprintf("%s, %s, %s", g.Binding, g, from)
+	if g.From != nil && g.Binding != status.IsBound {
+		text += ", from " + reconcile.TimeText(*g.From)
+	}
 	if g.Until != nil {
 		text += ", until " + reconcile.TimeText(*g.Until)
 	}

@@ -3,6 +3,7 @@ package reviewpage
 import (
 	"encoding/csv"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,6 +78,42 @@ func TestHTML(t *testing.T) {
 	}
 	if !r.Population.Agrees() {
 		t.Errorf("%+v", r.Population)
+	}
+}
+
+// TestReviewOfBeginnings: the page and the table say when somebody begins, who is no leaver.
+func TestReviewOfBeginnings(t *testing.T) {
+	inv := fixture.Inventory(t, strings.Replace(fixture.Team, "users:\n", "users:\n  - {name: dora@example.com, from: 2026-04-01, clusterRoles: [view, {name: edit, from: 2026-04-02}]}\n", 1))
+	r := review.Of(inv, fixture.Settled(fixture.Inventory(t, fixture.Team)))
+	if all := leaversOf(r); len(all) > 0 {
+		t.Errorf("leavers: %+v", all)
+	}
+	text, err := HTML(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Access begins 2026-04-01 00:00.", "<strong>not-begun, from 2026-04-02 00:00</strong>"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	table, err := CSV(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(table))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.Index(rows[0], "from")
+	var got []string
+	for _, row := range rows {
+		if row[1] == "dora@example.com" {
+			got = append(got, row[7]+" "+row[11]+" "+row[at])
+		}
+	}
+	if diff := cmp.Diff([]string{"edit not-begun 2026-04-02T00:00:00Z", "view not-begun 2026-04-01T00:00:00Z"}, got); diff != "" {
+		t.Error(diff)
 	}
 }
 
