@@ -43,6 +43,9 @@ type canonicalUser struct {
 	Until      string
 	// Digests from before there were these fields stay what they are.
 	From          string   `json:",omitempty"`
+	Reason        string   `json:",omitempty"`
+	Ticket        string   `json:",omitempty"`
+	Protected     bool     `json:",omitempty"`
 	Previously    []string `json:",omitempty"`
 	Request       string   `json:",omitempty"`
 	RevokedBefore string   `json:",omitempty"`
@@ -51,6 +54,7 @@ type canonicalUser struct {
 type canonicalGrant struct {
 	ClusterRole, Until string
 	From               string `json:",omitempty"` // as above
+	Reason, Ticket     string `json:",omitempty"`
 }
 
 // Digest is "sha256:" and the hash of what the inventory means, with what the named files hold. It does not depend on
@@ -83,6 +87,9 @@ func (inv *Inventory) Digest() string {
 			Expiration:     u.Expiration,
 			Until:          instantText(u.Until),
 			From:           instantText(u.From),
+			Reason:         u.Why.Reason,
+			Ticket:         u.Why.Ticket,
+			Protected:      u.Protected,
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
 			Request:        string(u.Request),
 			RevokedBefore:  instantText(u.RevokedBefore),
@@ -101,10 +108,13 @@ func (inv *Inventory) Digest() string {
 func grantSet(grants []Grant) []canonicalGrant {
 	var set []canonicalGrant
 	for _, g := range grants {
-		set = append(set, canonicalGrant{ClusterRole: g.ClusterRole, Until: instantText(g.Until), From: instantText(g.From)})
+		set = append(set, canonicalGrant{
+			ClusterRole: g.ClusterRole, Until: instantText(g.Until), From: instantText(g.From), Reason: g.Why.Reason, Ticket: g.Why.Ticket,
+		})
 	}
 	slices.SortFunc(set, func(a, b canonicalGrant) int {
-		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Until, b.Until), strings.Compare(a.From, b.From))
+		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Until, b.Until), strings.Compare(a.From, b.From),
+			strings.Compare(a.Reason, b.Reason), strings.Compare(a.Ticket, b.Ticket))
 	})
 	return slices.Compact(set)
 }

@@ -98,6 +98,10 @@ func (u User) encode(defaults Defaults) *strict.Element {
 		m.Add("expiration", strict.Scalar(DurationText(u.Expiration)))
 	}
 	addTerm(m, u.From, u.Until)
+	addWhy(m, u.Why)
+	if u.Protected {
+		m.Add("protected", strict.Scalar("true"))
+	}
 	if u.RevokedBefore.After(defaults.RevokedBefore) {
 		m.Add("revokedBefore", strict.Scalar(u.RevokedBefore.Format(time.RFC3339Nano)))
 	}
@@ -118,10 +122,11 @@ func encodeGrants(grants []Grant) []*strict.Element {
 	out := make([]*strict.Element, len(grants))
 	for i, g := range grants {
 		out[i] = strict.Text(g.ClusterRole)
-		if !g.From.IsZero() || !g.Until.IsZero() {
+		if !g.From.IsZero() || !g.Until.IsZero() || g.Why != (Why{}) {
 			m := strict.Mapping().InLine()
 			m.Add("name", out[i])
 			addTerm(m, g.From, g.Until)
+			addWhy(m, g.Why)
 			out[i] = m
 		}
 	}
@@ -147,6 +152,16 @@ func addTerm(e *strict.Element, from, until time.Time) {
 	}
 	if !until.IsZero() {
 		e.Add("until", strict.Scalar(lastDay(until)))
+	}
+}
+
+// addWhy adds why there is access, where somebody says it.
+func addWhy(e *strict.Element, w Why) {
+	if w.Reason != "" {
+		e.Add("reason", strict.Text(w.Reason))
+	}
+	if w.Ticket != "" {
+		e.Add("ticket", strict.Text(w.Ticket))
 	}
 }
 

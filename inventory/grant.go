@@ -55,7 +55,7 @@ func parseGrants(v strict.Value) []Grant {
 	return grants
 }
 
-// parseGrant returns a role: its name, or a mapping with the name, the beginning and the end.
+// parseGrant returns a role: its name, or a mapping with the name, the beginning, the end and why.
 func parseGrant(v strict.Value) (Grant, bool) {
 	if !v.IsMapping() {
 		role := v.Checked(roleFault)
@@ -72,5 +72,6 @@ func parseGrant(v strict.Value) (Grant, bool) {
 		v.Missing("name", "it is the ClusterRole that is granted")
 	}
 	g.From, g.Until = parseTerm(fields)
+	g.Why = parseWhy(fields)
 	return g, g.ClusterRole != ""
 }

@@ -74,7 +74,9 @@ type User struct {
 	Expiration   time.Duration      // of a certificate; the default is applied
 	From         time.Time          // the instant at which access begins, in UTC; zero: it has begun
 	Until        time.Time          // the instant at which access ends, in UTC, after From; zero: no end
-	Team         string             // in whose file the user stands; empty: in the inventory itself
+	Why          Why
+	Protected    bool   // nothing is taken from the user until a run has applied the inventory without it
+	Team         string // in whose file the user stands; empty: in the inventory itself
 	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and the
 	// certificate's groups. Nil: certsync makes the key.
 	Request       []byte
@@ -94,6 +96,7 @@ type Grant struct {
 	ClusterRole string
 	From        time.Time // the instant at which the grant begins, in UTC; zero: it has begun
 	Until       time.Time // the instant at which the grant ends, in UTC, after From; zero: no end
+	Why         Why
 }
 
 // ClusterRoles lists every ClusterRole that is granted anywhere, each once, sorted; those whose time has passed too.

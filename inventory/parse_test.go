@@ -52,11 +52,13 @@ func TestParseFullExample(t *testing.T) {
 		Users: []User{{
 			Name:         "alice@example.com",
 			Groups:       []string{"developers"},
-			ClusterRoles: []Grant{{ClusterRole: "node-reader"}, {ClusterRole: "admin", From: date(2027, 1, 1), Until: date(2027, 2, 1)}},
+			ClusterRoles: []Grant{{ClusterRole: "node-reader"}, {ClusterRole: "admin", From: date(2027, 1, 1), Until: date(2027, 2, 1), Why: Why{"moves the database", "OPS-7"}}},
 			Namespaces:   map[string][]Grant{"payments": {{ClusterRole: "admin"}}},
 			Expiration:   24 * time.Hour,
 			From:         time.Date(2026, 12, 1, 7, 0, 0, 0, time.UTC),
 			Until:        date(2027, 7, 1),
+			Protected:    true,
+			Why:          Why{"Vertretung für Bob (Ostern)", "https://tickets.example.com/OPS-8"},
 		}, {
 			Name:       "bob",
 			Previously: []string{"robert", "bob.smith@example.com"},
@@ -115,6 +117,8 @@ var accepted = map[string]string{
 	"access for one day":                  header + "users: [{name: a, from: 2027-01-31, until: 2027-01-31}]",
 	"access for its last instant":         header + "users: [{name: a, from: 2027-01-31T23:59:59.999999999Z, until: 2027-01-31}]",
 	"a beginning on the last day":         header + "users: [{name: a, from: 9999-12-31}]",
+	"the longest reason":                  header + "users: [{name: a, reason: " + strings.Repeat("ä", 200) + "}]",
+	"a reason of every printed kind":      header + "users: [{name: a, reason: '<b>|`x`** #1 @a 🙂 \"', ticket: '-'}]",
 	"names of every legal kind":           header + "users: [{name: A.b_c+d-e@f.g}, {name: a._.b}, {name: 0__a}]",
 }
 

@@ -72,6 +72,16 @@ var nameRefusals = map[string]refusal{
 	"a role twice":                  {header + "users: [{name: a, clusterRoles: [view, edit, view]}]", `users.yaml:4:46: users[0].clusterRoles[2]: role "view" is granted twice, first in line 4`},
 	"a role with and without end":   {header + "groups: [{name: a, namespaces: {x: [view, {name: view, until: 2027-01-01}]}}]\nusers: []", `users.yaml:4:43: groups[0].namespaces.x[1]: role "view" is granted twice, first in line 4`},
 	"a grant without a name":        {header + "users: [{name: a, clusterRoles: [{until: 2027-01-01}]}]", `users.yaml:4:34: users[0].clusterRoles[0].name: is missing: it is the ClusterRole that is granted`},
+	"an empty reason":               {header + "users: [{name: a, reason: ''}]", `users.yaml:4:27: users[0].reason: is empty: write something, or leave it out`},
+	"a reason of blanks":            {header + "users: [{name: a, clusterRoles: [{name: x, ticket: '  '}]}]", `users.yaml:4:52: users[0].clusterRoles[0].ticket: is empty: write something, or leave it out`},
+	"a reason of nothing":           {header + "users: [{name: a, reason: }]", `users.yaml:4:27: users[0].reason: text is expected, but there is nothing`},
+	"a reason that is too long":     {header + "users: [{name: a, reason: " + strings.Repeat("ä", 201) + "}]", `users.yaml:4:27: users[0].reason: has 201 characters, and can have 200`},
+	"a reason of two lines":         {header + "users: [{name: a, reason: \"a\\nb\"}]", `users.yaml:4:27: users[0].reason: has more than one line`},
+	"a reason that turns the text":  {header + "users: [{name: a, reason: \"a\\u202eb\"}]", `users.yaml:4:27: users[0].reason: contains a character that is not printed, such as a control character: "a\u202eb"`},
+	"a reason with an escape":       {header + "users: [{name: a, ticket: \"\\x1b[2J\"}]", `users.yaml:4:27: users[0].ticket: contains a character that is not printed, such as a control character: "\x1b[2J"`},
+	"a ticket that is a number":     {header + "users: [{name: a, ticket: 1234}]", `users.yaml:4:27: users[0].ticket: text is expected, but 1234 without quotes is a number in YAML: write "1234"`},
+	"a reason of a group":           {header + "groups: [{name: a, reason: x}]\nusers: []", `users.yaml:4:20: groups[0].reason: unknown field`},
+	"protection in words":           {header + "users: [{name: a, protected: yes}]", `users.yaml:4:30: users[0].protected: true or false is expected, not "yes"`},
 	"an unknown field in a grant":   {header + "users: [{name: a, clusterRoles: [{name: x, til: 2027-01-01}]}]", `users.yaml:4:44: users[0].clusterRoles[0].til: unknown field`},
 }
 

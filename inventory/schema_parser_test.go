@@ -26,6 +26,7 @@ var parserOnly = map[string][]string{
 		"time: an expiration under 10 minutes", "time: a beginning after the end", "time: a beginning at the end", "time: a beginning that is none",
 		"time: a beginning that never is",
 	},
+	"patterns know few characters":          {"name: a reason that turns the text"},
 	"a path has to be followed":             {"team: a file outside by a detour"},
 	"the certificates have to be read":      {"cluster: CA data that is not PEM"},
 	"how long the file is":                  {"file: more than it may hold"},

@@ -57,15 +57,20 @@ type userShape struct {
 	Expiration    expirationText                 `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
 	From          untilText                      `json:"from,omitempty" doc:"Access begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
 	Until         untilText                      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	Reason        whyText                        `json:"reason,omitempty" doc:"Why the user has access: one line of at most 200 characters, for people who read a plan or a review."`
+	Ticket        whyText                        `json:"ticket,omitempty" doc:"The ticket that asks for the access: text such as OPS-1234."`
+	Protected     bool                           `json:"protected,omitempty" doc:"Whether apply refuses to take access from the user. Taking it out is a change of its own; access can go in a later apply."`
 	RevokedBefore untilText                      `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
 	Request       requestText                    `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
 }
 
-// grantShape is a role with a beginning and an end. Its name alone may stand in its place.
+// grantShape is a role with a beginning, an end and why. Its name alone may stand in its place.
 type grantShape struct {
-	Name  roleText  `json:"name" doc:"The ClusterRole."`
-	From  untilText `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
-	Until untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	Name   roleText  `json:"name" doc:"The ClusterRole."`
+	From   untilText `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
+	Until  untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	Reason whyText   `json:"reason,omitempty" doc:"Why the role is granted: one line of at most 200 characters, for people who read a plan or a review."`
+	Ticket whyText   `json:"ticket,omitempty" doc:"The ticket that asks for the grant: text such as OPS-1234."`
 }
 
 func (grantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
@@ -90,6 +95,8 @@ type teamUserShape struct {
 	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration."`
 	From       untilText      `json:"from,omitempty" doc:"Access begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
 	Until      untilText      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	Reason     whyText        `json:"reason,omitempty" doc:"Why the user has access: one line of at most 200 characters, for people who read a plan or a review."`
+	Ticket     whyText        `json:"ticket,omitempty" doc:"The ticket that asks for the access: text such as OPS-1234."`
 }
 
 // The fields that the parser knows, by what has them.

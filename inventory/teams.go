@@ -176,5 +176,6 @@ func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
 		checkRenewal(field, t.defaults.RenewBefore, u.Expiration)
 	}
 	u.From, u.Until = parseTerm(fields)
+	u.Why = parseWhy(fields)
 	return u, true
 }

@@ -36,6 +36,10 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defau
 		checkRenewal(field, defaults.RenewBefore, u.Expiration)
 	}
 	u.From, u.Until = parseTerm(fields)
+	u.Why = parseWhy(fields)
+	if field, ok := fields["protected"]; ok {
+		u.Protected = field.Boolean(false)
+	}
 	if field, ok := fields["revokedBefore"]; ok {
 		if at := parseMoment(field, revoked); at.After(u.RevokedBefore) {
 			u.RevokedBefore = at

@@ -17,7 +17,8 @@ const (
 	Bind Action = "bind"
 	// Unbind deletes a binding.
 	Unbind Action = "unbind"
-	// Update adds subjects to a binding, takes subjects out of it, or puts certsync's labels back.
+	// Update adds subjects to a binding, takes subjects out of it, or puts certsync's labels back. Without an object, it takes
+	// protection from a user.
 	Update Action = "update"
 	// Remove deletes a leaver's credential and closes their ledger record.
 	Remove Action = "remove"
@@ -74,6 +75,8 @@ const (
 	FromAhead Reason = "from-ahead"
 	// FromReached: `from` of the user or of the grant has come since the last run, which had this inventory.
 	FromReached Reason = "from-reached"
+	// Unprotected: the inventory takes `protected` out of a user. From the next run on, access can be taken from the user.
+	Unprotected Reason = "unprotected"
 	// RolesChanged: the inventory grants another role than the last applied one.
 	RolesChanged Reason = "roles-changed"
 	// MembersChanged: the inventory has other members in the group than the last applied one.

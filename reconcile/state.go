@@ -93,6 +93,8 @@ type Name struct {
 	// Ended: the person's `until` has passed, or their `from` lies ahead, and all was taken. They count as nobody who can be
 	// removed.
 	Ended bool `json:"ended,omitempty"`
+	// Protected: the last inventory that had the user protects them. It stays while the user is in no inventory.
+	Protected bool `json:"protected,omitempty"`
 }
 
 // document is the JSON form of a State.

@@ -65,6 +65,8 @@ func (c *choices) inventory(now time.Time) string {
 			b.WriteString(", expiration: " + expiration)
 		}
 		b.WriteString(c.term(now))
+		b.WriteString(choose(c, "", "", "", ", reason: on call", ", ticket: '#7 | <b>'"))
+		b.WriteString(choose(c, "", "", "", "", "", ", protected: true"))
 		if len(former) > 0 && c.below(4) == 1 {
 			b.WriteString(", previously: [" + former[0] + "]")
 			former = former[1:]

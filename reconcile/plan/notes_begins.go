@@ -20,9 +20,9 @@ func beginnings(x *index.Index) []reconcile.Note {
 	var all []reconcile.Note
 	for _, u := range x.Inventory.Users {
 		if x.Ahead[u.Name] {
-			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.Begins, From: &u.From, Message: "access begins"})
+			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.Begins, From: &u.From, Message: "access begins", Why: u.Why.Given()})
 		}
-		all = append(all, grantsBegin(x, reconcile.Note{User: u.Name}, u.From, u.Until, u.ClusterRoles, u.Namespaces)...)
+		all = append(all, grantsBegin(x, reconcile.Note{User: u.Name, Why: u.Why.Given()}, u.From, u.Until, u.ClusterRoles, u.Namespaces)...)
 	}
 	for _, g := range x.Inventory.Groups {
 		all = append(all, grantsBegin(x, reconcile.Note{Group: g.Name}, time.Time{}, time.Time{}, g.ClusterRoles, g.Namespaces)...)
@@ -47,10 +47,15 @@ func beginnings(x *index.Index) []reconcile.Note {
 // grantsBegin notes the grants of n's user or group that begin later, and within the user's own term.
 func grantsBegin(x *index.Index, n reconcile.Note, from, until time.Time, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) []reconcile.Note {
 	var all []reconcile.Note
+	var users inventory.Why
+	if n.Why != nil {
+		users = *n.Why
+	}
 	say := func(roles []inventory.Grant, ns, where string) {
 		for _, r := range roles {
 			if x.IsAhead(r.From) && r.From.After(from) && (until.IsZero() || r.From.Before(until)) {
 				n.Kind, n.From, n.Message = reconcile.Begins, &r.From, fmt.Sprintf("ClusterRole %q %s begins", r.ClusterRole, where)
+				n.Why = r.Why.Or(users).Given()
 				n.Power = x.RolePower(reconcile.Role{Name: r.ClusterRole}, ns)
 				all = append(all, n)
 			}

@@ -20,6 +20,7 @@ type draft struct {
 	rules   reconcile.Rules
 
 	known     map[string]bool   // users of the inventory
+	guarded   map[string]bool   // users whom the inventory protects
 	successor map[string]string // the name that somebody has now, by the one that they had before
 	former    map[string]bool   // names that people had before whose time has passed
 	ahead     map[string]bool   // users whose time has not come, and names that they had before
@@ -124,10 +125,13 @@ func Unknown(inv *inventory.Inventory, cluster reconcile.ClusterView, r reconcil
 func newDraft(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
 	d := &draft{
 		inv: inv, cluster: cluster, rules: r,
-		known: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, ahead: map[string]bool{}, revoked: map[string]bool{},
+		known: map[string]bool{}, guarded: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, ahead: map[string]bool{}, revoked: map[string]bool{},
 		begun: granted.Begun(inv, at), ever: granted.Ever(inv), bound: map[reconcile.Grant]map[string]bool{},
 	}
 	for _, u := range inv.Users {
+		if u.Protected {
+			d.guarded[u.Name] = true
+		}
 		d.known[u.Name], d.ahead[u.Name] = true, granted.Ahead(u.From, at)
 		for _, old := range u.Previously {
 			d.former[old], d.ahead[old] = granted.Ended(u.Until, at), d.ahead[u.Name]
@@ -191,7 +195,7 @@ func (d *draft) compare(p *part) {
 }
 
 func (d *draft) protects(user string) bool {
-	return user == d.rules.Self || slices.Contains(d.rules.Protect, user)
+	return user == d.rules.Self || slices.Contains(d.rules.Protect, user) || d.guarded[user]
 }
 
 // revocations are what the lock says after the run, nil if that is what it says before. Each --revoke is noted anew, with the

@@ -65,6 +65,20 @@ func put(w *reconciletest.World, object string, subjects ...reconcile.Subject) {
 
 func users(names ...string) []reconcile.Subject { return reconcile.UserSubjects(names) }
 
+// TestProtectedByInventory: without Vault, the inventory and the flags say who is protected.
+func TestProtectedByInventory(t *testing.T) {
+	w := settled(t)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	text := changed("name: alice,", "name: alice, protected: true,", "clusterRoles: [admin]", "clusterRoles: []")
+	if got := planOf(t, w, reconciletest.Parse(t, text)).Refusals(); len(got) != 1 || !strings.Contains(got[0], "first take protected out") {
+		t.Errorf("%q", got)
+	}
+	w.Rules.Revoke = []string{"alice"}
+	if got := planOf(t, w, reconciletest.Parse(t, changed("name: alice,", "name: alice, protected: true,"))).Refusals(); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestWhoGoes: a subject stays if the inventory gives its user the grant, whatever the epoch, and nothing else does.
 func TestWhoGoes(t *testing.T) {
 	tests := map[string]struct {

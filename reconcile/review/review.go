@@ -51,7 +51,9 @@ type Person struct {
 	Since       *time.Time      `json:"since,omitempty"`  // when the state in the ledger began
 	From        *time.Time      `json:"from,omitempty"`   // when access begins or began, by the inventory
 	Until       *time.Time      `json:"until,omitempty"`  // when access ends, by the inventory
-	Epoch       int64           `json:"epoch"`            // of Username
+	Why         *inventory.Why  `json:"why,omitempty"`    // what the inventory says of the user
+	Protected   bool            `json:"protected,omitempty"`
+	Epoch       int64           `json:"epoch"` // of Username
 	// CertificateSince and CertificateUntil are when the current certificate was issued, and when it expires; nil: there is none.
 	CertificateSince *time.Time                   `json:"certificateSince,omitempty"`
 	CertificateUntil *time.Time                   `json:"certificateUntil,omitempty"`
@@ -121,6 +123,7 @@ type Access struct {
 	Made     *time.Time      `json:"made,omitempty"`
 	From     *time.Time      `json:"from,omitempty"`  // of the grant itself
 	Until    *time.Time      `json:"until,omitempty"` // of the grant itself
+	Why      *inventory.Why  `json:"why,omitempty"`   // what the inventory says of the grant itself
 	Strength access.Strength `json:"strength"`
 	Power    []string        `json:"power"` // why it is as good as cluster-admin, the worst first
 	// UnusedSince: from then to its end, the audit log names no request that the access allowed.

@@ -47,6 +47,7 @@ func (d survey) servedByOurs() map[string]served {
 type promise struct {
 	reconcile.Grant
 	from, until time.Time
+	why         *inventory.Why
 }
 
 // promises lists what the inventory grants a user, whether or not it has ended.
@@ -55,7 +56,7 @@ func (d survey) promises(user string) []promise {
 	add := func(g reconcile.Grant, roles []inventory.Grant) {
 		for _, r := range roles {
 			g.Role, g.Part = r.ClusterRole, 1
-			all = append(all, promise{g, r.From, r.Until})
+			all = append(all, promise{g, r.From, r.Until, r.Why.Given()})
 		}
 	}
 	each := func(g reconcile.Grant, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
@@ -77,7 +78,7 @@ func (d survey) grantStatuses(user string, by served) []Grant {
 	out, serves := []Grant{}, by.now
 	for _, p := range d.promises(user) {
 		s := grantStatus(p.Grant, reconcile.NewBinding(d.Inventory.Owner, p.Grant, nil))
-		s.From, s.Until, s.Binding = moment(p.from), moment(p.until), IsMissing
+		s.From, s.Until, s.Why, s.Binding = moment(p.from), moment(p.until), p.why, IsMissing
 		ended, ahead := d.Lapsed[user] || d.Ended(p.until), d.Ahead[user] || d.IsAhead(p.from)
 		i := slices.IndexFunc(serves, p.madeTrue)
 		switch {
@@ -97,7 +98,7 @@ func (d survey) grantStatuses(user string, by served) []Grant {
 		s := grantStatus(b.Grant, b.Binding)
 		s.Binding = IsUnwanted
 		if r, ok := d.InventoryGrant(b.Grant); ok {
-			s.From, s.Until = moment(r.From), moment(r.Until)
+			s.From, s.Until, s.Why = moment(r.From), moment(r.Until), r.Why.Given()
 		}
 		out = append(out, s)
 	}

@@ -47,11 +47,14 @@ type User struct {
 	Username    string     `json:"username"` // by which Kubernetes knows them: the name, or in a later epoch another one
 	InInventory bool       `json:"inInventory"`
 	State       Standing   `json:"state"`
-	Detail      string     `json:"detail,omitempty"` // why, unless they are active
-	Since       *time.Time `json:"since,omitempty"`  // when the state of the ledger began
-	From        *time.Time `json:"from,omitempty"`   // when access begins or began, by the inventory
-	Until       *time.Time `json:"until,omitempty"`  // when access ends, by the inventory
-	Groups      []string   `json:"groups"`           // by the inventory, sorted
+	Detail      string     `json:"detail,omitempty"`    // why, unless they are active
+	Since       *time.Time `json:"since,omitempty"`     // when the state of the ledger began
+	From        *time.Time `json:"from,omitempty"`      // when access begins or began, by the inventory
+	Until       *time.Time `json:"until,omitempty"`     // when access ends, by the inventory
+	Groups      []string   `json:"groups"`              // by the inventory, sorted
+	Protected   bool       `json:"protected,omitempty"` // by the inventory, or by the state as long as no run has ended it
+	// Why is what the inventory says of the user; nil: nothing.
+	Why *inventory.Why `json:"why,omitempty"`
 	// CertificatesUntil is when the last live certificate expires; nil: none lives.
 	CertificatesUntil *time.Time `json:"certificatesUntil,omitempty"`
 	Grants            []Grant    `json:"grants"`
@@ -74,14 +77,15 @@ const (
 
 // Grant is one role that a user has, should have or had, by the inventory or by a binding of certsync's.
 type Grant struct {
-	Kind      string        `json:"kind"` // ClusterRole; Role in a binding that somebody made anew
-	Role      string        `json:"role"`
-	Namespace string        `json:"namespace,omitempty"` // empty: cluster-wide
-	Group     string        `json:"group,omitempty"`     // whose grant it is; empty: the user's own
-	From      *time.Time    `json:"from,omitempty"`      // of the grant itself
-	Until     *time.Time    `json:"until,omitempty"`     // of the grant itself
-	Binding   BindingStatus `json:"binding"`
-	Object    string        `json:"object"` // the binding that serves the user, or that would
+	Kind      string         `json:"kind"` // ClusterRole; Role in a binding that somebody made anew
+	Role      string         `json:"role"`
+	Namespace string         `json:"namespace,omitempty"` // empty: cluster-wide
+	Group     string         `json:"group,omitempty"`     // whose grant it is; empty: the user's own
+	From      *time.Time     `json:"from,omitempty"`      // of the grant itself
+	Until     *time.Time     `json:"until,omitempty"`     // of the grant itself
+	Why       *inventory.Why `json:"why,omitempty"`       // what the inventory says of the grant itself; nil: nothing
+	Binding   BindingStatus  `json:"binding"`
+	Object    string         `json:"object"` // the binding that serves the user, or that would
 }
 
 // AcceptedCertificate is a certificate that the API server still accepts, or of a key that is the user's own one that was
@@ -115,7 +119,7 @@ func Of(inv *inventory.Inventory, o reconcile.Observed) Report {
 	report := Report{FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At, Users: []User{}, Everybody: plan.Everybody(x)}
 	for _, name := range reconcile.SortedSet(names) {
 		u := User{Name: name, Username: d.Username(name), InInventory: d.Users[name].Name != "", Groups: reconcile.OrEmpty(reconcile.SortedSet(d.Users[name].Groups)),
-			From: moment(d.Users[name].From), Until: moment(d.Users[name].Until), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}
+			From: moment(d.Users[name].From), Until: moment(d.Users[name].Until), Why: d.Users[name].Why.Given(), Protected: d.Protects(name), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}
 		d.stand(&u, steps[name])
 		if rec := o.Ledger[name].Record; rec != nil {
 			u.certificates(rec, d)

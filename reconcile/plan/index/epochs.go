@@ -76,7 +76,7 @@ func (x *Index) beginEpochs() {
 		revoked := x.revokes(x.Users[name])
 		next := e.Counter + 1
 		switch {
-		case revoked && !lacking && !left && x.protects(name) && !x.RevokedAtLock(name):
+		case revoked && !lacking && !left && x.Protects(name) && !x.RevokedAtLock(name):
 			e.Withheld[name] = true
 		case !lacking && !left && !revoked:
 		case administrators:
@@ -207,11 +207,6 @@ func (x *Index) Now() time.Time {
 		return x.Observed.At
 	}
 	return x.Observed.Clock
-}
-
-// protects reports whether nothing may be taken from a user.
-func (x *Index) protects(user string) bool {
-	return user == x.Rules.Self || slices.Contains(x.Rules.Protect, user)
 }
 
 // Epoch is the one that a user is in, or will be.

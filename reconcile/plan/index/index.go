@@ -7,6 +7,7 @@
 //	index.go    users, bindings and names; whom certsync knows, and what counts as a loss
 //	terms.go    whose access has begun, and whose has ended
 //	epochs.go   the epoch of each name, see Epochs
+//	protection.go  from whom nothing may be taken
 //	grants.go   what the inventory says of a grant
 //	powers.go   what a role makes of somebody
 package index

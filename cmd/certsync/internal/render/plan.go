@@ -97,6 +97,7 @@ func writeHeld(b *bytes.Buffer, c Palette, title string, held []reconcile.Step, 
 			if s.Group != "" && s.Detail != nil {
 				b.WriteString(memberLines(c, s.Detail.Add, s.Detail.Remove))
 			}
+			b.WriteString(whyLine(s.Why, memberMargin))
 			b.WriteString(change{powerful: plan.Powerful(s)}.warning(c))
 		}
 		b.WriteString(wrap("    ", Clean(same[0].Held)))

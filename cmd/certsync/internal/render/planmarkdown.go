@@ -68,13 +68,21 @@ func rows(plan reconcile.Plan, quote quoter) []row {
 			for _, c := range e.changes {
 				for objects := range slices.Chunk(c.objects, maxListed) {
 					c.objects = objects
-					all = append(all, row{who, c.markdown(quote), c.reasonText()})
+					all = append(all, row{who, c.markdown(quote), c.whyMarkdown(quote)})
 					who = ""
 				}
 			}
 		}
 	}
 	return all
+}
+
+// whyMarkdown is the reasons of a change, and what the inventory says of it.
+func (c change) whyMarkdown(quote quoter) string {
+	if why := whyText(c.why.Given(), quote); why != "" {
+		return c.reasonText() + ": " + why
+	}
+	return c.reasonText()
 }
 
 // markdown says what a change does, and which subjects it adds and removes.

@@ -70,6 +70,9 @@ func Status(r status.Report, c Palette, wide bool) []byte {
 	if slices.ContainsFunc(r.Users, func(u status.User) bool { return len(u.Power) > 0 }) && !wide {
 		b.WriteString("A: as good as cluster-admin; -o wide shows why. ")
 	}
+	if slices.ContainsFunc(r.Users, func(u status.User) bool { return u.Protected }) {
+		b.WriteString("P: protected. ")
+	}
 	b.WriteString("Times are UTC.\ncertsync status --user NAME shows everything about one user.\n")
 	return b.Bytes()
 }

@@ -25,10 +25,10 @@ const (
 
 // statusRow is a user in a table.
 type statusRow struct {
-	name, mark, state, certificate, from, until string
-	stateText                                   func(width int) string // with its colour
-	groups, roles, wrong                        []string
-	power                                       string
+	name, mark, protected, state, certificate, from, until, why string
+	stateText                                                   func(width int) string // with its colour
+	groups, roles, wrong                                        []string
+	power                                                       string
 }
 
 // newRow makes the row of a user. Times are days, or exact in a wide table.
@@ -42,6 +42,7 @@ func newRow(c Palette, u status.User, wide bool) statusRow {
 	if u.CertificatesUntil != nil {
 		row.certificate = u.CertificatesUntil.UTC().Format(format)
 	}
+	row.why = whyText(u.Why, Clean)
 	if u.From != nil {
 		row.from = dayOf(*u.From)
 	}
@@ -53,6 +54,9 @@ func newRow(c Palette, u status.User, wide bool) statusRow {
 	}
 	if u.State == status.NotBegun && !wide {
 		row.roles = append([]string{"begins " + row.from}, row.roles...)
+	}
+	if u.Protected {
+		row.protected = "P"
 	}
 	if len(u.Power) > 0 {
 		row.mark, row.power = "A", strings.Join(u.Power, "; ")
@@ -154,6 +158,7 @@ func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []s
 	columns := []column{
 		{title: title, text: func(r statusRow) string { return r.name }},
 		{title: "A", text: func(r statusRow) string { return r.mark }},
+		{title: "P", text: func(r statusRow) string { return r.protected }},
 		{title: "STATE", text: func(r statusRow) string { return r.state }},
 		{title: certificate, text: func(r statusRow) string { return r.certificate }},
 		{title: "ROLES", list: func(r statusRow) []string { return r.roles }},
@@ -162,7 +167,7 @@ func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []s
 	if wide {
 		columns = append(columns[:1:1], columns[2:]...)
 		columns = append(columns, column{title: "FROM", text: func(r statusRow) string { return r.from }}, column{title: "UNTIL", text: func(r statusRow) string { return r.until }}, column{title: "GROUPS", list: func(r statusRow) []string { return r.groups }},
-			column{title: "AS GOOD AS CLUSTER-ADMIN", text: func(r statusRow) string { return r.power }})
+			column{title: "AS GOOD AS CLUSTER-ADMIN", text: func(r statusRow) string { return r.power }}, column{title: "WHY", text: func(r statusRow) string { return r.why }})
 	}
 	columns = slices.DeleteFunc(columns, func(col column) bool {
 		return !slices.ContainsFunc(rows, func(r statusRow) bool { return col.of(r, 1<<20) != "" })

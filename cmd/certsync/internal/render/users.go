@@ -32,6 +32,10 @@ func Users(r status.Report, c Palette) []byte {
 		if u.Until != nil {
 			fmt.Fprintf(&b, "  access ends at %s\n", reconcile.TimeText(*u.Until))
 		}
+		b.WriteString(whyLine(u.Why, "  "))
+		if u.Protected {
+			b.WriteString("  protected\n")
+		}
 		if len(u.Groups) > 0 {
 			b.WriteString(wrap("  groups ", strings.Join(u.Groups, ", ")))
 		}
@@ -70,6 +74,7 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 	}
 	const margin = "    " // as wide as the sign and its blanks, without the colour
 	b.WriteString("  " + sign + " " + strings.TrimPrefix(wrap(margin, Clean(text)), margin))
+	b.WriteString(whyLine(g.Why, margin))
 }
 
 func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {

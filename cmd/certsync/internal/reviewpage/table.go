@@ -15,7 +15,7 @@ import (
 // columns are the columns of the table.
 var columns = []string{
 	"kind", "name", "team", "in inventory", "state", "groups", "role kind", "role", "scope", "through", "binding", "status", "strength",
-	"as good as cluster-admin", "since at least", "binding made", "until", "certificate until", "residual access", "left", "left by run", "left by commit", "unused since", "from",
+	"as good as cluster-admin", "since at least", "binding made", "until", "certificate until", "residual access", "left", "left by run", "left by commit", "unused since", "from", "reason", "ticket", "protected",
 }
 
 // CSV writes a review as a table, with a row for each access of everybody in it. Somebody without access has one row too. Lists that have
@@ -36,14 +36,14 @@ func CSV(r review.Review) ([]byte, error) {
 			residual = append(residual, "not known: the ledger record is lost or unreadable")
 		}
 		end := []string{timestamp(p.CertificateUntil), strings.Join(residual, "; "), left[0], left[1], left[2]}
-		rows = append(rows, rowsOf(who, p.Access, p.Unlisted, end, func(a review.Access) []string { return []string{timestamp(latest(a.From, p.From))} })...)
+		rows = append(rows, rowsOf(who, p.Access, p.Unlisted, end, func(a review.Access) []string { return says(p, a) })...)
 	}
 	for _, o := range r.Others {
 		name := o.Name
 		if o.Namespace != "" {
 			name = o.Namespace + "/" + o.Name
 		}
-		rows = append(rows, rowsOf([]string{o.Kind, name, "", "false", "", ""}, o.Access, o.Unlisted, make([]string, 5), func(review.Access) []string { return make([]string, 1) })...)
+		rows = append(rows, rowsOf([]string{o.Kind, name, "", "false", "", ""}, o.Access, o.Unlisted, make([]string, 5), func(review.Access) []string { return make([]string, 4) })...)
 	}
 	if r.MoreOthers > 0 {
 		rows = append(rows, append([]string{"", fmt.Sprintf("and %d more that are not certsync's", r.MoreOthers)}, make([]string, len(columns)-2)...))
@@ -84,6 +84,25 @@ func rowsOf(who []string, list []review.Access, more int, end []string, says fun
 		row(none, review.Access{})
 	}
 	return rows
+}
+
+// says is what the inventory says of an access, or else of the person: when it begins, why, and whether it is protected.
+func says(p review.Person, a review.Access) []string {
+	why, reason, ticket := a.Why, "", ""
+	if why == nil && (a.Through == review.Own || a.Through == "") {
+		why = p.Why
+	}
+	if why != nil {
+		reason, ticket = why.Reason, why.Ticket
+	}
+	if a.Through == review.Others {
+		p.From = nil
+	}
+	protected := ""
+	if p.Protected {
+		protected = "true"
+	}
+	return []string{timestamp(latest(a.From, p.From)), reason, ticket, protected}
 }
 
 // latest is the later of two times that may not be.
