@@ -51,6 +51,10 @@ type canonicalUser struct {
 	Expiration time.Duration
 	Until      string
 	// Digests from before there were these fields stay what they are.
+	From          string   `json:",omitempty"`
+	Reason        string   `json:",omitempty"`
+	Ticket        string   `json:",omitempty"`
+	Protected     bool     `json:",omitempty"`
 	Previously    []string `json:",omitempty"`
 	Request       string   `json:",omitempty"`
 	RevokedBefore string   `json:",omitempty"`
@@ -59,7 +63,9 @@ type canonicalUser struct {
 type canonicalGrant struct {
 	ClusterRole, Until string
 	// Digests from before there was this field stay what they are.
-	Role string `json:",omitempty"`
+	Role           string `json:",omitempty"`
+	From           string `json:",omitempty"` // as above
+	Reason, Ticket string `json:",omitempty"`
 }
 
 // Digest is "sha256:" and the hash of what the inventory means, with what the named files hold. It does not depend on
@@ -90,10 +96,14 @@ func (inv *Inventory) Digest() string {
 			canonicalGroup: canonicalGroup{u.Name, grantSet(u.ClusterRoles), namespaceSets(u.Namespaces), selectionSet(u.ByLabel)},
 			Groups:         slices.Compact(slices.Sorted(slices.Values(u.Groups))),
 			Expiration:     u.Expiration,
-			Until:          end(u.Until),
+			Until:          instantText(u.Until),
+			From:           instantText(u.From),
+			Reason:         u.Why.Reason,
+			Ticket:         u.Why.Ticket,
+			Protected:      u.Protected,
 			Previously:     slices.Sorted(slices.Values(u.Previously)),
 			Request:        string(u.Request),
-			RevokedBefore:  end(u.RevokedBefore),
+			RevokedBefore:  instantText(u.RevokedBefore),
 		})
 	}
 	slices.SortStableFunc(c.Groups, func(a, b canonicalGroup) int { return strings.Compare(a.Name, b.Name) })
@@ -109,10 +119,13 @@ func (inv *Inventory) Digest() string {
 func grantSet(grants []Grant) []canonicalGrant {
 	var set []canonicalGrant
 	for _, g := range grants {
-		set = append(set, canonicalGrant{g.ClusterRole, end(g.Until), g.Role})
+		set = append(set, canonicalGrant{
+			ClusterRole: g.ClusterRole, Role: g.Role, Until: instantText(g.Until), From: instantText(g.From), Reason: g.Why.Reason, Ticket: g.Why.Ticket,
+		})
 	}
 	slices.SortFunc(set, func(a, b canonicalGrant) int {
-		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Role, b.Role), strings.Compare(a.Until, b.Until))
+		return cmp.Or(strings.Compare(a.ClusterRole, b.ClusterRole), strings.Compare(a.Role, b.Role), strings.Compare(a.Until, b.Until), strings.Compare(a.From, b.From),
+			strings.Compare(a.Reason, b.Reason), strings.Compare(a.Ticket, b.Ticket))
 	})
 	return slices.Compact(set)
 }
@@ -140,7 +153,7 @@ func selectionSet(selections []Selection) []canonicalSelection {
 	return set
 }
 
-func end(t time.Time) string {
+func instantText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

@@ -45,6 +45,19 @@ users: [{name: alice, groups: [dev], namespaces: {b: [{role: deployer}]}}]`, nil
 	}
 }
 
+// TestDigestOfTerms: the digest of what is newer stays too.
+func TestDigestOfTerms(t *testing.T) {
+	for text, want := range map[string]string{
+		"users: [{name: a, from: 2027-01-31, clusterRoles: [{name: view, from: 2027-02-01}]}]":                            "sha256:894f7b02a63c066c06b06d5a3a8fc6d5c635362685ad4015c8af6115d343e83e",
+		"users: [{name: a, reason: on call, ticket: OPS-1, clusterRoles: [{name: view, reason: nights, ticket: OPS-2}]}]": "sha256:b5a2bd6fac3b70d8fe000ca974297fbb6ce755892714196010a60d0898fd5dfe",
+		"users: [{name: a, protected: true}]": "sha256:e9a4cf1048f9f2d945566b2097fb7292b0041805cb3249d429a93b4408b31c9f",
+	} {
+		if got := mustParse(t, header+text, nil).Digest(); got != want {
+			t.Errorf("%s: got %s, want %s", text, got, want)
+		}
+	}
+}
+
 func TestDigestDoesNotDependOn(t *testing.T) {
 	want := digest(t, digestBase)
 	encoded := base64.StdEncoding.EncodeToString(certificate(t))
@@ -59,6 +72,7 @@ func TestDigestDoesNotDependOn(t *testing.T) {
 		"a built-in that is spelled":    {"# defaults", "defaults: {expiration: 168h, renewBefore: 33%, keyAlgorithm: ECDSA-P256, groupsInCertificate: true}"},
 		"the form of namespaces":        {"{a: [admin], b: [edit]}", "[{name: b, clusterRoles: [edit], roles: []}, {name: a, clusterRoles: [{name: admin}]}]"},
 		"a selector without roles":      {"{a: [admin], b: [edit]}", "[{name: b, clusterRoles: [edit]}, {name: a, clusterRoles: [admin]}, {selector: {a: b}, roles: []}]"},
+		"no protection":                 {"{name: bob,", "{name: bob, protected: false,"},
 		"no old name":                   {"{name: bob,", "{name: bob, previously: [],"},
 		"a default that is repeated":    {"{name: alice,", "{name: alice, expiration: 7h,", "# defaults", "defaults: {expiration: 7h}", "168h", "7h"},
 		"the form of a duration":        {"24h", "1440m"},
@@ -126,6 +140,17 @@ func TestDigestDependsOn(t *testing.T) {
 		"a user's role":                {"clusterRoles: [view, {", "clusterRoles: [edit, {"},
 		"the end of a grant":           {"2027-01-31", "2027-02-01"},
 		"the end of all grants":        {"2027-06-30", "2027-06-29"},
+		"the beginning of a grant":     {"{name: admin,", "{name: admin, from: 2027-01-01,"},
+		"another beginning of a grant": {"{name: admin,", "{name: admin, from: 2027-01-02,"},
+		"the beginning of all grants":  {"until: 2027-06-30", "from: 2027-01-01, until: 2027-06-30"},
+		"why a user has access":        {"{name: bob,", "{name: bob, reason: on call,"},
+		"another reason":               {"{name: bob,", "{name: bob, reason: on duty,"},
+		"the ticket of a user":         {"{name: bob,", "{name: bob, ticket: on call,"},
+		"whose reason it is":           {"until: 2027-06-30}", "until: 2027-06-30, reason: on call}"},
+		"why there is a grant":         {"{name: admin,", "{name: admin, reason: on call,"},
+		"the ticket of a grant":        {"{name: admin,", "{name: admin, ticket: on call,"},
+		"who is protected":             {"{name: bob,", "{name: bob, protected: true,"},
+		"whose beginning it is":        {"{name: bob,", "{name: bob, from: 2027-01-01,"},
 		"an old name":                  {"{name: bob,", "{name: bob, previously: [rob],"},
 		"another old name":             {"{name: bob,", "{name: bob, previously: [robert],"},
 		"whose old name it is":         {"{name: alice,", "{name: alice, previously: [rob],"},

@@ -98,8 +98,10 @@ func (u User) encode(defaults Defaults) *strict.Element {
 	if u.Expiration != 0 && u.Expiration != defaults.Expiration {
 		m.Add("expiration", strict.Scalar(DurationText(u.Expiration)))
 	}
-	if !u.Until.IsZero() {
-		m.Add("until", strict.Scalar(lastDay(u.Until)))
+	addTerm(m, u.From, u.Until)
+	addWhy(m, u.Why)
+	if u.Protected {
+		m.Add("protected", strict.Scalar("true"))
 	}
 	if u.RevokedBefore.After(defaults.RevokedBefore) {
 		m.Add("revokedBefore", strict.Scalar(u.RevokedBefore.Format(time.RFC3339Nano)))
@@ -153,14 +155,13 @@ func encodeGrants(grants []Grant, roleKey string) []*strict.Element {
 		if g.Role != "" {
 			key, name = cmp.Or(roleKey, key), strict.Text(g.Role)
 		}
-		if out[i] = name; g.Until.IsZero() && key == "name" {
+		if out[i] = name; key == "name" && g.From.IsZero() && g.Until.IsZero() && g.Why == (Why{}) {
 			continue
 		}
 		out[i] = strict.Mapping().InLine()
 		out[i].Add(key, name)
-		if !g.Until.IsZero() {
-			out[i].Add("until", strict.Scalar(lastDay(g.Until)))
-		}
+		addTerm(out[i], g.From, g.Until)
+		addWhy(out[i], g.Why)
 	}
 	return out
 }
@@ -175,6 +176,34 @@ func DurationText(d time.Duration) string {
 		s = strings.TrimSuffix(s, "0m")
 	}
 	return s
+}
+
+// addTerm adds the beginning and the end of access, where there are any.
+func addTerm(e *strict.Element, from, until time.Time) {
+	if !from.IsZero() {
+		e.Add("from", strict.Scalar(firstDay(from)))
+	}
+	if !until.IsZero() {
+		e.Add("until", strict.Scalar(lastDay(until)))
+	}
+}
+
+// addWhy adds why there is access, where somebody says it.
+func addWhy(e *strict.Element, w Why) {
+	if w.Reason != "" {
+		e.Add("reason", strict.Text(w.Reason))
+	}
+	if w.Ticket != "" {
+		e.Add("ticket", strict.Text(w.Ticket))
+	}
+}
+
+// firstDay is a beginning as an inventory says it: the first day, or the instant where it is not midnight.
+func firstDay(from time.Time) string {
+	if from = from.UTC(); from.Equal(from.Truncate(24 * time.Hour)) {
+		return from.Format(time.DateOnly)
+	}
+	return from.Format(time.RFC3339Nano)
 }
 
 // lastDay is an end as an inventory says it: the last day that is included, or the instant where it is not midnight.

@@ -28,8 +28,8 @@ func TestEncode(t *testing.T) {
 				[]Grant{{Role: "deployer"}}}}},
 		},
 		Users: []User{
-			{Name: "alice@example.com", Groups: []string{"developers", "no"}, ClusterRoles: []Grant{{ClusterRole: "view"}, {ClusterRole: "admin", Until: date(2027, 2, 1)}},
-				Until: time.Date(2027, 6, 30, 16, 0, 0, 1, time.UTC)},
+			{Name: "alice@example.com", Groups: []string{"developers", "no"}, ClusterRoles: []Grant{{ClusterRole: "view"}, {ClusterRole: "admin", From: date(2027, 1, 30), Until: date(2027, 2, 1), Why: Why{Ticket: "8"}}},
+				From: time.Date(2027, 1, 4, 7, 30, 0, 0, time.UTC), Until: time.Date(2027, 6, 30, 16, 0, 0, 1, time.UTC), Why: Why{"on call: nights", "OPS-7"}, Protected: true},
 			{Name: "2027-06-30", Expiration: 2 * time.Hour},
 		},
 	}
@@ -69,8 +69,12 @@ users:
   # a\r\nb
   - name: alice@example.com
     groups: [developers, "no"]
-    clusterRoles: [view, {name: admin, until: 2027-01-31}]
+    clusterRoles: [view, {name: admin, from: 2027-01-30, until: 2027-01-31, ticket: "8"}]
+    from: 2027-01-04T07:30:00Z
     until: 2027-06-30T16:00:00.000000001Z
+    reason: "on call: nights"
+    ticket: OPS-7
+    protected: true
   - name: "2027-06-30"
     clusterRoles:
       - role-00
@@ -125,10 +129,22 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 		}
 		return time.Time{}
 	}
+	term := func() (from, end time.Time) {
+		if from, end = until(), until(); !end.IsZero() && !from.Before(end) {
+			from = time.Time{}
+		}
+		return from, end
+	}
+	why := func() Why {
+		texts := slices.Concat(awkward, awkwardRoles[:len(awkwardRoles)-2], []string{"", "", "- x", "# no comment", "a: b", " edge ", "a # b", strings.Repeat("wörd ", 40), strings.Repeat("日", 200), "<b>|`**x**`|</b> @all #1"})
+		return Why{Reason: pick(texts), Ticket: pick(texts)}
+	}
 	grants := func() []Grant {
 		var out []Grant
 		for range r.IntN(5) {
-			g := Grant{ClusterRole: pick(awkward, awkwardRoles), Until: until()}
+			g := Grant{ClusterRole: pick(awkward, awkwardRoles)}
+			g.From, g.Until = term()
+			g.Why = why()
 			if !slices.ContainsFunc(out, func(o Grant) bool { return o.ClusterRole == g.ClusterRole }) {
 				out = append(out, g)
 			}
@@ -186,7 +202,9 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 			continue
 		}
 		folded[strings.ToLower(name)] = true
-		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), ByLabel: byLabel(), Expiration: inv.Defaults.Expiration, Until: until()}
+		u := User{Name: name, ClusterRoles: grants(), Namespaces: spaces(), ByLabel: byLabel(), Expiration: inv.Defaults.Expiration}
+		u.From, u.Until = term()
+		u.Why, u.Protected = why(), r.IntN(3) == 0
 		for _, g := range inv.Groups {
 			if r.IntN(2) == 0 {
 				u.Groups = append(u.Groups, g.Name)

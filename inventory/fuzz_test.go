@@ -131,7 +131,7 @@ func obeys(t *testing.T, inv *Inventory) {
 			}
 			people[strings.ToLower(old)] = true
 		}
-		obeyEnd(t, u.Until)
+		obeyTerm(t, u.From, u.Until)
 		if u.Expiration < minExpiration || u.Expiration > maxExpiration {
 			t.Fatalf("expiration %s", u.Expiration)
 		}
@@ -170,14 +170,19 @@ func obeyGrants(t *testing.T, clusterRoles []Grant, namespaces map[string][]Gran
 				t.Fatalf("role %+v", role)
 			}
 			granted[role] = true
-			obeyEnd(t, g.Until)
+			obeyTerm(t, g.From, g.Until)
 		}
 	}
 }
 
-func obeyEnd(t *testing.T, until time.Time) {
+func obeyTerm(t *testing.T, from, until time.Time) {
 	t.Helper()
-	if !until.IsZero() && (until.Year() < 2000 || until.Year() > 9999 || until.Location() != time.UTC) {
-		t.Fatalf("until %s", until)
+	for _, at := range []time.Time{from, until} {
+		if !at.IsZero() && (at.Year() < 2000 || at.Year() > 9999 || at.Location() != time.UTC) {
+			t.Fatalf("from %s until %s", from, until)
+		}
+	}
+	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
+		t.Fatalf("from %s is not before %s", from, until)
 	}
 }

@@ -41,7 +41,7 @@ func parseGrants(v strict.Value, of roleList, elsewhere string) []Grant {
 	return grants
 }
 
-// parseGrant returns a role: its name, or a mapping with the name and the end.
+// parseGrant returns a role: its name, or a mapping with the name, the beginning, the end and why.
 func parseGrant(v strict.Value, of roleList, elsewhere string) (Grant, bool) {
 	var g Grant
 	if !v.IsMapping() {
@@ -80,9 +80,8 @@ func parseGrant(v strict.Value, of roleList, elsewhere string) (Grant, bool) {
 	default:
 		v.Missing("name", "it is the ClusterRole that is granted")
 	}
-	if field, ok := fields["until"]; ok {
-		g.Until = parseUntil(field)
-	}
+	g.From, g.Until = parseTerm(fields)
+	g.Why = parseWhy(fields)
 	return g, g.ClusterRole+g.Role != ""
 }
 

@@ -74,8 +74,11 @@ type User struct {
 	Namespaces   map[string][]Grant // in one namespace, by its name
 	ByLabel      []Selection        // in each namespace that a selector matches
 	Expiration   time.Duration      // of a certificate; the default is applied
-	Until        time.Time          // the instant at which access ends, in UTC; zero: no end
-	Team         string             // in whose file the user stands; empty: in the inventory itself
+	From         time.Time          // the instant at which access begins, in UTC; zero: it has begun
+	Until        time.Time          // the instant at which access ends, in UTC, after From; zero: no end
+	Why          Why
+	Protected    bool   // nothing is taken from the user until a run has applied the inventory without it
+	Team         string // in whose file the user stands; empty: in the inventory itself
 	// Request is the user's own PKCS#10 request, whose key they alone have: PEM, one block, for exactly Name and the
 	// certificate's groups. Nil: certsync makes the key.
 	Request       []byte
@@ -94,7 +97,9 @@ func (d Defaults) CertificateGroups(u User) []string {
 type Grant struct {
 	ClusterRole string    // empty: a Role is granted
 	Role        string    // empty: a ClusterRole is granted
-	Until       time.Time // the instant at which the grant ends, in UTC; zero: no end
+	From        time.Time // the instant at which the grant begins, in UTC; zero: it has begun
+	Until       time.Time // the instant at which the grant ends, in UTC, after From; zero: no end
+	Why         Why
 }
 
 // ClusterRoles lists every ClusterRole that is granted anywhere, each once, sorted; those whose time has passed too.

@@ -52,10 +52,13 @@ func TestParseFullExample(t *testing.T) {
 		Users: []User{{
 			Name:         "alice@example.com",
 			Groups:       []string{"developers"},
-			ClusterRoles: []Grant{{ClusterRole: "node-reader"}, {ClusterRole: "admin", Until: date(2027, 2, 1)}},
+			ClusterRoles: []Grant{{ClusterRole: "node-reader"}, {ClusterRole: "admin", From: date(2027, 1, 1), Until: date(2027, 2, 1), Why: Why{"moves the database", "OPS-7"}}},
 			Namespaces:   map[string][]Grant{"payments": {{ClusterRole: "admin"}}},
 			Expiration:   24 * time.Hour,
+			From:         time.Date(2026, 12, 1, 7, 0, 0, 0, time.UTC),
 			Until:        date(2027, 7, 1),
+			Protected:    true,
+			Why:          Why{"Vertretung für Bob (Ostern)", "https://tickets.example.com/OPS-8"},
 		}, {
 			Name:       "bob",
 			Previously: []string{"robert", "bob.smith@example.com"},
@@ -111,6 +114,11 @@ var accepted = map[string]string{
 	"a share with zeros before it":        header + "defaults: {renewBefore: 0090%}\nusers: []",
 	"the last day of 1999":                header + "users: [{name: a, until: 1999-12-31}]",
 	"a time in a zone of its own":         header + "users: [{name: a, until: 1999-12-31T23:00:00.25-02:30}]",
+	"access for one day":                  header + "users: [{name: a, from: 2027-01-31, until: 2027-01-31}]",
+	"access for its last instant":         header + "users: [{name: a, from: 2027-01-31T23:59:59.999999999Z, until: 2027-01-31}]",
+	"a beginning on the last day":         header + "users: [{name: a, from: 9999-12-31}]",
+	"the longest reason":                  header + "users: [{name: a, reason: " + strings.Repeat("ä", 200) + "}]",
+	"a reason of every printed kind":      header + "users: [{name: a, reason: '<b>|`x`** #1 @a 🙂 \"', ticket: '-'}]",
 	"names of every legal kind":           header + "users: [{name: A.b_c+d-e@f.g}, {name: a._.b}, {name: 0__a}]",
 }
 
@@ -136,6 +144,27 @@ var ends = map[string]struct {
 	"a time elsewhere comes in UTC":    {"2027-06-30T18:00:00+02:00", time.Date(2027, 6, 30, 16, 0, 0, 0, time.UTC)},
 	"a part of a second is not lost":   {"'2027-06-30T18:00:00.5Z'", time.Date(2027, 6, 30, 18, 0, 0, 5e8, time.UTC)},
 	"a day that is long gone is legal": {"2001-01-01", date(2001, 1, 2)},
+}
+
+// TestParseFrom: a day means its beginning in UTC, on users, on grants and in a team's file.
+func TestParseFrom(t *testing.T) {
+	midnight := date(2027, 1, 31)
+	for written, want := range map[string]time.Time{
+		"2027-01-31":                  midnight,
+		"'2027-01-31'":                midnight,
+		"2027-01-31T00:00:00Z":        midnight,
+		"2027-01-30T23:59:59Z":        midnight.Add(-time.Second),
+		"2027-01-31T00:00:00+02:00":   midnight.Add(-2 * time.Hour),
+		"2027-01-30T19:30:00.5-05:00": midnight.Add(30*time.Minute + time.Second/2),
+	} {
+		team := fstest.MapFS{"teams/p.yaml": {Data: []byte("apiVersion: certsync.dev/v1\nkind: TeamInventory\nteam: p\nusers: [{name: b, from: " + written + ", until: 2027-02-01}]")}}
+		inv := mustParse(t, header+"users: [{name: a, from: "+written+", clusterRoles: [{name: x, from: "+written+", until: 2027-02-01}]}]\nteams: [{name: p, file: teams/p.yaml, groups: []}]", team)
+		for where, got := range map[string]time.Time{"a user": inv.Users[0].From, "a grant": inv.Users[0].ClusterRoles[0].From, "a member": inv.Users[1].From} {
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s of %s: %s", written, where, diff)
+			}
+		}
+	}
 }
 
 // TestRevokedBefore: a day begins at its midnight, and of the default and a user's own the later counts.

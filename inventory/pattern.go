@@ -24,6 +24,7 @@ type (
 	expirationText   string
 	renewBeforeText  string
 	untilText        string
+	whyText          string
 	keyAlgorithmText string
 	clusterText      string
 	serverText       string
@@ -83,6 +84,10 @@ func (untilText) schema() schema {
 	const day = `(1999|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`
 	const time = `T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})`
 	return schema{Pattern: `^` + day + `(` + time + `)?$`}
+}
+
+func (whyText) schema() schema {
+	return schema{Pattern: `\S`, MaxLength: maxWhyLength, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
 }
 
 func (clusterText) schema() schema {

@@ -31,6 +31,7 @@ func samples(t *testing.T) map[reflect.Type]string {
 		reflect.TypeFor[renewBeforeText]():  "20%",
 		reflect.TypeFor[untilText]():        "2027-06-30",
 		reflect.TypeFor[keyAlgorithmText](): "RSA-2048",
+		reflect.TypeFor[whyText]():          "moves the payments database, see (OPS-7)",
 		reflect.TypeFor[clusterText]():      "prod",
 		reflect.TypeFor[serverText]():       "https://k8s.example.com",
 		reflect.TypeFor[proxyText]():        "http://proxy:3128",

@@ -175,8 +175,7 @@ func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
 		}
 		checkRenewal(field, t.defaults.RenewBefore, u.Expiration)
 	}
-	if field, ok := fields["until"]; ok {
-		u.Until = parseUntil(field)
-	}
+	u.From, u.Until = parseTerm(fields)
+	u.Why = parseWhy(fields)
 	return u, true
 }

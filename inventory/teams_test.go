@@ -117,6 +117,7 @@ var fileRefusals = map[string]refusal{
 	"roles of a user":                               {teamHeader + "users: [{name: bob, clusterRoles: [cluster-admin]}]", `teams/payments.yaml:4:21: users[0].clusterRoles: ` + notOfUser},
 	"roles in a namespace":                          {teamHeader + "users: [{name: bob, namespaces: {kube-system: [admin]}}]", `teams/payments.yaml:4:21: users[0].namespaces: ` + notOfUser},
 	"an old name":                                   {teamHeader + "users: [{name: bob, previously: [alice]}]", `teams/payments.yaml:4:21: users[0].previously: ` + notOfUser},
+	"protection of a user":                          {teamHeader + "users: [{name: bob, protected: true}]", `teams/payments.yaml:4:21: users[0].protected: ` + notOfUser},
 	"an unknown field of a user":                    {teamHeader + "users: [{name: bob, untill: 2027-01-01}]", `teams/payments.yaml:4:21: users[0].untill: unknown field (did you mean "until"?)`},
 	"a group of somebody else":                      {teamHeader + "users: [{name: bob, groups: [dev, admins]}]", `teams/payments.yaml:4:35: users[0].groups[1]: group "admins" is not given to team "payments" in users.yaml`},
 	"a group that nobody declared":                  {teamHeader + "users: [{name: bob, groups: [op]}]", `teams/payments.yaml:4:30: users[0].groups[0]: group "op" is not given to team "payments" in users.yaml (did you mean "ops"?)`},
@@ -139,7 +140,7 @@ var fileRefusals = map[string]refusal{
 
 const (
 	notInFile = `belongs to users.yaml: here, a team's file can have only apiVersion, kind, team, users`
-	notOfUser = `belongs to users.yaml: here, a team's file can have only name, groups, expiration, until`
+	notOfUser = `belongs to users.yaml: here, a team's file can have only name, groups, expiration, from, until, reason, ticket`
 )
 
 func TestTeamFileRefused(t *testing.T) {

@@ -35,8 +35,10 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defau
 		u.Expiration = parseExpiration(field, defaults.Expiration)
 		checkRenewal(field, defaults.RenewBefore, u.Expiration)
 	}
-	if field, ok := fields["until"]; ok {
-		u.Until = parseUntil(field)
+	u.From, u.Until = parseTerm(fields)
+	u.Why = parseWhy(fields)
+	if field, ok := fields["protected"]; ok {
+		u.Protected = field.Boolean(false)
 	}
 	if field, ok := fields["revokedBefore"]; ok {
 		if at := parseMoment(field, revoked); at.After(u.RevokedBefore) {

@@ -34,7 +34,7 @@ const (
 	Denied RecordState = "denied"
 	// Removing: a removal has begun, and is not known to be complete.
 	Removing RecordState = "removing"
-	// Removed: everything is taken. The reason says whether the user left or an end has passed (UntilPassed). The record
+	// Removed: everything is taken. The reason says whether the user left, or their term does not run (UntilPassed, FromAhead). The record
 	// stays for Retention, so that a review can tell who left.
 	Removed RecordState = "removed"
 )
@@ -283,12 +283,13 @@ func SortedSet(in []string) []string {
 	return slices.Compact(out)
 }
 
-// Ended reports whether the record says that the user's access ended by an `until`, or is about to.
+// Ended reports whether the record says that the user's access ended, or is about to, by a term: an `until` has passed, or a
+// `from` was put off.
 func (r *Record) Ended() bool {
-	return r != nil && (r.State == Removed || r.State == Removing) && r.Reason == string(UntilPassed)
+	return r != nil && (r.State == Removed || r.State == Removing) && (r.Reason == string(UntilPassed) || r.Reason == string(FromAhead))
 }
 
-// Left reports whether the record says that the user left, which the end of a time is not.
+// Left reports whether the record says that the user left, which the end of a term is not.
 func (r *Record) Left() bool {
 	return r != nil && (r.State == Removed || r.State == Removing) && !r.Ended()
 }

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // PlanVersion is the formatVersion of plans.
@@ -33,6 +35,8 @@ type Step struct {
 	// gives its user. It is nil if the step gives nothing.
 	Power  []string `json:"power,omitzero"`
 	Detail *Detail  `json:"detail,omitempty"`
+	// Why is what the inventory says of the user, or of the grant; nil: nothing.
+	Why *inventory.Why `json:"why,omitempty"`
 	// Batch is the number of the batch in which the step runs, from 1. It is 0 for a step of no batch, see Stage.
 	Batch  int       `json:"batch,omitempty"`
 	Held   string    `json:"held,omitempty"` // why the step is kept from running
@@ -78,9 +82,12 @@ type Note struct {
 	Kind    NoteKind `json:"kind"`
 	Object  string   `json:"object,omitempty"`
 	Message string   `json:"message"`
-	// Power lists why the existing access makes as good as cluster-admin, the worst first.
+	// Power lists why the access that exists, or begins, makes as good as cluster-admin, the worst first.
 	Power []string   `json:"power,omitempty"`
+	From  *time.Time `json:"from,omitempty"`
 	Until *time.Time `json:"until,omitempty"`
+	// Why is what the inventory says of a user or grant that begins later.
+	Why *inventory.Why `json:"why,omitempty"`
 }
 
 // Plan is the difference between an inventory and what was observed. It holds no key and no certificate.

@@ -17,7 +17,8 @@ const (
 	Bind Action = "bind"
 	// Unbind deletes a binding.
 	Unbind Action = "unbind"
-	// Update adds subjects to a binding, takes subjects out of it, or puts certsync's labels back.
+	// Update adds subjects to a binding, takes subjects out of it, or puts certsync's labels back. Without an object, it takes
+	// protection from a user.
 	Update Action = "update"
 	// Remove deletes a leaver's credential and closes their ledger record.
 	Remove Action = "remove"
@@ -70,6 +71,12 @@ const (
 	NotInInventory Reason = "not-in-inventory"
 	// UntilPassed: `until` of the user or of the grant has passed.
 	UntilPassed Reason = "until-passed"
+	// FromAhead: `from` of the user or of the grant lies ahead, and somebody has the access already.
+	FromAhead Reason = "from-ahead"
+	// FromReached: `from` of the user or of the grant has come since the last run, which had this inventory.
+	FromReached Reason = "from-reached"
+	// Unprotected: the inventory takes `protected` out of a user. From the next run on, access can be taken from the user.
+	Unprotected Reason = "unprotected"
 	// RolesChanged: the inventory grants another role than the last applied one.
 	RolesChanged Reason = "roles-changed"
 	// MembersChanged: the inventory has other members in the group than the last applied one.
@@ -146,6 +153,8 @@ const (
 	RevocationBatches NoteKind = "revocation-batches"
 	// AccessLeftBehind: a binding that is not certsync's serves a user's earlier name, and not the name of the new epoch.
 	AccessLeftBehind NoteKind = "access-left-behind"
+	// Begins: `from` of a user or of a grant lies ahead. The note has the time.
+	Begins NoteKind = "begins"
 	// UntilSoon: access ends soon.
 	UntilSoon NoteKind = "until-soon"
 	// TooShort: access ends before a certificate would be worth issuing.

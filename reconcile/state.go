@@ -90,8 +90,11 @@ type Name struct {
 	Stored bool `json:"stored,omitempty"`
 	// Revoked is the time at the lock (ClusterView.Revoked) for which the epoch began. Another one there asks for the next epoch.
 	Revoked time.Time `json:"revoked,omitzero"`
-	// Ended: an `until` of the person's has passed, and all was taken. They count as nobody who can be removed.
+	// Ended: the person's `until` has passed, or their `from` lies ahead, and all was taken. They count as nobody who can be
+	// removed.
 	Ended bool `json:"ended,omitempty"`
+	// Protected: the last inventory that had the user protects them. It stays while the user is in no inventory.
+	Protected bool `json:"protected,omitempty"`
 }
 
 // document is the JSON form of a State.

@@ -113,14 +113,14 @@ func (s *scenario) wanted(inv *inventory.Inventory) map[access]bool {
 		everywhere[""] = cluster
 		for g.Namespace = range everywhere {
 			for _, r := range everywhere[g.Namespace] {
-				if lasts(r.Until, s.Now) {
+				if runs(r.From, r.Until, s.Now) {
 					all[access{g.Of(r), s.subject(user)}] = true
 				}
 			}
 		}
 	}
 	for _, u := range inv.Users {
-		if !lasts(u.Until, s.Now) {
+		if !runs(u.From, u.Until, s.Now) {
 			continue
 		}
 		add(reconcile.Grant{For: reconcile.ForUser, Subject: u.Name}, u.Name, u.ClusterRoles, u.Namespaces, u.ByLabel)
@@ -154,6 +154,9 @@ func (s *scenario) relabel(namespace string) {
 	relabel(s.World, namespace)
 	s.tell("namespace %s has label team=%s", namespace, s.Labels[namespace]["team"])
 }
+
+// runs reports whether a term has begun and not ended.
+func runs(from, until, now time.Time) bool { return !from.After(now) && lasts(until, now) }
 
 func lasts(until, now time.Time) bool { return until.IsZero() || until.After(now) }
 
@@ -190,7 +193,7 @@ func (s *scenario) storesExactly(inv *inventory.Inventory, p reconcile.Plan) {
 	s.T.Helper()
 	back, active := without(inv, p), map[string]bool{}
 	for _, u := range inv.Users {
-		active[u.Name] = lasts(u.Until, s.Now)
+		active[u.Name] = runs(u.From, u.Until, s.Now)
 		if active[u.Name] && !back[u.Name] {
 			s.holdsGoodCredential(u, p)
 		}

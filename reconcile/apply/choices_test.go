@@ -66,7 +66,9 @@ func (c *choices) inventory(now time.Time) string {
 		if expiration := choose(c, "", "1h"); expiration != "" {
 			b.WriteString(", expiration: " + expiration)
 		}
-		b.WriteString(c.until(now))
+		b.WriteString(c.term(now))
+		b.WriteString(choose(c, "", "", "", ", reason: on call", ", ticket: '#7 | <b>'"))
+		b.WriteString(choose(c, "", "", "", "", "", ", protected: true"))
 		if len(former) > 0 && c.below(4) == 1 {
 			b.WriteString(", previously: [" + former[0] + "]")
 			former = former[1:]
@@ -109,7 +111,7 @@ func (c *choices) roles(now time.Time, key string) (clusterRoles, roles string) 
 		var grants []string
 		for i, r := range rolesToUse {
 			if bits>>i&1 == 1 {
-				grants = append(grants, fmt.Sprintf("{%s: '%s'%s}", key, r, c.until(now)))
+				grants = append(grants, fmt.Sprintf("{%s: '%s'%s}", key, r, c.term(now)))
 			}
 		}
 		return strings.Join(grants, ", ")
@@ -127,11 +129,17 @@ func relabel(w *reconciletest.World, namespace string) {
 	}
 }
 
-// until chooses an end, which may have passed already or come too soon for a certificate, or none.
-func (c *choices) until(now time.Time) string {
+// term chooses an end, which may have passed already or come too soon for a certificate, or none, and a beginning before it, which may
+// have come already, come before the next run or after it, or none.
+func (c *choices) term(now time.Time) string {
+	text := ""
 	end := choose(c, 0, 0, 0, 0, -time.Hour, 5*time.Minute, 2*time.Hour, 72*time.Hour)
-	if end == 0 {
-		return ""
+	if end != 0 {
+		text = ", until: " + now.Add(end).Format(time.RFC3339)
 	}
-	return ", until: " + now.Add(end).Format(time.RFC3339)
+	begin := choose(c, 0, 0, 0, 0, 0, -2*time.Hour, time.Minute, time.Hour, 48*time.Hour)
+	if begin != 0 && (end == 0 || begin < end) {
+		text += ", from: " + now.Add(begin).Format(time.RFC3339)
+	}
+	return text
 }

@@ -188,8 +188,12 @@ func (r *run) purge(ctx context.Context, s reconcile.Step) (string, error) {
 	return "", nil
 }
 
-// revoke writes the admission policy's list of revoked certificates, as the steps of batches do one after the other.
+// revoke writes the admission policy's list of revoked certificates, as the steps of batches do one after the other. A step without a
+// list takes protection from a user, which the state records.
 func (r *run) revoke(ctx context.Context, s reconcile.Step) (string, error) {
+	if s.Revocations == nil {
+		return "the user is not protected any more: the next run can take access away", nil // the state says so already
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	policy := s.Revocations.Policy

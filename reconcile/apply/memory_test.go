@@ -41,6 +41,7 @@ type moment struct {
 	entries map[entry]bool
 	issued  int
 	rules   reconcile.Rules
+	guarded map[string]bool // protected by the state
 }
 
 func (m *memory) begin() moment {
@@ -49,7 +50,7 @@ func (m *memory) begin() moment {
 	if s := m.world.State; s == nil || m.world.Generation == 0 || s.Generation < m.world.Generation {
 		m.learn(epochs)
 	}
-	return moment{m.world.StateVersion, m.inState(), epochs, m.entries(), len(m.world.Issued), m.world.Rules}
+	return moment{m.world.StateVersion, m.inState(), epochs, m.entries(), len(m.world.Issued), m.world.Rules, m.guarded()}
 }
 
 // learn adds the epochs that a run learns from elsewhere, where the state is not the last one. Where the lock tells, a record with a
@@ -83,6 +84,17 @@ func (m *memory) learn(epochs map[string]int64) {
 	for name, epoch := range bound {
 		epochs[name] = max(epochs[name], epoch)
 	}
+}
+
+// guarded has whom the state calls protected.
+func (m *memory) guarded() map[string]bool {
+	all := map[string]bool{}
+	if m.world.State != nil {
+		for name, n := range m.world.State.Names {
+			all[name] = n.Protected
+		}
+	}
+	return all
 }
 
 // inState is the epoch of each name in the state.
@@ -186,8 +198,10 @@ func (m *memory) numbers(was moment) {
 func (m *memory) orders(was moment, inv *inventory.Inventory) {
 	w := m.world
 	for _, u := range inv.Users {
-		kept := slices.Contains(was.rules.Protect, u.Name) || u.Name == cmp.Or(was.rules.Self, "certsync")
-		if !lasts(u.Until, w.Now) || kept || !was.rules.Policy.Takes() {
+		kept := u.Protected || was.guarded[u.Name] || slices.ContainsFunc(u.Previously, func(old string) bool { return was.guarded[old] })
+		kept = kept || slices.Contains(was.rules.Protect, u.Name) || u.Name == cmp.Or(was.rules.Self, "certsync")
+		unknown := u.From.After(w.Now) && was.indexed[u.Name] == 0 // who begins later has nothing to revoke
+		if !lasts(u.Until, w.Now) || unknown || kept || !was.rules.Policy.Takes() {
 			continue
 		}
 		for _, cert := range w.Issued[:was.issued] {

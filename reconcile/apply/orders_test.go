@@ -4,6 +4,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -94,7 +95,7 @@ func (s *scenario) neighbourActs(c *choices) {
 	n.Now, n.Spaces, n.Roles = s.Now, s.Spaces, s.Roles
 	n.Rules.NewLedger = n.State == nil // bindings of theirs may have been planted
 	if n.text == "" || c.below(3) == 1 {
-		n.text = c.inventory(n.Now)
+		n.text = strings.ReplaceAll(c.inventory(n.Now), ", protected: true", "") // nothing of this owner is refused
 	}
 	n.text = c.revoking(n.text, n.Now)
 	if n.Rules.Revoke = nil; c.below(3) == 1 {

@@ -60,7 +60,9 @@ func (s *scenario) heldForNobodyElse(inv *inventory.Inventory, unplayed reconcil
 		for _, name := range affected(step) {
 			person, _ := reconcile.Person(name)
 			putBack := has.serves(step.Object(), name) && !had.serves(step.Object(), name)
-			givenBack := slices.Contains(s.Rules.Protect, person) && addsRole(played, step, name)
+			protected := slices.Contains(s.Rules.Protect, person) || s.memory.guarded()[person] ||
+				slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return u.Name == person && u.Protected })
+			givenBack := protected && addsRole(played, step, name)
 			if !putBack && !givenBack && !written[person] && !heldBefore[name+" "+step.HeldBy.String()] && !heldBefore[name+" "+step.Object()] {
 				s.fail("for what players did, %s of %s %s is held: %s\n  it was:\n  %s\n  it is:\n  %s", step.Action, name, step.Object(), step.Held,
 					strings.Join(reconciletest.Lines(unplayed), "\n  "), strings.Join(reconciletest.Lines(played), "\n  "))

@@ -169,6 +169,9 @@ var numbers = regexp.MustCompile(`[0-9]+ of [0-9]+`)
 func guardKinds(p reconcile.Plan) []string {
 	kinds := slices.Clone(p.Guards)
 	for _, step := range p.Steps {
+		if step.Reason == reconcile.Unprotected { // from the next run on, less is held
+			kinds = append(kinds, string(step.Reason))
+		}
 		if step.HeldBy == reconcile.ByGuard || step.HeldBy == reconcile.ByConflict && step.Object() != "" {
 			kinds = append(kinds, step.Held)
 		}

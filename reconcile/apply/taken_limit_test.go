@@ -23,9 +23,9 @@ func (s *scenario) tookLittle(before, after snapshot, inv *inventory.Inventory, 
 	stays, renamed := map[string]bool{}, map[string]bool{}
 	ended := map[string]bool{}
 	for _, u := range inv.Users {
-		stays[u.Name], ended[u.Name] = lasts(u.Until, s.Now) && !back[u.Name], !lasts(u.Until, s.Now)
+		stays[u.Name], ended[u.Name] = runs(u.From, u.Until, s.Now) && !back[u.Name], !lasts(u.Until, s.Now)
 		for _, old := range u.Previously {
-			renamed[old] = true
+			renamed[old] = !u.From.After(s.Now) // the old name of somebody who begins later is removed
 		}
 	}
 	active, removed := 0, []string{}

@@ -150,7 +150,13 @@ func (s *scenario) tookNothingHeld(before, after snapshot, p reconcile.Plan) {
 // tookNothingProtected: who is protected, and holds a certificate that works, can do everything that they could before.
 func (s *scenario) tookNothingProtected(before, after snapshot, inv *inventory.Inventory, o reconcile.Observed) {
 	s.T.Helper()
-	for _, name := range append(slices.Clone(s.Rules.Protect), cmp.Or(s.Rules.Self, "certsync")) {
+	names := append(slices.Clone(s.Rules.Protect), cmp.Or(s.Rules.Self, "certsync"))
+	for _, u := range inv.Users {
+		if u.Protected || before.state != nil && before.state.Names[u.Name].Protected {
+			names = append(names, u.Name)
+		}
+	}
+	for _, name := range names {
 		if !s.accountable(name, inv, o) || after.raised(before, name) {
 			continue
 		}

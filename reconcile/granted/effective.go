@@ -1,6 +1,7 @@
 package granted
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -131,11 +132,31 @@ func (m *matching) match(s inventory.Selector) []string {
 	return names
 }
 
-// outlasts reports whether a grant stays in place of another one of the same role: one in force before one that is not, and
-// the one with the later end.
+// outlasts reports whether a grant stays in place of another one of the same role: one in force before one that is ahead, and that
+// before one that has ended. Of two that are ahead, the earlier one stays. Otherwise the one with the later end does.
 func (m *matching) outlasts(g, other inventory.Grant) bool {
-	if now := Ended(g.Until, m.at); now != Ended(other.Until, m.at) {
-		return !now
+	if order := cmp.Compare(m.phase(g), m.phase(other)); order != 0 {
+		return order < 0
+	}
+	if m.phase(g) == isAhead && !g.From.Equal(other.From) {
+		return g.From.Before(other.From)
 	}
 	return !other.Until.IsZero() && (g.Until.IsZero() || g.Until.After(other.Until))
+}
+
+// The phases of a grant, in the order in which one stays in place of another.
+const (
+	inForce = iota
+	isAhead
+	hasEnded
+)
+
+func (m *matching) phase(g inventory.Grant) int {
+	switch {
+	case Ended(g.Until, m.at):
+		return hasEnded
+	case Ahead(g.From, m.at):
+		return isAhead
+	}
+	return inForce
 }

@@ -9,20 +9,35 @@ import (
 )
 
 // At collects who should be a subject of what: the grants that an inventory gives at a time, each (Part 0 stands for all its
-// parts) with its users, sorted, but for those in without. At the zero time, nothing has ended.
+// parts) with its users, sorted, but for those in without.
 func At(inv *inventory.Inventory, at time.Time, without map[string]bool) map[reconcile.Grant][]string {
+	return collect(inv, without, func(from, until time.Time) bool { return !Ahead(from, at) && !Ended(until, at) })
+}
+
+// Begun collects what At would if nothing ended: all that has begun by a time.
+func Begun(inv *inventory.Inventory, at time.Time) map[reconcile.Grant][]string {
+	return collect(inv, nil, func(from, _ time.Time) bool { return !Ahead(from, at) })
+}
+
+// Ever collects what At gives at any time.
+func Ever(inv *inventory.Inventory) map[reconcile.Grant][]string {
+	return collect(inv, nil, func(_, _ time.Time) bool { return true })
+}
+
+// collect collects the grants of which runs says that their terms run, those of the user and of the grant.
+func collect(inv *inventory.Inventory, without map[string]bool, runs func(from, until time.Time) bool) map[reconcile.Grant][]string {
 	wanted := map[reconcile.Grant][]string{}
 	members := map[string][]string{}
 	add := func(g reconcile.Grant, roles []inventory.Grant, users ...string) {
 		for _, r := range roles {
 			g := g.Of(r)
-			if !Ended(r.Until, at) && len(users) > 0 {
+			if runs(r.From, r.Until) && len(users) > 0 {
 				wanted[g] = append(wanted[g], users...)
 			}
 		}
 	}
 	for _, u := range inv.Users {
-		if Ended(u.Until, at) || without[u.Name] {
+		if !runs(u.From, u.Until) || without[u.Name] {
 			continue
 		}
 		g := reconcile.Grant{For: reconcile.ForUser, Subject: u.Name}
@@ -51,3 +66,6 @@ func At(inv *inventory.Inventory, at time.Time, without map[string]bool) map[rec
 
 // Ended reports whether access that lasts until a time is over at another.
 func Ended(until, at time.Time) bool { return !until.IsZero() && !until.After(at) }
+
+// Ahead reports whether access that begins at a time has not begun at another.
+func Ahead(from, at time.Time) bool { return from.After(at) }

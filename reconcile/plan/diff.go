@@ -76,7 +76,7 @@ func Credentials(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rul
 
 // steps makes the steps of a draft, in the order of the run.
 func (d *draft) steps() []reconcile.Step {
-	var all []reconcile.Step
+	all := unprotected(d.x)
 	for _, v := range d.verdicts {
 		if v.step != nil {
 			s := *v.step
@@ -93,6 +93,7 @@ func (d *draft) steps() []reconcile.Step {
 		s := &all[i]
 		s.Reason = s.Reasons[0]
 		s.Power = power(d.x, powers, *s)
+		s.Why = whyOf(d.x, *s)
 		s.Hold(d.x.Rules.Policy.Forbids(s.Action), reconcile.ByPolicy)
 	}
 	return all

@@ -43,28 +43,6 @@ func (noUsers) find(d *draft) ([]string, func()) {
 	}
 }
 
-// protection holds removals from one user: one that --protect names, or the one that runs apply. A removal by the inventory refuses
-// the plan. A loss that only lasts until the next run, or comes from the user's own paths in Vault, holds this user alone.
-type protection struct{ name string }
-
-func (f protection) find(d *draft) (refusals []string, hold func()) {
-	if len(d.x.Inventory.Users) == 0 && !d.x.Rules.AllowEmpty {
-		return nil, nil
-	}
-	says := func(loss string) string { return refusal.Protected(loss, f.name, d.x.Rules.Self) }
-	if d.x.Epochs.Withheld[f.name] {
-		refusals = append(refusals, says("revoke the certificates of"))
-	}
-	if loss := lossOf(d, f.name); loss != "" && d.x.Rules.Policy.Takes() {
-		why := says(loss)
-		return append(refusals, why), func() { d.holdUser(f.name, why, reconcile.ByGuard) }
-	}
-	if loss := earlyLossOf(d, f.name); loss != "" {
-		return refusals, func() { d.holdUser(f.name, says(loss), reconcile.ByConflict) }
-	}
-	return refusals, nil
-}
-
 // removalLimit is --max-removals: it holds removals when there are too many users, bindings or subjects of them.
 type removalLimit struct{ reconcile.Limit }
 

@@ -37,7 +37,7 @@ type filter interface {
 // hold holds what the policy does not allow, and then what guards forbid, which do not count what the policy holds.
 func (d *draft) hold() (refusals []string) {
 	guards := []filter{noUsers{}}
-	for _, name := range reconcile.SortedSet(append([]string{d.x.Rules.Self}, d.x.Rules.Protect...)) {
+	for _, name := range d.x.Protected() {
 		guards = append(guards, protection{name})
 	}
 	guards = append(guards, removalLimit{d.x.Rules.MaxRemovals})

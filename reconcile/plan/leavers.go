@@ -7,7 +7,7 @@ import (
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
-// leaver decides what is left to do for a user who is not in the inventory, or whose time has passed:
+// leaver decides what is left to do for a user who is not in the inventory, or whose time has passed or not come:
 //
 //	ledger record                  | users/<user> in Vault | verdict
 //	unreadable                     | any                   | conflict
@@ -35,6 +35,10 @@ func leaver(x *index.Index, name string) verdict {
 		s.Reasons = []reconcile.Reason{reconcile.Renamed}
 	case x.Lapsed[name] && !rec.Left():
 		l.Reason, s.Reasons = reconcile.UntilPassed, []reconcile.Reason{reconcile.UntilPassed}
+	case x.Ahead[name] && !rec.Left():
+		l.Reason, s.Reasons = reconcile.FromAhead, []reconcile.Reason{reconcile.FromAhead}
+	case x.Ahead[name], x.FormerAhead[name]:
+		s.Reasons = []reconcile.Reason{reconcile.FromAhead}
 	case x.Lapsed[name], x.Former[name]:
 		s.Reasons = []reconcile.Reason{reconcile.UntilPassed}
 	default:

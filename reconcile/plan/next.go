@@ -49,7 +49,7 @@ func nextGrants(x *index.Index, d *draft) *reconcile.Grants {
 }
 
 // nextNames is the index of names with the certificates that the run asks for. An entry goes only when its end has passed, it
-// never had a later epoch, nothing of it is stored, and the name is not in the inventory.
+// never had a later epoch, nothing of it is stored, the name is not in the inventory, and it is not protected.
 func nextNames(x *index.Index, d *draft) map[string]reconcile.Name {
 	stays := staying(d)
 	names := map[string]reconcile.Name{}
@@ -57,11 +57,12 @@ func nextNames(x *index.Index, d *draft) map[string]reconcile.Name {
 		_, inInventory := x.Users[name]
 		meta, rec := x.Observed.Credentials[name], x.Observed.Ledger[name].Record
 		n.Stored = meta.CurrentVersion > 0 && (n.Stored || rec != nil && rec.State != reconcile.Removed && rec.Knows(meta.CurrentVersion))
-		if !n.Until.After(x.Observed.At) && n.Epoch <= reconcile.FirstEpoch && !inInventory && !n.Stored {
+		kept := inInventory || n.Stored || n.Protected && !n.Left
+		if !n.Until.After(x.Observed.At) && n.Epoch <= reconcile.FirstEpoch && !kept {
 			continue
 		}
 		n.Left = n.Left || !inInventory && !stays[name] || x.Epochs.Void[name]
-		n.Ended = n.Ended || x.Lapsed[name] && !stays[name]
+		n.Ended = n.Ended || (x.Lapsed[name] || x.Ahead[name]) && !stays[name]
 		if n.Epoch = x.Epoch(name); x.Epochs.Raised[name] {
 			n.Since, n.Left, n.Ended, n.Revoked = x.Now(), false, false, x.Observed.Revoked[name]
 		}
@@ -91,6 +92,7 @@ func nextNames(x *index.Index, d *draft) map[string]reconcile.Name {
 		}
 		names[name] = n
 	}
+	protect(x, names)
 	return names
 }
 

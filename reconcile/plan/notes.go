@@ -39,7 +39,7 @@ func notesOn(x *index.Index, d *draft, p reconcile.Plan) []reconcile.Note {
 		all = append(all, reconcile.Note{Kind: reconcile.UnknownEntry, Object: reconcile.Shown(name), Message: "no user can have this name; certsync does not touch it"})
 	}
 	for _, u := range x.Inventory.Users {
-		if soon(x, u.Until) {
+		if soon(x, u.Until) && !x.Ahead[u.Name] {
 			all = append(all, reconcile.Note{User: u.Name, Kind: reconcile.UntilSoon, Until: &u.Until, Message: "access ends"})
 		}
 		all = append(all, grantEnds(x, reconcile.Note{User: u.Name}, u.ClusterRoles, u.Namespaces)...)
@@ -57,6 +57,7 @@ func notesOn(x *index.Index, d *draft, p reconcile.Plan) []reconcile.Note {
 			all = append(all, reconcile.Note{Kind: reconcile.Terminating, Object: b.Object(), Message: "is being deleted, and a finalizer keeps it; it still grants its role"})
 		}
 	}
+	all = append(all, beginnings(x)...)
 	all = append(all, renames(x, d)...)
 	all = append(all, misnamed(x)...)
 	all = append(all, ownNamespaces(x)...)
@@ -126,7 +127,7 @@ func grantEnds(x *index.Index, n reconcile.Note, cluster []inventory.Grant, name
 	var all []reconcile.Note
 	say := func(roles []inventory.Grant, namespace string) {
 		for _, r := range roles {
-			if soon(x, r.Until) {
+			if soon(x, r.Until) && !x.IsAhead(r.From) && !x.Ahead[n.User] {
 				n.Kind, n.Until, n.Message = reconcile.UntilSoon, &r.Until, reconcile.Grant{Namespace: namespace}.Of(r).String()+" ends"
 				all = append(all, n)
 			}

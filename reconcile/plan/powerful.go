@@ -6,10 +6,13 @@ import (
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
-// userPowers collects why users are as good as cluster-admin by all that the inventory gives them.
-func userPowers(x *index.Index) map[string][]string {
+// userPowers collects why users are as good as cluster-admin by all that the inventory gives them now.
+func userPowers(x *index.Index) map[string][]string { return powersOf(x, x.Wanted) }
+
+// powersOf collects why users are as good as cluster-admin by grants.
+func powersOf(x *index.Index, grants map[reconcile.Grant][]string) map[string][]string {
 	powers := map[string][]string{}
-	for g, users := range x.Wanted {
+	for g, users := range grants {
 		if power := x.RolePower(g.Bound(), g.Namespace); len(power) > 0 {
 			for _, u := range users {
 				powers[u] = append(powers[u], power...)

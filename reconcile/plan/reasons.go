@@ -19,6 +19,8 @@ func lossReason(x *index.Index, g reconcile.Grant, s reconcile.Subject) reconcil
 		return reconcile.Renamed
 	case s != x.Subject(user) && x.Wants(g, user):
 		return reconcile.CertificateRevoked
+	case x.Ahead[user], x.FormerAhead[user]:
+		return reconcile.FromAhead
 	case g.For == reconcile.ForGroup:
 		return reconcile.MembersChanged
 	}
@@ -36,6 +38,8 @@ func unwanted(x *index.Index, b index.Binding) reconcile.Reason {
 		return reconcile.UntilPassed
 	case x.Grants != nil && !x.Grants.Explains(g):
 		return reconcile.Unexpected
+	case g.For == reconcile.ForUser && (x.Ahead[g.Subject] || x.FormerAhead[g.Subject]), granted && x.IsAhead(grant.From):
+		return reconcile.FromAhead
 	case g.For == reconcile.ForUser && !x.Active[g.Subject], g.For == reconcile.ForGroup && x.Groups[g.Subject].Name == "":
 		return reconcile.NotInInventory
 	case granted:
@@ -57,7 +61,7 @@ func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Re
 	}
 	if p.grant.For == reconcile.ForGroup && p.observed != nil && !p.wrongRole() {
 		changed = reconcile.MembersChanged
-	} else if r := a.verdicts[p.grant.Subject].issues(); (r == reconcile.NewUser || r == reconcile.Renamed) && p.grant.For == reconcile.ForUser {
+	} else if r := a.verdicts[p.grant.Subject].issues(); slices.Contains([]reconcile.Reason{reconcile.NewUser, reconcile.FromReached, reconcile.Renamed}, r) && p.grant.For == reconcile.ForUser {
 		return r
 	}
 	for _, e := range slices.Concat(takes, later) {
@@ -69,6 +73,12 @@ func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Re
 		if e.user() == "" || !a.x.Knows(e.user()) {
 			return reconcile.Drifted
 		}
+	}
+	switch adds := slices.Concat(now, later); {
+	case a.begun(p, takes, adds):
+		return reconcile.FromReached
+	case len(takes) > 0 && len(adds) == 0 && !slices.ContainsFunc(takes, func(e *edit) bool { return e.reason != reconcile.FromAhead }):
+		return reconcile.FromAhead
 	}
 	// All that it lacks may be users whose certificate comes in this run, or whose issue was cut off before their bindings.
 	lacksOnlyLater := len(takes)+len(now) == 0 && len(later) > 0
@@ -82,4 +92,16 @@ func (a assembler) changeReason(p *part, takes, now, later []*edit) reconcile.Re
 		return cmp.Or(p.reason, reconcile.Missing)
 	}
 	return reconcile.Drifted
+}
+
+// begun reports whether a binding lacks subjects for no other reason than a `from` that has come since the last run: the grant's, or
+// that of each user whom it lacks.
+func (a assembler) begun(p *part, takes, adds []*edit) bool {
+	if len(takes) > 0 || len(adds) == 0 {
+		return false
+	}
+	if grant, _ := a.x.InventoryGrant(p.grant); a.x.Reached(grant.From) {
+		return true
+	}
+	return !slices.ContainsFunc(adds, func(e *edit) bool { return !a.x.Reached(a.x.Users[e.user()].From) })
 }

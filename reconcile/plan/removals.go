@@ -137,15 +137,16 @@ func whose(g reconcile.Grant) reconcile.Grant {
 	return reconcile.Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace}
 }
 
-// lossOf says what an inventory takes from a user, as a verb with its preposition, or "".
+// lossOf says what an inventory takes from a user, under any protected name, as a verb with its preposition, or "".
 func lossOf(d *draft, name string) string {
 	x := d.x
 	if isUser(x, name) && !x.Active[name] {
 		return "remove"
 	}
 	had, has := map[place]bool{}, map[place]bool{}
+	names := append(x.ProtectedBefore(name), name)
 	for g, users := range d.given {
-		if slices.Contains(users, name) {
+		if slices.ContainsFunc(users, func(user string) bool { return slices.Contains(names, user) }) {
 			had[placeOf(g)] = true
 		}
 	}

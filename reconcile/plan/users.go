@@ -44,7 +44,7 @@ func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
 //	any                  | unreadable        | any                        | conflict
 //	may live, stored     | none              | any, but of a leaver's     | reissue: ledger-missing
 //	any                  | no version left   | nothing                    | reissue: ledger-missing
-//	any                  | none, removed     | nothing                    | issue: new-user
+//	any                  | none, removed     | nothing                    | issue: new-user, from-reached
 //	any                  | none, removed     | something                  | conflict
 //	any                  | removing          | the record's, nothing      | reissue: reinstated
 //	any                  | removing          | something else             | conflict
@@ -59,7 +59,7 @@ func (v *verdict) note(n reconcile.Note) { v.notes = append(v.notes, n) }
 // administrators serve is a conflict. --adopt users/NAME lifts the conflicts, but for a team's: what stands there is
 // overwritten. A new user who had another name before is renamed.
 func user(x *index.Index, u inventory.User) verdict {
-	if x.Lapsed[u.Name] {
+	if !x.Active[u.Name] { // see leaver
 		return verdict{}
 	}
 	entry, meta := x.Observed.Ledger[u.Name], x.Observed.Credentials[u.Name]
@@ -92,7 +92,7 @@ func user(x *index.Index, u inventory.User) verdict {
 		Issue:  &reconcile.Issuance{Spec: spec, Record: entry.Record, RecordVersion: entry.Version, Credential: meta, Stays: v.stays},
 	}
 	switch reasons[0] {
-	case reconcile.NewUser, reconcile.Renamed:
+	case reconcile.NewUser, reconcile.FromReached, reconcile.Renamed:
 		v.step.Action = reconcile.Issue
 	case reconcile.Expiring:
 		v.step.Action = reconcile.Renew
@@ -141,7 +141,15 @@ func newcomer(x *index.Index, u inventory.User) []reconcile.Reason {
 			return []reconcile.Reason{reconcile.Renamed}
 		}
 	}
+	if x.Reached(u.From) {
+		return []reconcile.Reason{reconcile.FromReached}
+	}
 	return []reconcile.Reason{reconcile.NewUser}
+}
+
+// begins reports whether the reasons are those of a user's first certificate, or the first one since an end.
+func begins(reasons []reconcile.Reason) bool {
+	return slices.Contains(reasons, reconcile.NewUser) || slices.Contains(reasons, reconcile.FromReached)
 }
 
 // otherKey reports whether the new certificate of a user who had access, under any name, is for another key than the last
@@ -149,7 +157,7 @@ func newcomer(x *index.Index, u inventory.User) []reconcile.Reason {
 // earlier certificate is known.
 func otherKey(x *index.Index, u inventory.User, reasons []reconcile.Reason, own *reconcile.OwnKey) bool {
 	rec := x.Observed.Ledger[u.Name].Record
-	isNew := slices.Contains(reasons, reconcile.NewUser) && !rec.Ended()
+	isNew := begins(reasons) && !rec.Ended()
 	if len(reasons) == 0 || isNew || slices.Contains(reasons, reconcile.RequestChanged) {
 		return false
 	}

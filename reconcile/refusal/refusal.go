@@ -27,12 +27,30 @@ func Unbounded(most int) string {
 	return fmt.Sprintf("the inventory's selectors match too much: they can give %d roles in namespaces in all (ask for more labels, or move some users to an inventory with another owner)", most)
 }
 
+// Protection says by what a user is protected.
+type Protection int
+
+// What protects a user.
+const (
+	ByFlag      Protection = iota // --protect, or the user runs apply
+	ByInventory                   // `protected` in the inventory
+	ByState                       // the inventory of the last run had `protected`, and this one has the user without it
+	Missing                       // the same, and the user is not in this inventory
+)
+
 // Protected says that a plan would take a loss, a verb such as "remove", to a user whom a guard protects. self runs apply.
-func Protected(loss, user, self string) string {
-	if user == self {
+func Protected(loss, user, self string, by Protection) string {
+	switch {
+	case user == self:
 		return fmt.Sprintf("would %s %q, the user who runs this apply (let another user apply it)", loss, user)
+	case by == ByFlag:
+		return fmt.Sprintf("would %s %q, a protected user (--protect)", loss, user)
+	case by == ByInventory:
+		return fmt.Sprintf("would %s %q, a protected user (first take protected out of the entry and apply, and then make this change)", loss, user)
+	case by == ByState:
+		return fmt.Sprintf("would %s %q, who was protected until now (first apply the inventory without protected and without this change)", loss, user)
 	}
-	return fmt.Sprintf("would %s %q, a protected user (--protect)", loss, user)
+	return fmt.Sprintf("would %s %q, a protected user who is not in the inventory (put the entry back without protected, apply, and then delete the entry)", loss, user)
 }
 
 // OtherInventory goes on after a refusal to remove all users of an owner: their state, which may be nil, may be of another

@@ -2,6 +2,8 @@ package removals
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/refusal"
@@ -35,7 +37,7 @@ func (d *draft) guard() (refusals []string) {
 		return append(refusals, why)
 	}
 	var holds []func()
-	for _, name := range reconcile.SortedSet(append([]string{d.rules.Self}, d.rules.Protect...)) {
+	for _, name := range d.protected() {
 		why, hold := d.protect(name)
 		if refusals = append(refusals, why...); hold != nil {
 			holds = append(holds, hold)
@@ -51,8 +53,17 @@ func (d *draft) guard() (refusals []string) {
 	return refusals
 }
 
+// protected lists the users from whom nothing is taken. Only the state knows of those whom the inventory does not have.
+func (d *draft) protected() []string {
+	return reconcile.SortedSet(slices.Concat([]string{d.rules.Self}, d.rules.Protect, slices.Collect(maps.Keys(d.guarded))))
+}
+
 func (d *draft) says(loss, user string) string {
-	return refusal.Protected(loss, user, d.rules.Self)
+	by := refusal.ByFlag
+	if d.guarded[user] && !slices.Contains(d.rules.Protect, user) {
+		by = refusal.ByInventory
+	}
+	return refusal.Protected(loss, user, d.rules.Self, by)
 }
 
 // protect finds what is taken from one user. A loss in a ClusterRoleBinding refuses the plan. Tenants can put the user into a

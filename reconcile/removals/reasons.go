@@ -28,6 +28,7 @@ func (d *draft) gives(g reconcile.Grant, user string) bool {
 //	revoked, or the old name of such a user     | revoked          | yes
 //	had it until a time that has passed         | until-passed     | yes
 //	the old name of somebody                    | renamed          | yes
+//	its beginning lies ahead                    | from-ahead       |
 //	nobody of the inventory                     | not-in-inventory |
 //	in somebody else's own binding              | drifted          |
 //	in a group's binding that others stay in    | members-changed  |
@@ -39,10 +40,12 @@ func (d *draft) reason(g reconcile.Grant, user string) reconcile.Reason {
 		return reconcile.Drifted
 	case d.revoked[user] || d.revoked[now]:
 		return reconcile.CertificateRevoked
-	case d.ever.has(g, user) || d.former[user]:
+	case d.begun.has(g, user) || d.former[user]:
 		return reconcile.UntilPassed
 	case now != "":
 		return reconcile.Renamed
+	case d.ahead[user] || d.ever.has(g, user):
+		return reconcile.FromAhead
 	case !d.known[user]:
 		return reconcile.NotInInventory
 	case g.For == reconcile.ForUser && g.Subject != user:

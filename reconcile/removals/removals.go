@@ -24,12 +24,15 @@ type draft struct {
 	rules   reconcile.Rules
 
 	known     map[string]bool   // users of the inventory
+	guarded   map[string]bool   // users whom the inventory protects
 	successor map[string]string // the name that somebody has now, by the one that they had before
 	former    map[string]bool   // names that people had before whose time has passed
+	ahead     map[string]bool   // users whose time has not come, and names that they had before
 	revoked   map[string]bool   // users who lose everything
 	withheld  []string          // protected users whose revocation is refused
 	given     grants            // what the inventory gives now
-	ever      grants            // what it would give if nothing ended
+	begun     grants            // what it would give if nothing ended
+	ever      grants            // what it gives at any time
 	bound     map[reconcile.Grant]map[string]bool
 
 	parts []*part
@@ -130,13 +133,17 @@ func newDraft(file *inventory.Inventory, at time.Time, cluster reconcile.Cluster
 	inv, bounded := granted.Effective(file, cluster.Namespaces, at, r.Namespace, r.LockNamespace)
 	d := &draft{
 		inv: inv, file: file, unbounded: !bounded, cluster: cluster, rules: r,
-		known: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, revoked: map[string]bool{},
-		ever: granted.At(inv, time.Time{}, nil), bound: map[reconcile.Grant]map[string]bool{},
+		known: map[string]bool{}, guarded: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, ahead: map[string]bool{}, revoked: map[string]bool{},
+		begun: granted.Begun(inv, at), ever: granted.Ever(inv), bound: map[reconcile.Grant]map[string]bool{},
 	}
 	for _, u := range inv.Users {
-		d.known[u.Name] = true
+		if u.Protected {
+			d.guarded[u.Name] = true
+		}
+		d.known[u.Name], d.ahead[u.Name] = true, granted.Ahead(u.From, at)
 		for _, old := range u.Previously {
-			if d.former[old] = !u.Until.IsZero() && !u.Until.After(at); !d.former[old] {
+			d.former[old], d.ahead[old] = granted.Ended(u.Until, at), d.ahead[u.Name]
+			if !d.former[old] && !d.ahead[old] {
 				d.successor[old] = u.Name
 			}
 		}
@@ -196,7 +203,7 @@ func (d *draft) compare(p *part) {
 }
 
 func (d *draft) protects(user string) bool {
-	return user == d.rules.Self || slices.Contains(d.rules.Protect, user)
+	return user == d.rules.Self || slices.Contains(d.rules.Protect, user) || d.guarded[user]
 }
 
 // revocations are what the lock says after the run, nil if that is what it says before. Each --revoke is noted anew, with the

@@ -65,6 +65,20 @@ func put(w *reconciletest.World, object string, subjects ...reconcile.Subject) {
 
 func users(names ...string) []reconcile.Subject { return reconcile.UserSubjects(names) }
 
+// TestProtectedByInventory: without Vault, the inventory and the flags say who is protected.
+func TestProtectedByInventory(t *testing.T) {
+	w := settled(t)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	text := changed("name: alice,", "name: alice, protected: true,", "clusterRoles: [admin]", "clusterRoles: []")
+	if got := planOf(t, w, reconciletest.Parse(t, text)).Refusals(); len(got) != 1 || !strings.Contains(got[0], "first take protected out") {
+		t.Errorf("%q", got)
+	}
+	w.Rules.Revoke = []string{"alice"}
+	if got := planOf(t, w, reconciletest.Parse(t, changed("name: alice,", "name: alice, protected: true,"))).Refusals(); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+}
+
 // TestWhoGoes: a subject stays if the inventory gives its user the grant, whatever the epoch, and nothing else does.
 func TestWhoGoes(t *testing.T) {
 	tests := map[string]struct {
@@ -73,6 +87,14 @@ func TestWhoGoes(t *testing.T) {
 		want   []string
 	}{
 		"nobody": {text: reconciletest.Team, want: []string{}},
+		"who begins later": {text: changed("name: bob,", "name: bob, from: 2027-01-31,"), want: []string{
+			"update devs ClusterRoleBinding group:devs:view [from-ahead] -bob", "update devs RoleBinding staging/group:devs:edit [from-ahead] -bob"}},
+		"who begins later under another name": {text: changed("name: bob,", "name: robert, previously: [bob], from: 2027-01-31,"), want: []string{
+			"update devs ClusterRoleBinding group:devs:view [from-ahead] -bob", "update devs RoleBinding staging/group:devs:edit [from-ahead] -bob"}},
+		"a grant that begins later": {text: changed("[admin]", "[{name: admin, from: 2027-01-31}]"), want: []string{"unbind alice ClusterRoleBinding user:alice:admin [from-ahead]"}},
+		"a grant that began":        {text: changed("[admin]", "[{name: admin, from: 2026-01-31}]"), want: []string{}},
+		"a grant that began and ended": {text: changed("[admin]", "[{name: admin, from: 2026-01-31, until: 2026-02-01}]"), want: []string{
+			"unbind alice ClusterRoleBinding user:alice:admin [until-passed]"}},
 		"who is gone": {text: without("bob"), want: []string{
 			"update devs ClusterRoleBinding group:devs:view [not-in-inventory] -bob", "update devs RoleBinding staging/group:devs:edit [not-in-inventory] -bob"}},
 		"who is gone, with bindings of their own": {text: without("alice"), want: []string{

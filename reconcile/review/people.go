@@ -13,7 +13,7 @@ import (
 func (s survey) person(u status.User) Person {
 	p := Person{
 		Name: u.Name, Username: u.Username, Team: s.Users[u.Name].Team, InInventory: u.InInventory, State: u.State, Detail: u.Detail, Groups: u.Groups,
-		Since: u.Since, Until: u.Until, Certificates: u.Certificates, Access: []Access{},
+		Since: u.Since, From: u.From, Until: u.Until, Why: u.Why, Protected: u.Protected, Certificates: u.Certificates, Access: []Access{},
 	}
 	p.Gone = !s.Active[u.Name]
 	_, p.Epoch = reconcile.Person(u.Username)
@@ -48,7 +48,7 @@ func groupSubject(name string) reconcile.Subject {
 
 // granted reviews what the inventory grants, or a binding of certsync's gives.
 func (s survey) granted(user string, g status.Grant, rec *reconcile.Record) Access {
-	a := Access{Kind: g.Kind, Role: reconcile.Shown(g.Role), Namespace: g.Namespace, Through: Own, Group: g.Group, Binding: reconcile.Shown(g.Object), Status: g.Binding, Until: g.Until}
+	a := Access{Kind: g.Kind, Role: reconcile.Shown(g.Role), Namespace: g.Namespace, Through: Own, Group: g.Group, Binding: reconcile.Shown(g.Object), Status: g.Binding, From: g.From, Until: g.Until, Why: g.Why}
 	if g.Group != "" {
 		a.Through = Group
 	}

@@ -44,13 +44,16 @@ type Person struct {
 	Username    string          `json:"username"` // by which Kubernetes knows them
 	Team        string          `json:"team,omitempty"`
 	InInventory bool            `json:"inInventory"`
-	Gone        bool            `json:"gone"` // they are to have no access: not in the inventory, or their until has passed
+	Gone        bool            `json:"gone"` // they are to have no access: not in the inventory, or outside their term
 	State       status.Standing `json:"state"`
 	Detail      string          `json:"detail,omitempty"` // why, unless they are active
 	Groups      []string        `json:"groups"`           // by the inventory, sorted
 	Since       *time.Time      `json:"since,omitempty"`  // when the state in the ledger began
+	From        *time.Time      `json:"from,omitempty"`   // when access begins or began, by the inventory
 	Until       *time.Time      `json:"until,omitempty"`  // when access ends, by the inventory
-	Epoch       int64           `json:"epoch"`            // of Username
+	Why         *inventory.Why  `json:"why,omitempty"`    // what the inventory says of the user
+	Protected   bool            `json:"protected,omitempty"`
+	Epoch       int64           `json:"epoch"` // of Username
 	// CertificateSince and CertificateUntil are when the current certificate was issued, and when it expires; nil: there is none.
 	CertificateSince *time.Time                   `json:"certificateSince,omitempty"`
 	CertificateUntil *time.Time                   `json:"certificateUntil,omitempty"`
@@ -64,6 +67,11 @@ type Person struct {
 	Use    *PersonUse `json:"use,omitempty"` // by audit logs
 	// Unlisted is how many bindings of others serve them beside those in Access.
 	Unlisted int `json:"unlisted,omitempty"`
+}
+
+// Waits reports whether the person begins later, and no certificate lives. Such a person is no leaver.
+func (p Person) Waits() bool {
+	return p.State == status.NotBegun && len(p.Certificates) == 0 && p.MayLiveUntil == nil
 }
 
 // Departure says how somebody lost everything that certsync gave.
@@ -113,7 +121,9 @@ type Access struct {
 	Since *time.Time `json:"since,omitempty"`
 	// Made is when the binding was made: that binding cannot have given the access before.
 	Made     *time.Time      `json:"made,omitempty"`
+	From     *time.Time      `json:"from,omitempty"`  // of the grant itself
 	Until    *time.Time      `json:"until,omitempty"` // of the grant itself
+	Why      *inventory.Why  `json:"why,omitempty"`   // what the inventory says of the grant itself
 	Strength access.Strength `json:"strength"`
 	Power    []string        `json:"power"` // why it is as good as cluster-admin, the worst first
 	// UnusedSince: from then to its end, the audit log names no request that the access allowed.

@@ -46,7 +46,8 @@ func (d survey) servedByOurs() map[string]served {
 // promise is a grant of the inventory to one user, of their own or as a member.
 type promise struct {
 	reconcile.Grant
-	until time.Time
+	from, until time.Time
+	why         *inventory.Why
 }
 
 // promises lists what the inventory grants a user, whether or not it has ended.
@@ -56,7 +57,7 @@ func (d survey) promises(user string) []promise {
 		for _, r := range roles {
 			g := g.Of(r)
 			g.Part = 1
-			all = append(all, promise{g, r.Until})
+			all = append(all, promise{g, r.From, r.Until, r.Why.Given()})
 		}
 	}
 	each := func(g reconcile.Grant, cluster []inventory.Grant, namespaces map[string][]inventory.Grant) {
@@ -78,17 +79,19 @@ func (d survey) grantStatuses(user string, by served) []Grant {
 	out, serves := []Grant{}, by.now
 	for _, p := range d.promises(user) {
 		s := grantStatus(p.Grant, reconcile.NewBinding(d.Inventory.Owner, p.Grant, nil))
-		s.Until, s.Binding = moment(p.until), IsMissing
-		ended := d.Lapsed[user] || d.Ended(p.until)
+		s.From, s.Until, s.Why, s.Binding = moment(p.from), moment(p.until), p.why, IsMissing
+		ended, ahead := d.Lapsed[user] || d.Ended(p.until), d.Ahead[user] || d.IsAhead(p.from)
 		i := slices.IndexFunc(serves, p.madeTrue)
 		switch {
-		case i >= 0 && ended:
+		case i >= 0 && (ended || ahead):
 			continue // told below, as what should not be
 		case i >= 0:
 			s.Binding, s.Object = IsBound, serves[i].Object()
 			serves = slices.Delete(slices.Clone(serves), i, i+1)
 		case ended:
 			s.Binding = HasEnded
+		case ahead:
+			s.Binding = IsAhead
 		}
 		out = append(out, s)
 	}
@@ -96,7 +99,7 @@ func (d survey) grantStatuses(user string, by served) []Grant {
 		s := grantStatus(b.Grant, b.Binding)
 		s.Binding = IsUnwanted
 		if r, ok := d.InventoryGrant(b.Grant); ok {
-			s.Until = moment(r.Until)
+			s.From, s.Until, s.Why = moment(r.From), moment(r.Until), r.Why.Given()
 		}
 		out = append(out, s)
 	}

@@ -27,13 +27,14 @@ type Report struct {
 // Standing says how a user stands now, whatever the next run would do about it.
 type Standing string
 
-// The standings. In the inventory: HasAccess, NoCredential, StandsDenied, HasLapsed. Gone from it, or past their `until`:
+// The standings. In the inventory: HasAccess, NoCredential, StandsDenied, NotBegun, HasLapsed. Gone from it, or outside their term:
 // IsLeaving as long as something is left to take, then HasLeft. InConflict is everybody for whom certsync does nothing
 // until somebody has looked.
 const (
 	HasAccess    Standing = "active"        // a good credential stands in Vault
 	NoCredential Standing = "no-credential" // none, or none that can be used: the next run makes it
 	StandsDenied Standing = "denied"        // somebody denied the CertificateSigningRequest
+	NotBegun     Standing = "not-begun"     // their `from` lies ahead, and nothing is left to take
 	HasLapsed    Standing = "lapsed"        // their `until` has passed, and nothing is left to take
 	IsLeaving    Standing = "leaving"       // something that certsync gave still stands; Detail says what
 	HasLeft      Standing = "left"          // nothing is left but certificates, which nobody can take
@@ -46,10 +47,14 @@ type User struct {
 	Username    string     `json:"username"` // by which Kubernetes knows them: the name, or in a later epoch another one
 	InInventory bool       `json:"inInventory"`
 	State       Standing   `json:"state"`
-	Detail      string     `json:"detail,omitempty"` // why, unless they are active
-	Since       *time.Time `json:"since,omitempty"`  // when the state of the ledger began
-	Until       *time.Time `json:"until,omitempty"`  // when access ends, by the inventory
-	Groups      []string   `json:"groups"`           // by the inventory, sorted
+	Detail      string     `json:"detail,omitempty"`    // why, unless they are active
+	Since       *time.Time `json:"since,omitempty"`     // when the state of the ledger began
+	From        *time.Time `json:"from,omitempty"`      // when access begins or began, by the inventory
+	Until       *time.Time `json:"until,omitempty"`     // when access ends, by the inventory
+	Groups      []string   `json:"groups"`              // by the inventory, sorted
+	Protected   bool       `json:"protected,omitempty"` // by the inventory, or by the state as long as no run has ended it
+	// Why is what the inventory says of the user; nil: nothing.
+	Why *inventory.Why `json:"why,omitempty"`
 	// CertificatesUntil is when the last live certificate expires; nil: none lives.
 	CertificatesUntil *time.Time `json:"certificatesUntil,omitempty"`
 	Grants            []Grant    `json:"grants"`
@@ -64,20 +69,23 @@ type BindingStatus string
 // What a grant can be. A grant that is bound may still wait for its role or grant nothing: plan notes that.
 const (
 	IsBound    BindingStatus = "bound"
-	IsMissing  BindingStatus = "missing"  // the inventory grants it, and no binding serves the user
-	HasEnded   BindingStatus = "ended"    // its `until` or the user's has passed, and it is unbound
-	IsUnwanted BindingStatus = "unwanted" // a binding of certsync's serves the user, and should not
+	IsMissing  BindingStatus = "missing"   // the inventory grants it, and no binding serves the user
+	HasEnded   BindingStatus = "ended"     // its `until` or the user's has passed, and it is unbound
+	IsAhead    BindingStatus = "not-begun" // its `from` or the user's lies ahead, and it is unbound
+	IsUnwanted BindingStatus = "unwanted"  // a binding of certsync's serves the user, and should not
 )
 
 // Grant is one role that a user has, should have or had, by the inventory or by a binding of certsync's.
 type Grant struct {
-	Kind      string        `json:"kind"` // ClusterRole; Role in a binding that somebody made anew
-	Role      string        `json:"role"`
-	Namespace string        `json:"namespace,omitempty"` // empty: cluster-wide
-	Group     string        `json:"group,omitempty"`     // whose grant it is; empty: the user's own
-	Until     *time.Time    `json:"until,omitempty"`     // of the grant itself
-	Binding   BindingStatus `json:"binding"`
-	Object    string        `json:"object"` // the binding that serves the user, or that would
+	Kind      string         `json:"kind"` // ClusterRole; Role in a binding that somebody made anew
+	Role      string         `json:"role"`
+	Namespace string         `json:"namespace,omitempty"` // empty: cluster-wide
+	Group     string         `json:"group,omitempty"`     // whose grant it is; empty: the user's own
+	From      *time.Time     `json:"from,omitempty"`      // of the grant itself
+	Until     *time.Time     `json:"until,omitempty"`     // of the grant itself
+	Why       *inventory.Why `json:"why,omitempty"`       // what the inventory says of the grant itself; nil: nothing
+	Binding   BindingStatus  `json:"binding"`
+	Object    string         `json:"object"` // the binding that serves the user, or that would
 }
 
 // AcceptedCertificate is a certificate that the API server still accepts, or of a key that is the user's own one that was
@@ -110,8 +118,8 @@ func Of(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) Repor
 	serves := d.servedByOurs()
 	report := Report{FormatVersion: reconcile.FormatVersion, Owner: inv.Owner, ClusterUID: o.ClusterView.UID, At: o.At, Users: []User{}, Everybody: plan.Everybody(x)}
 	for _, name := range reconcile.SortedSet(names) {
-		u := User{Name: name, Username: d.Username(name), InInventory: d.Active[name] || d.Lapsed[name], Groups: reconcile.OrEmpty(reconcile.SortedSet(d.Users[name].Groups)),
-			Until: moment(d.Users[name].Until), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}
+		u := User{Name: name, Username: d.Username(name), InInventory: d.Users[name].Name != "", Groups: reconcile.OrEmpty(reconcile.SortedSet(d.Users[name].Groups)),
+			From: moment(d.Users[name].From), Until: moment(d.Users[name].Until), Why: d.Users[name].Why.Given(), Protected: d.Protects(name), Grants: d.grantStatuses(name, serves[name]), Certificates: []AcceptedCertificate{}}
 		d.stand(&u, steps[name])
 		if rec := o.Ledger[name].Record; rec != nil {
 			u.certificates(rec, d)
@@ -180,11 +188,18 @@ func (d survey) stand(u *User, s reconcile.Step) {
 		u.State, u.Detail = InConflict, s.Held
 	case !d.Active[u.Name] && (s.Action == reconcile.Remove || bound > 0):
 		u.State = IsLeaving
-		if u.Detail = string(reconcile.NotInInventory); d.Lapsed[u.Name] {
+		switch {
+		case d.Lapsed[u.Name]:
 			u.Detail = string(reconcile.UntilPassed)
+		case d.Ahead[u.Name]:
+			u.Detail = string(reconcile.FromAhead)
+		default:
+			u.Detail = string(reconcile.NotInInventory)
 		}
 		u.rename(d.Inventory)
 		u.Detail += d.standing(u.Name, bound, s)
+	case d.Ahead[u.Name]:
+		u.State, u.Detail = NotBegun, string(reconcile.FromAhead)
 	case d.Lapsed[u.Name]:
 		u.State, u.Detail = HasLapsed, string(reconcile.UntilPassed)
 	case !d.Active[u.Name]:
@@ -229,7 +244,7 @@ func (u *User) rename(inv *inventory.Inventory) {
 func (u User) Problems() map[BindingStatus]int {
 	n := map[BindingStatus]int{}
 	for _, g := range u.Grants {
-		if g.Binding != IsBound && g.Binding != HasEnded {
+		if g.Binding != IsBound && g.Binding != HasEnded && g.Binding != IsAhead {
 			n[g.Binding]++
 		}
 	}

@@ -86,6 +86,18 @@ func TestStatus(t *testing.T) {
 				"carol": "carol no-credential (expiring); bound :payments/edit",
 			},
 		},
+		"a user begins later": {
+			inventory: strings.Replace(reconciletest.Team, "name: carol,", "name: carol, from: 2026-05-01, until: 2026-05-31,", 1),
+			want:      map[string]string{"carol": "carol leaving (from-ahead); unwanted :payments/edit; current"},
+		},
+		"a user who had nothing begins later": {
+			inventory: reconciletest.Team + "  - {name: dora, from: 2026-05-01, groups: [devs], clusterRoles: [view]}\n",
+			want:      map[string]string{"dora": "dora not-begun (from-ahead) in devs; not-begun view; not-begun devs:/view; not-begun devs:staging/edit"},
+		},
+		"a grant begins later": {
+			inventory: strings.Replace(reconciletest.Team, "[admin]", "[admin, {name: edit, from: 2026-05-01}]", 1),
+			want:      map[string]string{"alice": "alice active in devs; bound admin; not-begun edit; bound devs:/view; bound devs:staging/edit; current"},
+		},
 		"a denied request": {
 			world: func(w *reconciletest.World) {
 				v := w.Ledger["carol"].Versions[1].Record
@@ -194,7 +206,7 @@ func TestStatus(t *testing.T) {
 				text = reconciletest.Team
 			}
 			want := []string{}
-			for _, name := range []string{"alice", "bob", "carol", "eve"} {
+			for _, name := range []string{"alice", "bob", "carol", "dora", "eve"} {
 				line, told := tt.want[name]
 				if !told {
 					line = settled[name]

@@ -40,6 +40,7 @@ type Epochs struct {
 //	left, may live           | any                                 | the user who left keeps the certificate
 //	may live                 | --revoke, revokedBefore after since | the certificates from before are void
 //	may live                 | a run without Vault, at the lock    | the same
+//	may live, from is ahead  | the last two                        | the same: the name will get access again
 //	unknown                  | revokedBefore                       | certificates made by hand get nothing
 //	unknown, left            | by a team, and others serve it      | a team cannot give what others give to the name
 //
@@ -66,13 +67,16 @@ func (x *Index) beginEpochs() {
 		// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
 		e.LostUntil = x.Observed.At.Add(reconcile.Retention)
 	}
-	for _, name := range slices.Sorted(maps.Keys(x.Active)) {
+	for _, name := range slices.Sorted(maps.Keys(x.Users)) {
+		if !x.Active[name] && !x.revokesAhead(name) {
+			continue
+		}
 		_, administrators := x.OfAdministrators(x.Users[name])
 		left := x.outlived(name) || x.Doubtful(name) || x.borrowed(x.Users[name])
 		revoked := x.revokes(x.Users[name])
 		next := e.Counter + 1
 		switch {
-		case revoked && !lacking && !left && x.protects(name) && !x.RevokedAtLock(name):
+		case revoked && !lacking && !left && x.Protects(name) && !x.RevokedAtLock(name):
 			e.Withheld[name] = true
 		case !lacking && !left && !revoked:
 		case administrators:
@@ -183,6 +187,13 @@ func (x *Index) revokes(u inventory.User) bool {
 	return living || !x.Indexed(u.Name)
 }
 
+// revokesAhead reports whether somebody asks for the end of the certificates of a user whose `from` lies ahead, and some may live.
+// One of an earlier user of the name ends anyway when the user begins.
+func (x *Index) revokesAhead(name string) bool {
+	n, living := x.Living(name)
+	return x.Ahead[name] && living && !n.Left && x.revokes(x.Users[name])
+}
+
 // RevokedAtLock reports whether a run without Vault has revoked a user's certificates since the present epoch began. That run has
 // taken everything, so neither a policy nor a protection keeps the next epoch from beginning: the old name would get it all back.
 func (x *Index) RevokedAtLock(user string) bool {
@@ -196,11 +207,6 @@ func (x *Index) Now() time.Time {
 		return x.Observed.At
 	}
 	return x.Observed.Clock
-}
-
-// protects reports whether nothing may be taken from a user.
-func (x *Index) protects(user string) bool {
-	return user == x.Rules.Self || slices.Contains(x.Rules.Protect, user)
 }
 
 // Epoch is the one that a user is in, or will be.

@@ -24,6 +24,9 @@ func (x *Index) InventoryGrant(g reconcile.Grant) (inventory.Grant, bool) {
 	return cluster[i], true
 }
 
+// Ever has what the inventory gives at any time, as Wanted has what it gives now.
+func (x *Index) Ever() map[reconcile.Grant][]string { return granted.Ever(x.Inventory) }
+
 // Wants reports whether the inventory gives g to a user.
 func (x *Index) Wants(g reconcile.Grant, user string) bool {
 	_, wanted := slices.BinarySearch(x.Wanted[g], user)

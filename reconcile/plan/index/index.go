@@ -5,7 +5,9 @@
 // Where a comment says "the index", it means the owner's index in Vault, see reconcile.State.
 //
 //	index.go    users, bindings and names; whom certsync knows, and what counts as a loss
+//	terms.go    whose access has begun, and whose has ended
 //	epochs.go   the epoch of each name, see Epochs
+//	protection.go  from whom nothing may be taken
 //	grants.go   what the inventory says of a grant
 //	powers.go   what a role makes of somebody
 package index
@@ -13,7 +15,6 @@ package index
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -32,13 +33,17 @@ type Index struct {
 	Observed  reconcile.Observed
 	Rules     reconcile.Rules
 
-	Active map[string]bool // users in the inventory whose access has not ended
+	Active map[string]bool // users in the inventory whose access has begun and not ended
 	Lapsed map[string]bool // users in the inventory whose `until` has passed
+	Ahead  map[string]bool // users in the inventory whose `from` lies ahead
 	Users  map[string]inventory.User
 	Groups map[string]inventory.Group
 	// Successor has the name that somebody has now, by the one that they had before.
 	Successor map[string]string
 	Former    map[string]bool // names that people had before whose time has passed
+	// FormerAhead has names that people had before whose `from` lies ahead. They keep nothing: it would be more than the file
+	// says.
+	FormerAhead map[string]bool
 	// Wanted has who should be a subject of what, see granted.At.
 	Wanted map[reconcile.Grant][]string
 	// SameInventory: the last run had this very inventory, so whatever differs has drifted.
@@ -77,25 +82,14 @@ func New(file *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *In
 	inv, bounded := granted.Effective(file, o.Namespaces, o.At, r.Namespace, r.LockNamespace)
 	x := &Index{
 		Inventory: inv, File: file, Unbounded: !bounded, Observed: o, Rules: r,
-		Active: map[string]bool{}, Lapsed: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
-		Successor: map[string]string{}, Former: map[string]bool{},
+		Active: map[string]bool{}, Lapsed: map[string]bool{}, Ahead: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
+		Successor: map[string]string{}, Former: map[string]bool{}, FormerAhead: map[string]bool{},
 		Ours: map[string]Binding{}, Parts: map[reconcile.Grant][]int{}, serves: access.Others(inv.Owner, o.Bindings),
 		powers:        map[reconcile.Role]access.Power{},
 		SameInventory: o.State != nil && o.State.InventoryDigest == file.Digest(),
 	}
 	for _, u := range inv.Users {
-		x.Users[u.Name] = u
-		if x.Ended(u.Until) {
-			x.Lapsed[u.Name] = true
-			for _, old := range u.Previously {
-				x.Former[old] = true
-			}
-		} else {
-			x.Active[u.Name] = true
-			for _, old := range u.Previously {
-				x.Successor[old] = u.Name
-			}
-		}
+		x.addUser(u)
 	}
 	for _, g := range inv.Groups {
 		x.Groups[g.Name] = g
@@ -204,7 +198,7 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 }
 
 // Known lists all users that the index, the ledger or the credentials know, those whom ClusterRoleBindings of ours serve, and
-// those whose time has passed. RoleBindings tell nothing: tenants can make them for anybody.
+// those whose time has passed, or not come. RoleBindings tell nothing: tenants can make them for anybody.
 func (x *Index) Known() []string {
 	names := map[string]bool{}
 	for name := range x.Names {
@@ -216,9 +210,8 @@ func (x *Index) Known() []string {
 	for name := range x.Observed.Credentials {
 		names[name] = true
 	}
-	for name := range x.Lapsed {
-		names[name] = true
-	}
+	maps.Copy(names, x.Lapsed)
+	maps.Copy(names, x.Ahead)
 	for _, b := range x.Ours {
 		for _, s := range b.Subjects {
 			if user := s.Person(); b.Kind == reconcile.ClusterRoleBinding && user != "" {
@@ -229,14 +222,11 @@ func (x *Index) Known() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
-// Ended reports whether access that lasts until t is over.
-func (x *Index) Ended(t time.Time) bool { return granted.Ended(t, x.Observed.At) }
-
 // Knows reports whether a user is, or was, one of this owner's.
 func (x *Index) Knows(user string) bool {
 	_, recorded := x.Observed.Ledger[user]
 	_, indexed := x.Names[user]
-	return recorded || indexed || x.Active[user] || x.Lapsed[user]
+	return recorded || indexed || x.Active[user] || x.Lapsed[user] || x.Ahead[user]
 }
 
 // Living is the index's entry for a name under which a certificate may live.

@@ -22,8 +22,9 @@ const (
 //
 //   - refused and held steps;
 //   - bindings of others that name users of the inventory;
-//   - users who become as good as cluster-admin;
+//   - users who become as good as cluster-admin, now and later;
 //   - certificates for another key than before;
+//   - users who are not protected any more;
 //   - removed users, and access that users lose.
 func attention(plan reconcile.Plan) string {
 	var refused []string
@@ -35,7 +36,7 @@ func attention(plan reconcile.Plan) string {
 		refused,
 		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: "),
 		heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: "),
-		accessItems(plan), powerItems(plan), keyItems(plan), removalItems(plan), lossItems(plan),
+		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan), protectionItems(plan), removalItems(plan), lossItems(plan),
 	} {
 		b.WriteString(boundedList(kind))
 	}
@@ -150,6 +151,20 @@ func severityOf(s reconcile.Step) int {
 	return access.Severity(s.Power[0])
 }
 
+// protectionItems returns the users who are not protected any more.
+func protectionItems(plan reconcile.Plan) []string {
+	var names []string
+	for _, s := range stepsToRun(plan) {
+		if slices.Contains(s.Reasons, reconcile.Unprotected) {
+			names = append(names, s.User)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []string{"**Not protected any more**: " + boundedNames(names)}
+}
+
 // removalItems returns the users that the plan removes.
 func removalItems(plan reconcile.Plan) []string {
 	var items []string
@@ -224,6 +239,9 @@ func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
 	}
 	if s.Detail != nil && s.Detail.Kubeconfig != nil {
 		text += ", kubeconfig for " + code(cmp.Or(s.Detail.Kubeconfig.Cluster, "?")) + " at " + code(s.Detail.Kubeconfig.Server)
+	}
+	if why := whyText(s.Why, longCode); why != "" {
+		text += ", why: " + why
 	}
 	if s.Batch > 0 {
 		text += fmt.Sprintf(", in batch %d", s.Batch)

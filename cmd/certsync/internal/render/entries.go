@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -55,6 +56,7 @@ type change struct {
 	add, remove                   []string // subjects of each of the objects, without the unlisted ones
 	unlistedAdds, unlistedRemoves int
 	powerful                      string // why it makes a user as good as cluster-admin, or ""
+	why                           inventory.Why
 }
 
 // entries returns all steps of a plan that will run: users first, then groups, then the cluster's, each sorted by name.
@@ -119,6 +121,9 @@ func (m mentioned) changes(plan reconcile.Plan, steps []reconcile.Step, quote qu
 			continue
 		}
 		c := change{action: s.Action, reasons: s.Reasons, objects: []string{objectText(plan, s, quote)}, powerful: plan.Powerful(s)}
+		if s.Why != nil && s.Action != reconcile.Renew { // nobody decides on a renewal
+			c.why = *s.Why
+		}
 		if s.Detail != nil {
 			c.add, c.remove = slices.Clone(s.Detail.Add), slices.Clone(s.Detail.Remove) // the plan stays as it is
 		}

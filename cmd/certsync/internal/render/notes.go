@@ -30,7 +30,7 @@ func groupNotes(plan reconcile.Plan) []noteGroup {
 	var groups []noteGroup
 	for _, same := range groupBy(sorted, func(n reconcile.Note) string {
 		general := cmp.Or(n.User, n.Group) == "" // never in one group with notes about users
-		return fmt.Sprintf("%q %t %t %q %q", n.Kind, general, removed(n), n.Object, n.Message)
+		return fmt.Sprintf("%q %t %t %q %q %q", n.Kind, general, removed(n), n.Object, n.Message, beginningPower(n)+whyText(n.Why, Clean))
 	}) {
 		groups = append(groups, noteGroup{same, removed(same[0]) && len(same) > 1})
 	}
@@ -72,11 +72,16 @@ func (g noteGroup) latestUntil() string {
 	return latest
 }
 
+// untilText is the time of a note: an end, or a beginning.
 func untilText(n reconcile.Note) string {
-	if n.Until == nil {
+	at := n.Until
+	if n.Kind == reconcile.Begins {
+		at = n.From
+	}
+	if at == nil {
 		return ""
 	}
-	return reconcile.TimeText(*n.Until)
+	return reconcile.TimeText(*at)
 }
 
 // message is the object and the message that all notes have.
@@ -100,6 +105,12 @@ func (g noteGroup) text() string {
 	text += Clean(g.message())
 	if until != "" && !strings.Contains(text, until) {
 		text += " (" + until + ")"
+	}
+	if why := whyText(g.notes[0].Why, Clean); why != "" {
+		text += "; why: " + why
+	}
+	if power := beginningPower(g.notes[0]); power != "" {
+		text += "; as good as cluster-admin: " + power
 	}
 	return text
 }
@@ -127,6 +138,9 @@ func (g noteGroup) markdown() string {
 	text += prose(g.notes[0].Message)
 	if until != "" && !strings.Contains(g.notes[0].Message, until) {
 		text += " (" + until + ")"
+	}
+	if why := whyText(g.notes[0].Why, longCode); why != "" {
+		text += "; why: " + why
 	}
 	return text
 }

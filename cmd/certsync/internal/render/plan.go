@@ -36,6 +36,9 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 	if plan.Changes() {
 		fmt.Fprintf(&b, "\nDigest: %s\n", plan.Digest())
 	}
+	if next := nextText(plan, textName, Clean); next != "" {
+		b.WriteString("\n" + wrap("", next))
+	}
 	return b.Bytes()
 }
 
@@ -94,6 +97,7 @@ func writeHeld(b *bytes.Buffer, c Palette, title string, held []reconcile.Step, 
 			if s.Group != "" && s.Detail != nil {
 				b.WriteString(memberLines(c, s.Detail.Add, s.Detail.Remove))
 			}
+			b.WriteString(whyLine(s.Why, memberMargin))
 			b.WriteString(change{powerful: plan.Powerful(s)}.warning(c))
 		}
 		b.WriteString(wrap("    ", Clean(same[0].Held)))

@@ -18,14 +18,17 @@ const commentLimit = 60000
 func PlanMarkdown(plan reconcile.Plan) []byte {
 	top := fmt.Sprintf("<!-- certsync plan: %s -->\n**certsync plan for %s**: %s\n", plan.Owner, code(plan.Owner), summaryLine(plan))
 	first := attention(plan)
-	digest := digestMarkdown(plan)
-	b := budget{room: commentLimit - length(top) - length(first) - length(digest) - length(omittedText(1<<60, 1<<60))}
+	digest, next := digestMarkdown(plan), nextText(plan, code, prose)
+	if next != "" {
+		next = "\n" + next + "\n"
+	}
+	b := budget{room: commentLimit - length(top) - length(first) - length(digest) - length(next) - length(omittedText(1<<60, 1<<60))}
 	table := b.table(rows(plan, cell))
 	details := ""
 	for _, d := range allDetails(plan) {
 		details += b.details(d)
 	}
-	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + digest + details)
+	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + digest + details + next)
 }
 
 // budget counts the characters that are left in a comment, and the rows and items that did not fit.
@@ -65,13 +68,21 @@ func rows(plan reconcile.Plan, quote quoter) []row {
 			for _, c := range e.changes {
 				for objects := range slices.Chunk(c.objects, maxListed) {
 					c.objects = objects
-					all = append(all, row{who, c.markdown(quote), c.reasonText()})
+					all = append(all, row{who, c.markdown(quote), c.whyMarkdown(quote)})
 					who = ""
 				}
 			}
 		}
 	}
 	return all
+}
+
+// whyMarkdown is the reasons of a change, and what the inventory says of it.
+func (c change) whyMarkdown(quote quoter) string {
+	if why := whyText(c.why.Given(), quote); why != "" {
+		return c.reasonText() + ": " + why
+	}
+	return c.reasonText()
 }
 
 // markdown says what a change does, and which subjects it adds and removes.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -95,6 +96,12 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 			says(t, first, "Key changed", visible(s.User), s.Detail.PublicKeySHA256)
 		}
 	}
+	all := strings.Join(c.details["All steps"], "\n")
+	for _, s := range plan.Steps {
+		if s.Why != nil {
+			says(t, all, visibleProse(s.Why.Reason), visibleProse(s.Why.Ticket))
+		}
+	}
 	if len(c.details["All steps"]) != len(plan.Steps) {
 		t.Errorf("%d of %d steps", len(c.details["All steps"]), len(plan.Steps))
 	}
@@ -150,17 +157,33 @@ func hostileRole(s string) string {
 	return s
 }
 
+// hostileWhy returns fields with texts as hostile as an inventory allows.
+func hostileWhy(reason, ticket string) string {
+	clean := func(s string) string {
+		s = strings.Map(func(r rune) rune {
+			if !unicode.IsPrint(r) {
+				return -1
+			}
+			return r
+		}, strings.ToValidUTF8(s, ""))
+		return string([]rune("x" + s)[:min(len([]rune(s))+1, 200)])
+	}
+	return fmt.Sprintf("reason: %q, ticket: %q", clean(reason), clean(ticket))
+}
+
 // hostilePlan has hostile names in the inventory, and hostile text from the cluster and from Vault everywhere.
 func hostilePlan(t testing.TB, seed uint64) reconcile.Plan {
 	r := rand.New(rand.NewPCG(seed, 3))
 	next := func() string { return hostileText(r) + hostileText(r) }
 	users := []string{"a.b@example.com", "a_b_c", "x@example", "a--b", "A+b-c_d.e", strings.Repeat("n", 64), "www.example.com", "1"}
 	world := func() string {
-		role := func() string { return fmt.Sprintf("%q", hostileRole(next())) }
+		role := func() string {
+			return fmt.Sprintf("{name: %q, from: %s, %s}", hostileRole(next()), []string{"2025-01-01", "2027-01-01"}[r.IntN(5)/4], hostileWhy(next(), next()))
+		}
 		text := fmt.Sprintf("groups:\n  - {name: d_e_v, clusterRoles: [%s], namespaces: {staging: [%s]}}\n  - {name: www.example.org, clusterRoles: [%s]}\nusers:\n", role(), role(), role())
 		for _, u := range users {
 			if r.IntN(4) > 0 {
-				text += fmt.Sprintf("  - {name: %q, groups: [[d_e_v, www.example.org][%d:]], clusterRoles: [%s]}\n", u, r.IntN(2), role())
+				text += fmt.Sprintf("  - {name: %q, groups: [[d_e_v, www.example.org][%d:]], clusterRoles: [%s], %s}\n", u, r.IntN(2), role(), hostileWhy(next(), next()))
 			}
 		}
 		return strings.NewReplacer("[[d_e_v, www.example.org][0:]]", "[d_e_v, www.example.org]", "[[d_e_v, www.example.org][1:]]", "[www.example.org]").Replace(text)

@@ -55,13 +55,31 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 			"  - {name: alice@example.com, groups: [developers], clusterRoles: [admin]}\n", "  - {name: dan@example.com, groups: [developers], until: 2026-03-05}\n",
 			"payments: [edit]", "payments: [view, {name: admin, until: 2026-03-04}], nowhere: [edit]",
 		).Replace(fixture.Team), changed),
-		"held":    diff(fixture.Team, conflicts(inv)),
-		"guarded": plan.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
-		"own-key": plan.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),
-		"renamed": plan.Diff(renamedWithKey(t), fixture.Settled(inv), reconcile.Rules{}),
-		"hostile": diff(fixture.Team, hostilities(inv)),
-		"revoked": plan.Diff(fixture.Inventory(t, "defaults: {revokedBefore: 2026-03-01T11:30:00Z}"+fixture.Team), servedByOthers(inv), reconcile.Rules{BatchSize: 1}),
+		"later": diff(strings.NewReplacer(
+			"users:\n", "users:\n  - {name: dora@example.com, from: 2026-04-01, clusterRoles: [cluster-admin]}\n  - {name: emil@example.com, from: 2026-04-01, until: 2026-04-30}\n",
+			"payments: [edit]", "payments: [edit, {name: admin, from: 2026-03-09T08:00:00Z}]",
+		).Replace(fixture.Team), fixture.Settled(inv)),
+		"why": diff(strings.NewReplacer(
+			"users:\n", "users:\n  - {name: dora@example.com, from: 2026-04-01, reason: new in the team, clusterRoles: [view]}\n  - {name: emil@example.com, groups: [developers], reason: \"stands in for Bob, who is on parental leave until the end of the summer\", ticket: OPS-1234, clusterRoles: [edit]}\n",
+			"clusterRoles: [view]", "clusterRoles: [view, {name: audit, ticket: \"#77 | <b>\"}]",
+		).Replace(fixture.Team), fixture.Settled(inv)),
+		"unprotected": diff(fixture.Team, protectedBefore(inv)),
+		"held":        diff(fixture.Team, conflicts(inv)),
+		"guarded":     plan.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
+		"own-key":     plan.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),
+		"renamed":     plan.Diff(renamedWithKey(t), fixture.Settled(inv), reconcile.Rules{}),
+		"hostile":     diff(fixture.Team, hostilities(inv)),
+		"revoked":     plan.Diff(fixture.Inventory(t, "defaults: {revokedBefore: 2026-03-01T11:30:00Z}"+fixture.Team), servedByOthers(inv), reconcile.Rules{BatchSize: 1}),
 	}
+}
+
+// protectedBefore is an observation in which Bob is protected by the last inventory.
+func protectedBefore(inv *inventory.Inventory) reconcile.Observed {
+	o := fixture.Settled(inv)
+	bob := o.State.Names["bob@example.com"]
+	bob.Protected = true
+	o.State.Names["bob@example.com"] = bob
+	return o
 }
 
 // withRemovals are plans, and one without Vault. That is never shown as a comment.

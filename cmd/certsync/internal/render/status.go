@@ -19,6 +19,7 @@ var states = []struct {
 	{status.NoCredential, "no credential", Palette.yellow},
 	{status.StandsDenied, "denied", Palette.red},
 	{status.InConflict, "conflict", Palette.red},
+	{status.NotBegun, "not begun", Palette.plain},
 	{status.HasLapsed, "lapsed", Palette.plain},
 	{status.IsLeaving, "leaving", Palette.yellow},
 	{status.HasLeft, "left", Palette.plain},
@@ -68,6 +69,9 @@ func Status(r status.Report, c Palette, wide bool) []byte {
 	b.WriteByte('\n')
 	if slices.ContainsFunc(r.Users, func(u status.User) bool { return len(u.Power) > 0 }) && !wide {
 		b.WriteString("A: as good as cluster-admin; -o wide shows why. ")
+	}
+	if slices.ContainsFunc(r.Users, func(u status.User) bool { return u.Protected }) {
+		b.WriteString("P: protected. ")
 	}
 	b.WriteString("Times are UTC.\ncertsync status --user NAME shows everything about one user.\n")
 	return b.Bytes()

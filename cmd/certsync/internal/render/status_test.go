@@ -52,7 +52,13 @@ func statuses(t *testing.T) map[string]status.Report {
 	open := fixture.Settled(inv)
 	open.Bindings = append(open.Bindings, reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open-house", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
 		Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
+	later := strings.NewReplacer(
+		"users:\n", "users:\n  - {name: dora@example.com, from: 2026-04-01, reason: new in the team, ticket: OPS-7, clusterRoles: [{name: view, reason: reads logs}]}\n  - {name: emil@example.com, from: 2026-04-01T08:00:00Z, until: 2026-04-30}\n",
+		"name: bob@example.com,", "name: bob@example.com, from: 2026-03-09, protected: true,",
+		"payments: [edit]", "payments: [edit, {name: admin, from: 2026-03-09T08:00:00Z}]",
+	).Replace(fixture.Team)
 	return map[string]status.Report{
+		"status-later":   status.Of(fixture.Inventory(t, later), fixture.Settled(inv), reconcile.Rules{}),
 		"status-open":    status.Of(inv, open, reconcile.Rules{}),
 		"status-nobody":  status.Of(fixture.Inventory(t, "users: []"), fixture.FirstRun(), reconcile.Rules{}),
 		"status-first":   status.Of(inv, fixture.FirstRun(), reconcile.Rules{}),

@@ -25,10 +25,10 @@ const (
 
 // statusRow is a user in a table.
 type statusRow struct {
-	name, mark, state, certificate, until string
-	stateText                             func(width int) string // with its colour
-	groups, roles, wrong                  []string
-	power                                 string
+	name, mark, protected, state, certificate, from, until, why string
+	stateText                                                   func(width int) string // with its colour
+	groups, roles, wrong                                        []string
+	power                                                       string
 }
 
 // newRow makes the row of a user. Times are days, or exact in a wide table.
@@ -42,11 +42,21 @@ func newRow(c Palette, u status.User, wide bool) statusRow {
 	if u.CertificatesUntil != nil {
 		row.certificate = u.CertificatesUntil.UTC().Format(format)
 	}
+	row.why = whyText(u.Why, Clean)
+	if u.From != nil {
+		row.from = dayOf(*u.From)
+	}
 	if u.Until != nil {
 		row.until = u.Until.UTC().Add(-time.Nanosecond).Format(time.DateOnly) // an inventory names the last day
 		if !wide {
 			row.roles = append([]string{"ends " + row.until}, row.roles...)
 		}
+	}
+	if u.State == status.NotBegun && !wide {
+		row.roles = append([]string{"begins " + row.from}, row.roles...)
+	}
+	if u.Protected {
+		row.protected = "P"
 	}
 	if len(u.Power) > 0 {
 		row.mark, row.power = "A", strings.Join(u.Power, "; ")
@@ -57,14 +67,28 @@ func newRow(c Palette, u status.User, wide bool) statusRow {
 	return row
 }
 
+// dayOf is the day of a beginning, with the time where it is not midnight.
+func dayOf(t time.Time) string {
+	if t = t.UTC(); t.Equal(t.Truncate(24 * time.Hour)) {
+		return t.Format(time.DateOnly)
+	}
+	return t.Format("2006-01-02 15:04")
+}
+
 // rolesOf lists the roles that a user has or is to have, each once: with its namespace, or how many namespaces.
 func rolesOf(u status.User, wide bool) []string {
-	namespaces := map[string][]string{}
+	namespaces := map[[2]string][]string{} // by role, and when it begins
 	for _, g := range u.Grants {
 		if g.Binding == status.IsUnwanted || g.Binding == status.HasEnded {
 			continue
 		}
-		role := roleText(g)
+		role := [2]string{roleText(g)}
+		if g.Binding == status.IsAhead && u.State != status.NotBegun {
+			if g.From == nil {
+				continue // all access begins later, and something of an earlier time is left to take
+			}
+			role[1] = " from " + dayOf(*g.From)
+		}
 		if !slices.Contains(namespaces[role], g.Namespace) {
 			namespaces[role] = append(namespaces[role], g.Namespace)
 		}
@@ -73,13 +97,13 @@ func rolesOf(u status.User, wide bool) []string {
 	for role, in := range namespaces {
 		slices.Sort(in)
 		if in[0] == "" {
-			all, in = append(all, role), in[1:]
+			all, in = append(all, role[0]+role[1]), in[1:]
 		}
 		switch {
 		case len(in) == 1 || wide && len(in) > 0:
-			all = append(all, role+" in "+strings.Join(in, " "))
+			all = append(all, role[0]+" in "+strings.Join(in, " ")+role[1])
 		case len(in) > 1:
-			all = append(all, fmt.Sprintf("%s in %d namespaces", role, len(in)))
+			all = append(all, fmt.Sprintf("%s in %d namespaces%s", role[0], len(in), role[1]))
 		}
 	}
 	slices.SortFunc(all, func(a, b string) int {
@@ -143,6 +167,7 @@ func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []s
 	columns := []column{
 		{title: title, text: func(r statusRow) string { return r.name }},
 		{title: "A", text: func(r statusRow) string { return r.mark }},
+		{title: "P", text: func(r statusRow) string { return r.protected }},
 		{title: "STATE", text: func(r statusRow) string { return r.state }},
 		{title: certificate, text: func(r statusRow) string { return r.certificate }},
 		{title: "ROLES", list: func(r statusRow) []string { return r.roles }},
@@ -150,8 +175,8 @@ func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []s
 	}
 	if wide {
 		columns = append(columns[:1:1], columns[2:]...)
-		columns = append(columns, column{title: "UNTIL", text: func(r statusRow) string { return r.until }}, column{title: "GROUPS", list: func(r statusRow) []string { return r.groups }},
-			column{title: "AS GOOD AS CLUSTER-ADMIN", text: func(r statusRow) string { return r.power }})
+		columns = append(columns, column{title: "FROM", text: func(r statusRow) string { return r.from }}, column{title: "UNTIL", text: func(r statusRow) string { return r.until }}, column{title: "GROUPS", list: func(r statusRow) []string { return r.groups }},
+			column{title: "AS GOOD AS CLUSTER-ADMIN", text: func(r statusRow) string { return r.power }}, column{title: "WHY", text: func(r statusRow) string { return r.why }})
 	}
 	columns = slices.DeleteFunc(columns, func(col column) bool {
 		return !slices.ContainsFunc(rows, func(r statusRow) bool { return col.of(r, 1<<20) != "" })

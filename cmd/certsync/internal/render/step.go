@@ -34,9 +34,9 @@ func (e entry) text(c Palette) string {
 func (ch change) text(c Palette, margin, beginning string) string {
 	plain, text := sign(false, ch.action), beginning+ch.phrase()
 	if utf8.RuneCountInString(margin+plain+" "+text+ch.inline(false)) <= lineWidth {
-		return margin + sign(c, ch.action) + " " + text + ch.inline(c) + "\n" + ch.warning(c)
+		return margin + sign(c, ch.action) + " " + text + ch.inline(c) + "\n" + ch.below(c)
 	}
-	return withSign(margin, plain, sign(c, ch.action), text) + memberLines(c, ch.add, ch.remove) + ch.warning(c)
+	return withSign(margin, plain, sign(c, ch.action), text) + memberLines(c, ch.add, ch.remove) + ch.below(c)
 }
 
 // phrase is the action of a change, its objects and its reasons.
@@ -54,6 +54,11 @@ func (ch change) inline(c Palette) string {
 		text += " " + c.red("-") + " " + nameList(ch.remove, maxListed)
 	}
 	return text
+}
+
+// below is what stands below a change: why, and the warning.
+func (ch change) below(c Palette) string {
+	return whyLine(ch.why.Given(), memberMargin) + ch.warning(c)
 }
 
 // warning says why a change makes a user as good as cluster-admin, if it does.
@@ -86,6 +91,10 @@ func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
 		return "the list of revoked certificates"
 	}
 	switch s.Action {
+	case reconcile.Update:
+		if s.Object() == "" {
+			return "protection"
+		}
 	case reconcile.Renew:
 		return "certificate" // like the one before
 	case reconcile.Issue, reconcile.Reissue:

@@ -26,8 +26,15 @@ func Users(r status.Report, c Palette) []byte {
 		if u.Since != nil && (u.State == status.HasLeft || u.State == status.HasLapsed || u.State == status.StandsDenied) {
 			fmt.Fprintf(&b, "  since %s\n", reconcile.TimeText(*u.Since))
 		}
+		if u.From != nil && u.From.After(r.At) {
+			fmt.Fprintf(&b, "  access begins at %s\n", reconcile.TimeText(*u.From))
+		}
 		if u.Until != nil {
 			fmt.Fprintf(&b, "  access ends at %s\n", reconcile.TimeText(*u.Until))
+		}
+		b.WriteString(whyLine(u.Why, "  "))
+		if u.Protected {
+			b.WriteString("  protected\n")
 		}
 		if len(u.Groups) > 0 {
 			b.WriteString(wrap("  groups ", strings.Join(u.Groups, ", ")))
@@ -51,7 +58,7 @@ func Users(r status.Report, c Palette) []byte {
 
 func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 	sign := map[status.BindingStatus]string{
-		status.IsBound: c.green("+"), status.HasEnded: "-", status.IsUnwanted: c.red("!"),
+		status.IsBound: c.green("+"), status.HasEnded: "-", status.IsAhead: "-", status.IsUnwanted: c.red("!"),
 		status.IsMissing: c.yellow("~"),
 	}[g.Binding]
 	from := "own"
@@ -59,11 +66,15 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 		from = "from group " + quoteName(g.Group)
 	}
 	text := fmt.Sprintf("%s, %s, %s", g.Binding, g, from)
+	if g.From != nil && g.Binding != status.IsBound {
+		text += ", from " + reconcile.TimeText(*g.From)
+	}
 	if g.Until != nil {
 		text += ", until " + reconcile.TimeText(*g.Until)
 	}
 	const margin = "    " // as wide as the sign and its blanks, without the colour
 	b.WriteString("  " + sign + " " + strings.TrimPrefix(wrap(margin, Clean(text)), margin))
+	b.WriteString(whyLine(g.Why, margin))
 }
 
 func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {

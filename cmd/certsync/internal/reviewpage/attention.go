@@ -64,7 +64,7 @@ type leaver struct {
 func leaversOf(r review.Review) []leaver {
 	var all []leaver
 	for _, p := range r.People {
-		if !p.Gone {
+		if !p.Gone || p.Waits() {
 			continue
 		}
 		l := leaver{Person: p, Residual: p.Residual(), Until: p.MayLiveUntil, Unknown: p.MayLiveUntil != nil}

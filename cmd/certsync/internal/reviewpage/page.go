@@ -26,7 +26,7 @@ var script string
 
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"letter": letter, "strength": strengthText, "day": day, "time": timeText, "join": strings.Join, "short": short, "scope": scope,
-	"through": throughText, "role": roleText, "lastDay": lastDay, "plural": plural, "rows": changedRows,
+	"through": throughText, "role": roleText, "lastDay": lastDay, "plural": plural, "rows": changedRows, "ahead": ahead,
 }).Parse(pageText))
 
 // view is the data of the page's template.
@@ -103,6 +103,9 @@ func day(t *time.Time) string {
 	}
 	return t.UTC().Format(time.DateOnly)
 }
+
+// ahead reports whether access begins after a time.
+func ahead(from *time.Time, at time.Time) bool { return from != nil && from.After(at) }
 
 // lastDay is the last day of access that ends at a time, as an inventory has it.
 func lastDay(t *time.Time) string { return day(lastMoment(t)) }

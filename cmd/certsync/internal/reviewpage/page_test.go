@@ -2,9 +2,12 @@ package reviewpage
 
 import (
 	"encoding/csv"
+	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -80,6 +83,42 @@ func TestHTML(t *testing.T) {
 	}
 }
 
+// TestReviewOfBeginnings: the page and the table say when somebody begins, who is no leaver.
+func TestReviewOfBeginnings(t *testing.T) {
+	inv := fixture.Inventory(t, strings.Replace(fixture.Team, "users:\n", "users:\n  - {name: dora@example.com, from: 2026-04-01, protected: true, reason: new <b>, clusterRoles: [view, {name: edit, from: 2026-04-02, ticket: OPS-7}]}\n", 1))
+	r := review.Of(inv, fixture.Settled(fixture.Inventory(t, fixture.Team)), reconcile.Rules{})
+	if all := leaversOf(r); len(all) > 0 {
+		t.Errorf("leavers: %+v", all)
+	}
+	text, err := HTML(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"Access begins 2026-04-01 00:00.", "<strong>not-begun, from 2026-04-02 00:00</strong>", "Protected. Why: new &lt;b&gt;.", "Ticket: OPS-7."} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	table, err := CSV(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(strings.NewReader(string(table))).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := slices.Index(rows[0], "from")
+	var got []string
+	for _, row := range rows {
+		if row[1] == "dora@example.com" {
+			got = append(got, strings.Join(append([]string{row[7], row[11]}, row[at:]...), " "))
+		}
+	}
+	if diff := cmp.Diff([]string{"edit not-begun 2026-04-02T00:00:00Z  OPS-7 true", "view not-begun 2026-04-01T00:00:00Z new <b>  true"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // hostile are names that others choose.
 var hostile = []string{
 	`<script>alert(1)</script>`, `"><img src=x onerror=alert(1)>`, `'-alert(1)-'`, `</style><script>alert(1)</script>`, "=cmd|' /C calc'!A0", "+1", "-1", "\uff1dx", "x;=1", "@SUM(A1)", "\tx", "\r=1", fixture.Hostile,
@@ -89,6 +128,10 @@ var hostile = []string{
 // TestHostileNames: whatever a binding, a role, a group or a subject is called, the page has no tag of it and the table no formula.
 func TestHostileNames(t *testing.T) {
 	inv := fixture.Inventory(t, fixture.Team)
+	for i, text := range hostile { // an inventory takes those of them that are printed
+		inv.Users = append(inv.Users, inventory.User{Name: fmt.Sprintf("u%d@example.com", i), Expiration: time.Hour, Protected: true, Why: inventory.Why{Reason: text, Ticket: text},
+			ClusterRoles: []inventory.Grant{{ClusterRole: "view", Why: inventory.Why{Reason: text, Ticket: text}}}})
+	}
 	o := fixture.Settled(inv)
 	for _, name := range hostile {
 		bound(&o, name, "", "User", name, name)

@@ -15,7 +15,7 @@ import (
 // columns are the columns of the table.
 var columns = []string{
 	"kind", "name", "team", "in inventory", "state", "groups", "role kind", "role", "scope", "through", "binding", "status", "strength",
-	"as good as cluster-admin", "since at least", "binding made", "until", "certificate until", "residual access", "left", "left by run", "left by commit", "unused since",
+	"as good as cluster-admin", "since at least", "binding made", "until", "certificate until", "residual access", "left", "left by run", "left by commit", "unused since", "from", "reason", "ticket", "protected",
 }
 
 // CSV writes a review as a table, with a row for each access of everybody in it. Somebody without access has one row too. Lists that have
@@ -36,14 +36,14 @@ func CSV(r review.Review) ([]byte, error) {
 			residual = append(residual, "not known: the ledger record is lost or unreadable")
 		}
 		end := []string{timestamp(p.CertificateUntil), strings.Join(residual, "; "), left[0], left[1], left[2]}
-		rows = append(rows, rowsOf(who, p.Access, p.Unlisted, end)...)
+		rows = append(rows, rowsOf(who, p.Access, p.Unlisted, end, func(a review.Access) []string { return says(p, a) })...)
 	}
 	for _, o := range r.Others {
 		name := o.Name
 		if o.Namespace != "" {
 			name = o.Namespace + "/" + o.Name
 		}
-		rows = append(rows, rowsOf([]string{o.Kind, name, "", "false", "", ""}, o.Access, o.Unlisted, make([]string, 5))...)
+		rows = append(rows, rowsOf([]string{o.Kind, name, "", "false", "", ""}, o.Access, o.Unlisted, make([]string, 5), func(review.Access) []string { return make([]string, 4) })...)
 	}
 	if r.MoreOthers > 0 {
 		rows = append(rows, append([]string{"", fmt.Sprintf("and %d more that are not certsync's", r.MoreOthers)}, make([]string, len(columns)-2)...))
@@ -61,12 +61,12 @@ func CSV(r review.Review) ([]byte, error) {
 // residualColumn is the place of residual access among the columns that end a row.
 const residualColumn = 1
 
-// rowsOf makes the rows of a person or another subject. Only the first row has the residual access, which can be long.
-func rowsOf(who []string, list []review.Access, more int, end []string) [][]string {
+// rowsOf makes the rows of a person or another subject. Only the first row has the residual access, which can be long. What says of an
+// access comes last: columns that are newer than others.
+func rowsOf(who []string, list []review.Access, more int, end []string, says func(review.Access) []string) [][]string {
 	var rows [][]string
-	row := func(access []string, unused string) {
-		all := append(append([]string{}, who...), access...)
-		rows = append(rows, append(append(all, end...), unused))
+	row := func(access []string, of review.Access) {
+		rows = append(rows, slices.Concat(who, access, end, []string{timestamp(of.UnusedSince)}, says(of)))
 		end = slices.Clone(end)
 		end[residualColumn] = ""
 	}
@@ -74,16 +74,43 @@ func rowsOf(who []string, list []review.Access, more int, end []string) [][]stri
 		row([]string{
 			a.Kind, a.Role, scope(a.Namespace), throughText(a), a.Binding, string(a.Status), a.Strength.String(), strings.Join(a.Power, "; "),
 			timestamp(a.Since), timestamp(a.Made), timestamp(a.Until),
-		}, timestamp(a.UnusedSince))
+		}, a)
 	}
 	switch none := make([]string, 11); {
 	case more > 0:
 		none[1] = fmt.Sprintf("and %d more", more)
-		row(none, "")
+		row(none, review.Access{})
 	case len(list) == 0:
-		row(none, "")
+		row(none, review.Access{})
 	}
 	return rows
+}
+
+// says is what the inventory says of an access, or else of the person: when it begins, why, and whether it is protected.
+func says(p review.Person, a review.Access) []string {
+	why, reason, ticket := a.Why, "", ""
+	if why == nil && (a.Through == review.Own || a.Through == "") {
+		why = p.Why
+	}
+	if why != nil {
+		reason, ticket = why.Reason, why.Ticket
+	}
+	if a.Through == review.Others {
+		p.From = nil
+	}
+	protected := ""
+	if p.Protected {
+		protected = "true"
+	}
+	return []string{timestamp(latest(a.From, p.From)), reason, ticket, protected}
+}
+
+// latest is the later of two times that may not be.
+func latest(a, b *time.Time) *time.Time {
+	if a == nil || b != nil && b.After(*a) {
+		return b
+	}
+	return a
 }
 
 func timestamp(t *time.Time) string {

@@ -19,12 +19,29 @@ type momentKind struct {
 var (
 	// Access that lasts until a day lasts through it.
 	lasts = momentKind{"a date such as 2027-06-30, or a time such as 2027-06-30T18:00:00Z,", 1, "leave it out for access without an end"}
+	// Access that lasts from a day begins with it.
+	begins = momentKind{"a date such as 2027-01-31, or a time such as 2027-01-31T08:00:00Z,", 0, "it would never begin"}
 	// Certificates from before a day are those from before it began.
 	revoked = momentKind{"a time such as 2026-11-28T10:00:00Z, or a date such as 2026-11-28,", 0, "it would revoke nothing"}
 )
 
-// parseUntil returns the instant at which access ends.
-func parseUntil(v strict.Value) time.Time { return parseMoment(v, lasts) }
+// parseTerm returns the instants at which access begins and ends, as the fields from and until say. Access that ends before it
+// begins is refused.
+func parseTerm(fields map[string]strict.Value) (from, until time.Time) {
+	first, begun := fields["from"]
+	if begun {
+		from = parseMoment(first, begins)
+	}
+	last, ends := fields["until"]
+	if ends {
+		until = parseMoment(last, lasts)
+	}
+	if !from.IsZero() && !until.IsZero() && !from.Before(until) {
+		first.Problem("%s is not before the end of access, until %s", strict.Quote(first.Written()), strict.Quote(last.Written()))
+		return time.Time{}, until
+	}
+	return from, until
+}
 
 func parseMoment(v strict.Value, kind momentKind) time.Time {
 	s, ok := v.Scalar(kind.want)

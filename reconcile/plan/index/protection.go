@@ -1,0 +1,51 @@
+package index
+
+import (
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// WasProtected reports whether the state says that a user is protected, under this name or one that they had before.
+func (x *Index) WasProtected(user string) bool {
+	return x.Names[user].Protected || len(x.ProtectedBefore(user)) > 0
+}
+
+// ProtectedBefore lists the protected names that a user had before. A rename carries protection over.
+func (x *Index) ProtectedBefore(user string) []string {
+	var all []string
+	for _, old := range x.Users[user].Previously {
+		if x.Names[old].Protected && x.Successor[old] == user {
+			all = append(all, old)
+		}
+	}
+	return all
+}
+
+// Protects reports whether nothing may be taken from a user: by a flag, by the inventory, or by the state. What the inventory says
+// now ends a protection for the next run only.
+func (x *Index) Protects(user string) bool {
+	return user == x.Rules.Self || slices.Contains(x.Rules.Protect, user) || x.Users[user].Protected || x.WasProtected(user)
+}
+
+// Protected lists the users from whom nothing may be taken, sorted. Of somebody who was renamed it is the present name.
+func (x *Index) Protected() []string {
+	names := append([]string{x.Rules.Self}, x.Rules.Protect...)
+	for _, u := range x.Inventory.Users {
+		if u.Protected || x.WasProtected(u.Name) {
+			names = append(names, u.Name)
+		}
+	}
+	for name, n := range x.Names {
+		if n.Protected && x.Successor[name] == "" {
+			names = append(names, name)
+		}
+	}
+	return reconcile.SortedSet(names)
+}
+
+// Unprotects reports whether the inventory has a user without `protected` whom the state calls protected.
+func (x *Index) Unprotects(user string) bool {
+	u, inInventory := x.Users[user]
+	return inInventory && !u.Protected && x.WasProtected(user)
+}
