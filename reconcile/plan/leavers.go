@@ -87,10 +87,10 @@ func leaver(x *index.Index, name string) verdict {
 }
 
 // storedLate reports whether a run without its lock has stored a user's credential after the removal: the record announced that
-// very version. The index has to say too that the user left, since a writer of one path can write such a record.
+// very version.
 func storedLate(x *index.Index, name string) bool {
 	rec := x.Observed.Ledger[name].Record
-	return x.Grants != nil && x.Names[name].Left && rec.State == reconcile.Removed && rec.Knows(x.Observed.Credentials[name].CurrentVersion)
+	return x.Grants != nil && rec.State == reconcile.Removed && rec.Knows(x.Observed.Credentials[name].CurrentVersion)
 }
 
 // purgeActive clears what an active user's good credential has left behind, if anything.

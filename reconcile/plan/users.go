@@ -122,7 +122,7 @@ func reasonsFor(x *index.Index, u inventory.User, spec reconcile.CertificateSpec
 		return []reconcile.Reason{reconcile.LedgerMissing}, foreign(x, u.Name, meta)
 	case rec != nil && rec.State == reconcile.Removing:
 		return []reconcile.Reason{reconcile.Reinstated}, unknownVersion(x, u.Name, rec, meta) // the removal was cut off
-	case rec != nil && storedLate(x, u.Name):
+	case rec != nil && storedLate(x, u.Name) && x.Names[u.Name].Left: // a writer of one path can write such a record of anybody
 		return newcomer(x, u), ""
 	case rec == nil || rec.State == reconcile.Removed:
 		return newcomer(x, u), foreign(x, u.Name, meta)
