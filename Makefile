@@ -12,7 +12,7 @@ RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env 
 # own deadline as a failure (golang/go#75804). Minimizing is limited, because it would take all of that time.
 FUZZ := inventory:FuzzParse:15000 inventory:FuzzEncode:10000 inventory:FuzzTeam:4000 inventory:FuzzRequest:10000 inventory/strict:FuzzMarks:15000 \
 	reconcile:FuzzParseRecord:20000 reconcile:FuzzParseBindingName:40000 \
-	reconcile:FuzzBindingName:25000 reconcile/apply:FuzzPlan:1000 reconcile/usage:FuzzEvents:15000
+	reconcile:FuzzBindingName:25000 reconcile/apply:FuzzPlan:700 reconcile/usage:FuzzEvents:15000
 
 .PHONY: help build image release session demo test fuzz soak bench lint
 
