@@ -61,7 +61,7 @@ func (roleText) schema() schema {
 	return schema{Pattern: `^[^\s\x00-\x1f\x7f-\x9f/%#]+$`, MaxLength: maxRoleLength, Not: &schema{Enum: []string{".", ".."}}}
 }
 
-// What looks like a label and is an error of its own is matchLabels.
+// matchLabels looks like a label, and is an error of its own.
 func (labelKeyText) schema() schema {
 	return schema{Pattern: labelKeyForm.String(), MaxLength: maxDomain + 1 + maxLabel}
 }

@@ -2,7 +2,7 @@ package strict
 
 import "strings"
 
-// What a suggestion may cost: how many names a wrong one is compared with, and of how many bytes each.
+// The bounds of a suggestion: how many names a wrong one is compared with, and of how many bytes each.
 const (
 	maxCandidates = 500
 	maxCompared   = 64

@@ -83,7 +83,7 @@ func (v Value) IsList() bool { return v.node.Kind == yaml.SequenceNode }
 // IsNull says that there is nothing, not that it could not be read.
 func (v Value) IsNull() bool { return v.node.Kind == yaml.ScalarNode && v.node.Tag == "!!null" }
 
-// Unwanted notes that something else is wanted. An alias is a problem already.
+// Unwanted notes that the value is of another kind than is expected. An alias is a problem already.
 func (v Value) Unwanted(want string) {
 	switch {
 	case v.node.Kind == yaml.AliasNode:

@@ -105,7 +105,7 @@ func (r *run) remove(ctx context.Context, s reconcile.Step) (string, error) {
 	rec.Certificates = nil
 	for _, c := range l.Record.Certificates {
 		if c.NotAfter.After(r.Now()) {
-			// What was deleted, nobody writes again. A credential that this run has not seen may still come: from a run that lost
+			// Nobody writes a deleted credential again. One that this run has not seen may still come: from a run that lost
 			// its lock between the ledger and Vault.
 			if c.Status != reconcile.Current || l.Credential.CurrentVersion > 0 {
 				c.CredentialVersion = 0

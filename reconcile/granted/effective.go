@@ -10,7 +10,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// What selectors may come to. An inventory with more is refused, and not half of it applied.
+// The bounds of selectors. An inventory that exceeds them is refused as a whole.
 const (
 	MaxSelected = 50_000     // grants that they give in single namespaces
 	maxMatched  = 20_000_000 // comparisons of a selector with a namespace, which take a few seconds

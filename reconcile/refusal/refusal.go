@@ -30,7 +30,7 @@ func Unbounded(most int) string {
 // Protection says by what a user is protected.
 type Protection int
 
-// What protects a user.
+// The ways in which a user is protected.
 const (
 	ByFlag      Protection = iota // --protect, or the user runs apply
 	ByInventory                   // `protected` in the inventory

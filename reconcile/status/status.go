@@ -77,7 +77,7 @@ const (
 
 // Grant is one role that a user has, should have or had, by the inventory or by a binding of certsync's.
 type Grant struct {
-	Kind      string         `json:"kind"` // ClusterRole; Role in a binding that somebody made anew
+	Kind      string         `json:"kind"` // ClusterRole or Role
 	Role      string         `json:"role"`
 	Namespace string         `json:"namespace,omitempty"` // empty: cluster-wide
 	Group     string         `json:"group,omitempty"`     // whose grant it is; empty: the user's own
