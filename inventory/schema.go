@@ -131,7 +131,7 @@ func orInstead(t reflect.Type, s *schema) *schema {
 // object is the schema of a mapping with the fields of a shape.
 func object(t reflect.Type) *schema {
 	s := &schema{Type: "object", AdditionalProperties: false}
-	for _, f := range reflect.VisibleFields(t) {
+	for _, f := range fieldsOf(t) {
 		name, optional := key(f)
 		field := schemaOf(f.Type)
 		field.Description = f.Tag.Get("doc")

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -49,28 +50,38 @@ type groupShape struct {
 }
 
 type userShape struct {
-	Name          nameText        `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
-	Previously    []nameText      `json:"previously,omitempty" doc:"Earlier names of the same person. Set it when you rename a user."`
-	Groups        []nameText      `json:"groups,omitempty" doc:"The groups of the user. Each is declared under groups."`
-	ClusterRoles  []grantShape    `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
-	Namespaces    namespacesShape `json:"namespaces,omitempty" doc:"Roles that the user has in some namespaces: a mapping by their names, or a list of names and selectors."`
-	Expiration    expirationText  `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
-	From          untilText       `json:"from,omitempty" doc:"Access begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
-	Until         untilText       `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
-	Reason        whyText         `json:"reason,omitempty" doc:"Why the user has access: one line of at most 200 characters, for people who read a plan or a review."`
-	Ticket        whyText         `json:"ticket,omitempty" doc:"The ticket that asks for the access: text such as OPS-1234."`
-	Protected     bool            `json:"protected,omitempty" doc:"Whether apply refuses to take access from the user. Taking it out is a change of its own; access can go in a later apply."`
-	RevokedBefore untilText       `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
-	Request       requestText     `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
+	Name         nameText        `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
+	Previously   []nameText      `json:"previously,omitempty" doc:"Earlier names of the same person. Set it when you rename a user."`
+	Groups       []nameText      `json:"groups,omitempty" doc:"The groups of the user. Each is declared under groups."`
+	ClusterRoles []grantShape    `json:"clusterRoles,omitempty" doc:"ClusterRoles that the user has in the whole cluster."`
+	Namespaces   namespacesShape `json:"namespaces,omitempty" doc:"Roles that the user has in some namespaces: a mapping by their names, or a list of names and selectors."`
+	Expiration   expirationText  `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
+	accessTermShape
+	Protected     bool        `json:"protected,omitempty" doc:"Whether apply refuses to take access from the user. Taking it out is a change of its own; access can go in a later apply."`
+	RevokedBefore untilText   `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
+	Request       requestText `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
 }
 
-// grantShape is a role with a beginning, an end and why. Its name alone may stand in its place.
-type grantShape struct {
-	Name   roleText  `json:"name" doc:"The ClusterRole."`
+// accessTermShape has the fields on when all access of a user begins and ends, and why.
+type accessTermShape struct {
+	From   untilText `json:"from,omitempty" doc:"Access begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
+	Until  untilText `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	Reason whyText   `json:"reason,omitempty" doc:"Why the user has access: one line of at most 200 characters, for people who read a plan or a review."`
+	Ticket whyText   `json:"ticket,omitempty" doc:"The ticket that asks for the access: text such as OPS-1234."`
+}
+
+// grantTermShape has the same fields of a grant.
+type grantTermShape struct {
 	From   untilText `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
 	Until  untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
 	Reason whyText   `json:"reason,omitempty" doc:"Why the role is granted: one line of at most 200 characters, for people who read a plan or a review."`
 	Ticket whyText   `json:"ticket,omitempty" doc:"The ticket that asks for the grant: text such as OPS-1234."`
+}
+
+// grantShape is a role with a beginning, an end and why. Its name alone may stand in its place.
+type grantShape struct {
+	Name roleText `json:"name" doc:"The ClusterRole."`
+	grantTermShape
 }
 
 func (grantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
@@ -82,12 +93,9 @@ func (namespacesShape) instead() reflect.Type { return reflect.TypeFor[[]namespa
 
 // namespaceGrantShape is a role in one namespace. The name of a ClusterRole may stand in its place.
 type namespaceGrantShape struct {
-	Name   roleText  `json:"name,omitempty" doc:"The ClusterRole."`
-	Role   roleText  `json:"role,omitempty" doc:"The Role of the namespace, in place of a ClusterRole."`
-	From   untilText `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
-	Until  untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
-	Reason whyText   `json:"reason,omitempty" doc:"Why the role is granted: one line of at most 200 characters, for people who read a plan or a review."`
-	Ticket whyText   `json:"ticket,omitempty" doc:"The ticket that asks for the grant: text such as OPS-1234."`
+	Name roleText `json:"name,omitempty" doc:"The ClusterRole."`
+	Role roleText `json:"role,omitempty" doc:"The Role of the namespace, in place of a ClusterRole."`
+	grantTermShape
 }
 
 func (namespaceGrantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
@@ -107,11 +115,8 @@ func (namespaceItemShape) atLeastOne() []string { return []string{"clusterRoles"
 
 // roleGrantShape is a Role in a list of nothing else.
 type roleGrantShape struct {
-	Name   roleText  `json:"name" doc:"The Role."`
-	From   untilText `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
-	Until  untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
-	Reason whyText   `json:"reason,omitempty" doc:"Why the role is granted: one line of at most 200 characters, for people who read a plan or a review."`
-	Ticket whyText   `json:"ticket,omitempty" doc:"The ticket that asks for the grant: text such as OPS-1234."`
+	Name roleText `json:"name" doc:"The Role."`
+	grantTermShape
 }
 
 func (roleGrantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
@@ -161,10 +166,7 @@ type teamUserShape struct {
 	Name       nameText       `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
 	Groups     []nameText     `json:"groups,omitempty" doc:"The groups of the user, among those that the inventory gives to the team."`
 	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration."`
-	From       untilText      `json:"from,omitempty" doc:"Access begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
-	Until      untilText      `json:"until,omitempty" doc:"Access ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
-	Reason     whyText        `json:"reason,omitempty" doc:"Why the user has access: one line of at most 200 characters, for people who read a plan or a review."`
-	Ticket     whyText        `json:"ticket,omitempty" doc:"The ticket that asks for the access: text such as OPS-1234."`
+	accessTermShape
 }
 
 // The fields that the parser knows, by what has them.
@@ -187,11 +189,16 @@ var (
 
 func keys[T any]() []string {
 	var names []string
-	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
+	for _, f := range fieldsOf(reflect.TypeFor[T]()) {
 		name, _ := key(f)
 		names = append(names, name)
 	}
 	return names
+}
+
+// fieldsOf lists the fields of a shape, with those of the shapes that it embeds.
+func fieldsOf(shape reflect.Type) []reflect.StructField {
+	return slices.DeleteFunc(reflect.VisibleFields(shape), func(f reflect.StructField) bool { return f.Anonymous })
 }
 
 // key is what a field is called in a file, and whether it may be left out.

@@ -95,7 +95,7 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 	if some, ok := zero.(interface{ atLeastOne() []string }); ok {
 		needed = append(slices.Clone(needed), some.atLeastOne()[0])
 	}
-	for _, f := range reflect.VisibleFields(shape) {
+	for _, f := range fieldsOf(shape) {
 		if name, optional := key(f); !optional || slices.Contains(needed, name) {
 			least[name] = trials(t, f.Type, samples)[0].document
 		}
@@ -116,7 +116,7 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		delete(without, name)
 		all = append(all, trial{"", without, false})
 	}
-	for _, f := range reflect.VisibleFields(shape) {
+	for _, f := range fieldsOf(shape) {
 		name, optional := key(f)
 		for _, inner := range trials(t, f.Type, samples) {
 			with := maps.Clone(least)
