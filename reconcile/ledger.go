@@ -153,6 +153,9 @@ func ParseRecord(user string, data []byte) (*Record, error) {
 	case len(r.Certificates) > maxCertificates:
 		return nil, fmt.Errorf("it has %d certificates, more than %d", len(r.Certificates), maxCertificates)
 	}
+	if !inUTC(&r.Since) {
+		return nil, errors.New("its since is a time that JSON cannot hold")
+	}
 	r.Reason, r.Run, r.Revision = Shown(r.Reason), Shown(r.Run), Shown(r.Revision)
 	current := 0
 	for i := range r.Certificates {
@@ -190,7 +193,7 @@ func (e *CertificateEntry) complete(user string) error {
 	e.Describe(cert)
 	// Only the record says when it was issued. Signers set notBefore some minutes back; another time would move the
 	// renewal.
-	if e.IssuedAt.Before(e.NotBefore) || e.IssuedAt.After(e.NotBefore.Add(time.Hour)) {
+	if !inUTC(&e.IssuedAt) || e.IssuedAt.Before(e.NotBefore) || e.IssuedAt.After(e.NotBefore.Add(time.Hour)) {
 		e.IssuedAt = e.NotBefore
 	}
 	return nil

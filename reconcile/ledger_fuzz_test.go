@@ -22,6 +22,9 @@ func FuzzParseRecord(f *testing.F) {
 	}
 	f.Add("bob", []byte(`{"formatVersion":"1","user":"bob","state":"active","certificates":[{"status":"current","certificate":"-----BEGIN CERTIFICATE-----\n"}]}`))
 	f.Add("bob", []byte(`{"formatVersion":"1","user":"bob","state":"lapsed","since":"2026-03-01T12:00:00+23:59","certificates":null}`))
+	for _, since := range []string{"2026-03-01T12:00:00+24:00", "9999-12-31T23:00:00-02:00"} { // Go reads these, and does not write them
+		f.Add("bob", []byte(`{"formatVersion":"2","user":"bob","state":"active","since":"`+since+`","certificates":null}`))
+	}
 	f.Fuzz(func(t *testing.T, user string, text []byte) {
 		record, err := reconcile.ParseRecord(user, text)
 		if err != nil {

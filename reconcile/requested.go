@@ -45,7 +45,7 @@ func (e *CertificateEntry) completeRequested() error {
 		return errors.New("it holds no PEM certificate, and no SHA-256 of the public key for which one was requested")
 	case e.CredentialVersion != 0:
 		return errors.New("it holds no certificate, and has a credentialVersion")
-	case e.IssuedAt.IsZero() || e.NotAfter.Before(e.IssuedAt) || e.NotAfter.After(e.IssuedAt.Add(maxRequested)):
+	case !inUTC(&e.IssuedAt, &e.NotAfter) || e.IssuedAt.IsZero() || e.NotAfter.Before(e.IssuedAt) || e.NotAfter.After(e.IssuedAt.Add(maxRequested)):
 		return errors.New("it holds no certificate, and its times are none that a request can have")
 	}
 	e.Serial, e.SHA256, e.NotBefore, e.Epoch = "", "", e.IssuedAt, max(e.Epoch, FirstEpoch)

@@ -176,8 +176,27 @@ func ParseState(data []byte) (*State, error) {
 	if s.Grants == nil || s.Names == nil {
 		return nil, errors.New("it has no grants or no names")
 	}
+	if err := s.timesInUTC(); err != nil {
+		return nil, err
+	}
 	s.Grants.sort()
 	return &s, nil
+}
+
+// timesInUTC makes sure that what was read can be written again.
+func (s *State) timesInUTC() error {
+	ok := inUTC(&s.StartedAt, &s.LostUntil)
+	for i := range s.Runs {
+		ok = inUTC(&s.Runs[i].At) && ok
+	}
+	for user, name := range s.Names {
+		ok = inUTC(&name.Since, &name.Until, &name.Revoked) && ok
+		s.Names[user] = name
+	}
+	if !ok {
+		return errors.New("it has a time that JSON cannot hold")
+	}
+	return nil
 }
 
 // TooLarge says why Vault would not take s, or is "".

@@ -57,6 +57,32 @@ func TestStateReadsAsItWasWritten(t *testing.T) {
 	}
 }
 
+// TestStateTimes: what is read can be written again, whatever offsets and years somebody wrote.
+func TestStateTimes(t *testing.T) {
+	s := stateOf(0)
+	text, err := json.Marshal(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for offset, want := range map[string]time.Time{"+00:00": noon, "+23:59": noon.Add(-24*time.Hour + time.Minute), "-24:00": noon.Add(24 * time.Hour)} {
+		got, err := reconcile.ParseState([]byte(strings.ReplaceAll(string(text), "12:00:00Z", "12:00:00"+offset)))
+		if err != nil {
+			t.Fatalf("%s: %v", offset, err)
+		}
+		if !got.StartedAt.Equal(want) {
+			t.Errorf("%s: %s, not %s", offset, got.StartedAt, want)
+		}
+		if _, err := json.Marshal(got); err != nil {
+			t.Errorf("%s: %v", offset, err)
+		}
+	}
+	for _, at := range []string{"9999-12-31T23:00:00-02:00", "0000-01-01T00:00:00+01:00"} {
+		if _, err := reconcile.ParseState([]byte(strings.ReplaceAll(string(text), noon.Format(time.RFC3339), at))); err == nil {
+			t.Errorf("%s was read", at)
+		}
+	}
+}
+
 // TestStateLimits: one name more than there is room for, and one byte more, are too much.
 func TestStateLimits(t *testing.T) {
 	s := stateOf(reconcile.MaxNames)

@@ -39,7 +39,7 @@ func (c *Client) revokedOf(owner string, lease *coordinationv1.Lease) (map[strin
 	for _, entry := range entries {
 		name, at, _ := strings.Cut(entry, "=")
 		since, err := time.Parse(time.RFC3339, at)
-		if err != nil || !inventory.ValidName(name) {
+		if err != nil || since.UTC().Year() > 9999 || !inventory.ValidName(name) { // a state could not hold a later year
 			return nil, c.unreadable(owner, fmt.Sprintf("holds %q, which is not NAME=TIME", api.Shorten(entry)))
 		}
 		users[name] = since.UTC()

@@ -59,6 +59,7 @@ func TestRevokedIsReadable(t *testing.T) {
 		"alice=2026-11-28T10:00:00Z,":      `holds "", which is not NAME=TIME`,
 		"=2026-11-28T10:00:00Z":            `holds "=2026-11-28T10:00:00Z", which is not NAME=TIME`,
 		"system:node=2026-11-28T10:00:00Z": `holds "system:node=2026-11-28T10:00:00Z", which is not NAME=TIME`,
+		"alice=9999-12-31T23:00:00-02:00":  `holds "alice=9999-12-31T23:00:00-02:00", which is not NAME=TIME`,
 		many:                               "has more than 100 entries",
 	} {
 		inBubble(t, func(t *testing.T, s *leaseServer) {
