@@ -16,7 +16,7 @@ import (
 
 // unattended is how long the job of TestCronJob is left to itself: longer than the minute after which a certificate of ten is
 // renewed.
-func unattended() time.Duration { return time.Duration(repeats(75, 20*60)) * time.Second }
+func unattended() time.Duration { return time.Duration(repeats(75, 10*60)) * time.Second }
 
 // TestCronJob leaves the job that `certsync manifests` prints to itself: the image's binary with the job's own command
 // line, environment and files, as the job's service account, again and again, while somebody spoils what it keeps.

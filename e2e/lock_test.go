@@ -14,7 +14,7 @@ import (
 // finds the lock taken, or comes after it. The end is that of one inventory.
 func TestTwoAtOnce(t *testing.T) {
 	t.Parallel()
-	for round := range repeats(4, 50) {
+	for round := range repeats(4, 15) {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			f := newPair(t)
 			if round%2 == 1 { // one waits for the other

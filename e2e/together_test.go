@@ -56,7 +56,7 @@ func TestTwoWithoutLock(t *testing.T) {
 	seed := drawSeed(t)
 	random := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("drawn by the seed %d (CERTSYNC_SEED)", seed)
-	for round := range repeats(3, 50) {
+	for round := range repeats(3, 15) {
 		between := random.IntN(60)
 		if round == 0 {
 			between = 0 // the whole of its plan on what was read before
