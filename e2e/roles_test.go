@@ -89,6 +89,9 @@ users: [{name: alice@OWNER, groups: [devs-OWNER]}]
 	for _, namespace := range []string{first, second, third} {
 		f.allowed(alice, "get", "secrets", "-n", namespace)
 	}
+	if got := f.must(0, "export", "--by-label=team").stdout; !strings.Contains(got, "- selector: {team: "+o+"}\n        clusterRoles: [edit]\n") || strings.Contains(got, "name: "+first) {
+		t.Errorf("export: %s", got)
+	}
 
 	label(first, "team=nobody")
 	f.kubectl("delete", "namespace", third)

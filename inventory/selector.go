@@ -260,6 +260,9 @@ var (
 	labelKeyForm   = regexp.MustCompile(`^(` + labelDomain + `/)?` + labelName + `$`)
 )
 
+// ValidLabelKey says whether s is a legal key of a label.
+func ValidLabelKey(s string) bool { return labelKeyFault(s) == "" }
+
 func labelKeyFault(s string) string {
 	domain, name, prefixed := strings.Cut(s, "/")
 	if !prefixed {

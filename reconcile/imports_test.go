@@ -77,7 +77,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/usage":      {[]string{"reconcile"}, nil},
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
-	"reconcile/export":    {[]string{"inventory", "reconcile"}, nil},
+	"reconcile/export":    {[]string{"inventory", "reconcile", "reconcile/granted"}, nil},
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},

@@ -4,22 +4,28 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/export"
 )
 
 type exportCmd struct {
 	clusterFlags `group:"Cluster and Vault:"`
 	Owner        ownerName `placeholder:"NAME" help:"Owner in the printed inventory (default: made from the kubeconfig's cluster name)."`
+	ByLabel      labelKey  `placeholder:"KEY" help:"Join equal roles in all namespaces that have the same value of this label, and print a selector for them. Users who may label namespaces then give and take these roles."`
+	jobFlags
+	leaseFlags
 }
 
 // Help is shown below the flags.
 func (exportCmd) Help() string {
-	return `Reads all bindings of the cluster and prints an inventory with the users and groups in them. It is a starting point: read and edit it before you apply it. It needs the right to list bindings, and no Vault. It writes nothing.
+	return `Reads all bindings of the cluster and prints an inventory with the users and groups in them. It is a starting point: read and edit it before you apply it. It needs the right to list bindings (with --by-label also namespaces), and no Vault. It writes nothing.
 
   certsync export > found.yaml && certsync validate -f found.yaml
+  certsync export --by-label team
 
 ` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
@@ -36,6 +42,18 @@ func (o *ownerName) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// labelKey is the value of --by-label.
+type labelKey string
+
+// UnmarshalText returns an error for text that is not the key of a label.
+func (k *labelKey) UnmarshalText(text []byte) error {
+	if !inventory.ValidLabelKey(string(text)) {
+		return fmt.Errorf("expected the key of a label, such as team or example.com/team, got %q", text)
+	}
+	*k = labelKey(text)
+	return nil
+}
+
 // Run prints the inventory.
 func (c exportCmd) Run(ctx context.Context, p program) error {
 	cluster, err := c.cluster(p)
@@ -47,5 +65,16 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	owner := cmp.Or(string(c.Owner), starter.OwnerFor(cluster.Name()), "my-owner")
-	return writeAll(p.stdout, render.Export(export.Bindings(owner, bindings), cluster.Name()))
+	found := export.Bindings(owner, bindings)
+	if c.ByLabel != "" {
+		namespaces, _, err := cluster.Namespaces(ctx)
+		if err != nil {
+			return err
+		}
+		found.JoinByLabel(string(c.ByLabel), namespaces, c.Namespace, c.LockNamespace)
+		if found.ByLabel == "" {
+			p.complain(fmt.Errorf("warning: no user or group has a role in all of several namespaces with the same value of label %q: --by-label changes nothing", c.ByLabel))
+		}
+	}
+	return writeAll(p.stdout, render.Export(found, cluster.Name()))
 }

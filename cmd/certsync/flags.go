@@ -46,9 +46,14 @@ func (f clusterFlags) cluster(p program) (*kube.Cluster, error) {
 
 // serverFlags name the cluster, the namespace of the lock in it, and the folder in Vault.
 type serverFlags struct {
-	clusterFlags  `group:"Cluster and Vault:"`
-	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that allows only one run per owner at a time (default: ${default})."`
+	clusterFlags `group:"Cluster and Vault:"`
+	leaseFlags
 	vaultFlags
+}
+
+// leaseFlags name the namespace of the lock.
+type leaseFlags struct {
+	LockNamespace string `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that allows only one run per owner at a time (default: ${default})."`
 }
 
 // vaultFolderFlags name the folder in Vault.

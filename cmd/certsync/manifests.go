@@ -18,10 +18,10 @@ import (
 
 type manifestsCmd struct {
 	inventoryFlags
-	Namespace     string       `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob. Use it for this owner only (default: ${default})."`
-	LockNamespace string       `default:"kube-system" placeholder:"NAME" help:"Namespace of the Lease that allows only one run per owner at a time (default: ${default})."`
-	Image         string       `placeholder:"IMAGE" help:"Container image of the CronJob, preferably with its digest. Required without --vault."`
-	Schedule      cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"Schedule of the CronJob (default: ${default})."`
+	Namespace string `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob. Use it for this owner only (default: ${default})."`
+	leaseFlags
+	Image    string       `placeholder:"IMAGE" help:"Container image of the CronJob, preferably with its digest. Required without --vault."`
+	Schedule cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"Schedule of the CronJob (default: ${default})."`
 	vaultFolderFlags
 	VaultAddr     serverURL `placeholder:"URL" help:"Vault address that the CronJob uses. Required without --vault."`
 	VaultCA       string    `name:"vault-ca" placeholder:"FILE" help:"Certificate of the CA that signed Vault's certificate. The image has none, not even public CAs. Required for an https address."`

@@ -19,6 +19,8 @@ type Result struct {
 	// Uneven has, by group, the users whom bindings of certsync's serve in a part of the group's roles only, sorted. They are no
 	// members: the inventory gives them those roles as their own.
 	Uneven map[string][]string
+	// ByLabel is the label whose values selectors ask for, if JoinByLabel has joined anything.
+	ByLabel string
 	// LeftOut is what an inventory cannot say, by the reason; only reasons that there are.
 	LeftOut []LeftOut
 }

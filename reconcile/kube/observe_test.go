@@ -45,10 +45,11 @@ func connect(t *testing.T, s *apitest.Server) *Cluster {
 // observable returns a server with a small cluster in it. A test replaces the routes that it needs.
 func observable(t *testing.T) *apitest.Server {
 	s := apitest.New(t)
-	gone := named("going", "u3")
+	gone, labelled := named("going", "u3"), named("default", "u1")
+	labelled["metadata"].(object)["labels"] = object{"team": "payments"}
 	gone["metadata"].(object)["deletionTimestamp"] = "2026-01-02T03:04:05Z"
 	s.Routes["GET "+namespacesPath] = apitest.Paged("meta.k8s.io/v1 PartialObjectMetadataList",
-		named("default", "u1"), named("kube-system", "the-cluster"), gone)
+		labelled, named("kube-system", "the-cluster"), gone)
 	s.Routes["GET "+rbacPath+"/clusterroles"] = apitest.Paged("rbac.authorization.k8s.io/v1 ClusterRoleList", object{"metadata": object{"name": "view", "uid": "u4"}},
 		object{"metadata": object{"name": "edit", "uid": "u5"}, "rules": []object{
 			{"verbs": []string{"get"}, "apiGroups": []string{""}, "resources": []string{"secrets"}, "resourceNames": []string{"one"}},
@@ -110,7 +111,7 @@ func TestObserveCluster(t *testing.T) {
 			},
 			{Namespace: "two", Name: "r"}: {{Verbs: []string{"list"}, Groups: []string{"apps"}, Resources: []string{"deployments"}}},
 		},
-		Namespaces: map[string]reconcile.Namespace{"default": {Open: true}, "kube-system": {Open: true}, "going": {}},
+		Namespaces: map[string]reconcile.Namespace{"default": {Labels: map[string]string{"team": "payments"}, Open: true}, "kube-system": {Open: true}, "going": {}},
 		Clock:      got.Clock, // TestObserveClusterTellsTheServersTime
 		Mark:       reconcile.Mark{Generation: 41}, Leased: true,
 		Requests: []reconcile.Request{

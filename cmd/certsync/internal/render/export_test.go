@@ -23,12 +23,22 @@ func exports(t *testing.T) map[string]export.Result {
 	}
 	mixed[0].Subjects = append(mixed[0].Subjects, subject("Group", "system:masters"), subject("Group", "auditors"), subject("User", "oidc:bob"), subject("User", "Bob@example.com"),
 		reconcile.Subject{Kind: "ServiceAccount", Namespace: "ci", Name: "bot"})
+	for _, b := range mixed {
+		if b.Namespace == "staging" {
+			b.Namespace = "qa"
+			mixed = append(mixed, b)
+		}
+	}
 	for i := range mixed {
 		if mixed[i].Object() == devsView {
 			mixed[i].Subjects = mixed[i].Subjects[1:]
 		}
 	}
+	joined := export.Bindings("prod-eu", mixed)
+	labels := map[string]string{"example.com/team": "payments"}
+	joined.JoinByLabel("example.com/team", map[string]reconcile.Namespace{"staging": {Labels: labels}, "qa": {Labels: labels}})
 	return map[string]export.Result{
+		"export-by-label": joined,
 		"export-nothing": export.Bindings("prod-eu", nil),
 		"export-mixed":   export.Bindings("prod-eu", mixed),
 		"export-hostile": export.Bindings("prod-eu", hostilities(fixture.Inventory(t, fixture.Team)).Bindings),

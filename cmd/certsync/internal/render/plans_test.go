@@ -63,6 +63,10 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 			"users:\n", "users:\n  - {name: dora@example.com, from: 2026-04-01, reason: new in the team, clusterRoles: [view]}\n  - {name: emil@example.com, groups: [developers], reason: \"stands in for Bob, who is on parental leave until the end of the summer\", ticket: OPS-1234, clusterRoles: [edit]}\n",
 			"clusterRoles: [view]", "clusterRoles: [view, {name: audit, ticket: \"#77 | <b>\"}]",
 		).Replace(fixture.Team), fixture.Settled(inv)),
+		"roles": diff(strings.NewReplacer(
+			"payments: [edit]", "payments: [edit, {role: deployer}]",
+			"namespaces: {staging: [edit]}", "namespaces: [{name: staging, clusterRoles: [edit]}, {selector: {team: apps}, clusterRoles: [view], roles: [deployer]}, {selector: {team: nobody}, roles: [deployer]}]",
+		).Replace(fixture.Team), labelled(inv)),
 		"unprotected": diff(fixture.Team, protectedBefore(inv)),
 		"held":        diff(fixture.Team, conflicts(inv)),
 		"guarded":     plan.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
@@ -71,6 +75,16 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 		"hostile":     diff(fixture.Team, hostilities(inv)),
 		"revoked":     plan.Diff(fixture.Inventory(t, "defaults: {revokedBefore: 2026-03-01T11:30:00Z}"+fixture.Team), servedByOthers(inv), reconcile.Rules{BatchSize: 1}),
 	}
+}
+
+// labelled is an observation in which namespaces belong to team apps, and one of them has the Role deployer.
+func labelled(inv *inventory.Inventory) reconcile.Observed {
+	o := fixture.Settled(inv)
+	for _, name := range []string{"shop", "web"} {
+		o.Namespaces[name] = reconcile.Namespace{Labels: map[string]string{"team": "apps"}, Open: true}
+	}
+	o.Rules[reconcile.Role{Namespace: "web", Name: "deployer"}] = []reconcile.Rule{{Verbs: []string{"*"}, Groups: []string{"*"}, Resources: []string{"*"}}}
+	return o
 }
 
 // protectedBefore is an observation in which Bob is protected by the last inventory.
