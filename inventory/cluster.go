@@ -23,6 +23,11 @@ var (
 
 func (r *run) cluster(v strict.Value) Cluster {
 	fields, _ := v.Fields(clusterKeys...)
+	return r.clusterOf(fields)
+}
+
+// clusterOf returns what the fields of a cluster say.
+func (r *run) clusterOf(fields map[string]strict.Value) Cluster {
 	var c Cluster
 	if field, ok := fields["name"]; ok {
 		c.Name = field.Checked(clusterFault)

@@ -14,8 +14,9 @@ var builtIn = Defaults{
 	KeyAlgorithm: userkey.ECDSAP256,
 }
 
-func parseDefaults(v strict.Value) Defaults {
-	d := builtIn
+// parseDefaults returns defaults that go before others.
+func parseDefaults(v strict.Value, others Defaults) Defaults {
+	d := others
 	fields, _ := v.Fields(defaultsKeys...)
 	if field, ok := fields["expiration"]; ok {
 		d.Expiration = parseExpiration(field, d.Expiration)
@@ -23,12 +24,16 @@ func parseDefaults(v strict.Value) Defaults {
 	if field, ok := fields["renewBefore"]; ok {
 		d.RenewBefore = parseRenewBefore(field)
 		checkRenewal(field, d.RenewBefore, d.Expiration)
+	} else if field, ok := fields["expiration"]; ok {
+		checkRenewal(field, d.RenewBefore, d.Expiration) // with the share that is built in, there is no problem
 	}
 	if field, ok := fields["keyAlgorithm"]; ok {
 		d.KeyAlgorithm = parseKeyAlgorithm(field)
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		d.RevokedBefore = parseMoment(field, revoked)
+		if at := parseMoment(field, revoked); at.After(d.RevokedBefore) {
+			d.RevokedBefore = at
+		}
 	}
 	if field, ok := fields["groupsInCertificate"]; ok {
 		d.WithoutGroups = !field.Boolean(true)

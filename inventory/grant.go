@@ -11,42 +11,51 @@ const (
 	bothKinds                        // a value in the mapping of namespaces
 )
 
+// scope says for which clusters the user or group is that a grant belongs to.
+type scope struct {
+	*fleet
+	within clusterSet
+}
+
 // clusterRoles returns the field of that name: the grants in all namespaces.
-func clusterRoles(fields map[string]strict.Value) []Grant {
+func (s scope) clusterRoles(fields map[string]strict.Value) []Grant {
 	field, ok := fields["clusterRoles"]
 	if !ok {
 		return nil
 	}
-	return parseGrants(field, onlyClusterRoles, "a Role belongs to one namespace: grant it under namespaces, such as {staging: [{role: deployer}]}")
+	return s.parseGrants(field, onlyClusterRoles, "a Role belongs to one namespace: grant it under namespaces, such as {staging: [{role: deployer}]}")
 }
 
-// parseGrants returns a list of roles, each of them once. Elsewhere says where a Role can stand that cannot stand here.
-func parseGrants(v strict.Value, of roleList, elsewhere string) []Grant {
+// parseGrants returns a list of roles, each of them once for each cluster. Elsewhere says where a Role can stand that cannot stand
+// here.
+func (s scope) parseGrants(v strict.Value, of roleList, elsewhere string) []Grant {
 	var grants []Grant
-	lines := map[Grant]int{}
+	lines, granted := map[Grant]int{}, map[Grant]clusterSet{}
 	for _, item := range v.Items() {
-		g, ok := parseGrant(item, of, elsewhere)
+		g, set, ok := s.parseGrant(item, of, elsewhere)
 		if !ok {
 			continue
 		}
 		// Two ends for one role would leave open which of them counts.
 		role := Grant{ClusterRole: g.ClusterRole, Role: g.Role}
-		if first, twice := lines[role]; twice {
-			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole+g.Role), first)
+		if !granted[role].and(set).empty() {
+			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole+g.Role), lines[role])
 			continue
 		}
-		lines[role] = item.Line()
+		if granted[role].empty() {
+			lines[role] = item.Line()
+		}
+		granted[role] = granted[role].or(set)
 		grants = append(grants, g)
 	}
 	return grants
 }
 
-// parseGrant returns a role: its name, or a mapping with the name, the beginning, the end and why.
-func parseGrant(v strict.Value, of roleList, elsewhere string) (Grant, bool) {
-	var g Grant
+// parseGrant returns a role: its name, or a mapping with the name, the beginning, the end and why, and for which clusters.
+func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Grant, set clusterSet, ok bool) {
 	if !v.IsMapping() {
 		g.named(v, of)
-		return g, g.ClusterRole+g.Role != ""
+		return g, s.within, g.ClusterRole+g.Role != ""
 	}
 	known := grantKeys
 	if of == bothKinds {
@@ -61,14 +70,14 @@ func parseGrant(v strict.Value, of roleList, elsewhere string) (Grant, bool) {
 		return e.Name == "role"
 	})
 	if !ok || misplaced {
-		return Grant{}, false
+		return Grant{}, set, false
 	}
 	name, named := fields["name"]
 	role, isRole := fields["role"]
 	switch {
 	case named && isRole:
 		v.Problem("has both name and role: write one item for the ClusterRole, and one for the Role")
-		return Grant{}, false
+		return Grant{}, set, false
 	case isRole:
 		g.Role = role.Checked(roleFault)
 	case named:
@@ -82,7 +91,8 @@ func parseGrant(v strict.Value, of roleList, elsewhere string) (Grant, bool) {
 	}
 	g.From, g.Until = parseTerm(fields)
 	g.Why = parseWhy(fields)
-	return g, g.ClusterRole+g.Role != ""
+	g.Clusters, set = s.selected(fields, s.within)
+	return g, set, g.ClusterRole+g.Role != ""
 }
 
 // named sets the role that a name in a list stands for.

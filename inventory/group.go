@@ -2,24 +2,28 @@ package inventory
 
 import "github.com/certsync/certsync/inventory/strict"
 
-// parseGroups decodes the groups, and declares them.
-func parseGroups(v strict.Value, declared *strict.Roll) []Group {
+// groups decodes the groups, and declares them.
+func (r *run) groups(v strict.Value, declared *strict.Roll) []Group {
 	var groups []Group
 	for _, item := range v.Items() {
-		if g, ok := parseGroup(item, declared); ok {
+		if g, ok := r.group(item, declared); ok {
 			groups = append(groups, g)
 		}
 	}
 	return groups
 }
 
-func parseGroup(v strict.Value, declared *strict.Roll) (Group, bool) {
+func (r *run) group(v strict.Value, declared *strict.Roll) (Group, bool) {
 	fields, ok := v.Fields(groupKeys...)
 	if !ok {
 		return Group{}, false
 	}
-	g := Group{Name: parseName(v, fields, declared), ClusterRoles: clusterRoles(fields)}
-	g.Namespaces, g.ByLabel = namespaces(fields)
+	g := Group{Name: parseName(v, fields, declared)}
+	s := scope{fleet: r.fleet}
+	g.Clusters, s.within = r.fleet.selected(fields, r.fleet.all)
+	r.fleet.groups[g.Name] = s.within
+	g.ClusterRoles = s.clusterRoles(fields)
+	g.Namespaces, g.ByLabel = s.namespaces(fields)
 	return g, true
 }
 

@@ -62,6 +62,7 @@ type Group struct {
 	ClusterRoles []Grant            // cluster-wide
 	Namespaces   map[string][]Grant // in one namespace, by its name
 	ByLabel      []Selection        // in each namespace that a selector matches
+	Clusters     *Clusters          // where there is the group; nil in the inventory of one cluster
 }
 
 // User is a person with one certificate. Name is its CN. Groups, all of which are declared, are its O's, see
@@ -83,6 +84,7 @@ type User struct {
 	// certificate's groups. Nil: certsync makes the key.
 	Request       []byte
 	RevokedBefore time.Time // certificates from before are void, in UTC; zero: none are. The default is applied where it is later
+	Clusters      *Clusters // where the user has access; nil in the inventory of one cluster
 }
 
 // CertificateGroups are the groups that a user's certificate carries as O, sorted, each once.
@@ -100,6 +102,7 @@ type Grant struct {
 	From        time.Time // the instant at which the grant begins, in UTC; zero: it has begun
 	Until       time.Time // the instant at which the grant ends, in UTC, after From; zero: no end
 	Why         Why
+	Clusters    *Clusters // where it is granted; nil in the inventory of one cluster
 }
 
 // ClusterRoles lists every ClusterRole that is granted anywhere, each once, sorted; those whose time has passed too.

@@ -5,32 +5,42 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"time"
 
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
-// Load reads the inventory at path. It and the files that it names are opened in its folder and never outside of it, not
-// by a link either. Problems of the inventory are returned as strict.Problems.
+// Load reads the inventory of one cluster at path. It and the files that it names are opened in its folder and never outside of
+// it, not by a link either. Problems of the inventory are returned as strict.Problems.
 func Load(path string) (*Inventory, error) {
-	inv, _, err := load(path, nil)
-	return inv, err
+	f, err := LoadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Only()
 }
 
-// LoadFiles is Load, and also returns what has to lie in another folder for Load to read the same inventory there: the
-// inventory itself under the last part of its path, and the files that it names under their paths in the folder.
-func LoadFiles(path string) (*Inventory, map[string][]byte, error) {
+// LoadFile is Load for a file that may have several clusters.
+func LoadFile(path string) (*File, error) {
+	f, _, err := load(path, nil)
+	return f, err
+}
+
+// LoadFiles is LoadFile, and also returns what has to lie in another folder for LoadFile to read the same there: the inventory
+// itself under the last part of its path, and the files that it names under their paths in the folder.
+func LoadFiles(path string) (*File, map[string][]byte, error) {
 	files := map[string][]byte{}
-	inv, data, err := load(path, files)
+	f, data, err := load(path, files)
 	if err != nil {
 		return nil, nil, err
 	}
 	files[filepath.Base(path)] = data
-	return inv, files, nil
+	return f, files, nil
 }
 
 // load reads the inventory at path, and keeps what it reads of other files in opened, unless that is nil.
-func load(path string, opened map[string][]byte) (*Inventory, []byte, error) {
+func load(path string, opened map[string][]byte) (*File, []byte, error) {
 	if path == "-" {
 		return nil, nil, errors.New("loading inventory: standard input is not supported: name a file")
 	}
@@ -46,26 +56,35 @@ func load(path string, opened map[string][]byte) (*Inventory, []byte, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("loading inventory: %w", err)
 	}
-	inv, err := parse(path, data, folder, opened)
-	return inv, data, err
+	f, err := parse(path, data, folder, opened)
+	return f, data, err
 }
 
-// Parse reads an inventory from data. Name stands before every problem; files is the folder in which files that the
+// Parse reads the inventory of one cluster from data. Name stands before every problem; files is the folder in which files that the
 // inventory names are looked up, nil if there is none. Every error is of type strict.Problems.
 func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
+	f, err := ParseFile(name, data, files)
+	if err != nil {
+		return nil, err
+	}
+	return f.Only()
+}
+
+// ParseFile is Parse for a file that may have several clusters.
+func ParseFile(name string, data []byte, files fs.FS) (*File, error) {
 	return parse(name, data, files, nil)
 }
 
-func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*Inventory, error) {
-	r := &run{Report: strict.NewReport(name, maxMarks), files: files, opened: opened, left: newBudget()}
-	var inv *Inventory
+func parse(name string, data []byte, files fs.FS, opened map[string][]byte) (*File, error) {
+	r := &run{Report: strict.NewReport(name, maxMarks), files: files, opened: opened, left: newBudget(), maxExpiration: map[string]time.Duration{}}
+	var f *File
 	if root, ok := r.document(name, "an inventory", data); ok {
-		inv = r.identified(root)
+		f = r.identified(root)
 	}
 	if problems := r.Problems(); problems != nil {
 		return nil, problems
 	}
-	return inv, nil
+	return f, nil
 }
 
 // run is what all files of one run share.
@@ -75,6 +94,9 @@ type run struct {
 	opened map[string][]byte       // what was read from files, by its path there; nil keeps nothing
 	keys   map[string]strict.Value // the requests' keys, see Fingerprint, and where each was named
 	left   budget
+
+	fleet         *fleet                   // the clusters
+	maxExpiration map[string]time.Duration // by team, where it has one
 }
 
 // document returns the root of an inventory or of a team's file, which kind says.
@@ -91,7 +113,7 @@ func (r *run) document(name, kind string, data []byte) (strict.Value, bool) {
 const nobody = "for no users at all, write users: []"
 
 // identified decodes the document if it is an inventory, and otherwise notes one problem instead of one for each field.
-func (r *run) identified(root strict.Value) *Inventory {
+func (r *run) identified(root strict.Value) *File {
 	if key, ok := root.Says("kind", TeamKind); ok {
 		key.Problem("this is a team's file: name the inventory instead, which reads the team's file")
 		return nil
@@ -105,36 +127,52 @@ func (r *run) identified(root strict.Value) *Inventory {
 	return r.inventory(root)
 }
 
-// inventory decodes the whole document. Groups come before users, wherever they stand in the file, since users refer to
-// them.
-func (r *run) inventory(root strict.Value) *Inventory {
+// inventory decodes the whole document. Clusters come before groups and groups before users, wherever they stand in the file,
+// since the latter refer to them.
+func (r *run) inventory(root strict.Value) *File {
 	fields, ok := root.Fields(inventoryKeys...)
 	if !ok {
 		return nil
 	}
 	checkConstant(root, fields, "apiVersion", APIVersion)
 	checkConstant(root, fields, "kind", Kind)
-	inv := &Inventory{Owner: parseOwner(root, fields), Defaults: builtIn}
-	if v, ok := fields["cluster"]; ok {
-		inv.Cluster = r.cluster(v)
-	}
-	if v, ok := fields["defaults"]; ok {
-		inv.Defaults = parseDefaults(v)
-	}
+	r.fleet = r.fleetOf(root, fields)
+	f := &File{Members: r.fleet.members, Fleet: r.fleet.named, maxExpiration: r.maxExpiration}
 	declared := strict.NewRoll("group")
 	if v, ok := fields["groups"]; ok {
-		inv.Groups = parseGroups(v, declared)
+		f.groups = r.groups(v, declared)
 	}
 	names, former := strict.NewRoll("user"), [][]strict.Value(nil)
 	if v, ok := peopleOf(root, fields); ok {
-		inv.Users, former = r.users(v, names, declared, inv.Defaults)
+		f.users, former = r.users(v, names, declared)
 	}
-	inv.Users = append(inv.Users, r.teams(root, fields, names, declared, inv.Defaults)...)
+	f.users = append(f.users, r.teams(root, fields, names, declared)...)
 	given := strict.NewRoll("old name")
 	for i, old := range former {
-		inv.Users[i].Previously = previously(old, inv.Users[i].Name, names, given)
+		f.users[i].Previously = previously(old, f.users[i].Name, names, given)
 	}
-	return inv
+	return f
+}
+
+// fleetOf decodes the clusters, or the one that the file is for, with the defaults.
+func (r *run) fleetOf(root strict.Value, fields map[string]strict.Value) *fleet {
+	defaults := builtIn
+	if v, ok := fields["defaults"]; ok {
+		defaults = parseDefaults(v, builtIn)
+	}
+	if v, ok := fields["clusters"]; ok {
+		for _, key := range []string{"owner", "cluster"} {
+			if other, ok := fields[key]; ok {
+				other.Problem("each of the clusters has its own: write it there, or leave out clusters")
+			}
+		}
+		return r.clusters(v, defaults)
+	}
+	m := Member{Owner: parseOwner(root, fields), Defaults: defaults}
+	if v, ok := fields["cluster"]; ok {
+		m.Cluster = r.cluster(v)
+	}
+	return alone(m)
 }
 
 // peopleOf returns the field users.

@@ -248,7 +248,11 @@ func TestLoadFilesCanBeLoadedElsewhere(t *testing.T) {
 // LoadFiles returned.
 func loadsElsewhere(t *testing.T, inside, named string) {
 	t.Helper()
-	want, files, err := LoadFiles(filepath.Join(inside, "users.yaml"))
+	file, files, err := LoadFiles(filepath.Join(inside, "users.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := file.Only()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,20 +9,20 @@ type Selection struct {
 }
 
 // namespaces returns the field of that name: the grants in each namespace that has any, and in those that selectors match.
-func namespaces(fields map[string]strict.Value) (named map[string][]Grant, byLabel []Selection) {
+func (s scope) namespaces(fields map[string]strict.Value) (named map[string][]Grant, byLabel []Selection) {
 	field, ok := fields["namespaces"]
 	if !ok {
 		return nil, nil
 	}
 	if field.IsList() {
-		return listed(field)
+		return s.listed(field)
 	}
 	entries, _ := field.Entries()
 	for _, e := range entries {
 		if fault := namespaceFault(e.Name); fault != "" {
 			e.Key.Problem("%s", fault)
 		}
-		grants := parseGrants(e.Value, bothKinds, "")
+		grants := s.parseGrants(e.Value, bothKinds, "")
 		if len(grants) == 0 {
 			continue
 		}
@@ -35,7 +35,7 @@ func namespaces(fields map[string]strict.Value) (named map[string][]Grant, byLab
 }
 
 // listed returns what a list of namespaces grants. Each item has a name or a selector.
-func listed(v strict.Value) (named map[string][]Grant, byLabel []Selection) {
+func (s scope) listed(v strict.Value) (named map[string][]Grant, byLabel []Selection) {
 	lines := map[string]int{}
 	for _, item := range v.Items() {
 		fields, ok := item.Fields(namespaceItemKeys...)
@@ -44,7 +44,7 @@ func listed(v strict.Value) (named map[string][]Grant, byLabel []Selection) {
 		}
 		name, hasName := fields["name"]
 		selector, hasSelector := fields["selector"]
-		grants := itemGrants(item, fields)
+		grants := s.itemGrants(item, fields)
 		switch {
 		case hasName && hasSelector:
 			item.Problem("has both name and selector: write one item for the namespace, and one for the selector")
@@ -59,8 +59,8 @@ func listed(v strict.Value) (named map[string][]Grant, byLabel []Selection) {
 				named[namespace] = grants
 			}
 		case hasSelector:
-			if s, ok := parseSelector(selector); ok && len(grants) > 0 {
-				byLabel = append(byLabel, Selection{s, grants})
+			if labels, ok := parseSelector(selector); ok && len(grants) > 0 {
+				byLabel = append(byLabel, Selection{labels, grants})
 			}
 		default:
 			item.Missing("name", "write the namespace's name, or a selector of namespaces by their labels")
@@ -70,15 +70,15 @@ func listed(v strict.Value) (named map[string][]Grant, byLabel []Selection) {
 }
 
 // itemGrants returns the grants of one item in a list of namespaces.
-func itemGrants(item strict.Value, fields map[string]strict.Value) []Grant {
+func (s scope) itemGrants(item strict.Value, fields map[string]strict.Value) []Grant {
 	var grants []Grant
 	cluster, hasCluster := fields["clusterRoles"]
 	roles, hasRoles := fields["roles"]
 	if hasCluster {
-		grants = parseGrants(cluster, onlyClusterRoles, "write a Role of the namespace under roles, beside clusterRoles")
+		grants = s.parseGrants(cluster, onlyClusterRoles, "write a Role of the namespace under roles, beside clusterRoles")
 	}
 	if hasRoles {
-		grants = append(grants, parseGrants(roles, onlyRoles, "under roles, write name: all of them are Roles")...)
+		grants = append(grants, s.parseGrants(roles, onlyRoles, "under roles, write name: all of them are Roles")...)
 	}
 	if !hasCluster && !hasRoles {
 		item.Missing("clusterRoles", "write clusterRoles, roles or both")

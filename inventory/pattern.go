@@ -27,6 +27,8 @@ type (
 	whyText          string
 	keyAlgorithmText string
 	clusterText      string
+	contextText      string
+	clusterValueText string // a cluster's name, or the value of a label
 	serverText       string
 	proxyText        string
 	tlsServerText    string
@@ -96,6 +98,10 @@ func (clusterText) schema() schema {
 
 // host is the part of a URL that names host and port: without user, and with a port if there is a colon.
 const host = `[^\s/?#@:]([^\s/?#@]*[^\s/?#@:])?`
+
+func (contextText) schema() schema { return schema{Pattern: `\S`, MaxLength: maxClusterName} }
+
+func (clusterValueText) schema() schema { return schema{MaxLength: maxClusterName} }
 
 func (serverText) schema() schema {
 	return schema{Pattern: `^[Hh][Tt][Tt][Pp][Ss]://` + host + `(/[^\s?#]*)?$`}

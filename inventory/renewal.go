@@ -73,9 +73,14 @@ func parseRenewBefore(v strict.Value) RenewBefore {
 	return builtIn.RenewBefore
 }
 
+// tooLong reports whether a renewal that is given as a duration comes too early for an expiration.
+func (r RenewBefore) tooLong(expiration time.Duration) bool {
+	return r.Duration > share(maxShare, expiration)
+}
+
 // checkRenewal checks a renewal that is given as a duration against an expiration.
 func checkRenewal(v strict.Value, r RenewBefore, expiration time.Duration) {
-	if r.Duration > share(maxShare, expiration) {
+	if r.tooLong(expiration) {
 		v.Problem("renewBefore %s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, maxShare, expiration)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/certsync/certsync/inventory/userkey"
 )
 
-// requestOf returns the request of u in the file that v names, as PEM in its one canonical form.
-func (r *run) requestOf(v strict.Value, u User, defaults Defaults) []byte {
+// requestOf returns the request of u in the file that v names, as PEM in its one canonical form. It has to fit in all clusters of u.
+func (r *run) requestOf(v strict.Value, u User, s scope) []byte {
 	name, ok := fileName(v, "")
 	if !ok {
 		return nil
@@ -27,10 +27,17 @@ func (r *run) requestOf(v strict.Value, u User, defaults Defaults) []byte {
 	if fault == "" {
 		csr, fault = userkey.ParseRequest(data)
 	}
-	if fault == "" && !u.named(csr, defaults.CertificateGroups(u)) {
+	for i, m := range s.members {
+		if fault != "" || !s.within.has(i) || u.named(csr, s.carried(u, i)) {
+			continue
+		}
+		fault = "is for another name or other groups than the inventory has"
+		if s.named {
+			fault += " in cluster " + strict.Quote(m.Name)
+		}
 		// A name that is not valid is a problem already, and nothing to put into a command.
-		if fault = "is for another name or other groups than the inventory has"; u.valid() {
-			fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, defaults.CertificateGroups(u), name)
+		if u.valid() {
+			fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, s.carried(u, i), name)
 		}
 	}
 	if fault != "" {

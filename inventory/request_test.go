@@ -256,7 +256,11 @@ func TestRequestsAreOfTheInventory(t *testing.T) {
 	digests := map[string]bool{}
 	for range 2 {
 		write(t, filepath.Join(inside, "people/alice.csr"), csr(t, nil, "devs"))
-		inv, files, err := LoadFiles(filepath.Join(inside, "users.yaml"))
+		file, files, err := LoadFiles(filepath.Join(inside, "users.yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		inv, err := file.Only()
 		if err != nil {
 			t.Fatal(err)
 		}

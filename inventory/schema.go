@@ -113,7 +113,7 @@ func schemaOf(t reflect.Type) *schema {
 		if list, ok := reflect.Zero(t).Interface().(interface{ filled() int }); ok {
 			s.MinItems, s.MaxItems = 1, list.filled()
 		}
-		return s
+		return orInstead(t, s)
 	case reflect.Map:
 		return orInstead(t, &schema{Type: "object", PropertyNames: schemaOf(t.Key()), AdditionalProperties: schemaOf(t.Elem())})
 	}

@@ -13,13 +13,39 @@ import (
 type inventoryShape struct {
 	APIVersion apiVersionText `json:"apiVersion" doc:"The version of the format."`
 	Kind       kindText       `json:"kind" doc:"The kind of file."`
-	Owner      ownerText      `json:"owner" doc:"The name of the folder in Vault, and the mark of every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
+	Owner      ownerText      `json:"owner,omitempty" doc:"The name of the folder in Vault, and the mark of every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
 	Cluster    clusterShape   `json:"cluster,omitempty" doc:"The cluster in users' kubeconfigs. Fields that you leave out come from certsync's own connection."`
+	Clusters   []memberShape  `json:"clusters,omitempty" doc:"Several clusters, in place of owner and cluster. Each is an owner of its own."`
 	Defaults   defaultsShape  `json:"defaults,omitempty" doc:"The defaults for all users."`
 	Groups     []groupShape   `json:"groups,omitempty" doc:"Every group that a user may be in."`
 	Users      []userShape    `json:"users" doc:"The users of the cluster, without the users in teams' files. For no users at all, write []."`
 	Teams      []teamShape    `json:"teams,omitempty" doc:"The teams that name the members of their groups in files of their own."`
 }
+
+func (inventoryShape) exactlyOne() []string { return []string{"owner", "clusters"} }
+
+// forbidden are fields that exclude each other.
+func (inventoryShape) forbidden() []string { return []string{"cluster", "clusters"} }
+
+// memberShape is one of several clusters.
+type memberShape struct {
+	Name     clusterText                     `json:"name" doc:"Name of the cluster and of the context in users' kubeconfigs."`
+	Owner    ownerText                       `json:"owner" doc:"The name of the folder in Vault, and the mark of every object in this cluster."`
+	Labels   map[labelKeyText]labelValueText `json:"labels,omitempty" doc:"Labels for the selectors under users, groups and grants, such as {env: prod}."`
+	Context  contextText                     `json:"context,omitempty" doc:"The context in the kubeconfig with which certsync reaches the cluster, if it is not the name."`
+	Defaults defaultsShape                   `json:"defaults,omitempty" doc:"Defaults for this cluster, in place of those of the inventory."`
+	clusterShape
+}
+
+// clustersShape has values by name or label. A cluster has one of the values under each key.
+type clustersShape map[labelKeyText]clusterValuesShape
+
+// clusterValuesShape has the values under one key. One text may stand in its place.
+type clusterValuesShape []clusterValueText
+
+func (clusterValuesShape) instead() reflect.Type { return reflect.TypeFor[clusterValueText]() }
+
+func (clusterValuesShape) filled() (most int) { return maxClusters }
 
 type clusterShape struct {
 	Name                     clusterText   `json:"name,omitempty" doc:"Name of the cluster and of the context."`
@@ -47,6 +73,7 @@ type groupShape struct {
 	Name         nameText        `json:"name" doc:"The name of the group, which is an O in its members' certificates."`
 	ClusterRoles []grantShape    `json:"clusterRoles,omitempty" doc:"ClusterRoles that its members have in the whole cluster."`
 	Namespaces   namespacesShape `json:"namespaces,omitempty" doc:"Roles that its members have in some namespaces: a mapping by their names, or a list of names and selectors."`
+	Clusters     clustersShape   `json:"clusters,omitempty" doc:"The clusters in which there is the group, by name or labels, such as {env: prod}. Without it, all."`
 }
 
 type userShape struct {
@@ -57,9 +84,10 @@ type userShape struct {
 	Namespaces   namespacesShape `json:"namespaces,omitempty" doc:"Roles that the user has in some namespaces: a mapping by their names, or a list of names and selectors."`
 	Expiration   expirationText  `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, at least 10m."`
 	accessTermShape
-	Protected     bool        `json:"protected,omitempty" doc:"Whether apply refuses to take access from the user. Taking it out is a change of its own; access can go in a later apply."`
-	RevokedBefore untilText   `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
-	Request       requestText `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
+	Protected     bool          `json:"protected,omitempty" doc:"Whether apply refuses to take access from the user. Taking it out is a change of its own; access can go in a later apply."`
+	RevokedBefore untilText     `json:"revokedBefore,omitempty" doc:"Revokes the user's certificates from before this time, such as 2026-11-28T10:00:00Z, or from before this day (UTC)."`
+	Clusters      clustersShape `json:"clusters,omitempty" doc:"The clusters in which the user has access, by name or labels, such as {env: prod}. Without it, all."`
+	Request       requestText   `json:"request,omitempty" doc:"The file with a certificate request for the user's own key: PEM, in the inventory's folder. The request has exactly this name and these groups."`
 }
 
 // accessTermShape has the fields on when all access of a user begins and ends, and why.
@@ -72,10 +100,11 @@ type accessTermShape struct {
 
 // grantTermShape has the same fields of a grant.
 type grantTermShape struct {
-	From   untilText `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
-	Until  untilText `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
-	Reason whyText   `json:"reason,omitempty" doc:"Why the role is granted: one line of at most 200 characters, for people who read a plan or a review."`
-	Ticket whyText   `json:"ticket,omitempty" doc:"The ticket that asks for the grant: text such as OPS-1234."`
+	From     untilText     `json:"from,omitempty" doc:"The grant begins with the first apply on or after this day (UTC), or after this time, such as 2027-01-31T08:00:00Z."`
+	Until    untilText     `json:"until,omitempty" doc:"The grant ends with the first apply after this day (UTC), or after this time, such as 2027-06-30T18:00:00Z."`
+	Reason   whyText       `json:"reason,omitempty" doc:"Why the role is granted: one line of at most 200 characters, for people who read a plan or a review."`
+	Ticket   whyText       `json:"ticket,omitempty" doc:"The ticket that asks for the grant: text such as OPS-1234."`
+	Clusters clustersShape `json:"clusters,omitempty" doc:"The clusters in which the role is granted, by name or labels, such as {env: prod}. Without it, all."`
 }
 
 // grantShape is a role with a beginning, an end and why. Its name alone may stand in its place.
@@ -167,6 +196,7 @@ type teamUserShape struct {
 	Groups     []nameText     `json:"groups,omitempty" doc:"The groups of the user, among those that the inventory gives to the team."`
 	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration."`
 	accessTermShape
+	Clusters clustersShape `json:"clusters,omitempty" doc:"The clusters in which the user has access, by name or labels, such as {env: prod}. Without it, all."`
 }
 
 // The fields that the parser knows, by what has them.
@@ -182,6 +212,7 @@ var (
 	namespaceItemKeys  = keys[namespaceItemShape]()
 	expressionKeys     = keys[expressionShape]()
 
+	memberKeys   = keys[memberShape]()
 	teamKeys     = keys[teamShape]()
 	teamFileKeys = keys[teamFileShape]()
 	teamUserKeys = keys[teamUserShape]()

@@ -18,20 +18,19 @@ type team struct {
 	run           *run
 	name          string
 	groups        *strict.Roll
-	defaults      Defaults      // its expiration is within maxExpiration
 	maxExpiration time.Duration // 0: no bound of its own
 }
 
 // teams returns the users in the files of the teams. Those files are written by others than the inventory, so that
 // whatever could give more than the inventory has given them is refused.
-func (r *run) teams(v strict.Value, fields map[string]strict.Value, names, groups *strict.Roll, defaults Defaults) []User {
+func (r *run) teams(v strict.Value, fields map[string]strict.Value, names, groups *strict.Roll) []User {
 	var users []User
 	declared, files, all := strict.NewRoll("team"), strict.NewRoll("file"), true
 	if field, ok := fields["teams"]; ok {
 		items := field.Items()
 		all = items != nil
 		for _, item := range items {
-			people, ok := r.team(item, declared, files, names, groups, defaults)
+			people, ok := r.team(item, declared, files, names, groups)
 			users, all = append(users, people...), all && ok
 		}
 	}
@@ -43,12 +42,12 @@ func (r *run) teams(v strict.Value, fields map[string]strict.Value, names, group
 }
 
 // team decodes one team, and its file; ok says that the inventory names one.
-func (r *run) team(v strict.Value, declared, files, names, groups *strict.Roll, defaults Defaults) (users []User, ok bool) {
+func (r *run) team(v strict.Value, declared, files, names, groups *strict.Roll) (users []User, ok bool) {
 	fields, ok := v.Fields(teamKeys...)
 	if !ok {
 		return nil, false
 	}
-	t := team{run: r, name: parseName(v, fields, declared), groups: strict.NewRoll("group"), defaults: defaults}
+	t := team{run: r, name: parseName(v, fields, declared), groups: strict.NewRoll("group")}
 	t.groups.Lacks = "is not given to team " + strict.Quote(t.name) + " in " + r.Root()
 	if field, ok := fields["groups"]; ok {
 		for _, name := range parseMemberships(field, groups) {
@@ -61,10 +60,9 @@ func (r *run) team(v strict.Value, declared, files, names, groups *strict.Roll, 
 		t.groups = groups // one problem, and not one more for everybody in the file
 	}
 	if field, ok := fields["maxExpiration"]; ok {
-		t.maxExpiration = parseExpiration(field, 0)
-		if t.maxExpiration > 0 && t.maxExpiration < defaults.Expiration {
-			t.defaults.Expiration = t.maxExpiration
-			checkRenewal(field, defaults.RenewBefore, t.defaults.Expiration)
+		if t.maxExpiration = parseExpiration(field, 0); t.maxExpiration > 0 {
+			r.fleet.shorten(field, t.maxExpiration)
+			r.maxExpiration[t.name] = t.maxExpiration
 		}
 	}
 	field, ok := fields["file"]
@@ -163,17 +161,21 @@ func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
 	if !ok {
 		return User{}, false
 	}
-	u := User{Name: parseName(v, fields, names), Team: t.name, Expiration: t.defaults.Expiration, RevokedBefore: t.defaults.RevokedBefore}
+	u := User{Name: parseName(v, fields, names), Team: t.name}
+	s := scope{fleet: t.run.fleet}
+	u.Clusters, s.within = s.selected(fields, s.all)
 	if field, ok := fields["groups"]; ok {
 		u.Groups = parseMemberships(field, t.groups)
 	}
 	if field, ok := fields["expiration"]; ok {
-		u.Expiration = parseExpiration(field, t.defaults.Expiration)
+		u.Expiration = parseExpiration(field, 0)
 		if t.maxExpiration > 0 && u.Expiration > t.maxExpiration {
 			field.Problem("%s is over %s, the maxExpiration of team %s in %s", strict.Quote(field.Written()), DurationText(t.maxExpiration), strict.Quote(t.name), t.run.Root())
-			u.Expiration = t.defaults.Expiration
+			u.Expiration = 0
 		}
-		checkRenewal(field, t.defaults.RenewBefore, u.Expiration)
+		if u.Expiration > 0 {
+			s.checkRenewal(field, u.Expiration)
+		}
 	}
 	u.From, u.Until = parseTerm(fields)
 	u.Why = parseWhy(fields)

@@ -4,9 +4,9 @@ import "github.com/certsync/certsync/inventory/strict"
 
 // users decodes the users, whose groups must be declared, but for the old names. An old name must not be that of a user
 // further down, or in a team's file, so former is read when all users are known.
-func (r *run) users(v strict.Value, declared, groups *strict.Roll, defaults Defaults) (users []User, former [][]strict.Value) {
+func (r *run) users(v strict.Value, declared, groups *strict.Roll) (users []User, former [][]strict.Value) {
 	for _, item := range v.Items() {
-		if u, old, ok := r.user(item, declared, groups, defaults); ok {
+		if u, old, ok := r.user(item, declared, groups); ok {
 			users, former = append(users, u), append(former, old)
 		}
 	}
@@ -14,17 +14,16 @@ func (r *run) users(v strict.Value, declared, groups *strict.Roll, defaults Defa
 }
 
 // user decodes one user, but for the old names.
-func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defaults) (u User, former []strict.Value, ok bool) {
+func (r *run) user(v strict.Value, declared, groups *strict.Roll) (u User, former []strict.Value, ok bool) {
 	fields, ok := v.Fields(userKeys...)
 	if !ok {
 		return User{}, nil, false
 	}
-	u = User{
-		Name:         parseName(v, fields, declared),
-		ClusterRoles: clusterRoles(fields),
-		Expiration:   defaults.Expiration, RevokedBefore: defaults.RevokedBefore,
-	}
-	u.Namespaces, u.ByLabel = namespaces(fields)
+	u.Name = parseName(v, fields, declared)
+	s := scope{fleet: r.fleet}
+	u.Clusters, s.within = r.fleet.selected(fields, r.fleet.all)
+	u.ClusterRoles = s.clusterRoles(fields)
+	u.Namespaces, u.ByLabel = s.namespaces(fields)
 	if field, ok := fields["previously"]; ok {
 		former = field.Items()
 	}
@@ -32,8 +31,9 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defau
 		u.Groups = parseMemberships(field, groups)
 	}
 	if field, ok := fields["expiration"]; ok {
-		u.Expiration = parseExpiration(field, defaults.Expiration)
-		checkRenewal(field, defaults.RenewBefore, u.Expiration)
+		if u.Expiration = parseExpiration(field, 0); u.Expiration > 0 {
+			s.checkRenewal(field, u.Expiration)
+		}
 	}
 	u.From, u.Until = parseTerm(fields)
 	u.Why = parseWhy(fields)
@@ -41,12 +41,10 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll, defaults Defau
 		u.Protected = field.Boolean(false)
 	}
 	if field, ok := fields["revokedBefore"]; ok {
-		if at := parseMoment(field, revoked); at.After(u.RevokedBefore) {
-			u.RevokedBefore = at
-		}
+		u.RevokedBefore = parseMoment(field, revoked)
 	}
 	if field, ok := fields["request"]; ok {
-		u.Request = r.requestOf(field, u, defaults)
+		u.Request = r.requestOf(field, u, s)
 	}
 	return u, former, true
 }

@@ -111,9 +111,13 @@ func (c manifestsCmd) missing() []string {
 
 // Run prints the manifests.
 func (c manifestsCmd) Run(p program) error {
-	inv, files, err := inventory.LoadFiles(c.File)
+	file, files, err := inventory.LoadFiles(c.File)
 	if err != nil {
 		return notFound(err)
+	}
+	inv, err := file.Only()
+	if err != nil {
+		return err
 	}
 	deployment := c.deployment(inv, files)
 	// Both sides are checked, so that nobody sets up one half of a deployment that the other half refuses.

@@ -8,8 +8,8 @@ const (
 	maxCompared   = 64
 )
 
-// didYouMean returns ` (did you mean "developers"?)` for the candidate that is nearest to got, or nothing.
-func didYouMean(got string, candidates []string) string {
+// DidYouMean returns ` (did you mean "developers"?)` for the candidate that is nearest to got, or nothing.
+func DidYouMean(got string, candidates []string) string {
 	if len(got) > maxCompared {
 		return ""
 	}

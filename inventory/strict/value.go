@@ -61,7 +61,7 @@ func (v Value) DidYouMean(got string, candidates []string) string {
 	if v.report.full() {
 		return "" // in a file in which nearly every name is wrong, the rest are not shown
 	}
-	return didYouMean(got, candidates)
+	return DidYouMean(got, candidates)
 }
 
 // Says returns the key of a mapping, if this text stands under it.
