@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
@@ -24,6 +26,15 @@ type inventoryFlags struct {
 func (f inventoryFlags) load() (*inventory.Inventory, error) {
 	inv, err := inventory.Load(f.File)
 	return inv, notFound(err)
+}
+
+// targets reads the inventory, and returns the clusters that the flags choose. A file for one cluster has one.
+func (f inventoryFlags) targets(chosen fleet.Flags) ([]fleet.Target, error) {
+	file, err := inventory.LoadFile(f.File)
+	if err != nil {
+		return nil, notFound(err)
+	}
+	return chosen.Targets(file)
 }
 
 // notFound adds a hint to the error for a missing file.
@@ -49,6 +60,12 @@ type serverFlags struct {
 	clusterFlags `group:"Cluster and Vault:"`
 	leaseFlags
 	vaultFlags
+}
+
+// at returns the flags for one cluster. Its context goes before the kubeconfig's current one.
+func (f serverFlags) at(t fleet.Target) serverFlags {
+	f.Context = cmp.Or(f.Context, t.Member.Context, t.Name)
+	return f
 }
 
 // leaseFlags name the namespace of the lock.

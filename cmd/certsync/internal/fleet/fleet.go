@@ -1,0 +1,68 @@
+// Package fleet runs a command for several clusters of one inventory, side by side.
+package fleet
+
+import (
+	"context"
+	"errors"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/certsync/certsync/inventory"
+)
+
+// Flags choose clusters of an inventory that has several.
+type Flags struct {
+	Cluster        []string `placeholder:"NAME" help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
+	ClustersAtOnce int      `default:"4" placeholder:"N" help:"How many clusters certsync works on at once (default: ${default})."`
+}
+
+// Validate is called by kong after parsing.
+func (f Flags) Validate() error {
+	if f.ClustersAtOnce < 1 {
+		return errors.New("--clusters-at-once must be at least 1")
+	}
+	return nil
+}
+
+// Target is a cluster, and what the inventory says for it.
+type Target struct {
+	inventory.Member
+	Inventory *inventory.Inventory
+}
+
+// Targets returns the chosen clusters, in the order of the file.
+func (f Flags) Targets(file *inventory.File) ([]Target, error) {
+	members, err := file.Select(f.Cluster)
+	if err != nil {
+		return nil, err
+	}
+	var all []Target
+	for _, m := range members {
+		all = append(all, Target{m, file.Effective(m)})
+	}
+	return all, nil
+}
+
+// Result is what a command has found out about one cluster, or why it has not.
+type Result[T any] struct {
+	Target
+	Value T
+	Err   error
+}
+
+// Each calls do for each target, for at most atOnce at a time, and returns the results in the order of the targets. One that fails
+// harms no other.
+func Each[T any](ctx context.Context, targets []Target, atOnce int, do func(context.Context, Target) (T, error)) []Result[T] {
+	all := make([]Result[T], len(targets))
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for i, t := range targets {
+		group.Go(func() error {
+			value, err := do(ctx, t)
+			all[i] = Result[T]{t, value, err}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return all
+}
