@@ -21,7 +21,10 @@ type Comments struct {
 // Encode writes the inventory as a file that Parse reads as the same inventory: what Parse would refuse must not be in
 // it. What the defaults are without a word is left out, and so is what is zero. The certificates of the cluster's
 // authority are written into the file itself; requests, which only files of their own hold, are left out.
-func (inv *Inventory) Encode(c Comments) []byte {
+func (inv *Inventory) Encode(c Comments) []byte { return strict.Write(c.Head, inv.encode(c, nil)) }
+
+// encode is Encode before it is text, with the files of requests by the name of the user.
+func (inv *Inventory) encode(c Comments, requests map[string]string) *strict.Element {
 	root := strict.Mapping()
 	root.Add("apiVersion", strict.Text(APIVersion))
 	root.Add("kind", strict.Text(Kind))
@@ -39,10 +42,10 @@ func (inv *Inventory) Encode(c Comments) []byte {
 		users = users.InLine() // an empty list in blocks would be null
 	}
 	for _, u := range inv.Users {
-		users.Item(u.encode(inv.Defaults), c.Users[u.Name])
+		users.Item(u.encode(inv.Defaults, requests[u.Name]), c.Users[u.Name])
 	}
 	root.Add("users", users)
-	return strict.Write(c.Head, root)
+	return root
 }
 
 func (c Cluster) encode() *strict.Element {
@@ -89,7 +92,7 @@ func (g Group) encode() *strict.Element {
 	return m
 }
 
-func (u User) encode(defaults Defaults) *strict.Element {
+func (u User) encode(defaults Defaults, request string) *strict.Element {
 	m := strict.Mapping()
 	m.Add("name", strict.Text(u.Name))
 	m.AddFilled("previously", strict.Row(strict.Texts(u.Previously)))
@@ -105,6 +108,9 @@ func (u User) encode(defaults Defaults) *strict.Element {
 	}
 	if u.RevokedBefore.After(defaults.RevokedBefore) {
 		m.Add("revokedBefore", strict.Scalar(u.RevokedBefore.Format(time.RFC3339Nano)))
+	}
+	if request != "" {
+		m.Add("request", strict.Text(request))
 	}
 	return m
 }
