@@ -11,13 +11,13 @@ import (
 )
 
 // plugin returns the command that kubectl will run, in any folder and environment. It keeps the flags and variables that
-// locate Vault, and no secret.
+// locate Vault, and no secret. The owner is left out, since each has a kubeconfig of its own.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	command, err := c.command()
 	if err != nil {
 		return kubeconfig.Plugin{}, err
 	}
-	args := []string{"--owner=" + c.Owner, "--user=" + c.User}
+	args := []string{"--user=" + c.User}
 	for _, f := range []struct {
 		flag, value, usual string
 		file               bool

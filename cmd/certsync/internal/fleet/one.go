@@ -10,7 +10,7 @@ import (
 
 // OneFlag chooses the cluster of a command that is for exactly one.
 type OneFlag struct {
-	Cluster string `placeholder:"NAME" help:"The cluster, in an inventory that has several: its name, or a label that only it has."`
+	Cluster string `placeholder:"NAME" help:"Cluster of an inventory that has several."`
 }
 
 // Target returns the chosen cluster. An inventory with several needs a choice.
