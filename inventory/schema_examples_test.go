@@ -21,7 +21,7 @@ type example struct{ kind, text string }
 // goodExamples are all texts that there are and the parser takes, by where they stand.
 func goodExamples(t *testing.T) map[string]example {
 	t.Helper()
-	good := map[string]example{"the digest's": {Kind, digestBase}, "with a team": {Kind, withTeam}, "a team's": {TeamKind, teamHeader + "users: [{name: bob}]"}}
+	good := map[string]example{"the digest's": {Kind, digestBase}, "with a team": {Kind, withTeam}, "three clusters": {Kind, threeClusters}, "a team's": {TeamKind, teamHeader + "users: [{name: bob}]"}}
 	for sentence, text := range accepted {
 		good["accepted: "+sentence] = example{Kind, text}
 	}
@@ -41,7 +41,7 @@ func badExamples(t *testing.T) map[string]example {
 	t.Helper()
 	bad := map[string]example{}
 	for table, refusals := range map[string]map[string]refusal{
-		"document": documentRefusals, "field": fieldRefusals, "name": nameRefusals, "time": timeRefusals, "cluster": clusterRefusals, "grant": grantRefusals, "team": teamRefusals,
+		"document": documentRefusals, "field": fieldRefusals, "name": nameRefusals, "time": timeRefusals, "cluster": clusterRefusals, "grant": grantRefusals, "team": teamRefusals, "clusters": clustersRefusals,
 	} {
 		for sentence, c := range refusals {
 			bad[table+": "+sentence] = example{Kind, c.text}
