@@ -118,23 +118,23 @@ func isBad(t *testing.T, where, text string) bool {
 	switch team := kindOf(text) == TeamKind; {
 	case team && isBlock(where):
 		own = "teams/payments.yaml"
-		_, err = Parse("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
+		_, err = ParseFile("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
 	case team:
 		root := filepath.Join(filepath.Dir(where), "users.yaml")
 		if _, err := os.Stat(root); err != nil {
 			root = filepath.Join(filepath.Dir(where), "../users.yaml")
 		}
-		_, err = Load(root)
+		_, err = LoadFile(root)
 	case isBlock(where):
 		files := fstest.MapFS{}
 		if strings.Contains(text, "teams/payments.yaml") {
 			files = filesOf("teams/payments.yaml", teamHeader+"users: []")
 		}
-		_, err = Parse(where, []byte(text), files)
+		_, err = ParseFile(where, []byte(text), files)
 	case where == "testdata/full.yaml":
-		_, err = Parse(where, []byte(text), filesOf("ca.crt", string(certificate(t))))
+		_, err = ParseFile(where, []byte(text), filesOf("ca.crt", string(certificate(t))))
 	default:
-		_, err = Load(where)
+		_, err = LoadFile(where)
 	}
 	problems := strict.Problems{}
 	if err != nil && !errors.As(err, &problems) {

@@ -1,16 +1,18 @@
 package inventory
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
 // Encode writes the file, and by their paths in its folder the files that it names: LoadFile reads the same there. The certificates
 // of authorities stand in the file itself. A team keeps the groups that its users are in, and is left out if it has no users.
-func (f *File) Encode() (text []byte, files map[string][]byte) {
+func (f *File) Encode() (text []byte, named map[string][]byte) {
 	w := writing{File: f, files: map[string][]byte{}}
 	root := document(Kind)
 	if f.Fleet {
@@ -35,20 +37,35 @@ func (f *File) Encode() (text []byte, files map[string][]byte) {
 	return strict.Write(nil, root), w.files
 }
 
-// Standalone returns what has to lie in a folder for Load to read there what Effective returns for a cluster: the inventory, and by
-// their paths the files that it names. Users stay in the files of their teams, who may do less than the inventory.
-func (f *File) Standalone(m Member) (text []byte, files map[string][]byte) {
+// StandaloneName is the name of the inventory among the files of Standalone.
+const StandaloneName = "users.yaml"
+
+// Standalone returns the files with which Load reads the effective inventory of one cluster, by their paths in a folder: users.yaml, and
+// the requests and teams' files that it names. Nothing in them tells of another cluster, or of who has access there. A team's users
+// stay in a team's file, since a plan does not let a team add just any name.
+func (f *File) Standalone(m Member) (map[string][]byte, error) {
 	inv := f.Effective(m)
 	for i, u := range inv.Users {
-		if u.Expiration == shortest(m.Defaults.Expiration, f.maxExpiration[u.Team]) {
+		if u.Expiration == m.Defaults.Expiration {
 			inv.Users[i].Expiration = 0
 		}
 		if !u.RevokedBefore.After(m.Defaults.RevokedBefore) {
 			inv.Users[i].RevokedBefore = time.Time{}
 		}
 	}
-	alone := &File{Members: []Member{{Owner: m.Owner, Cluster: m.Cluster, Defaults: m.Defaults}}, groups: inv.Groups, users: inv.Users, maxExpiration: f.maxExpiration}
-	return alone.Encode()
+	alone := &File{Members: []Member{{Owner: m.Owner, Cluster: m.Cluster, Defaults: m.Defaults}}, groups: inv.Groups, users: inv.Users}
+	text, all := alone.Encode()
+	all[StandaloneName] = text
+	for _, path := range slices.Sorted(maps.Keys(all)) {
+		limit := maxTeamFile
+		if path == StandaloneName {
+			limit = maxSize
+		}
+		if len(all[path]) > limit {
+			return nil, fmt.Errorf("writing the inventory of cluster %q: %s has more than %s", m.Name, path, files.Size(limit))
+		}
+	}
+	return all, nil
 }
 
 // writing collects the files beside an inventory that is written.
@@ -104,7 +121,7 @@ func (w writing) team(name string) *strict.Element {
 		}
 	}
 	slices.Sort(groups)
-	m := strict.Mapping()
+	m := strict.Mapping().InLine()
 	m.Add("name", strict.Text(name))
 	m.Add("file", strict.Text(path))
 	m.Add("groups", strict.Row(strict.Texts(slices.Compact(groups))))
