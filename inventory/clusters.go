@@ -3,14 +3,22 @@ package inventory
 import (
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/certsync/certsync/inventory/strict"
 )
 
-// maxClusters bounds the work of finding out for which clusters something is.
-const maxClusters = 256
+// The bounds of an inventory for several clusters. Each cluster's part of it stands in memory.
+const (
+	maxClusters = 256
+	maxParts    = 1_000_000 // users, groups and roles, each counted once for each cluster that has it
+)
+
+// maxLabelKeys is how many keys a selector can have: those of all labels, and name.
+const maxLabelKeys = maxClusters*maxRequirements + 1
 
 // clusterSet has a bit for each cluster of a file, in the order of the file.
 type clusterSet [maxClusters / 64]uint64
@@ -18,6 +26,13 @@ type clusterSet [maxClusters / 64]uint64
 func (s *clusterSet) add(i int)     { s[i/64] |= 1 << (i % 64) }
 func (s clusterSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
 func (s clusterSet) empty() bool    { return s == clusterSet{} }
+func (s clusterSet) size() (n int) {
+	for _, word := range s {
+		n += bits.OnesCount64(word)
+	}
+	return n
+}
+
 func (s clusterSet) and(o clusterSet) clusterSet {
 	for i := range s {
 		s[i] &= o[i]
@@ -34,13 +49,15 @@ func (s clusterSet) or(o clusterSet) clusterSet {
 
 // fleet is what the parser knows of the clusters of a file.
 type fleet struct {
-	members []Member
-	named   bool // the file has clusters, and selectors may ask for them
-	all     clusterSet
+	members  []Member
+	defaults Defaults // of the file
+	named    bool     // the file has clusters, and selectors may ask for them
+	all      clusterSet
 	// groups has the clusters in which there is a group, by its name.
 	groups map[string]clusterSet
 	// by has the clusters with a value, by key. The key nameKey has those with a name.
-	by map[string]map[string]clusterSet
+	by    map[string]map[string]clusterSet
+	parts int // see maxParts
 }
 
 // alone is the fleet of a file for one cluster.
@@ -78,6 +95,14 @@ func (r *run) clusters(v strict.Value, defaults Defaults) *fleet {
 	return f
 }
 
+// count counts something that is for some clusters, and notes once that there is too much.
+func (f *fleet) count(v strict.Value, within clusterSet) {
+	before := f.parts
+	if f.parts += within.size(); before <= maxParts && f.parts > maxParts {
+		v.Problem("is one too many: there can be %d users, groups and roles, each counted once for each of its clusters: use several inventories", maxParts)
+	}
+}
+
 func (f *fleet) index(key, value string, i int) {
 	if f.by[key] == nil {
 		f.by[key] = map[string]clusterSet{}
@@ -95,15 +120,18 @@ func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts 
 	}
 	m := Member{Owner: parseOwner(v, fields), Cluster: r.clusterOf(fields), Defaults: defaults}
 	m.Name = m.Cluster.Name
-	if field, ok := fields["name"]; !ok {
+	name, named := fields["name"]
+	if !named {
 		v.Missing("name", "it is the name of the cluster in kubeconfigs")
-	} else if m.Name != "" {
-		names.Declare(field, m.Name)
 	}
+	isNew := m.Name != "" && names.Declare(name, m.Name)
 	if field, ok := fields["owner"]; ok && m.Owner != "" {
 		owners.Declare(field, m.Owner)
 	}
-	if field, ok := fields["context"]; ok {
+	// Two clusters with one context would be two owners on one of them, and none on the other.
+	if field, ok := fields["context"]; !ok && isNew {
+		contexts.Declare(name, m.Name)
+	} else if ok {
 		if m.Context = field.Checked(contextFault); m.Context != "" {
 			contexts.Declare(field, m.Context)
 		}
@@ -119,7 +147,7 @@ func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts 
 
 // contextFault says what is wrong with the name of a context, or nothing. A kubeconfig may hold any text.
 func contextFault(s string) string {
-	if s == "" || len(s) > maxClusterName || !printed(s) {
+	if strings.TrimSpace(s) == "" || len(s) > maxClusterName || !printed(s) {
 		return fmt.Sprintf("%s is not a usable name of a context: use printed characters, and at most %d", strict.Quote(s), maxClusterName)
 	}
 	return ""
@@ -162,7 +190,7 @@ func (f *fleet) selected(fields map[string]strict.Value, within clusterSet) (*Cl
 		return nil, within
 	}
 	entries, ok := field.Entries()
-	if !ok {
+	if !ok || len(f.members) == 0 { // without clusters, there is a problem already
 		return nil, within
 	}
 	if len(entries) == 0 {
@@ -179,10 +207,10 @@ func (f *fleet) selected(fields map[string]strict.Value, within clusterSet) (*Cl
 	case faults:
 		return &selector, within
 	case set.empty():
-		field.Problem("no cluster has all of this")
+		field.Problem("no cluster has all of this at once")
 		return &selector, within
 	case set.and(within).empty():
-		field.Problem("selects no cluster of those that the clusters around it select")
+		field.Problem("selects no cluster among those of the user or group that it belongs to")
 		return &selector, within
 	}
 	return &selector, set.and(within)
@@ -192,13 +220,19 @@ func (f *fleet) selected(fields map[string]strict.Value, within clusterSet) (*Cl
 func (f *fleet) values(e strict.Entry) (values []string, any clusterSet, ok bool) {
 	known := f.by[e.Name]
 	if known == nil {
-		e.Key.Problem("no cluster has the label %s%s", strict.Quote(e.Name), e.Key.DidYouMean(e.Name, slices.Sorted(maps.Keys(f.by))))
+		e.Key.Problem("no cluster has the label %s%s", strict.Quote(e.Name), nearest(e.Key, e.Name, f.by))
 		return nil, any, false
 	}
 	items := []strict.Value{e.Value}
 	if e.Value.IsList() {
-		if items = e.Value.Items(); len(items) == 0 {
+		switch items = e.Value.Items(); {
+		case items == nil:
+			return nil, any, false
+		case len(items) == 0:
 			e.Value.Problem("is empty: write at least one value")
+			return nil, any, false
+		case len(items) > maxClusters:
+			e.Value.Problem("has %d values, and there can be %d clusters", len(items), maxClusters)
 			return nil, any, false
 		}
 	}
@@ -211,11 +245,11 @@ func (f *fleet) values(e strict.Entry) (values []string, any clusterSet, ok bool
 		}
 		set, found := known[value]
 		if !found {
-			what := "the label " + e.Name + ": "
+			what := "label " + e.Name + " with the value "
 			if e.Name == nameKey {
 				what = "the name "
 			}
-			item.Problem("no cluster has %s%s%s", what, strict.Quote(value), item.DidYouMean(value, slices.Sorted(maps.Keys(known))))
+			item.Problem("no cluster has %s%s%s", what, strict.Quote(value), nearest(item, value, known))
 			ok = false
 		}
 		if slices.Contains(values, value) {
@@ -227,20 +261,41 @@ func (f *fleet) values(e strict.Entry) (values []string, any clusterSet, ok bool
 	return values, any, ok
 }
 
+// maxOffered is how many keys a problem lists.
+const maxOffered = 8
+
+// nearest suggests one of the keys, or lists them if they are few. It sorts them only where somebody reads the problem.
+func nearest[T any](v strict.Value, got string, known map[string]T) string {
+	if v.Silent() {
+		return ""
+	}
+	all := slices.Sorted(maps.Keys(known))
+	hint := v.DidYouMean(got, all)
+	if hint == "" && len(all) <= maxOffered {
+		hint = ": there are " + strings.Join(all, ", ")
+		if len(all) == 1 {
+			hint = ": there is " + all[0]
+		}
+	}
+	return hint
+}
+
 // checkRenewal checks an expiration against the renewals of the clusters that it is for.
 func (s scope) checkRenewal(v strict.Value, expiration time.Duration) {
 	for i, m := range s.members {
 		if s.within.has(i) && m.Defaults.RenewBefore.tooLong(expiration) {
-			checkRenewal(v, m.Defaults.RenewBefore, expiration)
+			checkRenewal(v, m.Defaults.RenewBefore, expiration, m.Name)
 			return
 		}
 	}
 }
 
-// carried returns the groups that a user's certificate carries in a cluster.
-func (s scope) carried(u User, i int) []string {
-	u.Groups = kept(u.Groups, func(name string) bool { return s.groups[name].has(i) })
-	return s.members[i].Defaults.CertificateGroups(u)
+// carried returns the groups that a user's certificate carries in a cluster. Groups are the user's, sorted, each once.
+func (s scope) carried(groups []string, i int) []string {
+	if s.members[i].Defaults.WithoutGroups {
+		return nil
+	}
+	return kept(groups, func(name string) bool { return s.groups[name].has(i) })
 }
 
 // shorten checks a team's longest expiration against the renewals of the clusters whose default is longer.

@@ -263,15 +263,22 @@ func FuzzEncode(f *testing.F) {
 	f.Add(full, "comment")
 	f.Add([]byte(digestBase), "a\nusers: []")
 	f.Add([]byte(withRequest), "request")
+	f.Add([]byte(threeClusters), "clusters")
+	f.Add([]byte(strings.Replace(withRequest, "owner: prod-eu", "clusters: [{name: a, owner: prod-eu}, {name: b, owner: b}]", 1)), "requests")
 	files := fstest.MapFS{"ca.crt": {Data: certificate(f)}, "alice.csr": {Data: []byte(csr(f, nil, "devs"))}}
 	for seed := range uint64(20) {
 		f.Add(random(rand.New(rand.NewPCG(seed, 1)), nil).Encode(Comments{}), "\u2028- name: mallory\x85\xff")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, comment string) {
-		inv, err := Parse("users.yaml", data, files)
+		file, err := ParseFile("users.yaml", data, files)
 		if err != nil {
 			return
 		}
+		readAgain(t, file)
+		if len(file.Members) > 1 {
+			return
+		}
+		inv := file.Effective(file.Members[0])
 		c := Comments{Head: []string{comment}, Groups: map[string][]string{}, Users: map[string][]string{}}
 		for _, g := range inv.Groups {
 			c.Groups[g.Name] = []string{comment, comment}

@@ -18,6 +18,7 @@ type File struct {
 	// Fleet says that the file has clusters.
 	Fleet bool
 
+	defaults      Defaults                 // of the file, where it has clusters
 	groups        []Group                  // with the selectors of clusters, as the users
 	users         []User                   // Expiration is 0 where the file says nothing
 	maxExpiration map[string]time.Duration // by team, where it has one
@@ -113,7 +114,7 @@ func (f *File) answers() []string {
 // Only returns the inventory of a file for one cluster.
 func (f *File) Only() (*Inventory, error) {
 	if len(f.Members) > 1 {
-		return nil, fmt.Errorf("the inventory has %d clusters, and this is for one", len(f.Members))
+		return nil, fmt.Errorf("the inventory has %d clusters, and one is expected: choose one of them", len(f.Members))
 	}
 	return f.Effective(f.Members[0]), nil
 }

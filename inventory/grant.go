@@ -46,6 +46,7 @@ func (s scope) parseGrants(v strict.Value, of roleList, elsewhere string) []Gran
 			lines[role] = item.Line()
 		}
 		granted[role] = granted[role].or(set)
+		s.count(item, set)
 		grants = append(grants, g)
 	}
 	return grants

@@ -22,6 +22,7 @@ func (r *run) group(v strict.Value, declared *strict.Roll) (Group, bool) {
 	s := scope{fleet: r.fleet}
 	g.Clusters, s.within = r.fleet.selected(fields, r.fleet.all)
 	r.fleet.groups[g.Name] = s.within
+	s.count(v, s.within)
 	g.ClusterRoles = s.clusterRoles(fields)
 	g.Namespaces, g.ByLabel = s.namespaces(fields)
 	return g, true

@@ -99,7 +99,9 @@ func (clusterText) schema() schema {
 // host is the part of a URL that names host and port: without user, and with a port if there is a colon.
 const host = `[^\s/?#@:]([^\s/?#@]*[^\s/?#@:])?`
 
-func (contextText) schema() schema { return schema{Pattern: `\S`, MaxLength: maxClusterName} }
+func (contextText) schema() schema {
+	return schema{Pattern: `\S`, MaxLength: maxClusterName, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
+}
 
 func (clusterValueText) schema() schema { return schema{MaxLength: maxClusterName} }
 

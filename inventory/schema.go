@@ -11,10 +11,10 @@ import (
 // Parse can see (names that are not declared, or twice, what other files hold, how long a duration is) it takes too.
 //
 // It is draft-07, the newest that yaml-language-server and the other editors' YAML support have in full.
-func Schema() []byte { return document[inventoryShape]("certsync inventory") }
+func Schema() []byte { return schemaText[inventoryShape]("certsync inventory") }
 
 // TeamSchema is the JSON Schema of a team's file.
-func TeamSchema() []byte { return document[teamFileShape]("file of a team in a certsync inventory") }
+func TeamSchema() []byte { return schemaText[teamFileShape]("file of a team in a certsync inventory") }
 
 // schema is as much of JSON Schema as is needed. There are libraries that make schemas of Go types, but this package, whose
 // verdict is access, imports nothing beside its YAML; and what they would leave to be written here, the patterns and the
@@ -78,7 +78,7 @@ func compact(v any) ([]byte, error) {
 	return bytes.TrimSpace(b.Bytes()), err
 }
 
-func document[T any](title string) []byte {
+func schemaText[T any](title string) []byte {
 	s := schemaOf(reflect.TypeFor[T]())
 	s.Schema, s.Title = "http://json-schema.org/draft-07/schema#", title
 	text, err := compact(s)
@@ -115,7 +115,11 @@ func schemaOf(t reflect.Type) *schema {
 		}
 		return orInstead(t, s)
 	case reflect.Map:
-		return orInstead(t, &schema{Type: "object", PropertyNames: schemaOf(t.Key()), AdditionalProperties: schemaOf(t.Elem())})
+		s := &schema{Type: "object", PropertyNames: schemaOf(t.Key()), AdditionalProperties: schemaOf(t.Elem())}
+		if keys, ok := reflect.Zero(t).Interface().(interface{ filled() int }); ok {
+			s.MinProperties, s.MaxProperties = 1, keys.filled()
+		}
+		return orInstead(t, s)
 	}
 	return orInstead(t, object(t))
 }

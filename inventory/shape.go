@@ -15,7 +15,7 @@ type inventoryShape struct {
 	Kind       kindText       `json:"kind" doc:"The kind of file."`
 	Owner      ownerText      `json:"owner,omitempty" doc:"The name of the folder in Vault, and the mark of every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
 	Cluster    clusterShape   `json:"cluster,omitempty" doc:"The cluster in users' kubeconfigs. Fields that you leave out come from certsync's own connection."`
-	Clusters   []memberShape  `json:"clusters,omitempty" doc:"Several clusters, in place of owner and cluster. Each is an owner of its own."`
+	Clusters   membersShape   `json:"clusters,omitempty" doc:"Several clusters, in place of owner and cluster. Each is an owner of its own."`
 	Defaults   defaultsShape  `json:"defaults,omitempty" doc:"The defaults for all users."`
 	Groups     []groupShape   `json:"groups,omitempty" doc:"Every group that a user may be in."`
 	Users      []userShape    `json:"users" doc:"The users of the cluster, without the users in teams' files. For no users at all, write []."`
@@ -26,6 +26,10 @@ func (inventoryShape) exactlyOne() []string { return []string{"owner", "clusters
 
 // forbidden are fields that exclude each other.
 func (inventoryShape) forbidden() []string { return []string{"cluster", "clusters"} }
+
+type membersShape []memberShape
+
+func (membersShape) filled() (most int) { return maxClusters }
 
 // memberShape is one of several clusters.
 type memberShape struct {
@@ -39,6 +43,8 @@ type memberShape struct {
 
 // clustersShape has values by name or label. A cluster has one of the values under each key.
 type clustersShape map[labelKeyText]clusterValuesShape
+
+func (clustersShape) filled() (most int) { return maxLabelKeys }
 
 // clusterValuesShape has the values under one key. One text may stand in its place.
 type clusterValuesShape []clusterValueText

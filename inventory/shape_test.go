@@ -33,6 +33,8 @@ func samples(t *testing.T) map[reflect.Type]string {
 		reflect.TypeFor[keyAlgorithmText](): "RSA-2048",
 		reflect.TypeFor[whyText]():          "moves the payments database, see (OPS-7)",
 		reflect.TypeFor[clusterText]():      "prod",
+		reflect.TypeFor[contextText]():      "admin@prod",
+		reflect.TypeFor[clusterValueText](): "blue",
 		reflect.TypeFor[serverText]():       "https://k8s.example.com",
 		reflect.TypeFor[proxyText]():        "http://proxy:3128",
 		reflect.TypeFor[tlsServerText]():    "kubernetes",
@@ -65,6 +67,9 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		if _, filled := reflect.Zero(shape).Interface().(interface{ filled() int }); filled {
 			all = []trial{{"", []any{trials(t, shape.Elem(), samples)[0].document}, true}, {"", []any{}, false}, {"", "text", false}}
 		}
+		if other, ok := reflect.Zero(shape).Interface().(interface{ instead() reflect.Type }); ok && other.instead().Kind() == reflect.String {
+			all[2].legal = true
+		}
 		short, isShort := reflect.Zero(shape.Elem()).Interface().(interface{ instead() reflect.Type })
 		for _, inner := range trials(t, shape.Elem(), samples) {
 			// A text in place of a grant is its short form.
@@ -78,8 +83,11 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		return []trial{{"", true, true}, {"", "text", false}}
 	case reflect.Map:
 		all := []trial{{"", map[string]any{}, true}, {"", "text", false}}
+		if _, filled := reflect.Zero(shape).Interface().(interface{ filled() int }); filled {
+			all = []trial{{"", map[string]any{samples[shape.Key()]: trials(t, shape.Elem(), samples)[0].document}, true}, {"", map[string]any{}, false}, {"", "text", false}}
+		}
 		for _, inner := range trials(t, shape.Elem(), samples) {
-			all = append(all, trial{".staging" + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
+			all = append(all, trial{"." + samples[shape.Key()] + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
 		}
 		if other, ok := reflect.Zero(shape).Interface().(interface{ instead() reflect.Type }); ok {
 			all = append(all, trials(t, other.instead(), samples)...)
@@ -142,7 +150,7 @@ func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
 	for kind, shape := range map[string]reflect.Type{Kind: reflect.TypeFor[inventoryShape](), TeamKind: reflect.TypeFor[teamFileShape]()} {
 		tried := 0
 		for _, c := range trials(t, shape, samples) {
-			text, err := json.Marshal(c.document)
+			text, err := json.Marshal(inClusters(c))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,6 +169,24 @@ func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
 	}
 }
 
+// selectedClusters are clusters, among them those that the trials' selectors select.
+var selectedClusters = []any{
+	map[string]any{"name": "prod", "owner": "prod-eu", "labels": map[string]any{"team": "blue"}},
+	map[string]any{"name": "test", "owner": "test", "labels": map[string]any{"team": "text"}},
+}
+
+// inClusters is the document of a trial, in an inventory for several clusters where a selector of clusters stands in it.
+func inClusters(c trial) any {
+	document, ok := c.document.(map[string]any)
+	if _, alone := document["owner"]; !ok || !alone || !strings.Contains(strings.TrimPrefix(c.path, ".clusters"), ".clusters") {
+		return c.document
+	}
+	document = maps.Clone(document)
+	delete(document, "owner")
+	document["clusters"] = selectedClusters
+	return document
+}
+
 // parseAs parses an inventory, or the file of team payments, and returns what is wrong with it.
 func parseAs(t *testing.T, kind, text string) strict.Problems {
 	t.Helper()
@@ -168,7 +194,8 @@ func parseAs(t *testing.T, kind, text string) strict.Problems {
 	files := fstest.MapFS{"ca.crt": {Data: certificate(t)}, "payments.csr": {Data: []byte(request)}}
 	root, team := text, teamHeader+"users: []"
 	if kind == TeamKind {
-		root, team = header+"groups: [{name: payments}]\nusers: []\nteams: [{name: payments, file: teams/payments.yaml, groups: [payments]}]", text
+		clusters := "apiVersion: certsync.dev/v1\nkind: Inventory\nclusters: [{name: prod, owner: prod-eu, labels: {team: blue}}, {name: test, owner: test, labels: {team: text}}]\n"
+		root, team = clusters+"groups: [{name: payments}]\nusers: []\nteams: [{name: payments, file: teams/payments.yaml, groups: [payments]}]", text
 	}
 	if strings.Contains(root, "teams/payments.yaml") {
 		files["teams/payments.yaml"] = &fstest.MapFile{Data: []byte(team)}
