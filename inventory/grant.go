@@ -30,22 +30,28 @@ func (s scope) clusterRoles(fields map[string]strict.Value) []Grant {
 // here.
 func (s scope) parseGrants(v strict.Value, of roleList, elsewhere string) []Grant {
 	var grants []Grant
-	lines, granted := map[Grant]int{}, map[Grant]clusterSet{}
+	type role struct{ cluster, inNamespace string }
+	type place struct {
+		line int
+		set  clusterSet
+	}
+	granted := map[role]place{}
 	for _, item := range v.Items() {
 		g, set, ok := s.parseGrant(item, of, elsewhere)
 		if !ok {
 			continue
 		}
 		// Two ends for one role would leave open which of them counts.
-		role := Grant{ClusterRole: g.ClusterRole, Role: g.Role}
-		if !granted[role].and(set).empty() {
-			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole+g.Role), lines[role])
+		key := role{g.ClusterRole, g.Role}
+		first, known := granted[key]
+		if !first.set.and(set).empty() {
+			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole+g.Role), first.line)
 			continue
 		}
-		if granted[role].empty() {
-			lines[role] = item.Line()
+		if !known {
+			first.line = item.Line()
 		}
-		granted[role] = granted[role].or(set)
+		granted[key] = place{first.line, first.set.or(set)}
 		s.count(item, set)
 		grants = append(grants, g)
 	}

@@ -50,7 +50,7 @@ func Differences(before, after *inventory.Inventory) []byte {
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&out, "and %s more\n", plural(more, "difference"))
+		fmt.Fprintf(&out, "and %s\n", plural(more, "further difference"))
 	}
 	return out.Bytes()
 }

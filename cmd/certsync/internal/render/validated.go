@@ -39,7 +39,7 @@ func Validated(name string, file *inventory.File, chosen []inventory.Member) []b
 
 // Effective writes what an inventory says for one of its clusters, as an inventory for that cluster alone.
 func Effective(name, cluster string, inv *inventory.Inventory) []byte {
-	c := inventory.Comments{Head: comment("", fmt.Sprintf("What %s says for cluster %s.", name, cluster)), Users: map[string][]string{}}
+	c := inventory.Comments{Head: comment("", fmt.Sprintf("The inventory of cluster %s, from %s.", cluster, name)), Users: map[string][]string{}}
 	for _, u := range inv.Users {
 		if u.Request != nil {
 			c.Users[u.Name] = comment("", "This user has a signing request of their own, which is not shown here.")
