@@ -94,7 +94,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight", "reconcile/retention"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
-	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, []string{"golang.org/x/sync/errgroup"}},
+	"cmd/certsync/internal/credentials": {[]string{"cmd/certsync/internal/render", "inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/fleet":       {[]string{"inventory", "reconcile"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/invocation":  {nil, nil},
 	"cmd/certsync/internal/nextstep":    {[]string{"cmd/certsync/internal/render"}, []string{"github.com/alecthomas/kong"}},

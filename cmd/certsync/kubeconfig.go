@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -84,8 +80,8 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 		source.Plugin = &plugin
 	}
 	all := source.Get(ctx)
-	c.warnOfExpired(p, all)
-	out, err := c.output(ctx, p, all)
+	delivery := credentials.Delivery{User: c.User, Merge: c.Merge, File: c.Kubeconfig, ContextName: c.ContextName, Exec: c.Exec, Complain: p.complain}
+	out, err := delivery.Deliver(ctx, all)
 	if err != nil {
 		return err
 	}
@@ -94,67 +90,11 @@ func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
 			return err
 		}
 	}
-	return p.failedOwners(ctx, all)
-}
-
-func (c kubeconfigCmd) warnOfExpired(p program, all []credentials.Kubeconfig) {
-	for _, one := range all {
-		if one.Err == nil && !time.Now().Before(one.Until) {
-			p.complain(one.Named(reconcile.WithHint(fmt.Errorf("the certificate of %q expired at %s", c.User, reconcile.TimeText(one.Until)),
-				"ask the administrator of certsync to run certsync apply, which renews it"), len(all)))
-		}
-	}
-}
-
-// output merges what was fetched, or makes one kubeconfig of it, and returns the text to print.
-func (c kubeconfigCmd) output(ctx context.Context, p program, all []credentials.Kubeconfig) ([]byte, error) {
-	if !c.Merge {
-		return credentials.Join(c.ContextName, all)
-	}
-	if err := credentials.Merge(ctx, c.Kubeconfig, c.ContextName, all); err != nil {
-		return nil, err
-	}
-	var merges []render.MergeResult
-	for _, one := range all {
-		done := one.Merged
-		if one.Err != nil {
-			continue
-		}
-		if len(done.Elsewhere) > 0 {
-			p.complain(reconcile.WithHint(fmt.Errorf("cluster %q has changed in your kubeconfig: %s", done.Context, strings.Join(done.Elsewhere, ", ")),
-				fmt.Sprintf("if you did not expect this, ask the administrator of certsync before you use the context; the old file is kept as %s", strings.Join(done.Backups, " and "))))
-		}
-		merge := render.MergeResult{
-			Context: done.Context, Current: done.Current, Changed: done.Changed, Files: done.Files, Backups: done.Backups,
-			Kubeconfig: c.Kubeconfig,
-		}
-		// The plugin renews the certificate by itself, and an expired one has been reported.
-		if !c.Exec && time.Now().Before(one.Until) {
-			merge.Until = one.Until
-		}
-		merges = append(merges, merge)
-	}
-	return render.Merge(merges...), nil
-}
-
-// failedOwners returns the error of the only owner. Of several, it prints which have failed: the others are done.
-func (p program) failedOwners(ctx context.Context, all []credentials.Kubeconfig) error {
-	if len(all) == 1 {
-		return all[0].Err
-	}
-	failed, refused := 0, 0
-	for _, one := range all {
-		if one.Err == nil {
-			continue
-		}
-		if failed++; errors.As(one.Err, new(reconcile.Refused)) {
-			refused++
-		}
-		p.complain(one.Named(one.Err, len(all)))
-	}
-	switch {
+	switch failed, refused := delivery.Failures(all); {
 	case failed == 0:
 		return nil
+	case len(all) == 1:
+		return all[0].Err
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case refused == len(all): // nothing was written

@@ -38,8 +38,8 @@ type Kubeconfig struct {
 	Err     error // why there is none, or why it was not merged
 }
 
-// Named returns an error about a kubeconfig, with the owner if there are several.
-func (k Kubeconfig) Named(err error, owners int) error {
+// named returns an error about a kubeconfig, with the owner if there are several.
+func (k Kubeconfig) named(err error, owners int) error {
 	if owners == 1 {
 		return err
 	}
