@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
@@ -14,6 +16,7 @@ import (
 
 type planCmd struct {
 	inventoryFlags
+	fleet.Flags      `group:"Cluster and Vault:"`
 	serverFlags      `group:"Cluster and Vault:"`
 	ruleFlags        `group:"Guards, and flags that lift them:"`
 	Output           string `short:"o" enum:"text,json,markdown" default:"text" placeholder:"text|json|markdown" help:"Output format. markdown is a comment for a pull request (default: ${default})."`
@@ -27,17 +30,25 @@ func (planCmd) Help() string {
   certsync plan -f users.yaml
   certsync plan -o json | jq -r .digest     # for apply --expect
   certsync plan -o markdown > comment.md    # for GitHub or GitLab
+  certsync plan --cluster env=prod          # an inventory with several clusters
 
 ` + exitLine(anError(), exitOK, exitError, exitChanges, exitUsage, exitInterrupted)
 }
 
+// Validate is called by kong after parsing.
+func (c planCmd) Validate() error { return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate()) }
+
 // Run shows the plan. It only reads.
 func (c planCmd) Run(ctx context.Context, p program) error {
-	inv, err := c.load()
+	targets, err := c.targets(c.Flags)
 	if err != nil {
 		return err
 	}
-	plan, err := c.plan(ctx, p, inv)
+	if len(targets) > 1 {
+		return c.several(ctx, p, targets)
+	}
+	c.serverFlags = c.at(targets[0])
+	plan, err := c.plan(ctx, p, targets[0].Inventory)
 	if err != nil {
 		return err
 	}
@@ -49,6 +60,42 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 		return exitStatus(exitChanges)
 	}
 	return nil
+}
+
+// several shows the plans of several clusters.
+func (c planCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
+	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (reconcile.Plan, error) {
+		at := c
+		at.serverFlags = f
+		return at.plan(ctx, p, t.Inventory)
+	})
+	if err != nil {
+		return err
+	}
+	sum := fleet.SumOf(results)
+	if err := p.showPlans(results, sum.Digest, c.Output); err != nil {
+		return err
+	}
+	if err := ended(p, results); err != nil {
+		return err
+	}
+	p.suggest(c.Output, nextstep.Result{Applicable: sum.Runs && !sum.Refused})
+	if c.DetailedExitcode && sum.Changes {
+		return exitStatus(exitChanges)
+	}
+	return nil
+}
+
+// showPlans prints the plans of several clusters on stdout.
+func (p program) showPlans(results []fleet.Result[reconcile.Plan], digest, output string) error {
+	shown := fleet.Shown(results, same)
+	switch output {
+	case "json":
+		return writeJSON(p.stdout, fleet.PlanDocument(results))
+	case "markdown":
+		return writeAll(p.stdout, render.PlansMarkdown(shown, digest))
+	}
+	return writeAll(p.stdout, render.Plans(shown, digest, paletteFor(p.stdout)))
 }
 
 // plan makes the plan. It revokes its token before it prints anything, because a closed stdout, as in

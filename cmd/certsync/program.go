@@ -170,10 +170,11 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	fmt.Fprintf(p.stderr, "certsync: %s\n", render.Clean(err.Error()))
+	text := fmt.Sprintf("certsync: %s\n", render.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
+		text += fmt.Sprintf("hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
 	}
+	fmt.Fprint(p.stderr, text) // at once: several clusters may complain
 }
 
 // writeAll writes the output of a command. A full disk or a closed pipe is an error, because half a plan must not exit 0.
