@@ -30,7 +30,7 @@ func (planCmd) Help() string {
   certsync plan -f users.yaml
   certsync plan -o json | jq -r .digest     # for apply --expect
   certsync plan -o markdown > comment.md    # for GitHub or GitLab
-  certsync plan --cluster env=prod          # an inventory with several clusters
+  certsync plan --cluster env=prod          # of several clusters
 
 ` + exitLine(anError(), exitOK, exitError, exitChanges, exitUsage, exitInterrupted)
 }

@@ -33,7 +33,7 @@ func (statusCmd) Help() string {
   certsync status
   certsync status -o wide
   certsync status --user alice@example.com
-  certsync status --cluster prod-eu    # an inventory with several clusters
+  certsync status --cluster prod-eu    # of several clusters
   certsync status -o json | jq '.users[] | select(.state == "left")'
   certsync status --user alice@example.com --emergency    # when Vault is down
 
