@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
@@ -48,7 +49,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 		return c.several(ctx, p, targets)
 	}
 	c.serverFlags = c.at(targets[0])
-	plan, err := c.plan(ctx, p, targets[0].Inventory)
+	plan, err := c.plan(ctx, p, targets[0].Inventory, nil)
 	if err != nil {
 		return err
 	}
@@ -64,16 +65,22 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 
 // several shows the plans of several clusters.
 func (c planCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
-	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (reconcile.Plan, error) {
+	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (planned fleet.Planned, err error) {
 		at := c
 		at.serverFlags = f
-		return at.plan(ctx, p, t.Inventory)
+		planned.Name = t.Name
+		planned.Plan, err = at.plan(ctx, p, t.Inventory, &planned.Unknown)
+		planned.Made = err == nil
+		return planned, err
 	})
 	if err != nil {
 		return err
 	}
-	sum := fleet.SumOf(results)
-	if err := p.showPlans(results, sum.Digest, c.Output); err != nil {
+	sum, err := fleet.SumOf(results)
+	if err != nil {
+		return err
+	}
+	if err := p.showPlans(results, sum, c.Output); err != nil {
 		return err
 	}
 	if err := ended(p, results); err != nil {
@@ -87,20 +94,21 @@ func (c planCmd) several(ctx context.Context, p program, targets []fleet.Target)
 }
 
 // showPlans prints the plans of several clusters on stdout.
-func (p program) showPlans(results []fleet.Result[reconcile.Plan], digest, output string) error {
-	shown := fleet.Shown(results, same)
+func (p program) showPlans(results []fleet.Result[fleet.Planned], sum fleet.Sum, output string) error {
+	shown := fleet.Shown(results, func(made fleet.Planned) reconcile.Plan { return made.Plan })
 	switch output {
 	case "json":
-		return writeJSON(p.stdout, fleet.PlanDocument(results))
+		return writeJSON(p.stdout, fleet.PlanDocument(results, sum))
 	case "markdown":
-		return writeAll(p.stdout, render.PlansMarkdown(shown, digest))
+		return writeAll(p.stdout, render.PlansMarkdown(shown, sum.Digest))
 	}
-	return writeAll(p.stdout, render.Plans(shown, digest, paletteFor(p.stdout)))
+	return writeAll(p.stdout, render.Plans(shown, sum.Digest, paletteFor(p.stdout)))
 }
 
 // plan makes the plan. It revokes its token before it prints anything, because a closed stdout, as in
-// `certsync plan | head`, ends the process.
-func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) (reconcile.Plan, error) {
+// `certsync plan | head`, ends the process. With several clusters, the plan leaves out names in flags that only other clusters may know,
+// and adds them to unknown.
+func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory, unknown *[]reconcile.UnknownName) (reconcile.Plan, error) {
 	cluster, store, err := c.connect(ctx, p, inv.Owner, 0)
 	if err != nil {
 		return reconcile.Plan{}, err
@@ -110,7 +118,16 @@ func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory) 
 	if err != nil {
 		return reconcile.Plan{}, err
 	}
-	return apply.MakePlan(ctx, inv, cluster, store, c.rules(self, c.LockNamespace), time.Now)
+	rules := c.rules(self, c.LockNamespace)
+	for {
+		plan, err := apply.MakePlan(ctx, inv, cluster, store, rules, time.Now)
+		var name reconcile.UnknownName
+		if unknown == nil || !errors.As(err, &name) {
+			return plan, err
+		}
+		*unknown = append(*unknown, name)
+		rules = fleet.Without(rules, name)
+	}
 }
 
 // show prints a plan on stdout.

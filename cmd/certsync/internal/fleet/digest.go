@@ -6,19 +6,16 @@ import (
 	"encoding/json"
 )
 
-// Digest is over the plans of several clusters, in the order of the file: "sha256:" and the hex digits of the SHA-256 of a JSON list
-// that has, for each cluster, a list of its name and the digest of its plan. A cluster without a plan has the digest "", for which
-// the word error stands.
+// Digest is the digest over the plans of several clusters, in the order of the file: of their names and the digests of their plans.
+// The digest "" stands for a cluster without a plan.
 func Digest(names, digests []string) string {
-	list := [][2]string{}
+	pairs := make([][2]string, len(names))
 	for i, name := range names {
-		pair := [2]string{name, digests[i]}
-		if pair[1] == "" {
-			pair[1] = "error"
+		if pairs[i] = [2]string{name, digests[i]}; digests[i] == "" {
+			pairs[i][1] = "error"
 		}
-		list = append(list, pair)
 	}
-	text, err := json.Marshal(list)
+	text, err := json.Marshal(pairs)
 	if err != nil {
 		panic(err) // strings only
 	}

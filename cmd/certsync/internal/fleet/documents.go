@@ -22,27 +22,25 @@ type Sum struct {
 	Refused bool // apply would refuse a cluster
 }
 
-// SumOf sums up plans.
-func SumOf(results []Result[reconcile.Plan]) Sum {
+// SumOf sums up plans. A name in a flag that no cluster knows is an UnknownName.
+func SumOf(results []Result[Planned]) (Sum, error) {
 	var s Sum
-	var names, digests []string
+	var all []Planned
 	for _, r := range results {
-		digest := ""
-		if r.Err == nil {
-			digest = r.Value.Digest()
-			s.Changes, s.Runs = s.Changes || r.Value.Changes(), s.Runs || r.Value.Runs()
-			s.Refused = s.Refused || len(r.Value.Refusals()) > 0
+		p := r.Value
+		p.Name, p.Made = r.Name, r.Err == nil
+		if all = append(all, p); p.Made {
+			s.Changes, s.Runs = s.Changes || p.Plan.Changes(), s.Runs || p.Plan.Runs()
+			s.Refused = s.Refused || len(p.Plan.Refusals()) > 0
 		}
-		names, digests = append(names, r.Name), append(digests, digest)
 	}
-	s.Digest = Digest(names, digests)
-	return s
+	s.Digest = DigestOf(all)
+	return s, UnknownEverywhere(all)
 }
 
 // PlanDocument is the form of `plan -o json` for several clusters.
-func PlanDocument(results []Result[reconcile.Plan]) Document {
-	s := SumOf(results)
-	return Document{FormatVersion: reconcile.PlanVersion, Digest: s.Digest, Changes: &s.Changes, Clusters: Entries(results, func(e *Entry, p reconcile.Plan) { e.Plan = p })}
+func PlanDocument(results []Result[Planned], s Sum) Document {
+	return Document{FormatVersion: reconcile.PlanVersion, Digest: s.Digest, Changes: &s.Changes, Clusters: Entries(results, func(e *Entry, p Planned) { e.Plan = p.Plan })}
 }
 
 // Standing is what status knows of a cluster. If the cluster cannot be reached, it has only what Vault tells.

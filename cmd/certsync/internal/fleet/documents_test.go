@@ -25,8 +25,19 @@ var errDown = reconcile.WithHint(errors.New("connection refused"), "start it")
 // TestPlanDocument: a cluster has its plan or its error, and the digest changes with any of them.
 func TestPlanDocument(t *testing.T) {
 	changes := reconcile.Plan{Owner: "dev-owner", RecordState: true}
-	results := []Result[reconcile.Plan]{in("dev", changes, nil), in("prod-eu", reconcile.Plan{}, errDown)}
-	d := PlanDocument(results)
+	of := func(p reconcile.Plan, unknown ...string) Planned {
+		made := Planned{Plan: p}
+		for _, name := range unknown {
+			made.Unknown = append(made.Unknown, reconcile.UnknownName{Flag: "--revoke", Name: name})
+		}
+		return made
+	}
+	results := []Result[Planned]{in("dev", of(changes), nil), in("prod-eu", Planned{}, errDown)}
+	sum, err := SumOf(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := PlanDocument(results, sum)
 	plan, err := json.Marshal(changes)
 	if err != nil {
 		t.Fatal(err)
@@ -49,10 +60,14 @@ func TestPlanDocument(t *testing.T) {
 		"all of it is held":   {reconcile.Plan{Steps: []reconcile.Step{{Held: "why"}}}, true, false, false},
 		"it would be refused": {reconcile.Plan{RecordState: true, Forbidden: []string{"why"}}, true, true, true},
 	} {
-		s := SumOf([]Result[reconcile.Plan]{in("a", reconcile.Plan{}, nil), in("b", c.plan, nil), in("c", reconcile.Plan{RecordState: true, Forbidden: []string{"not read"}}, errDown)})
-		if s.Changes != c.changes || s.Runs != c.runs || s.Refused != c.refused {
+		s, err := SumOf([]Result[Planned]{in("a", of(reconcile.Plan{}, "alice"), nil), in("b", of(c.plan, "bob"), nil), in("c", of(reconcile.Plan{RecordState: true, Forbidden: []string{"not read"}}), errDown)})
+		if err != nil || s.Changes != c.changes || s.Runs != c.runs || s.Refused != c.refused {
 			t.Errorf("%s: %+v", sentence, s)
 		}
+	}
+	var unknown reconcile.UnknownName
+	if _, err := SumOf([]Result[Planned]{in("a", of(changes, "alice", "bob"), nil), in("b", of(changes, "bob"), nil)}); !errors.As(err, &unknown) || unknown.Name != "bob" {
+		t.Error(err)
 	}
 }
 
