@@ -90,12 +90,13 @@ func (c fakeCluster) ObserveCluster(context.Context, string) (reconcile.ClusterV
 }
 
 type fakeStore struct {
-	state *reconcile.State
-	err   error
+	state  *reconcile.State
+	ledger map[string]reconcile.LedgerEntry
+	err    error
 }
 
 func (s fakeStore) ObserveStore(context.Context) (reconcile.StoreView, error) {
-	return reconcile.StoreView{State: s.state}, s.err
+	return reconcile.StoreView{State: s.state, Ledger: s.ledger}, s.err
 }
 
 // TestStandingOf: Vault says which removals wait, also in a cluster that cannot be reached. If neither answers, the cluster's error counts.
@@ -108,11 +109,12 @@ func TestStandingOf(t *testing.T) {
 		want       []string
 		err        error
 	}{
-		"all answer":                       {fakeCluster{}, nil, fakeStore{state: state}, []string{"bob"}, nil},
-		"the cluster does not answer":      {fakeCluster{errDown}, nil, fakeStore{state: state}, []string{"bob"}, errDown},
-		"the cluster cannot be connected":  {nil, errDown, fakeStore{state: state}, []string{"bob"}, errDown},
-		"nothing was ever applied there":   {fakeCluster{errDown}, nil, fakeStore{}, nil, errDown},
-		"neither answers, and one is told": {nil, errDown, fakeStore{err: errors.New("sealed")}, nil, errDown},
+		"all answer":                         {fakeCluster{}, nil, fakeStore{state: state}, []string{"bob"}, nil},
+		"the cluster does not answer":        {fakeCluster{errDown}, nil, fakeStore{state: state}, []string{"bob"}, errDown},
+		"the cluster cannot be connected":    {nil, errDown, fakeStore{state: state}, []string{"bob"}, errDown},
+		"an earlier run ended in the middle": {fakeCluster{errDown}, nil, fakeStore{state: state, ledger: map[string]reconcile.LedgerEntry{"carol": {Record: &reconcile.Record{State: reconcile.Removing}}}}, []string{"bob", "carol"}, errDown},
+		"nothing was ever applied there":     {fakeCluster{errDown}, nil, fakeStore{}, []string{}, errDown},
+		"neither answers, and one is told":   {nil, errDown, fakeStore{err: errors.New("sealed")}, nil, errDown},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			got, err := StandingOf(t.Context(), in("dev", 0, nil).Target, c.cluster, c.clusterErr, c.store, reconcile.Rules{}, time.Now)

@@ -150,21 +150,21 @@ func TestPlansMarkdownLimit(t *testing.T) {
 	all := []InCluster[reconcile.Plan]{}
 	for n := range 256 {
 		in := InCluster[reconcile.Plan]{Cluster: fmt.Sprintf("c%03d-%s", n, strings.Repeat("x", 58)), Owner: fmt.Sprintf("o%03d-%s", n, strings.Repeat("y", 35))}
-		switch n % 64 {
-		case 0:
+		switch {
+		case n == 0:
 			in.Value = large
-		case 1:
+		case n == 1:
 			in.Value = other
-		case 2:
+		case n%64 == 2:
 			in.Value = refused
-		case 3:
+		case n%64 == 3:
 			in.Value = hostilePlan(t, uint64(n))
-		case 4:
+		case n%64 == 4:
 			in.Problem = strings.Repeat("long ", 300)
 		}
 		all = append(all, in)
 	}
-	for _, n := range []int{2, 3, 60, 256} {
+	for _, n := range []int{3, 256} {
 		c := readComment(t, PlansMarkdown(all[:n], someDigest))
 		for i, in := range all[:n] {
 			if c.table[i][0] != in.Cluster {

@@ -10,7 +10,7 @@ import (
 )
 
 // clustersMarker is the first line of a comment about several clusters. No owner has a blank in its name.
-const clustersMarker = "<!-- certsync plan: all clusters -->\n"
+const clustersMarker = "<!-- certsync plan: several clusters -->\n"
 
 // clusterTableLimit is how many characters the whole table of clusters has at most. A longer one is written briefly, and 256 clusters
 // still leave half of the comment.
