@@ -170,11 +170,10 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	text := fmt.Sprintf("certsync: %s\n", render.Clean(err.Error()))
+	fmt.Fprintf(p.stderr, "certsync: %s\n", render.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		text += fmt.Sprintf("hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
+		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
 	}
-	fmt.Fprint(p.stderr, text) // at once: several clusters may complain
 }
 
 // writeAll writes the output of a command. A full disk or a closed pipe is an error, because half a plan must not exit 0.
