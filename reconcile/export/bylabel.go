@@ -78,7 +78,7 @@ func (j *joiner) join(named map[string][]inventory.Grant) []inventory.Selection 
 				delete(named, name)
 			}
 		}
-		out = append(out, inventory.Selection{Selector: inventory.Selector{Labels: map[string]string{j.key: s.value}}, Grants: common})
+		out = append(out, inventory.Selection{Selector: inventory.SelectorOf(j.key, s.value), Grants: common})
 	}
 	return out
 }
