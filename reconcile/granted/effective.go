@@ -32,10 +32,19 @@ func Selects(inv *inventory.Inventory) bool {
 		slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return len(u.ByLabel) > 0 })
 }
 
-// BySelector reports whether a selector of an inventory gives g's role to g's user or group, in whatever namespaces.
+// BySelector reports whether a selector of an inventory gives g's role to g's user or group at any time, in whatever namespaces.
 func BySelector(inv *inventory.Inventory, g reconcile.Grant) bool {
+	return bySelector(inv, g, func(inventory.Grant) bool { return true })
+}
+
+// BySelectorAt reports whether BySelector is true of a grant that is in force at a time.
+func BySelectorAt(inv *inventory.Inventory, g reconcile.Grant, at time.Time) bool {
+	return bySelector(inv, g, func(r inventory.Grant) bool { return !Ahead(r.From, at) && !Ended(r.Until, at) })
+}
+
+func bySelector(inv *inventory.Inventory, g reconcile.Grant, runs func(inventory.Grant) bool) bool {
 	gives := func(s inventory.Selection) bool {
-		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g })
+		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g && runs(r) })
 	}
 	if g.For == reconcile.ForGroup {
 		return slices.ContainsFunc(inv.Groups, func(f inventory.Group) bool { return f.Name == g.Subject && slices.ContainsFunc(f.ByLabel, gives) })

@@ -58,6 +58,7 @@ func TestSelectors(t *testing.T) {
 		want      []string
 		notes     []string
 		guards    int
+		held      bool // a conflict holds a step
 	}{
 		"nothing": {},
 		"a namespace comes": {
@@ -82,11 +83,26 @@ func TestSelectors(t *testing.T) {
 			want:   []string{unbound("payments")[0] + " held", unbound("payments")[1] + " held"},
 			notes:  []string{"selector-empty devs"}, guards: 2,
 		},
-		"a protected user loses a namespace": {
+		"a protected user loses a namespace, which holds that user alone": {
 			change: func(w *reconciletest.World) { delete(w.Labels, "payments") },
 			rules:  func(r *reconcile.Rules) { r.Protect = []string{"alice"} },
 			want:   []string{unbound("payments")[0] + " held", unbound("payments")[1] + " held"},
-			notes:  []string{"selector-empty devs"}, guards: 1,
+			notes:  []string{"selector-empty devs"}, held: true,
+		},
+		"a protected user loses the selector": {
+			inventory: strings.Replace(byLabel, "clusterRoles: [edit], roles", "roles", 1),
+			rules:     func(r *reconcile.Rules) { r.Protect = []string{"alice"} },
+			want:      []string{strings.Replace(unbound("payments")[0], "namespace-unselected", "roles-changed", 1) + " held"},
+			notes:     []string{"inventory-changed"}, guards: 1,
+		},
+		"a namespace is deleted, and made again without the label": {
+			change: func(w *reconciletest.World) {
+				delete(w.Labels, "payments")
+				delete(w.Bindings, "RoleBinding payments/certsync:test:group:devs:edit")
+				delete(w.Bindings, "RoleBinding payments/certsync:test:group-role:devs:deployer")
+			},
+			rules: func(r *reconcile.Rules) { r.Protect = []string{"alice"}; r.MaxRemovals = reconciletest.Limit(t, "0") },
+			notes: []string{"selector-empty devs"},
 		},
 		"a namespace is deleted, which takes nothing from anybody": {
 			change: func(w *reconciletest.World) {
@@ -145,7 +161,7 @@ func TestSelectors(t *testing.T) {
 			if diff := cmp.Diff(reconcile.OrEmpty(tt.notes), reconciletest.Kinds(p)); diff != "" || len(p.Guards) != tt.guards {
 				t.Errorf("%s%q", diff, p.Guards)
 			}
-			if tt.guards > 0 {
+			if tt.guards > 0 || tt.held {
 				return
 			}
 			w.MustApply(inv)
@@ -153,6 +169,60 @@ func TestSelectors(t *testing.T) {
 				t.Errorf("after apply: %q", got)
 			}
 		})
+	}
+}
+
+// TestLabelsAreCounted: --max-removals counts what goes with a label, also where another selector gives the same role and has ended,
+// or gives another role. An `until` that has come is no loss.
+func TestLabelsAreCounted(t *testing.T) {
+	until := func(day string) string {
+		return "{selector: {env: prod}, clusterRoles: [{name: edit, until: " + day + "}]}"
+	}
+	const weaker = "{selector: {team: other}, clusterRoles: [view]}"
+	unlabel := func(w *reconciletest.World) { w.Labels["payments"] = map[string]string{"env": "prod", "team": "other"} }
+	days := func(n int) func(*reconciletest.World) {
+		return func(w *reconciletest.World) { w.Now = w.Now.AddDate(0, 0, n) }
+	}
+	for sentence, tt := range map[string]struct {
+		other  string // the second selection
+		change func(*reconciletest.World)
+		reason string
+		guards int
+	}{
+		"a label goes":                         {"{selector: {env: none}, clusterRoles: [edit]}", unlabel, "namespace-unselected", 2},
+		"a label goes, the other has ended":    {until("2026-01-31"), unlabel, "namespace-unselected", 2},
+		"a label goes, and another one weaker": {weaker, unlabel, "namespace-unselected", 2},
+		"an end comes":                         {until("2026-03-02"), days(2), "", 0},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := labelled(t)
+			w.Labels["payments"] = map[string]string{"team": "payments", "env": "prod"}
+			w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+			inv := reconciletest.Parse(t, "groups: [{name: devs, namespaces: [{selector: {team: payments}, clusterRoles: [edit]}, "+tt.other+"]}]\nusers: [{name: alice, groups: [devs]}, {name: bob, groups: [devs]}]")
+			w.MustApply(inv)
+			tt.change(w)
+			w.Rules.MaxRemovals = reconciletest.Limit(t, "0")
+			p := w.Plan(inv)
+			reason := ""
+			for _, s := range p.Steps {
+				if s.Action == reconcile.Unbind {
+					reason = string(s.Reason)
+				}
+			}
+			if reason != tt.reason || len(p.Guards) != tt.guards {
+				t.Errorf("%q, %q", reason, p.Guards)
+			}
+		})
+	}
+	w := labelled(t)
+	w.Labels["payments"] = map[string]string{"env": "prod"}
+	inv := reconciletest.Parse(t, "users: [{name: alice, namespaces: [{selector: {team: payments}, clusterRoles: [edit]}, "+until("2026-03-02")+"]}]")
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	w.MustApply(inv)
+	days(2)(w)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "0")
+	if p := w.Plan(inv); len(p.Guards) > 0 || !strings.Contains(fmt.Sprint(reconciletest.Lines(p)), "user:alice:edit [until-passed]") {
+		t.Errorf("%q, %q", p.Guards, reconciletest.Lines(p))
 	}
 }
 
@@ -213,6 +283,12 @@ func TestLabellers(t *testing.T) {
 	bind("staging", "one", reconcile.UserSubject("eve"))
 	bind("payments", "one", reconcile.UserSubject("eve"))
 	bind("locks", "labeller", reconcile.UserSubject("eve"))
+	w.RoleRules[reconcile.Role{Name: "maker"}] = []reconcile.Rule{reconciletest.Rule("create", "", "namespaces")}
+	w.RoleRules[reconcile.Role{Name: "system"}] = []reconcile.Rule{reconciletest.Rule("patch", "", "namespaces", "kube-system")}
+	bind("", "maker", reconcile.UserSubject("fay"))
+	bind("staging", "maker", reconcile.UserSubject("gus"))
+	bind("", "one", reconcile.UserSubject("hal"))
+	bind("", "system", reconcile.UserSubject("ida"))
 	inv := reconciletest.Parse(t, byLabel)
 	got := map[string]bool{}
 	for _, n := range w.Plan(inv).Notes {
@@ -221,10 +297,12 @@ func TestLabellers(t *testing.T) {
 		}
 	}
 	want := map[string]bool{
-		`ClusterRoleBinding b01 User "carol" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:               true,
-		`ClusterRoleBinding b01 ServiceAccount "ci/bot" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:    true,
-		`ClusterRoleBinding b04 Group "system:authenticated" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "status" cluster-wide`: true,
-		`RoleBinding staging/b05 User "eve" can change the labels of namespace "staging", and so what the inventory grants by label: it has ClusterRole "one" in namespace "staging"`:       true,
+		`ClusterRoleBinding b01 User "carol" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:               true,
+		`ClusterRoleBinding b01 ServiceAccount "ci/bot" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:    true,
+		`ClusterRoleBinding b04 Group "system:authenticated" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "status" cluster-wide`: true,
+		`RoleBinding staging/b05 User "eve" can label namespace "staging", and so change what the inventory grants by label: it has ClusterRole "one" in namespace "staging"`:       true,
+		`ClusterRoleBinding b08 User "fay" can create namespaces with labels, and so change what the inventory grants by label: it has ClusterRole "maker" cluster-wide`:            true,
+		`ClusterRoleBinding b10 User "hal" can label some namespaces, and so change what the inventory grants by label: it has ClusterRole "one" cluster-wide`:                      true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
