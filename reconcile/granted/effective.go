@@ -13,8 +13,29 @@ import (
 // The bounds of selectors. An inventory that exceeds them is refused as a whole.
 const (
 	MaxSelected = 50_000     // grants that they give in single namespaces
+	MaxSubjects = 1_000_000  // users in these grants: each member of a group counts. A plan for so many takes a few hundred MB
 	maxMatched  = 20_000_000 // comparisons of a selector with a namespace, which take a few seconds
 )
+
+// Size is what selectors give in single namespaces.
+type Size struct{ grants, subjects int }
+
+// And is the size with further grants, to a user or to a group with so many members. It reports whether it is within the bounds.
+func (s Size) And(grants, members int) (Size, bool) {
+	s = Size{s.grants + grants, s.subjects + grants*max(members, 1)}
+	return s, s.grants <= MaxSelected && s.subjects <= MaxSubjects
+}
+
+// Members counts the users of each group.
+func Members(inv *inventory.Inventory) map[string]int {
+	members := map[string]int{}
+	for _, u := range inv.Users {
+		for _, group := range u.Groups {
+			members[group]++
+		}
+	}
+	return members
+}
 
 // systemNamespace is where the parts of Kubernetes run. Whoever may write there is as good as cluster-admin.
 const systemNamespace = "kube-system"
@@ -62,13 +83,14 @@ func Effective(inv *inventory.Inventory, namespaces map[string]reconcile.Namespa
 	m := &matching{names: Selectable(namespaces, never...), namespaces: namespaces, at: at, matched: map[string][]string{}, ok: true}
 	out := *inv
 	out.Groups, out.Users = slices.Clone(inv.Groups), slices.Clone(inv.Users)
+	members := Members(inv)
 	for i := range out.Groups {
 		g := &out.Groups[i]
-		g.Namespaces, g.ByLabel = m.resolve(g.Namespaces, g.ByLabel), nil
+		g.Namespaces, g.ByLabel = m.resolve(g.Namespaces, g.ByLabel, members[g.Name]), nil
 	}
 	for i := range out.Users {
 		u := &out.Users[i]
-		u.Namespaces, u.ByLabel = m.resolve(u.Namespaces, u.ByLabel), nil
+		u.Namespaces, u.ByLabel = m.resolve(u.Namespaces, u.ByLabel, 1), nil
 	}
 	return &out, m.ok
 }
@@ -80,15 +102,15 @@ type matching struct {
 	at         time.Time
 	matched    map[string][]string // namespaces, by the selector as text: many users have the same one
 	compared   int
-	grants     int
+	size       Size
 	ok         bool
 }
 
 // role is a grant's role in a namespace.
 type role struct{ namespace, clusterRole, role string }
 
-// resolve returns the grants of one user or group in each namespace.
-func (m *matching) resolve(named map[string][]inventory.Grant, byLabel []inventory.Selection) map[string][]inventory.Grant {
+// resolve returns the grants of one user, or of a group with so many members, in each namespace.
+func (m *matching) resolve(named map[string][]inventory.Grant, byLabel []inventory.Selection, members int) map[string][]inventory.Grant {
 	if len(byLabel) == 0 {
 		return named
 	}
@@ -111,7 +133,8 @@ func (m *matching) resolve(named map[string][]inventory.Grant, byLabel []invento
 	}
 	for _, s := range byLabel {
 		for _, namespace := range m.match(s.Selector) {
-			if m.grants += len(s.Grants); m.grants > MaxSelected {
+			size, within := m.size.And(len(s.Grants), members)
+			if m.size = size; !within {
 				m.ok = false
 				return all
 			}

@@ -20,7 +20,7 @@ func refusals(x *index.Index, p reconcile.Plan) []string {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
 	if x.Unbounded {
-		all = append(all, refusal.Unbounded(granted.MaxSelected))
+		all = append(all, refusal.Unbounded(granted.MaxSelected, granted.MaxSubjects))
 	}
 	if p.Changes() {
 		all = append(all, p.State.TooLarge())

@@ -316,19 +316,32 @@ func TestLabellers(t *testing.T) {
 	}
 }
 
-// TestSelectorsAreBounded: an inventory whose selectors match too much is refused as a whole.
+// TestSelectorsAreBounded: an inventory whose selectors match too much is refused as a whole. Each member of a group counts.
 func TestSelectorsAreBounded(t *testing.T) {
 	w := labelled(t)
-	var roles []string
-	for i := range 600 {
-		roles = append(roles, fmt.Sprint("r", i))
-	}
 	for i := range 100 {
 		name := fmt.Sprint("n", i)
 		w.Spaces[name], w.Labels[name] = true, map[string]string{"team": "payments"}
 	}
-	p := w.Plan(reconciletest.Parse(t, "users: [{name: alice, namespaces: [{selector: {team: payments}, clusterRoles: ["+strings.Join(roles, ", ")+"]}]}]"))
-	if len(p.Forbidden) != 1 || !strings.Contains(p.Forbidden[0], "selectors match too much: they can give 50000 roles") {
-		t.Errorf("%q", p.Forbidden)
+	list := func(n int, format string) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf(format, i)
+		}
+		return strings.Join(all, ", ")
+	}
+	selection := func(roles int) string {
+		return "namespaces: [{selector: {team: payments}, clusterRoles: [" + list(roles, "r%d") + "]}]}]"
+	}
+	for text, refused := range map[string]bool{
+		"users: [{name: alice, " + selection(400): false,
+		"users: [{name: alice, " + selection(600): true,
+		"groups: [{name: devs, " + selection(20) + "\nusers: [" + list(100, "{name: u%d, groups: [devs]}") + "]": false,
+		"groups: [{name: devs, " + selection(20) + "\nusers: [" + list(600, "{name: u%d, groups: [devs]}") + "]": true,
+	} {
+		p := w.Plan(reconciletest.Parse(t, text))
+		if got := strings.Contains(fmt.Sprint(p.Forbidden), "selectors match too much: they can give 50000 roles in namespaces in all, and 1000000"); got != refused {
+			t.Errorf("%.40s…: %q", text, p.Forbidden)
+		}
 	}
 }

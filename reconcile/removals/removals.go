@@ -95,7 +95,7 @@ func Diff(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView,
 		p.Forbidden = append(p.Forbidden, why)
 	}
 	if d.unbounded {
-		p.Forbidden = append(p.Forbidden, refusal.Unbounded(granted.MaxSelected))
+		p.Forbidden = append(p.Forbidden, refusal.Unbounded(granted.MaxSelected, granted.MaxSubjects))
 	}
 	if n := len(p.Revoked); n > reconcile.MaxRevoked {
 		p.Forbidden = append(p.Forbidden, fmt.Sprintf("the lock has room for %d users whose certificates are revoked, and there would be %d "+
