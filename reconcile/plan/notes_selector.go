@@ -49,8 +49,8 @@ func selectorNotes(x *index.Index) []reconcile.Note {
 // labellers notes who may label the namespaces in names, or create labelled ones, without being as good as cluster-admin. They can
 // give and take what selectors grant.
 func labellers(x *index.Index, names []string) []reconcile.Note {
-	strong := map[reconcile.Subject]bool{}
-	for _, b := range x.Observed.Bindings {
+	strong, bindings := map[reconcile.Subject]bool{}, slices.Concat(x.Observed.Bindings, wantedBindings(x))
+	for _, b := range bindings {
 		if len(x.RolePower(b.Role(), b.Namespace)) > 0 {
 			for _, s := range b.Subjects {
 				strong[reconcile.Authorized(s)] = true
@@ -58,7 +58,7 @@ func labellers(x *index.Index, names []string) []reconcile.Note {
 		}
 	}
 	var all []reconcile.Note
-	for _, b := range x.Observed.Bindings {
+	for _, b := range bindings {
 		may := labelling(x.Observed.Rules[b.Role()], b, names)
 		if may == "" {
 			continue
@@ -78,6 +78,23 @@ func labellers(x *index.Index, names []string) []reconcile.Note {
 	all = slices.CompactFunc(all, func(a, b reconcile.Note) bool { return a.Object == b.Object && a.Message == b.Message })
 	if more := len(all) - maxLabellers; more > 0 {
 		all = append(all[:maxLabellers], reconcile.Note{Kind: reconcile.SelectorLabels, Message: moreText(more) + " can label or create namespaces"})
+	}
+	return all
+}
+
+// wantedBindings are the bindings to roles with rules that the inventory wants and that are not there yet: this plan may make them.
+func wantedBindings(x *index.Index) []reconcile.Binding {
+	var all []reconcile.Binding
+	for g, users := range x.Wanted {
+		if len(x.Parts[g]) > 0 || len(x.Observed.Rules[g.Bound()]) == 0 {
+			continue
+		}
+		g.Part = 1
+		b := reconcile.NewBinding(x.Inventory.Owner, g, nil)
+		for _, user := range users {
+			b.Subjects = append(b.Subjects, x.Subject(user))
+		}
+		all = append(all, b)
 	}
 	return all
 }

@@ -289,7 +289,7 @@ func TestLabellers(t *testing.T) {
 	bind("staging", "maker", reconcile.UserSubject("gus"))
 	bind("", "one", reconcile.UserSubject("hal"))
 	bind("", "system", reconcile.UserSubject("ida"))
-	inv := reconciletest.Parse(t, byLabel)
+	inv := reconciletest.Parse(t, strings.Replace(byLabel, "{name: bob, clusterRoles: [view]", "{name: root2, clusterRoles: [cluster-admin, labeller]}, {name: bob, clusterRoles: [view, labeller]", 1))
 	got := map[string]bool{}
 	for _, n := range w.Plan(inv).Notes {
 		if n.Kind == reconcile.SelectorLabels {
@@ -297,12 +297,13 @@ func TestLabellers(t *testing.T) {
 		}
 	}
 	want := map[string]bool{
-		`ClusterRoleBinding b01 User "carol" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:               true,
-		`ClusterRoleBinding b01 ServiceAccount "ci/bot" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:    true,
-		`ClusterRoleBinding b04 Group "system:authenticated" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "status" cluster-wide`: true,
-		`RoleBinding staging/b05 User "eve" can label namespace "staging", and so change what the inventory grants by label: it has ClusterRole "one" in namespace "staging"`:       true,
-		`ClusterRoleBinding b08 User "fay" can create namespaces with labels, and so change what the inventory grants by label: it has ClusterRole "maker" cluster-wide`:            true,
-		`ClusterRoleBinding b10 User "hal" can label some namespaces, and so change what the inventory grants by label: it has ClusterRole "one" cluster-wide`:                      true,
+		`ClusterRoleBinding certsync:test:user:bob:labeller User "bob" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`: true,
+		`ClusterRoleBinding b01 User "carol" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:                           true,
+		`ClusterRoleBinding b01 ServiceAccount "ci/bot" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:                true,
+		`ClusterRoleBinding b04 Group "system:authenticated" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "status" cluster-wide`:             true,
+		`RoleBinding staging/b05 User "eve" can label namespace "staging", and so change what the inventory grants by label: it has ClusterRole "one" in namespace "staging"`:                   true,
+		`ClusterRoleBinding b08 User "fay" can create namespaces with labels, and so change what the inventory grants by label: it has ClusterRole "maker" cluster-wide`:                        true,
+		`ClusterRoleBinding b10 User "hal" can label some namespaces, and so change what the inventory grants by label: it has ClusterRole "one" cluster-wide`:                                  true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
