@@ -1,7 +1,6 @@
 package granted
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -10,7 +9,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// The bounds of selectors. An inventory that exceeds them is refused as a whole.
+// The bounds of selectors. Where they come to more, what they gave before stays, see Frozen.
 const (
 	MaxSelected = 50_000     // grants that they give in single namespaces
 	MaxSubjects = 1_000_000  // users in these grants: each member of a group counts. A plan for so many takes a few hundred MB
@@ -106,42 +105,23 @@ type matching struct {
 	ok         bool
 }
 
-// role is a grant's role in a namespace.
-type role struct{ namespace, clusterRole, role string }
-
 // resolve returns the grants of one user, or of a group with so many members, in each namespace.
 func (m *matching) resolve(named map[string][]inventory.Grant, byLabel []inventory.Selection, members int) map[string][]inventory.Grant {
 	if len(byLabel) == 0 {
 		return named
 	}
-	all, at := map[string][]inventory.Grant{}, map[role]int{}
-	add := func(namespace string, grants []inventory.Grant) {
-		for _, g := range grants {
-			key := role{namespace, g.ClusterRole, g.Role}
-			i, twice := at[key]
-			switch {
-			case !twice:
-				at[key] = len(all[namespace])
-				all[namespace] = append(all[namespace], g)
-			case m.outlasts(g, all[namespace][i]):
-				all[namespace][i] = g
-			}
-		}
-	}
-	for _, namespace := range slices.Sorted(maps.Keys(named)) {
-		add(namespace, named[namespace])
-	}
+	out := newMerged(named, m.at)
 	for _, s := range byLabel {
 		for _, namespace := range m.match(s.Selector) {
 			size, within := m.size.And(len(s.Grants), members)
 			if m.size = size; !within {
 				m.ok = false
-				return all
+				return out.all
 			}
-			add(namespace, s.Grants)
+			out.add(namespace, s.Grants...)
 		}
 	}
-	return all
+	return out.all
 }
 
 // match lists the namespaces that a selector matches.
@@ -162,33 +142,4 @@ func (m *matching) match(s inventory.Selector) []string {
 	}
 	m.matched[text] = names
 	return names
-}
-
-// outlasts reports whether a grant stays in place of another one of the same role: one in force before one that is ahead, and that
-// before one that has ended. Of two that are ahead, the earlier one stays. Otherwise the one with the later end does.
-func (m *matching) outlasts(g, other inventory.Grant) bool {
-	if order := cmp.Compare(m.phase(g), m.phase(other)); order != 0 {
-		return order < 0
-	}
-	if m.phase(g) == isAhead && !g.From.Equal(other.From) {
-		return g.From.Before(other.From)
-	}
-	return !other.Until.IsZero() && (g.Until.IsZero() || g.Until.After(other.Until))
-}
-
-// The phases of a grant, in the order in which one stays in place of another.
-const (
-	inForce = iota
-	isAhead
-	hasEnded
-)
-
-func (m *matching) phase(g inventory.Grant) int {
-	switch {
-	case Ended(g.Until, m.at):
-		return hasEnded
-	case Ahead(g.From, m.at):
-		return isAhead
-	}
-	return inForce
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/plan/index"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // maxLabellers bounds the notes on those who may label namespaces.
@@ -17,8 +18,11 @@ const maxLabellers = 20
 
 // selectorNotes notes selectors that match nothing, and who may change what selectors match.
 func selectorNotes(x *index.Index) []reconcile.Note {
-	if !granted.Selects(x.File) || x.Unbounded { // the plan is refused, and matching more would have no bound
+	if !granted.Selects(x.File) {
 		return nil
+	}
+	if x.Frozen { // matching more would have no bound
+		return []reconcile.Note{refusal.Frozen(granted.MaxSelected, granted.MaxSubjects)}
 	}
 	names := granted.Selectable(x.Observed.Namespaces, x.Rules.Namespace, x.Rules.LockNamespace)
 	matches := map[string]bool{}

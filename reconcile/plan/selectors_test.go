@@ -2,6 +2,9 @@ package plan_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -317,7 +320,7 @@ func TestLabellers(t *testing.T) {
 	}
 }
 
-// TestSelectorsAreBounded: an inventory whose selectors match too much is refused as a whole. Each member of a group counts.
+// TestSelectorsAreBounded: selectors that match too much give and take nothing. Each member of a group counts.
 func TestSelectorsAreBounded(t *testing.T) {
 	w := labelled(t)
 	for i := range 100 {
@@ -334,15 +337,57 @@ func TestSelectorsAreBounded(t *testing.T) {
 	selection := func(roles int) string {
 		return "namespaces: [{selector: {team: payments}, clusterRoles: [" + list(roles, "r%d") + "]}]}]"
 	}
-	for text, refused := range map[string]bool{
+	for text, frozen := range map[string]bool{
 		"users: [{name: alice, " + selection(400): false,
 		"users: [{name: alice, " + selection(600): true,
 		"groups: [{name: devs, " + selection(20) + "\nusers: [" + list(100, "{name: u%d, groups: [devs]}") + "]": false,
 		"groups: [{name: devs, " + selection(20) + "\nusers: [" + list(600, "{name: u%d, groups: [devs]}") + "]": true,
 	} {
 		p := w.Plan(reconciletest.Parse(t, text))
-		if got := strings.Contains(fmt.Sprint(p.Forbidden), "selectors match too much: they can give 50000 roles in namespaces in all, and 1000000"); got != refused {
-			t.Errorf("%.40s…: %q", text, p.Forbidden)
+		if got := slices.ContainsFunc(p.Notes, func(n reconcile.Note) bool {
+			return n.Kind == reconcile.SelectorsFrozen && strings.Contains(n.Message, "they can give 50000 roles in namespaces in all, and 1000000")
+		}); got != frozen || len(p.Forbidden) > 0 {
+			t.Errorf("%.40s…: %q %v", text, p.Forbidden, p.Notes)
 		}
+	}
+}
+
+// TestTooManyNamespaces: whoever makes namespaces without end neither gives nor takes access, and keeps no removal from being done.
+func TestTooManyNamespaces(t *testing.T) {
+	text := func(r *rand.Rand) string { return fmt.Sprintf("%012s", strconv.FormatUint(r.Uint64(), 36)) }
+	for sentence, many := range map[string]struct {
+		namespaces int
+		name       func(*rand.Rand) string
+	}{
+		"more than selectors may give":   {26_000, func(r *rand.Rand) string { return fmt.Sprintf("n%08x", r.Uint32()) }},
+		"more than a state has room for": {11_000, func(r *rand.Rand) string { return "n" + (text(r) + text(r) + text(r) + text(r) + text(r))[:60] }},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := labelled(t)
+			r := rand.New(rand.NewPCG(1, 2))
+			for range many.namespaces {
+				name := many.name(r)
+				w.Spaces[name], w.Labels[name] = true, map[string]string{"team": "payments"}
+			}
+			delete(w.Labels, "payments")
+			without := reconciletest.Parse(t, strings.Replace(byLabel, "{name: alice, groups: [devs]}, ", "{name: carol, groups: [devs]}, ", 1))
+			w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+			p := w.Plan(without)
+			want := []string{
+				"remove alice [not-in-inventory]", "issue carol [new-user]",
+				"unbind devs RoleBinding payments/group-role:devs:deployer [members-changed] -alice", "unbind devs RoleBinding payments/group:devs:edit [members-changed] -alice",
+				"bind devs RoleBinding payments/group-role:devs:deployer [members-changed] +carol", "bind devs RoleBinding payments/group:devs:edit [members-changed] +carol",
+			}
+			got := slices.DeleteFunc(reconciletest.Lines(p), func(line string) bool { return !strings.Contains(line, "alice") && !strings.Contains(line, "carol") })
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(want, got) || len(p.Refusals()) > 0 || !strings.Contains(fmt.Sprint(reconciletest.Kinds(p)), "selectors-frozen") {
+				t.Errorf("%.1000q, %q, %d notes", got, p.Refusals(), len(p.Notes))
+			}
+			w.MustApply(without)
+			if p := w.Plan(without); len(p.Steps) > 0 {
+				t.Errorf("%q", reconciletest.Lines(p))
+			}
+		})
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
-	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/granted"
+	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
