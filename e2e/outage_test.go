@@ -81,10 +81,13 @@ func (f *fixture) nothingStored() {
 }
 
 // crowd is an inventory of n users, each with a role of their own, and all in one group.
-func crowd(n int) string {
+func crowd(n int) string { return crowdOf(0, n) }
+
+// crowdOf has the users of a crowd from one number to before another.
+func crowdOf(from, to int) string {
 	var b strings.Builder
 	b.WriteString("groups: [{name: devs-OWNER, clusterRoles: [view]}]\nusers:\n")
-	for i := range n {
+	for i := from; i < to; i++ {
 		fmt.Fprintf(&b, "  - {name: user%03d@OWNER, groups: [devs-OWNER], clusterRoles: [edit]}\n", i)
 	}
 	return b.String()
