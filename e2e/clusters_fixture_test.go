@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -36,9 +35,10 @@ type oneCluster struct {
 func newSeveralClusters(t *testing.T) *severalClusters {
 	t.Helper()
 	c := &severalClusters{fixture: newFixture(t, shared)}
-	sets := []*harness.Servers{shared, ownServers(t, harness.Options{Vault: shared, ControllerManagerArgs: quickSigner})}
-	if repeats(2, 3) == 3 {
-		sets = append(sets, otherKubernetes(t, harness.Options{Vault: shared}))
+	own := harness.Options{Vault: shared, ControllerManagerArgs: quickSigner}
+	sets := []*harness.Servers{shared, ownServers(t, own)}
+	if otherBinary != "" {
+		sets = append(sets, startServers(t, otherBinary, own))
 	}
 	for i, servers := range sets {
 		one := &oneCluster{newFixture(named{t, t.Name() + "-" + clusterNames[i]}, servers), clusterNames[i]}
@@ -47,30 +47,6 @@ func newSeveralClusters(t *testing.T) *severalClusters {
 	}
 	c.connect(nil)
 	return c
-}
-
-// otherKubernetes starts servers of the oldest version of Kubernetes that is not the tests' own.
-func otherKubernetes(t *testing.T, o harness.Options) *harness.Servers {
-	t.Helper()
-	own, err := harness.Kubernetes(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	versions, err := harness.KubernetesVersions(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	others := slices.DeleteFunc(versions, func(v string) bool { return v == own })
-	binary, err := harness.BuildVersion(t.Context(), os.Stderr, slices.Min(others))
-	if err != nil {
-		t.Fatal(err)
-	}
-	servers, err := harness.Start(t.Context(), binary, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { check(t, servers.Stop()) })
-	return servers
 }
 
 // connect writes the kubeconfig with a context for each cluster. through has those that go another way, by the cluster's name.

@@ -54,7 +54,7 @@ func (c *severalClusters) begin() {
 	if !p.Changes || !strings.Contains(text, p.Digest) {
 		c.Errorf("%s is not in: %s", p.Digest, text)
 	}
-	c.must(3, "apply", "--yes", "--expect", "sha256:"+strings.Repeat("0", 64))
+	c.must(3, "apply", "--expect", "sha256:"+strings.Repeat("0", 64))
 	for _, one := range c.clusters {
 		if one.kv("state") != nil {
 			c.Errorf("a refused apply wrote the state of %s", one.name)

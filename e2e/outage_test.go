@@ -18,7 +18,13 @@ import (
 // ownServers starts a set that the test may stop, seal and kill.
 func ownServers(t testing.TB, o harness.Options) *harness.Servers {
 	t.Helper()
-	servers, err := harness.Start(t.Context(), serversBinary, o)
+	return startServers(t, serversBinary, o)
+}
+
+// startServers is ownServers of another binary.
+func startServers(t testing.TB, binary string, o harness.Options) *harness.Servers {
+	t.Helper()
+	servers, err := harness.Start(t.Context(), binary, o)
 	if err != nil {
 		t.Fatal(err)
 	}
