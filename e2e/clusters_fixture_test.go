@@ -73,8 +73,8 @@ func (c *severalClusters) write(text string) {
 	var all strings.Builder
 	all.WriteString("apiVersion: certsync.dev/v1\nkind: Inventory\nclusters:\n")
 	for _, one := range c.clusters {
-		fmt.Fprintf(&all, "  - {name: %s, owner: %s, labels: {env: %[1]s-env}, context: %s, server: %q, certificateAuthorityData: %s}\n",
-			one.name, one.owner, one.context(), one.servers.KubeURL, base64.StdEncoding.EncodeToString(one.servers.CACert))
+		fmt.Fprintf(&all, "  - {name: %s, owner: %s, labels: {env: %s-env}, context: %s, server: %q, certificateAuthorityData: %s}\n",
+			one.name, one.owner, one.name, one.context(), one.servers.KubeURL, base64.StdEncoding.EncodeToString(one.servers.CACert))
 	}
 	all.WriteString(strings.ReplaceAll(text, "OWNER", c.owner))
 	if err := os.WriteFile(filepath.Join(c.dir, "users.yaml"), []byte(all.String()), 0o600); err != nil {

@@ -23,7 +23,7 @@ func (c *severalClusters) breakOff(down *oneCluster) {
 	for _, one := range c.clusters {
 		logs[one] = c.size(one.servers.KubeAuditLog)
 	}
-	proxy := c.dieAtDelete(down, 3)
+	proxy, died := c.dieAtDelete(down, 3)
 	r := c.must(1, apply...)
 	if !strings.Contains(r.stderr, down.name) {
 		c.Errorf("%s is not in: %s", down.name, r.stderr)
@@ -42,7 +42,7 @@ func (c *severalClusters) breakOff(down *oneCluster) {
 			one.accounted()
 		}
 	}
-	c.removedFirst(down, logs)
+	c.removedFirst(down, died(), logs)
 	stop(c, proxy.Stop())
 	c.connect(nil)
 	for _, one := range c.clusters {
@@ -57,28 +57,31 @@ func (c *severalClusters) breakOff(down *oneCluster) {
 }
 
 // dieAtDelete has certsync reach a cluster through a proxy that kills its API server before that binding is deleted, counted
-// from 1.
-func (c *severalClusters) dieAtDelete(down *oneCluster, last int64) *harness.Proxy {
+// from 1. died is when.
+func (c *severalClusters) dieAtDelete(down *oneCluster, last int64) (proxy *harness.Proxy, died func() time.Time) {
 	c.Helper()
 	proxy, err := down.servers.StartProxy()
 	stop(c, err)
 	through, err := proxy.UserKubeconfig("certsync-"+down.owner, []string{"system:masters"})
 	stop(c, err)
 	c.connect(map[string]string{down.name: through})
-	var deletes atomic.Int64
+	var deletes, at atomic.Int64
 	proxy.Intercept(func(call harness.Call) harness.Fault {
 		if call.Method == http.MethodDelete && strings.Contains(call.Path, "bindings/") && deletes.Add(1) == last {
+			time.Sleep(2 * time.Second) // in which the others would go on, if they did not wait
+			at.Store(time.Now().UnixMicro())
 			check(c, down.servers.KillProcess(harness.APIServer))
 		}
 		return harness.Fault{}
 	})
-	return proxy
+	return proxy, func() time.Time { return time.UnixMicro(at.Load()) }
 }
 
-// removedFirst checks that all bindings were deleted, in all clusters but that one, before a certificate was requested in any.
-func (c *severalClusters) removedFirst(down *oneCluster, logs map[*oneCluster]int64) {
+// removedFirst checks that a certificate was requested nowhere before that cluster failed, and all bindings were deleted in the
+// others.
+func (c *severalClusters) removedFirst(down *oneCluster, removed time.Time, logs map[*oneCluster]int64) {
 	c.Helper()
-	var removed, requested time.Time
+	var requested time.Time
 	for _, one := range c.clusters {
 		if one == down {
 			continue
@@ -101,6 +104,6 @@ func (c *severalClusters) removedFirst(down *oneCluster, logs map[*oneCluster]in
 		}
 	}
 	if requested.Before(removed) {
-		c.Errorf("a certificate was requested at %s, and a binding deleted at %s", requested, removed)
+		c.Errorf("a certificate was requested at %s, and removals went on until %s", requested, removed)
 	}
 }

@@ -19,7 +19,7 @@ const everywhere = `
 groups: [{name: devs-OWNER, clusterRoles: [view, {name: edit, clusters: {env: dev-env}}]}]
 users:
   - {name: alice@OWNER, groups: [devs-OWNER]}
-  - {name: bob@OWNER, groups: [devs-OWNER], clusters: {env: [dev-env, test]}}
+  - {name: bob@OWNER, groups: [devs-OWNER], clusters: {env: [dev-env, stage-env], name: dev}}
   - {name: carol@OWNER, clusterRoles: [view]}
   - {name: dora@OWNER, clusterRoles: [view], clusters: {name: stage}}
 `
@@ -224,11 +224,12 @@ func (c *severalClusters) removeWithout(down *oneCluster) {
 	c.done()
 }
 
-// revive starts the API server of a cluster again.
+// revive starts the API server of a cluster again. The controller manager that was there before would take a minute to notice.
 func (c *severalClusters) revive(down *oneCluster) {
 	c.Helper()
+	stop(c, down.servers.KillProcess(harness.ControllerManager))
 	stop(c, down.servers.StartProcess(c.Context(), harness.APIServer))
-	stop(c, down.servers.WaitSigner(c.Context()))
+	stop(c, down.servers.StartProcess(c.Context(), harness.ControllerManager))
 }
 
 // stop ends the test at an error.
