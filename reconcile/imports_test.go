@@ -81,7 +81,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
-	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/plan/index"}, nil},
+	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/granted", "reconcile/plan", "reconcile/plan/index"}, nil},
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/access", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
@@ -95,7 +95,7 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/credentials": {[]string{"cmd/certsync/internal/render", "inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, []string{"golang.org/x/sync/errgroup"}},
-	"cmd/certsync/internal/fleet":       {[]string{"inventory", "reconcile"}, []string{"golang.org/x/sync/errgroup"}},
+	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "inventory", "reconcile", "reconcile/preflight", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/invocation":  {nil, nil},
 	"cmd/certsync/internal/nextstep":    {[]string{"cmd/certsync/internal/render"}, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/prompt":      {[]string{"cmd/certsync/internal/render"}, nil},
