@@ -81,7 +81,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
-	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/plan/index"}, nil},
+	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/granted", "reconcile/plan", "reconcile/plan/index"}, nil},
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/access", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},

@@ -66,6 +66,7 @@ type World struct {
 	// Issuer takes the place of the cluster's signer; nil: the world is it.
 	Issuer reconcile.Issuer
 	// WithoutCanary, RunID and Revision are the executor's. The default of RunID is run-1.
+	BeforeIssue     func(context.Context) // as Executor.BeforeIssue
 	WithoutCanary   bool
 	RunID, Revision string
 	// Alter is a mutating admission policy: it may change each binding that is written.
