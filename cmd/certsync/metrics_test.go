@@ -12,6 +12,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
+	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
 	"github.com/certsync/certsync/e2e/fake"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/report"
@@ -54,7 +55,7 @@ func TestMetrics(t *testing.T) {
 	defer g.Close()
 	for _, a := range accounts(t) {
 		before := g.Pushes()
-		if err := (reportFlags{Pushgateway: pushgateway.URL(g.URL)}).push(t.Context(), a.Account); err != nil {
+		if err := (reporting.Options{Pushgateway: pushgateway.URL(g.URL)}).Push(t.Context(), a.Account); err != nil {
 			t.Fatal(err)
 		}
 		if pushed := g.Pushes() > before; pushed == (a.ExitCode == exitLocked) {

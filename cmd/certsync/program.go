@@ -29,6 +29,22 @@ type program struct {
 	// grace is how long steps may take to end after an interruption; 0 means reconcile.LastStep.
 	grace time.Duration
 	line  nextstep.CommandLine
+	// cluster is the one of several clusters that stderr is about, or "".
+	cluster string
+}
+
+// in is the program as it speaks about one of several clusters.
+func (p program) in(cluster string) program {
+	p.cluster = cluster
+	return p
+}
+
+// speaker begins a message on stderr.
+func (p program) speaker() string {
+	if p.cluster == "" {
+		return "certsync: "
+	}
+	return "certsync: cluster " + render.Clean(p.cluster) + ": "
 }
 
 // lastStep is how long steps may take to end after an interruption.
@@ -140,10 +156,10 @@ func (p program) fail(ctx context.Context, err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case ctx.Err() != nil:
-		fmt.Fprintln(p.stderr, "certsync: interrupted")
+		fmt.Fprintln(p.stderr, p.speaker()+"interrupted")
 		return exitInterrupted
 	case errors.As(err, &refused):
-		fmt.Fprintln(p.stderr, "certsync: refused, nothing was written:")
+		fmt.Fprintln(p.stderr, p.speaker()+"refused, nothing was written:")
 		for _, v := range refused.Violations {
 			fmt.Fprintf(p.stderr, "  - %s\n", render.Clean(v))
 		}
@@ -170,7 +186,7 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	fmt.Fprintf(p.stderr, "certsync: %s\n", render.Clean(err.Error()))
+	fmt.Fprintf(p.stderr, "%s%s\n", p.speaker(), render.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
 		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
 	}

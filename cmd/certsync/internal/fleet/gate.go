@@ -33,11 +33,11 @@ type Gate struct {
 
 // NewGate returns a gate for the clusters of a run, of which at most atOnce have a place. tell is called with the clusters that the
 // others wait for: after a while, and when the wait is over because of its limit.
-func NewGate(names []string, atOnce int, tell func(waitsFor []string, over bool)) *Gate {
-	g := &Gate{places: make(chan struct{}, atOnce), tell: tell, open: make(chan struct{}), names: names, pending: map[string]bool{}, placed: map[string]bool{}}
+func NewGate(clusters []Target, atOnce int, tell func(waitsFor []string, over bool)) *Gate {
+	g := &Gate{places: make(chan struct{}, atOnce), tell: tell, open: make(chan struct{}), pending: map[string]bool{}, placed: map[string]bool{}}
 	g.opened = sync.OnceFunc(func() { close(g.open) })
-	for _, name := range names {
-		g.pending[name] = true
+	for _, t := range clusters {
+		g.names, g.pending[t.Name] = append(g.names, t.Name), true
 	}
 	return g
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // course is what clusters do one after the other, with the time at which each did it.
@@ -32,6 +34,13 @@ func (c *course) sorted() []string {
 	return c.entries
 }
 
+func targets(names ...string) (all []Target) {
+	for _, name := range names {
+		all = append(all, Target{Member: inventory.Member{Name: name}})
+	}
+	return all
+}
+
 // runs has each cluster take so long for its removals, and then a second to issue.
 func runs(ctx context.Context, atOnce int, removals map[string]time.Duration) *course {
 	c := &course{started: time.Now()}
@@ -42,7 +51,7 @@ func runs(ctx context.Context, atOnce int, removals map[string]time.Duration) *c
 			}
 		}
 	})
-	g := NewGate(names, atOnce, func(waitsFor []string, over bool) { c.add("waits for %s, over %v", strings.Join(waitsFor, ", "), over) })
+	g := NewGate(targets(names...), atOnce, func(waitsFor []string, over bool) { c.add("waits for %s, over %v", strings.Join(waitsFor, ", "), over) })
 	var group sync.WaitGroup
 	for _, name := range names {
 		group.Go(func() {
@@ -102,7 +111,7 @@ func TestGate(t *testing.T) {
 func TestGateOfOneThatFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		started := time.Now()
-		g := NewGate([]string{"dev", "prod"}, 1, func([]string, bool) { t.Error("waited too long") })
+		g := NewGate(targets("dev", "prod"), 1, func([]string, bool) { t.Error("waited too long") })
 		go func() {
 			g.Enter(t.Context(), "prod")
 			time.Sleep(5 * time.Second)

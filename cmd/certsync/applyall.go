@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/report"
+)
+
+// applyAll is apply for several clusters.
+func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Target) error {
+	if err := c.forSeveral(); err != nil {
+		return err
+	}
+	if err := c.Report.Check(); err != nil {
+		return err
+	}
+	gate := fleet.NewGate(targets, c.ClustersAtOnce, fleet.Waiting(p.stderr))
+	progress := c.progress(p)
+	var all []*oneOf
+	var runs []fleet.Run
+	for _, t := range targets {
+		one := &oneOf{*c.begin(p.in(t.Name), t, reporting.Begin(newRunID()))}
+		one.progress, one.gate, one.shown, one.account.Cluster = progress, gate, true, t.Name
+		all, runs = append(all, one), append(runs, one)
+	}
+	out := c.shows(p)
+	code := fleet.Application{
+		Gate: gate, AtOnce: c.ClustersAtOnce, Expect: string(c.Expect), Yes: c.Yes, Plans: out, Palette: paletteFor(out), Interrupted: p.ending, Fail: p.fail,
+		Ask: func(ctx context.Context, question, digest string) error { return c.ask(ctx, p, question, digest) },
+	}.Do(ctx, runs)
+	if code == exitInterrupted && slices.ContainsFunc(all, func(one *oneOf) bool { return one.account.Outcome.Failed() > 0 }) {
+		p.interrupted()
+	}
+	return exitStatus(c.reportAll(ctx, p, code, all))
+}
+
+// forSeveral refuses flags that are for one cluster.
+func (c applyCmd) forSeveral() error {
+	const hint = "choose one cluster with --cluster NAME"
+	switch {
+	case c.Context != "":
+		return reconcile.WithHint(errors.New("--context is for one cluster, and the inventory has several"), hint)
+	case c.manual():
+		return reconcile.WithHint(errors.New("--approval=manual is for one cluster, and the inventory has several"), hint)
+	}
+	return nil
+}
+
+// reportAll reports on the runs in all clusters, and returns the exit code.
+func (c applyCmd) reportAll(ctx context.Context, p program, code int, all []*oneOf) int {
+	total := map[string]int{}
+	accounts := make([]report.Account, len(all))
+	for i, one := range all {
+		accounts[i] = one.account.Account
+		for what, n := range one.account.Outcome.Summary() {
+			total[what] += n
+		}
+	}
+	c.stream(p).send(ended{total, code})
+	code = p.reported(code, c.Report.WriteAll(code, accounts))
+	var group sync.WaitGroup
+	for _, one := range all {
+		group.Go(func() { c.publish(ctx, one.program, one.account) })
+	}
+	group.Wait()
+	return code
+}
+
+// oneOf is a run in one of several clusters.
+type oneOf struct{ applying }
+
+// Prepare is that of fleet.Run.
+func (a *oneOf) Prepare(ctx context.Context) error {
+	err := a.prepare(ctx)
+	if err != nil {
+		err = a.Do(ctx, err)
+	}
+	return err
+}
+
+// Planned is that of fleet.Run.
+func (a *oneOf) Planned() fleet.Planned {
+	return fleet.Planned{Name: a.target.Name, Plan: a.prepared.Plan, Unknown: a.unknown}
+}
+
+// Do is that of fleet.Run.
+func (a *oneOf) Do(ctx context.Context, stopped error) error {
+	defer a.leave()
+	return a.do(ctx, stopped)
+}
+
+// Settle is that of fleet.Run.
+func (a *oneOf) Settle(ctx context.Context, err error) int {
+	err = a.conclude(ctx, err)
+	code := a.fail(ctx, err)
+	endReport(a.account, code, err)
+	if err := a.account.Err; err != nil {
+		a.events.send(endedEarly{err.Error(), reconcile.Hint(err), code})
+	}
+	if text := fleet.OutstandingText(a.account.Account); text != "" {
+		fmt.Fprintf(a.stderr, "%s%s\n", a.speaker(), render.Clean(text))
+	}
+	return code
+}
+
+// Stop is that of fleet.Run.
+func (a *oneOf) Stop(code int, why error) { endReport(a.account, code, why) }
+
+// endedEarly is the last event of one of several clusters in which the run ended before its steps.
+type endedEarly struct {
+	Error    string `json:"error"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exitCode"`
+}

@@ -1,0 +1,157 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Run is a run of apply in one of several clusters.
+type Run interface {
+	// Prepare connects and plans. It ends what it has opened if it fails.
+	Prepare(context.Context) error
+	// Planned is what Prepare has found.
+	Planned() Planned
+	// Do carries the plan out, with gate.Wait before the first certificate, and ends what Prepare has opened. It writes nothing if the
+	// runs in all clusters were stopped, and returns why.
+	Do(ctx context.Context, stopped error) error
+	// Settle says how the run ended, and returns its exit code.
+	Settle(context.Context, error) int
+	// Stop notes for the report that the runs in all clusters were stopped.
+	Stop(code int, why error)
+}
+
+// Application is apply in several clusters.
+type Application struct {
+	Gate   *Gate
+	AtOnce int
+	Expect string // the digest over all clusters, or ""
+	Yes    bool   // nobody is asked
+
+	Plans   io.Writer // where the plans are shown
+	Palette render.Palette
+	// Ask asks for consent.
+	Ask func(ctx context.Context, question, digest string) error
+	// Fail says why the runs in all clusters were stopped, and returns the exit code.
+	Fail func(context.Context, error) int
+	// Interrupted is called once, when the work is interrupted.
+	Interrupted func()
+}
+
+// Do plans for all clusters and asks once. Then it works on them side by side: the removals of all come before the first certificate of
+// any. It returns the exit code.
+func (a Application) Do(ctx context.Context, runs []Run) int {
+	errs := make([]error, len(runs))
+	each(runs, a.AtOnce, func(i int) { errs[i] = runs[i].Prepare(ctx) })
+	plans := make([]Planned, len(runs))
+	for i, r := range runs {
+		plans[i] = r.Planned()
+		plans[i].Ready = errs[i] == nil
+	}
+	ends := make([]Ending, len(runs))
+	stopped := a.show(plans)
+	for i, r := range runs {
+		if !plans[i].Ready { // before the question
+			ends[i].Code = r.Settle(ctx, errs[i])
+		}
+	}
+	if stopped == nil {
+		stopped = a.agree(ctx, plans)
+	}
+	if stopped == nil {
+		context.AfterFunc(ctx, a.Interrupted)
+	}
+	a.carryOut(ctx, runs, plans, errs, stopped)
+	if stopped != nil {
+		code := a.Fail(ctx, stopped)
+		for i, r := range runs {
+			if plans[i].Ready {
+				r.Stop(code, stopped)
+			}
+		}
+		return code
+	}
+	for i, r := range runs {
+		if plans[i].Ready {
+			ends[i] = Ending{r.Settle(ctx, errs[i]), errs[i] == nil && plans[i].Plan.Runs()}
+		}
+	}
+	return ExitCode(ends)
+}
+
+// show prints the plans of all clusters that have one, and the digest over all.
+func (a Application) show(plans []Planned) error {
+	if err := UnknownEverywhere(plans); err != nil {
+		return err
+	}
+	var text []byte
+	for _, p := range plans {
+		if p.made() {
+			text = append(text, render.InCluster(p.Name, render.Plan(p.Plan, a.Palette), a.Palette)...)
+		}
+	}
+	if _, err := a.Plans.Write(fmt.Appendf(text, "\nDigest over all clusters: %s\n", DigestOf(plans))); err != nil {
+		return fmt.Errorf("writing the output: %w", err)
+	}
+	return nil
+}
+
+// agree asks for consent, unless the caller has it.
+func (a Application) agree(ctx context.Context, plans []Planned) error {
+	digest, n := DigestOf(plans), Runs(plans)
+	switch {
+	case a.Expect != "" && a.Expect != digest && Changes(plans):
+		return reconcile.Refused{Violations: []string{fmt.Sprintf("the digest over all clusters is %s, not the expected %s: an inventory, a cluster, "+
+			"Vault or the flags are different, or a cluster failed (--expect; with --cluster NAME it takes the digest of one plan)", digest, a.Expect)}}
+	case a.Expect != "", a.Yes, n == 0:
+		return context.Cause(ctx)
+	}
+	return a.Ask(ctx, fmt.Sprintf("Apply these plans in %d of %d clusters?", n, len(plans)), digest)
+}
+
+// carryOut works on all clusters in which nothing is in the way. The gate bounds on how many at once.
+func (a Application) carryOut(ctx context.Context, runs []Run, plans []Planned, errs []error, stopped error) {
+	for _, p := range plans {
+		if !p.Ready {
+			a.Gate.Leave(p.Name)
+		}
+	}
+	each(runs, len(runs), func(i int) {
+		if !plans[i].Ready {
+			return
+		}
+		a.Gate.Enter(ctx, plans[i].Name)
+		defer a.Gate.Leave(plans[i].Name)
+		errs[i] = runs[i].Do(ctx, stopped)
+	})
+}
+
+// each calls do for each run, for at most atOnce at a time.
+func each(runs []Run, atOnce int, do func(i int)) {
+	places := make(chan struct{}, atOnce)
+	var group sync.WaitGroup
+	for i := range runs {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			do(i)
+		})
+	}
+	group.Wait()
+}
+
+// Waiting says on w whose removals keep the other clusters from issuing certificates.
+func Waiting(w io.Writer) func(clusters []string, over bool) {
+	return func(clusters []string, over bool) {
+		meanwhile := "the other clusters issue no certificates before"
+		if over {
+			meanwhile = fmt.Sprintf("the other clusters have waited for %s, and go on", GateLimit)
+		}
+		fmt.Fprintf(w, "certsync: waiting for the removals in %s: %s\n", render.Clean(strings.Join(clusters, ", ")), meanwhile)
+	}
+}
