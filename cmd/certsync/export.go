@@ -16,8 +16,8 @@ type exportCmd struct {
 	clusterFlags `group:"Cluster and Vault:"`
 	Owner        ownerName `placeholder:"NAME" help:"Owner in the printed inventory (default: made from the kubeconfig's cluster name)."`
 	ByLabel      labelKey  `placeholder:"KEY" help:"Join equal roles in all namespaces that have the same value of this label, and print a selector for them. Users who may label namespaces then give and take these roles."`
-	jobFlags
-	leaseFlags
+	jobFlags     `group:"Cluster and Vault:"`
+	leaseFlags   `group:"Cluster and Vault:"`
 }
 
 // Help is shown below the flags.
@@ -73,7 +73,7 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 		}
 		found.JoinByLabel(string(c.ByLabel), namespaces, c.Namespace, c.LockNamespace)
 		if found.ByLabel == "" {
-			p.complain(fmt.Errorf("warning: no user or group has a role in all of several namespaces with the same value of label %q: --by-label changes nothing", c.ByLabel))
+			p.complain(fmt.Errorf("warning: --by-label %s joins nothing: nobody has the same role in several namespaces with one value of this label", c.ByLabel))
 		}
 	}
 	return writeAll(p.stdout, render.Export(found, cluster.Name()))

@@ -235,7 +235,9 @@ func TestExportIsTheInventoryAgain(t *testing.T) {
 
 // TestJoinByLabel: what is granted in all namespaces with a value of the label becomes a selector, and nothing else does.
 func TestJoinByLabel(t *testing.T) {
-	team := func(name string) reconcile.Namespace { return reconcile.Namespace{Labels: map[string]string{"team": name}} }
+	team := func(name string) reconcile.Namespace {
+		return reconcile.Namespace{Labels: map[string]string{"team": name}}
+	}
 	namespaces := map[string]reconcile.Namespace{
 		"a1": team("a"), "a2": team("a"), "b1": team("b"), "b2": team("b"), "b3": team("b"), "single": team("c"), "plain": {}, "kube-system": team("a"), "jobs": team("a"),
 	}

@@ -21,7 +21,7 @@ func Export(e export.Result, cluster string) []byte {
 		"add a past time to the user before the first apply, such as revokedBefore: 2026-01-31T10:00:00Z. certsync then binds another name.")...)
 	head = append(head, comment("- ", "Bindings that certsync did not make stay until you delete them. certsync plan lists them as existing-access.")...)
 	head = append(head, comment("- ", "A cluster does not know when access begins and ends. Add from and until to temporary access. Otherwise, it becomes permanent.")...)
-	head = append(head, comment("- ", "A cluster does not know who is in a group that is bound as a Group, or why. Add groups to the members, and reason and ticket.")...)
+	head = append(head, comment("- ", "A cluster does not know who is in a group that is bound as a Group. Add the group to its members. It does not know why either: add reason and ticket.")...)
 	if e.ByLabel != "" {
 		head = append(head, comment("- ", "Selectors stand for all namespaces that have the same value of label "+quoteName(e.ByLabel)+
 			" now. Users who may label namespaces then give and take this access.")...)

@@ -39,9 +39,9 @@ func exports(t *testing.T) map[string]export.Result {
 	joined.JoinByLabel("example.com/team", map[string]reconcile.Namespace{"staging": {Labels: labels}, "qa": {Labels: labels}})
 	return map[string]export.Result{
 		"export-by-label": joined,
-		"export-nothing": export.Bindings("prod-eu", nil),
-		"export-mixed":   export.Bindings("prod-eu", mixed),
-		"export-hostile": export.Bindings("prod-eu", hostilities(fixture.Inventory(t, fixture.Team)).Bindings),
+		"export-nothing":  export.Bindings("prod-eu", nil),
+		"export-mixed":    export.Bindings("prod-eu", mixed),
+		"export-hostile":  export.Bindings("prod-eu", hostilities(fixture.Inventory(t, fixture.Team)).Bindings),
 	}
 }
 
