@@ -95,15 +95,19 @@ var arrows = map[string]struct{ module, others []string }{
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
+	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/render", "inventory", "reconcile", "reconcile/report", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/invocation":  {nil, nil},
+	"cmd/certsync/internal/issuing":     {[]string{"cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "reconcile", "reconcile/kube", "reconcile/kube/csr", "reconcile/pki"}, nil},
 	"cmd/certsync/internal/nextstep":    {[]string{"cmd/certsync/internal/render"}, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/prompt":      {[]string{"cmd/certsync/internal/render"}, nil},
 	"cmd/certsync/internal/pushgateway": {[]string{"reconcile", "reconcile/httplimit", "reconcile/report"}, []string{"github.com/prometheus"}},
 	"cmd/certsync/internal/reportfile":  {[]string{"inventory/files", "reconcile", "reconcile/report"}, nil},
+	"cmd/certsync/internal/reporting":   {[]string{"cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reportfile", "reconcile", "reconcile/kube", "reconcile/report"}, nil},
+	"cmd/certsync/internal/variables":   {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "inventory", "reconcile"}, []string{"sigs.k8s.io/yaml"}},
 	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                                                   // pure
 	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reportfile", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/fleet", "cmd/certsync/internal/invocation", "cmd/certsync/internal/issuing", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reporting", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "cmd/certsync/internal/variables", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "golang.org/x", "k8s.io"}},
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
+	"github.com/certsync/certsync/cmd/certsync/internal/issuing"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
 	"github.com/certsync/certsync/inventory"
@@ -23,7 +24,7 @@ import (
 
 type applyCmd struct {
 	inventoryFlags
-	fleet.Flags       `group:"Several clusters:"`
+	fleet.Flags       `group:"Cluster and Vault:"`
 	serverFlags       `group:"Cluster and Vault:"`
 	ruleFlags         `group:"Guards, and flags that lift them:"`
 	lockFlags         `group:"Cluster and Vault:"`
@@ -56,7 +57,7 @@ func (c applyCmd) Validate() error {
 	if c.MaxInFlight < 1 {
 		return errors.New("--max-in-flight must be at least 1")
 	}
-	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate(), c.issuerFlags.validate(), c.removalFlags.validate(c.ruleFlags))
+	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate(), c.issuerFlags.Check(), c.removalFlags.validate(c.ruleFlags))
 }
 
 // Run applies the inventory and reports on the run.
@@ -76,6 +77,9 @@ func (c applyCmd) Run(ctx context.Context, p program) error {
 	})
 }
 
+// issuerFlags choose the signer of certificates.
+type issuerFlags = issuing.Flags
+
 // applying is a run of apply in one cluster, with its output: progress, events and report.
 type applying struct {
 	applyCmd
@@ -83,7 +87,7 @@ type applying struct {
 	target   fleet.Target
 	account  *reporting.Run
 	progress *render.Progress
-	events   *eventStream
+	events   *reporting.Stream
 	gate     *fleet.Gate // where it waits for other clusters; nil: there is one cluster
 	shown    bool        // the plan has been shown
 
@@ -136,7 +140,7 @@ type preparer interface {
 
 func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 	inv, runID := a.target.Inventory, a.account.RunID
-	ca, err := a.readCA()
+	ca, err := a.ReadCA()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -146,7 +150,7 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 		return nil, nil, err
 	}
 	a.store, a.leave = store, func() { a.program.leave(ctx, store) }
-	if err := preflight.ShortLived(store.TokenLife(), a.runTime(len(inv.Users))); err != nil {
+	if err := preflight.ShortLived(store.TokenLife(), a.RunTime(len(inv.Users))); err != nil {
 		a.complain(fmt.Errorf("warning: %w", err))
 	}
 	self, err := cluster.WhoAmI(ctx)
@@ -154,13 +158,13 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 		a.account.Stores = nil // a cluster that does not answer cannot store Events
 		return nil, nil, err
 	}
-	issuer, stop := a.openIssuer(ca, cluster, csr.Options{
-		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: a.MaxInFlight, Announce: askForApproval(a.progress),
+	issuer, stop := a.issuerFlags.Open(ca, cluster, csr.Options{
+		Owner: inv.Owner, RunID: runID, Identity: self, MaxInFlight: a.MaxInFlight, Announce: issuing.AskForApproval(a.progress),
 		StopAsking: ctx.Done(), // after an interruption certsync waits for no approval
 	}, len(inv.Users))
 	a.leave = func() { stop(); a.program.leave(ctx, store) }
 	executor := a.newExecutor(cluster, store, issuer, a.MaxInFlight, runID)
-	executor.WithoutCanary, executor.Revision, executor.Report = a.manual(), a.Revision, a.step
+	executor.WithoutCanary, executor.Revision, executor.Report = a.Manual(), a.Revision, a.step
 	if a.gate != nil {
 		executor.BeforeIssue = func(ctx context.Context) { a.gate.Wait(ctx, a.target.Name) }
 	}
@@ -171,7 +175,7 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 // step prints and streams how a step ended.
 func (a *applying) step(e reconcile.Event) {
 	a.progress.StepIn(a.cluster, e)
-	a.events.send(e)
+	a.events.Send(e)
 }
 
 // terms are the terms that the flags set, for a run by the identity self.
@@ -241,11 +245,11 @@ func outliveReaders() (stop func()) {
 }
 
 // stream returns the stream of events on stdout, if -o json asks for it.
-func (c applyCmd) stream(p program) *eventStream {
+func (c applyCmd) stream(p program) *reporting.Stream {
 	if c.Output == "json" {
-		return &eventStream{out: p.stdout, cluster: p.cluster}
+		return &reporting.Stream{Out: p.stdout, Cluster: p.cluster}
 	}
-	return &eventStream{}
+	return &reporting.Stream{}
 }
 
 // report prints how the run ended, and returns its exit code as an error.
@@ -257,16 +261,16 @@ func (a *applying) report(ctx context.Context, o reconcile.Outcome) error {
 		if a.gate == nil {
 			a.interrupted()
 		}
-	case o.Failed() > 0, a.events.err != nil:
+	case o.Failed() > 0, a.events.Err != nil:
 		code = exitError
 	}
 	if a.Output == "json" {
-		a.events.send(ended{o.Summary(), code})
+		a.events.Send(lastEvent{o.Summary(), code})
 	} else if a.gate == nil || len(o.Events) > 0 || o.Plan.Changes() { // several plans without changes have been shown
-		a.events.err = writeAll(a.stdout, render.InCluster(a.cluster, render.Result(o, paletteFor(a.stdout)), paletteFor(a.stdout)))
+		a.events.Err = writeAll(a.stdout, render.UnderCluster(a.cluster, render.Result(o, paletteFor(a.stdout)), paletteFor(a.stdout)))
 	}
-	if a.events.err != nil {
-		return reconcile.WithHint(a.events.err, "the run itself is over; run certsync plan to see what is left")
+	if a.events.Err != nil {
+		return reconcile.WithHint(a.events.Err, "the run itself is over; run certsync plan to see what is left")
 	}
 	if code != exitOK {
 		return exitStatus(code)
@@ -277,8 +281,8 @@ func (a *applying) report(ctx context.Context, o reconcile.Outcome) error {
 	return nil
 }
 
-// ended is the last event of a run.
-type ended struct {
+// lastEvent is the last event of a run.
+type lastEvent struct {
 	Summary  map[string]int `json:"summary"`
 	ExitCode int            `json:"exitCode"`
 }

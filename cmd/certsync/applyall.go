@@ -16,7 +16,7 @@ import (
 
 // applyAll is apply for several clusters.
 func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Target) error {
-	if err := c.forSeveral(); err != nil {
+	if err := c.forSeveral(len(targets)); err != nil {
 		return err
 	}
 	if err := c.Report.Check(); err != nil {
@@ -43,13 +43,13 @@ func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Targe
 }
 
 // forSeveral refuses flags that are for one cluster.
-func (c applyCmd) forSeveral() error {
-	const hint = "choose one cluster with --cluster NAME"
+func (c applyCmd) forSeveral(clusters int) error {
 	switch {
 	case c.Context != "":
-		return reconcile.WithHint(errors.New("--context is for one cluster, and the inventory has several"), hint)
-	case c.manual():
-		return reconcile.WithHint(errors.New("--approval=manual is for one cluster, and the inventory has several"), hint)
+		return reconcile.WithHint(errors.New("--context names the context of one cluster, and several clusters are chosen"),
+			"set --cluster to the name of one of them, or leave --context out: the inventory has a context for each cluster")
+	case c.Manual():
+		return reconcile.WithHint(fmt.Errorf("--approval=manual is for one cluster, and %d are chosen", clusters), "set --cluster to the name of one of them")
 	}
 	return nil
 }
@@ -64,7 +64,7 @@ func (c applyCmd) reportAll(ctx context.Context, p program, code int, all []*one
 			total[what] += n
 		}
 	}
-	c.stream(p).send(ended{total, code})
+	c.stream(p).Send(lastEvent{total, code})
 	code = p.reported(code, c.Report.WriteAll(code, accounts))
 	var group sync.WaitGroup
 	for _, one := range all {
@@ -88,7 +88,7 @@ func (a *oneOf) Prepare(ctx context.Context) error {
 
 // Planned is that of fleet.Run.
 func (a *oneOf) Planned() fleet.Planned {
-	return fleet.Planned{Name: a.target.Name, Plan: a.prepared.Plan, Unknown: a.unknown}
+	return fleet.Planned{Name: a.target.Name, Plan: a.prepared.Plan, Made: a.prepared.Planned(), Unknown: a.unknown}
 }
 
 // Do is that of fleet.Run.
@@ -103,7 +103,7 @@ func (a *oneOf) Settle(ctx context.Context, err error) int {
 	code := a.fail(ctx, err)
 	endReport(a.account, code, err)
 	if err := a.account.Err; err != nil {
-		a.events.send(endedEarly{err.Error(), reconcile.Hint(err), code})
+		a.events.Send(endedEarly{err.Error(), reconcile.Hint(err), code})
 	}
 	if text := fleet.OutstandingText(a.account.Account); text != "" {
 		fmt.Fprintf(a.stderr, "%s%s\n", a.speaker(), render.Clean(text))

@@ -66,7 +66,7 @@ func (c applyCmd) shows(p program) *os.File {
 // show prints a plan for consent.
 func (c applyCmd) show(p program, plan reconcile.Plan) error {
 	out := c.shows(p)
-	return writeAll(out, render.InCluster(p.cluster, render.Plan(plan, paletteFor(out)), paletteFor(out)))
+	return writeAll(out, render.UnderCluster(p.cluster, render.Plan(plan, paletteFor(out)), paletteFor(out)))
 }
 
 func refuse(format string, args ...any) error {

@@ -17,6 +17,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/variables"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -136,7 +137,7 @@ func (p program) misused(err error) int {
 		text = strings.TrimPrefix(text, command+": ")
 		hint = fmt.Sprintf("run %s %s --help for the list of flags", name, command)
 	}
-	if variable := variableFor(text); variable != "" {
+	if variable := variables.For(text); variable != "" {
 		hint = variable + " is set in the environment: correct it, or " + hint
 	}
 	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", render.Clean(text), hint)
@@ -186,10 +187,11 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	fmt.Fprintf(p.stderr, "%s%s\n", p.speaker(), render.Clean(err.Error()))
+	text := fmt.Sprintf("%s%s\n", p.speaker(), render.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
+		text += fmt.Sprintf("hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
 	}
+	fmt.Fprint(p.stderr, text) // at once: several clusters may complain
 }
 
 // writeAll writes the output of a command. A full disk or a closed pipe is an error, because half a plan must not exit 0.

@@ -57,7 +57,11 @@ func TestExamplesNameTheirSchema(t *testing.T) {
 // TestExampleOfTeams: the inventory reads its teams' files, and CODEOWNERS gives each of those to somebody else than the
 // rest, beginning with the inventory itself.
 func TestExampleOfTeams(t *testing.T) {
-	inv, files, err := inventory.LoadFiles(filepath.Join(examples, "teams/users.yaml"))
+	file, files, err := inventory.LoadFiles(filepath.Join(examples, "teams/users.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inv, err := file.Only()
 	if err != nil {
 		t.Fatal(err)
 	}

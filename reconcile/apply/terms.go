@@ -47,13 +47,16 @@ type Prepared struct {
 	work  work
 }
 
+// Planned reports whether the plan is whole.
+func (p Prepared) Planned() bool { return p.terms != nil }
+
 // prepare plans, and looks whether the run may begin. The plan is there with an error too, if there is one.
 func (t *Terms) prepare(ctx context.Context, w work) (Prepared, error) {
 	plan, err := w.plan(ctx)
-	p := Prepared{plan, t, w}
 	if err != nil {
-		return p, err
+		return Prepared{Plan: plan}, err
 	}
+	p := Prepared{plan, t, w}
 	if refused := t.refusals(plan); len(refused) > 0 {
 		return p, reconcile.Refused{Violations: refused}
 	}

@@ -91,8 +91,8 @@ func (a Application) show(plans []Planned) error {
 	}
 	var text []byte
 	for _, p := range plans {
-		if p.made() {
-			text = append(text, render.InCluster(p.Name, render.Plan(p.Plan, a.Palette), a.Palette)...)
+		if p.Made {
+			text = append(text, render.UnderCluster(p.Name, render.Plan(p.Plan, a.Palette), a.Palette)...)
 		}
 	}
 	if _, err := a.Plans.Write(fmt.Appendf(text, "\nDigest over all clusters: %s\n", DigestOf(plans))); err != nil {

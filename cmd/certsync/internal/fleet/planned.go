@@ -9,19 +9,17 @@ import (
 // Planned is the plan for one of several clusters.
 type Planned struct {
 	Name    string
-	Plan    reconcile.Plan          // without an owner if there is none
+	Plan    reconcile.Plan
+	Made    bool                    // there is a plan
 	Ready   bool                    // nothing is in the way of the plan
 	Unknown []reconcile.UnknownName // names in flags that the cluster does not know
 }
-
-// made reports whether there is a plan.
-func (p Planned) made() bool { return p.Plan.Owner != "" }
 
 // DigestOf is the digest over all plans.
 func DigestOf(all []Planned) string {
 	names, digests := make([]string, len(all)), make([]string, len(all))
 	for i, p := range all {
-		if names[i] = p.Name; p.made() {
+		if names[i] = p.Name; p.Made {
 			digests[i] = p.Plan.Digest()
 		}
 	}
@@ -30,7 +28,7 @@ func DigestOf(all []Planned) string {
 
 // Changes reports whether any plan would change anything.
 func Changes(all []Planned) bool {
-	return slices.ContainsFunc(all, func(p Planned) bool { return p.made() && p.Plan.Changes() })
+	return slices.ContainsFunc(all, func(p Planned) bool { return p.Made && p.Plan.Changes() })
 }
 
 // Runs counts the clusters in which apply has something to do.
@@ -45,7 +43,7 @@ func Runs(all []Planned) (n int) {
 
 // UnknownEverywhere returns the first name that is in no cluster that was reached, or nil. It is a typing error.
 func UnknownEverywhere(all []Planned) error {
-	all = slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.made() })
+	all = slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.Made })
 	if len(all) == 0 {
 		return nil
 	}

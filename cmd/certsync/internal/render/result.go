@@ -87,8 +87,8 @@ func eventLine(e reconcile.Event) string {
 	return text
 }
 
-// InCluster is text about one of several clusters, below the cluster's name. Without a name it is the text alone.
-func InCluster(name string, text []byte, c Palette) []byte {
+// UnderCluster is text about one of several clusters, below the cluster's name. Without a name it is the text alone.
+func UnderCluster(name string, text []byte, c Palette) []byte {
 	if name == "" {
 		return text
 	}
