@@ -147,6 +147,9 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 	cluster, store, err := a.connect(ctx, a.program, inv.Owner, a.MaxInFlight)
 	a.account.Stores = cluster // even if Vault cannot be reached
 	if err != nil {
+		if cluster == nil && a.gate != nil {
+			a.openVault(ctx)
+		}
 		return nil, nil, err
 	}
 	a.store, a.leave = store, func() { a.program.leave(ctx, store) }
@@ -170,6 +173,13 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 	}
 	run := &apply.Apply{Terms: a.terms(ctx, cluster, inv.Owner, self), Cluster: cluster, Store: store, StoreAccess: store, Executor: executor}
 	return run, &run.Terms, nil
+}
+
+// openVault opens Vault without a cluster, which can tell whose removals are outstanding.
+func (a *applying) openVault(ctx context.Context) {
+	if store, err := a.vault(ctx, a.target.Owner, a.MaxInFlight); err == nil {
+		a.store, a.leave = store, func() { a.program.leave(ctx, store) }
+	}
 }
 
 // step prints and streams how a step ended.

@@ -95,7 +95,7 @@ func (a Application) show(plans []Planned) error {
 			text = append(text, render.UnderCluster(p.Name, render.Plan(p.Plan, a.Palette), a.Palette)...)
 		}
 	}
-	if _, err := a.Plans.Write(fmt.Appendf(text, "\nDigest over all clusters: %s\n", DigestOf(plans))); err != nil {
+	if _, err := a.Plans.Write(fmt.Appendf(text, "\nAll %d clusters\nDigest: %s\n", len(plans), DigestOf(plans))); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return nil

@@ -35,7 +35,7 @@ func OutstandingText(a report.Account) string {
 	case a.ExitCode == 0:
 		return ""
 	case a.Outstanding == nil:
-		return "certsync cannot tell which removals are outstanding"
+		return "removals may be outstanding; without the state in Vault, certsync does not know whose"
 	case n == 0:
 		return ""
 	case n > maxNamed:
