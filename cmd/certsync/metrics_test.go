@@ -28,10 +28,12 @@ func accounts(t *testing.T) []struct {
 	ended := fixture.Outcomes(t)
 	at := func(hours int, code int, err error, o reconcile.Outcome) report.Account {
 		end := fixture.Noon.Add(time.Duration(hours) * time.Hour)
-		return report.Account{
+		a := report.Account{
 			Owner: "prod-eu", RunID: "0123456789abcdef", StartedAt: end.Add(-90 * time.Second), EndedAt: end,
 			ExitCode: code, Err: err, Outcome: o,
 		}
+		a.Outstanding = a.Removals()
+		return a
 	}
 	return []struct {
 		name string

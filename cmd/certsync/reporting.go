@@ -57,10 +57,10 @@ func (c applyCmd) publish(ctx context.Context, p program, r *reporting.Run) {
 // lookForOutstanding notes whose removals the run has not done. If the run had no plan, Vault may tell.
 func (a *applying) lookForOutstanding(ctx context.Context) {
 	a.account.Outstanding = a.account.Removals()
-	if a.account.Outstanding != nil || a.store == nil || a.gate == nil && !a.Wanted() {
+	if a.account.Outstanding != nil || a.store == nil || ctx.Err() != nil || a.gate == nil && !a.Wanted() {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stateTimeout)
+	ctx, cancel := context.WithTimeout(ctx, stateTimeout)
 	defer cancel()
 	if view, err := a.store.ObserveStore(ctx); err == nil && view.StateProblem == nil {
 		a.account.Outstanding = fleet.Outstanding(a.target.Inventory, view, time.Now())
