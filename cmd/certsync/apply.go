@@ -47,6 +47,7 @@ It needs to approve CertificateSigningRequests, to bind every role in the invent
 
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
+  certsync apply --cluster env=prod    # an inventory with several clusters
   certsync apply --removals-only --revoke alice@example.com    # Vault is down
 
 ` + exitLine("an error, or some users or bindings failed or were held, and the others are done", exitOK, exitError, exitRefused, exitLocked, exitUsage, exitInterrupted)
@@ -94,6 +95,7 @@ type applying struct {
 	// What prepare has found.
 	store    reconcile.StoreReader // nil: Vault was not reached
 	leave    func()                // ends what was opened
+	rest     func()                // closes connections that no request uses now
 	prepared apply.Prepared
 	unknown  []reconcile.UnknownName // with several clusters: names that this one does not know
 }
@@ -101,7 +103,7 @@ type applying struct {
 func (c applyCmd) begin(p program, t fleet.Target, r *reporting.Run) *applying {
 	c.serverFlags = c.at(t)
 	r.Owner = t.Inventory.Owner
-	return &applying{applyCmd: c, program: p, target: t, account: r, progress: c.progress(p), events: c.stream(p), leave: func() {}}
+	return &applying{applyCmd: c, program: p, target: t, account: r, progress: c.progress(p), events: c.stream(p), leave: func() {}, rest: func() {}}
 }
 
 func (c applyCmd) progress(p program) *render.Progress {
@@ -144,7 +146,7 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cluster, store, err := a.connect(ctx, a.program, inv.Owner, a.MaxInFlight)
+	cluster, store, err := a.connect(ctx, a.program, inv.Owner, a.atVault())
 	a.account.Stores = cluster // even if Vault cannot be reached
 	if err != nil {
 		if cluster == nil && a.gate != nil {
@@ -152,7 +154,7 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 		}
 		return nil, nil, err
 	}
-	a.store, a.leave = store, func() { a.program.leave(ctx, store) }
+	a.store, a.rest, a.leave = store, store.Rest, func() { a.program.leave(ctx, store) }
 	if err := preflight.ShortLived(store.TokenLife(), a.RunTime(len(inv.Users))); err != nil {
 		a.complain(fmt.Errorf("warning: %w", err))
 	}
@@ -177,9 +179,17 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 
 // openVault opens Vault without a cluster, which can tell whose removals are outstanding.
 func (a *applying) openVault(ctx context.Context) {
-	if store, err := a.vault(ctx, a.target.Owner, a.MaxInFlight); err == nil {
+	if store, err := a.vault(ctx, a.target.Owner, a.atVault()); err == nil {
 		a.store, a.leave = store, func() { a.program.leave(ctx, store) }
 	}
+}
+
+// atVault is how many requests to Vault may run at once. All clusters together have as many as one alone.
+func (a *applying) atVault() int {
+	if a.gate == nil {
+		return a.MaxInFlight
+	}
+	return max(1, a.MaxInFlight/a.ClustersAtOnce)
 }
 
 // step prints and streams how a step ended.

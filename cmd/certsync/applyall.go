@@ -81,9 +81,10 @@ type oneOf struct{ applying }
 func (a *oneOf) Prepare(ctx context.Context) error {
 	err := a.prepare(ctx)
 	if err != nil {
-		err = a.Do(ctx, err)
+		return a.Do(ctx, err)
 	}
-	return err
+	a.rest() // until its turn comes
+	return nil
 }
 
 // Planned is that of fleet.Run.
