@@ -148,3 +148,31 @@ func TestClustersChosen(t *testing.T) {
 		t.Errorf("exit %d: %s", r.exit, r.output)
 	}
 }
+
+// TestClustersInterrupted: an interruption ends the run in all clusters, also while they wait for each other, and the next run does the
+// rest.
+func TestClustersInterrupted(t *testing.T) {
+	l, s, file := begun(t)
+	end := s.clone()
+	_, calls := l.applyAll(t, end, file, nil, "--yes")
+	writes := slices.DeleteFunc(slices.Clone(calls["prod"]), func(c fake.Call) bool { return !writing(c) || c.Name == "POST events" })
+	for i, call := range writes {
+		if !*everyCall && i != len(writes)/2 {
+			continue // each takes ten seconds, in which certsync tries to write Events
+		}
+		now := s.clone()
+		r, _ := l.applyAll(t, now, file, map[string][]fake.Fault{"prod": {{Call: call, Kind: fake.DieBefore}}}, "--yes")
+		if r.exit != exitInterrupted {
+			t.Errorf("%s (%d of %d): exit %d: %s", call, i+1, len(writes), r.exit, r.output)
+		}
+		for _, name := range clusterNames {
+			now[name].Advance(lockLife)
+		}
+		r, _ = l.applyAll(t, now, file, nil, "--yes")
+		for _, name := range clusterNames {
+			if diff := cmp.Diff(end.standing(name), now.standing(name)); diff != "" || r.exit != exitOK {
+				t.Errorf("%s: %s: exit %d (-want +got): %s\n%s", call, name, r.exit, diff, r.output)
+			}
+		}
+	}
+}
