@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -16,8 +15,11 @@ import (
 
 // applyAll is apply for several clusters.
 func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Target) error {
-	if err := c.forSeveral(len(targets)); err != nil {
-		return err
+	switch {
+	case c.Context != "":
+		return fleet.ErrContext
+	case c.Manual():
+		return fleet.OnlyOne("--approval=manual", targets)
 	}
 	if err := c.Report.Check(); err != nil {
 		return err
@@ -40,18 +42,6 @@ func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Targe
 		p.interrupted()
 	}
 	return exitStatus(c.reportAll(ctx, p, code, all))
-}
-
-// forSeveral refuses flags that are for one cluster.
-func (c applyCmd) forSeveral(clusters int) error {
-	switch {
-	case c.Context != "":
-		return reconcile.WithHint(errors.New("--context names the context of one cluster, and several clusters are chosen"),
-			"set --cluster to the name of one of them, or leave --context out: the inventory has a context for each cluster")
-	case c.Manual():
-		return reconcile.WithHint(fmt.Errorf("--approval=manual is for one cluster, and %d are chosen", clusters), "set --cluster to the name of one of them")
-	}
-	return nil
 }
 
 // reportAll reports on the runs in all clusters, and returns the exit code.
@@ -89,7 +79,7 @@ func (a *oneOf) Prepare(ctx context.Context) error {
 
 // Planned is that of fleet.Run.
 func (a *oneOf) Planned() fleet.Planned {
-	return fleet.Planned{Name: a.target.Name, Plan: a.prepared.Plan, Made: a.prepared.Planned(), Unknown: a.unknown}
+	return fleet.Planned{Name: a.target.Name, Owner: a.target.Owner, Plan: a.prepared.Plan, Made: a.prepared.Planned(), Unknown: a.unknown}
 }
 
 // Do is that of fleet.Run.

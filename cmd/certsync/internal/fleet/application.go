@@ -54,7 +54,7 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 		plans[i].Ready = errs[i] == nil
 	}
 	ends := make([]Ending, len(runs))
-	stopped := a.show(plans)
+	stopped := a.show(plans, errs)
 	for i, r := range runs {
 		if !plans[i].Ready { // before the question
 			ends[i].Code = r.Settle(ctx, errs[i])
@@ -84,18 +84,20 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 	return ExitCode(ends)
 }
 
-// show prints the plans of all clusters that have one, and the digest over all.
-func (a Application) show(plans []Planned) error {
+// show prints the plans of all clusters, or why there is none, and the digest over all.
+func (a Application) show(plans []Planned, errs []error) error {
 	if err := UnknownEverywhere(plans); err != nil {
 		return err
 	}
-	var text []byte
-	for _, p := range plans {
-		if p.Made {
-			text = append(text, render.UnderCluster(p.Name, render.Plan(p.Plan, a.Palette), a.Palette)...)
+	var all []render.InCluster[reconcile.Plan]
+	for i, p := range plans {
+		in := render.InCluster[reconcile.Plan]{Cluster: p.Name, Owner: p.Owner}
+		if in.Value = p.Plan; !p.Made {
+			in.Value, in.Problem = reconcile.Plan{}, errs[i].Error()
 		}
+		all = append(all, in)
 	}
-	if _, err := a.Plans.Write(fmt.Appendf(text, "\nAll %d clusters\nDigest: %s\n", len(plans), DigestOf(plans))); err != nil {
+	if _, err := a.Plans.Write(render.Plans(all, DigestOf(plans), a.Palette)); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return nil

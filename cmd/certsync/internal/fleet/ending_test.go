@@ -23,12 +23,3 @@ func TestExitCode(t *testing.T) {
 		}
 	}
 }
-
-// TestDigest: printf '[["dev","sha256:00"],["prod","error"]]' | sha256sum
-func TestDigest(t *testing.T) {
-	const want = "sha256:9cf01da44b6935b62a31cad498e30e343f7d9a3dd7f187b22aa5ecfa1a2b3218"
-	got := Digest([]string{"dev", "prod"}, []string{"sha256:00", ""})
-	if got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-}

@@ -27,23 +27,30 @@ const (
 //   - users who are not protected any more;
 //   - removed users, and access that users lose.
 func attention(plan reconcile.Plan) string {
-	var refused []string
-	for _, why := range plan.Forbidden {
-		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
-	}
 	var b strings.Builder
-	for _, kind := range [][]string{
-		refused,
-		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: "),
-		heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: "),
-		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan), protectionItems(plan), removalItems(plan), lossItems(plan),
-	} {
+	for _, kind := range attentionKinds(plan) {
 		b.WriteString(boundedList(kind))
 	}
 	if b.Len() == 0 {
 		return ""
 	}
-	return "\n#### Check this first\n\n" + b.String()
+	return attentionHead + b.String()
+}
+
+const attentionHead = "\n#### Check this first\n\n"
+
+// attentionKinds has the items of that list by kind.
+func attentionKinds(plan reconcile.Plan) [][]string {
+	var refused []string
+	for _, why := range plan.Forbidden {
+		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
+	}
+	return [][]string{
+		refused,
+		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: "),
+		heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: "),
+		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan), protectionItems(plan), removalItems(plan), lossItems(plan),
+	}
 }
 
 // boundedList lists as many items as a kind has room for, and counts the rest.
@@ -52,12 +59,16 @@ func boundedList(items []string) string {
 	room := maxItemsLength
 	for i, item := range items {
 		if room -= length(item); i == maxItems || i > 0 && room < 0 {
-			fmt.Fprintf(&b, "- **and %s more** of these, which `certsync plan` shows\n", withCommas(len(items)-i))
+			b.WriteString(moreItems(len(items) - i))
 			break
 		}
 		b.WriteString("- " + item + "\n")
 	}
 	return b.String()
+}
+
+func moreItems(n int) string {
+	return "- **and " + withCommas(n) + " more** of these, which `certsync plan` shows\n"
 }
 
 // heldItems returns one item for all steps that are held for the same reason.
