@@ -55,13 +55,14 @@ func (c applyCmd) reportAll(ctx context.Context, p program, code int, all []*one
 		}
 	}
 	c.stream(p).Send(lastEvent{total, code})
-	code = p.reported(code, c.Report.WriteAll(code, accounts))
+	err := c.Report.WriteAll(code, accounts)
+	p.complainOf(err)
 	var group sync.WaitGroup
 	for _, one := range all {
-		group.Go(func() { c.publish(ctx, one.program, one.account) })
+		group.Go(func() { one.complainOf(c.Publish(ctx, one.account)...) })
 	}
 	group.Wait()
-	return code
+	return reporting.Written(code, err)
 }
 
 // oneOf is a run in one of several clusters.
@@ -92,7 +93,7 @@ func (a *oneOf) Do(ctx context.Context, stopped error) error {
 func (a *oneOf) Settle(ctx context.Context, err error) int {
 	err = a.conclude(ctx, err)
 	code := a.fail(ctx, err)
-	endReport(a.account, code, err)
+	a.account.End(code, err)
 	if err := a.account.Err; err != nil {
 		a.events.Send(endedEarly{err.Error(), reconcile.Hint(err), code})
 	}
@@ -103,7 +104,7 @@ func (a *oneOf) Settle(ctx context.Context, err error) int {
 }
 
 // Stop is that of fleet.Run.
-func (a *oneOf) Stop(code int, why error) { endReport(a.account, code, why) }
+func (a *oneOf) Stop(code int, why error) { a.account.End(code, why) }
 
 // endedEarly is the last event of one of several clusters in which the run ended before its steps.
 type endedEarly struct {

@@ -2,30 +2,18 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // planDigest is the value of --expect.
-type planDigest string
-
-// UnmarshalText returns an error for text that is not a digest. A failed `certsync plan` in $(…) leaves an empty text, which
-// must not count as no --expect.
-func (d *planDigest) UnmarshalText(text []byte) error {
-	digits, ok := strings.CutPrefix(string(text), "sha256:")
-	if sum, err := hex.DecodeString(digits); !ok || err != nil || len(sum) != 32 {
-		return errors.New("expected the digest of a plan: sha256: and 64 hexadecimal digits")
-	}
-	*d = planDigest(text)
-	return nil
-}
+type planDigest = fleet.PlanDigest
 
 // consent shows the plan and asks for consent, unless --yes or --expect gives it. The caller has compared --expect with the
 // plan.

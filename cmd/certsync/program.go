@@ -69,11 +69,6 @@ type cli struct {
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
-// exitStatus is an exit code without an error to print.
-type exitStatus int
-
-func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
-
 // Run carries out one command line and returns the exit code.
 func (p program) Run(ctx context.Context, args []string) int {
 	var help bytes.Buffer

@@ -1,13 +1,9 @@
 package fleet
 
-import "slices"
+import (
+	"slices"
 
-// The exit codes of apply that count for those of several clusters.
-const (
-	codeError       = 1
-	codeRefused     = 3
-	codeLocked      = 4
-	codeInterrupted = 130
+	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 )
 
 // Ending is how apply ended in one cluster.
@@ -21,17 +17,17 @@ func ExitCode(all []Ending) int {
 	has := func(code int) bool { return slices.ContainsFunc(all, func(e Ending) bool { return e.Code == code }) }
 	wrote := slices.ContainsFunc(all, func(e Ending) bool { return e.Wrote })
 	other := slices.ContainsFunc(all, func(e Ending) bool {
-		return !slices.Contains([]int{0, codeRefused, codeLocked, codeInterrupted}, e.Code)
+		return !slices.Contains([]int{0, exit.Refused, exit.Locked, exit.Interrupted}, e.Code)
 	})
 	switch {
-	case has(codeInterrupted):
-		return codeInterrupted
-	case other, wrote && (has(codeRefused) || has(codeLocked)):
-		return codeError
-	case has(codeRefused):
-		return codeRefused
-	case has(codeLocked):
-		return codeLocked
+	case has(exit.Interrupted):
+		return exit.Interrupted
+	case other, wrote && (has(exit.Refused) || has(exit.Locked)):
+		return exit.Error
+	case has(exit.Refused):
+		return exit.Refused
+	case has(exit.Locked):
+		return exit.Locked
 	}
 	return 0
 }

@@ -84,7 +84,7 @@ func (g *Gate) leavePlace(name string) {
 	}
 }
 
-// arrive opens the gate after the last cluster. Each one before it starts the time anew.
+// arrive opens the gate after the last cluster. Each one before it starts the time again.
 func (g *Gate) arrive(name string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/reportfile"
@@ -21,6 +22,9 @@ import (
 // publishTimeout is how long Events and metrics may take after a run. A terminating pod has little time left after
 // reconcile.LastStep.
 const publishTimeout = 10 * time.Second
+
+// findTimeout is how long certsync looks in Vault, after a run without a plan, for removals that are outstanding.
+const findTimeout = 10 * time.Second
 
 // Options name the places where apply reports on its run, besides its output and the Events.
 type Options struct {
@@ -42,12 +46,36 @@ func Begin(runID string) *Run {
 	return &Run{Account: report.Account{RunID: runID, StartedAt: time.Now()}}
 }
 
-// End records how the run ended.
-func (r *Run) End(code int, err error, interrupted bool) {
-	if interrupted {
+// End records how the run ended, with the error that ended it before its steps.
+func (r *Run) End(code int, err error) {
+	if errors.As(err, new(exit.Status)) {
+		err = nil // the events of the steps have the errors
+	}
+	if code == exit.Interrupted {
 		err = report.ErrInterrupted
 	}
 	r.EndedAt, r.ExitCode, r.Err = time.Now(), code, err
+}
+
+// LookForOutstanding notes whose removals the run has not done. If it had no plan, Vault may tell, by what find returns.
+func (r *Run) LookForOutstanding(ctx context.Context, find func(context.Context) ([]string, error)) {
+	if r.Outstanding = r.Removals(); r.Outstanding != nil || find == nil || ctx.Err() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, findTimeout)
+	defer cancel()
+	if found, err := find(ctx); err == nil {
+		r.Outstanding = found
+	}
+}
+
+// Written is the exit code of a run that would end with code, and whose report was written with err. A report that cannot be written
+// is an error, because a program may wait for it.
+func Written(code int, err error) int {
+	if err != nil && code == exit.OK {
+		return exit.Error
+	}
+	return code
 }
 
 // Publish writes Events and pushes metrics at the same time, also after an interruption. What failed is no reason for another exit
