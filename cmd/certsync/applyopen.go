@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/issuing"
 	"github.com/certsync/certsync/inventory"
@@ -31,7 +32,7 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 		return nil, nil, err
 	}
 	a.store, a.rest, a.leave = store, store.Rest, func() { a.program.leave(ctx, store) }
-	if err := preflight.ShortLived(store.TokenLife(), a.RunTime(len(inv.Users))); err != nil {
+	if err := preflight.ShortLived(store.TokenLife(), a.RunTime(len(inv.Users))*time.Duration(a.gate.Rounds())); err != nil {
 		a.complain(fmt.Errorf("warning: %w", err))
 	}
 	self, err := cluster.WhoAmI(ctx)

@@ -42,6 +42,14 @@ func NewGate(clusters []Target, atOnce int, tell func(waitsFor []string, over bo
 	return g
 }
 
+// Rounds is how many clusters the run works on one after the other, if all take the same time. Without a gate it is 1.
+func (g *Gate) Rounds() int {
+	if g == nil {
+		return 1
+	}
+	return (len(g.names) + cap(g.places) - 1) / cap(g.places)
+}
+
 // Enter waits for a place, or until ctx ends.
 func (g *Gate) Enter(ctx context.Context, name string) {
 	select {

@@ -122,6 +122,9 @@ func TestGateOfOneThatFails(t *testing.T) {
 		g.Enter(t.Context(), "dev")
 		g.Wait(t.Context(), "dev")
 		g.Leave("dev")
+		if g.Rounds() != 2 || (*Gate)(nil).Rounds() != 1 {
+			t.Errorf("%d rounds", g.Rounds())
+		}
 		if since := time.Since(started); since != 5*time.Second || len(g.places) != 0 {
 			t.Errorf("%s, %d places are taken", since, len(g.places))
 		}
