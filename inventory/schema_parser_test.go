@@ -27,7 +27,7 @@ var parserOnly = map[string][]string{
 		"time: a beginning that is none", "time: a beginning that never is",
 	},
 	"it takes logic":                        {"grant: a selector of any name", "grant: a selector of what is not"},
-	"patterns know few characters":          {"name: a reason that turns the text"},
+	"patterns know few characters":          {"name: a reason that turns the text", "name: a reason that nobody sees"},
 	"a path has to be followed":             {"team: a file outside by a detour"},
 	"the certificates have to be read":      {"cluster: CA data that is not PEM"},
 	"how long the file is":                  {"file: more than it may hold"},

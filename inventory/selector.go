@@ -47,8 +47,22 @@ const (
 	maxValues       = 100 // of one expression
 )
 
+// The keys under selector that are no labels. The second one is refused, with advice.
+const (
+	expressionsField = "matchExpressions"
+	labelsField      = "matchLabels"
+)
+
 // nameLabel is a label that Kubernetes gives to every namespace, with its name.
 const nameLabel = "kubernetes.io/metadata.name"
+
+// SelectorOf asks for one value of a label. A label whose key is a field of a selector is asked for by an expression.
+func SelectorOf(key, value string) Selector {
+	if key == expressionsField || key == labelsField {
+		return Selector{Expressions: []Expression{{key, In, []string{value}}}}
+	}
+	return Selector{Labels: map[string]string{key: value}}
+}
 
 // Matches reports whether a namespace with these labels meets the selector.
 func (s Selector) Matches(labels map[string]string) bool {
@@ -127,7 +141,7 @@ func (s Selector) encode() *strict.Element {
 		x.AddFilled("values", strict.Row(strict.Texts(e.Values)).InLine())
 		all = append(all, x)
 	}
-	m.AddFilled("matchExpressions", strict.Row(all).InLine())
+	m.AddFilled(expressionsField, strict.Row(all).InLine())
 	return m
 }
 
@@ -136,12 +150,12 @@ func parseSelector(v strict.Value) (s Selector, ok bool) {
 	entries, ok := v.Entries()
 	for _, e := range entries {
 		switch e.Name {
-		case "matchExpressions":
+		case expressionsField:
 			for _, item := range e.Value.Items() {
 				x, good := parseExpression(item)
 				s.Expressions, ok = append(s.Expressions, x), ok && good
 			}
-		case "matchLabels":
+		case labelsField:
 			e.Key.Problem("write the labels directly under selector, such as selector: {team: payments}")
 			ok = false
 		default:

@@ -275,3 +275,23 @@ func TestRevocationsInClusters(t *testing.T) {
 	harmless(t, text)
 	fixture.Golden(t, "testdata/text/revocations-clusters.txt", text)
 }
+
+// TestSeriousFirst: many bindings in the namespaces of one cluster do not push a powerful one of another cluster out of the comment.
+func TestSeriousFirst(t *testing.T) {
+	access := func(binding string, power ...string) reconcile.Note {
+		return reconcile.Note{User: "alice", Kind: reconcile.ExistingAccess, Object: binding, Message: "gives something", Power: power}
+	}
+	var many []reconcile.Note
+	for n := range 100 {
+		many = append(many, access(fmt.Sprintf("RoleBinding ns-%d/spam", n)))
+	}
+	all := []InCluster[reconcile.Plan]{
+		{Cluster: "dev", Owner: "dev", Value: reconcile.Plan{Owner: "dev", Notes: many}},
+		{Cluster: "stage", Owner: "stage", Value: reconcile.Plan{Owner: "stage", Notes: many}},
+		{Cluster: "prod-eu", Owner: "prod-eu", Value: reconcile.Plan{Owner: "prod-eu", Notes: []reconcile.Note{access("ClusterRoleBinding backdoor", "may read Secrets")}}},
+	}
+	c := readComment(t, PlansMarkdown(all, someDigest))
+	if len(c.first) == 0 || !strings.HasPrefix(c.first[0], "In prod-eu: Existing access") {
+		t.Errorf("the first item is not the most serious: %q", c.first[:min(len(c.first), 2)])
+	}
+}

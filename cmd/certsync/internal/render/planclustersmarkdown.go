@@ -25,7 +25,7 @@ func PlansMarkdown(all []InCluster[reconcile.Plan], digest string) []byte {
 	top := fmt.Sprintf("%s**certsync plan for %s**: %s\n%s", clustersMarker, plural(len(all), "cluster"), plansSummary(all), clustersMarkdown(all))
 	end := plansDigestMarkdown(all, digest)
 	b := budget{room: commentLimit - length(top) - length(end) - length(omittedText(1<<60, 1<<60))}
-	kinds, lines := [][]string{problemItems(all)}, []string(nil)
+	kinds, lines := [][]ranked{withRank(0, problemItems(all))}, []string(nil)
 	var more []details
 	for _, part := range sharedPlans(all) {
 		in := func(quote quoter) string { return where(all, part.in, namesPerRow, quote) }
@@ -33,14 +33,18 @@ func PlansMarkdown(all []InCluster[reconcile.Plan], digest string) []byte {
 			if len(kinds) < i+2 {
 				kinds = append(kinds, nil)
 			}
-			kinds[i+1] = append(kinds[i+1], located(in(code), items)...)
+			for _, item := range items {
+				kinds[i+1] = append(kinds[i+1], ranked{item.rank, located(in(code), item.text)})
+			}
 		}
 		lines = append(lines, clusterRows(in(cell), rows(part.plan, cell))...)
 		for i, d := range allDetails(part.plan) {
 			if len(more) < i+1 {
 				more = append(more, details{title: d.title})
 			}
-			more[i].items = append(more[i].items, located(in(code), d.items)...)
+			for _, item := range d.items {
+				more[i].items = append(more[i].items, located(in(code), item))
+			}
 		}
 	}
 	first := b.attention(kinds)
@@ -98,14 +102,8 @@ func problemItems(all []InCluster[reconcile.Plan]) []string {
 	return items
 }
 
-// located says of items in which clusters they are.
-func located(where string, items []string) []string {
-	all := slices.Clone(items)
-	for i := range all {
-		all[i] = "In " + where + ": " + all[i]
-	}
-	return all
-}
+// located says of an item in which clusters it is.
+func located(where, item string) string { return "In " + where + ": " + item }
 
 // clusterRows writes rows of the table, with where in the first of them.
 func clusterRows(where string, rows []row) []string {
@@ -117,15 +115,17 @@ func clusterRows(where string, rows []row) []string {
 	return lines
 }
 
-// attention lists items by kind, as the function attention does. The kinds share the room, and each has at most its own.
-func (b *budget) attention(kinds [][]string) string {
+// attention lists items by kind, as the function attention does. The kinds share the room, and each has at most its own. The most
+// serious items of a kind come first, whichever cluster they are in, so that many others do not push them out.
+func (b *budget) attention(kinds [][]ranked) string {
 	var text strings.Builder
 	b.room -= length(attentionHead) + len(kinds)*length(moreItems(1<<60))
 	share := min(maxItemsLength, b.room/len(kinds))
 	for _, items := range kinds {
 		room := share
+		sortRanked(items)
 		for i, item := range items {
-			line := "- " + item + "\n"
+			line := "- " + item.text + "\n"
 			n := length(line)
 			if i == maxItems || i > 0 && n > room || n > b.room {
 				text.WriteString(moreItems(len(items) - i))
