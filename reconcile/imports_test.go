@@ -104,7 +104,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/pushgateway": {[]string{"reconcile", "reconcile/httplimit", "reconcile/report"}, []string{"github.com/prometheus"}},
 	"cmd/certsync/internal/reportfile":  {[]string{"inventory/files", "reconcile", "reconcile/report"}, nil},
 	"cmd/certsync/internal/reporting":   {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reportfile", "reconcile", "reconcile/kube", "reconcile/report"}, nil},
-	"cmd/certsync/internal/variables":   {nil, []string{"github.com/alecthomas/kong"}},
+	"cmd/certsync/internal/variables":   {[]string{"reconcile"}, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "cmd/certsync/internal/render", "inventory", "reconcile", "reconcile/kube", "vaultstore"}, []string{"sigs.k8s.io/yaml"}},
 	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                                                   // pure
 	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure

@@ -88,7 +88,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	case err != nil:
 		return p.misused(err)
 	}
-	if err := checkTilde(command); err != nil {
+	if err := variables.CheckTilde(command); err != nil {
 		p.complain(err)
 		return exitUsage
 	}
