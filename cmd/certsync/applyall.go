@@ -54,9 +54,11 @@ func (c applyCmd) reportAll(ctx context.Context, p program, code int, all []*one
 			total[what] += n
 		}
 	}
-	c.stream(p).Send(lastEvent{total, code})
+	events := c.stream(p)
+	events.Send(lastEvent{total, code})
+	code = reporting.Written(code, events.Err)
 	err := c.Report.WriteAll(code, accounts)
-	p.complainOf(err)
+	p.complainOf(events.Err, err)
 	var group sync.WaitGroup
 	for _, one := range all {
 		group.Go(func() { one.complainOf(c.Publish(ctx, one.account)...) })
@@ -90,7 +92,8 @@ func (a *oneOf) Do(ctx context.Context, stopped error) error {
 }
 
 // Settle is that of fleet.Run.
-func (a *oneOf) Settle(ctx context.Context, err error) int {
+func (a *oneOf) Settle(ctx context.Context, err error) fleet.Ending {
+	wrote := err == nil && a.account.Outcome.Plan.Runs()
 	err = a.conclude(ctx, err)
 	code := a.fail(ctx, err)
 	a.account.End(code, err)
@@ -100,7 +103,7 @@ func (a *oneOf) Settle(ctx context.Context, err error) int {
 	if text := fleet.OutstandingText(a.account.Account); text != "" {
 		fmt.Fprintf(a.stderr, "%s%s\n", a.speaker(), render.Clean(text))
 	}
-	return code
+	return fleet.Ending{Code: code, Wrote: wrote}
 }
 
 // Stop is that of fleet.Run.

@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -20,8 +23,8 @@ type Run interface {
 	// Do carries the plan out, with gate.Wait before the first certificate, and ends what Prepare has opened. It writes nothing if the
 	// runs in all clusters were stopped, and returns why.
 	Do(ctx context.Context, stopped error) error
-	// Settle says how the run ended, and returns its exit code.
-	Settle(context.Context, error) int
+	// Settle says how the run ended.
+	Settle(context.Context, error) Ending
 	// Stop notes for the report that the runs in all clusters were stopped.
 	Stop(code int, why error)
 }
@@ -53,11 +56,14 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 		plans[i] = r.Planned()
 		plans[i].Ready = errs[i] == nil
 	}
-	ends := make([]Ending, len(runs))
-	stopped := a.show(plans, errs)
-	for i, r := range runs {
-		if !plans[i].Ready { // before the question
-			ends[i].Code = r.Settle(ctx, errs[i])
+	settled := map[int]Ending{}
+	stopped := context.Cause(ctx) // clusters that were not asked have not failed
+	if stopped == nil {
+		stopped = a.show(plans, errs)
+		for i, r := range runs {
+			if !plans[i].Ready { // before the question
+				settled[i] = r.Settle(ctx, errs[i])
+			}
 		}
 	}
 	if stopped == nil {
@@ -67,21 +73,24 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 		context.AfterFunc(ctx, a.Interrupted)
 	}
 	a.carryOut(ctx, runs, plans, errs, stopped)
+	code := exit.OK
 	if stopped != nil {
-		code := a.Fail(ctx, stopped)
-		for i, r := range runs {
-			if plans[i].Ready {
-				r.Stop(code, stopped)
-			}
-		}
-		return code
+		code = a.Fail(ctx, stopped)
 	}
 	for i, r := range runs {
-		if plans[i].Ready {
-			ends[i] = Ending{r.Settle(ctx, errs[i]), errs[i] == nil && plans[i].Plan.Runs()}
+		if _, done := settled[i]; done {
+			continue
+		}
+		if settled[i] = (Ending{Code: code}); stopped != nil {
+			r.Stop(code, stopped)
+		} else {
+			settled[i] = r.Settle(ctx, errs[i])
 		}
 	}
-	return ExitCode(ends)
+	if stopped != nil {
+		return code
+	}
+	return ExitCode(slices.Collect(maps.Values(settled)))
 }
 
 // show prints the plans of all clusters, or why there is none, and the digest over all.
