@@ -159,10 +159,11 @@ func each(runs []Run, atOnce int, do func(i int)) {
 // Waiting says on w whose removals keep the other clusters from issuing certificates.
 func Waiting(w io.Writer) func(clusters []string, over bool) {
 	return func(clusters []string, over bool) {
-		meanwhile := "the other clusters issue no certificates before"
+		names := render.Clean(strings.Join(clusters, ", "))
 		if over {
-			meanwhile = fmt.Sprintf("the other clusters have waited for %s, and go on", GateLimit)
+			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, GateLimit)
+		} else {
+			fmt.Fprintf(w, "certsync: waiting for the removals in %s; until then no cluster issues certificates\n", names)
 		}
-		fmt.Fprintf(w, "certsync: waiting for the removals in %s: %s\n", render.Clean(strings.Join(clusters, ", ")), meanwhile)
 	}
 }

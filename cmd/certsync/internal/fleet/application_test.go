@@ -70,3 +70,16 @@ func TestApplication(t *testing.T) {
 		})
 	}
 }
+
+// TestWaiting: a long wait names the clusters that it is for.
+func TestWaiting(t *testing.T) {
+	var b strings.Builder
+	for _, over := range []bool{false, true} {
+		Waiting(&b)([]string{"dev", "prod\x1b"}, over)
+	}
+	const want = "certsync: waiting for the removals in dev, prod\\u001b; until then no cluster issues certificates\n" +
+		"certsync: the removals in dev, prod\\u001b are not done after 10m0s; the other clusters go on\n"
+	if b.String() != want {
+		t.Errorf("%q", b.String())
+	}
+}
