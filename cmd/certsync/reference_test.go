@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 )
 
@@ -29,8 +30,8 @@ func TestReference(t *testing.T) {
 // TestEveryExitCodeIsExplained: each exit code in the help of a command is in the reference, and has a text.
 func TestEveryExitCodeIsExplained(t *testing.T) {
 	known := map[string]bool{}
-	for _, e := range exitCodes {
-		known[fmt.Sprint(e.code)] = e.brief != "" && e.meaning != "" && e.action != ""
+	for _, e := range exit.Codes {
+		known[fmt.Sprint(e.Code)] = e.Brief != "" && e.Meaning != "" && e.Action != ""
 	}
 	found := map[string]bool{}
 	for command, help := range helps(t) {
@@ -41,8 +42,8 @@ func TestEveryExitCodeIsExplained(t *testing.T) {
 			}
 		}
 	}
-	if len(found) != len(exitCodes) {
-		t.Errorf("the helps name %v, and there are %d exit codes", found, len(exitCodes))
+	if len(found) != len(exit.Codes) {
+		t.Errorf("the helps name %v, and there are %d exit codes", found, len(exit.Codes))
 	}
 }
 
@@ -68,8 +69,8 @@ func overview(model *kong.Application) string {
 		fmt.Fprintf(&b, "| [%[1]s](%[2]s#certsync-%[1]s) | %[3]s |\n", command.Name, file, markdownCell(command.Help))
 	}
 	b.WriteString("\n## Exit codes\n\n| Code | Meaning | What to do |\n|--:|:--|:--|\n")
-	for _, e := range exitCodes {
-		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.code, markdownText(e.meaning), markdownText(e.action))
+	for _, e := range exit.Codes {
+		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.Code, markdownText(e.Meaning), markdownText(e.Action))
 	}
 	fmt.Fprintf(&b, "\n## Environment\n\n%s\n\n| Variable | Meaning |\n|:--|:--|\n", markdownText(environmentHelp))
 	for _, v := range environmentVariables {
