@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory/selector"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -18,7 +19,7 @@ const (
 )
 
 // maxLabelKeys is how many keys a selector can have: those of all labels, and name.
-const maxLabelKeys = maxClusters*maxRequirements + 1
+const maxLabelKeys = maxClusters*selector.MaxRequirements + 1
 
 // clusterSet has a bit for each cluster of a file, in the order of the file.
 type clusterSet [maxClusters / 64]uint64
@@ -155,13 +156,13 @@ func contextFault(s string) string {
 
 func clusterLabels(v strict.Value) map[string]string {
 	entries, _ := v.Entries()
-	if len(entries) > maxRequirements {
-		v.Problem("there are %d labels, and a cluster can have %d", len(entries), maxRequirements)
+	if len(entries) > selector.MaxRequirements {
+		v.Problem("there are %d labels, and a cluster can have %d", len(entries), selector.MaxRequirements)
 		return nil
 	}
 	var labels map[string]string
 	for _, e := range entries {
-		if fault := labelKeyFault(e.Name); fault != "" {
+		if fault := selector.KeyFault(e.Name); fault != "" {
 			e.Key.Problem("%s", fault)
 			continue
 		}
@@ -169,7 +170,7 @@ func clusterLabels(v strict.Value) map[string]string {
 			e.Key.Problem("a selector finds a cluster's name under this key: use another key for the label")
 			continue
 		}
-		if value, ok := labelValue(e.Value); ok {
+		if value, ok := selector.Value(e.Value); ok {
 			if labels == nil {
 				labels = map[string]string{}
 			}
@@ -197,23 +198,23 @@ func (f *fleet) selected(fields map[string]strict.Value, within clusterSet) (*Cl
 		field.Problem("is empty: write labels or a name, such as {env: prod}, or leave it out for all clusters")
 		return nil, within
 	}
-	selector, set, faults := Clusters{}, f.all, false
+	asked, set, faults := Clusters{}, f.all, false
 	for _, e := range entries {
 		values, any, ok := f.values(e)
 		faults = faults || !ok
-		selector[e.Name], set = values, set.and(any)
+		asked[e.Name], set = values, set.and(any)
 	}
 	switch {
 	case faults:
-		return &selector, within
+		return &asked, within
 	case set.empty():
 		field.Problem("no cluster has all of this at once")
-		return &selector, within
+		return &asked, within
 	case set.and(within).empty():
 		field.Problem("selects no cluster among those of the user or group that it belongs to")
-		return &selector, within
+		return &asked, within
 	}
-	return &selector, set.and(within)
+	return &asked, set.and(within)
 }
 
 // values returns the values under one key of a selector, and the clusters that have one of them.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/selector"
 )
 
 // withClusters is what an inventory for three clusters begins with: what follows it begins in line 7.
@@ -37,7 +39,7 @@ func manyClusters() string {
 
 func labelsTooMany() string {
 	var all []string
-	for i := range maxRequirements + 1 {
+	for i := range selector.MaxRequirements + 1 {
 		all = append(all, fmt.Sprintf("l%d: x", i))
 	}
 	return listed("{name: a, owner: a, labels: {" + strings.Join(all, ", ") + "}}")

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certsync/certsync/inventory/selector"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -68,7 +69,7 @@ func hostileClusters() string {
 	b.WriteString("apiVersion: certsync.dev/v1\nkind: Inventory\nclusters:\n")
 	for i := range maxClusters {
 		fmt.Fprintf(&b, "- {name: c%d, owner: o%d, labels: {", i, i)
-		for j := range maxRequirements {
+		for j := range selector.MaxRequirements {
 			fmt.Fprintf(&b, "l%d: v%d, ", j, i)
 		}
 		b.WriteString("}}\n")

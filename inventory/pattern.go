@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/inventory/jsonschema"
+	"github.com/certsync/certsync/inventory/selector"
 	"github.com/certsync/certsync/inventory/userkey"
 )
 
@@ -46,8 +47,8 @@ func (kindText) Schema() schema         { return schema{Const: Kind} }
 func (teamKindText) Schema() schema     { return schema{Const: TeamKind} }
 func (keyAlgorithmText) Schema() schema { return schema{Enum: userkey.Algorithms} }
 
-func (valuesText) Schema() schema { return schema{Enum: withValues} }
-func (existsText) Schema() schema { return schema{Enum: withoutValues} }
+func (valuesText) Schema() schema { return schema{Enum: selector.WithValues} }
+func (existsText) Schema() schema { return schema{Enum: selector.WithoutValues} }
 
 func (ownerText) Schema() schema {
 	return schema{Pattern: ownerForm.String(), MaxLength: maxOwnerLength}
@@ -67,11 +68,11 @@ func (roleText) Schema() schema {
 }
 
 func (labelKeyText) Schema() schema {
-	return schema{Pattern: labelKeyForm.String(), MaxLength: maxDomain + 1 + maxLabel}
+	return schema{Pattern: selector.KeyForm.String(), MaxLength: selector.MaxDomain + 1 + selector.MaxLabel}
 }
 
 func (labelValueText) Schema() schema {
-	return schema{Pattern: labelValueForm.String(), MaxLength: maxLabel}
+	return schema{Pattern: selector.ValueForm.String(), MaxLength: selector.MaxLabel}
 }
 
 // durationForm is as time.ParseDuration takes it, but for those below zero.

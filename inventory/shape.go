@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"github.com/certsync/certsync/inventory/jsonschema"
+	"github.com/certsync/certsync/inventory/selector"
 )
 
 // The shape of the files: their fields in order, what each holds, and what an editor says of it. The parser knows these
@@ -163,7 +164,7 @@ type selectorShape struct {
 
 // Others are labels. matchLabels looks like one, and is an error of its own.
 func (selectorShape) Others() (key, value reflect.Type, except string, most int) {
-	return reflect.TypeFor[labelKeyText](), reflect.TypeFor[labelValueText](), "matchLabels", maxRequirements + 1 // with the expressions
+	return reflect.TypeFor[labelKeyText](), reflect.TypeFor[labelValueText](), "matchLabels", selector.MaxRequirements + 1 // with the expressions
 }
 
 // expressionShape compares a label with values. One that asks only whether there is the label may stand in its place.
@@ -177,7 +178,7 @@ func (expressionShape) Instead() reflect.Type { return reflect.TypeFor[existsSha
 
 type valuesShape []labelValueText
 
-func (valuesShape) Filled() (most int) { return maxValues }
+func (valuesShape) Filled() (most int) { return selector.MaxValues }
 
 type existsShape struct {
 	Key      labelKeyText `json:"key" doc:"The key of the label."`
@@ -217,7 +218,6 @@ var (
 
 	namespaceGrantKeys = keys[namespaceGrantShape]()
 	namespaceItemKeys  = keys[namespaceItemShape]()
-	expressionKeys     = keys[expressionShape]()
 
 	memberKeys   = keys[memberShape]()
 	teamKeys     = keys[teamShape]()
