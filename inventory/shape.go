@@ -3,6 +3,7 @@ package inventory
 import (
 	"reflect"
 
+	"github.com/certsync/certsync/inventory/clusters"
 	"github.com/certsync/certsync/inventory/jsonschema"
 	"github.com/certsync/certsync/inventory/selector"
 )
@@ -30,7 +31,7 @@ func (inventoryShape) Forbidden() []string { return []string{"cluster", "cluster
 
 type membersShape []memberShape
 
-func (membersShape) Filled() (most int) { return maxClusters }
+func (membersShape) Filled() (most int) { return clusters.Max }
 
 // memberShape is one of several clusters.
 type memberShape struct {
@@ -52,7 +53,7 @@ type clusterValuesShape []clusterValueText
 
 func (clusterValuesShape) Instead() reflect.Type { return reflect.TypeFor[clusterValueText]() }
 
-func (clusterValuesShape) Filled() (most int) { return maxClusters }
+func (clusterValuesShape) Filled() (most int) { return clusters.Max }
 
 type clusterShape struct {
 	Name                     clusterText   `json:"name,omitempty" doc:"Name of the cluster and of the context."`
