@@ -59,7 +59,7 @@ soak: ## run the long tests: 50,000 random stories, a fault at every call, and a
 		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 120m $(if $(K8S),./e2e/...,./...) || exit 1; \
 	done
 
-bench: ## measure users per second, requests per user, and a plan for 5,000 users
+bench: ## measure users per second, requests per user, a plan for 5,000 users, and one for 50 clusters of 500
 	$(ONCE) test -timeout 60m -run '^$$' -bench . -benchtime 1x ./e2e
 
 lint: ## run the checks that CI runs before the tests

@@ -17,6 +17,8 @@ type kubeRequest struct {
 	User       struct{ Username string }
 	ObjectRef  struct{ APIGroup, Resource, Subresource, Namespace, Name string }
 
+	RequestReceivedTimestamp time.Time
+
 	ResponseStatus struct{ Code int }
 }
 

@@ -32,11 +32,12 @@ import (
 )
 
 const (
-	bareUsersEnv = "CERTSYNC_BARE_USERS"
-	bareReadsEnv = "CERTSYNC_BARE_READS"
-	bareOwnerEnv = "CERTSYNC_BARE_OWNER"
-	ownerLabel   = "certsync.dev/owner"
-	bareInFlight = 50
+	bareUsersEnv  = "CERTSYNC_BARE_USERS"
+	bareReadsEnv  = "CERTSYNC_BARE_READS"
+	bareOwnersEnv = "CERTSYNC_BARE_OWNERS" // with commas between them
+	ownerLabel    = "certsync.dev/owner"
+	bareInFlight  = 50
+	bareClusters  = 4 // at once, as by default in certsync
 )
 
 // The yardsticks are processes of their own, as certsync is: this test binary, started again with bareUsersEnv or
@@ -62,36 +63,42 @@ type bareProgram struct {
 	kube   *kubernetes.Clientset
 	config *rest.Config
 	vault  *api.KVv2
-	labels map[string]string
-	folder string
 
 	watching sync.Once
 	mu       sync.Mutex
 	issued   map[string]chan []byte // by the name of the request
 }
 
-func runBare(ctx context.Context, number string, do func(*bareProgram, context.Context, string) error) error {
+// bareUser is a user of an owner.
+type bareUser struct{ owner, name string }
+
+func (u bareUser) folder() string { return "certsync/" + u.owner }
+
+// runBare does something for a number of users of each owner. With several owners, it does so for bareClusters at once.
+func runBare(ctx context.Context, number string, do func(*bareProgram, context.Context, bareUser) error) error {
 	users, err := strconv.Atoi(number)
 	if err != nil {
 		return err
 	}
-	p, err := newBareProgram(os.Getenv(bareOwnerEnv))
+	owners := strings.Split(os.Getenv(bareOwnersEnv), ",")
+	inFlight := bareInFlight * min(bareClusters, len(owners))
+	p, err := newBareProgram(inFlight)
 	if err != nil {
 		return err
 	}
-	next, failed := make(chan int), make(chan error, users)
+	next, failed := make(chan bareUser), make(chan error, users*len(owners))
 	var group sync.WaitGroup
-	for range bareInFlight {
+	for range inFlight {
 		group.Go(func() {
-			for i := range next {
-				if err := do(p, ctx, person(i)); err != nil {
+			for u := range next {
+				if err := do(p, ctx, u); err != nil {
 					failed <- err
 				}
 			}
 		})
 	}
-	for i := range users {
-		next <- i
+	for i := range users * len(owners) {
+		next <- bareUser{owners[i/users], person(i % users)}
 	}
 	close(next)
 	group.Wait()
@@ -99,11 +106,8 @@ func runBare(ctx context.Context, number string, do func(*bareProgram, context.C
 	return <-failed
 }
 
-func newBareProgram(owner string) (*bareProgram, error) {
-	p := &bareProgram{
-		folder: "certsync/" + owner, issued: map[string]chan []byte{},
-		labels: map[string]string{"app.kubernetes.io/managed-by": "certsync", ownerLabel: owner},
-	}
+func newBareProgram(inFlight int) (*bareProgram, error) {
+	p := &bareProgram{issued: map[string]chan []byte{}}
 	var err error
 	if p.config, err = clientcmd.BuildConfigFromFlags("", os.Getenv("KUBECONFIG")); err != nil {
 		return nil, err
@@ -114,7 +118,8 @@ func newBareProgram(owner string) (*bareProgram, error) {
 		return nil, err
 	}
 	config := api.DefaultConfig()
-	config.HttpClient.Transport.(*http.Transport).MaxIdleConnsPerHost = bareInFlight
+	transport := config.HttpClient.Transport.(*http.Transport)
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = inFlight, inFlight
 	client, err := api.NewClient(config)
 	if err != nil {
 		return nil, err
@@ -157,30 +162,30 @@ func (p *bareProgram) settle(csr *certificatesv1.CertificateSigningRequest) {
 }
 
 // read sends what a plan without changes takes for one user: two reads of Vault.
-func (p *bareProgram) read(ctx context.Context, name string) error {
-	_, recordErr := p.vault.Get(ctx, p.folder+"/ledger/"+name)
-	_, credentialErr := p.vault.Get(ctx, p.folder+"/users/"+name)
+func (p *bareProgram) read(ctx context.Context, u bareUser) error {
+	_, recordErr := p.vault.Get(ctx, u.folder()+"/ledger/"+u.name)
+	_, credentialErr := p.vault.Get(ctx, u.folder()+"/users/"+u.name)
 	return cmp.Or(recordErr, credentialErr)
 }
 
 // user sends what one user takes: three writes to Kubernetes and two to Vault.
-func (p *bareProgram) user(ctx context.Context, name string) error {
+func (p *bareProgram) user(ctx context.Context, u bareUser) error {
 	p.watching.Do(func() { go p.watch(ctx) })
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
 	}
-	csr, chain, err := p.certificate(ctx, name, key)
+	csr, chain, err := p.certificate(ctx, u.name, key)
 	if err != nil {
 		return err
 	}
-	if err := p.store(ctx, name, csr, chain, key); err != nil {
+	if err := p.store(ctx, u, csr, chain, key); err != nil {
 		return err
 	}
 	_, err = p.kube.RbacV1().ClusterRoleBindings().Create(ctx, &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: p.labels[ownerLabel] + ":" + name, Labels: p.labels},
+		ObjectMeta: metav1.ObjectMeta{Name: u.owner + ":" + u.name, Labels: map[string]string{"app.kubernetes.io/managed-by": "certsync", ownerLabel: u.owner}},
 		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "view"},
-		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: name}},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "User", Name: u.name}},
 	}, metav1.CreateOptions{})
 	return err
 }
@@ -225,7 +230,7 @@ func (p *bareProgram) certificate(ctx context.Context, name string, key *ecdsa.P
 }
 
 // store writes entries of the size that certsync's have.
-func (p *bareProgram) store(ctx context.Context, name string, csr *certificatesv1.CertificateSigningRequest, chain []byte, key *ecdsa.PrivateKey) error {
+func (p *bareProgram) store(ctx context.Context, u bareUser, csr *certificatesv1.CertificateSigningRequest, chain []byte, key *ecdsa.PrivateKey) error {
 	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err
@@ -235,10 +240,10 @@ func (p *bareProgram) store(ctx context.Context, name string, csr *certificatesv
 	kubeconfig := fmt.Sprintf("apiVersion: v1\nkind: Config\ncurrent-context: e2e\nclusters: [{name: e2e, cluster: "+
 		"{server: %q, certificate-authority-data: %s}}]\ncontexts: [{name: e2e, context: {cluster: e2e, user: %q}}]\n"+
 		"users: [{name: %q, user: {client-certificate-data: %s, client-key-data: %s}}]\n",
-		p.config.Host, encoded(p.config.CAData), name, name, encoded(chain), encoded(keyPEM))
+		p.config.Host, encoded(p.config.CAData), u.name, u.name, encoded(chain), encoded(keyPEM))
 	digest, now := fmt.Sprintf("%x", sha256.Sum256(chain)), time.Now().UTC().Format(time.RFC3339Nano)
-	_, recordErr := p.vault.Put(ctx, p.folder+"/ledger/"+name, map[string]any{
-		"formatVersion": "1", "user": name, "state": "active", "since": now, "reason": "issued",
+	_, recordErr := p.vault.Put(ctx, u.folder()+"/ledger/"+u.name, map[string]any{
+		"formatVersion": "1", "user": u.name, "state": "active", "since": now, "reason": "issued",
 		"kubeconfig": map[string]any{"cluster": "e2e", "server": p.config.Host, "caSHA256": digest},
 		"certificates": []any{map[string]any{
 			"status": "current", "certificate": string(chain), "serial": digest[:32], "sha256": digest,
@@ -246,7 +251,7 @@ func (p *bareProgram) store(ctx context.Context, name string, csr *certificatesv
 			"keyAlgorithm": "ECDSA-P256", "credentialVersion": 1, "csr": map[string]any{"name": csr.Name, "uid": string(csr.UID)},
 		}},
 	})
-	_, credentialErr := p.vault.Put(ctx, p.folder+"/users/"+name, map[string]any{
+	_, credentialErr := p.vault.Put(ctx, u.folder()+"/users/"+u.name, map[string]any{
 		"kubeconfig": kubeconfig, "tls.crt": string(chain), "tls.key": string(keyPEM), "ca.crt": string(p.config.CAData),
 	})
 	return cmp.Or(recordErr, credentialErr)

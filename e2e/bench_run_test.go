@@ -44,9 +44,9 @@ func newBench(b *testing.B, controllerManagerArgs ...string) *bench {
 	})}
 }
 
-// named is a benchmark under the name of one of its rounds: fixtures are called after their test.
+// named is a test under another name, as of a round of a benchmark: fixtures are called after their test.
 type named struct {
-	*testing.B
+	testing.TB
 	name string
 }
 
@@ -94,7 +94,7 @@ func (s *bench) yardstick(f *fixture, mode string, users int) measured {
 		s.Fatal(err)
 	}
 	cmd := s.command(f, program)
-	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", mode, users), bareOwnerEnv+"="+f.owner)
+	cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d", mode, users), bareOwnersEnv+"="+f.owner)
 	return s.run(f, cmd, users)
 }
 
@@ -131,22 +131,9 @@ func median(list []measured, of func(measured) float64) float64 {
 func (s *bench) run(f *fixture, cmd *exec.Cmd, users int) measured {
 	s.Helper()
 	kube, vault := f.size(s.servers.KubeAuditLog), f.size(s.servers.VaultAuditLog)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	idle, began := s.serversCPU(), time.Now()
-	if err := cmd.Start(); err != nil {
-		s.Fatal(err)
-	}
-	peak := watchMemory(cmd.Process.Pid)
-	err := cmd.Wait()
-	m := measured{
-		users: users, wall: time.Since(began), peak: peak(),
-		cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), stdout: stdout.String(),
-		servers: s.serversCPU() - idle,
-	}
-	if err != nil {
-		s.Fatalf("%s: %v\n%.2000s\n%.2000s", cmd, err, stdout.String(), stderr.String())
-	}
+	idle := s.serversCPU()
+	m := measure(s.B, cmd, users)
+	m.servers = s.serversCPU() - idle
 	for _, r := range f.kubeRequests(kube) {
 		if r.isReview() || slices.Contains([]string{"get", "list", "watch"}, r.Verb) {
 			m.kubeOther++
@@ -159,6 +146,27 @@ func (s *bench) run(f *fixture, cmd *exec.Cmd, users int) measured {
 		if strings.Contains(r.Request.Path, "/data/") && r.Request.Operation != "read" && !strings.HasSuffix(r.Request.Path, "/state") {
 			m.vaultWrites++
 		}
+	}
+	return m
+}
+
+// measure runs a process, which must succeed.
+func measure(b *testing.B, cmd *exec.Cmd, users int) measured {
+	b.Helper()
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	peak := watchMemory(cmd.Process.Pid)
+	err := cmd.Wait()
+	m := measured{
+		users: users, wall: time.Since(began), peak: peak(),
+		cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), stdout: stdout.String(),
+	}
+	if err != nil {
+		b.Fatalf("%s: %v\n%.2000s\n%.2000s", cmd, err, stdout.String(), stderr.String())
 	}
 	return m
 }

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -22,6 +23,7 @@ import (
 var (
 	shared        *harness.Servers
 	serversBinary string
+	otherBinary   string // of another version of Kubernetes; "" without CERTSYNC_SOAK
 	certsync      string // the binary under test
 )
 
@@ -47,6 +49,12 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 	if serversBinary, err = harness.Build(ctx, os.Stderr); err != nil {
 		return 1, err
 	}
+	// Before any test, whose deadlines would suffer from a build.
+	if os.Getenv("CERTSYNC_SOAK") != "" {
+		if otherBinary, err = buildOther(ctx); err != nil {
+			return 1, err
+		}
+	}
 	if certsync, err = harness.BuildCertsync(ctx, os.Stderr, raceDetector()); err != nil {
 		return 1, err
 	}
@@ -70,6 +78,19 @@ func run(ctx context.Context, m *testing.M) (code int, err error) {
 		}
 	}()
 	return m.Run(), nil
+}
+
+// buildOther builds the servers of the oldest version of Kubernetes that is not the tests' own.
+func buildOther(ctx context.Context) (binary string, err error) {
+	own, err := harness.Kubernetes(ctx)
+	if err != nil {
+		return "", err
+	}
+	versions, err := harness.KubernetesVersions(ctx)
+	if err != nil {
+		return "", err
+	}
+	return harness.BuildVersion(ctx, os.Stderr, slices.Min(slices.DeleteFunc(versions, func(v string) bool { return v == own })))
 }
 
 // manyAtOnce has more tests run at once than there are processors, unless -parallel says how many: most of the time they

@@ -18,7 +18,13 @@ import (
 // ownServers starts a set that the test may stop, seal and kill.
 func ownServers(t testing.TB, o harness.Options) *harness.Servers {
 	t.Helper()
-	servers, err := harness.Start(t.Context(), serversBinary, o)
+	return startServers(t, serversBinary, o)
+}
+
+// startServers is ownServers of another binary.
+func startServers(t testing.TB, binary string, o harness.Options) *harness.Servers {
+	t.Helper()
+	servers, err := harness.Start(t.Context(), binary, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,10 +87,13 @@ func (f *fixture) nothingStored() {
 }
 
 // crowd is an inventory of n users, each with a role of their own, and all in one group.
-func crowd(n int) string {
+func crowd(n int) string { return crowdOf(0, n) }
+
+// crowdOf has the users of a crowd from one number to before another.
+func crowdOf(from, to int) string {
 	var b strings.Builder
 	b.WriteString("groups: [{name: devs-OWNER, clusterRoles: [view]}]\nusers:\n")
-	for i := range n {
+	for i := from; i < to; i++ {
 		fmt.Fprintf(&b, "  - {name: user%03d@OWNER, groups: [devs-OWNER], clusterRoles: [edit]}\n", i)
 	}
 	return b.String()

@@ -77,6 +77,7 @@ var nameRefusals = map[string]refusal{
 	"a reason of nothing":           {header + "users: [{name: a, reason: }]", `users.yaml:4:27: users[0].reason: text is expected, but there is nothing`},
 	"a reason that is too long":     {header + "users: [{name: a, reason: " + strings.Repeat("ä", 201) + "}]", `users.yaml:4:27: users[0].reason: has 201 characters, and can have 200`},
 	"a reason of two lines":         {header + "users: [{name: a, reason: \"a\\nb\"}]", `users.yaml:4:27: users[0].reason: has more than one line`},
+	"a reason that nobody sees":     {header + "users: [{name: a, reason: \"\\u3164\"}]", `users.yaml:4:27: users[0].reason: contains a character that is not printed, such as a control character: "ㅤ"`},
 	"a reason that turns the text":  {header + "users: [{name: a, reason: \"a\\u202eb\"}]", `users.yaml:4:27: users[0].reason: contains a character that is not printed, such as a control character: "a\u202eb"`},
 	"a reason with an escape":       {header + "users: [{name: a, ticket: \"\\x1b[2J\"}]", `users.yaml:4:27: users[0].ticket: contains a character that is not printed, such as a control character: "\x1b[2J"`},
 	"a ticket that is a number":     {header + "users: [{name: a, ticket: 1234}]", `users.yaml:4:27: users[0].ticket: text is expected, but 1234 without quotes is a number in YAML: write "1234"`},

@@ -37,7 +37,7 @@ var parserOnly = map[string][]string{
 		"clusters: a name that no cluster has", "clusters: a selector of a group", "clusters: a selector of nothing together", "clusters: a value of another label",
 		"clusters: a value that no cluster has", "clusters: one of the values that no cluster has", "clusters: a label called name",
 	},
-	"patterns know few characters":          {"name: a reason that turns the text"},
+	"patterns know few characters":          {"name: a reason that turns the text", "name: a reason that nobody sees"},
 	"a path has to be followed":             {"team: a file outside by a detour"},
 	"the certificates have to be read":      {"cluster: CA data that is not PEM", "clusters: a CA that is none"},
 	"how long the file is":                  {"file: more than it may hold"},

@@ -19,3 +19,6 @@ const (
 
 // ValidLabelKey says whether s is a legal key of a label.
 func ValidLabelKey(s string) bool { return selector.ValidKey(s) }
+
+// SelectorOf asks for one value of a label. A label whose key is a field of a selector is asked for by an expression.
+func SelectorOf(key, value string) Selector { return selector.Of(key, value) }

@@ -165,7 +165,7 @@ type selectorShape struct {
 
 // Others are labels. matchLabels looks like one, and is an error of its own.
 func (selectorShape) Others() (key, value reflect.Type, except string, most int) {
-	return reflect.TypeFor[labelKeyText](), reflect.TypeFor[labelValueText](), "matchLabels", selector.MaxRequirements + 1 // with the expressions
+	return reflect.TypeFor[labelKeyText](), reflect.TypeFor[labelValueText](), selector.LabelsField, selector.MaxRequirements + 1 // with the expressions
 }
 
 // expressionShape compares a label with values. One that asks only whether there is the label may stand in its place.

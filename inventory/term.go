@@ -9,7 +9,7 @@ import (
 
 var timeForm = regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})$`)
 
-// A moment is an instant of the inventory, in UTC, and what a day stands for.
+// momentKind says how an instant of the inventory is written, and what a day stands for. Instants are in UTC.
 type momentKind struct {
 	want   string
 	ofDay  int    // 1: the end of a day that is named

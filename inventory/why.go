@@ -56,8 +56,17 @@ func whyFault(s string) string {
 		return fmt.Sprintf("has %d characters, and can have %d", n, maxWhyLength)
 	case strings.ContainsAny(s, "\n\r"):
 		return "has more than one line"
-	case !utf8.ValidString(s) || strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0:
+	case !utf8.ValidString(s) || strings.IndexFunc(s, invisible) >= 0:
 		return "contains a character that is not printed, such as a control character: " + strict.Quote(s)
 	}
 	return ""
+}
+
+// invisible reports a character that nobody sees. Unicode calls fillers letters, and selectors of variants marks.
+func invisible(r rune) bool {
+	const text, emoji = '\uFE0E', '\uFE0F' // the look of the character before
+	if r == text || r == emoji {
+		return false
+	}
+	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

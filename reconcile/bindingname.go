@@ -124,3 +124,15 @@ func ParseBindingName(owner, namespace, name string) (Grant, bool) {
 	}
 	return g, BindingName(owner, g) == name
 }
+
+// GrantsOf lists what the bindings of an owner give by their names, each with Part 0.
+func GrantsOf(owner string, bindings []Binding) []Grant {
+	var all []Grant
+	for _, b := range bindings {
+		if g, ours := ParseBindingName(owner, b.Namespace, b.Name); ours {
+			g.Part = 0
+			all = append(all, g)
+		}
+	}
+	return all
+}

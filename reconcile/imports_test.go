@@ -84,7 +84,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/preflight": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/granted", "reconcile/pki", "reconcile/plan", "reconcile/plan/index", "reconcile/refusal", "reconcile/retention", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},
 	"reconcile/report":    {[]string{"reconcile"}, nil},
 	"reconcile/review":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan/index", "reconcile/revocation", "reconcile/status", "reconcile/usage"}, nil},
-	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/plan/index"}, nil},
+	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/granted", "reconcile/plan", "reconcile/plan/index"}, nil},
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/access", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
 		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
@@ -97,7 +97,8 @@ var arrows = map[string]struct{ module, others []string }{
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight", "reconcile/retention"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
-	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
+	"cmd/certsync/internal/credentials": {[]string{"cmd/certsync/internal/render", "inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, []string{"golang.org/x/sync/errgroup"}},
+	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "inventory", "reconcile", "reconcile/preflight", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/invocation":  {nil, nil},
 	"cmd/certsync/internal/nextstep":    {[]string{"cmd/certsync/internal/render"}, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/prompt":      {[]string{"cmd/certsync/internal/render"}, nil},
@@ -106,7 +107,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "inventory", "reconcile"}, []string{"sigs.k8s.io/yaml"}},
 	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                                                   // pure
 	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reportfile", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/fleet", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reportfile", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "golang.org/x", "k8s.io"}},
 }
 

@@ -124,7 +124,9 @@ const (
 	NamespaceMissing NoteKind = "namespace-missing"
 	// SelectorEmpty: a selector of the inventory matches no namespace.
 	SelectorEmpty NoteKind = "selector-empty"
-	// SelectorLabels: somebody who is not as good as cluster-admin may change the labels of namespaces, and so what selectors grant.
+	// SelectorsFrozen: selectors match too much, so that they give and take nothing in this run.
+	SelectorsFrozen NoteKind = "selectors-frozen"
+	// SelectorLabels: somebody who is not as good as cluster-admin may label or create namespaces, and so change what selectors grant.
 	SelectorLabels NoteKind = "selector-labels"
 	// UnknownBinding: a binding has a name that begins like this owner's, and that certsync does not give. It is left alone.
 	UnknownBinding NoteKind = "unknown-binding"

@@ -30,6 +30,7 @@ import (
 	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/export"
+	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/plan"
 	"github.com/certsync/certsync/reconcile/plan/index"
@@ -205,7 +206,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],
 		reconcile.Identity{}, reconcile.Permission{}, reconcile.StoreNeeds{}, reconcile.FrontProxy{CAs: []byte(pki.LeafPEM(w.CA))}, reconcile.CertificateRequest{Username: "alice"}, reconcile.Mark{}, reconcile.Issued{Chain: []byte(record.Certificates[0].Certificate)},
 		preflight.Check{}, preflight.LockView{Taken: reconcile.Locked{}}, preflight.StoreHealth{}, preflight.AuthMethods{}, preflight.Report{Checks: []preflight.Check{{}}}, preflight.Preflight{Inventory: inv},
-		pki.Signing{Issuer: w, Login: w}, *known, index.Binding{}, index.Epochs{}, reconcile.Refused{}, reconcile.BindingWrite{}, reconcile.CertificateSpec{User: "alice"}, reconcile.Issuance{Record: &record}, reconcile.Leaving{Record: &record}, reconcile.OwnKey{}, reconcile.UserCertificates{}, reconcile.Rules{}, *w.State.Grants, reconcile.UserGrants{}, reconcile.Name{}, reconcile.Refusal{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Terms: apply.Terms{Access: w}, Cluster: w, Store: w, StoreAccess: w, Executor: x}, apply.Removals{Cluster: w, Bindings: w}, apply.Terms{Access: w}, removals.Emergency{Users: []removals.EmergencyUser{{}}}, removals.EmergencyUser{},
+		pki.Signing{Issuer: w, Login: w}, *known, index.Binding{}, index.Epochs{}, reconcile.Refused{}, reconcile.BindingWrite{}, reconcile.CertificateSpec{User: "alice"}, reconcile.Issuance{Record: &record}, reconcile.Leaving{Record: &record}, reconcile.OwnKey{}, reconcile.UserCertificates{}, reconcile.Rules{}, *w.State.Grants, reconcile.UserGrants{}, reconcile.Name{}, reconcile.Refusal{}, reconcile.UnknownName{}, reconcile.Denial{}, reconcile.Locked{}, reconcile.Limit{}, *x, apply.Apply{Terms: apply.Terms{Access: w}, Cluster: w, Store: w, StoreAccess: w, Executor: x}, apply.Removals{Cluster: w, Bindings: w}, apply.Terms{Access: w}, removals.Emergency{Users: []removals.EmergencyUser{{}}}, removals.EmergencyUser{}, granted.Size{},
 		usage.Source{}, usage.Log{}, usage.User{}, usage.Certificate{}, usage.BindingUse{}, usage.Binding{}, usage.Use{},
 	}
 	r := review.Of(inv, observed, reconcile.Rules{})

@@ -136,8 +136,12 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 // the connection, which retryPolicy repeats; vault/api reads the body after its last attempt. An answer to a write or to a
 // login is returned as it comes: Vault has done what was asked, and would do it twice.
 type wholeAnswer struct {
-	next http.RoundTripper // bounds the body
+	next        http.RoundTripper // bounds the body
+	connections *http.Transport   // below next
 }
+
+// CloseIdleConnections is called by http.Client.
+func (t wholeAnswer) CloseIdleConnections() { t.connections.CloseIdleConnections() }
 
 // RoundTrip implements http.RoundTripper.
 func (t wholeAnswer) RoundTrip(request *http.Request) (*http.Response, error) {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,6 +26,36 @@ func eventually(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("waiting for %s: it did not come in 30s", what)
 		}
 	}
+}
+
+// TestCloseEndsConnections: whoever opens a Store for each of many clusters holds no connections of those that are done.
+func TestCloseEndsConnections(t *testing.T) {
+	f := newFakeVault(t)
+	server := httptest.NewUnstartedServer(f)
+	var connections atomic.Int64
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew:
+			connections.Add(1)
+		case http.StateClosed:
+			connections.Add(-1)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	f.environment(t)
+	t.Setenv("VAULT_ADDR", server.URL)
+	s, err := open(t.Context(), Options{Owner: "prod-eu"}, quick)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if connections.Load() == 0 {
+		t.Fatal("no connection is kept")
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the connections to end", func() bool { return connections.Load() == 0 })
 }
 
 // A token that was given is not ours to revoke.

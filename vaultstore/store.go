@@ -161,7 +161,7 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 			"remove /v1 from VAULT_ADDR: certsync adds the path of the API")
 	}
 	// After NewClient, which wants a transport of net/http's own.
-	config.HttpClient.Transport = wholeAnswer{next: httplimit.Transport{Next: transport, Limit: maxAnswer}}
+	config.HttpClient.Transport = wholeAnswer{next: httplimit.Transport{Next: transport, Limit: maxAnswer}, connections: transport}
 	// VAULT_WRAP_TTL, in the environment for somebody else's use, would wrap every answer.
 	client.SetWrappingLookupFunc(func(string, string) string { return "" })
 	if o.UserAgent == "" {

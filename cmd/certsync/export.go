@@ -73,7 +73,7 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 		}
 		found.JoinByLabel(string(c.ByLabel), namespaces, c.Namespace, c.LockNamespace)
 		if found.ByLabel == "" {
-			p.complain(fmt.Errorf("warning: --by-label %s joins nothing: nobody has the same role in several namespaces with one value of this label", c.ByLabel))
+			p.complain(fmt.Errorf("warning: --by-label joins nothing: nobody has the same role in several namespaces with one value of label %q", c.ByLabel))
 		}
 	}
 	return writeAll(p.stdout, render.Export(found, cluster.Name()))

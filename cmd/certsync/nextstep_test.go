@@ -25,6 +25,7 @@ func TestNextSteps(t *testing.T) {
 		"validate a file":     {"validate --file=a.yaml", nextstep.Result{}, []string{"certsync preflight --file=a.yaml"}},
 		"validate, short":     {"validate -fa.yaml", nextstep.Result{}, []string{"certsync preflight -fa.yaml"}},
 		"preflight":           {"preflight --issue --kubeconfig k --context c --accept-shared-ca", nextstep.Result{}, []string{"certsync plan --kubeconfig k --context c --accept-shared-ca"}},
+		"preflight, clusters": {"preflight --cluster env=prod --cluster dev --clusters-at-once 2", nextstep.Result{}, []string{"certsync plan --cluster env=prod --cluster dev --clusters-at-once 2"}},
 		"preflight of a CA":   {"preflight --issuer ca --ca-cert c --ca-key k -f a.yaml", nextstep.Result{}, []string{"certsync plan -f a.yaml", "certsync apply --issuer ca --ca-cert c --ca-key k -f a.yaml"}},
 		"short ones together": {"apply -yfa.yaml", nextstep.Result{First: true, Owner: "prod-eu"}, []string{"certsync manifests --vault -fa.yaml", "certsync manifests --help"}},
 		"short ones, a blank": {"apply -yf a.yaml", nextstep.Result{First: true, Owner: "prod-eu"}, []string{"certsync manifests --vault -f a.yaml", "certsync manifests --help"}},

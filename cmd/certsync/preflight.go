@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
@@ -17,6 +18,7 @@ import (
 
 type preflightCmd struct {
 	inventoryFlags
+	fleet.Flags   `group:"Cluster and Vault:"`
 	serverFlags   `group:"Cluster and Vault:"`
 	jobFlags      `group:"Cluster and Vault:"`
 	sharedCAFlags `group:"Guards, and flags that lift them:"`
@@ -38,16 +40,20 @@ func (preflightCmd) Help() string {
 
 // Validate is called by kong after parsing.
 func (c preflightCmd) Validate() error {
-	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate())
+	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate(), c.issuerFlags.validate())
 }
 
 // Run makes the checks and shows them.
 func (c preflightCmd) Run(ctx context.Context, p program) error {
-	inv, err := c.load()
+	targets, err := c.targets(c.Flags)
 	if err != nil {
 		return err
 	}
-	report := c.check(ctx, p, inv)
+	if len(targets) > 1 {
+		return c.several(ctx, p, targets)
+	}
+	c.serverFlags = c.at(targets[0])
+	report := c.check(ctx, p, targets[0].Inventory)
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // checks that were not made have not failed
 	}
@@ -55,6 +61,32 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	if !report.OK() {
+		return exitStatus(exitError)
+	}
+	p.suggest(c.Output, nextstep.Result{})
+	return nil
+}
+
+// several makes the checks in several clusters.
+func (c preflightCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
+	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (preflight.Report, error) {
+		at := c
+		at.serverFlags = f
+		return at.check(ctx, p, t.Inventory), nil
+	})
+	if err != nil {
+		return err
+	}
+	document := fleet.PreflightDocument(results)
+	if c.Output == "json" {
+		err = writeJSON(p.stdout, document)
+	} else {
+		err = writeAll(p.stdout, render.Preflights(fleet.Shown(results, same), paletteFor(p.stdout)))
+	}
+	switch {
+	case err != nil:
+		return err
+	case !*document.OK:
 		return exitStatus(exitError)
 	}
 	p.suggest(c.Output, nextstep.Result{})

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/reviewpage"
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
@@ -15,6 +17,7 @@ import (
 
 type reviewCmd struct {
 	inventoryFlags
+	fleet.Flags `group:"Cluster and Vault:"`
 	serverFlags `group:"Cluster and Vault:"`
 	jobFlags    `group:"Cluster and Vault:"`
 	Since       string   `placeholder:"FILE" type:"path" help:"Also show the changes since an earlier review. FILE is the output of review -o json."`
@@ -35,12 +38,20 @@ func (reviewCmd) Help() string {
 ` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
+// Validate is called by kong after parsing.
+func (c reviewCmd) Validate() error { return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate()) }
+
 // Run prints the review. It only reads.
 func (c reviewCmd) Run(ctx context.Context, p program) error {
-	inv, err := c.load()
+	targets, err := c.targets(c.Flags)
 	if err != nil {
 		return err
 	}
+	if len(targets) > 1 {
+		return c.several(ctx, p, targets)
+	}
+	c.serverFlags = c.at(targets[0])
+	inv := targets[0].Inventory
 	earlier, err := c.earlier()
 	if err != nil {
 		return err
@@ -66,6 +77,35 @@ func (c reviewCmd) Run(ctx context.Context, p program) error {
 		r.AddUse(*log, revocation.Of(inv.Owner, observed).Certificates)
 	}
 	return c.print(p, r)
+}
+
+// several prints the reviews of several clusters.
+func (c reviewCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
+	switch {
+	case c.Since != "":
+		return fleet.OnlyOne("--since", targets)
+	case len(c.AuditLog) > 0:
+		return fleet.OnlyOne("--audit-log", targets)
+	}
+	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (review.Review, error) {
+		observed, err := f.observe(ctx, p, t.Owner)
+		if err != nil {
+			return review.Review{}, err
+		}
+		return review.Of(t.Inventory, observed, c.own(f.LockNamespace)), nil
+	})
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		return cmp.Or(writeJSON(p.stdout, fleet.ReviewDocument(results)), ended(p, results))
+	}
+	write := reviewpage.HTMLOfClusters
+	if c.Output == "csv" {
+		write = reviewpage.CSVOfClusters
+	}
+	text, err := write(fleet.Reviewed(results))
+	return cmp.Or(err, writeAll(p.stdout, text), ended(p, results))
 }
 
 // earlier reads the review that --since names.

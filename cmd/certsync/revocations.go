@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
@@ -14,6 +15,7 @@ import (
 
 type revocationsCmd struct {
 	inventoryFlags
+	fleet.Flags `group:"Cluster and Vault:"`
 	serverFlags `group:"Cluster and Vault:"`
 	Output      string `short:"o" enum:"text,json,admission-policy,authorization-config" default:"text" placeholder:"text|json|admission-policy|authorization-config" help:"Output format. admission-policy is a ValidatingAdmissionPolicy; authorization-config is a list of authorizers for an AuthorizationConfiguration (default: ${default})."`
 }
@@ -30,12 +32,20 @@ func (revocationsCmd) Help() string {
 ` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
+// Validate is called by kong after parsing.
+func (c revocationsCmd) Validate() error { return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate()) }
+
 // Run reports on the revoked certificates. It only reads.
 func (c revocationsCmd) Run(ctx context.Context, p program) error {
-	inv, err := c.load()
+	targets, err := c.targets(c.Flags)
 	if err != nil {
 		return err
 	}
+	if len(targets) > 1 {
+		return c.several(ctx, p, targets)
+	}
+	c.serverFlags = c.at(targets[0])
+	inv := targets[0].Inventory
 	observed, err := c.observe(ctx, p, inv.Owner)
 	if err != nil {
 		return err
@@ -46,6 +56,29 @@ func (c revocationsCmd) Run(ctx context.Context, p program) error {
 		return err
 	}
 	return writeAll(p.stdout, text)
+}
+
+// several reports on the revoked certificates of several clusters.
+func (c revocationsCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
+	if c.Output != "text" && c.Output != "json" {
+		return fleet.OnlyOne("--output="+c.Output, targets)
+	}
+	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (revocation.Report, error) {
+		observed, err := f.observe(ctx, p, t.Owner)
+		if err != nil {
+			return revocation.Report{}, err
+		}
+		return revocation.Of(t.Owner, observed), nil
+	})
+	if err != nil {
+		return err
+	}
+	if c.Output == "json" {
+		err = writeJSON(p.stdout, fleet.RevocationsDocument(results))
+	} else {
+		err = writeAll(p.stdout, render.RevocationsInClusters(fleet.Shown(results, same), paletteFor(p.stdout)))
+	}
+	return cmp.Or(err, ended(p, results))
 }
 
 func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byte, error) {

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/removals"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
 type statusCmd struct {
 	inventoryFlags
+	fleet.Flags `group:"Cluster and Vault:"`
 	serverFlags `group:"Cluster and Vault:"`
 	jobFlags    `group:"Cluster and Vault:"`
 	User        []string `placeholder:"NAME" help:"Show everything about this user. Repeatable."`
@@ -29,6 +33,7 @@ func (statusCmd) Help() string {
   certsync status
   certsync status -o wide
   certsync status --user alice@example.com
+  certsync status --cluster prod-eu    # of several clusters
   certsync status -o json | jq '.users[] | select(.state == "left")'
   certsync status --user alice@example.com --emergency    # when Vault is down
 
@@ -40,16 +45,26 @@ func (c statusCmd) Validate() error {
 	if c.Emergency && len(c.User) == 0 {
 		return errors.New("--emergency requires --user NAME")
 	}
-	return c.serverFlags.Validate()
+	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate())
 }
 
 // Run reports on every user. It only reads.
 func (c statusCmd) Run(ctx context.Context, p program) error {
-	inv, err := c.load()
+	targets, err := c.targets(c.Flags)
 	if err != nil {
 		return err
 	}
 	if c.Emergency {
+		err = fleet.OnlyOne("--emergency", targets)
+	}
+	switch {
+	case err != nil:
+		return err
+	case len(targets) > 1:
+		return c.several(ctx, p, targets)
+	}
+	inv := targets[0].Inventory
+	if c.serverFlags = c.at(targets[0]); c.Emergency {
 		return c.emergency(ctx, p, inv)
 	}
 	observed, err := c.observe(ctx, p, inv.Owner)
@@ -70,6 +85,40 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 		return writeAll(p.stdout, render.Users(report, colours))
 	}
 	return writeAll(p.stdout, render.Status(report, colours, c.Output == "wide"))
+}
+
+// several reports on the users of several clusters.
+func (c statusCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
+	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (fleet.Standing, error) {
+		cluster, err := f.kubernetes(p)
+		store, storeErr := f.vault(ctx, t.Owner, 0)
+		if storeErr != nil {
+			return fleet.Standing{}, cmp.Or(err, storeErr)
+		}
+		defer p.leave(ctx, store)
+		var reader reconcile.ClusterReader
+		if err == nil {
+			reader = cluster
+		}
+		return fleet.StandingOf(ctx, t, reader, err, store, c.own(f.LockNamespace), time.Now)
+	})
+	if err == nil {
+		err = fleet.OnlyUsers(results, c.User)
+	}
+	if err != nil {
+		return err
+	}
+	shown := fleet.ShownStanding(results)
+	var text []byte
+	switch colours := paletteFor(p.stdout); {
+	case c.Output == "json":
+		err = writeJSON(p.stdout, fleet.StatusDocument(results))
+	case len(c.User) > 0:
+		text = render.UsersInClusters(shown, colours)
+	default:
+		text = render.Statuses(shown, colours, c.Output == "wide")
+	}
+	return cmp.Or(err, writeAll(p.stdout, text), ended(p, results))
 }
 
 // emergency prints kubectl commands for an administrator. It reads only the cluster.

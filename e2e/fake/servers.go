@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/certsync/certsync/vaultstore/kvtest"
 )
@@ -24,6 +25,7 @@ type Servers struct {
 	mu     sync.Mutex
 	fronts map[string]*Front
 	opened int
+	delay  time.Duration
 }
 
 // connKey is the context key of a request's connection.
@@ -80,10 +82,20 @@ func (s *Servers) Open(w *World) *Front {
 	return f
 }
 
-func (s *Servers) front(name string) *Front {
+// Delay has every request from now on come late by d, as over a long line.
+func (s *Servers) Delay(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.fronts[name]
+	s.delay = d
+}
+
+// front returns the one with a name, once a request has come to it.
+func (s *Servers) front(name string) *Front {
+	s.mu.Lock()
+	f, delay := s.fronts[name], s.delay
+	s.mu.Unlock()
+	time.Sleep(delay)
+	return f
 }
 
 func (s *Servers) forget(name string) {

@@ -28,11 +28,16 @@ var compileFlags = []string{"-trimpath", "-gcflags=all=-dwarf=false"}
 // and log is told so; when nothing has changed it takes seconds. Builds at the same time, as of several
 // packages' tests, wait for each other.
 func Build(ctx context.Context, log io.Writer) (string, error) {
+	return BuildVersion(ctx, log, os.Getenv(kubernetesVar))
+}
+
+// BuildVersion is Build for one of KubernetesVersions, whatever the environment says.
+func BuildVersion(ctx context.Context, log io.Writer, version string) (string, error) {
 	root, err := Root()
 	if err != nil {
 		return "", err
 	}
-	k, err := chosenKubernetes(ctx)
+	k, err := findKubernetes(ctx, version)
 	if err != nil {
 		return "", err
 	}

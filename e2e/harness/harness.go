@@ -59,6 +59,8 @@ type Options struct {
 	SharedCA bool
 	// VaultInMemory is faster, and a restart of Vault begins with an empty one and a new root token.
 	VaultInMemory bool
+	// Vault is a running set whose Vault these servers use. They have none of their own then.
+	Vault *Servers
 }
 
 // Servers is a running set. Stop may be called at any time, as on a signal; of the other methods that start
@@ -158,13 +160,20 @@ func (s *Servers) start(ctx context.Context) error {
 	if s.ports, err = freePorts(); err != nil {
 		return err
 	}
+	if s.options.Vault != nil {
+		s.shareVault(s.options.Vault)
+	}
 	s.KubeURL = "https://" + s.ports.apiServer
 	s.VaultAddr = "https://" + s.ports.vault
 	if err := s.writeKubeconfigs(); err != nil {
 		return err
 	}
-	// These three start at the same time. The API server tries again until etcd is there.
-	for _, name := range []string{Etcd, Vault, APIServer} {
+	// These start at the same time. The API server tries again until etcd is there.
+	first := []string{Etcd, Vault, APIServer}
+	if s.options.Vault != nil {
+		first = []string{Etcd, APIServer}
+	}
+	for _, name := range first {
 		if err := s.launch(name); err != nil {
 			return err
 		}
@@ -178,6 +187,9 @@ func (s *Servers) start(ctx context.Context) error {
 		if err := s.StartProcess(ctx, ControllerManager); err != nil {
 			return err
 		}
+	}
+	if s.options.Vault != nil {
+		return nil
 	}
 	return s.waitReady(ctx, Vault)
 }

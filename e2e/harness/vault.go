@@ -22,6 +22,13 @@ func (s *Servers) vaultArgs() []string {
 	return args
 }
 
+// shareVault makes the Vault of another set this one's, for clients and for a proxy.
+func (s *Servers) shareVault(of *Servers) {
+	s.ports.vault, s.pki.vault = of.ports.vault, of.pki.vault
+	s.VaultToken, s.VaultUnsealKey = of.VaultToken, of.VaultUnsealKey
+	s.VaultCACert, s.VaultAuditLog = of.VaultCACert, of.VaultAuditLog
+}
+
 // checkVault asks for a secret that does not exist: only a Vault that is unsealed and whose mount is there
 // says 404, which a sealed one and a mount still being upgraded do not.
 func (s *Servers) checkVault(ctx context.Context) error {

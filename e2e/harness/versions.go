@@ -37,7 +37,7 @@ func KubernetesVersions(ctx context.Context) ([]string, error) {
 // Kubernetes returns the version that Build makes servers of: what CERTSYNC_K8S says, or else the first.
 // One that is not known is an error, which lists those that are.
 func Kubernetes(ctx context.Context) (string, error) {
-	k, err := chosenKubernetes(ctx)
+	k, err := findKubernetes(ctx, os.Getenv(kubernetesVar))
 	return k.version, err
 }
 
@@ -50,12 +50,12 @@ type kubernetes struct {
 	folder  string // of the binary, in .build/bin
 }
 
-func chosenKubernetes(ctx context.Context) (kubernetes, error) {
+// findKubernetes returns the version of that name; "" is the first one.
+func findKubernetes(ctx context.Context, version string) (kubernetes, error) {
 	versions, err := KubernetesVersions(ctx)
 	if err != nil {
 		return kubernetes{}, err
 	}
-	version := os.Getenv(kubernetesVar)
 	switch {
 	case version == "" || version == versions[0]:
 		return kubernetes{version: versions[0], modfile: "go.mod"}, nil

@@ -48,8 +48,22 @@ const (
 	MaxValues       = 100 // of one expression
 )
 
+// The keys under selector that are no labels. The second one is refused, with advice.
+const (
+	ExpressionsField = "matchExpressions"
+	LabelsField      = "matchLabels"
+)
+
 // nameLabel is a label that Kubernetes gives to every namespace, with its name.
 const nameLabel = "kubernetes.io/metadata.name"
+
+// Of asks for one value of a label. A label whose key is a field of a selector is asked for by an expression.
+func Of(key, value string) Selector {
+	if key == ExpressionsField || key == LabelsField {
+		return Selector{Expressions: []Expression{{key, In, []string{value}}}}
+	}
+	return Selector{Labels: map[string]string{key: value}}
+}
 
 // Matches reports whether a namespace with these labels meets the selector.
 func (s Selector) Matches(labels map[string]string) bool {
@@ -129,7 +143,7 @@ func (s Selector) Encode() *strict.Element {
 		x.AddFilled("values", strict.Row(strict.Texts(e.Values)).InLine())
 		all = append(all, x)
 	}
-	m.AddFilled("matchExpressions", strict.Row(all).InLine())
+	m.AddFilled(ExpressionsField, strict.Row(all).InLine())
 	return m
 }
 
@@ -138,12 +152,12 @@ func Parse(v strict.Value) (s Selector, ok bool) {
 	entries, ok := v.Entries()
 	for _, e := range entries {
 		switch e.Name {
-		case "matchExpressions":
+		case ExpressionsField:
 			for _, item := range e.Value.Items() {
 				x, good := parseExpression(item)
 				s.Expressions, ok = append(s.Expressions, x), ok && good
 			}
-		case "matchLabels":
+		case LabelsField:
 			e.Key.Problem("write the labels directly under selector, such as selector: {team: payments}")
 			ok = false
 		default:

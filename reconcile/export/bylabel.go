@@ -13,16 +13,16 @@ import (
 // or group has in some of these namespaces only stays as it is, since a selector would give more. never are the namespaces that no
 // selector matches.
 func (r *Result) JoinByLabel(key string, namespaces map[string]reconcile.Namespace, never ...string) {
-	j := joiner{key: key, sharing: sharing(key, namespaces, never)}
+	j, members := joiner{key: key, sharing: sharing(key, namespaces, never)}, granted.Members(r.Inventory)
 	for i := range r.Inventory.Groups {
 		g := &r.Inventory.Groups[i]
-		g.ByLabel = j.join(g.Namespaces)
+		g.ByLabel = j.join(g.Namespaces, members[g.Name])
 	}
 	for i := range r.Inventory.Users {
 		u := &r.Inventory.Users[i]
-		u.ByLabel = j.join(u.Namespaces)
+		u.ByLabel = j.join(u.Namespaces, 1)
 	}
-	if j.joined > 0 {
+	if j.size != (granted.Size{}) {
 		r.ByLabel = key
 	}
 }
@@ -31,7 +31,7 @@ func (r *Result) JoinByLabel(key string, namespaces map[string]reconcile.Namespa
 type joiner struct {
 	key     string
 	sharing []shared
-	joined  int // grants in single namespaces
+	size    granted.Size // of what is joined
 }
 
 // shared is a value of the label, and the namespaces that a selector for it matches.
@@ -58,8 +58,8 @@ func sharing(key string, namespaces map[string]reconcile.Namespace, never []stri
 	return all
 }
 
-// join takes what selectors can say out of the grants of one user or group, and returns it.
-func (j *joiner) join(named map[string][]inventory.Grant) []inventory.Selection {
+// join takes what selectors can say out of the grants of one user, or of a group with so many members, and returns it.
+func (j *joiner) join(named map[string][]inventory.Grant, members int) []inventory.Selection {
 	var out []inventory.Selection
 	for _, s := range j.sharing {
 		common := slices.Clone(named[s.namespaces[0]])
@@ -67,18 +67,18 @@ func (j *joiner) join(named map[string][]inventory.Grant) []inventory.Selection 
 			common = slices.DeleteFunc(common, func(g inventory.Grant) bool { return !slices.Contains(named[name], g) })
 		}
 		// An inventory whose selectors come to more would be refused.
-		n := len(common) * len(s.namespaces)
-		if n == 0 || j.joined+n > granted.MaxSelected {
+		size, within := j.size.And(len(common)*len(s.namespaces), members)
+		if len(common) == 0 || !within {
 			continue
 		}
-		j.joined += n
+		j.size = size
 		for _, name := range s.namespaces {
 			rest := slices.DeleteFunc(named[name], func(g inventory.Grant) bool { return slices.Contains(common, g) })
 			if named[name] = rest; len(rest) == 0 {
 				delete(named, name)
 			}
 		}
-		out = append(out, inventory.Selection{Selector: inventory.Selector{Labels: map[string]string{j.key: s.value}}, Grants: common})
+		out = append(out, inventory.Selection{Selector: inventory.SelectorOf(j.key, s.value), Grants: common})
 	}
 	return out
 }

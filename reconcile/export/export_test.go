@@ -392,3 +392,16 @@ func TestExportCanBeParsed(t *testing.T) {
 		}
 	}
 }
+
+// TestJoinByLabelOfAnyKey: a label whose key is a field of selectors joins as well, and the inventory can be read.
+func TestJoinByLabelOfAnyKey(t *testing.T) {
+	for _, key := range []string{"team", "example.com/team", "matchExpressions", "matchLabels"} {
+		labels := map[string]string{key: "payments"}
+		r := Bindings("o", []reconcile.Binding{elsewhere("a", "edit", reconcile.UserSubject("alice")), elsewhere("b", "edit", reconcile.UserSubject("alice"))})
+		r.JoinByLabel(key, map[string]reconcile.Namespace{"a": {Labels: labels}, "b": {Labels: labels}})
+		inv, err := inventory.Parse("users.yaml", r.Inventory.Encode(inventory.Comments{}), nil)
+		if err != nil || len(inv.Users[0].ByLabel) != 1 || !inv.Users[0].ByLabel[0].Selector.Matches(labels) || inv.Users[0].ByLabel[0].Selector.Matches(nil) {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package granted
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -10,11 +9,32 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// The bounds of selectors. An inventory that exceeds them is refused as a whole.
+// The bounds of selectors. Where they come to more, what they gave before stays, see Frozen.
 const (
 	MaxSelected = 50_000     // grants that they give in single namespaces
+	MaxSubjects = 1_000_000  // users in these grants: each member of a group counts. A plan for so many takes a few hundred MB
 	maxMatched  = 20_000_000 // comparisons of a selector with a namespace, which take a few seconds
 )
+
+// Size is what selectors give in single namespaces.
+type Size struct{ grants, subjects int }
+
+// And is the size with further grants, to a user or to a group with so many members. It reports whether it is within the bounds.
+func (s Size) And(grants, members int) (Size, bool) {
+	s = Size{s.grants + grants, s.subjects + grants*max(members, 1)}
+	return s, s.grants <= MaxSelected && s.subjects <= MaxSubjects
+}
+
+// Members counts the users of each group.
+func Members(inv *inventory.Inventory) map[string]int {
+	members := map[string]int{}
+	for _, u := range inv.Users {
+		for _, group := range u.Groups {
+			members[group]++
+		}
+	}
+	return members
+}
 
 // systemNamespace is where the parts of Kubernetes run. Whoever may write there is as good as cluster-admin.
 const systemNamespace = "kube-system"
@@ -32,10 +52,19 @@ func Selects(inv *inventory.Inventory) bool {
 		slices.ContainsFunc(inv.Users, func(u inventory.User) bool { return len(u.ByLabel) > 0 })
 }
 
-// BySelector reports whether a selector of an inventory gives g's role to g's user or group, in whatever namespaces.
+// BySelector reports whether a selector of an inventory gives g's role to g's user or group at any time, in whatever namespaces.
 func BySelector(inv *inventory.Inventory, g reconcile.Grant) bool {
+	return bySelector(inv, g, func(inventory.Grant) bool { return true })
+}
+
+// BySelectorAt reports whether BySelector is true of a grant that is in force at a time.
+func BySelectorAt(inv *inventory.Inventory, g reconcile.Grant, at time.Time) bool {
+	return bySelector(inv, g, func(r inventory.Grant) bool { return !Ahead(r.From, at) && !Ended(r.Until, at) })
+}
+
+func bySelector(inv *inventory.Inventory, g reconcile.Grant, runs func(inventory.Grant) bool) bool {
 	gives := func(s inventory.Selection) bool {
-		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g })
+		return slices.ContainsFunc(s.Grants, func(r inventory.Grant) bool { return g.Of(r) == g && runs(r) })
 	}
 	if g.For == reconcile.ForGroup {
 		return slices.ContainsFunc(inv.Groups, func(f inventory.Group) bool { return f.Name == g.Subject && slices.ContainsFunc(f.ByLabel, gives) })
@@ -53,13 +82,14 @@ func Effective(inv *inventory.Inventory, namespaces map[string]reconcile.Namespa
 	m := &matching{names: Selectable(namespaces, never...), namespaces: namespaces, at: at, matched: map[string][]string{}, ok: true}
 	out := *inv
 	out.Groups, out.Users = slices.Clone(inv.Groups), slices.Clone(inv.Users)
+	members := Members(inv)
 	for i := range out.Groups {
 		g := &out.Groups[i]
-		g.Namespaces, g.ByLabel = m.resolve(g.Namespaces, g.ByLabel), nil
+		g.Namespaces, g.ByLabel = m.resolve(g.Namespaces, g.ByLabel, members[g.Name]), nil
 	}
 	for i := range out.Users {
 		u := &out.Users[i]
-		u.Namespaces, u.ByLabel = m.resolve(u.Namespaces, u.ByLabel), nil
+		u.Namespaces, u.ByLabel = m.resolve(u.Namespaces, u.ByLabel, 1), nil
 	}
 	return &out, m.ok
 }
@@ -71,45 +101,27 @@ type matching struct {
 	at         time.Time
 	matched    map[string][]string // namespaces, by the selector as text: many users have the same one
 	compared   int
-	grants     int
+	size       Size
 	ok         bool
 }
 
-// role is a grant's role in a namespace.
-type role struct{ namespace, clusterRole, role string }
-
-// resolve returns the grants of one user or group in each namespace.
-func (m *matching) resolve(named map[string][]inventory.Grant, byLabel []inventory.Selection) map[string][]inventory.Grant {
+// resolve returns the grants of one user, or of a group with so many members, in each namespace.
+func (m *matching) resolve(named map[string][]inventory.Grant, byLabel []inventory.Selection, members int) map[string][]inventory.Grant {
 	if len(byLabel) == 0 {
 		return named
 	}
-	all, at := map[string][]inventory.Grant{}, map[role]int{}
-	add := func(namespace string, grants []inventory.Grant) {
-		for _, g := range grants {
-			key := role{namespace, g.ClusterRole, g.Role}
-			i, twice := at[key]
-			switch {
-			case !twice:
-				at[key] = len(all[namespace])
-				all[namespace] = append(all[namespace], g)
-			case m.outlasts(g, all[namespace][i]):
-				all[namespace][i] = g
-			}
-		}
-	}
-	for _, namespace := range slices.Sorted(maps.Keys(named)) {
-		add(namespace, named[namespace])
-	}
+	out := newMerged(named, m.at)
 	for _, s := range byLabel {
 		for _, namespace := range m.match(s.Selector) {
-			if m.grants += len(s.Grants); m.grants > MaxSelected {
+			size, within := m.size.And(len(s.Grants), members)
+			if m.size = size; !within {
 				m.ok = false
-				return all
+				return out.all
 			}
-			add(namespace, s.Grants)
+			out.add(namespace, s.Grants...)
 		}
 	}
-	return all
+	return out.all
 }
 
 // match lists the namespaces that a selector matches.
@@ -130,33 +142,4 @@ func (m *matching) match(s inventory.Selector) []string {
 	}
 	m.matched[text] = names
 	return names
-}
-
-// outlasts reports whether a grant stays in place of another one of the same role: one in force before one that is ahead, and that
-// before one that has ended. Of two that are ahead, the earlier one stays. Otherwise the one with the later end does.
-func (m *matching) outlasts(g, other inventory.Grant) bool {
-	if order := cmp.Compare(m.phase(g), m.phase(other)); order != 0 {
-		return order < 0
-	}
-	if m.phase(g) == isAhead && !g.From.Equal(other.From) {
-		return g.From.Before(other.From)
-	}
-	return !other.Until.IsZero() && (g.Until.IsZero() || g.Until.After(other.Until))
-}
-
-// The phases of a grant, in the order in which one stays in place of another.
-const (
-	inForce = iota
-	isAhead
-	hasEnded
-)
-
-func (m *matching) phase(g inventory.Grant) int {
-	switch {
-	case Ended(g.Until, m.at):
-		return hasEnded
-	case Ahead(g.From, m.at):
-		return isAhead
-	}
-	return inForce
 }

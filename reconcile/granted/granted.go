@@ -19,6 +19,11 @@ func Begun(inv *inventory.Inventory, at time.Time) map[reconcile.Grant][]string 
 	return collect(inv, nil, func(from, _ time.Time) bool { return !Ahead(from, at) })
 }
 
+// Still collects what At gives now or later: all that has not ended by a time.
+func Still(inv *inventory.Inventory, at time.Time) map[reconcile.Grant][]string {
+	return collect(inv, nil, func(_, until time.Time) bool { return !Ended(until, at) })
+}
+
 // Ever collects what At gives at any time.
 func Ever(inv *inventory.Inventory) map[reconcile.Grant][]string {
 	return collect(inv, nil, func(_, _ time.Time) bool { return true })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
@@ -17,6 +18,17 @@ import (
 // what the policy and the guards forbid, drag holds what cannot be done without that, and the steps are made of the rest.
 func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) reconcile.Plan {
 	x := index.New(inv, o, r)
+	p := diff(x)
+	if !x.Frozen && granted.Selects(inv) && p.Changes() && p.State.TooLarge() != "" {
+		// Whoever makes namespaces with a label must not keep removals from being done.
+		p = diff(index.Freeze(inv, o, r))
+	}
+	return p
+}
+
+// diff makes the plan of an index.
+func diff(x *index.Index) reconcile.Plan {
+	inv, o, r := x.File, x.Observed, x.Rules
 	d := &draft{x: x, verdicts: verdicts(x), given: givenGrants(x)}
 	parts, notes := allParts(x, d.verdicts)
 	d.parts = parts

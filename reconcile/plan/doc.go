@@ -9,14 +9,15 @@
 //	conflicts.go                  what stands in the way of a step of theirs
 //	leavers.go                    what is left of a user who is gone: remove and purge
 //	parts.go, reasons.go          per binding, which subjects come and go, and why
-//	hold.go, guard.go, removals.go
+//	hold.go, guard.go, protection.go, removals.go
 //	                              what the policy and the guards hold, and what waits for that
 //	assemble.go, assemble_wanted.go
 //	                              steps of bindings: bind, update and unbind
 //	batches.go                    which users a revocation of many takes in which batch
 //	refuse.go                     what forbids every write
 //	next.go                       the index that the run writes first
-//	notes.go, notes_access.go, notes_namespace.go
+//	why.go                        the reason and the ticket of a step
+//	notes.go, notes_access.go, notes_begins.go, notes_namespace.go, notes_selector.go
 //	                              what reviewers should know, and what changes nothing
 //	powerful.go                   which steps make a user as good as cluster-admin
 //

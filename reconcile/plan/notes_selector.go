@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/plan/index"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // maxLabellers bounds the notes on those who may label namespaces.
@@ -19,6 +20,9 @@ const maxLabellers = 20
 func selectorNotes(x *index.Index) []reconcile.Note {
 	if !granted.Selects(x.File) {
 		return nil
+	}
+	if x.Frozen { // matching more would have no bound
+		return []reconcile.Note{refusal.Frozen(granted.MaxSelected, granted.MaxSubjects)}
 	}
 	names := granted.Selectable(x.Observed.Namespaces, x.Rules.Namespace, x.Rules.LockNamespace)
 	matches := map[string]bool{}
@@ -46,11 +50,11 @@ func selectorNotes(x *index.Index) []reconcile.Note {
 	return append(all, labellers(x, names)...)
 }
 
-// labellers notes who may label the namespaces in names without being as good as cluster-admin. They can give and take what
-// selectors grant.
+// labellers notes who may label the namespaces in names, or create labelled ones, without being as good as cluster-admin. They can
+// give and take what selectors grant.
 func labellers(x *index.Index, names []string) []reconcile.Note {
-	strong := map[reconcile.Subject]bool{}
-	for _, b := range x.Observed.Bindings {
+	strong, bindings := map[reconcile.Subject]bool{}, slices.Concat(x.Observed.Bindings, wantedBindings(x))
+	for _, b := range bindings {
 		if len(x.RolePower(b.Role(), b.Namespace)) > 0 {
 			for _, s := range b.Subjects {
 				strong[reconcile.Authorized(s)] = true
@@ -58,20 +62,17 @@ func labellers(x *index.Index, names []string) []reconcile.Note {
 		}
 	}
 	var all []reconcile.Note
-	for _, b := range x.Observed.Bindings {
-		if _, selectable := slices.BinarySearch(names, b.Namespace); b.Kind == reconcile.RoleBinding && !selectable || !mayLabel(x.Observed.Rules[b.Role()], b.Namespace) {
+	for _, b := range bindings {
+		may := labelling(x.Observed.Rules[b.Role()], b, names)
+		if may == "" {
 			continue
-		}
-		what := "every namespace"
-		if b.Kind == reconcile.RoleBinding {
-			what = fmt.Sprintf("namespace %q", b.Namespace)
 		}
 		for _, s := range b.Subjects {
 			if s = reconcile.Authorized(s); strong[s] || ofSystem(s) {
 				continue
 			}
 			all = append(all, reconcile.Note{Kind: reconcile.SelectorLabels, Object: reconcile.Shown(b.Object()), Message: fmt.Sprintf(
-				"%s can change the labels of %s, and so what the inventory grants by label: it has %s", personText(s), what, roleOf(b))})
+				"%s can %s, and so change what the inventory grants by label: it has %s", personText(s), may, roleOf(b))})
 		}
 	}
 	// Those who may label every namespace come first.
@@ -80,22 +81,59 @@ func labellers(x *index.Index, names []string) []reconcile.Note {
 	})
 	all = slices.CompactFunc(all, func(a, b reconcile.Note) bool { return a.Object == b.Object && a.Message == b.Message })
 	if more := len(all) - maxLabellers; more > 0 {
-		all = append(all[:maxLabellers], reconcile.Note{Kind: reconcile.SelectorLabels, Message: moreText(more) + " can change labels of namespaces"})
+		all = append(all[:maxLabellers], reconcile.Note{Kind: reconcile.SelectorLabels, Message: moreText(more) + " can label or create namespaces"})
 	}
 	return all
 }
 
-// mayLabel reports whether rules, bound cluster-wide or in one namespace, let somebody write labels of a namespace. The API server
-// authorizes a write of a namespace in that namespace. It takes labels by the subresources too.
-func mayLabel(rules []reconcile.Rule, namespace string) bool {
+// wantedBindings are the bindings to roles with rules that the inventory wants and that are not there yet: this plan may make them.
+func wantedBindings(x *index.Index) []reconcile.Binding {
+	var all []reconcile.Binding
+	for g, users := range x.Wanted {
+		if len(x.Parts[g]) > 0 || len(x.Observed.Rules[g.Bound()]) == 0 {
+			continue
+		}
+		g.Part = 1
+		b := reconcile.NewBinding(x.Inventory.Owner, g, nil)
+		for _, user := range users {
+			b.Subjects = append(b.Subjects, x.Subject(user))
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// labelling says what a binding with these rules lets its subjects do to the labels of the namespaces in names, or "". The API server
+// authorizes a write of a namespace in that namespace, and the creation of one cluster-wide. It takes labels by the subresources too.
+func labelling(rules []reconcile.Rule, b reconcile.Binding, names []string) string {
 	has := func(list []string, wanted ...string) bool {
 		return slices.ContainsFunc(append(wanted, "*"), func(w string) bool { return slices.Contains(list, w) })
 	}
-	return slices.ContainsFunc(rules, func(r reconcile.Rule) bool {
-		named := namespace == "" || len(r.Names) == 0 || slices.Contains(r.Names, namespace)
-		return named && has(r.Verbs, "update", "patch") && has(r.Groups, "") &&
-			has(r.Resources, "namespaces", "namespaces/status", "namespaces/finalize", "*/status", "*/finalize")
-	})
+	selectable := func(name string) bool { _, found := slices.BinarySearch(names, name); return found }
+	var all, some, creates bool
+	for _, r := range rules {
+		if !has(r.Groups, "") {
+			continue
+		}
+		if has(r.Verbs, "update", "patch") && has(r.Resources, "namespaces", "namespaces/status", "namespaces/finalize", "*/status", "*/finalize") {
+			all = all || len(r.Names) == 0
+			some = some || slices.ContainsFunc(r.Names, func(name string) bool { return selectable(name) && (b.Namespace == "" || name == b.Namespace) })
+		}
+		creates = creates || has(r.Verbs, "create") && has(r.Resources, "namespaces") && len(r.Names) == 0
+	}
+	switch {
+	case b.Kind == reconcile.RoleBinding && (all || some) && selectable(b.Namespace):
+		return fmt.Sprintf("label namespace %q", b.Namespace)
+	case b.Kind == reconcile.RoleBinding:
+		return ""
+	case all:
+		return "label every namespace"
+	case creates:
+		return "create namespaces with labels"
+	case some:
+		return "label some namespaces"
+	}
+	return ""
 }
 
 // ofSystem reports a subject that is a part of Kubernetes.

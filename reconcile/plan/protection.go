@@ -9,8 +9,8 @@ import (
 )
 
 // protection holds removals from one user: one whom a flag, the inventory or the state protects, or the one that runs apply. A removal
-// by the inventory refuses the plan. A loss that only lasts until the next run, or comes from the user's own paths in Vault, holds
-// this user alone.
+// by the inventory refuses the plan. A loss that only lasts until the next run, goes with a label, or comes from the user's own paths in
+// Vault, holds this user alone.
 type protection struct{ name string }
 
 func (f protection) find(d *draft) (refusals []string, hold func()) {

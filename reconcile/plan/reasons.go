@@ -29,12 +29,13 @@ func lossReason(x *index.Index, g reconcile.Grant, s reconcile.Subject) reconcil
 
 // unwanted says why no grant wants a binding of ours.
 func unwanted(x *index.Index, b index.Binding) reconcile.Reason {
-	g := b.Grant
+	g, whole := b.Grant, b.Grant
+	whole.Part = 0
 	grant, granted := x.InventoryGrant(g)
 	switch {
 	case g.For == reconcile.ForUser && x.Successor[g.Subject] != "":
 		return reconcile.Renamed
-	case g.For == reconcile.ForUser && (x.Lapsed[g.Subject] || x.Former[g.Subject]), granted && x.Ended(grant.Until):
+	case g.For == reconcile.ForUser && (x.Lapsed[g.Subject] || x.Former[g.Subject]), granted && x.Ends(whole):
 		return reconcile.UntilPassed
 	case x.Grants != nil && !x.Grants.Explains(g):
 		return reconcile.Unexpected
@@ -42,7 +43,7 @@ func unwanted(x *index.Index, b index.Binding) reconcile.Reason {
 		return reconcile.FromAhead
 	case g.For == reconcile.ForUser && !x.Active[g.Subject], g.For == reconcile.ForGroup && x.Groups[g.Subject].Name == "":
 		return reconcile.NotInInventory
-	case granted:
+	case granted && !x.Ended(grant.Until):
 		return reconcile.MembersChanged // nobody is in the group any more
 	case x.SameInventory && x.BySelector(g):
 		return reconcile.NamespaceUnselected

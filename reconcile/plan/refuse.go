@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/plan/index"
 	"github.com/certsync/certsync/reconcile/refusal"
 )
@@ -18,9 +17,6 @@ func refusals(x *index.Index, p reconcile.Plan) []string {
 	all = append(all, refusal.Misplaced(x.Inventory.Owner, x.Observed, x.BoundWide, x.Rules))
 	if x.Rules.Drift && !x.SameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
-	}
-	if x.Unbounded {
-		all = append(all, refusal.Unbounded(granted.MaxSelected))
 	}
 	if p.Changes() {
 		all = append(all, p.State.TooLarge())

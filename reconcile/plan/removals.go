@@ -12,7 +12,7 @@ import (
 // removals is what an inventory takes from users, as --max-removals counts it. It comes from the index and the inventory alone.
 // So a tenant, or a writer of one path in Vault, can neither cause a refusal nor hide a removal. Decided ends do not count:
 // `until`, and the moves of a rename. A role that another one replaces for the same subject in the same namespace does not
-// count either. A removed user counts once, as a user, and not again with their bindings.
+// count either, unless labels replace it: nobody has decided on that. A removed user counts once, as a user, and not again with their bindings.
 type removals struct {
 	users    []string // removed, who were active
 	allUsers int
@@ -52,17 +52,16 @@ func removalsOf(d *draft) removals {
 		t.allBindings++
 		t.allSubjects += len(users)
 		_, wanted := x.Wanted[g]
-		grant, _ := x.InventoryGrant(g)
-		ends := x.Ended(grant.Until)
+		ends, unselected := x.Ends(g), x.Unselected(g)
 		for _, name := range users {
-			if !x.Active[name] || x.Wants(g, name) || ends || !wanted && slices.Contains(replaced[whose(g)], name) {
+			if !x.Active[name] || x.Wants(g, name) || ends || !wanted && !unselected && slices.Contains(replaced[whose(g)], name) {
 				continue
 			}
 			t.lost++
 			t.people[name] = true
 			t.subjects[g] = append(t.subjects[g], name)
 		}
-		if len(t.subjects[g]) > 0 && !wanted && len(replaced[whose(g)]) == 0 {
+		if len(t.subjects[g]) > 0 && !wanted && (unselected || len(replaced[whose(g)]) == 0) {
 			t.bindings[g] = true
 		}
 	}
@@ -70,7 +69,8 @@ func removalsOf(d *draft) removals {
 }
 
 // givenGrants is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: all that the index has, and of
-// the bindings that are there what is explained. What selectors gave in a namespace that is deleted is gone.
+// the bindings that are there what is explained. What selectors gave in a namespace that is deleted is gone, also when somebody has
+// made the namespace again without the label.
 func givenGrants(x *index.Index) map[reconcile.Grant][]string {
 	all := map[reconcile.Grant][]string{}
 	if x.Grants != nil {
@@ -90,7 +90,8 @@ func givenGrants(x *index.Index) map[reconcile.Grant][]string {
 	}
 	for g := range all {
 		_, exists := x.Observed.Namespaces[g.Namespace]
-		if _, wanted := x.Wanted[g]; g.Namespace != "" && !exists && !wanted {
+		_, wanted := x.Wanted[g]
+		if g.Namespace != "" && !wanted && (!exists || len(x.Parts[g]) == 0 && x.Unselected(g)) {
 			delete(all, g) // it went with its namespace
 			continue
 		}
@@ -137,7 +138,8 @@ func whose(g reconcile.Grant) reconcile.Grant {
 	return reconcile.Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace}
 }
 
-// lossOf says what an inventory takes from a user, under any protected name, as a verb with its preposition, or "".
+// lossOf says what an inventory takes from a user, under any protected name, as a verb with its preposition, or "". What goes with
+// a label is not the inventory's doing, see earlyLossOf.
 func lossOf(d *draft, name string) string {
 	x := d.x
 	if isUser(x, name) && !x.Active[name] {
@@ -146,7 +148,8 @@ func lossOf(d *draft, name string) string {
 	had, has := map[place]bool{}, map[place]bool{}
 	names := append(x.ProtectedBefore(name), name)
 	for g, users := range d.given {
-		if slices.ContainsFunc(users, func(user string) bool { return slices.Contains(names, user) }) {
+		mine := func(user string) bool { return slices.Contains(names, user) && !unselected(x, g, name) }
+		if slices.ContainsFunc(users, mine) {
 			had[placeOf(g)] = true
 		}
 	}
@@ -158,8 +161,18 @@ func lossOf(d *draft, name string) string {
 	return firstLoss(had, has)
 }
 
-// earlyLossOf says what a draft takes from a user to whom the inventory leaves it: what takes its place does not come in
-// this run, or the certificate would have fewer groups. All that may be for what stands at the user's own paths in Vault.
+// unselected reports whether a user loses g for the labels of its namespace alone.
+func unselected(x *index.Index, g reconcile.Grant, name string) bool {
+	gets := g.Subject == name
+	if g.For == reconcile.ForGroup {
+		gets = slices.Contains(x.Users[name].Groups, g.Subject)
+	}
+	return gets && x.Unselected(g)
+}
+
+// earlyLossOf says what a draft takes from a user to whom the inventory leaves it: a namespace has lost its label, what takes the
+// place of a role does not come in this run, or the certificate would have fewer groups. All that may be for what stands at the
+// user's own paths in Vault, or the doing of somebody who may label one namespace.
 func earlyLossOf(d *draft, name string) string {
 	had, has := map[place]bool{}, map[place]bool{}
 	for _, p := range d.parts {

@@ -2,6 +2,9 @@ package plan_test
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -58,6 +61,7 @@ func TestSelectors(t *testing.T) {
 		want      []string
 		notes     []string
 		guards    int
+		held      bool // a conflict holds a step
 	}{
 		"nothing": {},
 		"a namespace comes": {
@@ -82,11 +86,26 @@ func TestSelectors(t *testing.T) {
 			want:   []string{unbound("payments")[0] + " held", unbound("payments")[1] + " held"},
 			notes:  []string{"selector-empty devs"}, guards: 2,
 		},
-		"a protected user loses a namespace": {
+		"a protected user loses a namespace, which holds that user alone": {
 			change: func(w *reconciletest.World) { delete(w.Labels, "payments") },
 			rules:  func(r *reconcile.Rules) { r.Protect = []string{"alice"} },
 			want:   []string{unbound("payments")[0] + " held", unbound("payments")[1] + " held"},
-			notes:  []string{"selector-empty devs"}, guards: 1,
+			notes:  []string{"selector-empty devs"}, held: true,
+		},
+		"a protected user loses the selector": {
+			inventory: strings.Replace(byLabel, "clusterRoles: [edit], roles", "roles", 1),
+			rules:     func(r *reconcile.Rules) { r.Protect = []string{"alice"} },
+			want:      []string{strings.Replace(unbound("payments")[0], "namespace-unselected", "roles-changed", 1) + " held"},
+			notes:     []string{"inventory-changed"}, guards: 1,
+		},
+		"a namespace is deleted, and made again without the label": {
+			change: func(w *reconciletest.World) {
+				delete(w.Labels, "payments")
+				delete(w.Bindings, "RoleBinding payments/certsync:test:group:devs:edit")
+				delete(w.Bindings, "RoleBinding payments/certsync:test:group-role:devs:deployer")
+			},
+			rules: func(r *reconcile.Rules) { r.Protect = []string{"alice"}; r.MaxRemovals = reconciletest.Limit(t, "0") },
+			notes: []string{"selector-empty devs"},
 		},
 		"a namespace is deleted, which takes nothing from anybody": {
 			change: func(w *reconciletest.World) {
@@ -145,7 +164,7 @@ func TestSelectors(t *testing.T) {
 			if diff := cmp.Diff(reconcile.OrEmpty(tt.notes), reconciletest.Kinds(p)); diff != "" || len(p.Guards) != tt.guards {
 				t.Errorf("%s%q", diff, p.Guards)
 			}
-			if tt.guards > 0 {
+			if tt.guards > 0 || tt.held {
 				return
 			}
 			w.MustApply(inv)
@@ -153,6 +172,60 @@ func TestSelectors(t *testing.T) {
 				t.Errorf("after apply: %q", got)
 			}
 		})
+	}
+}
+
+// TestLabelsAreCounted: --max-removals counts what goes with a label, also where another selector gives the same role and has ended,
+// or gives another role. An `until` that has come is no loss.
+func TestLabelsAreCounted(t *testing.T) {
+	until := func(day string) string {
+		return "{selector: {env: prod}, clusterRoles: [{name: edit, until: " + day + "}]}"
+	}
+	const weaker = "{selector: {team: other}, clusterRoles: [view]}"
+	unlabel := func(w *reconciletest.World) { w.Labels["payments"] = map[string]string{"env": "prod", "team": "other"} }
+	days := func(n int) func(*reconciletest.World) {
+		return func(w *reconciletest.World) { w.Now = w.Now.AddDate(0, 0, n) }
+	}
+	for sentence, tt := range map[string]struct {
+		other  string // the second selection
+		change func(*reconciletest.World)
+		reason string
+		guards int
+	}{
+		"a label goes":                         {"{selector: {env: none}, clusterRoles: [edit]}", unlabel, "namespace-unselected", 2},
+		"a label goes, the other has ended":    {until("2026-01-31"), unlabel, "namespace-unselected", 2},
+		"a label goes, and another one weaker": {weaker, unlabel, "namespace-unselected", 2},
+		"an end comes":                         {until("2026-03-02"), days(2), "", 0},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := labelled(t)
+			w.Labels["payments"] = map[string]string{"team": "payments", "env": "prod"}
+			w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+			inv := reconciletest.Parse(t, "groups: [{name: devs, namespaces: [{selector: {team: payments}, clusterRoles: [edit]}, "+tt.other+"]}]\nusers: [{name: alice, groups: [devs]}, {name: bob, groups: [devs]}]")
+			w.MustApply(inv)
+			tt.change(w)
+			w.Rules.MaxRemovals = reconciletest.Limit(t, "0")
+			p := w.Plan(inv)
+			reason := ""
+			for _, s := range p.Steps {
+				if s.Action == reconcile.Unbind {
+					reason = string(s.Reason)
+				}
+			}
+			if reason != tt.reason || len(p.Guards) != tt.guards {
+				t.Errorf("%q, %q", reason, p.Guards)
+			}
+		})
+	}
+	w := labelled(t)
+	w.Labels["payments"] = map[string]string{"env": "prod"}
+	inv := reconciletest.Parse(t, "users: [{name: alice, namespaces: [{selector: {team: payments}, clusterRoles: [edit]}, "+until("2026-03-02")+"]}]")
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	w.MustApply(inv)
+	days(2)(w)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "0")
+	if p := w.Plan(inv); len(p.Guards) > 0 || !strings.Contains(fmt.Sprint(reconciletest.Lines(p)), "user:alice:edit [until-passed]") {
+		t.Errorf("%q, %q", p.Guards, reconciletest.Lines(p))
 	}
 }
 
@@ -213,7 +286,13 @@ func TestLabellers(t *testing.T) {
 	bind("staging", "one", reconcile.UserSubject("eve"))
 	bind("payments", "one", reconcile.UserSubject("eve"))
 	bind("locks", "labeller", reconcile.UserSubject("eve"))
-	inv := reconciletest.Parse(t, byLabel)
+	w.RoleRules[reconcile.Role{Name: "maker"}] = []reconcile.Rule{reconciletest.Rule("create", "", "namespaces")}
+	w.RoleRules[reconcile.Role{Name: "system"}] = []reconcile.Rule{reconciletest.Rule("patch", "", "namespaces", "kube-system")}
+	bind("", "maker", reconcile.UserSubject("fay"))
+	bind("staging", "maker", reconcile.UserSubject("gus"))
+	bind("", "one", reconcile.UserSubject("hal"))
+	bind("", "system", reconcile.UserSubject("ida"))
+	inv := reconciletest.Parse(t, strings.Replace(byLabel, "{name: bob, clusterRoles: [view]", "{name: root2, clusterRoles: [cluster-admin, labeller]}, {name: bob, clusterRoles: [view, labeller]", 1))
 	got := map[string]bool{}
 	for _, n := range w.Plan(inv).Notes {
 		if n.Kind == reconcile.SelectorLabels {
@@ -221,10 +300,13 @@ func TestLabellers(t *testing.T) {
 		}
 	}
 	want := map[string]bool{
-		`ClusterRoleBinding b01 User "carol" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:               true,
-		`ClusterRoleBinding b01 ServiceAccount "ci/bot" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:    true,
-		`ClusterRoleBinding b04 Group "system:authenticated" can change the labels of every namespace, and so what the inventory grants by label: it has ClusterRole "status" cluster-wide`: true,
-		`RoleBinding staging/b05 User "eve" can change the labels of namespace "staging", and so what the inventory grants by label: it has ClusterRole "one" in namespace "staging"`:       true,
+		`ClusterRoleBinding certsync:test:user:bob:labeller User "bob" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`: true,
+		`ClusterRoleBinding b01 User "carol" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:                           true,
+		`ClusterRoleBinding b01 ServiceAccount "ci/bot" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "labeller" cluster-wide`:                true,
+		`ClusterRoleBinding b04 Group "system:authenticated" can label every namespace, and so change what the inventory grants by label: it has ClusterRole "status" cluster-wide`:             true,
+		`RoleBinding staging/b05 User "eve" can label namespace "staging", and so change what the inventory grants by label: it has ClusterRole "one" in namespace "staging"`:                   true,
+		`ClusterRoleBinding b08 User "fay" can create namespaces with labels, and so change what the inventory grants by label: it has ClusterRole "maker" cluster-wide`:                        true,
+		`ClusterRoleBinding b10 User "hal" can label some namespaces, and so change what the inventory grants by label: it has ClusterRole "one" cluster-wide`:                                  true,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -238,19 +320,74 @@ func TestLabellers(t *testing.T) {
 	}
 }
 
-// TestSelectorsAreBounded: an inventory whose selectors match too much is refused as a whole.
+// TestSelectorsAreBounded: selectors that match too much give and take nothing. Each member of a group counts.
 func TestSelectorsAreBounded(t *testing.T) {
 	w := labelled(t)
-	var roles []string
-	for i := range 600 {
-		roles = append(roles, fmt.Sprint("r", i))
-	}
 	for i := range 100 {
 		name := fmt.Sprint("n", i)
 		w.Spaces[name], w.Labels[name] = true, map[string]string{"team": "payments"}
 	}
-	p := w.Plan(reconciletest.Parse(t, "users: [{name: alice, namespaces: [{selector: {team: payments}, clusterRoles: ["+strings.Join(roles, ", ")+"]}]}]"))
-	if len(p.Forbidden) != 1 || !strings.Contains(p.Forbidden[0], "selectors match too much: they can give 50000 roles") {
-		t.Errorf("%q", p.Forbidden)
+	list := func(n int, format string) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf(format, i)
+		}
+		return strings.Join(all, ", ")
+	}
+	selection := func(roles int) string {
+		return "namespaces: [{selector: {team: payments}, clusterRoles: [" + list(roles, "r%d") + "]}]}]"
+	}
+	for text, frozen := range map[string]bool{
+		"users: [{name: alice, " + selection(400): false,
+		"users: [{name: alice, " + selection(600): true,
+		"groups: [{name: devs, " + selection(20) + "\nusers: [" + list(100, "{name: u%d, groups: [devs]}") + "]": false,
+		"groups: [{name: devs, " + selection(20) + "\nusers: [" + list(600, "{name: u%d, groups: [devs]}") + "]": true,
+	} {
+		p := w.Plan(reconciletest.Parse(t, text))
+		if got := slices.ContainsFunc(p.Notes, func(n reconcile.Note) bool {
+			return n.Kind == reconcile.SelectorsFrozen && strings.Contains(n.Message, "they can give 50000 roles in namespaces in all, and 1000000")
+		}); got != frozen || len(p.Forbidden) > 0 {
+			t.Errorf("%.40s…: %q %v", text, p.Forbidden, p.Notes)
+		}
+	}
+}
+
+// TestTooManyNamespaces: whoever makes namespaces without end neither gives nor takes access, and keeps no removal from being done.
+func TestTooManyNamespaces(t *testing.T) {
+	text := func(r *rand.Rand) string { return fmt.Sprintf("%012s", strconv.FormatUint(r.Uint64(), 36)) }
+	for sentence, many := range map[string]struct {
+		namespaces int
+		name       func(*rand.Rand) string
+	}{
+		"more than selectors may give":   {26_000, func(r *rand.Rand) string { return fmt.Sprintf("n%08x", r.Uint32()) }},
+		"more than a state has room for": {11_000, func(r *rand.Rand) string { return "n" + (text(r) + text(r) + text(r) + text(r) + text(r))[:60] }},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := labelled(t)
+			r := rand.New(rand.NewPCG(1, 2))
+			for range many.namespaces {
+				name := many.name(r)
+				w.Spaces[name], w.Labels[name] = true, map[string]string{"team": "payments"}
+			}
+			delete(w.Labels, "payments")
+			without := reconciletest.Parse(t, strings.Replace(byLabel, "{name: alice, groups: [devs]}, ", "{name: carol, groups: [devs]}, ", 1))
+			w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+			p := w.Plan(without)
+			want := []string{
+				"remove alice [not-in-inventory]", "issue carol [new-user]",
+				"unbind devs RoleBinding payments/group-role:devs:deployer [members-changed] -alice", "unbind devs RoleBinding payments/group:devs:edit [members-changed] -alice",
+				"bind devs RoleBinding payments/group-role:devs:deployer [members-changed] +carol", "bind devs RoleBinding payments/group:devs:edit [members-changed] +carol",
+			}
+			got := slices.DeleteFunc(reconciletest.Lines(p), func(line string) bool { return !strings.Contains(line, "alice") && !strings.Contains(line, "carol") })
+			slices.Sort(want)
+			slices.Sort(got)
+			if !slices.Equal(want, got) || len(p.Refusals()) > 0 || !strings.Contains(fmt.Sprint(reconciletest.Kinds(p)), "selectors-frozen") {
+				t.Errorf("%.1000q, %q, %d notes", got, p.Refusals(), len(p.Notes))
+			}
+			w.MustApply(without)
+			if p := w.Plan(without); len(p.Steps) > 0 {
+				t.Errorf("%q", reconciletest.Lines(p))
+			}
+		})
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
+	"github.com/certsync/certsync/reconcile/granted"
 	"github.com/certsync/certsync/reconcile/pki"
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
@@ -257,11 +258,12 @@ func (l *look) needs() reconcile.StoreNeeds {
 	return reconcile.StoreNeeds{Record: users, Credential: users, Delete: users, Purge: users, Read: users}
 }
 
-// wanted lists what the inventory has bound now: each role once for each place, without whom it is for.
+// wanted lists what the inventory has bound now or later: each role once for each place, without whom it is for.
 func (l *look) wanted() []reconcile.Grant {
 	var list []reconcile.Grant
 	o := reconcile.Observed{At: l.Now(), ClusterView: reconcile.ClusterView{Namespaces: l.namespaces}}
-	for g := range index.New(l.Inventory, o, reconcile.Rules{Namespace: l.Namespace, LockNamespace: l.LockNamespace}).Wanted {
+	x := index.New(l.Inventory, o, reconcile.Rules{Namespace: l.Namespace, LockNamespace: l.LockNamespace})
+	for g := range granted.Still(x.Inventory, o.At) {
 		list = append(list, reconcile.Grant{For: reconcile.ForUser, RoleKind: g.RoleKind, Role: g.Role, Namespace: g.Namespace, Part: 1})
 	}
 	slices.SortFunc(list, func(a, b reconcile.Grant) int {

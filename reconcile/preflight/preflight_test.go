@@ -79,8 +79,11 @@ func TestPreflight(t *testing.T) {
 			[]string{`lock warning: another run holds the lock n: "h"`}},
 		"a lock that cannot be read": {func(_ *Preflight, p *probe) { p.fails["lock"] = boom }, []string{"lock failed: boom", "state not-checked: "}},
 		"no ClusterRole":             {func(_ *Preflight, p *probe) { delete(p.Roles, "edit") }, []string{`ClusterRoles warning: there is no "edit": bindings to a missing role`}},
-		"a namespace that goes":      {func(_ *Preflight, p *probe) { p.Spaces["staging"] = false }, []string{`namespaces warning: "staging" does not exist`}},
-		"no namespace for the lock":  {func(f *Preflight, _ *probe) { f.LockNamespace = "locks" }, []string{`namespaces failed: "locks", where the lock is, does not exist`}},
+		"a role that begins later, and one that has ended": {func(f *Preflight, _ *probe) {
+			f.Inventory = reconciletest.Parse(t, "users: [{name: alice, clusterRoles: [{name: later, from: 2099-01-01}, {name: over, until: 2001-01-01}]}, {name: bob, from: 2099-01-01, clusterRoles: [bobs]}]")
+		}, []string{`ClusterRoles warning: there is no "bobs", no "later": bindings`}},
+		"a namespace that goes":     {func(_ *Preflight, p *probe) { p.Spaces["staging"] = false }, []string{`namespaces warning: "staging" does not exist`}},
+		"no namespace for the lock": {func(f *Preflight, _ *probe) { f.LockNamespace = "locks" }, []string{`namespaces failed: "locks", where the lock is, does not exist`}},
 		"neither can be listed": {func(_ *Preflight, p *probe) { p.fails["clusterroles"], p.fails["namespaces"] = boom, boom },
 			[]string{"ClusterRoles failed: boom", "namespaces failed: boom", "rights to bind not-checked: needs ClusterRoles", "state not-checked: "}},
 		"a binding that is refused": {func(_ *Preflight, p *probe) {

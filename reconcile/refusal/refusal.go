@@ -22,9 +22,10 @@ func Skewed(here, there time.Time) string {
 	return ""
 }
 
-// Unbounded says that the selectors of an inventory come to more than they may: most grants in single namespaces.
-func Unbounded(most int) string {
-	return fmt.Sprintf("the inventory's selectors match too much: they can give %d roles in namespaces in all (ask for more labels, or move some users to an inventory with another owner)", most)
+// Frozen notes that the selectors of an inventory come to more than they may: most grants in single namespaces, and most subjects.
+func Frozen(most, subjects int) reconcile.Note {
+	return reconcile.Note{Kind: reconcile.SelectorsFrozen, Message: fmt.Sprintf("the inventory's selectors match too much, so what they give stays as the last run left it: "+
+		"they can give %d roles in namespaces in all, and %d with one for each member of a group, and the state has to hold them (ask for more labels, or move some users to an inventory with another owner)", most, subjects)}
 }
 
 // Protection says by what a user is protected.

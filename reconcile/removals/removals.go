@@ -17,8 +17,8 @@ import (
 type draft struct {
 	inv  *inventory.Inventory // without selectors, see granted.Effective
 	file *inventory.Inventory // as it is written
-	// unbounded: selectors come to more than they may.
-	unbounded bool
+	// frozen: selectors come to more than they may, and what they gave before stays.
+	frozen bool
 
 	cluster reconcile.ClusterView
 	rules   reconcile.Rules
@@ -94,14 +94,14 @@ func Diff(inv *inventory.Inventory, at time.Time, cluster reconcile.ClusterView,
 	if why := refusal.Skewed(at, cluster.Clock); why != "" {
 		p.Forbidden = append(p.Forbidden, why)
 	}
-	if d.unbounded {
-		p.Forbidden = append(p.Forbidden, refusal.Unbounded(granted.MaxSelected))
-	}
 	if n := len(p.Revoked); n > reconcile.MaxRevoked {
 		p.Forbidden = append(p.Forbidden, fmt.Sprintf("the lock has room for %d users whose certificates are revoked, and there would be %d "+
 			"(remove some from the inventory instead of --revoke)", reconcile.MaxRevoked, n))
 	}
 	p.Notes = d.notes(p)
+	if d.frozen {
+		p.Notes = append(p.Notes, refusal.Frozen(granted.MaxSelected, granted.MaxSubjects))
+	}
 	p.Sort()
 	return p
 }
@@ -131,8 +131,11 @@ func Unknown(inv *inventory.Inventory, cluster reconcile.ClusterView, r reconcil
 
 func newDraft(file *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
 	inv, bounded := granted.Effective(file, cluster.Namespaces, at, r.Namespace, r.LockNamespace)
+	if !bounded {
+		inv = granted.Frozen(file, reconcile.GrantsOf(file.Owner, cluster.Bindings), at)
+	}
 	d := &draft{
-		inv: inv, file: file, unbounded: !bounded, cluster: cluster, rules: r,
+		inv: inv, file: file, frozen: !bounded, cluster: cluster, rules: r,
 		known: map[string]bool{}, guarded: map[string]bool{}, successor: map[string]string{}, former: map[string]bool{}, ahead: map[string]bool{}, revoked: map[string]bool{},
 		begun: granted.Begun(inv, at), ever: granted.Ever(inv), bound: map[reconcile.Grant]map[string]bool{},
 	}

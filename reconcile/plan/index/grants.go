@@ -33,5 +33,20 @@ func (x *Index) Wants(g reconcile.Grant, user string) bool {
 	return wanted
 }
 
+// Unselected reports whether g is unwanted for its namespace's labels alone: a selector gives g's role to g's user or group now, and
+// no selector that does matches the namespace.
+func (x *Index) Unselected(g reconcile.Grant) bool {
+	_, wanted := x.Wanted[g]
+	return g.Namespace != "" && !wanted && granted.BySelectorAt(x.File, g, x.Observed.At)
+}
+
+// Ends reports whether g goes because its `until` has passed. An end from before the last run is not the reason where a selector
+// gives the same role now: the namespace has lost its label since.
+func (x *Index) Ends(g reconcile.Grant) bool {
+	grant, _ := x.InventoryGrant(g)
+	s := x.Observed.State
+	return x.Ended(grant.Until) && (s == nil || grant.Until.After(s.StartedAt) || !x.Unselected(g))
+}
+
 // BySelector reports whether a selector of the inventory gives g's role to g's user or group, in whatever namespaces.
 func (x *Index) BySelector(g reconcile.Grant) bool { return granted.BySelector(x.File, g) }

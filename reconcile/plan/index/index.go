@@ -28,10 +28,10 @@ import (
 type Index struct {
 	// Inventory has the grants of selectors under the namespaces that they match. File is the inventory as it is written.
 	Inventory, File *inventory.Inventory
-	// Unbounded: selectors come to more than they may, see granted.Effective.
-	Unbounded bool
-	Observed  reconcile.Observed
-	Rules     reconcile.Rules
+	// Frozen: selectors come to more than they may, and what they gave before stays, see granted.Frozen.
+	Frozen   bool
+	Observed reconcile.Observed
+	Rules    reconcile.Rules
 
 	Active map[string]bool // users in the inventory whose access has begun and not ended
 	Lapsed map[string]bool // users in the inventory whose `until` has passed
@@ -80,8 +80,30 @@ func (b Binding) RightRole() bool {
 // New sorts an inventory and what was observed.
 func New(file *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
 	inv, bounded := granted.Effective(file, o.Namespaces, o.At, r.Namespace, r.LockNamespace)
+	if !bounded {
+		return Freeze(file, o, r)
+	}
+	return build(file, inv, o, r)
+}
+
+// Freeze is New, and what selectors give stays as the last run left it.
+func Freeze(file *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
+	x := build(file, granted.Frozen(file, lastGiven(file.Owner, o), o.At), o, r)
+	x.Frozen = true
+	return x
+}
+
+// lastGiven lists what the last run gave. Without its state these are the bindings that are ours by their names.
+func lastGiven(owner string, o reconcile.Observed) []reconcile.Grant {
+	if o.State != nil && o.State.Grants != nil {
+		return slices.Collect(maps.Keys(o.State.Grants.All()))
+	}
+	return reconcile.GrantsOf(owner, o.Bindings)
+}
+
+func build(file, inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
 	x := &Index{
-		Inventory: inv, File: file, Unbounded: !bounded, Observed: o, Rules: r,
+		Inventory: inv, File: file, Observed: o, Rules: r,
 		Active: map[string]bool{}, Lapsed: map[string]bool{}, Ahead: map[string]bool{}, Users: map[string]inventory.User{}, Groups: map[string]inventory.Group{},
 		Successor: map[string]string{}, Former: map[string]bool{}, FormerAhead: map[string]bool{},
 		Ours: map[string]Binding{}, Parts: map[reconcile.Grant][]int{}, serves: access.Others(inv.Owner, o.Bindings),

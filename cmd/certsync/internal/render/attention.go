@@ -27,37 +27,63 @@ const (
 //   - users who are not protected any more;
 //   - removed users, and access that users lose.
 func attention(plan reconcile.Plan) string {
-	var refused []string
-	for _, why := range plan.Forbidden {
-		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
-	}
 	var b strings.Builder
-	for _, kind := range [][]string{
-		refused,
-		heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: "),
-		heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: "),
-		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan), protectionItems(plan), removalItems(plan), lossItems(plan),
-	} {
+	for _, kind := range attentionKinds(plan) {
 		b.WriteString(boundedList(kind))
 	}
 	if b.Len() == 0 {
 		return ""
 	}
-	return "\n#### Check this first\n\n" + b.String()
+	return attentionHead + b.String()
+}
+
+const attentionHead = "\n#### Check this first\n\n"
+
+// ranked is an item with its rank among those of its kind: the lowest is the most serious.
+type ranked struct {
+	rank int
+	text string
+}
+
+func withRank(rank int, items []string) []ranked {
+	all := make([]ranked, len(items))
+	for i, text := range items {
+		all[i] = ranked{rank, text}
+	}
+	return all
+}
+
+// attentionKinds has the items of that list by kind, the most serious of each kind first.
+func attentionKinds(plan reconcile.Plan) [][]ranked {
+	var refused []string
+	for _, why := range plan.Forbidden {
+		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
+	}
+	return [][]ranked{
+		withRank(0, refused),
+		withRank(0, heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: ")),
+		withRank(0, heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: ")),
+		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan),
+		withRank(0, protectionItems(plan)), withRank(0, removalItems(plan)), withRank(0, lossItems(plan)),
+	}
 }
 
 // boundedList lists as many items as a kind has room for, and counts the rest.
-func boundedList(items []string) string {
+func boundedList(items []ranked) string {
 	var b strings.Builder
 	room := maxItemsLength
 	for i, item := range items {
-		if room -= length(item); i == maxItems || i > 0 && room < 0 {
-			fmt.Fprintf(&b, "- **and %s more** of these, which `certsync plan` shows\n", withCommas(len(items)-i))
+		if room -= length(item.text); i == maxItems || i > 0 && room < 0 {
+			b.WriteString(moreItems(len(items) - i))
 			break
 		}
-		b.WriteString("- " + item + "\n")
+		b.WriteString("- " + item.text + "\n")
 	}
 	return b.String()
+}
+
+func moreItems(n int) string {
+	return "- **and " + withCommas(n) + " more** of these, which `certsync plan` shows\n"
 }
 
 // heldItems returns one item for all steps that are held for the same reason.
@@ -83,7 +109,7 @@ func heldItems(plan reconcile.Plan, held []reconcile.Step, beginning string) []s
 
 // accessItems returns the bindings of others: first those as good as cluster-admin, then cluster-wide ones. So a user who
 // may only make bindings in one namespace cannot push those out.
-func accessItems(plan reconcile.Plan) []string {
+func accessItems(plan reconcile.Plan) []ranked {
 	var powerful, wide, limited []string
 	for _, g := range groupNotes(plan) {
 		if g.kind() != reconcile.ExistingAccess {
@@ -97,14 +123,13 @@ func accessItems(plan reconcile.Plan) []string {
 		}
 		*items = append(*items, "**Existing access**: "+g.markdown())
 	}
-	return slices.Concat(powerful, wide, limited)
+	return slices.Concat(withRank(0, powerful), withRank(1, wide), withRank(2, limited))
 }
 
 // powerItems returns the changes that make a user as good as cluster-admin. The strongest roles come first, so that many
 // weaker ones do not push them out.
-func powerItems(plan reconcile.Plan) []string {
-	var items []string
-	severity := map[string]int{}
+func powerItems(plan reconcile.Plan) []ranked {
+	var items []ranked
 	forEachChange(plan, func(names string, c change) {
 		if c.powerful == "" {
 			return
@@ -113,15 +138,15 @@ func powerItems(plan reconcile.Plan) []string {
 			names += fmt.Sprintf(", for %s", pluralWithCommas(c.unlistedAdds, "member"))
 		}
 		item := fmt.Sprintf("**As good as cluster-admin**: %s: %s (%s)", names, c.markdown(code), c.powerful)
-		items, severity[item] = append(items, item), access.Severity(c.powerful)
+		items = append(items, ranked{access.Severity(c.powerful), item})
 	})
-	slices.SortStableFunc(items, func(a, b string) int { return cmp.Compare(severity[a], severity[b]) })
+	sortRanked(items)
 	return items
 }
 
 // keyItems returns the certificates for another key than before, the strongest first. The holder of the new key gets the
 // user's access.
-func keyItems(plan reconcile.Plan) []string {
+func keyItems(plan reconcile.Plan) []ranked {
 	exchanged := slices.DeleteFunc(stepsToRun(plan), func(s reconcile.Step) bool { return !slices.Contains(s.Reasons, reconcile.RequestChanged) })
 	slices.SortFunc(exchanged, func(a, b reconcile.Step) int {
 		return cmp.Or(cmp.Compare(severityOf(a), severityOf(b)), cmp.Compare(a.User, b.User))
@@ -132,15 +157,19 @@ func keyItems(plan reconcile.Plan) []string {
 		}
 		return stepMarkdown(plan, s)
 	}
-	var items []string
+	var items []ranked
 	for _, same := range groupBy(exchanged, text) {
 		var names []string
 		for _, s := range same {
 			names = append(names, s.User)
 		}
-		items = append(items, fmt.Sprintf("**Key changed**: %s: %s", boundedNames(names), text(same[0])))
+		items = append(items, ranked{severityOf(same[0]), fmt.Sprintf("**Key changed**: %s: %s", boundedNames(names), text(same[0]))})
 	}
 	return items
+}
+
+func sortRanked(items []ranked) {
+	slices.SortStableFunc(items, func(a, b ranked) int { return cmp.Compare(a.rank, b.rank) })
 }
 
 // severityOf orders steps by the power that they give; the strongest has the lowest number.

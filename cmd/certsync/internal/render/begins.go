@@ -1,7 +1,6 @@
 package render
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -19,15 +18,14 @@ func beginningPower(n reconcile.Note) string {
 
 // beginningItems returns the users and grants that begin later and are as good as cluster-admin, the strongest first. A reviewer sees
 // them now: nobody may see the plan of that run.
-func beginningItems(plan reconcile.Plan) []string {
+func beginningItems(plan reconcile.Plan) []ranked {
 	powerful := slices.DeleteFunc(groupNotes(plan), func(g noteGroup) bool { return beginningPower(g.notes[0]) == "" })
-	slices.SortStableFunc(powerful, func(a, b noteGroup) int {
-		return cmp.Compare(access.Severity(beginningPower(a.notes[0])), access.Severity(beginningPower(b.notes[0])))
-	})
-	var items []string
+	var items []ranked
 	for _, g := range powerful {
-		items = append(items, fmt.Sprintf("**As good as cluster-admin, later**: %s (%s)", g.markdown(), beginningPower(g.notes[0])))
+		power := beginningPower(g.notes[0])
+		items = append(items, ranked{access.Severity(power), fmt.Sprintf("**As good as cluster-admin, later**: %s (%s)", g.markdown(), power)})
 	}
+	sortRanked(items)
 	return items
 }
 

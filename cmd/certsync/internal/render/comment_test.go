@@ -87,7 +87,7 @@ func closing(n *ast.HTMLBlock, source []byte) []byte {
 }
 
 var (
-	markerForm = regexp.MustCompile(`^<!-- certsync plan: [a-z0-9-]+ -->\n$`)
+	markerForm = regexp.MustCompile(`^<!-- certsync plan: ([a-z0-9-]+|several clusters) -->\n$`)
 	openForm   = regexp.MustCompile(`^<details>\n<summary>([A-Za-z ]+): ([0-9,]+)</summary>\n$`)
 )
 

@@ -19,20 +19,7 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 		title = "Plan for " + plan.Owner + ", removals only:"
 	}
 	b.WriteString(strings.Replace(wrap("", title+" "+summaryLine(plan)), title, c.bold(title), 1))
-	all := entries(plan, textName)
-	for in, title := range []string{"Users", "Groups", "Cluster"} {
-		writeEntries(&b, c, title, slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return e.section != section(in) }))
-	}
-	writeRefused(&b, c, plan)
-	writeHeld(&b, c, "Held by a guard: apply refuses the plan; --hold applies the rest", plan.HeldByGuard(), plan)
-	writeHeld(&b, c, "Held: apply skips these and applies the rest", plan.Skipped(), plan)
-	writeHeld(&b, c, "Held by the policy", plan.HeldByPolicy(), plan)
-	if len(plan.Notes) > 0 {
-		fmt.Fprintf(&b, "\n%s\n", c.bold("Notes"))
-		for _, n := range groupNotes(plan) {
-			b.WriteString(n.onTerminal())
-		}
-	}
+	writePlan(&b, c, plan)
 	if plan.Changes() {
 		fmt.Fprintf(&b, "\nDigest: %s\n", plan.Digest())
 	}
@@ -40,6 +27,24 @@ func Plan(plan reconcile.Plan, c Palette) []byte {
 		b.WriteString("\n" + wrap("", next))
 	}
 	return b.Bytes()
+}
+
+// writePlan writes the changes, the refused and held steps, and the notes.
+func writePlan(b *bytes.Buffer, c Palette, plan reconcile.Plan) {
+	all := entries(plan, textName)
+	for in, title := range []string{"Users", "Groups", "Cluster"} {
+		writeEntries(b, c, title, slices.DeleteFunc(slices.Clone(all), func(e entry) bool { return e.section != section(in) }))
+	}
+	writeRefused(b, c, plan)
+	writeHeld(b, c, "Held by a guard: apply refuses the plan; --hold applies the rest", plan.HeldByGuard(), plan)
+	writeHeld(b, c, "Held: apply skips these and applies the rest", plan.Skipped(), plan)
+	writeHeld(b, c, "Held by the policy", plan.HeldByPolicy(), plan)
+	if len(plan.Notes) > 0 {
+		fmt.Fprintf(b, "\n%s\n", c.bold("Notes"))
+		for _, n := range groupNotes(plan) {
+			b.WriteString(n.onTerminal())
+		}
+	}
 }
 
 // summaryLine counts a plan's steps by action, and the users without any.

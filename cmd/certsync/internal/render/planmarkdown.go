@@ -99,21 +99,30 @@ func (c change) markdown(quote quoter) string {
 
 // table writes as many rows as there is room for, and says how many are missing.
 func (b *budget) table(rows []row) string {
-	if len(rows) == 0 {
+	lines := make([]string, len(rows))
+	for i, r := range rows {
+		lines[i] = r.String()
+	}
+	return b.lines(tableHead, lines, func(n int) string { return row{what: moreRows(n)}.String() })
+}
+
+// lines writes as many lines of a table as there is room for. more is the line that says how many are missing.
+func (b *budget) lines(head string, lines []string, more func(n int) string) string {
+	if len(lines) == 0 {
 		return ""
 	}
 	var text strings.Builder
-	text.WriteString(tableHead)
-	b.room -= length(tableHead) + length(row{what: moreRows(1 << 60)}.String())
-	for i, r := range rows {
-		n := length(r.String())
+	text.WriteString(head)
+	b.room -= length(head) + length(more(1<<60))
+	for i, line := range lines {
+		n := length(line)
 		if n > b.room {
-			b.room, b.rowsOmitted = 0, len(rows)-i
-			text.WriteString(row{what: moreRows(b.rowsOmitted)}.String())
+			b.room, b.rowsOmitted = 0, len(lines)-i
+			text.WriteString(more(b.rowsOmitted))
 			break
 		}
 		b.room -= n
-		text.WriteString(r.String())
+		text.WriteString(line)
 	}
 	return text.String()
 }

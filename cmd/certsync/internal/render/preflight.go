@@ -13,23 +13,28 @@ import (
 func Preflight(r preflight.Report, c Palette) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s %s\n\n", c.bold("Preflight for "+r.Owner+":"), preflightSummary(r))
+	writeChecks(&b, c, r.Checks)
+	return b.Bytes()
+}
+
+// writeChecks writes one line for each check, and the repairs.
+func writeChecks(b *bytes.Buffer, c Palette, checks []preflight.Check) {
 	results, names := 0, 0
-	for _, check := range r.Checks {
+	for _, check := range checks {
 		results, names = max(results, len(check.Verdict)), max(names, len(check.Name))
 	}
-	for i, check := range r.Checks {
+	for i, check := range checks {
 		result := fmt.Sprintf("%-*s", results, strings.ReplaceAll(string(check.Verdict), "-", " "))
 		text := wrap(fmt.Sprintf("  %s  %-*s  ", result, names, check.Name), Clean(check.Detail))
 		if bad := check.Verdict == preflight.Broken || check.Verdict == preflight.Warning; bad && strings.Count(text, "\n") > 1 {
 			// A long problem gets the whole width instead of a narrow column.
 			text = fmt.Sprintf("  %s  %s\n", result, check.Name) + wrap("      ", Clean(check.Detail))
 		}
-		if check.Mend != "" && (i+1 == len(r.Checks) || r.Checks[i+1].Mend != check.Mend) {
+		if check.Mend != "" && (i+1 == len(checks) || checks[i+1].Mend != check.Mend) {
 			text += wrap("      -> ", Clean(check.Mend))
 		}
 		b.WriteString(strings.Replace(text, result, verdictColour(c, check.Verdict)(result), 1)) // a colour has no width
 	}
-	return b.Bytes()
 }
 
 // preflightSummary says that all checks passed only if none was skipped.

@@ -56,25 +56,32 @@ func Status(r status.Report, c Palette, wide bool) []byte {
 	}
 	title := "Users of " + r.Owner + ":"
 	b.WriteString(strings.Replace(wrap("", title+" "+strings.Join(parts, ", ")), title, c.bold(title), 1))
-	gone := func(u status.User) bool {
-		return u.State == status.HasLapsed || u.State == status.IsLeaving || u.State == status.HasLeft
-	}
-	stays, goes := slices.DeleteFunc(slices.Clone(r.Users), gone), slices.DeleteFunc(slices.Clone(r.Users), func(u status.User) bool { return !gone(u) })
-	writeUsers(&b, c, "IN THE INVENTORY", "CERTIFICATE", stays, wide)
-	writeUsers(&b, c, "LEFT OR LEAVING", "ACCEPTED TO", goes, wide)
+	writeStaysAndGoes(&b, c, r.Users, wide)
 	b.WriteString(everybodyText(r, c))
 	if len(r.Users) == 0 {
 		return b.Bytes()
 	}
-	b.WriteByte('\n')
-	if slices.ContainsFunc(r.Users, func(u status.User) bool { return len(u.Power) > 0 }) && !wide {
-		b.WriteString("A: as good as cluster-admin; -o wide shows why. ")
-	}
-	if slices.ContainsFunc(r.Users, func(u status.User) bool { return u.Protected }) {
-		b.WriteString("P: protected. ")
-	}
-	b.WriteString("Times are UTC.\ncertsync status --user NAME shows everything about one user.\n")
+	b.WriteString("\n" + legend(r.Users, wide) + "certsync status --user NAME shows everything about one user.\n")
 	return b.Bytes()
+}
+
+// writeStaysAndGoes writes a table of the users who are to have access, and one of those who have left or are leaving.
+func writeStaysAndGoes(b *bytes.Buffer, c Palette, users []status.User, wide bool) {
+	stays, goes := slices.DeleteFunc(slices.Clone(users), isGone), slices.DeleteFunc(slices.Clone(users), func(u status.User) bool { return !isGone(u) })
+	writeUsers(b, c, "IN THE INVENTORY", "CERTIFICATE", stays, wide)
+	writeUsers(b, c, "LEFT OR LEAVING", "ACCEPTED TO", goes, wide)
+}
+
+// legend explains the marks and times of tables of users.
+func legend(users []status.User, wide bool) string {
+	text := ""
+	if slices.ContainsFunc(users, func(u status.User) bool { return len(u.Power) > 0 }) && !wide {
+		text += "A: as good as cluster-admin; -o wide shows why. "
+	}
+	if slices.ContainsFunc(users, func(u status.User) bool { return u.Protected }) {
+		text += "P: protected. "
+	}
+	return text + "Times are UTC.\n"
 }
 
 // everybodyText warns of access that others give to everybody. Each user has it too, and so does each user who left.

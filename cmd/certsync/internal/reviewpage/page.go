@@ -35,6 +35,7 @@ type view struct {
 	Style  template.CSS
 	Script template.JS
 	Policy string // the browser may load only the page's own style and script
+	P      string // begins the ids of sections, where a page has several reviews
 
 	Strengths []access.Strength // for the legend, the strongest first
 	Powerful  []powerful
@@ -57,25 +58,41 @@ type person struct {
 
 // HTML writes a review as one page.
 func HTML(r review.Review) ([]byte, error) {
+	return write("page", newView(r, ""))
+}
+
+// newView makes the data of a page, or of a part of it whose ids begin with prefix.
+func newView(r review.Review, prefix string) view {
 	v := view{
-		Review: r, Style: template.CSS(style), Script: template.JS(script), SoonDays: soonDays,
-		Policy:    fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(style), hash(script)),
-		Strengths: []access.Strength{access.AsAdmin, access.GivesAccess, access.Writes, access.Reads},
-		Links:     map[string]string{},
+		Review: r, Style: template.CSS(style), Script: template.JS(script), SoonDays: soonDays, Policy: policy(), P: prefix,
+		Strengths: strengths, Links: map[string]string{},
 	}
 	for i, p := range r.People {
-		id := fmt.Sprintf("p%d", i+1)
+		id := fmt.Sprintf("%sp%d", prefix, i+1)
 		v.Links[p.Name] = id
 		v.People = append(v.People, person{p, id, strings.ToLower(strings.Join(append([]string{p.Name, p.Team, string(p.State)}, p.Groups...), " "))})
 	}
 	v.Powerful, v.Leavers, v.Soon = powerfulOf(r), leaversOf(r), endingsOf(r)
 	v.Unused = unusedOf(r)
 	v.Matrix, v.Timeline = matrixOf(r), timelineOf(r)
+	return v
+}
+
+// strengths are those in the legend, the strongest first.
+var strengths = []access.Strength{access.AsAdmin, access.GivesAccess, access.Writes, access.Reads}
+
+// write executes a template.
+func write(name string, data any) ([]byte, error) {
 	var b bytes.Buffer
-	if err := page.Execute(&b, v); err != nil {
+	if err := page.ExecuteTemplate(&b, name, data); err != nil {
 		return nil, fmt.Errorf("writing the page: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// policy is the Content-Security-Policy of a page.
+func policy() string {
+	return fmt.Sprintf("default-src 'none'; style-src '%s'; script-src '%s'; base-uri 'none'; form-action 'none'", hash(style), hash(script))
 }
 
 // hash is how a Content-Security-Policy names an inline style or script.

@@ -21,7 +21,12 @@ var columns = []string{
 // CSV writes a review as a table, with a row for each access of everybody in it. Somebody without access has one row too. Lists that have
 // a limit end with a row that says how many there are more.
 func CSV(r review.Review) ([]byte, error) {
-	rows := [][]string{slices.Clone(columns)}
+	return written(append([][]string{slices.Clone(columns)}, tableOf(r)...)), nil
+}
+
+// tableOf has the rows of a review, without the head.
+func tableOf(r review.Review) [][]string {
+	var rows [][]string
 	for _, p := range r.People {
 		who := []string{"Person", p.Name, p.Team, strconv.FormatBool(p.InInventory), string(p.State), strings.Join(p.Groups, " ")}
 		var left [3]string
@@ -48,6 +53,11 @@ func CSV(r review.Review) ([]byte, error) {
 	if r.MoreOthers > 0 {
 		rows = append(rows, append([]string{"", fmt.Sprintf("and %d more that are not certsync's", r.MoreOthers)}, make([]string, len(columns)-2)...))
 	}
+	return rows
+}
+
+// written is a table as CSV.
+func written(rows [][]string) []byte {
 	var b bytes.Buffer
 	for _, row := range rows {
 		for i := range row {
@@ -55,7 +65,7 @@ func CSV(r review.Review) ([]byte, error) {
 		}
 		b.WriteString(strings.Join(row, ",") + "\n")
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
 // residualColumn is the place of residual access among the columns that end a row.

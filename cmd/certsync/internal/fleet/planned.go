@@ -1,0 +1,59 @@
+package fleet
+
+import (
+	"slices"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// Planned is the plan for one of several clusters.
+type Planned struct {
+	Name    string
+	Plan    reconcile.Plan
+	Made    bool                    // there is a plan
+	Ready   bool                    // nothing is in the way of the plan
+	Unknown []reconcile.UnknownName // names in flags that the cluster does not know
+}
+
+// DigestOf is the digest over all plans.
+func DigestOf(all []Planned) string {
+	names, digests := make([]string, len(all)), make([]string, len(all))
+	for i, p := range all {
+		if names[i] = p.Name; p.Made {
+			digests[i] = p.Plan.Digest()
+		}
+	}
+	return Digest(names, digests)
+}
+
+// Changes reports whether any plan would change anything.
+func Changes(all []Planned) bool {
+	return slices.ContainsFunc(all, func(p Planned) bool { return p.Made && p.Plan.Changes() })
+}
+
+// Runs counts the clusters in which apply has something to do.
+func Runs(all []Planned) (n int) {
+	for _, p := range all {
+		if p.Ready && p.Plan.Runs() {
+			n++
+		}
+	}
+	return n
+}
+
+// UnknownEverywhere returns the first name that is in no cluster that was reached, or nil. It is a typing error.
+func UnknownEverywhere(all []Planned) error {
+	all = slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.Made })
+	if len(all) == 0 {
+		return nil
+	}
+	for _, u := range all[0].Unknown {
+		known := slices.ContainsFunc(all, func(p Planned) bool {
+			return !slices.ContainsFunc(p.Unknown, func(other reconcile.UnknownName) bool { return other.Name == u.Name })
+		})
+		if !known {
+			return u
+		}
+	}
+	return nil
+}

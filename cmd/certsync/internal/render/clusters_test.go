@@ -1,0 +1,297 @@
+package render
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/plan"
+	"github.com/certsync/certsync/reconcile/preflight"
+	"github.com/certsync/certsync/reconcile/revocation"
+	"github.com/certsync/certsync/reconcile/status"
+)
+
+// TestInCommon: items stand once for the clusters that have them, first what most have. An item that one cluster has twice is not the
+// same as one that another has once.
+func TestInCommon(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		lists [][]string
+		want  string
+	}{
+		"nothing":              {nil, "[]"},
+		"clusters without any": {[][]string{nil, nil}, "[]"},
+		"all the same":         {[][]string{{"a", "b"}, {"a", "b"}}, "[{[0 1] [a b]}]"},
+		"nothing is the same":  {[][]string{{"a"}, {"b"}}, "[{[0] [a]} {[1] [b]}]"},
+		"some of it":           {[][]string{{"own", "a"}, {"a", "c"}, {"c", "a"}}, "[{[0 1 2] [a]} {[1 2] [c]} {[0] [own]}]"},
+		"one has it twice":     {[][]string{{"a", "a"}, {"a"}}, "[{[0 1] [a]} {[0] [a]}]"},
+		"one has nothing":      {[][]string{{"a"}, nil, {"a"}}, "[{[0 2] [a]}]"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			if diff := cmp.Diff(c.want, fmt.Sprint(inCommon(c.lists, func(s string) string { return s }))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestOwnerless: the owner goes out of names of objects and of paths, and out of nothing else.
+func TestOwnerless(t *testing.T) {
+	text := ownerless("dev")
+	for in, want := range map[string]string{
+		"ClusterRoleBinding certsync:dev:user:dev:dev": "ClusterRoleBinding certsync:<owner>:user:dev:dev",
+		"secret/data/certsync/dev/users/dev":           "secret/data/certsync/<owner>/users/<owner>",
+		"folder certsync/dev: no":                      "folder certsync/<owner>: no",
+		"/dev-2/ and /devs":                            "/dev-2/ and /devs",
+		"certsync-dev-revoked":                         "certsync-<owner>-revoked",
+		"namespace dev, developers, my.dev":            "namespace dev, developers, my.dev",
+	} {
+		if got := text(in); got != want {
+			t.Errorf("%q becomes %q, not %q", in, got, want)
+		}
+	}
+}
+
+// owned is the inventory of the team for an owner.
+func owned(t *testing.T, owner, text string) *inventory.Inventory {
+	t.Helper()
+	inv := fixture.Inventory(t, text)
+	inv.Owner = owner
+	return inv
+}
+
+// inClusters are plans by the names of their files: of clusters that differ in a user, in the kubeconfig's server, in nothing or in everything,
+// one that cannot be reached, one that refuses, and one with hostile names.
+func inClusters(t *testing.T) map[string][]InCluster[reconcile.Plan] {
+	first := func(cluster, owner, text, server string) InCluster[reconcile.Plan] {
+		o := fixture.FirstRun()
+		inv := owned(t, owner, text)
+		inv.Cluster.Server = server
+		return InCluster[reconcile.Plan]{Cluster: cluster, Owner: owner, Value: plan.Diff(inv, o, reconcile.Rules{})}
+	}
+	more := fixture.Team + "  - {name: dan@example.com, groups: [developers]}\n"
+	down := InCluster[reconcile.Plan]{Cluster: "prod-us", Owner: "prod-us", Problem: "listing ClusterRoleBindings: reaching https://us.example.com:6443: connection refused"}
+	settled := InCluster[reconcile.Plan]{Cluster: "settled", Owner: "prod-eu", Value: plans(t)["settled"]}
+	named := func(cluster string, of string) InCluster[reconcile.Plan] {
+		return InCluster[reconcile.Plan]{Cluster: cluster, Owner: "prod-eu", Value: plans(t)[of]}
+	}
+	many := []InCluster[reconcile.Plan]{}
+	for n := range 12 {
+		name := fmt.Sprintf("c%02d", n)
+		many = append(many, first(name, name, fixture.Team, "https://"+name+".example.com"))
+	}
+	return map[string][]InCluster[reconcile.Plan]{
+		"clusters-same":    {first("dev", "dev", fixture.Team, "https://dev.example.com"), first("stage", "stage", fixture.Team, "https://stage.example.com"), first("prod-eu", "prod", fixture.Team, "https://eu.example.com")},
+		"clusters-differ":  {first("dev", "dev", more, "https://dev.example.com"), first("prod-eu", "prod-eu", fixture.Team, "https://eu.example.com"), down},
+		"clusters-refused": {named("prod-eu", "guarded"), named("prod-ap", "held"), settled},
+		"clusters-hostile": {named("prod-eu", "hostile"), named("prod-ap", "hostile"), {Cluster: fixture.Hostile, Owner: fixture.Hostile, Problem: fixture.Hostile}},
+		"clusters-settled": {settled, settled},
+		"clusters-failed":  {down, down},
+		"clusters-twelve":  many,
+	}
+}
+
+const someDigest = "sha256:4e07408562bedb8b60ce05c1decfe3ad16b72230967de01f640b7e4729b49fce"
+
+// TestPlansText compares the plans of several clusters as text, and as text in colour.
+func TestPlansText(t *testing.T) {
+	for name, all := range inClusters(t) {
+		t.Run(name, func(t *testing.T) {
+			text := string(Plans(all, someDigest, false))
+			harmless(t, text)
+			fixture.Golden(t, filepath.Join("testdata/text", name+".txt"), text)
+			if plain := colours.ReplaceAllString(string(Plans(all, someDigest, true)), ""); plain != text {
+				t.Errorf("colour changes more than the colour:\n%s", plain)
+			}
+		})
+	}
+}
+
+// TestPlansMarkdown compares the plans of several clusters as comments.
+func TestPlansMarkdown(t *testing.T) {
+	for name, all := range inClusters(t) {
+		t.Run(name, func(t *testing.T) {
+			text := PlansMarkdown(all, someDigest)
+			fixture.Golden(t, filepath.Join("testdata/markdown", name+".md"), string(text))
+			c := readComment(t, text)
+			if c.marker+"\n" != clustersMarker {
+				t.Errorf("the marker is %q", c.marker)
+			}
+			for i, in := range all {
+				if got := c.table[i][0]; got != visibleInCell(in.Cluster) {
+					t.Errorf("row %d of the table of clusters is for %q", i, got)
+				}
+				for _, s := range in.Value.Steps {
+					if s.Action == reconcile.Remove && s.Held == "" {
+						says(t, strings.Join(c.first, "\n"), "Removed", visible(s.User))
+					}
+					if s.Held != "" && s.HeldBy != reconcile.ByPolicy {
+						says(t, strings.Join(c.first, "\n"), "Held")
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestPlansMarkdownLimit: 256 clusters with long names, and clusters with thousands of changes each, fit into a comment with the whole table
+// of clusters. The comment says what it leaves out.
+func TestPlansMarkdownLimit(t *testing.T) {
+	large := thousandsOf(t, 5000, "r")
+	other := thousandsOf(t, 4000, "日")
+	refused := plans(t)["guarded"]
+	all := []InCluster[reconcile.Plan]{}
+	for n := range 256 {
+		in := InCluster[reconcile.Plan]{Cluster: fmt.Sprintf("c%03d-%s", n, strings.Repeat("x", 58)), Owner: fmt.Sprintf("o%03d-%s", n, strings.Repeat("y", 35))}
+		switch {
+		case n == 0:
+			in.Value = large
+		case n == 1:
+			in.Value = other
+		case n%64 == 2:
+			in.Value = refused
+		case n%64 == 3:
+			in.Value = hostilePlan(t, uint64(n))
+		case n%64 == 4:
+			in.Problem = strings.Repeat("long ", 300)
+		}
+		all = append(all, in)
+	}
+	for _, n := range []int{3, 256} {
+		c := readComment(t, PlansMarkdown(all[:n], someDigest))
+		for i, in := range all[:n] {
+			if c.table[i][0] != in.Cluster {
+				t.Fatalf("of %d clusters, row %d is for %q", n, i, c.table[i][0])
+			}
+		}
+		paras := strings.Join(c.paras, "\n")
+		says(t, paras, "Shortened to fit a comment", fmt.Sprintf("certsync plan for %d clusters", n))
+		says(t, strings.Join(c.fences, "\n"), "certsync apply --expect "+someDigest)
+	}
+}
+
+// TestPlansMarkdownIsSafe: hostile names and texts of several clusters cannot break the comment.
+func TestPlansMarkdownIsSafe(t *testing.T) {
+	for seed := range uint64(20) {
+		one, two := hostilePlan(t, seed), hostilePlan(t, seed+100)
+		all := []InCluster[reconcile.Plan]{{Cluster: "a", Owner: "prod-eu", Value: one}, {Cluster: "b", Owner: "prod-eu", Value: two}, {Cluster: "c", Owner: "prod-eu", Value: one},
+			{Cluster: "d", Owner: "d", Problem: strings.Join(fragments, "") + fixture.Hostile}}
+		readComment(t, PlansMarkdown(all, someDigest))
+		harmless(t, string(Plans(all, someDigest, false)))
+	}
+}
+
+// TestSharedPlansLoseNothing: each step, note and refusal of each plan is in exactly one part of that cluster.
+func TestSharedPlansLoseNothing(t *testing.T) {
+	for name, all := range inClusters(t) {
+		for i, in := range all {
+			steps, notes, forbidden, guards := 0, 0, 0, 0
+			for _, part := range sharedPlans(all) {
+				if slices.Contains(part.in, i) {
+					steps, notes = steps+len(part.plan.Steps), notes+len(part.plan.Notes)
+					forbidden, guards = forbidden+len(part.plan.Forbidden), guards+len(part.plan.Guards)
+				}
+			}
+			if steps != len(in.Value.Steps) || notes != len(in.Value.Notes) || forbidden != len(in.Value.Forbidden) || guards != len(in.Value.Guards) {
+				t.Errorf("%s, %s: %d of %d steps, %d of %d notes", name, in.Cluster, steps, len(in.Value.Steps), notes, len(in.Value.Notes))
+			}
+		}
+	}
+}
+
+// TestStatusesText compares the users of several clusters.
+func TestStatusesText(t *testing.T) {
+	reports := statuses(t)
+	of := func(cluster, name string, outstanding ...string) InCluster[status.Report] {
+		return InCluster[status.Report]{Cluster: cluster, Owner: "prod-eu", Value: reports[name], Outstanding: outstanding}
+	}
+	down := InCluster[status.Report]{Cluster: "prod-us", Owner: "prod-us", Problem: "reaching https://us.example.com:6443: connection refused", Outstanding: []string{"dan@example.com", "erin@example.com"}}
+	evil := down
+	evil.Problem, evil.Outstanding = fixture.Hostile, []string{fixture.Hostile}
+	for name, all := range map[string][]InCluster[status.Report]{
+		"statuses-same":    {of("dev", "status-settled"), of("prod-eu", "status-settled")},
+		"statuses-differ":  {of("dev", "status-settled"), of("prod-eu", "status-mixed", "erin@example.com"), of("prod-ap", "status-open"), down},
+		"statuses-hostile": {of("dev", "status-hostile"), of("prod-eu", "status-hostile"), evil},
+		"statuses-failed":  {down},
+		"statuses-nobody":  {of("dev", "status-nobody"), of("prod-eu", "status-nobody")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for suffix, render := range map[string]func(Palette) []byte{
+				".txt":      func(c Palette) []byte { return Statuses(all, c, false) },
+				"-wide.txt": func(c Palette) []byte { return Statuses(all, c, true) },
+				"-user.txt": func(c Palette) []byte { return UsersInClusters(all, c) },
+			} {
+				text := string(render(false))
+				harmless(t, text)
+				if plain := colours.ReplaceAllString(string(render(true)), ""); plain != text {
+					t.Errorf("colour changes more than the colour:\n%s", plain)
+				}
+				fixture.Golden(t, filepath.Join("testdata/text", name+suffix), text)
+				for line := range strings.Lines(text) {
+					if suffix == ".txt" && name != "statuses-hostile" && utf8.RuneCountInString(line) > lineWidth+1 {
+						t.Errorf("too wide: %q", line)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestPreflightsText compares the checks of several clusters.
+func TestPreflightsText(t *testing.T) {
+	report := func(cluster string, checks ...preflight.Check) InCluster[preflight.Report] {
+		return InCluster[preflight.Report]{Cluster: cluster, Owner: cluster + "-owner", Value: preflight.Report{Owner: cluster + "-owner", Checks: checks}}
+	}
+	folder := func(owner string) preflight.Check {
+		return preflight.Check{Name: "vault folder", Verdict: preflight.Passed, Detail: "secret/certsync/" + owner + " can be written"}
+	}
+	broken := preflight.Check{Name: "bindings", Verdict: preflight.Broken, Detail: "forbidden " + fixture.Hostile, Mend: "grant it"}
+	all := []InCluster[preflight.Report]{
+		report("dev", folder("dev-owner"), preflight.Check{Name: "version", Verdict: preflight.Passed, Detail: "v1.36.3"}),
+		report("prod-eu", folder("prod-eu-owner"), broken),
+	}
+	text := string(Preflights(all, false))
+	harmless(t, text)
+	fixture.Golden(t, "testdata/text/preflights.txt", text)
+	fixture.Golden(t, "testdata/text/preflights-ok.txt", string(Preflights(all[:1], false)))
+}
+
+// TestRevocationsInClusters compares the revoked certificates of several clusters.
+func TestRevocationsInClusters(t *testing.T) {
+	var all []InCluster[revocation.Report]
+	for name, r := range revocations() {
+		all = append(all, InCluster[revocation.Report]{Cluster: name, Owner: r.Owner, Value: r})
+	}
+	slices.SortFunc(all, func(a, b InCluster[revocation.Report]) int { return strings.Compare(a.Cluster, b.Cluster) })
+	all = append(all, InCluster[revocation.Report]{Cluster: "down", Owner: "down", Problem: "connection refused\n" + fixture.Hostile})
+	text := string(RevocationsInClusters(all, false))
+	harmless(t, text)
+	fixture.Golden(t, "testdata/text/revocations-clusters.txt", text)
+}
+
+// TestSeriousFirst: many bindings in the namespaces of one cluster do not push a powerful one of another cluster out of the comment.
+func TestSeriousFirst(t *testing.T) {
+	access := func(binding string, power ...string) reconcile.Note {
+		return reconcile.Note{User: "alice", Kind: reconcile.ExistingAccess, Object: binding, Message: "gives something", Power: power}
+	}
+	var many []reconcile.Note
+	for n := range 100 {
+		many = append(many, access(fmt.Sprintf("RoleBinding ns-%d/spam", n)))
+	}
+	all := []InCluster[reconcile.Plan]{
+		{Cluster: "dev", Owner: "dev", Value: reconcile.Plan{Owner: "dev", Notes: many}},
+		{Cluster: "stage", Owner: "stage", Value: reconcile.Plan{Owner: "stage", Notes: many}},
+		{Cluster: "prod-eu", Owner: "prod-eu", Value: reconcile.Plan{Owner: "prod-eu", Notes: []reconcile.Note{access("ClusterRoleBinding backdoor", "may read Secrets")}}},
+	}
+	c := readComment(t, PlansMarkdown(all, someDigest))
+	if len(c.first) == 0 || !strings.HasPrefix(c.first[0], "In prod-eu: Existing access") {
+		t.Errorf("the first item is not the most serious: %q", c.first[:min(len(c.first), 2)])
+	}
+}
