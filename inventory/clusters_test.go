@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/selector"
 )
 
 // withClusters is what an inventory for three clusters begins with: what follows it begins in line 7.
@@ -29,7 +32,7 @@ func TestParseRefusesSeveralClusters(t *testing.T) { refused(t, clustersRefusals
 // manyClusters are one more than there can be, and labelsTooMany too.
 func manyClusters() string {
 	var all []string
-	for i := range maxClusters + 1 {
+	for i := range clusters.Max + 1 {
 		all = append(all, fmt.Sprintf("{name: c%d, owner: o%d}", i, i))
 	}
 	return listed(all...)
@@ -37,7 +40,7 @@ func manyClusters() string {
 
 func labelsTooMany() string {
 	var all []string
-	for i := range maxRequirements + 1 {
+	for i := range selector.MaxRequirements + 1 {
 		all = append(all, fmt.Sprintf("l%d: x", i))
 	}
 	return listed("{name: a, owner: a, labels: {" + strings.Join(all, ", ") + "}}")
@@ -177,19 +180,19 @@ func TestRoleTwiceInDifferentClusters(t *testing.T) {
 func TestTooManyParts(t *testing.T) {
 	var text strings.Builder
 	text.WriteString(strings.TrimSuffix(manyClusters(), "users: []\n"))
-	clusters := strings.Replace(text.String(), fmt.Sprintf("  - {name: c%d, owner: o%d}\n", maxClusters, maxClusters), "", 1)
+	begun := strings.Replace(text.String(), fmt.Sprintf("  - {name: c%d, owner: o%d}\n", clusters.Max, clusters.Max), "", 1)
 	users := func(n int, more string) string {
 		var b strings.Builder
-		b.WriteString(clusters + "users:\n")
+		b.WriteString(begun + "users:\n")
 		for i := range n {
 			fmt.Fprintf(&b, "- {name: u%d%s}\n", i, more)
 		}
 		return b.String()
 	}
-	if _, err := ParseFile("users.yaml", []byte(users(maxParts/maxClusters, "")), nil); err != nil {
+	if _, err := ParseFile("users.yaml", []byte(users(maxParts/clusters.Max, "")), nil); err != nil {
 		t.Error(err)
 	}
-	for _, text := range []string{users(maxParts/maxClusters+2, ""), users(maxParts/maxClusters/2+1, ", clusterRoles: [view]")} {
+	for _, text := range []string{users(maxParts/clusters.Max+2, ""), users(maxParts/clusters.Max/2+1, ", clusterRoles: [view]")} {
 		_, err := ParseFile("users.yaml", []byte(text), nil)
 		if err == nil || !strings.Contains(err.Error(), "is one too many: there can be 1000000 users, groups and roles") || strings.Contains(err.Error(), "\n") {
 			t.Error(err)

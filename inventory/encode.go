@@ -167,7 +167,7 @@ func encodeList(namespaces map[string][]Grant, byLabel []Selection) *strict.Elem
 		add("name", strict.Text(name), namespaces[name])
 	}
 	for _, s := range byLabel {
-		add("selector", s.Selector.encode(), s.Grants)
+		add("selector", s.Selector.Encode(), s.Grants)
 	}
 	return list
 }

@@ -24,7 +24,7 @@ func TestEncode(t *testing.T) {
 		Groups: []Group{
 			{Name: "developers", ClusterRoles: []Grant{{ClusterRole: "view"}}, Namespaces: map[string][]Grant{"staging": {{ClusterRole: "edit"}, {Role: "deployer"}, {Role: "no", Until: date(2027, 2, 1)}}, "1e3": {{ClusterRole: "system:node"}}}},
 			{Name: "no", Namespaces: map[string][]Grant{"payments": {{ClusterRole: "edit"}, {Role: "deployer", Until: date(2027, 2, 1)}, {Role: "1e3"}}}, ByLabel: []Selection{{
-				Selector{map[string]string{"team": "", "env": "prod"}, []Expression{{"example.com/tier", In, []string{"a", "1"}}, {"x", DoesNotExist, nil}}},
+				Selector{Labels: map[string]string{"team": "", "env": "prod"}, Expressions: []Expression{{Key: "example.com/tier", Operator: In, Values: []string{"a", "1"}}, {Key: "x", Operator: DoesNotExist}}},
 				[]Grant{{Role: "deployer"}}}}},
 		},
 		Users: []User{
@@ -173,7 +173,7 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 	byLabel := func() []Selection {
 		var out []Selection
 		for range max(0, r.IntN(6)-3) {
-			if s, g := randomSelector(r), mixed(); s.asks() && len(g) > 0 {
+			if s, g := randomSelector(r), mixed(); s.Asks() && len(g) > 0 {
 				out = append(out, Selection{s, g})
 			}
 		}

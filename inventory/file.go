@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory/clusters"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -34,11 +35,8 @@ type Member struct {
 	Defaults Defaults // with those of the file
 }
 
-// nameKey asks for a cluster by its name, where a selector otherwise has the key of a label.
-const nameKey = "name"
-
 // Clusters selects clusters: by key, which is name or that of a label, the values of which a cluster has one.
-type Clusters map[string][]string
+type Clusters = clusters.Selector
 
 // Matches reports whether a selector selects a cluster. Nil selects all.
 func (m Member) Matches(s *Clusters) bool {
@@ -55,7 +53,7 @@ func (m Member) Matches(s *Clusters) bool {
 
 // label is the value that a selector compares.
 func (m Member) label(key string) (string, bool) {
-	if key == nameKey {
+	if key == clusters.NameKey {
 		return m.Name, true
 	}
 	value, ok := m.Labels[key]
@@ -82,13 +80,13 @@ func (f *File) Select(texts []string) ([]Member, error) {
 	}
 	chosen := map[string]bool{}
 	for _, text := range texts {
-		selector := Clusters{nameKey: {text}}
+		asked := Clusters{clusters.NameKey: {text}}
 		if key, value, ok := strings.Cut(text, "="); ok {
-			selector = Clusters{key: {value}}
+			asked = Clusters{key: {value}}
 		}
 		found := false
 		for _, m := range f.Members {
-			if m.Matches(&selector) {
+			if m.Matches(&asked) {
 				chosen[m.Name], found = true, true
 			}
 		}

@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/certsync/certsync/inventory/clusters"
 )
 
 // threeClusters is an inventory of three clusters.
@@ -170,9 +172,9 @@ func randomFile(r *rand.Rand, ca []byte) *File {
 		case ok && r.IntN(2) == 0:
 			return &Clusters{"env": {value}, "1": {""}}
 		case len(f.Members) > 1 && r.IntN(2) == 0:
-			return &Clusters{nameKey: {f.Members[0].Name, f.Members[1].Name}}
+			return &Clusters{clusters.NameKey: {f.Members[0].Name, f.Members[1].Name}}
 		}
-		return &Clusters{nameKey: {m.Name}}
+		return &Clusters{clusters.NameKey: {m.Name}}
 	}
 	for i := range f.users {
 		if f.users[i].Expiration == inv.Defaults.Expiration {

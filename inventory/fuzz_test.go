@@ -161,7 +161,7 @@ func obeyGrants(t *testing.T, clusterRoles []Grant, namespaces map[string][]Gran
 		lists = append(lists, grants)
 	}
 	for _, s := range byLabel {
-		if !s.Selector.asks() || len(s.Grants) == 0 || s.Selector.Matches(nil) {
+		if !s.Selector.Asks() || len(s.Grants) == 0 || s.Selector.Matches(nil) {
 			t.Fatalf("selector %s", s.Selector)
 		}
 		lists = append(lists, s.Grants)

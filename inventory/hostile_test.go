@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/selector"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -66,9 +68,9 @@ func each(bytes int, format string) string {
 func hostileClusters() string {
 	var b strings.Builder
 	b.WriteString("apiVersion: certsync.dev/v1\nkind: Inventory\nclusters:\n")
-	for i := range maxClusters {
+	for i := range clusters.Max {
 		fmt.Fprintf(&b, "- {name: c%d, owner: o%d, labels: {", i, i)
-		for j := range maxRequirements {
+		for j := range selector.MaxRequirements {
 			fmt.Fprintf(&b, "l%d: v%d, ", j, i)
 		}
 		b.WriteString("}}\n")

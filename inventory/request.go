@@ -44,7 +44,7 @@ func (u User) unfit(csr *x509.CertificateRequest, s scope, file string) string {
 	var carries []string
 	first := -1
 	for i, m := range s.members {
-		if !s.within.has(i) {
+		if !s.within.Has(i) {
 			continue
 		}
 		if first < 0 {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/certsync/certsync/inventory/jsonschema"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -64,16 +65,16 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		return []trial{{"", sample, true}, {"", map[string]any{"x": "y"}, false}, {"", []any{"x"}, false}}
 	case reflect.Slice:
 		all := []trial{{"", []any{}, true}, {"", "text", false}, {"", nil, false}}
-		if _, filled := reflect.Zero(shape).Interface().(interface{ filled() int }); filled {
+		if _, filled := reflect.Zero(shape).Interface().(interface{ Filled() int }); filled {
 			all = []trial{{"", []any{trials(t, shape.Elem(), samples)[0].document}, true}, {"", []any{}, false}, {"", "text", false}}
 		}
-		if other, ok := reflect.Zero(shape).Interface().(interface{ instead() reflect.Type }); ok && other.instead().Kind() == reflect.String {
+		if other, ok := reflect.Zero(shape).Interface().(interface{ Instead() reflect.Type }); ok && other.Instead().Kind() == reflect.String {
 			all[2].legal = true
 		}
-		short, isShort := reflect.Zero(shape.Elem()).Interface().(interface{ instead() reflect.Type })
+		short, isShort := reflect.Zero(shape.Elem()).Interface().(interface{ Instead() reflect.Type })
 		for _, inner := range trials(t, shape.Elem(), samples) {
 			// A text in place of a grant is its short form.
-			if _, text := inner.document.(string); text && isShort && short.instead().Kind() == reflect.String {
+			if _, text := inner.document.(string); text && isShort && short.Instead().Kind() == reflect.String {
 				inner.legal = true
 			}
 			all = append(all, trial{"[0]" + inner.path, []any{inner.document}, inner.legal})
@@ -83,36 +84,36 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		return []trial{{"", true, true}, {"", "text", false}}
 	case reflect.Map:
 		all := []trial{{"", map[string]any{}, true}, {"", "text", false}}
-		if _, filled := reflect.Zero(shape).Interface().(interface{ filled() int }); filled {
+		if _, filled := reflect.Zero(shape).Interface().(interface{ Filled() int }); filled {
 			all = []trial{{"", map[string]any{samples[shape.Key()]: trials(t, shape.Elem(), samples)[0].document}, true}, {"", map[string]any{}, false}, {"", "text", false}}
 		}
 		for _, inner := range trials(t, shape.Elem(), samples) {
 			all = append(all, trial{"." + samples[shape.Key()] + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
 		}
-		if other, ok := reflect.Zero(shape).Interface().(interface{ instead() reflect.Type }); ok {
-			all = append(all, trials(t, other.instead(), samples)...)
+		if other, ok := reflect.Zero(shape).Interface().(interface{ Instead() reflect.Type }); ok {
+			all = append(all, trials(t, other.Instead(), samples)...)
 		}
 		return all
 	}
 	zero := reflect.Zero(shape).Interface()
 	least, choice := map[string]any{}, []string(nil)
-	if one, ok := zero.(interface{ exactlyOne() []string }); ok {
-		choice = one.exactlyOne()
+	if one, ok := zero.(interface{ ExactlyOne() []string }); ok {
+		choice = one.ExactlyOne()
 	}
 	needed := choice[:min(len(choice), 1)]
-	if some, ok := zero.(interface{ atLeastOne() []string }); ok {
-		needed = append(slices.Clone(needed), some.atLeastOne()[0])
+	if some, ok := zero.(interface{ AtLeastOne() []string }); ok {
+		needed = append(slices.Clone(needed), some.AtLeastOne()[0])
 	}
-	for _, f := range fieldsOf(shape) {
-		if name, optional := key(f); !optional || slices.Contains(needed, name) {
+	for _, f := range jsonschema.Fields(shape) {
+		if name, optional := jsonschema.Key(f); !optional || slices.Contains(needed, name) {
 			least[name] = trials(t, f.Type, samples)[0].document
 		}
 	}
 	var all []trial
 	if free, ok := zero.(interface {
-		others() (key, value reflect.Type)
+		Others() (key, value reflect.Type, except string, most int)
 	}); ok {
-		name, value := free.others()
+		name, value, _, _ := free.Others()
 		least[samples[name]] = samples[value]
 		for _, inner := range trials(t, value, samples) {
 			all = append(all, trial{"." + samples[name] + inner.path, map[string]any{samples[name]: inner.document}, inner.legal})
@@ -124,8 +125,8 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		delete(without, name)
 		all = append(all, trial{"", without, false})
 	}
-	for _, f := range fieldsOf(shape) {
-		name, optional := key(f)
+	for _, f := range jsonschema.Fields(shape) {
+		name, optional := jsonschema.Key(f)
 		for _, inner := range trials(t, f.Type, samples) {
 			with := maps.Clone(least)
 			if slices.Contains(choice, name) {

@@ -150,19 +150,9 @@ func (m Member) encode(defaults Defaults) *strict.Element {
 	return e
 }
 
-// addClusters adds the selector of clusters, if there is one. A key with one value has no list.
+// addClusters adds the selector of clusters, if there is one.
 func addClusters(e *strict.Element, c *Clusters) {
-	if c == nil {
-		return
+	if c != nil {
+		e.Add("clusters", c.Encode())
 	}
-	selector := strict.Mapping().InLine()
-	for _, key := range slices.Sorted(maps.Keys(*c)) {
-		values := strict.Texts((*c)[key])
-		if len(values) == 1 {
-			selector.Add(key, values[0])
-			continue
-		}
-		selector.Add(key, strict.Row(values).InLine())
-	}
-	e.Add("clusters", selector)
 }

@@ -21,7 +21,7 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll) (u User, forme
 	}
 	u.Name = parseName(v, fields, declared)
 	s := scope{fleet: r.fleet}
-	u.Clusters, s.within = r.fleet.selected(fields, r.fleet.all)
+	u.Clusters, s.within = r.fleet.selected(fields, r.fleet.All)
 	s.count(v, s.within)
 	u.ClusterRoles = s.clusterRoles(fields)
 	u.Namespaces, u.ByLabel = s.namespaces(fields)
@@ -93,7 +93,7 @@ func (s scope) memberships(v strict.Value, groups *strict.Roll) []string {
 		case seen[name]:
 			item.Problem("group %s is named twice", strict.Quote(name))
 		case groups.Has(name):
-			if where, ok := s.groups[name]; ok && where.and(s.within).empty() && !s.within.empty() {
+			if where, ok := s.groups[name]; ok && where.And(s.within).Empty() && !s.within.Empty() {
 				item.Problem("group %s is in none of the user's clusters", strict.Quote(name))
 			}
 		case fault != "":
