@@ -72,7 +72,7 @@ type oneOf struct{ applying }
 
 // Prepare is that of fleet.Run.
 func (a *oneOf) Prepare(ctx context.Context) error {
-	err := a.prepare(ctx)
+	err := fleet.Within(ctx, a.prepare)
 	if err != nil {
 		return a.Do(ctx, err)
 	}

@@ -70,6 +70,9 @@ func (c preflightCmd) Run(ctx context.Context, p program) error {
 
 // several makes the checks in several clusters.
 func (c preflightCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
+	if c.Issue && c.Manual() {
+		return fleet.OnlyOne("--issue with --approval=manual", targets)
+	}
 	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (preflight.Report, error) {
 		at := c
 		at.serverFlags = f

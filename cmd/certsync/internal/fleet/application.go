@@ -136,9 +136,13 @@ func (a Application) carryOut(ctx context.Context, runs []Run, plans []Planned, 
 		if !plans[i].Ready {
 			return
 		}
-		a.Gate.Enter(ctx, plans[i].Name)
+		run, end := context.WithCancelCause(ctx)
+		defer end(nil)
+		a.Gate.Enter(run, plans[i].Name, end)
 		defer a.Gate.Leave(plans[i].Name)
-		errs[i] = runs[i].Do(ctx, stopped)
+		if errs[i] = runs[i].Do(run, stopped); errs[i] != nil && ctx.Err() == nil && run.Err() != nil {
+			errs[i] = context.Cause(run)
+		}
 	})
 }
 

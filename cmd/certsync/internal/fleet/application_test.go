@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -82,4 +84,27 @@ func TestWaiting(t *testing.T) {
 	if b.String() != want {
 		t.Errorf("%q", b.String())
 	}
+}
+
+// TestWithin: a cluster that answers without an end fails by itself.
+func TestWithin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		results := Each(t.Context(), targets("dev", "taken"), 1, func(ctx context.Context, t Target) (string, error) {
+			if t.Name == "taken" {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
+			return "read", nil
+		})
+		if dev, taken := results[0], results[1]; dev.Value != "read" || dev.Err != nil || taken.Name != "taken" || taken.Err != errSlow {
+			t.Errorf("%v, %v", dev.Err, taken.Err)
+		}
+		var after context.Context
+		if err := Within(t.Context(), func(ctx context.Context) error { after = ctx; return nil }); err != nil {
+			t.Error(err)
+		}
+		if time.Sleep(2 * AnswerLimit); after.Err() != nil {
+			t.Error("the context has ended, though the answers came in time")
+		}
+	})
 }

@@ -55,7 +55,9 @@ func StandingOf(ctx context.Context, t Target, cluster reconcile.ClusterReader, 
 	err := clusterErr
 	if err == nil {
 		var observed reconcile.Observed
-		if observed, err = reconcile.Observe(ctx, t.Owner, cluster, store, now); err == nil {
+		limited, cancel := context.WithTimeout(ctx, AnswerLimit/2) // leaves time to ask Vault
+		observed, err = reconcile.Observe(limited, t.Owner, cluster, store, now)
+		if cancel(); err == nil {
 			err = observed.StateProblem
 		}
 		if err == nil {

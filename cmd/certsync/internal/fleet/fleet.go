@@ -4,6 +4,8 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -50,16 +52,41 @@ type Result[T any] struct {
 	Err   error
 }
 
-// Each calls do for each target, for at most atOnce at a time, and returns the results in the order of the targets. One that fails
-// harms no other.
+// AnswerLimit is how long a cluster has to answer all that certsync asks for a plan or a report.
+const AnswerLimit = 10 * time.Minute
+
+var errSlow = fmt.Errorf("the cluster took longer than %s to answer: find out why it is slow, then run the command again", AnswerLimit)
+
+// Within calls do with a context that ends if do takes longer than AnswerLimit. A request has a limit of its own, but somebody who has taken
+// a cluster over can answer with pages without an end, and the others must not wait for them. The context goes on after do if do has no
+// error.
+func Within(ctx context.Context, do func(context.Context) error) error {
+	limited, end := context.WithCancelCause(ctx)
+	limit := time.AfterFunc(AnswerLimit, func() { end(errSlow) })
+	err := do(limited)
+	limit.Stop()
+	if err != nil && ctx.Err() == nil && context.Cause(limited) == errSlow {
+		err = errSlow
+	}
+	if err != nil {
+		end(nil)
+	}
+	return err
+}
+
+// Each calls do for each target, for at most atOnce at a time, and returns the results in the order of the targets. One that fails, or
+// does not answer in time, harms no other.
 func Each[T any](ctx context.Context, targets []Target, atOnce int, do func(context.Context, Target) (T, error)) []Result[T] {
 	all := make([]Result[T], len(targets))
 	var group errgroup.Group
 	group.SetLimit(atOnce)
 	for i, t := range targets {
 		group.Go(func() error {
-			value, err := do(ctx, t)
-			all[i] = Result[T]{t, value, err}
+			all[i].Target = t
+			all[i].Err = Within(ctx, func(ctx context.Context) (err error) {
+				all[i].Value, err = do(ctx, t)
+				return err
+			})
 			return nil
 		})
 	}

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -12,11 +13,18 @@ const (
 	GateLimit = 10 * time.Minute
 	// gateNotice is after how much of that time certsync says what it waits for.
 	gateNotice = 30 * time.Second
+	// placeLimit is how long a cluster keeps a place from others. Then it goes on without one.
+	placeLimit = GateLimit / 2
+	// RunLimit is how long the run in a cluster takes at most, without the time in which it waits for others. It is that of a job.
+	RunLimit = time.Hour
 )
+
+var errRunLimit = fmt.Errorf("the run in this cluster took longer than %s: find out why the cluster is slow, then run certsync apply again", RunLimit)
 
 // Gate keeps the clusters of a run from issuing certificates until all of them are done with their removals, and bounds on how many
 // clusters the run works at once. A cluster that waits at the gate gives its place to another, so that the bound cannot keep the gate
-// shut. A cluster that is not done in time holds up no other: somebody who has taken it over must not stop the others.
+// shut. A cluster that is not done in time holds up no other: somebody who has taken it over must not stop the others. So it also loses
+// its place in time, and its run ends in time.
 type Gate struct {
 	places chan struct{}
 	tell   func(waitsFor []string, over bool)
@@ -26,15 +34,22 @@ type Gate struct {
 	mu      sync.Mutex
 	names   []string // in the order of the file
 	pending map[string]bool
-	placed  map[string]bool
+	stays   map[string]*stay
 	late    *time.Timer // from the first arrival on
 	over    bool        // the next time that late fires, the wait is over
+}
+
+// stay is the time from when a cluster gets a place until it waits for others, or until its run is over.
+type stay struct {
+	placed bool // it still has the place
+	end    func(error)
+	limits []*time.Timer
 }
 
 // NewGate returns a gate for the clusters of a run, of which at most atOnce have a place. tell is called with the clusters that the
 // others wait for: after a while, and when the wait is over because of its limit.
 func NewGate(clusters []Target, atOnce int, tell func(waitsFor []string, over bool)) *Gate {
-	g := &Gate{places: make(chan struct{}, atOnce), tell: tell, open: make(chan struct{}), pending: map[string]bool{}, placed: map[string]bool{}}
+	g := &Gate{places: make(chan struct{}, atOnce), tell: tell, open: make(chan struct{}), pending: map[string]bool{}, stays: map[string]*stay{}}
 	g.opened = sync.OnceFunc(func() { close(g.open) })
 	for _, t := range clusters {
 		g.names, g.pending[t.Name] = append(g.names, t.Name), true
@@ -50,14 +65,27 @@ func (g *Gate) Rounds() int {
 	return (len(g.names) + cap(g.places) - 1) / cap(g.places)
 }
 
-// Enter waits for a place, or until ctx ends.
-func (g *Gate) Enter(ctx context.Context, name string) {
+// Enter waits for a place, or until ctx ends. end is called if the run takes too long.
+func (g *Gate) Enter(ctx context.Context, name string, end func(error)) {
 	select {
 	case g.places <- struct{}{}:
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.placed[name] = true
 	case <-ctx.Done():
+		return
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := &stay{placed: true, end: end}
+	s.limits = []*time.Timer{
+		time.AfterFunc(placeLimit, func() {
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			g.giveUp(s)
+		}),
+		time.AfterFunc(RunLimit, func() { end(errRunLimit) }),
+	}
+	g.stays[name] = s
+	if g.pending[name] && g.late != nil { // it could not begin with its removals before
+		g.restart()
 	}
 }
 
@@ -69,10 +97,10 @@ func (g *Gate) Wait(ctx context.Context, name string) {
 		return
 	default:
 	}
-	g.leavePlace(name)
+	end := g.leavePlace(name)
 	select {
 	case <-g.open:
-		g.Enter(ctx, name)
+		g.Enter(ctx, name, end)
 	case <-ctx.Done():
 	}
 }
@@ -83,11 +111,26 @@ func (g *Gate) Leave(name string) {
 	g.leavePlace(name)
 }
 
-func (g *Gate) leavePlace(name string) {
+// leavePlace ends the stay of a cluster, and returns what ends its run.
+func (g *Gate) leavePlace(name string) (end func(error)) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.placed[name] {
-		g.placed[name] = false
+	s := g.stays[name]
+	if s == nil {
+		return func(error) {}
+	}
+	for _, limit := range s.limits {
+		limit.Stop()
+	}
+	g.giveUp(s)
+	delete(g.stays, name)
+	return s.end
+}
+
+// giveUp gives the place of a cluster to another. The caller holds the lock.
+func (g *Gate) giveUp(s *stay) {
+	if s.placed {
+		s.placed = false
 		<-g.places
 	}
 }
@@ -99,18 +142,21 @@ func (g *Gate) arrive(name string) {
 	if !g.pending[name] {
 		return
 	}
-	delete(g.pending, name)
+	if delete(g.pending, name); len(g.pending) == 0 {
+		g.opened()
+	}
+	g.restart()
+}
+
+// restart starts the time anew, unless nobody waits. The caller holds the lock.
+func (g *Gate) restart() {
 	if g.late != nil {
 		g.late.Stop()
 	}
 	select {
-	case <-g.open: // too late, nobody waits
+	case <-g.open:
 		return
 	default:
-	}
-	if len(g.pending) == 0 {
-		g.opened()
-		return
 	}
 	g.over = false
 	g.late = time.AfterFunc(gateNotice, g.expire)

@@ -55,7 +55,7 @@ func runs(ctx context.Context, atOnce int, removals map[string]time.Duration) *c
 	var group sync.WaitGroup
 	for _, name := range names {
 		group.Go(func() {
-			g.Enter(ctx, name)
+			g.Enter(ctx, name, func(error) {})
 			defer g.Leave(name)
 			time.Sleep(removals[name])
 			c.add("%s removed", name)
@@ -113,13 +113,13 @@ func TestGateOfOneThatFails(t *testing.T) {
 		started := time.Now()
 		g := NewGate(targets("dev", "prod"), 1, func([]string, bool) { t.Error("waited too long") })
 		go func() {
-			g.Enter(t.Context(), "prod")
+			g.Enter(t.Context(), "prod", func(error) {})
 			time.Sleep(5 * time.Second)
 			g.Leave("prod")
 			g.Leave("prod")
 		}()
 		time.Sleep(time.Second)
-		g.Enter(t.Context(), "dev")
+		g.Enter(t.Context(), "dev", func(error) {})
 		g.Wait(t.Context(), "dev")
 		g.Leave("dev")
 		if g.Rounds() != 2 || (*Gate)(nil).Rounds() != 1 {
@@ -127,6 +127,45 @@ func TestGateOfOneThatFails(t *testing.T) {
 		}
 		if since := time.Since(started); since != 5*time.Second || len(g.places) != 0 {
 			t.Errorf("%s, %d places are taken", since, len(g.places))
+		}
+	})
+}
+
+// TestGateOfOneThatHangs: with one place, a cluster that somebody has taken over keeps it for a time only. The removals of the others
+// come before the first certificate of any of them, and the run ends.
+func TestGateOfOneThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &course{started: time.Now()}
+		g := NewGate(targets("a", "taken", "z"), 1, func(waitsFor []string, over bool) { c.add("waits for %s, over %v", strings.Join(waitsFor, ", "), over) })
+		var group sync.WaitGroup
+		for i, name := range []string{"a", "taken", "z"} {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * time.Second)
+				ctx, end := context.WithCancelCause(t.Context())
+				defer end(nil)
+				g.Enter(ctx, name, end)
+				defer g.Leave(name)
+				if name == "taken" {
+					<-ctx.Done()
+					c.add("%v", context.Cause(ctx) == errRunLimit)
+					return
+				}
+				time.Sleep(2 * time.Second)
+				c.add("%s removed", name)
+				g.Wait(ctx, name)
+				c.add("%s issues", name)
+			})
+		}
+		group.Wait()
+		want := []string{
+			"15m4s a issues", "15m4s waits for taken, over true", "15m4s z issues", "1h0m2s true", "2s a removed",
+			"32s waits for taken, z, over false", "5m34s waits for taken, over false", "5m4s z removed",
+		}
+		if diff := cmp.Diff(want, c.sorted()); diff != "" {
+			t.Error(diff)
+		}
+		if len(g.places) != 0 || len(g.stays) != 0 {
+			t.Errorf("%d places are taken", len(g.places))
 		}
 	})
 }
