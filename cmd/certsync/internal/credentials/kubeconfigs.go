@@ -60,19 +60,27 @@ func (k Kubeconfigs) Get(ctx context.Context) []Kubeconfig {
 		})
 	}
 	_ = group.Wait()
-	owners := map[string]string{} // by the name of the context
+	refuseTwins(all)
+	return all
+}
+
+// refuseTwins refuses all kubeconfigs of clusters of one name. Whoever writes to one path in Vault can put the name of another cluster
+// there, and the order of the owners does not tell whose name it is.
+func refuseTwins(all []Kubeconfig) {
+	first := map[string]int{} // by the name of the context
 	for i, one := range all {
 		if one.Err != nil {
 			continue
 		}
-		if other, taken := owners[one.Context]; taken {
-			all[i].Err = reconcile.WithHint(fmt.Errorf("the clusters of owners %q and %q have the same name %q: one kubeconfig cannot hold both", other, one.Owner, one.Context),
-				"fetch one of the two alone, into a file of its own")
+		other, taken := first[one.Context]
+		if !taken {
+			first[one.Context] = i
 			continue
 		}
-		owners[one.Context] = one.Owner
+		err := reconcile.WithHint(fmt.Errorf("the clusters of owners %q and %q have the same name %q: one kubeconfig cannot hold both", all[other].Owner, one.Owner, one.Context),
+			"if you did not expect this, ask the administrator of certsync; otherwise fetch each of the two alone, into a file of its own")
+		all[other].Err, all[i].Err = err, err
 	}
-	return all
 }
 
 // of fetches the kubeconfig of one owner.
