@@ -20,6 +20,8 @@ func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Targe
 		return fleet.ErrContext
 	case c.Manual():
 		return fleet.OnlyOne("--approval=manual", targets)
+	case c.MoveToThisCluster: // it would accept any mix-up of contexts
+		return fleet.OnlyOne("--move-to-this-cluster", targets)
 	}
 	if err := c.Report.Check(); err != nil {
 		return err

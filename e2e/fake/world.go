@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -25,8 +26,9 @@ type World struct {
 type worldState struct {
 	authority *Authority
 	objects   map[objectKey]object
-	version   int // resourceVersion of the last write, one for the cluster
-	made      int // counts UIDs and generated names
+	version   int   // resourceVersion of the last write, one for the cluster
+	serial    int64 // of the world and its clones
+	made      int   // counts UIDs and generated names
 	history   []event
 	oldest    int // watches from before this version are too old
 	secrets   map[string]*kvtest.Secret
@@ -63,10 +65,13 @@ const (
 	Deny        People = "deny"
 )
 
+// worlds counts worlds: the objects of two of them have different UIDs.
+var worlds atomic.Int64
+
 // NewWorld returns a world with the namespaces default and kube-system, and an empty Vault. Certificates come from a.
 func NewWorld(a *Authority) *World {
 	w := &World{
-		worldState: worldState{authority: a, objects: map[objectKey]object{}, version: 100, secrets: map[string]*kvtest.Secret{}},
+		worldState: worldState{authority: a, serial: worlds.Add(1), objects: map[objectKey]object{}, version: 100, secrets: map[string]*kvtest.Secret{}},
 		changed:    make(chan struct{}),
 	}
 	w.AddNamespaces("default", "kube-system")
@@ -143,5 +148,5 @@ func (w *World) store(t watch.EventType, key objectKey, obj object) {
 
 func (w *World) newUID() types.UID {
 	w.made++
-	return types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", w.made))
+	return types.UID(fmt.Sprintf("%08d-0000-4000-8000-%012d", w.serial, w.made))
 }

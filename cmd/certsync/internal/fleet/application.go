@@ -56,6 +56,11 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 		plans[i] = r.Planned()
 		plans[i].Ready = errs[i] == nil
 	}
+	for i, twin := range Twins(plans) {
+		if twin != nil && plans[i].Ready {
+			plans[i].Ready, errs[i] = false, runs[i].Do(ctx, twin)
+		}
+	}
 	settled := map[int]Ending{}
 	stopped := context.Cause(ctx) // clusters that were not asked have not failed
 	if stopped == nil {

@@ -3,10 +3,13 @@ package fleet
 import (
 	"context"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -15,12 +18,15 @@ import (
 type fakeRun struct {
 	name  string
 	err   error // of Prepare
+	plan  reconcile.Plan
 	calls []string
 }
 
 func (r *fakeRun) Prepare(context.Context) error { return r.err }
 func (r *fakeRun) Planned() Planned {
-	return Planned{Name: r.name, Made: r.err == nil, Plan: reconcile.Plan{Owner: r.name, RecordState: true}}
+	plan := r.plan
+	plan.Owner, plan.RecordState = r.name, true
+	return Planned{Name: r.name, Made: r.err == nil, Plan: plan}
 }
 func (r *fakeRun) Do(_ context.Context, stopped error) error {
 	if stopped == nil {
@@ -83,6 +89,26 @@ func TestWaiting(t *testing.T) {
 		"certsync: the removals in dev, prod\\u001b are not done after 10m0s; the other clusters go on\n"
 	if b.String() != want {
 		t.Errorf("%q", b.String())
+	}
+}
+
+// TestTwins: what is for one cluster is not bound in another one that has its place in the kubeconfig.
+func TestTwins(t *testing.T) {
+	plan := func(name, uid string, state int) *fakeRun {
+		return &fakeRun{name: name, plan: reconcile.Plan{ClusterUID: uid, StateVersion: state}}
+	}
+	all := []*fakeRun{plan("dev", "1", 0), plan("prod", "1", 7), plan("stage", "2", 0), plan("test", "1", 0)}
+	var runs []Run
+	for _, r := range all {
+		runs = append(runs, r)
+	}
+	a := Application{Yes: true, Gate: NewGate(targets("dev", "prod", "stage", "test"), 4, nil), AtOnce: 4, Plans: io.Discard, Interrupted: func() {}}
+	code, calls := a.Do(t.Context(), runs), []string{}
+	for _, r := range all {
+		calls = append(calls, r.name+": "+strings.Join(r.calls, " "))
+	}
+	if diff := cmp.Diff([]string{"dev: settled", "prod: done settled", "stage: done settled", "test: settled"}, calls); diff != "" || code != 1 {
+		t.Errorf("exit %d: %s", code, diff)
 	}
 }
 

@@ -1,7 +1,9 @@
 package fleet
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/certsync/certsync/reconcile"
 )
@@ -57,4 +59,24 @@ func UnknownEverywhere(all []Planned) error {
 		}
 	}
 	return nil
+}
+
+// Twins says of each plan why it must not be carried out beside the others: it is the first one of its owner, in a Kubernetes cluster that
+// another of the plans is for, too. One of the two contexts is wrong, and what is for dev would be bound in prod. An owner with a state
+// is in its own cluster, or it moves, which has a guard of its own. So a cluster cannot stop others with a UID that is not its own.
+func Twins(all []Planned) []error {
+	errs, names := make([]error, len(all)), map[string][]string{} // by the UID
+	for _, p := range all {
+		if p.Made && !p.Plan.RemovalsOnly {
+			names[p.Plan.ClusterUID] = append(names[p.Plan.ClusterUID], p.Name)
+		}
+	}
+	for i, p := range all {
+		same := slices.DeleteFunc(slices.Clone(names[p.Plan.ClusterUID]), func(name string) bool { return name == p.Name })
+		if p.Made && !p.Plan.RemovalsOnly && p.Plan.StateVersion == 0 && len(same) > 0 {
+			errs[i] = reconcile.Refused{Violations: []string{fmt.Sprintf("%s would be applied to the same Kubernetes cluster as %s: correct the contexts, or, "+
+				"if two owners share the cluster, apply this one alone once (--cluster NAME)", p.Name, strings.Join(same, ", "))}}
+		}
+	}
+	return errs
 }
