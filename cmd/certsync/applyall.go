@@ -26,6 +26,7 @@ func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Targe
 	if err := c.Report.Check(); err != nil {
 		return err
 	}
+	c.beside = true
 	gate := fleet.NewGate(targets, c.ClustersAtOnce, fleet.Waiting(p.stderr))
 	progress := c.progress(p)
 	var all []*oneOf

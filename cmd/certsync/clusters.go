@@ -11,6 +11,7 @@ func inEach[T any](ctx context.Context, f serverFlags, chosen fleet.Flags, targe
 	if f.Context != "" {
 		return nil, fleet.ErrContext
 	}
+	f.beside = true
 	results := fleet.Each(ctx, targets, chosen.ClustersAtOnce, func(ctx context.Context, t fleet.Target) (T, error) { return do(ctx, f.at(t), t) })
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx) // clusters that were not asked have not failed

@@ -60,6 +60,7 @@ type serverFlags struct {
 	clusterFlags `group:"Cluster and Vault:"`
 	leaseFlags
 	vaultFlags
+	beside bool // other clusters are read at the same time
 }
 
 // at returns the flags for one cluster. Its context goes before the kubeconfig's current one.
@@ -105,7 +106,7 @@ func (f serverFlags) connect(ctx context.Context, p program, owner string, concu
 
 func (f serverFlags) kubernetes(p program) (*kube.Cluster, error) {
 	return kube.Connect(kube.Options{
-		Kubeconfig: f.Kubeconfig, Context: f.Context, LockNamespace: f.LockNamespace, UserAgent: userAgent(), Warn: p.warn,
+		Kubeconfig: f.Kubeconfig, Context: f.Context, LockNamespace: f.LockNamespace, UserAgent: userAgent(), Shared: f.beside, Warn: p.warn,
 	})
 }
 

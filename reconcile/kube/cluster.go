@@ -22,6 +22,7 @@ type Cluster struct {
 	entry  kubeconfigEntry
 	server *api.Server
 	leases *lease.Client
+	shared bool // see Options
 }
 
 func newCluster(config *rest.Config, address string, entry kubeconfigEntry, lockNamespace string) (*Cluster, error) {

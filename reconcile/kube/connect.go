@@ -29,6 +29,8 @@ type Options struct {
 	UserAgent  string // by default "certsync"
 	// LockNamespace is the namespace of the owners' Leases, by default kube-system.
 	LockNamespace string
+	// Shared says that other clusters are read beside this one, into the same memory.
+	Shared bool
 	// Warn is called once for each different warning of the API server, by one goroutine at a time. Others choose the text. nil
 	// ignores warnings.
 	Warn func(text string)
@@ -52,7 +54,11 @@ func Connect(o Options) (*Cluster, error) {
 	config.AcceptContentTypes = runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON
 	config.WarningHandler = newWarnings(o.Warn)
 	config.Timeout = 0 // it would also end watches; requests have deadlines of their own
-	return newCluster(config, server, entry, cmp.Or(o.LockNamespace, metav1.NamespaceSystem))
+	c, err := newCluster(config, server, entry, cmp.Or(o.LockNamespace, metav1.NamespaceSystem))
+	if err == nil {
+		c.shared = o.Shared
+	}
+	return c, err
 }
 
 // kubeconfigEntry holds the settings of a kubeconfig that a rest.Config does not keep.

@@ -30,6 +30,9 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		wide, limited []reconcile.Binding
 		wideRules     map[reconcile.Role][]reconcile.Rule
 	)
+	if c.shared {
+		ctx = api.Shared(ctx)
+	}
 	start := time.Now()
 	err := inParallel(ctx, 10,
 		func(context.Context) (err error) { v.Endpoint, err = c.Endpoint(); return err },

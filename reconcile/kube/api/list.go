@@ -27,10 +27,20 @@ const (
 	maxList  = 512 << 20
 	// objectWeight is added to the bytes of each object, so that a list has at most 500,000 objects.
 	objectWeight = 1 << 10
+	// shared is the part of maxList that each of several clusters gets.
+	shared = 4
 )
 
 // ErrLongList is the error for a list over the limits.
 var ErrLongList = fmt.Errorf("the list has more than %d bytes or %d pages, the most that certsync reads", maxList, maxPages)
+
+// ErrLongShare is the error for a list of one of several clusters that is over its part of the limits.
+var ErrLongShare = fmt.Errorf("the list has more than %d bytes, the most that certsync reads from each of several clusters: run certsync for this cluster alone", maxList/shared)
+
+type sharedKey struct{}
+
+// Shared returns the context for lists of one of several clusters. They have less room, because all clusters are read into one memory.
+func Shared(ctx context.Context) context.Context { return context.WithValue(ctx, sharedKey{}, true) }
 
 // sized is an object of a list. Size returns its bytes, as Kubernetes stores it.
 type sized interface {
@@ -65,8 +75,11 @@ func List[L runtime.Object, T sized](
 	p.PageBufferSize = 1
 	return p.EachListItem(ctx, o, func(obj runtime.Object) error {
 		one := obj.(T)
-		if total += objectWeight + one.Size(); total > maxList {
+		switch total += objectWeight + one.Size(); {
+		case total > maxList:
 			return ErrLongList
+		case total > maxList/shared && ctx.Value(sharedKey{}) != nil:
+			return ErrLongShare
 		}
 		add(one)
 		return nil

@@ -2,6 +2,8 @@ package api
 
 import (
 	"compress/gzip"
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -79,6 +81,17 @@ func TestPagesWithoutEnd(t *testing.T) {
 				t.Errorf("%d pages of %d bytes were read", n, len(body))
 			}
 		})
+	}
+}
+
+// TestSharedLists: of several clusters, one that answers without an end must not take the memory of all.
+func TestSharedLists(t *testing.T) {
+	list := rbacv1.ClusterRoleList{ListMeta: metav1.ListMeta{ResourceVersion: "1", Continue: "more"}, Items: make([]rbacv1.ClusterRole, 500)}
+	n := 0
+	page := func(context.Context, metav1.ListOptions) (*rbacv1.ClusterRoleList, error) { n++; return &list, nil }
+	err := List(Shared(t.Context()), page, metav1.ListOptions{}, func(*rbacv1.ClusterRole) {})
+	if !errors.Is(err, ErrLongShare) || n > maxList/shared/objectWeight/500+5 {
+		t.Errorf("%d pages, %v", n, err)
 	}
 }
 

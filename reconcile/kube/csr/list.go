@@ -42,7 +42,7 @@ func List(ctx context.Context, server *api.Server, owner string) (all []reconcil
 			all = append(all, fromCSR(csr))
 		}
 	})
-	if errors.Is(err, api.ErrLongList) {
+	if errors.Is(err, api.ErrLongList) || errors.Is(err, api.ErrLongShare) {
 		more, err = more+1, nil // otherwise anybody with the right to create requests could prevent every plan
 	}
 	if err != nil {
