@@ -3,6 +3,7 @@ package inventory
 import (
 	"github.com/certsync/certsync/inventory/clusters"
 	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
 )
 
 // roleList says which roles stand in a list.
@@ -89,7 +90,7 @@ func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Gran
 		v.Problem("has both name and role: write one item for the ClusterRole, and one for the Role")
 		return Grant{}, set, false
 	case isRole:
-		g.Role = role.Checked(roleFault)
+		g.Role = role.Checked(texts.RoleFault)
 	case named:
 		g.named(name, of)
 	case of == onlyRoles:
@@ -108,8 +109,8 @@ func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Gran
 // named sets the role that a name in a list stands for.
 func (g *Grant) named(v strict.Value, in roleList) {
 	if in == onlyRoles {
-		g.Role = v.Checked(roleFault)
+		g.Role = v.Checked(texts.RoleFault)
 		return
 	}
-	g.ClusterRole = v.Checked(clusterRoleFault)
+	g.ClusterRole = v.Checked(texts.ClusterRoleFault)
 }

@@ -1,6 +1,9 @@
 package inventory
 
-import "github.com/certsync/certsync/inventory/strict"
+import (
+	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
+)
 
 // groups decodes the groups, and declares them.
 func (r *run) groups(v strict.Value, declared *strict.Roll) []Group {
@@ -40,7 +43,7 @@ func parseName(v strict.Value, fields map[string]strict.Value, declared *strict.
 	if !ok {
 		return ""
 	}
-	if fault := nameFault(name); fault != "" {
+	if fault := texts.NameFault(name); fault != "" {
 		field.Problem("%s", fault)
 	}
 	if name != "" {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
 )
 
 // Load reads the inventory of one cluster at path. It and the files that it names are opened in its folder and never outside of
@@ -216,5 +217,5 @@ func parseOwner(v strict.Value, fields map[string]strict.Value) string {
 		v.Missing("owner", "it names the Vault folder and marks every object, such as prod-eu")
 		return ""
 	}
-	return field.Checked(ownerFault)
+	return field.Checked(texts.OwnerFault)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/certsync/certsync/inventory/jsonschema"
 	"github.com/certsync/certsync/inventory/selector"
+	"github.com/certsync/certsync/inventory/texts"
 	"github.com/certsync/certsync/inventory/userkey"
 )
 
@@ -51,20 +52,20 @@ func (valuesText) Schema() schema { return schema{Enum: selector.WithValues} }
 func (existsText) Schema() schema { return schema{Enum: selector.WithoutValues} }
 
 func (ownerText) Schema() schema {
-	return schema{Pattern: ownerForm.String(), MaxLength: maxOwnerLength}
+	return schema{Pattern: texts.OwnerForm.String(), MaxLength: texts.MaxOwner}
 }
 
 func (namespaceText) Schema() schema {
-	return schema{Pattern: namespaceForm.String(), MaxLength: maxNamespaceLength}
+	return schema{Pattern: texts.NamespaceForm.String(), MaxLength: texts.MaxNamespace}
 }
 
 // A dot is followed by something else than a dot. Names that are reserved have a colon.
 func (nameText) Schema() schema {
-	return schema{Pattern: `^[A-Za-z0-9]([.]?[A-Za-z0-9_@+-])*$`, MaxLength: maxNameLength, Not: &schema{Pattern: `[^A-Za-z0-9]$`}}
+	return schema{Pattern: `^[A-Za-z0-9]([.]?[A-Za-z0-9_@+-])*$`, MaxLength: texts.MaxName, Not: &schema{Pattern: `[^A-Za-z0-9]$`}}
 }
 
 func (roleText) Schema() schema {
-	return schema{Pattern: `^[^\s\x00-\x1f\x7f-\x9f/%#]+$`, MaxLength: maxRoleLength, Not: &schema{Enum: []string{".", ".."}}}
+	return schema{Pattern: `^[^\s\x00-\x1f\x7f-\x9f/%#]+$`, MaxLength: texts.MaxRole, Not: &schema{Enum: []string{".", ".."}}}
 }
 
 func (labelKeyText) Schema() schema {
@@ -92,21 +93,21 @@ func (untilText) Schema() schema {
 }
 
 func (whyText) Schema() schema {
-	return schema{Pattern: `\S`, MaxLength: maxWhyLength, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
+	return schema{Pattern: `\S`, MaxLength: texts.MaxWhy, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
 }
 
 func (clusterText) Schema() schema {
-	return schema{Pattern: clusterForm.String(), MaxLength: maxClusterName}
+	return schema{Pattern: texts.ClusterForm.String(), MaxLength: texts.MaxCluster}
 }
 
 // host is the part of a URL that names host and port: without user, and with a port if there is a colon.
 const host = `[^\s/?#@:]([^\s/?#@]*[^\s/?#@:])?`
 
 func (contextText) Schema() schema {
-	return schema{Pattern: `\S`, MaxLength: maxClusterName, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
+	return schema{Pattern: `\S`, MaxLength: texts.MaxCluster, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
 }
 
-func (clusterValueText) Schema() schema { return schema{MaxLength: maxClusterName} }
+func (clusterValueText) Schema() schema { return schema{MaxLength: texts.MaxCluster} }
 
 func (serverText) Schema() schema {
 	return schema{Pattern: `^[Hh][Tt][Tt][Pp][Ss]://` + host + `(/[^\s?#]*)?$`}
@@ -118,7 +119,7 @@ func (proxyText) Schema() schema {
 
 // A host name, or an address with whatever zone.
 func (tlsServerText) Schema() schema {
-	return schema{Pattern: `^(` + strings.Trim(hostForm.String(), "^$") + `|[0-9A-Fa-f:.]+(%[\s\S]+)?)$`}
+	return schema{Pattern: `^(` + strings.Trim(texts.HostForm.String(), "^$") + `|[0-9A-Fa-f:.]+(%[\s\S]+)?)$`}
 }
 
 // notOutside are the paths that lead out of a folder without a detour.
