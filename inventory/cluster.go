@@ -1,12 +1,13 @@
 package inventory
 
 import (
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/texts"
 )
 
 func (r *run) cluster(v strict.Value) Cluster {
-	fields, _ := v.Fields(clusterKeys...)
+	fields, _ := v.Fields(shape.ClusterKeys...)
 	return r.clusterOf(fields)
 }
 

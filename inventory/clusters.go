@@ -5,15 +5,13 @@ import (
 
 	"github.com/certsync/certsync/inventory/clusters"
 	"github.com/certsync/certsync/inventory/selector"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/texts"
 )
 
 // maxParts bounds the users, groups and roles, each counted once for each cluster that has it. All of them stand in memory.
 const maxParts = 1_000_000
-
-// maxLabelKeys is how many keys a selector can have: those of all labels, and name.
-const maxLabelKeys = clusters.Max*selector.MaxRequirements + 1
 
 // fleet is what the parser knows of the clusters of a file.
 type fleet struct {
@@ -67,7 +65,7 @@ func (f *fleet) count(v strict.Value, within clusters.Set) {
 
 // member decodes one of the clusters.
 func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts *strict.Roll) (Member, bool) {
-	fields, ok := v.Fields(memberKeys...)
+	fields, ok := v.Fields(shape.MemberKeys...)
 	if !ok {
 		return Member{}, false
 	}

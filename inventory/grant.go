@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/texts"
 )
@@ -68,9 +69,9 @@ func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Gran
 		g.named(v, of)
 		return g, s.within, g.ClusterRole+g.Role != ""
 	}
-	known := grantKeys
+	known := shape.GrantKeys
 	if of == bothKinds {
-		known = namespaceGrantKeys
+		known = shape.NamespaceGrantKeys
 	}
 	misplaced := false
 	fields, ok := v.FieldsOf(known, func(e strict.Entry) bool {

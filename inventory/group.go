@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/texts"
 )
@@ -17,7 +18,7 @@ func (r *run) groups(v strict.Value, declared *strict.Roll) []Group {
 }
 
 func (r *run) group(v strict.Value, declared *strict.Roll) (Group, bool) {
-	fields, ok := v.Fields(groupKeys...)
+	fields, ok := v.Fields(shape.GroupKeys...)
 	if !ok {
 		return Group{}, false
 	}

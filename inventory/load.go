@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory/files"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/texts"
 )
@@ -132,7 +133,7 @@ func (r *run) identified(root strict.Value) *File {
 // inventory decodes the whole document. Clusters come before groups and groups before users, wherever they stand in the file,
 // since the latter refer to them.
 func (r *run) inventory(root strict.Value) *File {
-	fields, ok := root.Fields(inventoryKeys...)
+	fields, ok := root.Fields(shape.InventoryKeys...)
 	if !ok {
 		return nil
 	}

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"github.com/certsync/certsync/inventory/selector"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/texts"
 )
@@ -42,7 +43,7 @@ func (s scope) namespaces(fields map[string]strict.Value) (named map[string][]Gr
 func (s scope) listed(v strict.Value) (named map[string][]Grant, byLabel []Selection) {
 	lines := map[string]int{}
 	for _, item := range v.Items() {
-		fields, ok := item.Fields(namespaceItemKeys...)
+		fields, ok := item.Fields(shape.NamespaceItemKeys...)
 		if !ok {
 			continue
 		}

@@ -1,6 +1,7 @@
 package inventory
 
 import (
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/texts"
 )
@@ -18,7 +19,7 @@ func (r *run) users(v strict.Value, declared, groups *strict.Roll) (users []User
 
 // user decodes one user, but for the old names.
 func (r *run) user(v strict.Value, declared, groups *strict.Roll) (u User, former []strict.Value, ok bool) {
-	fields, ok := v.Fields(userKeys...)
+	fields, ok := v.Fields(shape.UserKeys...)
 	if !ok {
 		return User{}, nil, false
 	}

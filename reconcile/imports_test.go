@@ -53,11 +53,12 @@ func standard(path string) bool {
 // arrows is the whole graph of imports: for each package of the module all that it imports of the module, and the other
 // modules that it may use. Imports point inwards, and the inner packages know neither Kubernetes nor Vault.
 var arrows = map[string]struct{ module, others []string }{
-	"inventory":            {[]string{"inventory/clusters", "inventory/files", "inventory/jsonschema", "inventory/selector", "inventory/strict", "inventory/texts", "inventory/userkey"}, nil},
+	"inventory":            {[]string{"inventory/clusters", "inventory/files", "inventory/jsonschema", "inventory/selector", "inventory/shape", "inventory/strict", "inventory/texts", "inventory/userkey"}, nil},
 	"inventory/clusters":   {[]string{"inventory/strict"}, nil},
 	"inventory/files":      {nil, nil},
 	"inventory/jsonschema": {nil, nil},
 	"inventory/selector":   {[]string{"inventory/strict"}, nil},
+	"inventory/shape":      {[]string{"inventory/clusters", "inventory/jsonschema", "inventory/selector", "inventory/texts", "inventory/userkey"}, nil},
 	"inventory/shell":      {nil, nil},
 	"inventory/strict":     {nil, []string{"sigs.k8s.io/yaml"}},
 	"inventory/texts":      {[]string{"inventory/strict"}, nil},

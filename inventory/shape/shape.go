@@ -1,4 +1,7 @@
-package inventory
+// Package shape says which fields the files of an inventory have, in order, what each holds, and what an editor says of it. The
+// parser knows these fields and no others, and the JSON Schemas are made of these types, so that the two cannot drift apart. A
+// field with omitempty may be left out.
+package shape
 
 import (
 	"reflect"
@@ -8,11 +11,18 @@ import (
 	"github.com/certsync/certsync/inventory/selector"
 )
 
-// The shape of the files: their fields in order, what each holds, and what an editor says of it. The parser knows these
-// fields and no others, and the JSON Schemas are made of these types, so that the two cannot drift apart. A field with
-// omitempty may be left out.
+// What the first two lines of every inventory say, and of every team's file.
+const (
+	APIVersion = "certsync.dev/v1"
+	Kind       = "Inventory"
+	TeamKind   = "TeamInventory"
+)
 
-type inventoryShape struct {
+// MaxLabelKeys is how many keys a selector of clusters can have: those of all labels, and name.
+const MaxLabelKeys = clusters.Max*selector.MaxRequirements + 1
+
+// Inventory is the file itself.
+type Inventory struct {
 	APIVersion apiVersionText `json:"apiVersion" doc:"The version of the format."`
 	Kind       kindText       `json:"kind" doc:"The kind of file."`
 	Owner      ownerText      `json:"owner,omitempty" doc:"The name of the folder in Vault, and the mark of every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
@@ -24,10 +34,11 @@ type inventoryShape struct {
 	Teams      []teamShape    `json:"teams,omitempty" doc:"The teams that name the members of their groups in files of their own."`
 }
 
-func (inventoryShape) ExactlyOne() []string { return []string{"owner", "clusters"} }
+// ExactlyOne are fields of which a file has one.
+func (Inventory) ExactlyOne() []string { return []string{"owner", "clusters"} }
 
-// forbidden are fields that exclude each other.
-func (inventoryShape) Forbidden() []string { return []string{"cluster", "clusters"} }
+// Forbidden are fields that exclude each other.
+func (Inventory) Forbidden() []string { return []string{"cluster", "clusters"} }
 
 type membersShape []memberShape
 
@@ -46,7 +57,7 @@ type memberShape struct {
 // clustersShape has values by name or label. A cluster has one of the values under each key.
 type clustersShape map[labelKeyText]clusterValuesShape
 
-func (clustersShape) Filled() (most int) { return maxLabelKeys }
+func (clustersShape) Filled() (most int) { return MaxLabelKeys }
 
 // clusterValuesShape has the values under one key. One text may stand in its place.
 type clusterValuesShape []clusterValueText
@@ -64,7 +75,7 @@ type clusterShape struct {
 	TLSServerName            tlsServerText `json:"tlsServerName,omitempty" doc:"The name in the API server's certificate, if it is not the one in server."`
 }
 
-// forbidden are fields that exclude each other.
+// Forbidden are fields that exclude each other.
 func (clusterShape) Forbidden() []string {
 	return []string{"certificateAuthority", "certificateAuthorityData"}
 }
@@ -193,7 +204,8 @@ type teamShape struct {
 	MaxExpiration expirationText `json:"maxExpiration,omitempty" doc:"The longest life of the team's certificates. A longer default is shortened to it."`
 }
 
-type teamFileShape struct {
+// TeamFile is the file of a team.
+type TeamFile struct {
 	APIVersion apiVersionText  `json:"apiVersion" doc:"The version of the format."`
 	Kind       teamKindText    `json:"kind" doc:"The kind of file."`
 	Team       nameText        `json:"team" doc:"The name that the team has in the inventory."`
@@ -208,22 +220,22 @@ type teamUserShape struct {
 	Clusters clustersShape `json:"clusters,omitempty" doc:"The clusters in which the user has access, by name or labels, such as {env: prod}. Without it, all."`
 }
 
-// The fields that the parser knows, by what has them.
+// The keys of the fields that the parser knows, by what has them.
 var (
-	inventoryKeys = keys[inventoryShape]()
-	clusterKeys   = keys[clusterShape]()
-	defaultsKeys  = keys[defaultsShape]()
-	groupKeys     = keys[groupShape]()
-	userKeys      = keys[userShape]()
-	grantKeys     = keys[grantShape]()
+	InventoryKeys = keys[Inventory]()
+	ClusterKeys   = keys[clusterShape]()
+	DefaultsKeys  = keys[defaultsShape]()
+	GroupKeys     = keys[groupShape]()
+	UserKeys      = keys[userShape]()
+	GrantKeys     = keys[grantShape]()
 
-	namespaceGrantKeys = keys[namespaceGrantShape]()
-	namespaceItemKeys  = keys[namespaceItemShape]()
+	NamespaceGrantKeys = keys[namespaceGrantShape]()
+	NamespaceItemKeys  = keys[namespaceItemShape]()
 
-	memberKeys   = keys[memberShape]()
-	teamKeys     = keys[teamShape]()
-	teamFileKeys = keys[teamFileShape]()
-	teamUserKeys = keys[teamUserShape]()
+	MemberKeys   = keys[memberShape]()
+	TeamKeys     = keys[teamShape]()
+	TeamFileKeys = keys[TeamFile]()
+	TeamUserKeys = keys[teamUserShape]()
 )
 
 func keys[T any]() []string {
