@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
@@ -161,7 +162,7 @@ func (p program) ending() {
 
 // waiting says that apply waits for the lock, and which run holds it.
 func (p program) waiting(l reconcile.Locked) {
-	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", render.Clean(l.Error()))
+	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", terminal.Clean(l.Error()))
 }
 
 // outliveReaders turns SIGPIPE into a write error until stop is called. Otherwise `certsync apply --yes 2>&1 | head` would

@@ -12,6 +12,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/endpoint"
@@ -90,7 +91,7 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 	if err := n.Write(c.File); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", render.Clean(c.File), n.Owner)
+	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", terminal.Clean(c.File), n.Owner)
 	_, err = p.stderr.Write(render.NextSteps(nextstep.After(p.line, nextstep.Result{})))
 	return err
 }
@@ -120,7 +121,7 @@ func (c initCmd) seeCluster(ctx context.Context, p program) (seen inventory.Clus
 	if version, err := cluster.Version(limited); err != nil {
 		p.unseen("the cluster", err)
 	} else {
-		fmt.Fprintf(p.stderr, "certsync: Kubernetes %s answers at %s\n", render.Clean(version), cluster.Address())
+		fmt.Fprintf(p.stderr, "certsync: Kubernetes %s answers at %s\n", terminal.Clean(version), cluster.Address())
 	}
 	seen = inventory.Cluster{Name: e.Name, Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CA}
 	if fault := (inventory.Cluster{Name: seen.Name}).Fault(); fault != "" {

@@ -16,7 +16,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/completion"
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -123,7 +123,7 @@ func (p program) misused(err error) int {
 	if variable := variableFor(text); variable != "" {
 		hint = variable + " is set in the environment: correct it, or " + hint
 	}
-	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", render.Clean(text), hint)
+	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", terminal.Clean(text), hint)
 	return exitUsage
 }
 
@@ -145,7 +145,7 @@ func (p program) fail(ctx context.Context, err error) int {
 	case errors.As(err, &refused):
 		fmt.Fprintln(p.stderr, "certsync: refused, nothing was written:")
 		for _, v := range refused.Violations {
-			fmt.Fprintf(p.stderr, "  - %s\n", render.Clean(v))
+			fmt.Fprintf(p.stderr, "  - %s\n", terminal.Clean(v))
 		}
 		return exitRefused
 	case errors.As(err, &locked):
@@ -160,7 +160,7 @@ func (p program) fail(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &problems):
 		for _, problem := range problems {
-			fmt.Fprintln(p.stderr, render.Clean(problem.String()))
+			fmt.Fprintln(p.stderr, terminal.Clean(problem.String()))
 		}
 		return exitError
 	}
@@ -170,9 +170,9 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	fmt.Fprintf(p.stderr, "certsync: %s\n", render.Clean(err.Error()))
+	fmt.Fprintf(p.stderr, "certsync: %s\n", terminal.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		fmt.Fprintf(p.stderr, "hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
+		fmt.Fprintf(p.stderr, "hint: %s\n", terminal.Clean(invocation.Called(hint, p.name)))
 	}
 }
 

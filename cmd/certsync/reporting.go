@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/reportfile"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 	"github.com/certsync/certsync/reconcile/report"
@@ -98,7 +98,7 @@ func (r *runReport) writeEvents(ctx context.Context) error {
 	}
 	events := r.account.KubernetesEvents()
 	for i := range events {
-		events[i].Message = render.Clean(events[i].Message) // kubectl shows it on a terminal
+		events[i].Message = terminal.Clean(events[i].Message) // kubectl shows it on a terminal
 	}
 	return r.cluster.Events(r.account.Owner, r.account.RunID).Write(ctx, r.account.EndedAt, events)
 }

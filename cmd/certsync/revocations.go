@@ -8,6 +8,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
 	"github.com/certsync/certsync/reconcile/revocation"
@@ -81,7 +82,7 @@ func (c revocationsCmd) several(ctx context.Context, p program, targets []fleet.
 	return cmp.Or(err, ended(p, results))
 }
 
-func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byte, error) {
+func (c revocationsCmd) text(r revocation.Report, colours terminal.Palette) ([]byte, error) {
 	switch c.Output {
 	case "json":
 		text, err := json.Marshal(r)

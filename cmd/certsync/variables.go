@@ -10,7 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 )
 
 // envPrefix begins the variables that set flags.
@@ -56,6 +56,6 @@ func (p program) warnOfVariables(commands *kong.Application, environment []strin
 	}
 	slices.Sort(strays)
 	for _, name := range strays {
-		fmt.Fprintf(p.stderr, "certsync: warning: %s is set in the environment, but it matches no flag and has no effect\n", render.Clean(name))
+		fmt.Fprintf(p.stderr, "certsync: warning: %s is set in the environment, but it matches no flag and has no effect\n", terminal.Clean(name))
 	}
 }

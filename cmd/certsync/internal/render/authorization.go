@@ -6,6 +6,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/revocation"
 )
@@ -23,7 +24,7 @@ func AuthorizationConfig(r revocation.Report) ([]byte, error) {
 #
 # No webhook runs. Nothing may listen at the address in the kubeconfig, so that every call fails and the request
 # is denied. The kubeconfig is the file denied.kubeconfig beside certsync's guide to revocation.
-`, plural(len(r.Entries), "revoked certificate"), r.Owner)
+`, terminal.Plural(len(r.Entries), "revoked certificate"), r.Owner)
 	type condition struct {
 		Expression string `json:"expression"`
 	}

@@ -13,9 +13,9 @@
 // Users who can write to the cluster or to Vault choose names of objects and messages of servers. Such text must not
 // control a terminal, become markup, or look like text of certsync itself:
 //
-//   - For a terminal, it passes Clean: control characters become escapes, and it cannot begin a line of its own.
+//   - For a terminal, it passes terminal.Clean: control characters become escapes, and it cannot begin a line of its own.
 //   - In Markdown, it also stands in a code span (markdown.go). It holds no markup, mention, link or command there.
-//   - In a comment of YAML, it passes Clean, and every line begins with a #.
+//   - In a comment of YAML, it passes terminal.Clean, and every line begins with a #.
 //
 // # Size
 //

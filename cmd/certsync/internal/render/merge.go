@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -25,14 +26,14 @@ type MergeResult struct {
 // Merge names the files with the entries, and the command that uses them.
 func Merge(m MergeResult) []byte {
 	var b strings.Builder
-	files := Clean(strings.Join(m.Files, " and "))
+	files := terminal.Clean(strings.Join(m.Files, " and "))
 	if m.Changed {
-		fmt.Fprintf(&b, "Merged context %s into %s.\n", quoteName(m.Context), files)
+		fmt.Fprintf(&b, "Merged context %s into %s.\n", terminal.QuoteName(m.Context), files)
 	} else {
-		fmt.Fprintf(&b, "Context %s in %s is up to date.\n", quoteName(m.Context), files)
+		fmt.Fprintf(&b, "Context %s in %s is up to date.\n", terminal.QuoteName(m.Context), files)
 	}
 	if len(m.Backups) > 0 {
-		fmt.Fprintf(&b, "The old file is kept as %s.\n", Clean(strings.Join(m.Backups, " and ")))
+		fmt.Fprintf(&b, "The old file is kept as %s.\n", terminal.Clean(strings.Join(m.Backups, " and ")))
 	}
 	if !m.Until.IsZero() {
 		fmt.Fprintf(&b, "The certificate is valid until %s. Merge again after a renewal, or once with --exec.\n", reconcile.TimeText(m.Until))

@@ -29,7 +29,7 @@ func TestProgress(t *testing.T) {
 			}
 			p.End()
 			drawn := strings.NewReplacer("\r", "<home>", "\x1b[K", "<clear>").Replace(b.String())
-			harmless(t, drawn)
+			fixture.Harmless(t, drawn)
 			fixture.Golden(t, filepath.Join("testdata/text", name+".txt"), drawn+"\n")
 		})
 	}

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
 	"github.com/certsync/certsync/reconcile/status"
@@ -101,7 +102,7 @@ func TestReading(t *testing.T) {
 		t.Errorf("%d lines, more than %d", n, screen)
 	}
 	for _, line := range strings.Split(text, "\n") {
-		if utf8.RuneCountInString(line) > lineWidth {
+		if utf8.RuneCountInString(line) > terminal.LineWidth {
 			t.Errorf("too wide: %q", line)
 		}
 	}
@@ -156,9 +157,9 @@ func TestStatusFits(t *testing.T) {
 			fixture.Issue(o, long(64), []string{long(64)}, fixture.Noon.Add(-time.Hour)) // unlistedRemoves
 		}
 		for _, line := range strings.Split(string(Status(status.Of(inv, o, reconcile.Rules{}), false, false)), "\n") {
-			if n := utf8.RuneCountInString(line); n > lineWidth {
+			if n := utf8.RuneCountInString(line); n > terminal.LineWidth {
 				t.Fatalf("seed %d: %d columns: %q", seed, n, line)
-			} else if n > lineWidth-4 {
+			} else if n > terminal.LineWidth-4 {
 				wide++
 			}
 		}

@@ -5,29 +5,30 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 	"github.com/certsync/certsync/reconcile/revocation"
 )
 
 // Revocations shows the revoked certificates that have not expired, and the tiers of revocation that are in force.
-func Revocations(r revocation.Report, c Palette) []byte {
+func Revocations(r revocation.Report, c terminal.Palette) []byte {
 	var b bytes.Buffer
 	title := "Revoked certificates of " + r.Owner + ":"
 	count := "none still valid"
 	if n := len(r.Certificates); n > 0 {
-		count = plural(n, "certificate") + " not expired yet"
+		count = terminal.Plural(n, "certificate") + " not expired yet"
 	}
-	b.WriteString(strings.Replace(wrap("", title+" "+count), title, c.bold(title), 1))
+	b.WriteString(strings.Replace(terminal.Wrap("", title+" "+count), title, c.Bold(title), 1))
 	for _, cert := range r.Certificates {
 		writeRevokedCertificate(&b, cert, c)
 	}
-	fmt.Fprintf(&b, "\n%s\n", c.bold("Tiers in force"))
-	b.WriteString(wrap("  ", "epoch: yes. certsync binds none of these names, so its bindings give them nothing."))
-	b.WriteString(wrap("  ", admissionText(r.Tiers)))
-	b.WriteString(wrap("  ", "authorization: unknown. Only the API server's own configuration shows whether it denies all requests of these certificates."))
+	fmt.Fprintf(&b, "\n%s\n", c.Bold("Tiers in force"))
+	b.WriteString(terminal.Wrap("  ", "epoch: yes. certsync binds none of these names, so its bindings give them nothing."))
+	b.WriteString(terminal.Wrap("  ", admissionText(r.Tiers)))
+	b.WriteString(terminal.Wrap("  ", "authorization: unknown. Only the API server's own configuration shows whether it denies all requests of these certificates."))
 	if r.Left > 0 {
-		b.WriteString(wrap("  ! ", fmt.Sprintf("%s not in the lists for the API server: a list holds at most %d.", plural(r.Left, "certificate"), revocation.MaxEntries)))
+		b.WriteString(terminal.Wrap("  ! ", fmt.Sprintf("%s not in the lists for the API server: a list holds at most %d.", terminal.Plural(r.Left, "certificate"), revocation.MaxEntries)))
 	}
 	return b.Bytes()
 }
@@ -37,22 +38,22 @@ func admissionText(t revocation.Tiers) string {
 	case revocation.InForce:
 		return "admission: yes. The API server denies all writes of the certificates with that mark."
 	case revocation.NotInForce:
-		return "admission: no: " + Clean(t.AdmissionProblem) + ". Run certsync manifests --revocation again and apply its output."
+		return "admission: no: " + terminal.Clean(t.AdmissionProblem) + ". Run certsync manifests --revocation again and apply its output."
 	}
 	return "admission: no. To deploy it, run certsync manifests --revocation and apply its output."
 }
 
-func writeRevokedCertificate(b *bytes.Buffer, cert revocation.Certificate, c Palette) {
+func writeRevokedCertificate(b *bytes.Buffer, cert revocation.Certificate, c terminal.Palette) {
 	when := "from the next run on"
 	if cert.Since != nil {
 		when = "since " + reconcile.TimeText(*cert.Since)
 	}
-	fmt.Fprintf(b, "\n%s\n", c.bold(textName(cert.Username)))
-	b.WriteString(wrap("  ", fmt.Sprintf("%s %s, expires at %s", Clean(string(cert.Reason)), when, reconcile.TimeText(cert.NotAfter))))
+	fmt.Fprintf(b, "\n%s\n", c.Bold(terminal.TextName(cert.Username)))
+	b.WriteString(terminal.Wrap("  ", fmt.Sprintf("%s %s, expires at %s", terminal.Clean(string(cert.Reason)), when, reconcile.TimeText(cert.NotAfter))))
 	if cert.SHA256 == "" {
-		b.WriteString(wrap("  ", "requested for the user's own key. It may not exist, and no list can name it."))
+		b.WriteString(terminal.Wrap("  ", "requested for the user's own key. It may not exist, and no list can name it."))
 	} else {
-		fmt.Fprintf(b, "  serial %s\n  sha256 %s\n", Clean(cert.Serial), Clean(cert.SHA256))
+		fmt.Fprintf(b, "  serial %s\n  sha256 %s\n", terminal.Clean(cert.Serial), terminal.Clean(cert.SHA256))
 	}
 	if cert.Denied {
 		b.WriteString("  the admission policy denies its writes\n")
@@ -61,7 +62,7 @@ func writeRevokedCertificate(b *bytes.Buffer, cert revocation.Certificate, c Pal
 }
 
 // writeResidual lists the access that bindings of others give to a certificate, with all rules.
-func writeResidual(b *bytes.Buffer, given []access.Given, c Palette) {
+func writeResidual(b *bytes.Buffer, given []access.Given, c terminal.Palette) {
 	if len(given) == 0 {
 		b.WriteString("  no access except what Kubernetes gives every user\n")
 		return
@@ -70,15 +71,15 @@ func writeResidual(b *bytes.Buffer, given []access.Given, c Palette) {
 	for _, g := range given {
 		where := "cluster-wide"
 		if g.Namespace != "" {
-			where = "in namespace " + quoteName(g.Namespace)
+			where = "in namespace " + terminal.QuoteName(g.Namespace)
 		}
 		whose := ""
 		if g.Owner != "" {
-			whose = ", of certsync owner " + quoteName(g.Owner)
+			whose = ", of certsync owner " + terminal.QuoteName(g.Owner)
 		}
-		b.WriteString(withSign("    ", "!", c.red("!"), Clean(fmt.Sprintf("%s %s, by %s%s, for %s", g.Role, where, g.Binding, whose, g.Subject))))
+		b.WriteString(terminal.WithSign("    ", "!", c.Red("!"), terminal.Clean(fmt.Sprintf("%s %s, by %s%s, for %s", g.Role, where, g.Binding, whose, g.Subject))))
 		for _, r := range g.Rules {
-			b.WriteString(wrap("        ", Clean(ruleText(r))))
+			b.WriteString(terminal.Wrap("        ", terminal.Clean(ruleText(r))))
 		}
 	}
 }
@@ -109,7 +110,7 @@ func AdmissionPolicy(r revocation.Report, objects []any) ([]byte, error) {
 	fmt.Fprintf(&b, `# Denies all writes of %s of owner %s. Made by certsync revocations.
 # Apply it with kubectl apply --server-side. Without that flag, kubectl keeps a copy in an annotation, which may be too large.
 # certsync manifests --revocation deploys the same policy, and certsync apply then updates it.
-`, plural(len(r.Entries), "revoked certificate"), r.Owner)
+`, terminal.Plural(len(r.Entries), "revoked certificate"), r.Owner)
 	err := writeDocuments(&b, objects)
 	return b.Bytes(), err
 }
