@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
@@ -92,9 +93,9 @@ func (c revocationsCmd) text(r revocation.Report, colours terminal.Palette) ([]b
 		for _, object := range deploy.RevocationPolicy(r.Owner, r.Entries) {
 			documents = append(documents, object)
 		}
-		return render.AdmissionPolicy(r, documents)
+		return generate.AdmissionPolicy(r, documents)
 	case "authorization-config":
-		return render.AuthorizationConfig(r)
+		return generate.AuthorizationConfig(r)
 	}
 	return render.Revocations(r, colours), nil
 }

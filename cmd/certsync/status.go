@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -138,7 +139,7 @@ func (c statusCmd) emergency(ctx context.Context, p program, inv *inventory.Inve
 	case c.Output == "json":
 		return writeJSON(p.stdout, emergency)
 	}
-	return writeAll(p.stdout, render.Emergency(emergency))
+	return writeAll(p.stdout, generate.Emergency(emergency))
 }
 
 // writeJSON writes a value as JSON in one line.

@@ -225,7 +225,7 @@ func TestPreflightsText(t *testing.T) {
 // TestRevocationsInClusters compares the revoked certificates of several clusters.
 func TestRevocationsInClusters(t *testing.T) {
 	var all []terminal.InCluster[revocation.Report]
-	for name, r := range revocations() {
+	for name, r := range fixture.Revocations() {
 		all = append(all, terminal.InCluster[revocation.Report]{Cluster: name, Owner: r.Owner, Value: r})
 	}
 	slices.SortFunc(all, func(a, b terminal.InCluster[revocation.Report]) int { return strings.Compare(a.Cluster, b.Cluster) })

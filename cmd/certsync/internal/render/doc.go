@@ -2,8 +2,8 @@
 //
 // Begin with Plan, which shows a plan on a terminal, and PlanMarkdown, which makes a comment of it. Both use the same
 // entries (entries.go), so they always agree. An entry holds the changes of one user, one group, or several with the same
-// changes. Status, Users, Preflight, Result and Export each show one report. Progress follows a run. Manifests and
-// VaultScript write the files that an administrator applies or runs.
+// changes. Status, Users, Preflight and Result each show one report. Progress follows a run. Package generate writes the files that an
+// administrator applies or runs.
 //
 // The package is pure. It takes data and returns text, or writes text to an io.Writer. It reads no flag, environment,
 // file or clock, and asks no server. The same data gives the same bytes, and rendering never changes the data.
@@ -15,7 +15,6 @@
 //
 //   - For a terminal, it passes terminal.Clean: control characters become escapes, and it cannot begin a line of its own.
 //   - In Markdown, it also stands in a code span (markdown.go). It holds no markup, mention, link or command there.
-//   - In a comment of YAML, it passes terminal.Clean, and every line begins with a #.
 //
 // # Size
 //

@@ -103,14 +103,3 @@ func ruleText(r reconcile.Rule) string {
 	}
 	return text
 }
-
-// AdmissionPolicy writes the admission policy and its binding as YAML, ready to apply.
-func AdmissionPolicy(r revocation.Report, objects []any) ([]byte, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, `# Denies all writes of %s of owner %s. Made by certsync revocations.
-# Apply it with kubectl apply --server-side. Without that flag, kubectl keeps a copy in an annotation, which may be too large.
-# certsync manifests --revocation deploys the same policy, and certsync apply then updates it.
-`, terminal.Plural(len(r.Entries), "revoked certificate"), r.Owner)
-	err := writeDocuments(&b, objects)
-	return b.Bytes(), err
-}
