@@ -8,7 +8,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/generate"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/show"
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
@@ -78,7 +78,7 @@ func (c revocationsCmd) several(ctx context.Context, p program, targets []fleet.
 	if c.Output == "json" {
 		err = writeJSON(p.stdout, fleet.RevocationsDocument(results))
 	} else {
-		err = writeAll(p.stdout, render.RevocationsInClusters(fleet.Shown(results, same), paletteFor(p.stdout)))
+		err = writeAll(p.stdout, show.RevocationsInClusters(fleet.Shown(results, same), paletteFor(p.stdout)))
 	}
 	return cmp.Or(err, ended(p, results))
 }
@@ -97,7 +97,7 @@ func (c revocationsCmd) text(r revocation.Report, colours terminal.Palette) ([]b
 	case "authorization-config":
 		return generate.AuthorizationConfig(r)
 	}
-	return render.Revocations(r, colours), nil
+	return show.Revocations(r, colours), nil
 }
 
 // observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan. A state that it

@@ -1,9 +1,9 @@
-// Package render turns certsync's results into text for people: for a terminal, and for a comment below a change in git.
+// Package render turns plans and their results into text for people: for a terminal, and for a comment below a change in git.
 //
 // Begin with Plan, which shows a plan on a terminal, and PlanMarkdown, which makes a comment of it. Both use the same
 // entries (entries.go), so they always agree. An entry holds the changes of one user, one group, or several with the same
-// changes. Status, Users, Preflight and Result each show one report. Progress follows a run. Package generate writes the files that an
-// administrator applies or runs.
+// changes. Progress follows a run, and Result shows what it did. Package show has the text of the commands that change nothing.
+// Package generate has the files that an administrator applies or runs, and package terminal has what these packages share.
 //
 // The package is pure. It takes data and returns text, or writes text to an io.Writer. It reads no flag, environment,
 // file or clock, and asks no server. The same data gives the same bytes, and rendering never changes the data.
@@ -18,6 +18,6 @@
 //
 // # Size
 //
-// Plan, status and preflight are at most 80 characters wide in a terminal, unless a single word is longer. A comment has at most 60,000
-// characters. It leaves out the least important first, and says how much is left out.
+// A plan is at most 80 characters wide in a terminal, unless a single word is longer. A comment has at most 60,000 characters. It leaves
+// out the least important first, and says how much is left out.
 package render

@@ -19,7 +19,7 @@ func TestPure(t *testing.T) {
 		"sigs.k8s.io/yaml",
 	}
 	var paths []string
-	for _, dir := range []string{".", "../generate", "../terminal"} {
+	for _, dir := range []string{".", "../generate", "../show", "../terminal"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %d files, %v", dir, len(files), err)
