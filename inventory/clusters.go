@@ -2,65 +2,49 @@ package inventory
 
 import (
 	"fmt"
-	"maps"
-	"slices"
+	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/selector"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
-// maxClusters bounds the work of finding out for which clusters something is.
-const maxClusters = 256
+// maxParts bounds the users, groups and roles, each counted once for each cluster that has it. All of them stand in memory.
+const maxParts = 1_000_000
 
-// clusterSet has a bit for each cluster of a file, in the order of the file.
-type clusterSet [maxClusters / 64]uint64
-
-func (s *clusterSet) add(i int)     { s[i/64] |= 1 << (i % 64) }
-func (s clusterSet) has(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }
-func (s clusterSet) empty() bool    { return s == clusterSet{} }
-func (s clusterSet) and(o clusterSet) clusterSet {
-	for i := range s {
-		s[i] &= o[i]
-	}
-	return s
-}
-
-func (s clusterSet) or(o clusterSet) clusterSet {
-	for i := range s {
-		s[i] |= o[i]
-	}
-	return s
-}
+// maxLabelKeys is how many keys a selector can have: those of all labels, and name.
+const maxLabelKeys = clusters.Max*selector.MaxRequirements + 1
 
 // fleet is what the parser knows of the clusters of a file.
 type fleet struct {
-	members []Member
-	named   bool // the file has clusters, and selectors may ask for them
-	all     clusterSet
+	clusters.Index
+	members  []Member
+	defaults Defaults // of the file
+	named    bool     // the file has clusters, and selectors may ask for them
 	// groups has the clusters in which there is a group, by its name.
-	groups map[string]clusterSet
-	// by has the clusters with a value, by key. The key nameKey has those with a name.
-	by map[string]map[string]clusterSet
+	groups map[string]clusters.Set
+	parts  int // see maxParts
 }
 
 // alone is the fleet of a file for one cluster.
 func alone(m Member) *fleet {
-	f := &fleet{members: []Member{m}, groups: map[string]clusterSet{}}
-	f.all.add(0)
+	f := &fleet{members: []Member{m}, groups: map[string]clusters.Set{}}
+	f.All.Add(0)
 	return f
 }
 
 // clusters decodes the clusters of a file whose defaults are known.
 func (r *run) clusters(v strict.Value, defaults Defaults) *fleet {
-	f := &fleet{named: true, groups: map[string]clusterSet{}, by: map[string]map[string]clusterSet{nameKey: {}}}
+	f := &fleet{named: true, groups: map[string]clusters.Set{}}
 	names, owners, contexts := strict.NewRoll("cluster"), strict.NewRoll("owner"), strict.NewRoll("context")
 	items := v.Items()
 	switch {
 	case items != nil && len(items) == 0:
 		v.Problem("is empty: name at least one cluster")
-	case len(items) > maxClusters:
-		v.Problem("has %d clusters, and can have %d: use several inventories", len(items), maxClusters)
-		items = items[:maxClusters]
+	case len(items) > clusters.Max:
+		v.Problem("has %d clusters, and can have %d: use several inventories", len(items), clusters.Max)
+		items = items[:clusters.Max]
 	}
 	for _, item := range items {
 		m, ok := r.member(item, defaults, names, owners, contexts)
@@ -69,22 +53,17 @@ func (r *run) clusters(v strict.Value, defaults Defaults) *fleet {
 		}
 		i := len(f.members)
 		f.members = append(f.members, m)
-		f.all.add(i)
-		f.index(nameKey, m.Name, i)
-		for key, value := range m.Labels {
-			f.index(key, value, i)
-		}
+		f.Add(i, m.Name, m.Labels)
 	}
 	return f
 }
 
-func (f *fleet) index(key, value string, i int) {
-	if f.by[key] == nil {
-		f.by[key] = map[string]clusterSet{}
+// count counts something that is for some clusters, and notes once that there is too much.
+func (f *fleet) count(v strict.Value, within clusters.Set) {
+	before := f.parts
+	if f.parts += within.Size(); before <= maxParts && f.parts > maxParts {
+		v.Problem("is one too many: there can be %d users, groups and roles, each counted once for each of its clusters: use several inventories", maxParts)
 	}
-	set := f.by[key][value]
-	set.add(i)
-	f.by[key][value] = set
 }
 
 // member decodes one of the clusters.
@@ -95,15 +74,18 @@ func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts 
 	}
 	m := Member{Owner: parseOwner(v, fields), Cluster: r.clusterOf(fields), Defaults: defaults}
 	m.Name = m.Cluster.Name
-	if field, ok := fields["name"]; !ok {
+	name, named := fields["name"]
+	if !named {
 		v.Missing("name", "it is the name of the cluster in kubeconfigs")
-	} else if m.Name != "" {
-		names.Declare(field, m.Name)
 	}
+	isNew := m.Name != "" && names.Declare(name, m.Name)
 	if field, ok := fields["owner"]; ok && m.Owner != "" {
 		owners.Declare(field, m.Owner)
 	}
-	if field, ok := fields["context"]; ok {
+	// Two clusters with one context would be two owners on one of them, and none on the other.
+	if field, ok := fields["context"]; !ok && isNew {
+		contexts.Declare(name, m.Name)
+	} else if ok {
 		if m.Context = field.Checked(contextFault); m.Context != "" {
 			contexts.Declare(field, m.Context)
 		}
@@ -119,7 +101,7 @@ func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts 
 
 // contextFault says what is wrong with the name of a context, or nothing. A kubeconfig may hold any text.
 func contextFault(s string) string {
-	if s == "" || len(s) > maxClusterName || !printed(s) {
+	if strings.TrimSpace(s) == "" || len(s) > maxClusterName || !printed(s) {
 		return fmt.Sprintf("%s is not a usable name of a context: use printed characters, and at most %d", strict.Quote(s), maxClusterName)
 	}
 	return ""
@@ -127,21 +109,21 @@ func contextFault(s string) string {
 
 func clusterLabels(v strict.Value) map[string]string {
 	entries, _ := v.Entries()
-	if len(entries) > maxRequirements {
-		v.Problem("there are %d labels, and a cluster can have %d", len(entries), maxRequirements)
+	if len(entries) > selector.MaxRequirements {
+		v.Problem("there are %d labels, and a cluster can have %d", len(entries), selector.MaxRequirements)
 		return nil
 	}
 	var labels map[string]string
 	for _, e := range entries {
-		if fault := labelKeyFault(e.Name); fault != "" {
+		if fault := selector.KeyFault(e.Name); fault != "" {
 			e.Key.Problem("%s", fault)
 			continue
 		}
-		if e.Name == nameKey {
+		if e.Name == clusters.NameKey {
 			e.Key.Problem("a selector finds a cluster's name under this key: use another key for the label")
 			continue
 		}
-		if value, ok := labelValue(e.Value); ok {
+		if value, ok := selector.Value(e.Value); ok {
 			if labels == nil {
 				labels = map[string]string{}
 			}
@@ -152,7 +134,7 @@ func clusterLabels(v strict.Value) map[string]string {
 }
 
 // selected returns the selector in the field clusters, and the clusters of within that it selects. Without the field these are all.
-func (f *fleet) selected(fields map[string]strict.Value, within clusterSet) (*Clusters, clusterSet) {
+func (f *fleet) selected(fields map[string]strict.Value, within clusters.Set) (*clusters.Selector, clusters.Set) {
 	field, ok := fields["clusters"]
 	if !ok {
 		return nil, within
@@ -161,86 +143,25 @@ func (f *fleet) selected(fields map[string]strict.Value, within clusterSet) (*Cl
 		field.Problem("belongs to an inventory for several clusters: list them under clusters, in place of owner and cluster")
 		return nil, within
 	}
-	entries, ok := field.Entries()
-	if !ok {
-		return nil, within
-	}
-	if len(entries) == 0 {
-		field.Problem("is empty: write labels or a name, such as {env: prod}, or leave it out for all clusters")
-		return nil, within
-	}
-	selector, set, faults := Clusters{}, f.all, false
-	for _, e := range entries {
-		values, any, ok := f.values(e)
-		faults = faults || !ok
-		selector[e.Name], set = values, set.and(any)
-	}
-	switch {
-	case faults:
-		return &selector, within
-	case set.empty():
-		field.Problem("no cluster has all of this")
-		return &selector, within
-	case set.and(within).empty():
-		field.Problem("selects no cluster of those that the clusters around it select")
-		return &selector, within
-	}
-	return &selector, set.and(within)
-}
-
-// values returns the values under one key of a selector, and the clusters that have one of them.
-func (f *fleet) values(e strict.Entry) (values []string, any clusterSet, ok bool) {
-	known := f.by[e.Name]
-	if known == nil {
-		e.Key.Problem("no cluster has the label %s%s", strict.Quote(e.Name), e.Key.DidYouMean(e.Name, slices.Sorted(maps.Keys(f.by))))
-		return nil, any, false
-	}
-	items := []strict.Value{e.Value}
-	if e.Value.IsList() {
-		if items = e.Value.Items(); len(items) == 0 {
-			e.Value.Problem("is empty: write at least one value")
-			return nil, any, false
-		}
-	}
-	ok = true
-	for _, item := range items {
-		value, good := item.Text()
-		if !good {
-			ok = false
-			continue
-		}
-		set, found := known[value]
-		if !found {
-			what := "the label " + e.Name + ": "
-			if e.Name == nameKey {
-				what = "the name "
-			}
-			item.Problem("no cluster has %s%s%s", what, strict.Quote(value), item.DidYouMean(value, slices.Sorted(maps.Keys(known))))
-			ok = false
-		}
-		if slices.Contains(values, value) {
-			item.Problem("value %s is given twice", strict.Quote(value))
-			ok = false
-		}
-		values, any = append(values, value), any.or(set)
-	}
-	return values, any, ok
+	return f.Select(field, within)
 }
 
 // checkRenewal checks an expiration against the renewals of the clusters that it is for.
 func (s scope) checkRenewal(v strict.Value, expiration time.Duration) {
 	for i, m := range s.members {
-		if s.within.has(i) && m.Defaults.RenewBefore.tooLong(expiration) {
-			checkRenewal(v, m.Defaults.RenewBefore, expiration)
+		if s.within.Has(i) && m.Defaults.RenewBefore.tooLong(expiration) {
+			checkRenewal(v, m.Defaults.RenewBefore, expiration, m.Name)
 			return
 		}
 	}
 }
 
-// carried returns the groups that a user's certificate carries in a cluster.
-func (s scope) carried(u User, i int) []string {
-	u.Groups = kept(u.Groups, func(name string) bool { return s.groups[name].has(i) })
-	return s.members[i].Defaults.CertificateGroups(u)
+// carried returns the groups that a user's certificate carries in a cluster. Groups are the user's, sorted, each once.
+func (s scope) carried(groups []string, i int) []string {
+	if s.members[i].Defaults.WithoutGroups {
+		return nil
+	}
+	return kept(groups, func(name string) bool { return s.groups[name].Has(i) })
 }
 
 // shorten checks a team's longest expiration against the renewals of the clusters whose default is longer.
@@ -248,7 +169,7 @@ func (f *fleet) shorten(v strict.Value, longest time.Duration) {
 	s := scope{fleet: f}
 	for i, m := range f.members {
 		if longest < m.Defaults.Expiration {
-			s.within.add(i)
+			s.within.Add(i)
 		}
 	}
 	s.checkRenewal(v, longest)

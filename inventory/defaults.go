@@ -23,9 +23,9 @@ func parseDefaults(v strict.Value, others Defaults) Defaults {
 	}
 	if field, ok := fields["renewBefore"]; ok {
 		d.RenewBefore = parseRenewBefore(field)
-		checkRenewal(field, d.RenewBefore, d.Expiration)
+		checkRenewal(field, d.RenewBefore, d.Expiration, "")
 	} else if field, ok := fields["expiration"]; ok {
-		checkRenewal(field, d.RenewBefore, d.Expiration) // with the share that is built in, there is no problem
+		checkRenewal(field, d.RenewBefore, d.Expiration, "") // with the share that is built in, there is no problem
 	}
 	if field, ok := fields["keyAlgorithm"]; ok {
 		d.KeyAlgorithm = parseKeyAlgorithm(field)

@@ -146,7 +146,7 @@ func selectionSet(selections []Selection) []canonicalSelection {
 	var set []canonicalSelection
 	for _, s := range selections {
 		if len(s.Grants) > 0 {
-			set = append(set, canonicalSelection{s.Selector.Labels, s.Selector.sorted(), grantSet(s.Grants)})
+			set = append(set, canonicalSelection{s.Selector.Labels, s.Selector.Sorted(), grantSet(s.Grants)})
 		}
 	}
 	slices.SortFunc(set, func(a, b canonicalSelection) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,31 +23,54 @@ type Comments struct {
 // it. What the defaults are without a word is left out, and so is what is zero. The certificates of the cluster's
 // authority are written into the file itself; requests, which only files of their own hold, are left out.
 func (inv *Inventory) Encode(c Comments) []byte {
-	root := strict.Mapping()
-	root.Add("apiVersion", strict.Text(APIVersion))
-	root.Add("kind", strict.Text(Kind))
+	root := document(Kind)
 	root.Add("owner", strict.Text(inv.Owner))
 	root.AddFilled("cluster", inv.Cluster.encode())
-	root.AddFilled("defaults", inv.Defaults.encode())
-	if groups := strict.List(); len(inv.Groups) > 0 {
-		for _, g := range inv.Groups {
-			groups.Item(g.encode(), c.Groups[g.Name])
-		}
-		root.Add("groups", groups)
+	root.AddFilled("defaults", inv.Defaults.encode(builtIn))
+	root.AddFilled("groups", encodeGroups(inv.Groups, c))
+	users := make([]*strict.Element, len(inv.Users))
+	for i, u := range inv.Users {
+		users[i] = u.encode(inv.Defaults)
 	}
-	users := strict.List()
-	if len(inv.Users) == 0 {
-		users = users.InLine() // an empty list in blocks would be null
-	}
-	for _, u := range inv.Users {
-		users.Item(u.encode(inv.Defaults), c.Users[u.Name])
-	}
-	root.Add("users", users)
+	root.Add("users", encodeUsers(inv.Users, users, c))
 	return strict.Write(c.Head, root)
+}
+
+// document is what every file begins with.
+func document(kind string) *strict.Element {
+	root := strict.Mapping()
+	root.Add("apiVersion", strict.Text(APIVersion))
+	root.Add("kind", strict.Text(kind))
+	return root
+}
+
+func encodeGroups(groups []Group, c Comments) *strict.Element {
+	list := strict.List()
+	for _, g := range groups {
+		list.Item(g.encode(), c.Groups[g.Name])
+	}
+	return list
+}
+
+// encodeUsers is the list of users, whose elements are given.
+func encodeUsers(users []User, elements []*strict.Element, c Comments) *strict.Element {
+	list := strict.List()
+	if len(users) == 0 {
+		list = list.InLine() // an empty list in blocks would be null
+	}
+	for i, u := range users {
+		list.Item(elements[i], c.Users[u.Name])
+	}
+	return list
 }
 
 func (c Cluster) encode() *strict.Element {
 	m := strict.Mapping()
+	c.addTo(m)
+	return m
+}
+
+func (c Cluster) addTo(m *strict.Element) {
 	for _, field := range []struct{ key, value string }{
 		{"name", c.Name}, {"server", c.Server}, {"certificateAuthorityData", base64.StdEncoding.EncodeToString(c.CertificateAuthority)},
 		{"proxyURL", c.ProxyURL}, {"tlsServerName", c.TLSServerName},
@@ -55,29 +79,29 @@ func (c Cluster) encode() *strict.Element {
 			m.Add(field.key, strict.Text(field.value))
 		}
 	}
-	return m
 }
 
-func (d Defaults) encode() *strict.Element {
+// encode writes what differs from others, which hold where it is left out.
+func (d Defaults) encode(others Defaults) *strict.Element {
 	m := strict.Mapping().InLine()
-	if d.Expiration != 0 && d.Expiration != builtIn.Expiration {
+	if d.Expiration != 0 && d.Expiration != others.Expiration {
 		m.Add("expiration", strict.Scalar(DurationText(d.Expiration)))
 	}
 	switch r := d.RenewBefore; {
-	case r == RenewBefore{} || r == builtIn.RenewBefore:
+	case r == RenewBefore{} || r == others.RenewBefore:
 	case r.Duration > 0:
 		m.Add("renewBefore", strict.Scalar(DurationText(r.Duration)))
 	default:
 		m.Add("renewBefore", strict.Scalar(r.String()))
 	}
-	if d.KeyAlgorithm != "" && d.KeyAlgorithm != builtIn.KeyAlgorithm {
+	if d.KeyAlgorithm != "" && d.KeyAlgorithm != others.KeyAlgorithm {
 		m.Add("keyAlgorithm", strict.Text(string(d.KeyAlgorithm)))
 	}
-	if !d.RevokedBefore.IsZero() {
+	if d.RevokedBefore.After(others.RevokedBefore) {
 		m.Add("revokedBefore", strict.Scalar(d.RevokedBefore.Format(time.RFC3339Nano)))
 	}
-	if d.WithoutGroups {
-		m.Add("groupsInCertificate", strict.Scalar("false"))
+	if d.WithoutGroups != others.WithoutGroups {
+		m.Add("groupsInCertificate", strict.Scalar(strconv.FormatBool(!d.WithoutGroups)))
 	}
 	return m
 }
@@ -85,6 +109,7 @@ func (d Defaults) encode() *strict.Element {
 func (g Group) encode() *strict.Element {
 	m := strict.Mapping()
 	m.Add("name", strict.Text(g.Name))
+	addClusters(m, g.Clusters)
 	addGrants(m, g.ClusterRoles, g.Namespaces, g.ByLabel)
 	return m
 }
@@ -92,6 +117,7 @@ func (g Group) encode() *strict.Element {
 func (u User) encode(defaults Defaults) *strict.Element {
 	m := strict.Mapping()
 	m.Add("name", strict.Text(u.Name))
+	addClusters(m, u.Clusters)
 	m.AddFilled("previously", strict.Row(strict.Texts(u.Previously)))
 	m.AddFilled("groups", strict.Row(strict.Texts(u.Groups)))
 	addGrants(m, u.ClusterRoles, u.Namespaces, u.ByLabel)
@@ -141,7 +167,7 @@ func encodeList(namespaces map[string][]Grant, byLabel []Selection) *strict.Elem
 		add("name", strict.Text(name), namespaces[name])
 	}
 	for _, s := range byLabel {
-		add("selector", s.Selector.encode(), s.Grants)
+		add("selector", s.Selector.Encode(), s.Grants)
 	}
 	return list
 }
@@ -155,11 +181,12 @@ func encodeGrants(grants []Grant, roleKey string) []*strict.Element {
 		if g.Role != "" {
 			key, name = cmp.Or(roleKey, key), strict.Text(g.Role)
 		}
-		if out[i] = name; key == "name" && g.From.IsZero() && g.Until.IsZero() && g.Why == (Why{}) {
+		if out[i] = name; key == "name" && g.From.IsZero() && g.Until.IsZero() && g.Why == (Why{}) && g.Clusters == nil {
 			continue
 		}
 		out[i] = strict.Mapping().InLine()
 		out[i].Add(key, name)
+		addClusters(out[i], g.Clusters)
 		addTerm(out[i], g.From, g.Until)
 		addWhy(out[i], g.Why)
 	}

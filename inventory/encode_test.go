@@ -24,7 +24,7 @@ func TestEncode(t *testing.T) {
 		Groups: []Group{
 			{Name: "developers", ClusterRoles: []Grant{{ClusterRole: "view"}}, Namespaces: map[string][]Grant{"staging": {{ClusterRole: "edit"}, {Role: "deployer"}, {Role: "no", Until: date(2027, 2, 1)}}, "1e3": {{ClusterRole: "system:node"}}}},
 			{Name: "no", Namespaces: map[string][]Grant{"payments": {{ClusterRole: "edit"}, {Role: "deployer", Until: date(2027, 2, 1)}, {Role: "1e3"}}}, ByLabel: []Selection{{
-				Selector{map[string]string{"team": "", "env": "prod"}, []Expression{{"example.com/tier", In, []string{"a", "1"}}, {"x", DoesNotExist, nil}}},
+				Selector{Labels: map[string]string{"team": "", "env": "prod"}, Expressions: []Expression{{Key: "example.com/tier", Operator: In, Values: []string{"a", "1"}}, {Key: "x", Operator: DoesNotExist}}},
 				[]Grant{{Role: "deployer"}}}}},
 		},
 		Users: []User{
@@ -173,7 +173,7 @@ func random(r *rand.Rand, ca []byte) *Inventory {
 	byLabel := func() []Selection {
 		var out []Selection
 		for range max(0, r.IntN(6)-3) {
-			if s, g := randomSelector(r), mixed(); s.asks() && len(g) > 0 {
+			if s, g := randomSelector(r), mixed(); s.Asks() && len(g) > 0 {
 				out = append(out, Selection{s, g})
 			}
 		}
@@ -263,15 +263,22 @@ func FuzzEncode(f *testing.F) {
 	f.Add(full, "comment")
 	f.Add([]byte(digestBase), "a\nusers: []")
 	f.Add([]byte(withRequest), "request")
+	f.Add([]byte(threeClusters), "clusters")
+	f.Add([]byte(strings.Replace(withRequest, "owner: prod-eu", "clusters: [{name: a, owner: prod-eu}, {name: b, owner: b}]", 1)), "requests")
 	files := fstest.MapFS{"ca.crt": {Data: certificate(f)}, "alice.csr": {Data: []byte(csr(f, nil, "devs"))}}
 	for seed := range uint64(20) {
 		f.Add(random(rand.New(rand.NewPCG(seed, 1)), nil).Encode(Comments{}), "\u2028- name: mallory\x85\xff")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, comment string) {
-		inv, err := Parse("users.yaml", data, files)
+		file, err := ParseFile("users.yaml", data, files)
 		if err != nil {
 			return
 		}
+		readAgain(t, file)
+		if len(file.Members) > 1 {
+			return
+		}
+		inv := file.Effective(file.Members[0])
 		c := Comments{Head: []string{comment}, Groups: map[string][]string{}, Users: map[string][]string{}}
 		for _, g := range inv.Groups {
 			c.Groups[g.Name] = []string{comment, comment}

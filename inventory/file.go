@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory/clusters"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -18,6 +19,7 @@ type File struct {
 	// Fleet says that the file has clusters.
 	Fleet bool
 
+	defaults      Defaults                 // of the file, where it has clusters
 	groups        []Group                  // with the selectors of clusters, as the users
 	users         []User                   // Expiration is 0 where the file says nothing
 	maxExpiration map[string]time.Duration // by team, where it has one
@@ -33,11 +35,8 @@ type Member struct {
 	Defaults Defaults // with those of the file
 }
 
-// nameKey asks for a cluster by its name, where a selector otherwise has the key of a label.
-const nameKey = "name"
-
 // Clusters selects clusters: by key, which is name or that of a label, the values of which a cluster has one.
-type Clusters map[string][]string
+type Clusters = clusters.Selector
 
 // Matches reports whether a selector selects a cluster. Nil selects all.
 func (m Member) Matches(s *Clusters) bool {
@@ -54,7 +53,7 @@ func (m Member) Matches(s *Clusters) bool {
 
 // label is the value that a selector compares.
 func (m Member) label(key string) (string, bool) {
-	if key == nameKey {
+	if key == clusters.NameKey {
 		return m.Name, true
 	}
 	value, ok := m.Labels[key]
@@ -81,13 +80,13 @@ func (f *File) Select(texts []string) ([]Member, error) {
 	}
 	chosen := map[string]bool{}
 	for _, text := range texts {
-		selector := Clusters{nameKey: {text}}
+		asked := Clusters{clusters.NameKey: {text}}
 		if key, value, ok := strings.Cut(text, "="); ok {
-			selector = Clusters{key: {value}}
+			asked = Clusters{key: {value}}
 		}
 		found := false
 		for _, m := range f.Members {
-			if m.Matches(&selector) {
+			if m.Matches(&asked) {
 				chosen[m.Name], found = true, true
 			}
 		}
@@ -113,7 +112,7 @@ func (f *File) answers() []string {
 // Only returns the inventory of a file for one cluster.
 func (f *File) Only() (*Inventory, error) {
 	if len(f.Members) > 1 {
-		return nil, fmt.Errorf("the inventory has %d clusters, and this is for one", len(f.Members))
+		return nil, fmt.Errorf("the inventory has %d clusters, and one is expected: choose one of them", len(f.Members))
 	}
 	return f.Effective(f.Members[0]), nil
 }

@@ -22,16 +22,17 @@ func FuzzParse(f *testing.F) {
 	f.Add(full)
 	f.Add([]byte(digestBase))
 	f.Add([]byte(header + "groups: [{name: g, namespaces: {n: [{name: r, until: 2027-01-31}]}}]\nusers: [{name: a, previously: [b, c], groups: [g]}]"))
-	for _, table := range []map[string]refusal{documentRefusals, fieldRefusals, nameRefusals, timeRefusals, clusterRefusals, grantRefusals} {
+	for _, table := range []map[string]refusal{documentRefusals, fieldRefusals, nameRefusals, timeRefusals, clusterRefusals, grantRefusals, clustersRefusals} {
 		for _, c := range table {
 			f.Add([]byte(c.text))
 		}
 	}
 	f.Add([]byte(withRequest))
+	f.Add([]byte(threeClusters))
 	files, schema := fstest.MapFS{"ca.crt": {Data: certificate(f)}, "alice.csr": {Data: []byte(csr(f, nil, "devs"))}}, validator(f, Schema())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		inv, err := Parse("users.yaml", data, files)
-		again, errAgain := Parse("users.yaml", data, files)
+		file, err := ParseFile("users.yaml", data, files)
+		again, errAgain := ParseFile("users.yaml", data, files)
 		if err != nil {
 			if errAgain == nil || err.Error() != errAgain.Error() {
 				t.Fatalf("first %v, then %v", err, errAgain)
@@ -43,17 +44,20 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if errAgain != nil || inv.Digest() != again.Digest() {
-			t.Fatal("two parses of the same bytes differ")
-		}
-		obeys(t, inv)
 		if err := validate(schema, string(data)); err != nil {
 			t.Fatalf("the schema refuses what the parser takes: %v", err)
 		}
-		slices.Reverse(again.Groups)
-		slices.Reverse(again.Users)
-		if inv.Digest() != again.Digest() {
-			t.Fatal("the digest depends on the order of groups or users")
+		for _, m := range file.Members {
+			inv, other := file.Effective(m), again.Effective(m)
+			if errAgain != nil || inv.Digest() != other.Digest() {
+				t.Fatal("two parses of the same bytes differ")
+			}
+			obeys(t, inv)
+			slices.Reverse(other.Groups)
+			slices.Reverse(other.Users)
+			if inv.Digest() != other.Digest() {
+				t.Fatal("the digest depends on the order of groups or users")
+			}
 		}
 	})
 }
@@ -157,7 +161,7 @@ func obeyGrants(t *testing.T, clusterRoles []Grant, namespaces map[string][]Gran
 		lists = append(lists, grants)
 	}
 	for _, s := range byLabel {
-		if !s.Selector.asks() || len(s.Grants) == 0 || s.Selector.Matches(nil) {
+		if !s.Selector.Asks() || len(s.Grants) == 0 || s.Selector.Matches(nil) {
 			t.Fatalf("selector %s", s.Selector)
 		}
 		lists = append(lists, s.Grants)

@@ -1,6 +1,9 @@
 package inventory
 
-import "github.com/certsync/certsync/inventory/strict"
+import (
+	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/strict"
+)
 
 // roleList says which roles stand in a list.
 type roleList int
@@ -14,7 +17,7 @@ const (
 // scope says for which clusters the user or group is that a grant belongs to.
 type scope struct {
 	*fleet
-	within clusterSet
+	within clusters.Set
 }
 
 // clusterRoles returns the field of that name: the grants in all namespaces.
@@ -30,29 +33,36 @@ func (s scope) clusterRoles(fields map[string]strict.Value) []Grant {
 // here.
 func (s scope) parseGrants(v strict.Value, of roleList, elsewhere string) []Grant {
 	var grants []Grant
-	lines, granted := map[Grant]int{}, map[Grant]clusterSet{}
+	type role struct{ cluster, inNamespace string }
+	type place struct {
+		line int
+		set  clusters.Set
+	}
+	granted := map[role]place{}
 	for _, item := range v.Items() {
 		g, set, ok := s.parseGrant(item, of, elsewhere)
 		if !ok {
 			continue
 		}
 		// Two ends for one role would leave open which of them counts.
-		role := Grant{ClusterRole: g.ClusterRole, Role: g.Role}
-		if !granted[role].and(set).empty() {
-			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole+g.Role), lines[role])
+		key := role{g.ClusterRole, g.Role}
+		first, known := granted[key]
+		if !first.set.And(set).Empty() {
+			item.Problem("role %s is granted twice, first in line %d", strict.Quote(g.ClusterRole+g.Role), first.line)
 			continue
 		}
-		if granted[role].empty() {
-			lines[role] = item.Line()
+		if !known {
+			first.line = item.Line()
 		}
-		granted[role] = granted[role].or(set)
+		granted[key] = place{first.line, first.set.Or(set)}
+		s.count(item, set)
 		grants = append(grants, g)
 	}
 	return grants
 }
 
 // parseGrant returns a role: its name, or a mapping with the name, the beginning, the end and why, and for which clusters.
-func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Grant, set clusterSet, ok bool) {
+func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Grant, set clusters.Set, ok bool) {
 	if !v.IsMapping() {
 		g.named(v, of)
 		return g, s.within, g.ClusterRole+g.Role != ""

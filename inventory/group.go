@@ -20,8 +20,9 @@ func (r *run) group(v strict.Value, declared *strict.Roll) (Group, bool) {
 	}
 	g := Group{Name: parseName(v, fields, declared)}
 	s := scope{fleet: r.fleet}
-	g.Clusters, s.within = r.fleet.selected(fields, r.fleet.all)
+	g.Clusters, s.within = r.fleet.selected(fields, r.fleet.All)
 	r.fleet.groups[g.Name] = s.within
+	s.count(v, s.within)
 	g.ClusterRoles = s.clusterRoles(fields)
 	g.Namespaces, g.ByLabel = s.namespaces(fields)
 	return g, true

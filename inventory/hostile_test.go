@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/selector"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -28,7 +30,12 @@ func TestMain(m *testing.M) {
 	if path == "" {
 		os.Exit(m.Run())
 	}
-	_, err := Load(path)
+	f, err := LoadFile(path)
+	if err == nil { // as validate does
+		for _, m := range f.Members {
+			f.Effective(m).Digest()
+		}
+	}
 	message := fmt.Sprint(err)
 	var problems strict.Problems
 	errors.As(err, &problems)
@@ -57,14 +64,29 @@ func each(bytes int, format string) string {
 	return b.String()
 }
 
+// hostileClusters is the beginning of an inventory with as many clusters and labels as there can be.
+func hostileClusters() string {
+	var b strings.Builder
+	b.WriteString("apiVersion: certsync.dev/v1\nkind: Inventory\nclusters:\n")
+	for i := range clusters.Max {
+		fmt.Fprintf(&b, "- {name: c%d, owner: o%d, labels: {", i, i)
+		for j := range selector.MaxRequirements {
+			fmt.Fprintf(&b, "l%d: v%d, ", j, i)
+		}
+		b.WriteString("}}\n")
+	}
+	return b.String()
+}
+
 // TestHostileInventories: whatever the files hold, loading them takes little memory, ends soon and says little. The
 // sizes are those of the whole file, and those that just pass for parsing.
 func TestHostileInventories(t *testing.T) {
 	alike := []string{
 		"keys in the root, one a line", "a list of users without names", "a block list as long as passes", "users in groups that nobody declares",
 		"the same key again and again", "a comment for each item", "a mapping of keys without values", "complex keys", "anchors", "tag directives",
-		"an inventory without users, of links", "a long text", "empty lines",
+		"an inventory without users, of links", "a long text", "empty lines", "selectors of values that are not there",
 	}
+	harmless := []string{"roles with selectors", "users in one cluster each"}
 	const whole, room = maxSize - 1<<10, maxMarks
 	for sentence, text := range map[string]string{
 		"a mapping of keys without values":        header + "users: {" + many("a,", whole) + "}",
@@ -89,6 +111,11 @@ func TestHostileInventories(t *testing.T) {
 		"users whose groups differ by one letter": header + "groups: [" + each(room, "{name: g%063d},") + "]\nusers:\n" + each(room, "- {name: a%d, groups: [g"+strings.Repeat("0", 62)+"x]}\n"),
 		"the same key again and again":            header + many("a: b\n", 5*room/2-100),
 		"an inventory without users, of links":    header + "users: []\nteams: [" + each(whole, "{file: a%d.yaml},") + "]",
+		"selectors of what no cluster has":        hostileClusters() + "users: [" + each(2*room, "{name: a%d, clusters: {x: y}},") + "]",
+		"selectors of values that are not there":  hostileClusters() + "users: [{name: a, clusters: {l0: [" + each(3*room-200_000, "v%d,") + "]}}]",
+		"roles in all clusters":                   hostileClusters() + "users: [{name: a, clusterRoles: [" + each(3*room-200_000, "r%d,") + "]}]",
+		"roles with selectors":                    hostileClusters() + "users: [{name: a, clusterRoles: [" + each(2*room, "{name: r%d, clusters: {l1: v1, name: [c1, c2]}},") + "]}]",
+		"users in one cluster each":               hostileClusters() + "users: [" + each(9*room/4, "{name: a%d, clusters: {name: c9}},") + "]",
 		"base64":                                  header + "users: []\ncluster: {certificateAuthorityData: " + many("QQ", whole) + "}",
 	} {
 		if left(sentence, alike) {
@@ -97,7 +124,7 @@ func TestHostileInventories(t *testing.T) {
 		t.Run(sentence, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, filepath.Join(dir, "users.yaml"), text)
-			loadHostile(t, dir, false)
+			loadHostile(t, dir, slices.Contains(harmless, sentence))
 		})
 	}
 }

@@ -60,8 +60,9 @@ func load(path string, opened map[string][]byte) (*File, []byte, error) {
 	return f, data, err
 }
 
-// Parse reads the inventory of one cluster from data. Name stands before every problem; files is the folder in which files that the
-// inventory names are looked up, nil if there is none. Every error is of type strict.Problems.
+// Parse reads the inventory of one cluster from data, and refuses one for several. Name stands before every problem; files is the
+// folder in which files that the inventory names are looked up, nil if there is none. Problems of the inventory are returned as
+// strict.Problems.
 func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
 	f, err := ParseFile(name, data, files)
 	if err != nil {
@@ -137,7 +138,7 @@ func (r *run) inventory(root strict.Value) *File {
 	checkConstant(root, fields, "apiVersion", APIVersion)
 	checkConstant(root, fields, "kind", Kind)
 	r.fleet = r.fleetOf(root, fields)
-	f := &File{Members: r.fleet.members, Fleet: r.fleet.named, maxExpiration: r.maxExpiration}
+	f := &File{Members: r.fleet.members, Fleet: r.fleet.named, defaults: r.fleet.defaults, maxExpiration: r.maxExpiration}
 	declared := strict.NewRoll("group")
 	if v, ok := fields["groups"]; ok {
 		f.groups = r.groups(v, declared)
@@ -166,7 +167,9 @@ func (r *run) fleetOf(root strict.Value, fields map[string]strict.Value) *fleet 
 				other.Problem("each of the clusters has its own: write it there, or leave out clusters")
 			}
 		}
-		return r.clusters(v, defaults)
+		f := r.clusters(v, defaults)
+		f.defaults = defaults
+		return f
 	}
 	m := Member{Owner: parseOwner(root, fields), Defaults: defaults}
 	if v, ok := fields["cluster"]; ok {

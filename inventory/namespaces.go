@@ -1,6 +1,9 @@
 package inventory
 
-import "github.com/certsync/certsync/inventory/strict"
+import (
+	"github.com/certsync/certsync/inventory/selector"
+	"github.com/certsync/certsync/inventory/strict"
+)
 
 // Selection is what is granted in each namespace that a selector matches.
 type Selection struct {
@@ -43,7 +46,7 @@ func (s scope) listed(v strict.Value) (named map[string][]Grant, byLabel []Selec
 			continue
 		}
 		name, hasName := fields["name"]
-		selector, hasSelector := fields["selector"]
+		labels, hasSelector := fields["selector"]
 		grants := s.itemGrants(item, fields)
 		switch {
 		case hasName && hasSelector:
@@ -59,8 +62,8 @@ func (s scope) listed(v strict.Value) (named map[string][]Grant, byLabel []Selec
 				named[namespace] = grants
 			}
 		case hasSelector:
-			if labels, ok := parseSelector(selector); ok && len(grants) > 0 {
-				byLabel = append(byLabel, Selection{labels, grants})
+			if asked, ok := selector.Parse(labels); ok && len(grants) > 0 {
+				byLabel = append(byLabel, Selection{asked, grants})
 			}
 		default:
 			item.Missing("name", "write the namespace's name, or a selector of namespaces by their labels")

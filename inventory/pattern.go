@@ -3,8 +3,12 @@ package inventory
 import (
 	"strings"
 
+	"github.com/certsync/certsync/inventory/jsonschema"
+	"github.com/certsync/certsync/inventory/selector"
 	"github.com/certsync/certsync/inventory/userkey"
 )
+
+type schema = jsonschema.Schema
 
 // What single values look like. The patterns are the part of regular expressions that Go and JavaScript have in common,
 // since editors run them as JavaScript: no look-ahead, no classes but \s and \S. Where a rule cannot be said in them, they take more
@@ -38,95 +42,96 @@ type (
 	base64Text       string
 )
 
-func (apiVersionText) schema() schema   { return schema{Const: APIVersion} }
-func (kindText) schema() schema         { return schema{Const: Kind} }
-func (teamKindText) schema() schema     { return schema{Const: TeamKind} }
-func (keyAlgorithmText) schema() schema { return schema{Enum: userkey.Algorithms} }
+func (apiVersionText) Schema() schema   { return schema{Const: APIVersion} }
+func (kindText) Schema() schema         { return schema{Const: Kind} }
+func (teamKindText) Schema() schema     { return schema{Const: TeamKind} }
+func (keyAlgorithmText) Schema() schema { return schema{Enum: userkey.Algorithms} }
 
-func (valuesText) schema() schema { return schema{Enum: withValues} }
-func (existsText) schema() schema { return schema{Enum: withoutValues} }
+func (valuesText) Schema() schema { return schema{Enum: selector.WithValues} }
+func (existsText) Schema() schema { return schema{Enum: selector.WithoutValues} }
 
-func (ownerText) schema() schema {
+func (ownerText) Schema() schema {
 	return schema{Pattern: ownerForm.String(), MaxLength: maxOwnerLength}
 }
 
-func (namespaceText) schema() schema {
+func (namespaceText) Schema() schema {
 	return schema{Pattern: namespaceForm.String(), MaxLength: maxNamespaceLength}
 }
 
 // A dot is followed by something else than a dot. Names that are reserved have a colon.
-func (nameText) schema() schema {
+func (nameText) Schema() schema {
 	return schema{Pattern: `^[A-Za-z0-9]([.]?[A-Za-z0-9_@+-])*$`, MaxLength: maxNameLength, Not: &schema{Pattern: `[^A-Za-z0-9]$`}}
 }
 
-func (roleText) schema() schema {
+func (roleText) Schema() schema {
 	return schema{Pattern: `^[^\s\x00-\x1f\x7f-\x9f/%#]+$`, MaxLength: maxRoleLength, Not: &schema{Enum: []string{".", ".."}}}
 }
 
-// matchLabels looks like a label, and is an error of its own.
-func (labelKeyText) schema() schema {
-	return schema{Pattern: labelKeyForm.String(), MaxLength: maxDomain + 1 + maxLabel}
+func (labelKeyText) Schema() schema {
+	return schema{Pattern: selector.KeyForm.String(), MaxLength: selector.MaxDomain + 1 + selector.MaxLabel}
 }
 
-func (labelValueText) schema() schema {
-	return schema{Pattern: labelValueForm.String(), MaxLength: maxLabel}
+func (labelValueText) Schema() schema {
+	return schema{Pattern: selector.ValueForm.String(), MaxLength: selector.MaxLabel}
 }
 
 // durationForm is as time.ParseDuration takes it, but for those below zero.
 const durationForm = `[+]?(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+`
 
-func (expirationText) schema() schema { return schema{Pattern: `^` + durationForm + `$`} }
+func (expirationText) Schema() schema { return schema{Pattern: `^` + durationForm + `$`} }
 
-func (renewBeforeText) schema() schema {
+func (renewBeforeText) Schema() schema {
 	return schema{Pattern: `^(0*([1-9]|[1-8][0-9]|90)%|` + durationForm + `)$`}
 }
 
 // The last day of 1999 ends in 2000.
-func (untilText) schema() schema {
+func (untilText) Schema() schema {
 	const day = `(1999|[2-9][0-9]{3})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])`
 	const time = `T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})`
 	return schema{Pattern: `^` + day + `(` + time + `)?$`}
 }
 
-func (whyText) schema() schema {
+func (whyText) Schema() schema {
 	return schema{Pattern: `\S`, MaxLength: maxWhyLength, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
 }
 
-func (clusterText) schema() schema {
+func (clusterText) Schema() schema {
 	return schema{Pattern: clusterForm.String(), MaxLength: maxClusterName}
 }
 
 // host is the part of a URL that names host and port: without user, and with a port if there is a colon.
 const host = `[^\s/?#@:]([^\s/?#@]*[^\s/?#@:])?`
 
-func (contextText) schema() schema { return schema{Pattern: `\S`, MaxLength: maxClusterName} }
+func (contextText) Schema() schema {
+	return schema{Pattern: `\S`, MaxLength: maxClusterName, Not: &schema{Pattern: `[\x00-\x1f\x7f-\x9f]`}}
+}
 
-func (clusterValueText) schema() schema { return schema{MaxLength: maxClusterName} }
+func (clusterValueText) Schema() schema { return schema{MaxLength: maxClusterName} }
 
-func (serverText) schema() schema {
+func (serverText) Schema() schema {
 	return schema{Pattern: `^[Hh][Tt][Tt][Pp][Ss]://` + host + `(/[^\s?#]*)?$`}
 }
 
-func (proxyText) schema() schema {
+func (proxyText) Schema() schema {
 	return schema{Pattern: `^([Hh][Tt][Tt][Pp][Ss]?|[Ss][Oo][Cc][Kk][Ss]5)://` + host + `(/|%2[Ff])*$`}
 }
 
 // A host name, or an address with whatever zone.
-func (tlsServerText) schema() schema {
+func (tlsServerText) Schema() schema {
 	return schema{Pattern: `^(` + strings.Trim(hostForm.String(), "^$") + `|[0-9A-Fa-f:.]+(%[\s\S]+)?)$`}
 }
 
 // notOutside are the paths that lead out of a folder without a detour.
 const notOutside = `^(/|[.][.]$|[.][.]/)`
 
-func (fileText) schema() schema {
+func (fileText) Schema() schema {
 	return schema{MinLength: 1, Not: &schema{Pattern: notOutside + `|-----BEGIN`}}
 }
 
-func (requestText) schema() schema { return fileText("").schema() }
+func (requestText) Schema() schema { return fileText("").Schema() }
 
-func (teamFileText) schema() schema {
+func (teamFileText) Schema() schema {
 	return schema{Pattern: `[.]ya?ml$`, Not: &schema{Pattern: notOutside}}
 }
 
-func (base64Text) schema() schema { return schema{Pattern: `^[A-Za-z0-9+/=\s]+$`} }
+func (base64Text) Schema() schema { return schema{Pattern: `^[A-Za-z0-9+/=\s]+$`} }

@@ -78,9 +78,14 @@ func (r RenewBefore) tooLong(expiration time.Duration) bool {
 	return r.Duration > share(maxShare, expiration)
 }
 
-// checkRenewal checks a renewal that is given as a duration against an expiration.
-func checkRenewal(v strict.Value, r RenewBefore, expiration time.Duration) {
-	if r.tooLong(expiration) {
-		v.Problem("renewBefore %s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, maxShare, expiration)
+// checkRenewal checks a renewal that is given as a duration, in one of several clusters if it has a name, against an expiration.
+func checkRenewal(v strict.Value, r RenewBefore, expiration time.Duration, cluster string) {
+	if !r.tooLong(expiration) {
+		return
 	}
+	in := ""
+	if cluster != "" {
+		in = " of cluster " + strict.Quote(cluster)
+	}
+	v.Problem("renewBefore %s%s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, in, maxShare, expiration)
 }

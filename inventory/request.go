@@ -27,18 +27,8 @@ func (r *run) requestOf(v strict.Value, u User, s scope) []byte {
 	if fault == "" {
 		csr, fault = userkey.ParseRequest(data)
 	}
-	for i, m := range s.members {
-		if fault != "" || !s.within.has(i) || u.named(csr, s.carried(u, i)) {
-			continue
-		}
-		fault = "is for another name or other groups than the inventory has"
-		if s.named {
-			fault += " in cluster " + strict.Quote(m.Name)
-		}
-		// A name that is not valid is a problem already, and nothing to put into a command.
-		if u.valid() {
-			fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, s.carried(u, i), name)
-		}
+	if fault == "" {
+		fault = u.unfit(csr, s, name)
 	}
 	if fault != "" {
 		v.Problem("file %s %s", strict.Quote(name), fault)
@@ -46,6 +36,33 @@ func (r *run) requestOf(v strict.Value, u User, s scope) []byte {
 	}
 	r.claimKey(v, name, csr.PublicKey)
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: csr.Raw})
+}
+
+// unfit says why a request is not for exactly the user's name and groups, or nothing. One request is for all clusters.
+func (u User) unfit(csr *x509.CertificateRequest, s scope, file string) string {
+	groups := slices.Compact(slices.Sorted(slices.Values(u.Groups)))
+	var carries []string
+	first := -1
+	for i, m := range s.members {
+		if !s.within.Has(i) {
+			continue
+		}
+		if first < 0 {
+			first, carries = i, s.carried(groups, i)
+		} else if !slices.Equal(carries, s.carried(groups, i)) {
+			return fmt.Sprintf("cannot fit in all clusters: certificates carry other groups in %s than in %s: give the user the same groups there, or set groupsInCertificate: false",
+				strict.Quote(m.Name), strict.Quote(s.members[first].Name))
+		}
+	}
+	if asked, named := u.named(csr); named && slices.Equal(asked, carries) {
+		return ""
+	}
+	fault := "is for another name or other groups than the inventory has"
+	// A name that is not valid is a problem already, and nothing to put into a command.
+	if u.valid() {
+		fault += ": make a new one with the same key: " + userkey.RequestCommand(u.Name, carries, file)
+	}
+	return fault
 }
 
 // claimKey notes a key that another user's request has too: whoever holds it would be both.
@@ -61,15 +78,15 @@ func (r *run) claimKey(v strict.Value, name string, key crypto.PublicKey) {
 	r.keys[print] = v
 }
 
-// named reports whether a request's subject is exactly the user's name as CN, in whatever epoch, and each of the groups that it carries once as O.
-// Which epoch it has to be is not for the inventory to say: a plan holds a request that does not fit.
-func (u User) named(csr *x509.CertificateRequest, carries []string) bool {
+// named reports whether a request's subject is exactly the user's name as CN, in whatever epoch, and groups as O, which it returns
+// sorted. Which epoch it has to be is not for the inventory to say: a plan holds a request that does not fit.
+func (u User) named(csr *x509.CertificateRequest) (groups []string, ok bool) {
 	names, groups, ok := userkey.Subject(csr)
-	if !ok || len(names) != 1 || !slices.Equal(slices.Sorted(slices.Values(groups)), carries) {
-		return false
+	if !ok || len(names) != 1 {
+		return nil, false
 	}
 	name, _, _ := strings.Cut(names[0], "#")
-	return name == u.Name && (name == names[0] || laterEpoch.MatchString(names[0][len(name):]))
+	return slices.Sorted(slices.Values(groups)), name == u.Name && (name == names[0] || laterEpoch.MatchString(names[0][len(name):]))
 }
 
 // laterEpoch is what follows a name in an epoch after the first.

@@ -21,7 +21,7 @@ type example struct{ kind, text string }
 // goodExamples are all texts that there are and the parser takes, by where they stand.
 func goodExamples(t *testing.T) map[string]example {
 	t.Helper()
-	good := map[string]example{"the digest's": {Kind, digestBase}, "with a team": {Kind, withTeam}, "a team's": {TeamKind, teamHeader + "users: [{name: bob}]"}}
+	good := map[string]example{"the digest's": {Kind, digestBase}, "with a team": {Kind, withTeam}, "three clusters": {Kind, threeClusters}, "a team's": {TeamKind, teamHeader + "users: [{name: bob}]"}}
 	for sentence, text := range accepted {
 		good["accepted: "+sentence] = example{Kind, text}
 	}
@@ -41,7 +41,7 @@ func badExamples(t *testing.T) map[string]example {
 	t.Helper()
 	bad := map[string]example{}
 	for table, refusals := range map[string]map[string]refusal{
-		"document": documentRefusals, "field": fieldRefusals, "name": nameRefusals, "time": timeRefusals, "cluster": clusterRefusals, "grant": grantRefusals, "team": teamRefusals,
+		"document": documentRefusals, "field": fieldRefusals, "name": nameRefusals, "time": timeRefusals, "cluster": clusterRefusals, "grant": grantRefusals, "team": teamRefusals, "clusters": clustersRefusals,
 	} {
 		for sentence, c := range refusals {
 			bad[table+": "+sentence] = example{Kind, c.text}
@@ -118,23 +118,23 @@ func isBad(t *testing.T, where, text string) bool {
 	switch team := kindOf(text) == TeamKind; {
 	case team && isBlock(where):
 		own = "teams/payments.yaml"
-		_, err = Parse("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
+		_, err = ParseFile("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
 	case team:
 		root := filepath.Join(filepath.Dir(where), "users.yaml")
 		if _, err := os.Stat(root); err != nil {
 			root = filepath.Join(filepath.Dir(where), "../users.yaml")
 		}
-		_, err = Load(root)
+		_, err = LoadFile(root)
 	case isBlock(where):
 		files := fstest.MapFS{}
 		if strings.Contains(text, "teams/payments.yaml") {
 			files = filesOf("teams/payments.yaml", teamHeader+"users: []")
 		}
-		_, err = Parse(where, []byte(text), files)
+		_, err = ParseFile(where, []byte(text), files)
 	case where == "testdata/full.yaml":
-		_, err = Parse(where, []byte(text), filesOf("ca.crt", string(certificate(t))))
+		_, err = ParseFile(where, []byte(text), filesOf("ca.crt", string(certificate(t))))
 	default:
-		_, err = Load(where)
+		_, err = LoadFile(where)
 	}
 	problems := strict.Problems{}
 	if err != nil && !errors.As(err, &problems) {

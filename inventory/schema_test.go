@@ -133,7 +133,9 @@ func TestSchemaTakesWhatIsWritten(t *testing.T) {
 func TestSchemaDefaultsAreTheParsers(t *testing.T) {
 	var written []string
 	for _, m := range regexp.MustCompile(`(?s)"(expiration|renewBefore|keyAlgorithm|groupsInCertificate)": \{[^{}]*?"default": "?([^"\s]*)`).FindAllStringSubmatch(string(Schema()), -1) {
-		written = append(written, m[1]+": "+m[2])
+		if field := m[1] + ": " + m[2]; !slices.Contains(written, field) { // those of a cluster are the same
+			written = append(written, field)
+		}
 	}
 	inv := mustParse(t, header+"users: []\ndefaults: {"+strings.Join(written, ", ")+"}", nil)
 	if len(written) != 4 || inv.Defaults != builtIn {

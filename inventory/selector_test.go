@@ -10,11 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/inventory/selector"
 )
 
 // randomSelector is a selector as Parse could return it, but for what it asks for.
 func randomSelector(r *rand.Rand) Selector {
-	keys, values := []string{"team", "env", "example.com/tier", nameLabel, "no"}, []string{"", "a", "b", "1", "no", "a.b_c-D"}
+	keys, values := []string{"team", "env", "example.com/tier", "kubernetes.io/metadata.name", "no"}, []string{"", "a", "b", "1", "no", "a.b_c-D"}
 	var s Selector
 	for range r.IntN(3) {
 		if s.Labels == nil {
@@ -23,7 +25,7 @@ func randomSelector(r *rand.Rand) Selector {
 		s.Labels[keys[r.IntN(len(keys))]] = values[r.IntN(len(values))]
 	}
 	for range r.IntN(3) {
-		e := Expression{keys[r.IntN(len(keys))], []Operator{In, NotIn, Exists, DoesNotExist}[r.IntN(4)], nil}
+		e := Expression{Key: keys[r.IntN(len(keys))], Operator: []Operator{In, NotIn, Exists, DoesNotExist}[r.IntN(4)]}
 		if e.Operator == In || e.Operator == NotIn {
 			r.Shuffle(len(values), func(i, j int) { values[i], values[j] = values[j], values[i] })
 			e.Values = slices.Clone(values[:1+r.IntN(3)])
@@ -78,11 +80,11 @@ func TestLabelsAreKubernetes(t *testing.T) {
 		}
 		text := b.String()
 		_, err := labels.NewRequirement(text, "exists", nil)
-		if mine := labelKeyFault(text); (mine == "") != (err == nil) {
+		if mine := selector.KeyFault(text); (mine == "") != (err == nil) {
 			t.Fatalf("key %q: %q, %v", text, mine, err)
 		}
 		_, err = labels.NewRequirement("a", "in", []string{text})
-		if mine := len(text) <= maxLabel && labelValueForm.MatchString(text); mine != (err == nil) {
+		if mine := len(text) <= selector.MaxLabel && selector.ValueForm.MatchString(text); mine != (err == nil) {
 			t.Fatalf("value %q: %t, %v", text, mine, err)
 		}
 		if err == nil {
@@ -112,10 +114,10 @@ users: []`, nil)
 	want := []Group{
 		{Name: "a", Namespaces: map[string][]Grant{"staging": {{ClusterRole: "edit"}, {Role: "edit"}, {Role: "x:y.z", Until: end}, {ClusterRole: "view"}}}},
 		{Name: "b", Namespaces: map[string][]Grant{"staging": {{ClusterRole: "edit"}, {ClusterRole: "view", Until: end}, {Role: "edit"}}}, ByLabel: []Selection{
-			{Selector{map[string]string{"team": "payments", "example.com/env": ""}, []Expression{{"tier", In, []string{"gold", ""}}, {"old", DoesNotExist, nil}}},
+			{Selector{Labels: map[string]string{"team": "payments", "example.com/env": ""}, Expressions: []Expression{{Key: "tier", Operator: In, Values: []string{"gold", ""}}, {Key: "old", Operator: DoesNotExist}}},
 				[]Grant{{Role: "deployer"}, {Role: "reader", Until: end}}},
-			{Selector{nil, []Expression{{"team", Exists, nil}}}, []Grant{{ClusterRole: "view"}}},
-			{Selector{nil, []Expression{{nameLabel, In, []string{"x"}}}}, []Grant{{ClusterRole: "view"}}},
+			{Selector{Expressions: []Expression{{Key: "team", Operator: Exists}}}, []Grant{{ClusterRole: "view"}}},
+			{Selector{Expressions: []Expression{{Key: "kubernetes.io/metadata.name", Operator: In, Values: []string{"x"}}}}, []Grant{{ClusterRole: "view"}}},
 		}},
 	}
 	if diff := cmp.Diff(want, inv.Groups); diff != "" {

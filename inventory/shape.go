@@ -2,8 +2,10 @@ package inventory
 
 import (
 	"reflect"
-	"slices"
-	"strings"
+
+	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/jsonschema"
+	"github.com/certsync/certsync/inventory/selector"
 )
 
 // The shape of the files: their fields in order, what each holds, and what an editor says of it. The parser knows these
@@ -15,17 +17,21 @@ type inventoryShape struct {
 	Kind       kindText       `json:"kind" doc:"The kind of file."`
 	Owner      ownerText      `json:"owner,omitempty" doc:"The name of the folder in Vault, and the mark of every object in the cluster: a-z, 0-9 and -, at most 40 characters."`
 	Cluster    clusterShape   `json:"cluster,omitempty" doc:"The cluster in users' kubeconfigs. Fields that you leave out come from certsync's own connection."`
-	Clusters   []memberShape  `json:"clusters,omitempty" doc:"Several clusters, in place of owner and cluster. Each is an owner of its own."`
+	Clusters   membersShape   `json:"clusters,omitempty" doc:"Several clusters, in place of owner and cluster. Each is an owner of its own."`
 	Defaults   defaultsShape  `json:"defaults,omitempty" doc:"The defaults for all users."`
 	Groups     []groupShape   `json:"groups,omitempty" doc:"Every group that a user may be in."`
 	Users      []userShape    `json:"users" doc:"The users of the cluster, without the users in teams' files. For no users at all, write []."`
 	Teams      []teamShape    `json:"teams,omitempty" doc:"The teams that name the members of their groups in files of their own."`
 }
 
-func (inventoryShape) exactlyOne() []string { return []string{"owner", "clusters"} }
+func (inventoryShape) ExactlyOne() []string { return []string{"owner", "clusters"} }
 
 // forbidden are fields that exclude each other.
-func (inventoryShape) forbidden() []string { return []string{"cluster", "clusters"} }
+func (inventoryShape) Forbidden() []string { return []string{"cluster", "clusters"} }
+
+type membersShape []memberShape
+
+func (membersShape) Filled() (most int) { return clusters.Max }
 
 // memberShape is one of several clusters.
 type memberShape struct {
@@ -40,12 +46,14 @@ type memberShape struct {
 // clustersShape has values by name or label. A cluster has one of the values under each key.
 type clustersShape map[labelKeyText]clusterValuesShape
 
+func (clustersShape) Filled() (most int) { return maxLabelKeys }
+
 // clusterValuesShape has the values under one key. One text may stand in its place.
 type clusterValuesShape []clusterValueText
 
-func (clusterValuesShape) instead() reflect.Type { return reflect.TypeFor[clusterValueText]() }
+func (clusterValuesShape) Instead() reflect.Type { return reflect.TypeFor[clusterValueText]() }
 
-func (clusterValuesShape) filled() (most int) { return maxClusters }
+func (clusterValuesShape) Filled() (most int) { return clusters.Max }
 
 type clusterShape struct {
 	Name                     clusterText   `json:"name,omitempty" doc:"Name of the cluster and of the context."`
@@ -57,7 +65,7 @@ type clusterShape struct {
 }
 
 // forbidden are fields that exclude each other.
-func (clusterShape) forbidden() []string {
+func (clusterShape) Forbidden() []string {
 	return []string{"certificateAuthority", "certificateAuthorityData"}
 }
 
@@ -113,12 +121,12 @@ type grantShape struct {
 	grantTermShape
 }
 
-func (grantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
+func (grantShape) Instead() reflect.Type { return reflect.TypeFor[roleText]() }
 
 // namespacesShape has the grants in each namespace, by its name. A list of namespaces may stand in its place.
 type namespacesShape map[namespaceText][]namespaceGrantShape
 
-func (namespacesShape) instead() reflect.Type { return reflect.TypeFor[[]namespaceItemShape]() }
+func (namespacesShape) Instead() reflect.Type { return reflect.TypeFor[[]namespaceItemShape]() }
 
 // namespaceGrantShape is a role in one namespace. The name of a ClusterRole may stand in its place.
 type namespaceGrantShape struct {
@@ -127,9 +135,9 @@ type namespaceGrantShape struct {
 	grantTermShape
 }
 
-func (namespaceGrantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
+func (namespaceGrantShape) Instead() reflect.Type { return reflect.TypeFor[roleText]() }
 
-func (namespaceGrantShape) exactlyOne() []string { return []string{"name", "role"} }
+func (namespaceGrantShape) ExactlyOne() []string { return []string{"name", "role"} }
 
 type namespaceItemShape struct {
 	Name         namespaceText    `json:"name,omitempty" doc:"The name of one namespace."`
@@ -138,9 +146,9 @@ type namespaceItemShape struct {
 	Roles        []roleGrantShape `json:"roles,omitempty" doc:"Roles of these namespaces."`
 }
 
-func (namespaceItemShape) exactlyOne() []string { return []string{"name", "selector"} }
+func (namespaceItemShape) ExactlyOne() []string { return []string{"name", "selector"} }
 
-func (namespaceItemShape) atLeastOne() []string { return []string{"clusterRoles", "roles"} }
+func (namespaceItemShape) AtLeastOne() []string { return []string{"clusterRoles", "roles"} }
 
 // roleGrantShape is a Role in a list of nothing else.
 type roleGrantShape struct {
@@ -148,15 +156,16 @@ type roleGrantShape struct {
 	grantTermShape
 }
 
-func (roleGrantShape) instead() reflect.Type { return reflect.TypeFor[roleText]() }
+func (roleGrantShape) Instead() reflect.Type { return reflect.TypeFor[roleText]() }
 
 // selectorShape has labels, by their keys, and one key of its own.
 type selectorShape struct {
 	MatchExpressions []expressionShape `json:"matchExpressions,omitempty" doc:"Further conditions on labels, as in a label selector of Kubernetes."`
 }
 
-func (selectorShape) others() (key, value reflect.Type) {
-	return reflect.TypeFor[labelKeyText](), reflect.TypeFor[labelValueText]()
+// Others are labels. matchLabels looks like one, and is an error of its own.
+func (selectorShape) Others() (key, value reflect.Type, except string, most int) {
+	return reflect.TypeFor[labelKeyText](), reflect.TypeFor[labelValueText](), selector.LabelsField, selector.MaxRequirements + 1 // with the expressions
 }
 
 // expressionShape compares a label with values. One that asks only whether there is the label may stand in its place.
@@ -166,11 +175,11 @@ type expressionShape struct {
 	Values   valuesShape  `json:"values" doc:"The values of In and NotIn."`
 }
 
-func (expressionShape) instead() reflect.Type { return reflect.TypeFor[existsShape]() }
+func (expressionShape) Instead() reflect.Type { return reflect.TypeFor[existsShape]() }
 
 type valuesShape []labelValueText
 
-func (valuesShape) filled() (most int) { return maxValues }
+func (valuesShape) Filled() (most int) { return selector.MaxValues }
 
 type existsShape struct {
 	Key      labelKeyText `json:"key" doc:"The key of the label."`
@@ -210,7 +219,6 @@ var (
 
 	namespaceGrantKeys = keys[namespaceGrantShape]()
 	namespaceItemKeys  = keys[namespaceItemShape]()
-	expressionKeys     = keys[expressionShape]()
 
 	memberKeys   = keys[memberShape]()
 	teamKeys     = keys[teamShape]()
@@ -220,20 +228,9 @@ var (
 
 func keys[T any]() []string {
 	var names []string
-	for _, f := range fieldsOf(reflect.TypeFor[T]()) {
-		name, _ := key(f)
+	for _, f := range jsonschema.Fields(reflect.TypeFor[T]()) {
+		name, _ := jsonschema.Key(f)
 		names = append(names, name)
 	}
 	return names
-}
-
-// fieldsOf lists the fields of a shape, with those of the shapes that it embeds.
-func fieldsOf(shape reflect.Type) []reflect.StructField {
-	return slices.DeleteFunc(reflect.VisibleFields(shape), func(f reflect.StructField) bool { return f.Anonymous })
-}
-
-// key is what a field is called in a file, and whether it may be left out.
-func key(f reflect.StructField) (name string, optional bool) {
-	name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
-	return name, options == "omitempty"
 }

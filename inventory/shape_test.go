@@ -11,6 +11,7 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/certsync/certsync/inventory/jsonschema"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -33,6 +34,8 @@ func samples(t *testing.T) map[reflect.Type]string {
 		reflect.TypeFor[keyAlgorithmText](): "RSA-2048",
 		reflect.TypeFor[whyText]():          "moves the payments database, see (OPS-7)",
 		reflect.TypeFor[clusterText]():      "prod",
+		reflect.TypeFor[contextText]():      "admin@prod",
+		reflect.TypeFor[clusterValueText](): "blue",
 		reflect.TypeFor[serverText]():       "https://k8s.example.com",
 		reflect.TypeFor[proxyText]():        "http://proxy:3128",
 		reflect.TypeFor[tlsServerText]():    "kubernetes",
@@ -62,13 +65,16 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		return []trial{{"", sample, true}, {"", map[string]any{"x": "y"}, false}, {"", []any{"x"}, false}}
 	case reflect.Slice:
 		all := []trial{{"", []any{}, true}, {"", "text", false}, {"", nil, false}}
-		if _, filled := reflect.Zero(shape).Interface().(interface{ filled() int }); filled {
+		if _, filled := reflect.Zero(shape).Interface().(interface{ Filled() int }); filled {
 			all = []trial{{"", []any{trials(t, shape.Elem(), samples)[0].document}, true}, {"", []any{}, false}, {"", "text", false}}
 		}
-		short, isShort := reflect.Zero(shape.Elem()).Interface().(interface{ instead() reflect.Type })
+		if other, ok := reflect.Zero(shape).Interface().(interface{ Instead() reflect.Type }); ok && other.Instead().Kind() == reflect.String {
+			all[2].legal = true
+		}
+		short, isShort := reflect.Zero(shape.Elem()).Interface().(interface{ Instead() reflect.Type })
 		for _, inner := range trials(t, shape.Elem(), samples) {
 			// A text in place of a grant is its short form.
-			if _, text := inner.document.(string); text && isShort && short.instead().Kind() == reflect.String {
+			if _, text := inner.document.(string); text && isShort && short.Instead().Kind() == reflect.String {
 				inner.legal = true
 			}
 			all = append(all, trial{"[0]" + inner.path, []any{inner.document}, inner.legal})
@@ -78,33 +84,36 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		return []trial{{"", true, true}, {"", "text", false}}
 	case reflect.Map:
 		all := []trial{{"", map[string]any{}, true}, {"", "text", false}}
-		for _, inner := range trials(t, shape.Elem(), samples) {
-			all = append(all, trial{".staging" + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
+		if _, filled := reflect.Zero(shape).Interface().(interface{ Filled() int }); filled {
+			all = []trial{{"", map[string]any{samples[shape.Key()]: trials(t, shape.Elem(), samples)[0].document}, true}, {"", map[string]any{}, false}, {"", "text", false}}
 		}
-		if other, ok := reflect.Zero(shape).Interface().(interface{ instead() reflect.Type }); ok {
-			all = append(all, trials(t, other.instead(), samples)...)
+		for _, inner := range trials(t, shape.Elem(), samples) {
+			all = append(all, trial{"." + samples[shape.Key()] + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
+		}
+		if other, ok := reflect.Zero(shape).Interface().(interface{ Instead() reflect.Type }); ok {
+			all = append(all, trials(t, other.Instead(), samples)...)
 		}
 		return all
 	}
 	zero := reflect.Zero(shape).Interface()
 	least, choice := map[string]any{}, []string(nil)
-	if one, ok := zero.(interface{ exactlyOne() []string }); ok {
-		choice = one.exactlyOne()
+	if one, ok := zero.(interface{ ExactlyOne() []string }); ok {
+		choice = one.ExactlyOne()
 	}
 	needed := choice[:min(len(choice), 1)]
-	if some, ok := zero.(interface{ atLeastOne() []string }); ok {
-		needed = append(slices.Clone(needed), some.atLeastOne()[0])
+	if some, ok := zero.(interface{ AtLeastOne() []string }); ok {
+		needed = append(slices.Clone(needed), some.AtLeastOne()[0])
 	}
-	for _, f := range fieldsOf(shape) {
-		if name, optional := key(f); !optional || slices.Contains(needed, name) {
+	for _, f := range jsonschema.Fields(shape) {
+		if name, optional := jsonschema.Key(f); !optional || slices.Contains(needed, name) {
 			least[name] = trials(t, f.Type, samples)[0].document
 		}
 	}
 	var all []trial
 	if free, ok := zero.(interface {
-		others() (key, value reflect.Type)
+		Others() (key, value reflect.Type, except string, most int)
 	}); ok {
-		name, value := free.others()
+		name, value, _, _ := free.Others()
 		least[samples[name]] = samples[value]
 		for _, inner := range trials(t, value, samples) {
 			all = append(all, trial{"." + samples[name] + inner.path, map[string]any{samples[name]: inner.document}, inner.legal})
@@ -116,8 +125,8 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		delete(without, name)
 		all = append(all, trial{"", without, false})
 	}
-	for _, f := range fieldsOf(shape) {
-		name, optional := key(f)
+	for _, f := range jsonschema.Fields(shape) {
+		name, optional := jsonschema.Key(f)
 		for _, inner := range trials(t, f.Type, samples) {
 			with := maps.Clone(least)
 			if slices.Contains(choice, name) {
@@ -142,7 +151,7 @@ func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
 	for kind, shape := range map[string]reflect.Type{Kind: reflect.TypeFor[inventoryShape](), TeamKind: reflect.TypeFor[teamFileShape]()} {
 		tried := 0
 		for _, c := range trials(t, shape, samples) {
-			text, err := json.Marshal(c.document)
+			text, err := json.Marshal(inClusters(c))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -161,6 +170,24 @@ func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
 	}
 }
 
+// selectedClusters are clusters, among them those that the trials' selectors select.
+var selectedClusters = []any{
+	map[string]any{"name": "prod", "owner": "prod-eu", "labels": map[string]any{"team": "blue"}},
+	map[string]any{"name": "test", "owner": "test", "labels": map[string]any{"team": "text"}},
+}
+
+// inClusters is the document of a trial, in an inventory for several clusters where a selector of clusters stands in it.
+func inClusters(c trial) any {
+	document, ok := c.document.(map[string]any)
+	if _, alone := document["owner"]; !ok || !alone || !strings.Contains(strings.TrimPrefix(c.path, ".clusters"), ".clusters") {
+		return c.document
+	}
+	document = maps.Clone(document)
+	delete(document, "owner")
+	document["clusters"] = selectedClusters
+	return document
+}
+
 // parseAs parses an inventory, or the file of team payments, and returns what is wrong with it.
 func parseAs(t *testing.T, kind, text string) strict.Problems {
 	t.Helper()
@@ -168,7 +195,8 @@ func parseAs(t *testing.T, kind, text string) strict.Problems {
 	files := fstest.MapFS{"ca.crt": {Data: certificate(t)}, "payments.csr": {Data: []byte(request)}}
 	root, team := text, teamHeader+"users: []"
 	if kind == TeamKind {
-		root, team = header+"groups: [{name: payments}]\nusers: []\nteams: [{name: payments, file: teams/payments.yaml, groups: [payments]}]", text
+		clusters := "apiVersion: certsync.dev/v1\nkind: Inventory\nclusters: [{name: prod, owner: prod-eu, labels: {team: blue}}, {name: test, owner: test, labels: {team: text}}]\n"
+		root, team = clusters+"groups: [{name: payments}]\nusers: []\nteams: [{name: payments, file: teams/payments.yaml, groups: [payments]}]", text
 	}
 	if strings.Contains(root, "teams/payments.yaml") {
 		files["teams/payments.yaml"] = &fstest.MapFile{Data: []byte(team)}

@@ -50,7 +50,7 @@ func (r *run) team(v strict.Value, declared, files, names, groups *strict.Roll) 
 	t := team{run: r, name: parseName(v, fields, declared), groups: strict.NewRoll("group")}
 	t.groups.Lacks = "is not given to team " + strict.Quote(t.name) + " in " + r.Root()
 	if field, ok := fields["groups"]; ok {
-		for _, name := range parseMemberships(field, groups) {
+		for _, name := range (scope{r.fleet, r.fleet.All}).memberships(field, groups) {
 			if _, given := t.groups.Find(name); !given {
 				t.groups.Declare(field, name)
 			}
@@ -163,9 +163,10 @@ func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
 	}
 	u := User{Name: parseName(v, fields, names), Team: t.name}
 	s := scope{fleet: t.run.fleet}
-	u.Clusters, s.within = s.selected(fields, s.all)
+	u.Clusters, s.within = s.selected(fields, s.All)
+	s.count(v, s.within)
 	if field, ok := fields["groups"]; ok {
-		u.Groups = parseMemberships(field, t.groups)
+		u.Groups = s.memberships(field, t.groups)
 	}
 	if field, ok := fields["expiration"]; ok {
 		u.Expiration = parseExpiration(field, 0)

@@ -140,7 +140,7 @@ var fileRefusals = map[string]refusal{
 
 const (
 	notInFile = `belongs to users.yaml: here, a team's file can have only apiVersion, kind, team, users`
-	notOfUser = `belongs to users.yaml: here, a team's file can have only name, groups, expiration, from, until, reason, ticket`
+	notOfUser = `belongs to users.yaml: here, a team's file can have only name, groups, expiration, from, until, reason, ticket, clusters`
 )
 
 func TestTeamFileRefused(t *testing.T) {

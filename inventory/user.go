@@ -21,14 +21,15 @@ func (r *run) user(v strict.Value, declared, groups *strict.Roll) (u User, forme
 	}
 	u.Name = parseName(v, fields, declared)
 	s := scope{fleet: r.fleet}
-	u.Clusters, s.within = r.fleet.selected(fields, r.fleet.all)
+	u.Clusters, s.within = r.fleet.selected(fields, r.fleet.All)
+	s.count(v, s.within)
 	u.ClusterRoles = s.clusterRoles(fields)
 	u.Namespaces, u.ByLabel = s.namespaces(fields)
 	if field, ok := fields["previously"]; ok {
 		former = field.Items()
 	}
 	if field, ok := fields["groups"]; ok {
-		u.Groups = parseMemberships(field, groups)
+		u.Groups = s.memberships(field, groups)
 	}
 	if field, ok := fields["expiration"]; ok {
 		if u.Expiration = parseExpiration(field, 0); u.Expiration > 0 {
@@ -78,8 +79,8 @@ func previously(former []strict.Value, user string, users, given *strict.Roll) [
 	return names
 }
 
-// parseMemberships returns the groups that a user is in.
-func parseMemberships(v strict.Value, groups *strict.Roll) []string {
+// memberships returns the groups that a user or a team is in. Each is in a cluster where the user is.
+func (s scope) memberships(v strict.Value, groups *strict.Roll) []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, item := range v.Items() {
@@ -92,6 +93,9 @@ func parseMemberships(v strict.Value, groups *strict.Roll) []string {
 		case seen[name]:
 			item.Problem("group %s is named twice", strict.Quote(name))
 		case groups.Has(name):
+			if where, ok := s.groups[name]; ok && where.And(s.within).Empty() && !s.within.Empty() {
+				item.Problem("group %s is in none of the user's clusters", strict.Quote(name))
+			}
 		case fault != "":
 			item.Problem("%s", fault)
 		default:

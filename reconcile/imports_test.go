@@ -53,12 +53,15 @@ func standard(path string) bool {
 // arrows is the whole graph of imports: for each package of the module all that it imports of the module, and the other
 // modules that it may use. Imports point inwards, and the inner packages know neither Kubernetes nor Vault.
 var arrows = map[string]struct{ module, others []string }{
-	"inventory":         {[]string{"inventory/files", "inventory/strict", "inventory/userkey"}, nil},
-	"inventory/files":   {nil, nil},
-	"inventory/shell":   {nil, nil},
-	"inventory/strict":  {nil, []string{"sigs.k8s.io/yaml"}},
-	"inventory/userkey": {[]string{"inventory/shell"}, nil},
-	"reconcile":         {[]string{"inventory", "inventory/userkey"}, nil},
+	"inventory":            {[]string{"inventory/clusters", "inventory/files", "inventory/jsonschema", "inventory/selector", "inventory/strict", "inventory/userkey"}, nil},
+	"inventory/clusters":   {[]string{"inventory/strict"}, nil},
+	"inventory/files":      {nil, nil},
+	"inventory/jsonschema": {nil, nil},
+	"inventory/selector":   {[]string{"inventory/strict"}, nil},
+	"inventory/shell":      {nil, nil},
+	"inventory/strict":     {nil, []string{"sigs.k8s.io/yaml"}},
+	"inventory/userkey":    {[]string{"inventory/shell"}, nil},
+	"reconcile":            {[]string{"inventory", "inventory/userkey"}, nil},
 
 	"reconcile/access":     {[]string{"reconcile"}, nil},
 	"reconcile/endpoint":   {[]string{"inventory", "reconcile"}, nil},
@@ -94,20 +97,24 @@ var arrows = map[string]struct{ module, others []string }{
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight", "reconcile/retention"}, []string{"github.com/hashicorp/vault/api"}},
 
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
-	"cmd/certsync/internal/credentials": {[]string{"inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, nil},
-	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/reviewpage", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/preflight", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
-	"cmd/certsync/internal/generate":    {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/export", "reconcile/removals", "reconcile/revocation"}, []string{"sigs.k8s.io/yaml"}}, // pure
+	"cmd/certsync/internal/credentials": {[]string{"cmd/certsync/internal/render", "inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, []string{"golang.org/x/sync/errgroup"}},
+	"cmd/certsync/internal/exit":        {nil, nil},
+	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/preflight", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/invocation":  {nil, nil},
+	"cmd/certsync/internal/issuing":     {[]string{"cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "reconcile", "reconcile/kube", "reconcile/kube/csr", "reconcile/pki"}, nil},
 	"cmd/certsync/internal/nextstep":    {[]string{"cmd/certsync/internal/render"}, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/prompt":      {[]string{"cmd/certsync/internal/terminal"}, nil},
 	"cmd/certsync/internal/pushgateway": {[]string{"reconcile", "reconcile/httplimit", "reconcile/report"}, []string{"github.com/prometheus"}},
 	"cmd/certsync/internal/reportfile":  {[]string{"inventory/files", "reconcile", "reconcile/report"}, nil},
-	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "inventory", "reconcile"}, []string{"sigs.k8s.io/yaml"}},
-	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                  // pure
-	"cmd/certsync/internal/show":        {[]string{"cmd/certsync/internal/terminal", "reconcile", "reconcile/access", "reconcile/preflight", "reconcile/revocation", "reconcile/status"}, nil}, // pure
-	"cmd/certsync/internal/terminal":    {[]string{"inventory"}, nil},                                                                                                                          // pure
-	"cmd/certsync/internal/render":      {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/access"}, nil},                                    // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/fleet", "cmd/certsync/internal/generate", "cmd/certsync/internal/invocation", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reportfile", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/show", "cmd/certsync/internal/starter", "cmd/certsync/internal/terminal", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
+	"cmd/certsync/internal/reporting":   {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/reportfile", "cmd/certsync/internal/terminal", "reconcile", "reconcile/kube", "reconcile/report"}, nil},
+	"cmd/certsync/internal/variables":   {[]string{"reconcile"}, []string{"github.com/alecthomas/kong"}},
+	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/kube", "vaultstore"}, []string{"sigs.k8s.io/yaml"}},
+	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                      // pure
+	"cmd/certsync/internal/generate":    {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/export", "reconcile/removals", "reconcile/revocation"}, []string{"sigs.k8s.io/yaml"}}, // pure
+	"cmd/certsync/internal/show":        {[]string{"cmd/certsync/internal/terminal", "reconcile", "reconcile/access", "reconcile/preflight", "reconcile/revocation", "reconcile/status"}, nil},                                     // pure
+	"cmd/certsync/internal/terminal":    {[]string{"inventory"}, nil},                                                                                                                                                              // pure
+	"cmd/certsync/internal/render":      {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/access"}, nil},                                                                        // pure
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/exit", "cmd/certsync/internal/fleet", "cmd/certsync/internal/generate", "cmd/certsync/internal/invocation", "cmd/certsync/internal/issuing", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reporting", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/show", "cmd/certsync/internal/starter", "cmd/certsync/internal/terminal", "cmd/certsync/internal/variables", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "golang.org/x", "k8s.io"}},
 }
 

@@ -52,6 +52,11 @@ func TestCloseEndsConnections(t *testing.T) {
 	if connections.Load() == 0 {
 		t.Fatal("no connection is kept")
 	}
+	s.Rest()
+	eventually(t, "the connections to end while it rests", func() bool { return connections.Load() == 0 })
+	if _, err := s.ObserveStore(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

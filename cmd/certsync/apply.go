@@ -10,27 +10,28 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
+	"github.com/certsync/certsync/cmd/certsync/internal/issuing"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
-	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/kube"
-	"github.com/certsync/certsync/reconcile/kube/csr"
-	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 type applyCmd struct {
 	inventoryFlags
-	serverFlags `group:"Cluster and Vault:"`
-	ruleFlags   `group:"Guards, and flags that lift them:"`
-	lockFlags   `group:"Cluster and Vault:"`
-	issuerFlags `group:"Certificates:"`
-	reportFlags `group:"Reports:"`
-	Yes         bool       `short:"y" help:"Apply without asking."`
-	Expect      planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest, without asking. certsync plan prints the digest."`
-	Output      string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Output format. json prints one event per line (default: ${default})."`
-	MaxInFlight int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait for the signer at once. Kubelets use the same signer (default: ${default})."`
+	fleet.Flags       `group:"Cluster and Vault:"`
+	serverFlags       `group:"Cluster and Vault:"`
+	ruleFlags         `group:"Guards, and flags that lift them:"`
+	lockFlags         `group:"Cluster and Vault:"`
+	issuerFlags       `group:"Certificates:"`
+	reporting.Options `group:"Reports:"`
+	Yes               bool       `short:"y" help:"Apply without asking."`
+	Expect            planDigest `placeholder:"sha256:…" help:"Apply only the plan with this digest, without asking. certsync plan prints the digest."`
+	Output            string     `short:"o" enum:"text,json" default:"text" placeholder:"text|json" help:"Output format. json prints one event per line (default: ${default})."`
+	MaxInFlight       int        `group:"Certificates:" default:"50" placeholder:"N" help:"How many CertificateSigningRequests may wait for the signer at once. Kubelets use the same signer (default: ${default})."`
 	removalFlags
 	Hold     bool   `help:"Skip the users and bindings that a guard blocks, and apply the rest."`
 	Revision string `group:"Reports:" env:"CERTSYNC_REVISION,GITHUB_SHA,CI_COMMIT_SHA,BUILD_SOURCEVERSION,BITBUCKET_COMMIT,GIT_COMMIT" placeholder:"COMMIT" help:"Git commit of the inventory, for the ledger (default: the commit in the CI's environment)."`
@@ -44,6 +45,7 @@ It needs to approve CertificateSigningRequests, to bind every role in the invent
 
   certsync apply
   certsync apply --expect "$(certsync plan -o json | jq -r .digest)"
+  certsync apply --cluster env=prod    # an inventory with several clusters
   certsync apply --removals-only --revoke alice@example.com    # Vault is down
 
 ` + exitLine("an error, or some users or bindings failed or were held, and the others are done", exitOK, exitError, exitRefused, exitLocked, exitUsage, exitInterrupted)
@@ -54,105 +56,135 @@ func (c applyCmd) Validate() error {
 	if c.MaxInFlight < 1 {
 		return errors.New("--max-in-flight must be at least 1")
 	}
-	return cmp.Or(c.serverFlags.Validate(), c.issuerFlags.validate(), c.removalFlags.validate(c.ruleFlags))
+	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate(), c.issuerFlags.Check(), c.removalFlags.validate(c.ruleFlags))
 }
 
 // Run applies the inventory and reports on the run.
 func (c applyCmd) Run(ctx context.Context, p program) error {
 	defer outliveReaders()()
-	return c.reportOn(ctx, p, c.apply)
+	targets, err := c.targets(c.Flags)
+	if len(targets) > 1 {
+		return c.applyAll(ctx, p, targets)
+	}
+	return c.reportOn(ctx, p, func(ctx context.Context, p program, r *reporting.Run) error {
+		if err != nil {
+			return err
+		}
+		a := c.begin(p, targets[0], r)
+		defer func() { a.leave() }()
+		return a.conclude(ctx, a.do(ctx, a.prepare(ctx)))
+	})
 }
 
-func (c applyCmd) apply(ctx context.Context, p program, r *runReport) error {
-	inv, err := c.load()
-	if err != nil {
-		return err
-	}
-	r.account.Owner = inv.Owner
-	if string(c.Expect) == inv.Digest() {
-		return refuse("%s is the digest of the inventory; --expect takes the digest of a plan (certsync plan -o json | jq -r .digest)", c.Expect)
-	}
-	if c.RemovalsOnly {
-		return c.remove(ctx, p, r, inv)
-	}
-	ca, err := c.readCA()
-	if err != nil {
-		return err
-	}
-	cluster, store, err := c.connect(ctx, p, inv.Owner, c.MaxInFlight)
-	r.cluster = cluster // even if Vault cannot be reached
-	if err != nil {
-		return err
-	}
-	defer p.leave(ctx, store)
-	if err := preflight.ShortLived(store.TokenLife(), c.runTime(len(inv.Users))); err != nil {
-		p.complain(fmt.Errorf("warning: %w", err))
-	}
-	self, err := cluster.WhoAmI(ctx)
-	if err != nil {
-		r.cluster = nil // a cluster that does not answer cannot store Events
-		return err
-	}
-	a := c.begin(p, r)
-	issuer, stop := c.openIssuer(ca, cluster, csr.Options{
-		Owner: inv.Owner, RunID: r.account.RunID, Identity: self, MaxInFlight: c.MaxInFlight, Announce: askForApproval(a.progress),
-		StopAsking: ctx.Done(), // after an interruption certsync waits for no approval
-	}, len(inv.Users))
-	defer stop()
-	executor := p.newExecutor(cluster, store, issuer, c.MaxInFlight, r.account.RunID)
-	executor.WithoutCanary, executor.Revision, executor.Report = c.manual(), c.Revision, a.step
-	run := &apply.Apply{Terms: a.terms(ctx, cluster, inv.Owner, self), Cluster: cluster, Store: store, StoreAccess: store, Executor: executor}
-	return a.do(ctx, inv, run.Do)
-}
+// issuerFlags choose the signer of certificates.
+type issuerFlags = issuing.Flags
 
-// applying is a run of apply with its output: progress, events and report.
+// applying is a run of apply in one cluster, with its output: progress, events and report.
 type applying struct {
 	applyCmd
 	program
-	account  *runReport
+	target   fleet.Target
+	account  *reporting.Run
 	progress *render.Progress
-	events   *eventStream
-	shown    bool // the plan has been shown
+	events   *reporting.Stream
+	gate     *fleet.Gate // where it waits for other clusters; nil: there is one cluster
+	shown    bool        // the plan has been shown
+
+	// What prepare has found.
+	store    reconcile.StoreReader // nil: Vault was not reached
+	leave    func()                // ends what was opened
+	rest     func()                // closes connections that no request uses now
+	prepared apply.Prepared
+	unknown  []reconcile.UnknownName // with several clusters: names that this one does not know
 }
 
-func (c applyCmd) begin(p program, r *runReport) *applying {
-	progress := &render.Progress{Out: p.stderr, Terminal: knowsEscapes(p.stderr), Palette: paletteFor(p.stderr), Now: time.Now}
-	return &applying{applyCmd: c, program: p, account: r, progress: progress, events: c.stream(p)}
+func (c applyCmd) begin(p program, t fleet.Target, r *reporting.Run) *applying {
+	c.serverFlags = c.at(t)
+	r.Owner = t.Inventory.Owner
+	return &applying{applyCmd: c, program: p, target: t, account: r, progress: c.progress(p), events: c.stream(p), leave: func() {}, rest: func() {}}
+}
+
+func (c applyCmd) progress(p program) *render.Progress {
+	return &render.Progress{Out: p.stderr, Terminal: knowsEscapes(p.stderr), Palette: paletteFor(p.stderr), Now: time.Now}
+}
+
+// prepare connects to the cluster and to Vault, and plans.
+func (a *applying) prepare(ctx context.Context) error {
+	inv := a.target.Inventory
+	if string(a.Expect) == inv.Digest() {
+		return refuse("%s is the digest of the inventory; --expect takes the digest of a plan (certsync plan -o json | jq -r .digest)", a.Expect)
+	}
+	open := a.open
+	if a.RemovalsOnly {
+		open = a.openWithoutVault
+	}
+	run, terms, err := open(ctx)
+	if err != nil {
+		return err
+	}
+	for {
+		a.prepared, err = run.Prepare(ctx, inv)
+		var unknown reconcile.UnknownName
+		if a.gate == nil || !errors.As(err, &unknown) {
+			return err
+		}
+		a.unknown = append(a.unknown, unknown) // another cluster may know the name
+		terms.Rules = fleet.Without(terms.Rules, unknown)
+	}
 }
 
 // step prints and streams how a step ended.
 func (a *applying) step(e reconcile.Event) {
-	a.progress.Step(e)
-	a.events.send(e)
+	a.progress.StepIn(a.cluster, e)
+	a.events.Send(e)
 }
 
 // terms are the terms that the flags set, for a run by the identity self.
 func (a *applying) terms(ctx context.Context, cluster *kube.Cluster, owner string, self reconcile.Identity) apply.Terms {
 	rules := a.rules(self, a.LockNamespace)
-	rules.Expect = string(a.Expect)
+	if a.gate == nil { // else it is the digest over all clusters
+		rules.Expect = string(a.Expect)
+	}
 	return apply.Terms{
 		Access: cluster, Rules: rules, Hold: a.Hold, Unseen: a.Yes && a.Expect == "",
-		Lock: a.locker(cluster, owner, self, a.account.account.RunID, a.waiting), LockNamespace: a.LockNamespace,
-		Consent: func(plan reconcile.Plan) error { a.shown = true; return a.consent(ctx, a.program, plan) },
+		Lock: a.locker(cluster, owner, self, a.account.RunID, a.waiting), LockNamespace: a.LockNamespace,
+		Consent: func(plan reconcile.Plan) error {
+			if a.gate != nil && plan.Digest() == a.prepared.Plan.Digest() {
+				return nil // the plans of all clusters were shown, and somebody has agreed to them
+			}
+			a.shown = true
+			return a.consent(ctx, a.program, plan)
+		},
 		Begin: func(plan reconcile.Plan) {
 			a.progress.Begin(len(plan.Steps))
-			context.AfterFunc(ctx, a.ending)
+			if a.gate == nil {
+				context.AfterFunc(ctx, a.ending)
+			}
 		},
 	}
 }
 
-// do carries out a run and prints how it ended. It shows a refused plan, because the plan says what is refused.
-func (a *applying) do(ctx context.Context, inv *inventory.Inventory, do func(context.Context, *inventory.Inventory) (reconcile.Outcome, error)) error {
-	outcome, err := do(ctx, inv)
-	a.account.account.Outcome = outcome
+// do carries out a run, unless err has ended it before.
+func (a *applying) do(ctx context.Context, err error) error {
+	a.account.Outcome = reconcile.Outcome{Plan: a.prepared.Plan}
+	if err == nil {
+		a.account.Outcome, err = a.prepared.Do(ctx)
+	}
+	a.lookForOutstanding(ctx)
+	return err
+}
+
+// conclude prints how a run ended. It shows a refused plan, because the plan says what is refused.
+func (a *applying) conclude(ctx context.Context, err error) error {
+	outcome := a.account.Outcome
 	a.progress.End()
-	if errors.As(err, new(reconcile.Refused)) && !a.shown {
+	if errors.As(err, new(reconcile.Refused)) && !a.shown && outcome.Plan.Owner != "" {
 		err = cmp.Or(a.applyCmd.show(a.program, outcome.Plan), err)
 	}
 	if err != nil {
 		return err
 	}
-	return a.applyCmd.report(ctx, a.program, outcome, a.events)
+	return a.report(ctx, outcome)
 }
 
 // ending says how a run ends after the first signal.
@@ -162,7 +194,7 @@ func (p program) ending() {
 
 // waiting says that apply waits for the lock, and which run holds it.
 func (p program) waiting(l reconcile.Locked) {
-	fmt.Fprintf(p.stderr, "certsync: waiting: %s\n", terminal.Clean(l.Error()))
+	fmt.Fprintf(p.stderr, "%swaiting: %s\n", p.speaker(), terminal.Clean(l.Error()))
 }
 
 // outliveReaders turns SIGPIPE into a write error until stop is called. Otherwise `certsync apply --yes 2>&1 | head` would
@@ -174,37 +206,49 @@ func outliveReaders() (stop func()) {
 }
 
 // stream returns the stream of events on stdout, if -o json asks for it.
-func (c applyCmd) stream(p program) *eventStream {
+func (c applyCmd) stream(p program) *reporting.Stream {
 	if c.Output == "json" {
-		return &eventStream{out: p.stdout}
+		return &reporting.Stream{Out: p.stdout, Cluster: p.cluster}
 	}
-	return &eventStream{}
+	return &reporting.Stream{}
 }
 
 // report prints how the run ended, and returns its exit code as an error.
-func (c applyCmd) report(ctx context.Context, p program, o reconcile.Outcome, events *eventStream) error {
+func (a *applying) report(ctx context.Context, o reconcile.Outcome) error {
 	code := exitOK
 	switch {
 	case o.Failed() > 0 && ctx.Err() != nil:
 		code = exitInterrupted
-		fmt.Fprintln(p.stderr, "certsync: interrupted; the next apply does the remaining steps")
-	case o.Failed() > 0, events.err != nil:
+		if a.gate == nil {
+			a.interrupted()
+		}
+	case o.Failed() > 0, a.events.Err != nil:
 		code = exitError
 	}
-	if c.Output == "json" {
-		events.send(struct {
-			Summary  map[string]int `json:"summary"`
-			ExitCode int            `json:"exitCode"`
-		}{o.Summary(), code})
-	} else {
-		events.err = writeAll(p.stdout, render.Result(o, paletteFor(p.stdout)))
+	if a.Output == "json" {
+		a.events.Send(lastEvent{o.Summary(), code})
+	} else if a.gate == nil || len(o.Events) > 0 || o.Plan.Changes() { // several plans without changes have been shown
+		a.events.Err = writeAll(a.stdout, render.UnderCluster(a.cluster, render.Result(o, paletteFor(a.stdout)), paletteFor(a.stdout)))
 	}
-	if events.err != nil {
-		return reconcile.WithHint(events.err, "the run itself is over; run certsync plan to see what is left")
+	if a.events.Err != nil {
+		return reconcile.WithHint(a.events.Err, "the run itself is over; run certsync plan to see what is left")
 	}
 	if code != exitOK {
 		return exitStatus(code)
 	}
-	p.suggest(c.Output, resultOf(o))
+	if a.gate == nil {
+		a.suggest(a.Output, resultOf(o))
+	}
 	return nil
+}
+
+// lastEvent is the last event of a run.
+type lastEvent struct {
+	Summary  map[string]int `json:"summary"`
+	ExitCode int            `json:"exitCode"`
+}
+
+// interrupted says how a run that was interrupted goes on.
+func (p program) interrupted() {
+	fmt.Fprintf(p.stderr, "%sinterrupted; the next apply does the remaining steps\n", p.speaker())
 }

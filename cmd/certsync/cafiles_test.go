@@ -117,7 +117,7 @@ func TestCAFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			_, err := issuerFlags{Issuer: "ca", CACert: "ca.crt", CAKey: "ca.key"}.readCA()
+			_, err := issuerFlags{Issuer: "ca", CACert: "ca.crt", CAKey: "ca.key"}.ReadCA()
 			switch {
 			case tt.want == "" && err != nil:
 				t.Error(err)

@@ -43,7 +43,7 @@ While Vault is not available, certsync uses the cached credential until its cert
 }
 
 // Validate is called by kong after parsing.
-func (c credentialCmd) Validate() error { return c.validate() }
+func (c credentialCmd) Validate() error { return c.validate(c.Owner) }
 
 // execInfo is the variable that tells kubectl's plugins which API version kubectl expects.
 const execInfo = "KUBERNETES_EXEC_INFO"
@@ -65,7 +65,7 @@ func (c credentialCmd) Run(ctx context.Context, p program) error {
 	source := credentials.Source{
 		User: c.User, Refresh: c.Refresh, Cache: cache, Now: time.Now,
 		Fetch: func(ctx context.Context, timeout time.Duration) (vaultstore.Stored, error) {
-			return c.fetch(ctx, p, timeout)
+			return c.fetch(ctx, p, c.Owner, timeout)
 		},
 		AddKey: func(stored reconcile.Credential) (reconcile.Credential, error) {
 			return credentials.AddKey(c.User, stored, c.ClientKey)

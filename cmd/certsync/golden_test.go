@@ -83,7 +83,7 @@ var varying = []struct {
 }{
 	{regexp.MustCompile(`"run":"[0-9a-f]{16}"`), `"run":"$$RUN"`},
 	{regexp.MustCompile(`"(time|at)":"[^"]+"`), `"${1}":"$$TIME"`},
-	{regexp.MustCompile(`(The certificate is valid until )\S+\.`), `${1}$$TIME.`},
+	{regexp.MustCompile(`(The certificate is valid until |The certificates are valid at least until )\S+\.`), `${1}$$TIME.`},
 	{regexp.MustCompile(`[0-9]s off the`), `1s off the`},
 	// The plan's digest covers the server's address and CA; the inventory's is the same every time.
 	{regexp.MustCompile(`(Digest: |Digest\*\*: .|--expect |digest is |"digest":")sha256:[0-9a-f]{64}`), `${1}sha256:$$DIGEST`},

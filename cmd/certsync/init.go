@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
@@ -16,6 +14,7 @@ import (
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/endpoint"
+	"github.com/certsync/certsync/reconcile/kube"
 	"github.com/certsync/certsync/vaultstore"
 )
 
@@ -62,11 +61,16 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 	if err := starter.CheckAbsent(c.File); err != nil {
 		return err
 	}
-	cluster, proxy, err := c.seeCluster(ctx, p)
+	servers := starter.Servers{
+		Connect: func() (*kube.Cluster, error) { return c.cluster(p) }, Named: c.Kubeconfig != "" || c.Context != "",
+		Vault: vaultstore.Options{Owner: "init", Mount: c.VaultMount, Prefix: c.VaultPrefix, UserAgent: userAgent()},
+		Say:   p.stderr, Complain: p.complain,
+	}
+	cluster, proxy, err := servers.SeeCluster(ctx)
 	if err != nil {
 		return err
 	}
-	c.seeVault(ctx, p)
+	servers.SeeVault(ctx)
 	n := starter.Inventory{
 		Owner: cmp.Or(string(c.Owner), starter.OwnerFor(cluster.Name)), Cluster: cluster, Users: c.User, Schema: starter.SchemaBeside(c.File),
 	}
@@ -94,63 +98,4 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", terminal.Clean(c.File), n.Owner)
 	_, err = p.stderr.Write(render.NextSteps(nextstep.After(p.line, nextstep.Result{})))
 	return err
-}
-
-// firstAnswer is how long init waits for the cluster, and for Vault.
-const firstAnswer = 10 * time.Second
-
-// seeCluster returns what the kubeconfig says of the cluster, and reports whether the cluster answers. Only a kubeconfig or
-// context that a flag names must exist.
-//
-// proxy is the one of certsync's own connection, which users may need or not.
-func (c initCmd) seeCluster(ctx context.Context, p program) (seen inventory.Cluster, proxy string, err error) {
-	cluster, err := c.cluster(p)
-	if err != nil {
-		if c.Kubeconfig != "" || c.Context != "" {
-			return inventory.Cluster{}, "", err
-		}
-		p.unseen("the cluster", err)
-		return inventory.Cluster{}, "", nil
-	}
-	e, err := cluster.Endpoint()
-	if err != nil {
-		p.unseen("the cluster", err)
-	}
-	limited, cancel := context.WithTimeout(ctx, firstAnswer)
-	defer cancel()
-	if version, err := cluster.Version(limited); err != nil {
-		p.unseen("the cluster", err)
-	} else {
-		fmt.Fprintf(p.stderr, "certsync: Kubernetes %s answers at %s\n", terminal.Clean(version), cluster.Address())
-	}
-	seen = inventory.Cluster{Name: e.Name, Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CA}
-	if fault := (inventory.Cluster{Name: seen.Name}).Fault(); fault != "" {
-		p.unseen("the cluster's name", errors.New("cluster."+fault))
-		seen.Name = ""
-	}
-	if fault := seen.Fault(); fault != "" {
-		p.unseen("the cluster", errors.New("cluster."+fault))
-		return inventory.Cluster{}, "", ctx.Err()
-	}
-	return seen, e.ProxyURL, ctx.Err()
-}
-
-// seeVault reports whether Vault has the mount.
-func (c initCmd) seeVault(ctx context.Context, p program) {
-	limited, cancel := context.WithTimeout(ctx, firstAnswer)
-	defer cancel()
-	store, err := vaultstore.Open(limited, vaultstore.Options{
-		Owner: "init", Mount: c.VaultMount, Prefix: c.VaultPrefix, UserAgent: userAgent(), Patience: firstAnswer,
-	})
-	if err != nil {
-		p.unseen("Vault", err)
-		return
-	}
-	p.leave(ctx, store)
-	fmt.Fprintf(p.stderr, "certsync: Vault has a KV version 2 secrets engine at %s/\n", strings.Trim(c.VaultMount, "/"))
-}
-
-// unseen reports that init goes on without a server.
-func (p program) unseen(server string, err error) {
-	p.complain(reconcile.WithHint(fmt.Errorf("going on without %s: %w", server, err), reconcile.Hint(err)))
 }

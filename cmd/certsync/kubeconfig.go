@@ -3,21 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/reconcile"
-	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
-	"github.com/certsync/certsync/reconcile/pki"
+	"github.com/certsync/certsync/vaultstore"
 )
 
 type kubeconfigCmd struct {
-	credentialFlags
+	Owner []string `required:"" placeholder:"NAME" help:"Owner of the inventory that lists you."`
+	userFlags
 	clientKeyFlags
 	Merge       bool   `help:"Merge it into the kubeconfig that kubectl uses, instead of printing it. Other entries stay as they are. certsync keeps the old file as a backup."`
 	Kubeconfig  string `placeholder:"FILE" help:"With --merge: file to merge into (default: $$KUBECONFIG, then ~/.kube/config)."`
@@ -28,7 +24,7 @@ type kubeconfigCmd struct {
 
 // Help is shown below the flags.
 func (kubeconfigCmd) Help() string {
-	return `Reads your kubeconfig from Vault, and prints it or merges it into your own. It needs no inventory. In Vault it needs only the right to read your own path. Log in to Vault as yourself first (vault login).
+	return `Reads your kubeconfig from Vault, and prints it or merges it into your own. It needs no inventory, and in Vault only the right to read your own path. Log in to Vault as yourself first (vault login).
 
   certsync kubeconfig --owner prod-eu --user alice@example.com > kubeconfig
   certsync kubeconfig --owner prod-eu --user alice@example.com --merge --exec
@@ -37,6 +33,10 @@ func (kubeconfigCmd) Help() string {
 A second account on the same cluster needs its own context name:
 
   certsync kubeconfig --owner dev --user al-admin --merge --context-name adm
+
+For several clusters at once, name their owners:
+
+  certsync kubeconfig --owner dev,prod-eu --user alice@example.com --merge
 
 Without --exec, the output contains your private key. Set CERTSYNC_OWNER and CERTSYNC_USER in the environment to shorten the command. certsync refuses a merge that would change another account's entries or context.
 
@@ -57,60 +57,48 @@ func (c kubeconfigCmd) Validate() error {
 	if (inventory.Cluster{Name: c.ContextName}).Fault() != "" {
 		return errors.New("--context-name: expected letters, digits and . _ : / @ + - (at most 253 characters, with a letter or digit first and last)")
 	}
-	return c.credentialFlags.validate()
+	if c.ContextName != "" && len(c.Owner) > 1 {
+		return errors.New("--context-name is for one --owner: each owner's context has a name of its own")
+	}
+	return c.validate(c.Owner...)
 }
 
-// Run prints the kubeconfig, or merges it.
+// AfterApply is called by kong after parsing, also for an empty flag.
+func (c kubeconfigCmd) AfterApply() error { return c.refuseEmpty(c.Owner...) }
+
+// Run prints the kubeconfigs of all owners as one, or merges them.
 func (c kubeconfigCmd) Run(ctx context.Context, p program) error {
-	stored, err := c.fetch(ctx, p, 0)
-	if err != nil {
-		return err
+	source := credentials.Kubeconfigs{
+		Owners: c.Owner, User: c.User, ClientKey: c.ClientKey,
+		Fetch: func(ctx context.Context, owner string) (vaultstore.Stored, error) { return c.fetch(ctx, p, owner, 0) },
 	}
-	if stored.Kubeconfig, err = kubeconfig.Stored(c.User, stored.Credential); err != nil {
-		return err
-	}
-	credential, err := credentials.AddKey(c.User, stored.Credential, c.ClientKey)
-	if err != nil {
-		return err
-	}
-	text := credential.Kubeconfig
 	if c.Exec {
 		plugin, err := c.plugin(p)
 		if err != nil {
 			return err
 		}
-		if text, err = kubeconfig.WithPlugin(text, plugin); err != nil {
-			return err
-		}
+		source.Plugin = &plugin
 	}
-	until, known := pki.Until(credential)
-	if known && !time.Now().Before(until) {
-		p.complain(reconcile.WithHint(fmt.Errorf("the certificate of %q expired at %s", c.User, reconcile.TimeText(until)),
-			"ask the administrator of certsync to run certsync apply, which renews it"))
-	}
-	if !c.Merge {
-		if c.ContextName != "" {
-			if text, err = kubeconfig.WithContext(text, c.ContextName); err != nil {
-				return err
-			}
-		}
-		return writeAll(p.stdout, text.Reveal())
-	}
-	done, err := kubeconfig.Merge(ctx, c.Kubeconfig, c.ContextName, text)
+	all := source.Get(ctx)
+	delivery := credentials.Delivery{User: c.User, Merge: c.Merge, File: c.Kubeconfig, ContextName: c.ContextName, Exec: c.Exec, Complain: p.complain}
+	out, err := delivery.Deliver(ctx, all)
 	if err != nil {
 		return err
 	}
-	if len(done.Elsewhere) > 0 {
-		p.complain(reconcile.WithHint(fmt.Errorf("cluster %q has changed in your kubeconfig: %s", done.Context, strings.Join(done.Elsewhere, ", ")),
-			fmt.Sprintf("if you did not expect this, ask the administrator of certsync before you use the context; the old file is kept as %s", strings.Join(done.Backups, " and "))))
+	if len(out) > 0 {
+		if err := writeAll(p.stdout, out); err != nil {
+			return err
+		}
 	}
-	merge := render.MergeResult{
-		Context: done.Context, Current: done.Current, Changed: done.Changed, Files: done.Files, Backups: done.Backups,
-		Kubeconfig: c.Kubeconfig,
+	switch failed, refused := delivery.Failures(all); {
+	case failed == 0:
+		return nil
+	case len(all) == 1:
+		return all[0].Err
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case refused == len(all): // nothing was written
+		return exitStatus(exitRefused)
 	}
-	// The plugin renews the certificate by itself, and an expired one has been reported.
-	if known && !c.Exec && time.Now().Before(until) {
-		merge.Until = until
-	}
-	return writeAll(p.stdout, render.Merge(merge))
+	return exitStatus(exitError)
 }

@@ -130,7 +130,7 @@ func TestPlugin(t *testing.T) {
 	} {
 		t.Setenv(name, value)
 	}
-	c := kubeconfigCmd{credentialFlags: credentialFlags{Owner: "prod-eu", User: "alice@example.com"}, clientKeyFlags: clientKeyFlags{"my.key"}}
+	c := kubeconfigCmd{Owner: []string{"prod-eu"}, userFlags: userFlags{User: "alice@example.com"}, clientKeyFlags: clientKeyFlags{"my.key"}}
 	c.VaultMount, c.VaultPrefix, c.VaultAuth = "team/kv", "certsync", "approle"
 	c.VaultRoleID, c.VaultSecretIDFile, c.VaultAuthMount = "id", "id.txt", "apps"
 	self, err := os.Executable()
@@ -147,7 +147,7 @@ func TestPlugin(t *testing.T) {
 	}
 	want := kubeconfig.Plugin{
 		Command: self,
-		Args: []string{"--owner=prod-eu", "--user=alice@example.com", "--vault-mount=team/kv", "--vault-auth=approle", "--vault-auth-mount=apps",
+		Args: []string{"--user=alice@example.com", "--vault-mount=team/kv", "--vault-auth=approle", "--vault-auth-mount=apps",
 			"--vault-role-id=id", "--vault-secret-id-file=" + filepath.Join(dir, "id.txt"), "--client-key=" + filepath.Join(dir, "my.key")},
 		Env: []string{"VAULT_ADDR=https://vault.example.com", "VAULT_NAMESPACE=team", "VAULT_CACERT=" + filepath.Join(dir, "ca.crt"), "VAULT_CLIENT_KEY=/etc/key"},
 	}

@@ -1,11 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/issuing"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 	"github.com/certsync/certsync/reconcile/kube/lease"
@@ -13,20 +13,7 @@ import (
 
 // lockFlags say how long apply waits while another run of its owner holds the lock.
 type lockFlags struct {
-	LockTimeout waitingTime `default:"0s" placeholder:"DURATION" help:"How long to wait for another run of the same owner, for example 5m (default: ${default}, do not wait)."`
-}
-
-// waitingTime is a duration that is not negative.
-type waitingTime time.Duration
-
-// UnmarshalText reads a duration such as 90s or 5m.
-func (w *waitingTime) UnmarshalText(text []byte) error {
-	d, err := time.ParseDuration(string(text))
-	if err != nil || d < 0 {
-		return errors.New("expected a duration, for example 90s or 5m")
-	}
-	*w = waitingTime(d)
-	return nil
+	LockTimeout issuing.WaitingTime `default:"0s" placeholder:"DURATION" help:"How long to wait for another run of the same owner, for example 5m (default: ${default}, do not wait)."`
 }
 
 // locker takes the lock of an owner for this run. The lock shows others the identity, the host and the run. locker calls

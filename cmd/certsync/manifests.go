@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/endpoint"
@@ -18,6 +19,7 @@ import (
 
 type manifestsCmd struct {
 	inventoryFlags
+	fleet.OneFlag
 	Namespace string `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob. Use it for this owner only (default: ${default})."`
 	leaseFlags
 	Image    string       `placeholder:"IMAGE" help:"Container image of the CronJob, preferably with its digest. Required without --vault."`
@@ -111,26 +113,22 @@ func (c manifestsCmd) missing() []string {
 
 // Run prints the manifests.
 func (c manifestsCmd) Run(p program) error {
-	file, files, err := inventory.LoadFiles(c.File)
-	if err != nil {
-		return notFound(err)
-	}
-	inv, err := file.Only()
+	inv, err := c.mounted()
 	if err != nil {
 		return err
 	}
-	deployment := c.deployment(inv, files)
+	deployment := c.deployment(inv)
 	// Both sides are checked, so that nobody sets up one half of a deployment that the other half refuses.
 	if err := deployment.Validate(); err != nil {
 		return err
 	}
-	script, err := c.vaultScript(inv)
+	script, err := c.vaultScript(inv.Inventory)
 	if err != nil {
 		return err
 	}
 	if c.Vault {
-		c.warnOfCapitals(p, inv)
-		c.warnOfUserpass(p, inv)
+		c.warnOfCapitals(p, inv.Inventory)
+		c.warnOfUserpass(p, inv.Inventory)
 		return writeAll(p.stdout, script)
 	}
 	if err := endpoint.CompleteInAPod(inv.Cluster); err != nil {
@@ -157,28 +155,49 @@ func (c manifestsCmd) Run(p program) error {
 	return writeAll(p.stdout, text)
 }
 
-func (c manifestsCmd) deployment(inv *inventory.Inventory, files map[string][]byte) deploy.Deployment {
+// mounted is the inventory that the job reads: its name and all of its files, by their paths in the job's folder.
+type mounted struct {
+	*inventory.Inventory
+	name  string
+	files map[string][]byte
+}
+
+// mounted returns the inventory for the job. Of several clusters, a job gets only its own.
+func (c manifestsCmd) mounted() (mounted, error) {
+	file, files, err := inventory.LoadFiles(c.File)
+	if err != nil {
+		return mounted{}, notFound(err)
+	}
+	target, err := c.Target(file)
+	if err != nil || !file.Fleet {
+		return mounted{target.Inventory, filepath.Base(c.File), files}, err
+	}
+	files, err = file.Standalone(target.Member)
+	return mounted{target.Inventory, inventory.StandaloneName, files}, err
+}
+
+func (c manifestsCmd) deployment(inv mounted) deploy.Deployment {
 	return deploy.Deployment{
 		Owner: inv.Owner, ClusterRoles: inv.ClusterRoles(), Roles: inv.Roles(), Issuing: csr.Permissions(false),
 		Namespace: c.Namespace, LockNamespace: c.LockNamespace,
 		Image: c.Image, Schedule: string(c.Schedule),
-		Environment: c.environment(inv.Owner),
-		Files:       files, VaultAudience: c.VaultAudience, Revocation: c.Revocation,
+		Environment: c.environment(inv),
+		Files:       inv.files, VaultAudience: c.VaultAudience, Revocation: c.Revocation,
 	}
 }
 
 // environment returns the variables of the job: all settings that are not on its command line.
-func (c manifestsCmd) environment(owner string) map[string]string {
+func (c manifestsCmd) environment(inv mounted) map[string]string {
 	flag := func(name string) string { return envPrefix + "_" + name }
 	env := map[string]string{
-		flag("FILE"):             path.Join(deploy.InventoryFolder, filepath.Base(c.File)),
+		flag("FILE"):             path.Join(deploy.InventoryFolder, inv.name),
 		flag("NAMESPACE"):        c.Namespace,
 		flag("LOCK_NAMESPACE"):   c.LockNamespace,
 		flag("VAULT_MOUNT"):      c.VaultMount,
 		flag("VAULT_PREFIX"):     c.VaultPrefix,
 		flag("VAULT_AUTH"):       "kubernetes",
 		flag("VAULT_AUTH_MOUNT"): c.VaultAuth,
-		flag("VAULT_ROLE"):       roleName(owner),
+		flag("VAULT_ROLE"):       roleName(inv.Owner),
 		flag("VAULT_TOKEN_FILE"): deploy.VaultTokenFile,
 		flag("LOCK_TIMEOUT"):     "2m", // the lock of a killed run is free after one minute
 		"VAULT_ADDR":             string(c.VaultAddr),

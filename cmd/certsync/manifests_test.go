@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/inventory"
 )
 
@@ -82,16 +83,25 @@ func TestManifestsAreKubernetes(t *testing.T) {
 // TestJobFindsItsInventory: the files of the ConfigMap, where the job mounts them, are the inventory that the job is told
 // to read, with the same digest as here.
 func TestJobFindsItsInventory(t *testing.T) {
-	for golden, files := range map[string]int{"manifests": 2, "manifests-teams": 4} {
-		t.Run(golden, func(t *testing.T) { jobFindsItsInventory(t, filepath.Join("testdata", golden), files) })
+	for golden, tt := range map[string]struct {
+		cluster string
+		files   int
+	}{"manifests": {"", 2}, "manifests-teams": {"", 4}, "manifests-cluster": {"prod-eu", 2}} {
+		t.Run(golden, func(t *testing.T) {
+			file, err := inventory.LoadFile(filepath.Join("testdata", golden, "users.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			target, err := fleet.OneFlag{Cluster: tt.cluster}.Target(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jobFindsItsInventory(t, filepath.Join("testdata", golden), target.Inventory, tt.files)
+		})
 	}
 }
 
-func jobFindsItsInventory(t *testing.T, golden string, wanted int) {
-	want, err := inventory.Load(filepath.Join(golden, "users.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
+func jobFindsItsInventory(t *testing.T, golden string, want *inventory.Inventory, wanted int) {
 	text, err := os.ReadFile(filepath.Join(golden, "stdout"))
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
+	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
 	"github.com/certsync/certsync/e2e/fake"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/report"
@@ -27,10 +28,12 @@ func accounts(t *testing.T) []struct {
 	ended := fixture.Outcomes(t)
 	at := func(hours int, code int, err error, o reconcile.Outcome) report.Account {
 		end := fixture.Noon.Add(time.Duration(hours) * time.Hour)
-		return report.Account{
+		a := report.Account{
 			Owner: "prod-eu", RunID: "0123456789abcdef", StartedAt: end.Add(-90 * time.Second), EndedAt: end,
 			ExitCode: code, Err: err, Outcome: o,
 		}
+		a.Outstanding = a.Removals()
+		return a
 	}
 	return []struct {
 		name string
@@ -54,7 +57,7 @@ func TestMetrics(t *testing.T) {
 	defer g.Close()
 	for _, a := range accounts(t) {
 		before := g.Pushes()
-		if err := (reportFlags{Pushgateway: pushgateway.URL(g.URL)}).push(t.Context(), a.Account); err != nil {
+		if err := (reporting.Options{Pushgateway: pushgateway.URL(g.URL)}).Push(t.Context(), a.Account); err != nil {
 			t.Fatal(err)
 		}
 		if pushed := g.Pushes() > before; pushed == (a.ExitCode == exitLocked) {

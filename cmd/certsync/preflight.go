@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
+	"github.com/certsync/certsync/cmd/certsync/internal/issuing"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/show"
@@ -41,7 +42,7 @@ func (preflightCmd) Help() string {
 
 // Validate is called by kong after parsing.
 func (c preflightCmd) Validate() error {
-	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate(), c.issuerFlags.validate())
+	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate(), c.issuerFlags.Check())
 }
 
 // Run makes the checks and shows them.
@@ -98,7 +99,7 @@ func (c preflightCmd) several(ctx context.Context, p program, targets []fleet.Ta
 func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inventory) preflight.Report {
 	check := &preflight.Preflight{
 		Inventory: inv, Namespace: c.Namespace, LockNamespace: c.LockNamespace, AcceptSharedCA: c.AcceptSharedCA,
-		Issue: c.Issue, RunID: newRunID(), RunTime: c.runTime(len(inv.Users)), Now: time.Now,
+		Issue: c.Issue, RunID: newRunID(), RunTime: c.RunTime(len(inv.Users)), Now: time.Now,
 	}
 	cluster, err := c.kubernetes(p)
 	if check.ClusterErr = err; err == nil {
@@ -109,7 +110,7 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 		defer p.leave(ctx, store)
 		check.Store = store
 	}
-	ca, err := c.readCA()
+	ca, err := c.ReadCA()
 	check.CAErr = err
 	check.CA, _ = ca.(*pki.CAIssuer)
 	stop := func() {}
@@ -117,8 +118,8 @@ func (c preflightCmd) check(ctx context.Context, p program, inv *inventory.Inven
 	check.OpenIssuer = func(self reconcile.Identity) (issuer reconcile.Issuer) {
 		stop()
 		progress := &render.Progress{Out: p.stderr}
-		issuer, stop = c.openIssuer(ca, cluster, csr.Options{
-			Owner: inv.Owner, RunID: check.RunID, Identity: self, Announce: askForApproval(progress), StopAsking: ctx.Done(),
+		issuer, stop = c.issuerFlags.Open(ca, cluster, csr.Options{
+			Owner: inv.Owner, RunID: check.RunID, Identity: self, Announce: issuing.AskForApproval(progress), StopAsking: ctx.Done(),
 		}, 1)
 		return issuer
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
+	"github.com/certsync/certsync/cmd/certsync/internal/variables"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -29,6 +30,22 @@ type program struct {
 	// grace is how long steps may take to end after an interruption; 0 means reconcile.LastStep.
 	grace time.Duration
 	line  nextstep.CommandLine
+	// cluster is the one of several clusters that stderr is about, or "".
+	cluster string
+}
+
+// in is the program as it speaks about one of several clusters.
+func (p program) in(cluster string) program {
+	p.cluster = cluster
+	return p
+}
+
+// speaker begins a message on stderr.
+func (p program) speaker() string {
+	if p.cluster == "" {
+		return "certsync: "
+	}
+	return "certsync: cluster " + terminal.Clean(p.cluster) + ": "
 }
 
 // lastStep is how long steps may take to end after an interruption.
@@ -52,11 +69,6 @@ type cli struct {
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }
 
-// exitStatus is an exit code without an error to print.
-type exitStatus int
-
-func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
-
 // Run carries out one command line and returns the exit code.
 func (p program) Run(ctx context.Context, args []string) int {
 	var help bytes.Buffer
@@ -76,7 +88,7 @@ func (p program) Run(ctx context.Context, args []string) int {
 	case err != nil:
 		return p.misused(err)
 	}
-	if err := checkTilde(command); err != nil {
+	if err := variables.CheckTilde(command); err != nil {
 		p.complain(err)
 		return exitUsage
 	}
@@ -120,7 +132,7 @@ func (p program) misused(err error) int {
 		text = strings.TrimPrefix(text, command+": ")
 		hint = fmt.Sprintf("run %s %s --help for the list of flags", name, command)
 	}
-	if variable := variableFor(text); variable != "" {
+	if variable := variables.For(text); variable != "" {
 		hint = variable + " is set in the environment: correct it, or " + hint
 	}
 	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", terminal.Clean(text), hint)
@@ -140,10 +152,10 @@ func (p program) fail(ctx context.Context, err error) int {
 	case errors.As(err, &code):
 		return int(code)
 	case ctx.Err() != nil:
-		fmt.Fprintln(p.stderr, "certsync: interrupted")
+		fmt.Fprintln(p.stderr, p.speaker()+"interrupted")
 		return exitInterrupted
 	case errors.As(err, &refused):
-		fmt.Fprintln(p.stderr, "certsync: refused, nothing was written:")
+		fmt.Fprintln(p.stderr, p.speaker()+"refused, nothing was written:")
 		for _, v := range refused.Violations {
 			fmt.Fprintf(p.stderr, "  - %s\n", terminal.Clean(v))
 		}
@@ -170,10 +182,11 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	fmt.Fprintf(p.stderr, "certsync: %s\n", terminal.Clean(err.Error()))
+	text := fmt.Sprintf("%s%s\n", p.speaker(), terminal.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		fmt.Fprintf(p.stderr, "hint: %s\n", terminal.Clean(invocation.Called(hint, p.name)))
+		text += fmt.Sprintf("hint: %s\n", terminal.Clean(invocation.Called(hint, p.name)))
 	}
+	fmt.Fprint(p.stderr, text) // at once: several clusters may complain
 }
 
 // writeAll writes the output of a command. A full disk or a closed pipe is an error, because half a plan must not exit 0.

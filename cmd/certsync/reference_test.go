@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 )
 
@@ -21,15 +22,16 @@ func TestReference(t *testing.T) {
 	}
 	own, shared := dividedFlags(parser.Model)
 	fixture.Golden(t, "README.md", overview(parser.Model))
-	fixture.Golden(t, "commands.md", commandReference(parser.Model, own))
+	fixture.Golden(t, "commands.md", commandReference(parser.Model, own, false))
+	fixture.Golden(t, "users.md", commandReference(parser.Model, own, true))
 	fixture.Golden(t, "flags.md", flagReference(shared))
 }
 
 // TestEveryExitCodeIsExplained: each exit code in the help of a command is in the reference, and has a text.
 func TestEveryExitCodeIsExplained(t *testing.T) {
 	known := map[string]bool{}
-	for _, e := range exitCodes {
-		known[fmt.Sprint(e.code)] = e.brief != "" && e.meaning != "" && e.action != ""
+	for _, e := range exit.Codes {
+		known[fmt.Sprint(e.Code)] = e.Brief != "" && e.Meaning != "" && e.Action != ""
 	}
 	found := map[string]bool{}
 	for command, help := range helps(t) {
@@ -40,8 +42,8 @@ func TestEveryExitCodeIsExplained(t *testing.T) {
 			}
 		}
 	}
-	if len(found) != len(exitCodes) {
-		t.Errorf("the helps name %v, and there are %d exit codes", found, len(exitCodes))
+	if len(found) != len(exit.Codes) {
+		t.Errorf("the helps name %v, and there are %d exit codes", found, len(exit.Codes))
 	}
 }
 
@@ -57,14 +59,18 @@ const generated = "<!-- Generated from the program: go test ./cmd/certsync -run 
 func overview(model *kong.Application) string {
 	var b strings.Builder
 	b.WriteString(generated + "# certsync: the reference\n\n" +
-		"`certsync COMMAND --help` shows the flags of a command, with examples. The same is in [commands](commands.md). Flags that several commands have are in [flags](flags.md).\n\n" +
+		"`certsync COMMAND --help` shows the flags of a command, with examples. The same is in [commands](commands.md), and in [users](users.md) for the commands of users. Flags that several commands have are in [flags](flags.md).\n\n" +
 		"| Command | Purpose |\n|:--|:--|\n")
 	for _, command := range model.Children {
-		fmt.Fprintf(&b, "| [%[1]s](commands.md#certsync-%[1]s) | %[2]s |\n", command.Name, markdownCell(command.Help))
+		file := "commands.md"
+		if forUsers(command) {
+			file = "users.md"
+		}
+		fmt.Fprintf(&b, "| [%[1]s](%[2]s#certsync-%[1]s) | %[3]s |\n", command.Name, file, markdownCell(command.Help))
 	}
 	b.WriteString("\n## Exit codes\n\n| Code | Meaning | What to do |\n|--:|:--|:--|\n")
-	for _, e := range exitCodes {
-		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.code, markdownText(e.meaning), markdownText(e.action))
+	for _, e := range exit.Codes {
+		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.Code, markdownText(e.Meaning), markdownText(e.Action))
 	}
 	fmt.Fprintf(&b, "\n## Environment\n\n%s\n\n| Variable | Meaning |\n|:--|:--|\n", markdownText(environmentHelp))
 	for _, v := range environmentVariables {
@@ -73,11 +79,21 @@ func overview(model *kong.Application) string {
 	return b.String()
 }
 
-// commandReference is the Markdown text of commands.md: each command with the flags that it alone has.
-func commandReference(model *kong.Application, own map[string][]*kong.Flag) string {
+// forUsers reports whether a command is for the users of clusters, and not for their administrators.
+func forUsers(command *kong.Node) bool { return strings.HasPrefix(command.Help, "For users: ") }
+
+// commandReference is the Markdown text of commands.md, or of users.md: each command with the flags that it alone has.
+func commandReference(model *kong.Application, own map[string][]*kong.Flag, users bool) string {
+	title := "Commands"
+	if users {
+		title = "Commands of users"
+	}
 	var b strings.Builder
-	b.WriteString(generated + "# Commands\n\nEach command also has [flags that it shares](flags.md) with others.\n")
+	b.WriteString(generated + "# " + title + "\n\nEach command also has [flags that it shares](flags.md) with others.\n")
 	for _, command := range model.Children {
+		if forUsers(command) != users {
+			continue
+		}
 		fmt.Fprintf(&b, "\n## certsync %s\n\n%s\n", command.Name, markdownText(purpose(command)))
 		if len(command.Positional) > 0 {
 			b.WriteString("\n| Argument | Values |\n|:--|:--|\n")

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/apply"
 )
 
@@ -40,21 +39,19 @@ func (f removalFlags) validate(r ruleFlags) error {
 	return nil
 }
 
-// remove is apply without Vault.
-func (c applyCmd) remove(ctx context.Context, p program, r *runReport, inv *inventory.Inventory) error {
-	cluster, err := c.kubernetes(p)
+func (a *applying) openWithoutVault(ctx context.Context) (preparer, *apply.Terms, error) {
+	cluster, err := a.kubernetes(a.program)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	self, err := cluster.WhoAmI(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	r.cluster = cluster
-	a := c.begin(p, r)
+	a.account.Stores = cluster
 	run := &apply.Removals{
-		Terms: a.terms(ctx, cluster, inv.Owner, self), Cluster: cluster, Bindings: cluster.Bindings(),
-		Now: time.Now, Workers: c.MaxInFlight, RunID: r.account.RunID, LastStep: p.lastStep(), Report: a.step,
+		Terms: a.terms(ctx, cluster, a.target.Inventory.Owner, self), Cluster: cluster, Bindings: cluster.Bindings(),
+		Now: time.Now, Workers: a.MaxInFlight, RunID: a.account.RunID, LastStep: a.lastStep(), Report: a.step,
 	}
-	return a.do(ctx, inv, run.Do)
+	return run, &run.Terms, nil
 }

@@ -104,7 +104,7 @@ func TestExampleInventories(t *testing.T) {
 			if !strings.Contains(string(text), "\nkind: Inventory\n") {
 				continue
 			}
-			if _, err := inventory.Load(path); err != nil {
+			if _, err := inventory.LoadFile(path); err != nil {
 				t.Error(err)
 			}
 		}

@@ -224,6 +224,7 @@ func answerAsVault(w http.ResponseWriter, r *http.Request) {
 // walter no certificate.
 var storedUsers, storedPlaces = func() (stored map[string]map[string]string, places map[string]string) {
 	stored, places = map[string]map[string]string{}, map[string]string{}
+	writer := kubeconfig.Writer{}
 	for _, user := range []string{"alice", "eve", "mallory", "trudy", "oscar", "peggy", "walter"} {
 		cn := user + "@example.com"
 		e := reconcile.Endpoint{Name: "prod-eu", Server: "https://k8s.example.com:6443", CA: []byte("CA")}
@@ -238,7 +239,7 @@ var storedUsers, storedPlaces = func() (stored map[string]map[string]string, pla
 		case "peggy":
 			c = fixture.Credential("bob\x1b[2J", time.Now().Add(time.Hour))
 		}
-		kubeconfig, err := kubeconfig.Writer{}.Kubeconfig(e, cn, c.Certificate, c.Key)
+		kubeconfig, err := writer.Kubeconfig(e, cn, c.Certificate, c.Key)
 		if err != nil {
 			panic(err)
 		}
@@ -249,6 +250,16 @@ var storedUsers, storedPlaces = func() (stored map[string]map[string]string, pla
 			key, text = "", strings.Replace(text, "    client-key-data: "+encoded+"\n", "", 1)
 		case "mallory":
 			text += "    exec: {apiVersion: client.authentication.k8s.io/v1, command: /tmp/evil, interactiveMode: Never}\n"
+		}
+		if user == "alice" { // of other owners too, one of which has a cluster of the same name
+			for owner, cluster := range map[string]string{"dev": "dev", "twin": "prod-eu"} {
+				e.Name, e.Server = cluster, "https://"+owner+".example.com:6443"
+				other, err := writer.Kubeconfig(e, cn, c.Certificate, c.Key)
+				if err != nil {
+					panic(err)
+				}
+				stored["secret/data/certsync/"+owner+"/users/"+cn] = map[string]string{"kubeconfig": string(other.Reveal()), "tls.crt": string(c.Certificate), "tls.key": key, "ca.crt": "CA"}
+			}
 		}
 		stored["secret/data/certsync/prod-eu/users/"+cn] = map[string]string{"kubeconfig": text, "tls.crt": string(c.Certificate), "tls.key": key, "ca.crt": "CA"}
 		name := strings.ToUpper(user)

@@ -27,6 +27,9 @@ func knowsEscapes(f *os.File) bool {
 
 // warn shows a warning of the API server.
 func (p program) warn(text string) {
+	if p.cluster != "" {
+		text = p.cluster + ": " + text
+	}
 	fmt.Fprint(p.stderr, render.Warning(text, knowsEscapes(p.stderr)))
 }
 

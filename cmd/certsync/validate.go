@@ -1,12 +1,21 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/reconcile"
 )
 
 type validateCmd struct {
 	inventoryFlags
+	Cluster   []string `placeholder:"NAME" help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
+	Effective string   `placeholder:"NAME" help:"Print what an inventory that has several clusters says for this one, as an inventory for it alone."`
+	SameAs    string   `placeholder:"FILE" help:"Compare with this inventory for one cluster, and say whether its owner would see a change. With several clusters, choose one with --cluster."`
 }
 
 // Help is shown below the flags.
@@ -17,19 +26,66 @@ The inventory digest that it prints identifies the inventory. certsync apply --e
 
   certsync validate
   certsync validate -f prod-eu/users.yaml
+  certsync validate --effective prod-eu
+  certsync validate --cluster prod-eu --same-as prod-eu/users.yaml
 
-` + exitLine("a problem in the inventory, or another error", exitOK, exitError, exitUsage)
+` + exitLine("a problem in the inventory, a difference with --same-as, or another error", exitOK, exitError, exitUsage)
+}
+
+// Validate is called by kong after parsing.
+func (c validateCmd) Validate() error {
+	if c.Effective != "" && c.SameAs != "" {
+		return errors.New("--effective and --same-as cannot be used together")
+	}
+	return nil
 }
 
 // Run checks the inventory.
 func (c validateCmd) Run(p program) error {
-	inv, err := c.load()
+	file, err := inventory.LoadFile(c.File)
+	if err != nil {
+		return notFound(err)
+	}
+	chosen := c.Cluster
+	if c.Effective != "" {
+		chosen = []string{c.Effective}
+	}
+	members, err := file.Select(chosen)
 	if err != nil {
 		return err
 	}
-	if err := writeAll(p.stdout, render.Validated(c.File, inv)); err != nil {
+	if c.Effective != "" || c.SameAs != "" {
+		if len(members) > 1 {
+			return reconcile.WithHint(fmt.Errorf("%d clusters are chosen, and this is for one", len(members)), "name one cluster of the inventory, with --cluster or --effective")
+		}
+		return c.one(p, file, members[0])
+	}
+	if err := writeAll(p.stdout, render.Validated(c.File, file, members)); err != nil {
 		return err
 	}
 	p.suggest("text", nextstep.Result{})
 	return nil
+}
+
+// one prints the inventory of one cluster, or compares it with another one.
+func (c validateCmd) one(p program, file *inventory.File, m inventory.Member) error {
+	inv := file.Effective(m)
+	if c.Effective != "" {
+		return writeAll(p.stdout, generate.Effective(c.File, m.Name, inv))
+	}
+	other, err := inventory.Load(c.SameAs)
+	if err != nil {
+		return err
+	}
+	if inv.Digest() == other.Digest() {
+		return writeAll(p.stdout, render.Same(c.SameAs, inv))
+	}
+	if err := writeAll(p.stdout, render.Differences(other, inv)); err != nil {
+		return err
+	}
+	err = fmt.Errorf("the inventory is not the same as %s", c.SameAs)
+	if inv.Owner != other.Owner {
+		err = fmt.Errorf("%w: its owner is %q, not %q", err, inv.Owner, other.Owner)
+	}
+	return reconcile.WithHint(err, "change the inventory until no difference is left, or expect these changes in the plan")
 }

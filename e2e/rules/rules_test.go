@@ -113,6 +113,7 @@ func TestAlertsFire(t *testing.T) {
 	well := map[string]float64{
 		"certsync_last_success_timestamp_seconds": ago(10 * time.Minute), "certsync_failures": 0, "certsync_refusals": 0,
 		"certsync_held": 0, "certsync_earliest_expiry_timestamp_seconds": ago(-39 * time.Hour), "certsync_leavers_live_certificates": 0,
+		"certsync_removals_outstanding": 0,
 	}
 	tests := map[string]struct {
 		metrics map[string]float64 // other than well
@@ -124,6 +125,7 @@ func TestAlertsFire(t *testing.T) {
 		"there was never a success":        {metrics: map[string]float64{"certsync_last_success_timestamp_seconds": -1}, want: []string{"CertsyncSilent"}},
 		"two steps failed":                 {metrics: map[string]float64{"certsync_failures": 2}, want: []string{"CertsyncFailures"}},
 		"a refusal":                        {metrics: map[string]float64{"certsync_refusals": 1}, want: []string{"CertsyncRefused"}},
+		"a removal is outstanding":         {metrics: map[string]float64{"certsync_removals_outstanding": 1}, want: []string{"CertsyncRemovalsOutstanding"}},
 		"a step is held":                   {metrics: map[string]float64{"certsync_held": 1}, want: []string{"CertsyncHeld"}},
 		"a certificate expires in an hour": {metrics: map[string]float64{"certsync_earliest_expiry_timestamp_seconds": ago(-time.Hour)}, want: []string{"CertsyncCertificateExpiresSoon"}},
 		"a certificate has expired":        {metrics: map[string]float64{"certsync_earliest_expiry_timestamp_seconds": ago(time.Hour)}, want: []string{"CertsyncCertificateExpiresSoon"}},

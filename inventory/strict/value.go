@@ -56,6 +56,9 @@ func (v Value) problemAt(path, format string, args ...any) {
 // Missing notes that a mapping lacks a key.
 func (v Value) Missing(key, hint string) { v.ProblemOf(key, "is missing: %s", hint) }
 
+// Silent reports whether further problems are counted only, and not shown.
+func (v Value) Silent() bool { return v.report.full() }
+
 // DidYouMean returns ` (did you mean "developers"?)` for the candidate that is nearest to got, or nothing.
 func (v Value) DidYouMean(got string, candidates []string) string {
 	if v.report.full() {

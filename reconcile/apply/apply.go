@@ -51,8 +51,17 @@ const noteTime = 5 * time.Second
 // writes, and any other error if nothing was written for another reason. Steps that failed are no error: they are in the
 // Outcome, and the other users' steps were done.
 func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Outcome, error) {
+	return a.Terms.do(ctx, a.work(inv))
+}
+
+// Prepare is Do up to the consent. It writes nothing.
+func (a *Apply) Prepare(ctx context.Context, inv *inventory.Inventory) (Prepared, error) {
+	return a.Terms.prepare(ctx, a.work(inv))
+}
+
+func (a *Apply) work(inv *inventory.Inventory) work {
 	rules := a.Rules
-	return a.Terms.do(ctx, work{
+	return work{
 		executor: a.Executor,
 		plan: func(ctx context.Context) (reconcile.Plan, error) {
 			p, err := MakePlan(ctx, inv, a.Cluster, a.Store, rules, a.Executor.Now)
@@ -61,7 +70,7 @@ func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Out
 		},
 		permitted: a.permitted,
 		execute:   a.execute,
-	})
+	}
 }
 
 // execute writes the state, and carries a plan out.

@@ -18,6 +18,8 @@
 //   - A removal takes the bindings, then the credential, then closes the record. A record that says "removed" is true.
 //   - Bindings of leavers go before certificates are issued. A signer that is down keeps nobody's access alive. Old names of
 //     renamed users go after their new certificates, since nobody should be without access in between.
+//   - With several clusters, the removals of all go before the first certificate is asked for in any. Executor.BeforeIssue waits for
+//     the other clusters.
 //   - A revoked name goes before the new certificate is asked for. If many are revoked, that goes in batches, so that few users
 //     are without access at a time. A batch begins if certificates came of the one before it. A batch that has not begun leaves
 //     everything as it is, and the next run goes on with it.
@@ -40,7 +42,8 @@
 //	terms.go               the order of a run: plan, refusals, rights, consent, lock
 //	apply.go               a run with Vault: its rights and its state
 //	removals.go            a run without Vault
-//	execute.go             the stages and batches of a run
+//	execute.go             the stages of a run
+//	execute_batches.go     their order, batch by batch
 //	execute_bindings.go    bind, update and unbind
 //	execute_issue.go       certificates: the first one alone, then the others
 //	authorizer.go          the question before the first certificate

@@ -41,6 +41,9 @@ type Executor struct {
 	LastStep time.Duration
 	// Report is called for every step as it ends, by one goroutine at a time.
 	Report func(reconcile.Event)
+	// BeforeIssue is called once: after the removals, before the first certificate is asked for and before anybody is bound who has
+	// nothing yet. The run goes on when it returns. Its context ends with an interruption or with the lock. Nil: nothing is waited for.
+	BeforeIssue func(context.Context)
 }
 
 // progress is what a run knows of its steps so far. It is for all workers.
@@ -106,43 +109,16 @@ func (x *Executor) run(p reconcile.Plan) *run {
 func (x *Executor) execute(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
 	r, work, cancel := x.start(ctx, lost, p)
 	defer cancel()
-	r.batches(work)
+	both, end := afterwards(ctx, lost, 0)
+	defer end()
+	r.batches(work, func() {
+		if x.BeforeIssue != nil {
+			x.BeforeIssue(both)
+		}
+	})
 	r.renames(work)
 	each(r.Workers, r.at(0, reconcile.StageCleanup), func(s reconcile.Step) { _ = r.attempt(work, s, r.purge) })
 	return r.events
-}
-
-// batches carries out the steps of no batch, and then one batch after the other. When no more certificates are asked for, the
-// batches that are left do not begin: their users keep what they have.
-func (r *run) batches(ctx context.Context) {
-	i := issuing{run: r}
-	last := 0
-	for at := range r.steps {
-		last = max(last, at.batch)
-	}
-	for b := range last + 1 {
-		if stop := i.stopped.Load(); b > 0 && stop != nil {
-			r.skip(b, *stop)
-			continue
-		}
-		each(r.Workers, r.at(b, reconcile.StageRevoke), func(s reconcile.Step) { _ = r.attempt(ctx, s, r.revoke) })
-		each(r.Workers, r.at(b, reconcile.StageLeave), func(s reconcile.Step) { r.beginRemoval(ctx, s) })
-		r.stage(ctx, b, reconcile.StageUnbind)
-		r.stage(ctx, b, reconcile.StageChange)
-		r.stage(ctx, b, reconcile.StageRetire)
-		each(r.Workers, r.at(b, reconcile.StageLeave), func(s reconcile.Step) { r.finishRemoval(ctx, s) })
-		i.issueAll(ctx, b)
-		r.stage(ctx, b, reconcile.StageGrant)
-	}
-}
-
-// skip ends the steps of a batch that is not begun.
-func (r *run) skip(batch int, why error) {
-	for _, s := range r.plan.Steps {
-		if s.Batch == batch {
-			r.end(s, "", notTried{fmt.Errorf("the batch did not begin, and its users keep their access: %w", why)})
-		}
-	}
 }
 
 // takeOut carries out the steps of a plan that only removes, as execute does.

@@ -28,8 +28,17 @@ type Removals struct {
 // Do is as Apply.Do, with the cluster alone. Beside bindings it writes the lock: whose certificates --revoke makes void, before it
 // takes anything from them. Otherwise a run that is cut off would leave nothing to tell the next one.
 func (r *Removals) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Outcome, error) {
+	return r.Terms.do(ctx, r.work(inv))
+}
+
+// Prepare is Do up to the consent. It writes nothing.
+func (r *Removals) Prepare(ctx context.Context, inv *inventory.Inventory) (Prepared, error) {
+	return r.Terms.prepare(ctx, r.work(inv))
+}
+
+func (r *Removals) work(inv *inventory.Inventory) work {
 	x := &Executor{Bindings: r.Bindings, Now: r.Now, Workers: r.Workers, RunID: r.RunID, LastStep: r.LastStep, Report: r.Report}
-	return r.Terms.do(ctx, work{
+	return work{
 		executor: x,
 		plan: func(ctx context.Context) (reconcile.Plan, error) {
 			view, err := r.Cluster.ObserveCluster(ctx, inv.Owner)
@@ -51,7 +60,7 @@ func (r *Removals) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.
 			r.tell(p)
 			return x.takeOut(ctx, lost, p), nil
 		},
-	})
+	}
 }
 
 // permitted asks for the lock and for what the plan needs cluster-wide. A namespace in which certsync may not write, or in which a

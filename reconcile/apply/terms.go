@@ -39,22 +39,39 @@ type work struct {
 	execute   func(ctx, lost context.Context, p reconcile.Plan, lock reconcile.Lock) ([]reconcile.Event, error)
 }
 
-// do plans, asks, takes the lock, plans again and executes, see Apply.Do.
-func (t *Terms) do(ctx context.Context, w work) (reconcile.Outcome, error) {
+// Prepared is a run that could begin now: it has a plan that nothing refuses, and the rights that the plan needs.
+type Prepared struct {
+	Plan reconcile.Plan
+
+	terms *Terms
+	work  work
+}
+
+// Planned reports whether the plan is whole.
+func (p Prepared) Planned() bool { return p.terms != nil }
+
+// prepare plans, and looks whether the run may begin. The plan is there with an error too, if there is one.
+func (t *Terms) prepare(ctx context.Context, w work) (Prepared, error) {
 	plan, err := w.plan(ctx)
 	if err != nil {
-		return reconcile.Outcome{Plan: plan}, err
+		return Prepared{Plan: plan}, err
 	}
+	p := Prepared{plan, t, w}
 	if refused := t.refusals(plan); len(refused) > 0 {
-		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: refused}
+		return p, reconcile.Refused{Violations: refused}
 	}
-	if !plan.Runs() {
-		return t.idle(plan, w), nil
+	if plan.Runs() {
+		err = w.permitted(ctx, plan)
 	}
-	if err := w.permitted(ctx, plan); err != nil {
-		return reconcile.Outcome{Plan: plan}, err
-	}
+	return p, err
+}
+
+// Do asks, takes the lock, plans again and executes, see Apply.Do. It is called once.
+func (p Prepared) Do(ctx context.Context) (reconcile.Outcome, error) {
+	t, plan := p.terms, p.Plan
 	switch {
+	case !plan.Runs():
+		return t.idle(plan, p.work), nil
 	case t.Consent == nil:
 		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"nobody has agreed to the plan"}}
 	case t.Lock == nil:
@@ -72,7 +89,16 @@ func (t *Terms) do(ctx context.Context, w work) (reconcile.Outcome, error) {
 	defer func() { _ = lock.Release(ctx) }() // if it fails, the lock ends by itself
 	lost, cancel := lock.Held(context.WithoutCancel(ctx))
 	defer cancel()
-	return t.locked(ctx, lost, plan, lock, w)
+	return t.locked(ctx, lost, plan, lock, p.work)
+}
+
+// do is a whole run, see Apply.Do.
+func (t *Terms) do(ctx context.Context, w work) (reconcile.Outcome, error) {
+	p, err := t.prepare(ctx, w)
+	if err != nil {
+		return reconcile.Outcome{Plan: p.Plan}, err
+	}
+	return p.Do(ctx)
 }
 
 // locked is what happens while nobody else writes.

@@ -49,7 +49,7 @@ func (w *World) ApplyIn(ctx context.Context, inv *inventory.Inventory, workers i
 		Executor: &apply.Executor{
 			Bindings: w, Policies: w, Store: w, Issuer: issuer, Login: w, Kubeconfigs: w, Authorizer: w,
 			Now: func() time.Time { return w.Now }, Workers: workers, RunID: cmp.Or(w.RunID, "run-1"),
-			WithoutCanary: w.WithoutCanary, Revision: w.Revision,
+			WithoutCanary: w.WithoutCanary, Revision: w.Revision, BeforeIssue: w.BeforeIssue,
 		},
 	}
 	return a.Do(ctx, inv)

@@ -57,15 +57,15 @@ type World struct {
 	StateLimited   error // what a write of the state answers that Vault will delete, after it was written
 	Ledger         map[string]*Secret
 	Users          map[string]*Secret
-
-	Calls []string
+	Calls          []string
 	// Fail is asked before every call, done after it; an error is the answer.
 	Fail func(call string) error
 	// Sign changes what the signer issues.
 	Sign func(*x509.Certificate)
 	// Issuer takes the place of the cluster's signer; nil: the world is it.
 	Issuer reconcile.Issuer
-	// WithoutCanary, RunID and Revision are the executor's. The default of RunID is run-1.
+	// BeforeIssue, WithoutCanary, RunID and Revision are the executor's. The default of RunID is run-1.
+	BeforeIssue     func(context.Context)
 	WithoutCanary   bool
 	RunID, Revision string
 	// Alter is a mutating admission policy: it may change each binding that is written.

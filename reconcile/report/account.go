@@ -3,6 +3,8 @@ package report
 import (
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
@@ -21,6 +23,31 @@ type Account struct {
 	// Err is why the run ended before its steps, or could not show how they ended. Steps that failed are in the Outcome.
 	Err     error
 	Outcome reconcile.Outcome
+	// Cluster is the name of one of several clusters, "" for the only one.
+	Cluster string
+	// Outstanding lists the users who should have no access and of whom this run has not taken everything, sorted. Nil: nobody
+	// knows.
+	Outstanding []string
+}
+
+// Removals lists, for Account.Outstanding, whose removals were planned and not done. Nil: there was no plan, or it was made without
+// Vault.
+func (a Account) Removals() []string {
+	if !a.planned() || a.Outcome.Plan.RemovalsOnly {
+		return nil
+	}
+	open := map[string]bool{}
+	for _, s := range a.Outcome.Plan.Steps {
+		if s.Action == reconcile.Remove {
+			open[s.User] = true
+		}
+	}
+	for _, e := range a.Outcome.Events {
+		if e.Action == reconcile.Remove && e.Result == reconcile.Done {
+			delete(open, e.User)
+		}
+	}
+	return append([]string{}, slices.Sorted(maps.Keys(open))...)
 }
 
 // planned reports whether the run came to have a plan, and so had seen cluster and Vault.
@@ -47,6 +74,7 @@ func (a Account) failure() error {
 // MarshalJSON gives the form of `apply --report`. Its fields are:
 //
 //	formatVersion       "1"
+//	cluster             only with several clusters
 //	owner, clusterUID   absent if the run ended before it knew them
 //	run                 ID of the run, as on its events and in the state
 //	startedAt, endedAt  RFC 3339, UTC
@@ -57,6 +85,7 @@ func (a Account) failure() error {
 //	steps, notes        of the plan that was carried out
 //	events              how each step ended, as `apply -o json` prints them
 //	held                those of the events that somebody should look at
+//	outstanding         users whose removal is not done, if there are any
 func (a Account) MarshalJSON() ([]byte, error) {
 	plan, summary, text := a.Outcome.Plan, map[string]int{}, ""
 	if a.planned() {
@@ -67,6 +96,7 @@ func (a Account) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(struct {
 		FormatVersion string            `json:"formatVersion"`
+		Cluster       string            `json:"cluster,omitempty"`
 		Owner         string            `json:"owner,omitempty"`
 		ClusterUID    string            `json:"clusterUID,omitempty"`
 		Run           string            `json:"run"`
@@ -81,7 +111,8 @@ func (a Account) MarshalJSON() ([]byte, error) {
 		Events        []reconcile.Event `json:"events"` // as apply -o json prints them
 		Held          []reconcile.Event `json:"held"`   // those of them that somebody should look at
 		Notes         []reconcile.Note  `json:"notes"`
-	}{reconcile.FormatVersion, a.Owner, plan.ClusterUID, a.RunID, a.StartedAt.UTC(), a.EndedAt.UTC(), a.ExitCode, text, reconcile.Hint(a.Err),
+		Outstanding   []string          `json:"outstanding,omitempty"`
+	}{reconcile.FormatVersion, a.Cluster, a.Owner, plan.ClusterUID, a.RunID, a.StartedAt.UTC(), a.EndedAt.UTC(), a.ExitCode, text, reconcile.Hint(a.Err),
 		reconcile.OrEmpty(a.refusals()), summary, reconcile.OrEmpty(plan.Steps), reconcile.OrEmpty(a.Outcome.Events), reconcile.OrEmpty(a.Outcome.Ended(reconcile.Held)),
-		reconcile.OrEmpty(plan.Notes)})
+		reconcile.OrEmpty(plan.Notes), a.Outstanding})
 }

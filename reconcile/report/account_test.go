@@ -229,3 +229,32 @@ func TestMetrics(t *testing.T) {
 	w.Fail = reconciletest.Failing("observe", reconciletest.ErrBoom)
 	step("vault is down", Metrics{Changes: none(), Failures: 1}, reconciletest.Team)
 }
+
+// TestRemovals: a removal is outstanding until it is done, whatever keeps it from being done.
+func TestRemovals(t *testing.T) {
+	const left = "users: [{name: carol, namespaces: {payments: [edit]}}]\n"
+	w := reconciletest.NewWorld(t)
+	removals := func(what string, want []string, text string) {
+		t.Helper()
+		a := accountOf(w, reconciletest.Parse(t, text))
+		if diff := cmp.Diff(want, a.Removals()); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+		if a.Outstanding = a.Removals(); want != nil && *a.Metrics().Outstanding != len(want) || want == nil && a.Metrics().Outstanding != nil {
+			t.Errorf("%s: metrics: %v", what, a.Metrics().Outstanding)
+		}
+	}
+	removals("everybody is new", []string{}, reconciletest.Team)
+	removals("a guard refuses", []string{"alice", "bob"}, left)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	w.Fail = reconciletest.Failing("observe", reconciletest.ErrBoom)
+	removals("there is no plan", nil, left)
+	w.Fail = reconciletest.Failing("erase bob", reconciletest.ErrBoom)
+	removals("one fails", []string{"bob"}, left)
+	w.Fail = nil
+	removals("all are done", []string{}, left)
+	o, err := w.Remove(reconciletest.Parse(t, "users: []\n"))
+	if got := (Account{Owner: "test", Err: err, Outcome: o}).Removals(); got != nil {
+		t.Errorf("without Vault: %q", got)
+	}
+}

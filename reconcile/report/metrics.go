@@ -14,6 +14,8 @@ type Metrics struct {
 	Refusals int
 	Held     int     // steps that somebody should look at, so not those that the policy holds
 	Census   *Census // nil: the run ended before it had seen cluster and Vault
+	// Outstanding counts the users of Account.Outstanding; nil: nobody knows.
+	Outstanding *int
 }
 
 // Census counts people and certificates as they are after a run.
@@ -34,6 +36,9 @@ func (a Account) Metrics() Metrics {
 	}
 	if a.failure() != nil {
 		f.Failures++
+	}
+	if n := len(a.Outstanding); a.Outstanding != nil {
+		f.Outstanding = &n
 	}
 	if a.planned() && !a.Outcome.Plan.RemovalsOnly { // without Vault nobody knows of certificates
 		f.Census = census(a.Outcome)

@@ -2,6 +2,7 @@ package kubeconfig
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -18,6 +19,37 @@ func WithContext(kubeconfig reconcile.Secret, name string) (reconcile.Secret, er
 		return reconcile.Secret{}, err
 	}
 	data, err := clientcmd.Write(*renamed(config, name))
+	if err != nil {
+		return reconcile.Secret{}, fmt.Errorf("writing the kubeconfig: %w", err)
+	}
+	return reconcile.NewSecret(data), nil
+}
+
+// ContextName returns the name of the only context in a user's kubeconfig.
+func ContextName(kubeconfig reconcile.Secret) (string, error) {
+	config, err := parseUserConfig(kubeconfig)
+	if err != nil {
+		return "", err
+	}
+	return config.CurrentContext, nil
+}
+
+// Join returns one kubeconfig with the entries of several, whose contexts have different names. The first context is the current one.
+func Join(kubeconfigs []reconcile.Secret) (reconcile.Secret, error) {
+	all := clientcmdapi.NewConfig()
+	for i, k := range kubeconfigs {
+		config, err := parseUserConfig(k)
+		if err != nil {
+			return reconcile.Secret{}, err
+		}
+		maps.Copy(all.Clusters, config.Clusters)
+		maps.Copy(all.AuthInfos, config.AuthInfos)
+		maps.Copy(all.Contexts, config.Contexts)
+		if i == 0 {
+			all.CurrentContext = config.CurrentContext
+		}
+	}
+	data, err := clientcmd.Write(*all)
 	if err != nil {
 		return reconcile.Secret{}, fmt.Errorf("writing the kubeconfig: %w", err)
 	}

@@ -7,7 +7,7 @@
 //   - WithKey adds a key that never left its user. WithPlugin replaces certificate and key by certsync as kubectl's plugin.
 //     WithContext gives the context another name.
 //   - CheckExecInfo and ExecCredential are the plugin's side: its input from kubectl, and its output.
-//   - Merge merges a kubeconfig into the user's files.
+//   - Merge merges a kubeconfig into the user's files, MergeAll those of several clusters, and Join makes one text of them.
 //
 // Merge gives these guarantees:
 //
@@ -19,7 +19,8 @@
 //     its place.
 //   - It writes no key to a file system that keeps no permissions.
 //
-// The files: merge.go merges texts, mergefile.go finds and writes the files, contextname.go chooses the context's name,
+// The files: merge.go merges texts, mergefile.go finds and writes the files, mergeall.go does
+// it for several kubeconfigs, contextname.go chooses the context's name,
 // mergeconflict.go and mergeshared.go find the entries that Merge must not change, and replacefile.go locks and replaces files.
 //
 // No error text repeats a secret of a kubeconfig.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -27,6 +28,7 @@ type Merged struct {
 	Changed bool     // false: the entries were in the files already
 	// Elsewhere lists the changes of the cluster's entry, such as another server.
 	Elsewhere []string
+	Err       error // MergeAll: why it was not merged
 }
 
 // backupSuffix is the end of the name of the file that keeps a kubeconfig's old text.
@@ -45,44 +47,16 @@ var lockPatience = 5 * time.Second
 // keeps the old text beside the file. A link stays a link. The error is a reconcile.Refused if an entry of the same name is
 // not certsync's, or if other contexts use it and it would change.
 func Merge(ctx context.Context, file, contextName string, kubeconfig reconcile.Secret) (Merged, error) {
-	stored, err := parseUserConfig(kubeconfig)
+	all, err := mergeAll(ctx, file, contextName, []reconcile.Secret{kubeconfig})
 	if err != nil {
 		return Merged{}, err
 	}
-	before, err := readFiles(file)
-	if err != nil {
-		return Merged{}, err
-	}
-	ours := before.named(stored, contextName)
-	unlock, err := lockFiles(ctx, before.targets(ours))
-	defer unlock()
-	if err != nil {
-		return Merged{}, err
-	}
-	now, err := readFiles(file) // another kubectl may have changed them before
-	if err != nil {
-		return Merged{}, err
-	}
-	if now.named(stored, contextName).CurrentContext != ours.CurrentContext || !slices.Equal(before.targets(ours), now.targets(ours)) {
-		return Merged{}, reconcile.WithHint(errors.New("merging the kubeconfig: another program changed it at the same time"), "run the command again")
-	}
-	found := now.conflicts(ours, file)
-	if len(found) == 0 && file != "" && amongTheUsual(file) {
-		// kubectl also reads the other files, and uses the first entry of a name.
-		together, err := readFiles("")
-		if err != nil {
-			return Merged{}, err
-		}
-		found = together.conflicts(ours, "")
-	}
-	if len(found) > 0 {
-		return Merged{}, reconcile.Refused{Violations: found}
-	}
-	return now.merge(ctx, ours)
+	return all[0], all[0].Err
 }
 
 // userFiles are the files of a user's kubeconfig.
 type userFiles struct {
+	names       []string          // of the files, in the order in which kubectl reads them
 	texts       map[string][]byte // of the files that exist
 	whole       *clientcmdapi.Config
 	defaultFile string       // for new entries
@@ -106,6 +80,7 @@ func readFiles(explicit string) (userFiles, error) {
 		if name == "" {
 			continue
 		}
+		f.names = append(f.names, name)
 		text, err := files.Read(name, maxKubeconfig)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
@@ -198,8 +173,8 @@ func holdsKey(ours *clientcmdapi.Config) bool {
 	return len(ours.AuthInfos[ours.Contexts[ours.CurrentContext].AuthInfo].ClientKeyData) > 0
 }
 
-// merge writes the entries of ours into the files.
-func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged, error) {
+// merge returns the files with the entries of ours, and adds those that get a key to keys. With an error nothing changes.
+func (f userFiles) merge(ours *clientcmdapi.Config, keys map[string]bool) (userFiles, Merged) {
 	shares := f.shares(ours)
 	done := Merged{
 		Context: ours.CurrentContext, Files: f.targets(ours),
@@ -209,32 +184,61 @@ func (f userFiles) merge(ctx context.Context, ours *clientcmdapi.Config) (Merged
 	if has := f.whole.Clusters[cluster]; has != nil {
 		done.Elsewhere = clusterChanges(has, ours.Clusters[cluster])
 	}
-	texts := map[string][]byte{} // all new texts, before the first file is written
+	texts := maps.Clone(f.texts)
 	for _, name := range done.Files {
 		text, err := mergeText(f.texts[name], ours, *shares[name])
 		if err != nil {
-			return Merged{}, reconcile.WithHint(fmt.Errorf("merging into %q: %w", name, err), "merge into a file of its own with --kubeconfig FILE")
+			return f, Merged{Err: notMergeable(name, err)}
 		}
 		if !bytes.Equal(text, f.texts[name]) {
-			texts[name] = text
+			texts[name], done.Changed = text, true
 		}
 	}
+	after, err := f.with(texts)
+	if err != nil {
+		return f, Merged{Err: err}
+	}
 	for _, name := range done.Files {
-		if texts[name] == nil {
+		keys[name] = keys[name] || shares[name].user && holdsKey(ours)
+	}
+	return after, done
+}
+
+func notMergeable(name string, err error) error {
+	return reconcile.WithHint(fmt.Errorf("merging into %q: %w", name, err), "merge into a file of its own with --kubeconfig FILE")
+}
+
+// with returns the files with other texts.
+func (f userFiles) with(texts map[string][]byte) (userFiles, error) {
+	after := userFiles{names: f.names, texts: texts, whole: clientcmdapi.NewConfig(), defaultFile: f.defaultFile}
+	for _, name := range f.names {
+		config, err := clientcmd.Load(texts[name])
+		if err != nil {
+			return f, notMergeable(name, errNotMergeable) // err may quote from it
+		}
+		after.add(name, config)
+	}
+	return after, nil
+}
+
+// write writes the files whose texts are others in after. It returns the files with the old texts, by the name of the file.
+func (f userFiles) write(ctx context.Context, after userFiles, keys map[string]bool) (backups map[string]string, err error) {
+	backups = map[string]string{}
+	for _, name := range slices.Sorted(maps.Keys(after.texts)) {
+		if bytes.Equal(after.texts[name], f.texts[name]) {
 			continue
 		}
-		done.Changed = true
-		backup, err := f.replace(ctx, name, texts[name], shares[name].user && holdsKey(ours))
+		backup, err := f.replace(ctx, name, after.texts[name], keys[name])
 		if err != nil {
 			err = fmt.Errorf("writing the kubeconfig %q: %w", name, err)
 			if reconcile.Hint(err) == "" {
 				err = reconcile.WithHint(err, "check that the disk has room and that you may write to its folder; the file is unchanged")
 			}
-			return Merged{}, err
+			return nil, err
 		}
 		if backup != "" {
-			done.Backups = append(done.Backups, backup)
+			backups[name] = backup
 		}
 	}
-	return done, nil
+	return backups, nil
 }

@@ -9,6 +9,7 @@ import (
 // Planned is the plan for one of several clusters.
 type Planned struct {
 	Name    string
+	Owner   string
 	Plan    reconcile.Plan
 	Made    bool                    // there is a plan
 	Ready   bool                    // nothing is in the way of the plan

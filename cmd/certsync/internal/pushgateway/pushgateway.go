@@ -79,6 +79,9 @@ func metrics(a report.Account) *prometheus.Registry {
 		gauge("earliest_expiry_timestamp_seconds", "Earliest expiry of all users' current certificates; 0 if there is none.", seconds(c.EarliestExpiry))
 		gauge("leavers_live_certificates", "Certificates of former users that the API server still accepts.", float64(c.LeaversCertificates))
 	}
+	if f.Outstanding != nil {
+		gauge("removals_outstanding", "Users who should have no access, and whose removal is not done.", float64(*f.Outstanding))
+	}
 	return all
 }
 

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,29 +24,49 @@ type MergeResult struct {
 	Until time.Time
 }
 
-// Merge names the files with the entries, and the command that uses them.
-func Merge(m MergeResult) []byte {
+// Merge names the files with the entries, and the command that uses them. It returns nothing for no results.
+func Merge(all ...MergeResult) []byte {
+	if len(all) == 0 {
+		return nil
+	}
 	var b strings.Builder
-	files := terminal.Clean(strings.Join(m.Files, " and "))
-	if m.Changed {
-		fmt.Fprintf(&b, "Merged context %s into %s.\n", terminal.QuoteName(m.Context), files)
-	} else {
-		fmt.Fprintf(&b, "Context %s in %s is up to date.\n", terminal.QuoteName(m.Context), files)
+	var backups []string
+	var until time.Time
+	use := all[0] // the current context, or else the first
+	for _, m := range all {
+		files := terminal.Clean(strings.Join(m.Files, " and "))
+		if m.Changed {
+			fmt.Fprintf(&b, "Merged context %s into %s.\n", terminal.QuoteName(m.Context), files)
+		} else {
+			fmt.Fprintf(&b, "Context %s in %s is up to date.\n", terminal.QuoteName(m.Context), files)
+		}
+		backups = append(backups, m.Backups...)
+		if until.IsZero() || !m.Until.IsZero() && m.Until.Before(until) {
+			until = m.Until
+		}
+		if m.Current {
+			use = m
+		}
 	}
-	if len(m.Backups) > 0 {
-		fmt.Fprintf(&b, "The old file is kept as %s.\n", terminal.Clean(strings.Join(m.Backups, " and ")))
+	slices.Sort(backups)
+	if backups = slices.Compact(backups); len(backups) > 0 {
+		fmt.Fprintf(&b, "The old file is kept as %s.\n", terminal.Clean(strings.Join(backups, " and ")))
 	}
-	if !m.Until.IsZero() {
-		fmt.Fprintf(&b, "The certificate is valid until %s. Merge again after a renewal, or once with --exec.\n", reconcile.TimeText(m.Until))
+	valid, it, one := "The certificate is valid until", "It is the current context:", "To use it:"
+	if len(all) > 1 {
+		valid, it, one = "The certificates are valid at least until", "The current context is "+terminal.QuoteName(use.Context)+":", "To use one:"
+	}
+	if !until.IsZero() {
+		fmt.Fprintf(&b, "%s %s. Merge again after a renewal, or once with --exec.\n", valid, reconcile.TimeText(until))
 	}
 	kubectl := "kubectl"
-	if m.Kubeconfig != "" {
-		kubectl += " " + shell.Quote("--kubeconfig="+m.Kubeconfig)
+	if use.Kubeconfig != "" {
+		kubectl += " " + shell.Quote("--kubeconfig="+use.Kubeconfig)
 	}
-	if m.Current {
-		fmt.Fprintf(&b, "It is the current context: %s auth whoami\n", kubectl)
+	if use.Current {
+		fmt.Fprintf(&b, "%s %s auth whoami\n", it, kubectl)
 	} else {
-		fmt.Fprintf(&b, "To use it: %s config use-context %s\n", kubectl, shell.Quote(m.Context))
+		fmt.Fprintf(&b, "%s %s config use-context %s\n", one, kubectl, shell.Quote(use.Context))
 	}
 	return []byte(b.String())
 }

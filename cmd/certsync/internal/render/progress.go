@@ -12,7 +12,7 @@ import (
 )
 
 // Progress shows how far a run of apply is: as a bar on a terminal, elsewhere as one line for each step. Several goroutines
-// may use it at once.
+// may use it at once. The runs in several clusters share one.
 type Progress struct {
 	Out      io.Writer
 	Terminal bool // Out knows escape sequences, so that a bar can be redrawn
@@ -25,8 +25,14 @@ type Progress struct {
 	asked               bool
 }
 
-// Begin says how many steps the run has.
-func (p *Progress) Begin(total int) { p.total, p.began = total, p.Now() }
+// Begin says how many steps a run has.
+func (p *Progress) Begin(total int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.total += total; p.began.IsZero() {
+		p.began = p.Now()
+	}
+}
 
 // AskForApproval prints the command that approves a user's signing request. It has a line of its own, so that people can
 // paste it.
@@ -47,7 +53,14 @@ func (p *Progress) AskForApproval(user, command string) {
 }
 
 // Step counts a step that has ended.
-func (p *Progress) Step(e reconcile.Event) {
+func (p *Progress) Step(e reconcile.Event) { p.StepIn("", e) }
+
+// StepIn counts a step that has ended in one of several clusters.
+func (p *Progress) StepIn(cluster string, e reconcile.Event) {
+	line := eventLine(e)
+	if cluster != "" {
+		line = terminal.Clean(cluster) + ": " + line
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done++
@@ -55,11 +68,11 @@ func (p *Progress) Step(e reconcile.Event) {
 		p.failed++
 	}
 	if !p.Terminal {
-		fmt.Fprintf(p.Out, "[%d/%d] %s\n", p.done, p.total, eventLine(e))
+		fmt.Fprintf(p.Out, "[%d/%d] %s\n", p.done, p.total, line)
 		return
 	}
 	if e.Result == reconcile.Failed { // Result shows the steps that are held for it
-		fmt.Fprintf(p.Out, clearLine+"%s\n", p.Palette.Red(eventLine(e)))
+		fmt.Fprintf(p.Out, clearLine+"%s\n", p.Palette.Red(line))
 	}
 	if now := p.Now(); now.Sub(p.drawn) >= redrawInterval || p.done == p.total {
 		p.drawn = now

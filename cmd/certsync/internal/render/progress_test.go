@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/reconcile"
 )
 
 // TestProgress compares what a run prints while it lasts: one line for each step, and on a terminal a bar that is redrawn.
@@ -71,5 +72,19 @@ func TestWarning(t *testing.T) {
 		if got := Warning("a\nb\x1b[2J", terminal); got != want {
 			t.Errorf("got %q", got)
 		}
+	}
+}
+
+// TestProgressOfClusters: the runs in several clusters count together, and each line has the cluster's name.
+func TestProgressOfClusters(t *testing.T) {
+	var b strings.Builder
+	p := &Progress{Out: &b, Now: func() time.Time { return fixture.Noon }}
+	p.Begin(1)
+	p.Begin(1)
+	p.StepIn("dev", reconcile.Event{User: "alice", Action: reconcile.Issue, Result: reconcile.Done})
+	p.StepIn("prod\x1b[K", reconcile.Event{User: "bob", Action: reconcile.Remove, Result: reconcile.Held, Error: "no"})
+	fixture.Harmless(t, b.String())
+	if want := "[1/2] dev: issue alice: done\n[2/2] prod\\u001b[K: remove bob: held: no\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
 	}
 }

@@ -87,3 +87,11 @@ func eventLine(e reconcile.Event) string {
 	}
 	return text
 }
+
+// UnderCluster is text about one of several clusters, below the cluster's name. Without a name it is the text alone.
+func UnderCluster(name string, text []byte, c terminal.Palette) []byte {
+	if name == "" {
+		return text
+	}
+	return append([]byte("\n"+c.Bold("Cluster "+terminal.Clean(name)+":")+"\n"), bytes.TrimLeft(text, "\n")...)
+}

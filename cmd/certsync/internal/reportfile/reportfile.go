@@ -74,11 +74,22 @@ func isReport(name string) bool {
 }
 
 // Write replaces the report with the one of this run, completely or not at all.
-func (f File) Write(account report.Account) error {
+func (f File) Write(account report.Account) error { return f.write(account) }
+
+// WriteAll is Write for a run in several clusters, which ended with this exit code.
+func (f File) WriteAll(exitCode int, accounts []report.Account) error {
+	return f.write(struct {
+		FormatVersion string           `json:"formatVersion"`
+		ExitCode      int              `json:"exitCode"`
+		Clusters      []report.Account `json:"clusters"`
+	}{reconcile.FormatVersion, exitCode, accounts})
+}
+
+func (f File) write(document any) error {
 	if f == "" {
 		return nil
 	}
-	err := f.replace(func(w io.Writer) error { return json.NewEncoder(w).Encode(account) })
+	err := f.replace(func(w io.Writer) error { return json.NewEncoder(w).Encode(document) })
 	if err != nil {
 		return reconcile.WithHint(fmt.Errorf("writing the report: %w", err),
 			"the run itself is over, but its report is lost; "+hint)

@@ -1,4 +1,4 @@
-package main
+package reporting
 
 import (
 	"errors"
@@ -6,15 +6,15 @@ import (
 	"testing"
 )
 
-// TestEventStream: after a write that failed the others are tried all the same, and the first error is kept.
-func TestEventStream(t *testing.T) {
+// TestStream: after a write that failed the others are tried all the same, and the first error is kept.
+func TestStream(t *testing.T) {
 	w := &failing{fail: 1}
-	s := &eventStream{out: w}
+	s := &Stream{Out: w}
 	for n := range 3 {
-		s.send(n)
+		s.Send(n)
 	}
-	if w.calls != 3 || fmt.Sprint(s.err) != "writing the output: full 1" {
-		t.Errorf("%d writes, error %v", w.calls, s.err)
+	if w.calls != 3 || fmt.Sprint(s.Err) != "writing the output: full 1" {
+		t.Errorf("%d writes, error %v", w.calls, s.Err)
 	}
 }
 

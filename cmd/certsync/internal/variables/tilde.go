@@ -1,4 +1,4 @@
-package main
+package variables
 
 import (
 	"fmt"
@@ -10,9 +10,9 @@ import (
 	"github.com/certsync/certsync/reconcile"
 )
 
-// checkTilde refuses a flag whose value begins with ~/. Shells do not expand it in quotes, after a = or in a variable, and
+// CheckTilde refuses a flag whose value begins with ~/. Shells do not expand it in quotes, after a = or in a variable, and
 // certsync would create a folder of that name.
-func checkTilde(command *kong.Context) error {
+func CheckTilde(command *kong.Context) error {
 	for _, flag := range command.Flags() {
 		if flag.Target.Kind() == reflect.String && strings.HasPrefix(flag.Target.String(), "~/") {
 			return reconcile.WithHint(fmt.Errorf("--%s: %q begins with ~, which the shell did not expand", flag.Name, flag.Target),

@@ -1,4 +1,5 @@
-package main
+// Package issuing chooses the signer of certificates for a run.
+package issuing
 
 import (
 	"errors"
@@ -13,23 +14,23 @@ import (
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
-// issuerFlags choose the signer of certificates and the approval of signing requests.
-type issuerFlags struct {
+// Flags choose the signer of certificates and the approval of signing requests.
+type Flags struct {
 	Issuer          string      `enum:"csr,ca" default:"csr" placeholder:"csr|ca" help:"Signer of certificates. csr: the cluster signs CertificateSigningRequests. ca: certsync signs with the CA's key (default: ${default})."`
 	CACert          string      `name:"ca-cert" placeholder:"FILE" help:"With --issuer=ca: certificate of a CA that the API server trusts for clients."`
 	CAKey           string      `name:"ca-key" placeholder:"FILE" help:"With --issuer=ca: private key of that CA, in a file that only you can read."`
 	Approval        string      `enum:"auto,manual" default:"auto" placeholder:"auto|manual" help:"Approval of CertificateSigningRequests. auto: certsync approves. manual: a person approves with the kubectl commands that certsync prints (default: ${default})."`
-	ApprovalTimeout waitingTime `default:"10m" placeholder:"DURATION" help:"With --approval=manual: how long each request waits for approval (default: ${default})."`
+	ApprovalTimeout WaitingTime `default:"10m" placeholder:"DURATION" help:"With --approval=manual: how long each request waits for approval (default: ${default})."`
 }
 
-// validate refuses combinations of flags that make no sense.
-func (f issuerFlags) validate() error {
+// Check refuses combinations of flags that make no sense.
+func (f Flags) Check() error {
 	switch ca := f.Issuer == "ca"; {
 	case ca && f.CACert == "":
 		return errors.New("--issuer=ca requires the CA's certificate: set --ca-cert FILE")
 	case ca && f.CAKey == "":
 		return errors.New("--issuer=ca requires the CA's key: set --ca-key FILE")
-	case ca && f.manual():
+	case ca && f.Manual():
 		return errors.New("--approval=manual cannot be used with --issuer=ca: there are no requests to approve")
 	case !ca && f.CACert != "":
 		return errors.New("--ca-cert requires --issuer=ca")
@@ -41,20 +42,21 @@ func (f issuerFlags) validate() error {
 	return nil
 }
 
-// runTime is how long an apply for this many users may take. By default, Kubernetes' signer issues about 20 certificates a second.
-func (f issuerFlags) runTime(users int) time.Duration {
+// RunTime is how long an apply for this many users may take. By default, Kubernetes' signer issues about 20 certificates a second.
+func (f Flags) RunTime(users int) time.Duration {
 	const rest, perUser = time.Minute, time.Second / 20
 	t := rest + time.Duration(users)*perUser
-	if f.manual() {
+	if f.Manual() {
 		t += time.Duration(f.ApprovalTimeout)
 	}
 	return t.Round(time.Second)
 }
 
-func (f issuerFlags) manual() bool { return f.Approval == "manual" }
+// Manual reports whether people approve.
+func (f Flags) Manual() bool { return f.Approval == "manual" }
 
-// readCA returns the issuer of --issuer=ca, or nil for --issuer=csr.
-func (f issuerFlags) readCA() (reconcile.Issuer, error) {
+// ReadCA returns the issuer of --issuer=ca, or nil for --issuer=csr.
+func (f Flags) ReadCA() (reconcile.Issuer, error) {
 	if f.Issuer != "ca" {
 		return nil, nil
 	}
@@ -69,20 +71,33 @@ func (f issuerFlags) readCA() (reconcile.Issuer, error) {
 	return pki.NewCAIssuer(cert, reconcile.NewSecret(key), time.Now)
 }
 
-// askForApproval returns a function that prints the command which approves a signing request.
-func askForApproval(progress *render.Progress) func(user string, csr reconcile.CSRRef) {
+// AskForApproval returns a function that prints the command which approves a signing request.
+func AskForApproval(progress *render.Progress) func(user string, csr reconcile.CSRRef) {
 	return func(user string, ref reconcile.CSRRef) { progress.AskForApproval(user, csr.ApproveCommand(ref)) }
 }
 
-// openIssuer returns the issuer that the flags choose, with the options for approvals. stop ends the requests that it still
+// Open returns the issuer that the flags choose, with the options for approvals. stop ends the requests that it still
 // waits for. Requests that wait for approval do not load the signer, so certsync asks for all users at once.
-func (f issuerFlags) openIssuer(ca reconcile.Issuer, cluster *kube.Cluster, o csr.Options, users int) (issuer reconcile.Issuer, stop func()) {
+func (f Flags) Open(ca reconcile.Issuer, cluster *kube.Cluster, o csr.Options, users int) (issuer reconcile.Issuer, stop func()) {
 	if ca != nil {
 		return ca, func() {}
 	}
-	if f.manual() {
+	if f.Manual() {
 		o.Manual, o.ApprovalTimeout, o.MaxInFlight = true, time.Duration(f.ApprovalTimeout), max(o.MaxInFlight, users)
 	}
 	csrs := cluster.Issuer(o)
 	return csrs, csrs.Close
+}
+
+// WaitingTime is a duration that is not negative.
+type WaitingTime time.Duration
+
+// UnmarshalText reads a duration such as 90s or 5m.
+func (w *WaitingTime) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	if err != nil || d < 0 {
+		return errors.New("expected a duration, for example 90s or 5m")
+	}
+	*w = WaitingTime(d)
+	return nil
 }

@@ -1,0 +1,85 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/certsync/certsync/reconcile"
+)
+
+// fakeRun is a run that notes what was asked of it.
+type fakeRun struct {
+	name  string
+	err   error // of Prepare
+	calls []string
+}
+
+func (r *fakeRun) Prepare(context.Context) error { return r.err }
+func (r *fakeRun) Planned() Planned {
+	return Planned{Name: r.name, Made: r.err == nil, Plan: reconcile.Plan{Owner: r.name, RecordState: true}}
+}
+func (r *fakeRun) Do(_ context.Context, stopped error) error {
+	if stopped == nil {
+		r.calls = append(r.calls, "done")
+	}
+	return stopped
+}
+func (r *fakeRun) Settle(_ context.Context, err error) Ending {
+	r.calls = append(r.calls, "settled")
+	if err != nil {
+		return Ending{Code: 1}
+	}
+	return Ending{Wrote: true}
+}
+func (r *fakeRun) Stop(int, error) { r.calls = append(r.calls, "stopped") }
+
+// TestApplication: a cluster that fails is named before the question, and what stops one of the others stops all of them.
+func TestApplication(t *testing.T) {
+	for sentence, c := range map[string]struct {
+		a     Application
+		ended bool
+		code  int
+		calls string
+	}{
+		"--yes":                   {Application{Yes: true}, false, 1, "dev: done settled; prod: settled"},
+		"the answer is no":        {Application{}, false, 3, "dev: stopped; prod: settled"},
+		"another digest":          {Application{Expect: "sha256:00"}, false, 3, "dev: stopped; prod: settled"},
+		"an interruption":         {Application{Yes: true}, true, 3, "dev: stopped; prod: stopped"},
+		"the digest is the right": {Application{Expect: DigestOf([]Planned{(&fakeRun{name: "dev"}).Planned(), {Name: "prod"}})}, false, 1, "dev: done settled; prod: settled"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			if c.ended {
+				cancel()
+			}
+			dev, prod := &fakeRun{name: "dev"}, &fakeRun{name: "prod", err: errors.New("down")}
+			var shown strings.Builder
+			c.a.Gate, c.a.AtOnce, c.a.Plans = NewGate(targets("dev", "prod"), 1, nil), 1, &shown
+			c.a.Ask = func(context.Context, string, string) error { return errors.New("no") }
+			c.a.Fail, c.a.Interrupted = func(context.Context, error) int { return 3 }, func() {}
+			code := c.a.Do(ctx, []Run{dev, prod})
+			if calls := "dev: " + strings.Join(dev.calls, " ") + "; prod: " + strings.Join(prod.calls, " "); code != c.code || calls != c.calls {
+				t.Errorf("exit %d, %s", code, calls)
+			}
+			if strings.Contains(shown.String(), "Digest: sha256:") == c.ended {
+				t.Error(shown.String())
+			}
+		})
+	}
+}
+
+// TestWaiting: a long wait names the clusters that it is for.
+func TestWaiting(t *testing.T) {
+	var b strings.Builder
+	for _, over := range []bool{false, true} {
+		Waiting(&b)([]string{"dev", "prod\x1b"}, over)
+	}
+	const want = "certsync: waiting for the removals in dev, prod\\u001b; until then no cluster issues certificates\n" +
+		"certsync: the removals in dev, prod\\u001b are not done after 10m0s; the other clusters go on\n"
+	if b.String() != want {
+		t.Errorf("%q", b.String())
+	}
+}
