@@ -44,6 +44,11 @@ func newSeveralClusters(t *testing.T) *severalClusters {
 		one := &oneCluster{newFixture(named{t, t.Name() + "-" + clusterNames[i]}, servers), clusterNames[i]}
 		one.dir, one.seen = c.dir, c.seen
 		c.clusters = append(c.clusters, one)
+		version, err := one.client().Discovery().ServerVersion()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s runs Kubernetes %s", one.name, version.GitVersion)
 	}
 	c.connect(nil)
 	return c

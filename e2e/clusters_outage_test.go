@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,7 @@ func (c *severalClusters) breakOff(down *oneCluster) {
 		}
 	}
 	c.removedFirst(down, died(), logs)
+	c.waiting(down, users/2)
 	stop(c, proxy.Stop())
 	c.connect(nil)
 	for _, one := range c.clusters {
@@ -54,6 +56,18 @@ func (c *severalClusters) breakOff(down *oneCluster) {
 	down.breakLock()
 	c.must(0, apply...)
 	c.done()
+}
+
+// waiting checks that status says whose removals are outstanding in the cluster that broke off: most of the first users, and
+// nobody else.
+func (c *severalClusters) waiting(down *oneCluster, leavers int) {
+	c.Helper()
+	found := c.outstanding(c.certsync("status", "-o", "json").stdout)
+	last := fmt.Sprintf("user%03d@%s", leavers-1, c.owner)
+	there := found[down.name]
+	if len(found) != 1 || len(there) == 0 || len(there) < leavers-2 || slices.Max(there) > last {
+		c.Errorf("outstanding: %v", found)
+	}
 }
 
 // dieAtDelete has certsync reach a cluster through a proxy that kills its API server before that binding is deleted, counted

@@ -271,14 +271,18 @@ const (
 	labelDomain = `[a-z0-9]([a-z0-9-]*[a-z0-9])?([.][a-z0-9]([a-z0-9-]*[a-z0-9])?)*`
 )
 
+// The forms of values and keys, for the schema too.
 var (
+	// ValueForm is that of a value.
 	ValueForm = regexp.MustCompile(`^(` + labelName + `)?$`)
-	KeyForm   = regexp.MustCompile(`^(` + labelDomain + `/)?` + labelName + `$`)
+	// KeyForm is that of a key.
+	KeyForm = regexp.MustCompile(`^(` + labelDomain + `/)?` + labelName + `$`)
 )
 
 // ValidKey says whether s is a legal key of a label.
 func ValidKey(s string) bool { return KeyFault(s) == "" }
 
+// KeyFault says what keeps s from being a legal key of a label, or nothing.
 func KeyFault(s string) string {
 	domain, name, prefixed := strings.Cut(s, "/")
 	if !prefixed {
