@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/export"
@@ -76,5 +76,5 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 			p.complain(fmt.Errorf("warning: --by-label joins nothing: nobody has the same role in several namespaces with one value of label %q", c.ByLabel))
 		}
 	}
-	return writeAll(p.stdout, render.Export(found, cluster.Name()))
+	return writeAll(p.stdout, generate.Export(found, cluster.Name()))
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/endpoint"
@@ -94,7 +95,7 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 	if err := n.Write(c.File); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", render.Clean(c.File), n.Owner)
+	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", terminal.Clean(c.File), n.Owner)
 	_, err = p.stderr.Write(render.NextSteps(nextstep.After(p.line, nextstep.Result{})))
 	return err
 }

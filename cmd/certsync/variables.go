@@ -6,7 +6,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/cmd/certsync/internal/variables"
 )
 
@@ -17,6 +17,6 @@ const envPrefix = variables.Prefix
 // guard unnoticed. It is no error, because other programs may set such variables.
 func (p program) warnOfVariables(commands *kong.Application, environment []string) {
 	for _, name := range variables.Strays(commands, environment, secretIDVariable, pushgateway.UsernameVariable, pushgateway.PasswordVariable) {
-		fmt.Fprintf(p.stderr, "certsync: warning: %s is set in the environment, but it matches no flag and has no effect\n", render.Clean(name))
+		fmt.Fprintf(p.stderr, "certsync: warning: %s is set in the environment, but it matches no flag and has no effect\n", terminal.Clean(name))
 	}
 }

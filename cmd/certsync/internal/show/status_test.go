@@ -1,4 +1,4 @@
-package render
+package show
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/status"
@@ -35,10 +36,10 @@ func statuses(t *testing.T) map[string]status.Report {
 	mixed.Ledger["fay@example.com"].Record.Certificates = nil
 	mixed.Ledger["dan@example.com"].Record.Certificates[0].Status = reconcile.Revoked
 	mixed.Credentials["carol@example.com"] = reconcile.CredentialMeta{CurrentVersion: 4}
-	fixture.ChangeBinding(&mixed, devsView, func(b *reconcile.Binding) {
+	fixture.ChangeBinding(&mixed, fixture.DevsView, func(b *reconcile.Binding) {
 		b.Subjects = append(b.Subjects[1:], reconcile.UserSubject("erin@example.com"))
 	})
-	fixture.ChangeBinding(&mixed, aliceAdmin, func(b *reconcile.Binding) { b.Owner = "" })
+	fixture.ChangeBinding(&mixed, fixture.AliceAdmin, func(b *reconcile.Binding) { b.Owner = "" })
 	more := fixture.Team + `
   - {name: fay@example.com, clusterRoles: [{name: view, until: 2026-02-01}, {name: edit, until: 2026-12-31}]}
   - {name: gus@example.com, groups: [developers], until: 2026-02-01}
@@ -64,8 +65,8 @@ func statuses(t *testing.T) map[string]status.Report {
 		"status-first":   status.Of(inv, fixture.FirstRun(), reconcile.Rules{}),
 		"status-settled": status.Of(inv, fixture.Settled(inv), reconcile.Rules{}),
 		"status-mixed":   status.Of(fixture.Inventory(t, more), mixed, reconcile.Rules{}),
-		"status-hostile": status.Of(inv, hostilities(inv), reconcile.Rules{}),
-		"status-own-key": status.Of(ownKey(t), requested(inv), reconcile.Rules{}),
+		"status-hostile": status.Of(inv, fixture.Hostilities(inv), reconcile.Rules{}),
+		"status-own-key": status.Of(fixture.OwnKey(t), requested(inv), reconcile.Rules{}),
 		"status-300":     status.Of(fixture.Inventory(t, many), fixture.Settled(fixture.Inventory(t, many)), reconcile.Rules{}),
 	}
 }
@@ -91,13 +92,13 @@ func requested(inv *inventory.Inventory) reconcile.Observed {
 func TestStatusText(t *testing.T) {
 	for name, report := range statuses(t) {
 		t.Run(name, func(t *testing.T) {
-			for suffix, render := range map[string]func(status.Report, Palette) []byte{
-				".txt":      func(r status.Report, c Palette) []byte { return Status(r, c, false) },
-				"-wide.txt": func(r status.Report, c Palette) []byte { return Status(r, c, true) },
+			for suffix, render := range map[string]func(status.Report, terminal.Palette) []byte{
+				".txt":      func(r status.Report, c terminal.Palette) []byte { return Status(r, c, false) },
+				"-wide.txt": func(r status.Report, c terminal.Palette) []byte { return Status(r, c, true) },
 				"-user.txt": Users} {
 				text := string(render(report, false))
-				harmless(t, text)
-				if plain := colours.ReplaceAllString(string(render(report, true)), ""); plain != text {
+				fixture.Harmless(t, text)
+				if plain := fixture.Colours.ReplaceAllString(string(render(report, true)), ""); plain != text {
 					t.Errorf("colour changes more than the colour:\n%s", plain)
 				}
 				if name == "status-300" && suffix == "-user.txt" {
@@ -106,7 +107,7 @@ func TestStatusText(t *testing.T) {
 				fixture.Golden(t, filepath.Join("testdata/text", name+suffix), text)
 			}
 			for _, line := range strings.Split(string(Status(report, false, false)), "\n") {
-				if name != "status-hostile" && utf8.RuneCountInString(line) > lineWidth {
+				if name != "status-hostile" && utf8.RuneCountInString(line) > terminal.LineWidth {
 					t.Errorf("too wide: %q", line)
 				}
 			}

@@ -1,4 +1,4 @@
-package render
+package show
 
 import (
 	"bytes"
@@ -9,12 +9,10 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/status"
 )
-
-// columnGap is the blanks between two columns.
-const columnGap = 2
 
 // The least and greatest widths of columns in a narrow table.
 const (
@@ -32,8 +30,8 @@ type statusRow struct {
 }
 
 // newRow makes the row of a user. Times are days, or exact in a wide table.
-func newRow(c Palette, u status.User, wide bool) statusRow {
-	row := statusRow{name: textName(u.Name), state: stateText(false, u.State, 0), certificate: "-", roles: rolesOf(u, wide), wrong: wrongOf(u),
+func newRow(c terminal.Palette, u status.User, wide bool) statusRow {
+	row := statusRow{name: terminal.TextName(u.Name), state: stateText(false, u.State, 0), certificate: "-", roles: rolesOf(u, wide), wrong: wrongOf(u),
 		stateText: func(width int) string { return stateText(c, u.State, width) }}
 	format := time.DateOnly
 	if wide {
@@ -42,7 +40,7 @@ func newRow(c Palette, u status.User, wide bool) statusRow {
 	if u.CertificatesUntil != nil {
 		row.certificate = u.CertificatesUntil.UTC().Format(format)
 	}
-	row.why = whyText(u.Why, Clean)
+	row.why = terminal.WhyText(u.Why, terminal.Clean)
 	if u.From != nil {
 		row.from = dayOf(*u.From)
 	}
@@ -62,7 +60,7 @@ func newRow(c Palette, u status.User, wide bool) statusRow {
 		row.mark, row.power = "A", strings.Join(u.Power, "; ")
 	}
 	for _, g := range u.Groups {
-		row.groups = append(row.groups, quoteName(g))
+		row.groups = append(row.groups, terminal.QuoteName(g))
 	}
 	return row
 }
@@ -114,7 +112,7 @@ func rolesOf(u status.User, wide bool) []string {
 
 // roleText names a role in a table. A ClusterRole stands there by its name alone.
 func roleText(g status.Grant) string {
-	text := quoteName(reconcile.Shown(g.Role))
+	text := terminal.QuoteName(reconcile.Shown(g.Role))
 	if g.Kind == reconcile.NamespaceRole.String() {
 		text = "Role " + text
 	}
@@ -156,7 +154,7 @@ type column struct {
 }
 
 // writeUsers writes a table of users.
-func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []status.User, wide bool) {
+func writeUsers(b *bytes.Buffer, c terminal.Palette, title, certificate string, users []status.User, wide bool) {
 	if len(users) == 0 {
 		return
 	}
@@ -194,7 +192,7 @@ func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []s
 	}
 	b.WriteByte('\n')
 	writeLine(b, columns, func(col column) string {
-		return c.bold(col.title) + padded("", col.width-utf8.RuneCountInString(col.title))
+		return c.Bold(col.title) + terminal.Padded("", col.width-utf8.RuneCountInString(col.title))
 	})
 	for _, r := range rows {
 		if utf8.RuneCountInString(r.name) > columns[0].width {
@@ -206,9 +204,9 @@ func writeUsers(b *bytes.Buffer, c Palette, title, certificate string, users []s
 			case col.title == "STATE":
 				return r.stateText(col.width)
 			case col.title == "WRONG" && text != "":
-				return c.yellow(text) + strings.Repeat(" ", max(0, col.width-utf8.RuneCountInString(text)))
+				return c.Yellow(text) + strings.Repeat(" ", max(0, col.width-utf8.RuneCountInString(text)))
 			default:
-				return padded(text, col.width)
+				return terminal.Padded(text, col.width)
 			}
 		})
 	}
@@ -224,9 +222,9 @@ func (col column) of(r statusRow, width int) string {
 
 // fit narrows the columns until they fit into lineWidth: first ROLES, then WRONG, then the names.
 func fit(columns []column) {
-	over := -lineWidth - columnGap
+	over := -terminal.LineWidth - terminal.ColumnGap
 	for _, col := range columns {
-		over += col.width + columnGap
+		over += col.width + terminal.ColumnGap
 	}
 	narrow := func(col *column, least int) {
 		by := min(over, col.width-max(least, utf8.RuneCountInString(col.title)))
@@ -267,14 +265,10 @@ func fitted(items []string, width int) string {
 	return fmt.Sprintf("%d in all", len(items))
 }
 
-func padded(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
-}
-
 func writeLine(b *bytes.Buffer, columns []column, text func(column) string) {
 	var cells []string
 	for _, col := range columns {
 		cells = append(cells, text(col))
 	}
-	b.WriteString(strings.TrimRight(strings.Join(cells, strings.Repeat(" ", columnGap)), " ") + "\n")
+	b.WriteString(strings.TrimRight(strings.Join(cells, strings.Repeat(" ", terminal.ColumnGap)), " ") + "\n")
 }

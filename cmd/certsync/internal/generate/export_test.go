@@ -1,4 +1,4 @@
-package render
+package generate
 
 import (
 	"fmt"
@@ -30,7 +30,7 @@ func exports(t *testing.T) map[string]export.Result {
 		}
 	}
 	for i := range mixed {
-		if mixed[i].Object() == devsView {
+		if mixed[i].Object() == fixture.DevsView {
 			mixed[i].Subjects = mixed[i].Subjects[1:]
 		}
 	}
@@ -41,7 +41,7 @@ func exports(t *testing.T) map[string]export.Result {
 		"export-by-label": joined,
 		"export-nothing":  export.Bindings("prod-eu", nil),
 		"export-mixed":    export.Bindings("prod-eu", mixed),
-		"export-hostile":  export.Bindings("prod-eu", hostilities(fixture.Inventory(t, fixture.Team)).Bindings),
+		"export-hostile":  export.Bindings("prod-eu", fixture.Hostilities(fixture.Inventory(t, fixture.Team)).Bindings),
 	}
 }
 
@@ -51,7 +51,7 @@ func TestExportText(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, cluster := range []string{fixture.Hostile, "prod-eu"} {
 				text := string(Export(export, cluster))
-				harmless(t, text)
+				fixture.Harmless(t, text)
 				inv, err := inventory.Parse("users.yaml", []byte(text), nil)
 				if err != nil {
 					t.Fatal(err)

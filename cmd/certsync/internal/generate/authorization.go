@@ -1,4 +1,4 @@
-package render
+package generate
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/revocation"
 )
@@ -23,7 +24,7 @@ func AuthorizationConfig(r revocation.Report) ([]byte, error) {
 #
 # No webhook runs. Nothing may listen at the address in the kubeconfig, so that every call fails and the request
 # is denied. The kubeconfig is the file denied.kubeconfig beside certsync's guide to revocation.
-`, plural(len(r.Entries), "revoked certificate"), r.Owner)
+`, terminal.Plural(len(r.Entries), "revoked certificate"), r.Owner)
 	type condition struct {
 		Expression string `json:"expression"`
 	}
@@ -49,5 +50,16 @@ func AuthorizationConfig(r revocation.Report) ([]byte, error) {
 	}
 	text, err := yaml.Marshal(items)
 	b.Write(text)
+	return b.Bytes(), err
+}
+
+// AdmissionPolicy writes the admission policy and its binding as YAML, ready to apply.
+func AdmissionPolicy(r revocation.Report, objects []any) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, `# Denies all writes of %s of owner %s. Made by certsync revocations.
+# Apply it with kubectl apply --server-side. Without that flag, kubectl keeps a copy in an annotation, which may be too large.
+# certsync manifests --revocation deploys the same policy, and certsync apply then updates it.
+`, terminal.Plural(len(r.Entries), "revoked certificate"), r.Owner)
+	err := writeDocuments(&b, objects)
 	return b.Bytes(), err
 }

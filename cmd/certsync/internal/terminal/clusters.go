@@ -1,4 +1,4 @@
-package render
+package terminal
 
 import (
 	"bytes"
@@ -18,25 +18,25 @@ type InCluster[T any] struct {
 	Outstanding    []string // users whose removal waits
 }
 
-// ours is the owner in a table, which leaves it out where it is the cluster's name.
-func (i InCluster[T]) ownerText() string {
+// OwnerText is the owner in a table, which leaves it out where it is the cluster's name.
+func (i InCluster[T]) OwnerText() string {
 	if i.Owner == i.Cluster {
 		return ""
 	}
-	return textName(i.Owner)
+	return TextName(i.Owner)
 }
 
-// failed is how a table names a problem.
-const failed = "failed:"
+// Failed is how a table names a problem.
+const Failed = "failed:"
 
-// shared holds items that the same clusters have.
-type shared[T any] struct {
-	in    []int // the clusters, by their places
-	items []T   // as the first of the clusters has them
+// Shared holds items that the same clusters have.
+type Shared[T any] struct {
+	In    []int // the clusters, by their places
+	Items []T   // as the first of the clusters has them
 }
 
-// inCommon groups the items of clusters by the clusters that have them: first what most have. Items with the same key are the same.
-func inCommon[T any](all [][]T, key func(T) string) []shared[T] {
+// InCommon groups the items of clusters by the clusters that have them: first what most have. Items with the same key are the same.
+func InCommon[T any](all [][]T, key func(T) string) []Shared[T] {
 	var order []string
 	items, in := map[string]T{}, map[string][]int{}
 	for i, list := range all {
@@ -51,23 +51,23 @@ func inCommon[T any](all [][]T, key func(T) string) []shared[T] {
 			in[k] = append(in[k], i)
 		}
 	}
-	var groups []shared[T]
-	for _, same := range groupBy(order, func(k string) string { return fmt.Sprint(in[k]) }) {
-		g := shared[T]{in: in[same[0]]}
+	var groups []Shared[T]
+	for _, same := range GroupBy(order, func(k string) string { return fmt.Sprint(in[k]) }) {
+		g := Shared[T]{In: in[same[0]]}
 		for _, k := range same {
-			g.items = append(g.items, items[k])
+			g.Items = append(g.Items, items[k])
 		}
 		groups = append(groups, g)
 	}
-	slices.SortStableFunc(groups, func(a, b shared[T]) int { return cmp.Or(cmp.Compare(len(b.in), len(a.in)), slices.Compare(a.in, b.in)) })
+	slices.SortStableFunc(groups, func(a, b Shared[T]) int { return cmp.Or(cmp.Compare(len(b.In), len(a.In)), slices.Compare(a.In, b.In)) })
 	return groups
 }
 
 // manyClusters is how many clusters a heading names where all that could be read have the same.
 const manyClusters = 10
 
-// where names clusters. limit bounds how many it names; the rest is counted.
-func where[T any](all []InCluster[T], in []int, limit int, quote quoter) string {
+// Where names clusters. limit bounds how many it names; the rest is counted.
+func Where[T any](all []InCluster[T], in []int, limit int, quote Quoter) string {
 	read := 0
 	for _, i := range all {
 		if i.Problem == "" {
@@ -86,27 +86,27 @@ func where[T any](all []InCluster[T], in []int, limit int, quote quoter) string 
 	}
 	text := strings.Join(names, ", ")
 	if more := len(in) - len(names); more > 0 {
-		text += " and " + withCommas(more) + " more"
+		text += " and " + WithCommas(more) + " more"
 	}
 	return text
 }
 
-// writeWhere writes a heading above what clusters have in common.
-func writeWhere[T any](b *bytes.Buffer, c Palette, all []InCluster[T], in []int) {
-	heading := wrap("", "In "+where(all, in, len(in), textName)+":")
+// WriteWhere writes a heading above what clusters have in common.
+func WriteWhere[T any](b *bytes.Buffer, c Palette, all []InCluster[T], in []int) {
+	heading := Wrap("", "In "+Where(all, in, len(in), TextName)+":")
 	for line := range strings.Lines(heading) {
 		if line = strings.TrimSuffix(line, "\n"); b.Len() > 0 && strings.HasPrefix(line, "In ") {
 			b.WriteByte('\n')
 		}
-		b.WriteString(c.bold(line) + "\n")
+		b.WriteString(c.Bold(line) + "\n")
 	}
 }
 
 // maxLead is how wide the columns before the last one may be. Otherwise the last one has lines of its own.
 const maxLead = 46
 
-// writeClusterTable writes a table whose last column is a sentence. A column that is empty in all rows is left out.
-func writeClusterTable(b *bytes.Buffer, c Palette, titles []string, rows [][]string) {
+// WriteClusterTable writes a table whose last column is a sentence. A column that is empty in all rows is left out.
+func WriteClusterTable(b *bytes.Buffer, c Palette, titles []string, rows [][]string) {
 	last := len(titles) - 1
 	widths := make([]int, last)
 	for i := range widths {
@@ -120,39 +120,39 @@ func writeClusterTable(b *bytes.Buffer, c Palette, titles []string, rows [][]str
 		text := ""
 		for i, width := range widths {
 			if width > 0 {
-				text += padded(row[i], width+columnGap)
+				text += Padded(row[i], width+ColumnGap)
 			}
 		}
 		return text
 	}
 	b.WriteByte('\n')
 	head := strings.TrimRight(lead(titles)+titles[last], " ")
-	b.WriteString(c.bold(head) + "\n")
+	b.WriteString(c.Bold(head) + "\n")
 	for _, row := range rows {
 		text := lead(row)
 		switch {
 		case row[last] == "":
 			text = strings.TrimRight(text, " ") + "\n"
 		case utf8.RuneCountInString(text) > maxLead:
-			text = strings.TrimRight(text, " ") + "\n" + wrap("    ", row[last])
+			text = strings.TrimRight(text, " ") + "\n" + Wrap("    ", row[last])
 		default:
-			text = wrap(text, row[last])
+			text = Wrap(text, row[last])
 		}
-		b.WriteString(strings.Replace(text, failed, c.red(failed), 1))
+		b.WriteString(strings.Replace(text, Failed, c.Red(Failed), 1))
 	}
 }
 
-// ownerless returns a function that takes the owner out of the names of objects and of paths. So two clusters can say the same.
-func ownerless(owner string) func(string) string {
+// Ownerless returns a function that takes the owner out of the names of objects and of paths. So two clusters can say the same.
+func Ownerless(owner string) func(string) string {
 	object := regexp.MustCompile(`certsync([:-])` + regexp.QuoteMeta(owner) + `([^a-z0-9]|$)`)
 	path := regexp.MustCompile(`/` + regexp.QuoteMeta(owner) + `([^a-z0-9-]|$)`)
 	return func(text string) string {
 		if !strings.Contains(text, owner) {
 			return text
 		}
-		return path.ReplaceAllString(object.ReplaceAllString(text, "certsync${1}"+anyOwner+"${2}"), "/"+anyOwner+"${1}")
+		return path.ReplaceAllString(object.ReplaceAllString(text, "certsync${1}"+AnyOwner+"${2}"), "/"+AnyOwner+"${1}")
 	}
 }
 
-// anyOwner stands for the owner in what several clusters have in common.
-const anyOwner = "<owner>"
+// AnyOwner stands for the owner in what several clusters have in common.
+const AnyOwner = "<owner>"

@@ -1,4 +1,4 @@
-package render
+package show
 
 import (
 	"strings"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile/preflight"
 )
 
@@ -37,7 +38,7 @@ func TestPreflightText(t *testing.T) {
 		t.Error(diff)
 	}
 	for line := range strings.Lines(text) {
-		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > lineWidth {
+		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > terminal.LineWidth {
 			t.Errorf("too wide: %s", line)
 		}
 	}

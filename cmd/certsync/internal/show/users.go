@@ -1,27 +1,28 @@
-package render
+package show
 
 import (
 	"bytes"
 	"fmt"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
 // Users shows everything in a report about each of its users.
-func Users(r status.Report, c Palette) []byte {
+func Users(r status.Report, c terminal.Palette) []byte {
 	var b bytes.Buffer
 	for i, u := range r.Users {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s %s\n", c.bold(textName(u.Name)+":"), stateText(c, u.State, 0))
+		fmt.Fprintf(&b, "%s %s\n", c.Bold(terminal.TextName(u.Name)+":"), stateText(c, u.State, 0))
 		if u.Detail != "" {
-			b.WriteString(wrap("  ", Clean(u.Detail)))
+			b.WriteString(terminal.Wrap("  ", terminal.Clean(u.Detail)))
 		}
 		if u.Username != u.Name {
-			b.WriteString(wrap("  Kubernetes name ", textName(u.Username)))
+			b.WriteString(terminal.Wrap("  Kubernetes name ", terminal.TextName(u.Username)))
 		}
 		if u.Since != nil && (u.State == status.HasLeft || u.State == status.HasLapsed || u.State == status.StandsDenied) {
 			fmt.Fprintf(&b, "  since %s\n", reconcile.TimeText(*u.Since))
@@ -32,12 +33,12 @@ func Users(r status.Report, c Palette) []byte {
 		if u.Until != nil {
 			fmt.Fprintf(&b, "  access ends at %s\n", reconcile.TimeText(*u.Until))
 		}
-		b.WriteString(whyLine(u.Why, "  "))
+		b.WriteString(terminal.WhyLine(u.Why, "  "))
 		if u.Protected {
 			b.WriteString("  protected\n")
 		}
 		if len(u.Groups) > 0 {
-			b.WriteString(wrap("  groups ", strings.Join(u.Groups, ", ")))
+			b.WriteString(terminal.Wrap("  groups ", strings.Join(u.Groups, ", ")))
 		}
 		for _, g := range u.Grants {
 			writeGrant(&b, c, g)
@@ -56,14 +57,14 @@ func Users(r status.Report, c Palette) []byte {
 	return b.Bytes()
 }
 
-func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
+func writeGrant(b *bytes.Buffer, c terminal.Palette, g status.Grant) {
 	sign := map[status.BindingStatus]string{
-		status.IsBound: c.green("+"), status.HasEnded: "-", status.IsAhead: "-", status.IsUnwanted: c.red("!"),
-		status.IsMissing: c.yellow("~"),
+		status.IsBound: c.Green("+"), status.HasEnded: "-", status.IsAhead: "-", status.IsUnwanted: c.Red("!"),
+		status.IsMissing: c.Yellow("~"),
 	}[g.Binding]
 	from := "own"
 	if g.Group != "" {
-		from = "from group " + quoteName(g.Group)
+		from = "from group " + terminal.QuoteName(g.Group)
 	}
 	text := fmt.Sprintf("%s, %s, %s", g.Binding, g, from)
 	if g.From != nil && g.Binding != status.IsBound {
@@ -73,8 +74,8 @@ func writeGrant(b *bytes.Buffer, c Palette, g status.Grant) {
 		text += ", until " + reconcile.TimeText(*g.Until)
 	}
 	const margin = "    " // as wide as the sign and its blanks, without the colour
-	b.WriteString("  " + sign + " " + strings.TrimPrefix(wrap(margin, Clean(text)), margin))
-	b.WriteString(whyLine(g.Why, margin))
+	b.WriteString("  " + sign + " " + strings.TrimPrefix(terminal.Wrap(margin, terminal.Clean(text)), margin))
+	b.WriteString(terminal.WhyLine(g.Why, margin))
 }
 
 func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
@@ -93,13 +94,13 @@ func writeCertificate(b *bytes.Buffer, cert status.AcceptedCertificate) {
 		} else {
 			text += ","
 		}
-		text += " " + quoteName(g)
+		text += " " + terminal.QuoteName(g)
 	}
-	b.WriteString(wrap("  ", Clean(text)))
+	b.WriteString(terminal.Wrap("  ", terminal.Clean(text)))
 	if !requested {
-		fmt.Fprintf(b, "    serial %s\n    sha256 %s\n", Clean(cert.Serial), Clean(cert.SHA256))
+		fmt.Fprintf(b, "    serial %s\n    sha256 %s\n", terminal.Clean(cert.Serial), terminal.Clean(cert.SHA256))
 	}
 	if cert.PublicKeySHA256 != "" {
-		fmt.Fprintf(b, "    for the user's own key, sha256\n      %s\n", Clean(cert.PublicKeySHA256))
+		fmt.Fprintf(b, "    for the user's own key, sha256\n      %s\n", terminal.Clean(cert.PublicKeySHA256))
 	}
 }

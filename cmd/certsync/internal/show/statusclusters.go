@@ -1,4 +1,4 @@
-package render
+package show
 
 import (
 	"bytes"
@@ -7,15 +7,16 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
 // Statuses shows the users of several clusters: a table of the clusters, and the rows that are the same in several of them once, with
 // where.
-func Statuses(all []InCluster[status.Report], c Palette, wide bool) []byte {
+func Statuses(all []terminal.InCluster[status.Report], c terminal.Palette, wide bool) []byte {
 	var b bytes.Buffer
-	title := fmt.Sprintf("Users of %s:", plural(len(all), "cluster"))
-	b.WriteString(strings.Replace(wrap("", title+" "+readSummary(all)), title, c.bold(title), 1))
+	title := fmt.Sprintf("Users of %s:", terminal.Plural(len(all), "cluster"))
+	b.WriteString(strings.Replace(terminal.Wrap("", title+" "+readSummary(all)), title, c.Bold(title), 1))
 	writeStatusTable(&b, c, all)
 	lists := make([][]status.User, len(all))
 	var everybody []status.User
@@ -23,13 +24,13 @@ func Statuses(all []InCluster[status.Report], c Palette, wide bool) []byte {
 		lists[i] = in.Value.Users
 		everybody = append(everybody, lists[i]...)
 	}
-	for _, part := range inCommon(lists, func(u status.User) string {
+	for _, part := range terminal.InCommon(lists, func(u status.User) string {
 		row := newRow(false, u, wide)
 		row.stateText = nil
 		return fmt.Sprintf("%#v", row)
 	}) {
-		writeWhere(&b, c, all, part.in)
-		writeStaysAndGoes(&b, c, part.items, wide)
+		terminal.WriteWhere(&b, c, all, part.In)
+		writeStaysAndGoes(&b, c, part.Items, wide)
 	}
 	writeEverybody(&b, c, all)
 	if len(everybody) > 0 {
@@ -40,7 +41,7 @@ func Statuses(all []InCluster[status.Report], c Palette, wide bool) []byte {
 }
 
 // readSummary counts the clusters that could be read, and those that could not.
-func readSummary[T any](all []InCluster[T]) string {
+func readSummary[T any](all []terminal.InCluster[T]) string {
 	failures := 0
 	for _, in := range all {
 		if in.Problem != "" {
@@ -56,12 +57,12 @@ func readSummary[T any](all []InCluster[T]) string {
 	return fmt.Sprintf("%d could be read, %d failed", len(all)-failures, failures)
 }
 
-func writeStatusTable(b *bytes.Buffer, c Palette, all []InCluster[status.Report]) {
+func writeStatusTable(b *bytes.Buffer, c terminal.Palette, all []terminal.InCluster[status.Report]) {
 	var rows [][]string
 	for _, in := range all {
-		row := []string{textName(in.Cluster), in.ownerText(), "", "", "", outstandingText(in.Outstanding)}
+		row := []string{terminal.TextName(in.Cluster), in.OwnerText(), "", "", "", outstandingText(in.Outstanding)}
 		if in.Problem != "" {
-			row[5] = failed + " " + Clean(in.Problem)
+			row[5] = terminal.Failed + " " + terminal.Clean(in.Problem)
 			if text := outstandingText(in.Outstanding); text != "" {
 				row[5] += "; " + text
 			}
@@ -85,7 +86,7 @@ func writeStatusTable(b *bytes.Buffer, c Palette, all []InCluster[status.Report]
 		}
 		rows = append(rows, row)
 	}
-	writeClusterTable(b, c, []string{"CLUSTER", "OWNER", "ACTIVE", "LEFT", "PROBLEMS", "REMOVALS OUTSTANDING"}, rows)
+	terminal.WriteClusterTable(b, c, []string{"CLUSTER", "OWNER", "ACTIVE", "LEFT", "PROBLEMS", "REMOVALS OUTSTANDING"}, rows)
 }
 
 // outstandingText names the users whose removal waits.
@@ -93,36 +94,36 @@ func outstandingText(names []string) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s outstanding: %s", plural(len(names), "removal"), nameList(names, maxListed))
+	return fmt.Sprintf("%s outstanding: %s", terminal.Plural(len(names), "removal"), terminal.NameList(names, terminal.MaxListed))
 }
 
 // writeEverybody warns of access that others give to everybody, once for the clusters that have it.
-func writeEverybody(b *bytes.Buffer, c Palette, all []InCluster[status.Report]) {
+func writeEverybody(b *bytes.Buffer, c terminal.Palette, all []terminal.InCluster[status.Report]) {
 	lists := make([][]string, len(all))
 	for i, in := range all {
 		if text := everybodyText(in.Value, c); text != "" {
 			lists[i] = []string{text}
 		}
 	}
-	for _, part := range inCommon(lists, func(text string) string { return text }) {
-		writeWhere(b, c, all, part.in)
-		b.WriteString(strings.Join(part.items, ""))
+	for _, part := range terminal.InCommon(lists, func(text string) string { return text }) {
+		terminal.WriteWhere(b, c, all, part.In)
+		b.WriteString(strings.Join(part.Items, ""))
 	}
 }
 
 // UsersInClusters shows everything in the reports about each of their users, by cluster.
-func UsersInClusters(all []InCluster[status.Report], c Palette) []byte {
+func UsersInClusters(all []terminal.InCluster[status.Report], c terminal.Palette) []byte {
 	var b bytes.Buffer
 	for i, in := range all {
 		if len(in.Value.Users) > 0 {
-			writeWhere(&b, c, all, []int{i})
+			terminal.WriteWhere(&b, c, all, []int{i})
 			b.Write(Users(in.Value, c))
 		}
 	}
 	for i, in := range all {
 		if in.Problem != "" {
-			writeWhere(&b, c, all, []int{i})
-			b.WriteString(strings.Replace(wrap("  ", failed+" "+Clean(in.Problem)), failed, c.red(failed), 1))
+			terminal.WriteWhere(&b, c, all, []int{i})
+			b.WriteString(strings.Replace(terminal.Wrap("  ", terminal.Failed+" "+terminal.Clean(in.Problem)), terminal.Failed, c.Red(terminal.Failed), 1))
 		}
 	}
 	return b.Bytes()

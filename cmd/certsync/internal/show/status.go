@@ -1,4 +1,4 @@
-package render
+package show
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile/status"
 )
 
@@ -13,20 +14,20 @@ import (
 var states = []struct {
 	state  status.Standing
 	text   string
-	colour func(Palette, string) string
+	colour func(terminal.Palette, string) string
 }{
-	{status.HasAccess, "active", Palette.green},
-	{status.NoCredential, "no credential", Palette.yellow},
-	{status.StandsDenied, "denied", Palette.red},
-	{status.InConflict, "conflict", Palette.red},
-	{status.NotBegun, "not begun", Palette.plain},
-	{status.HasLapsed, "lapsed", Palette.plain},
-	{status.IsLeaving, "leaving", Palette.yellow},
-	{status.HasLeft, "left", Palette.plain},
+	{status.HasAccess, "active", terminal.Palette.Green},
+	{status.NoCredential, "no credential", terminal.Palette.Yellow},
+	{status.StandsDenied, "denied", terminal.Palette.Red},
+	{status.InConflict, "conflict", terminal.Palette.Red},
+	{status.NotBegun, "not begun", terminal.Palette.Plain},
+	{status.HasLapsed, "lapsed", terminal.Palette.Plain},
+	{status.IsLeaving, "leaving", terminal.Palette.Yellow},
+	{status.HasLeft, "left", terminal.Palette.Plain},
 }
 
 // stateText shows a state, padded to width.
-func stateText(c Palette, state status.Standing, width int) string {
+func stateText(c terminal.Palette, state status.Standing, width int) string {
 	for _, s := range states {
 		if s.state == state {
 			return s.colour(c, s.text) + strings.Repeat(" ", max(0, width-len(s.text)))
@@ -37,7 +38,7 @@ func stateText(c Palette, state status.Standing, width int) string {
 
 // Status shows a report as a table with one line for each user. Users who have left or are leaving have a table of their own. It
 // fits into lineWidth, unless it is to be wide: then it cuts nothing.
-func Status(r status.Report, c Palette, wide bool) []byte {
+func Status(r status.Report, c terminal.Palette, wide bool) []byte {
 	var b bytes.Buffer
 	var parts []string
 	for _, s := range states {
@@ -55,7 +56,7 @@ func Status(r status.Report, c Palette, wide bool) []byte {
 		parts = append(parts, "nobody")
 	}
 	title := "Users of " + r.Owner + ":"
-	b.WriteString(strings.Replace(wrap("", title+" "+strings.Join(parts, ", ")), title, c.bold(title), 1))
+	b.WriteString(strings.Replace(terminal.Wrap("", title+" "+strings.Join(parts, ", ")), title, c.Bold(title), 1))
 	writeStaysAndGoes(&b, c, r.Users, wide)
 	b.WriteString(everybodyText(r, c))
 	if len(r.Users) == 0 {
@@ -66,7 +67,7 @@ func Status(r status.Report, c Palette, wide bool) []byte {
 }
 
 // writeStaysAndGoes writes a table of the users who are to have access, and one of those who have left or are leaving.
-func writeStaysAndGoes(b *bytes.Buffer, c Palette, users []status.User, wide bool) {
+func writeStaysAndGoes(b *bytes.Buffer, c terminal.Palette, users []status.User, wide bool) {
 	stays, goes := slices.DeleteFunc(slices.Clone(users), isGone), slices.DeleteFunc(slices.Clone(users), func(u status.User) bool { return !isGone(u) })
 	writeUsers(b, c, "IN THE INVENTORY", "CERTIFICATE", stays, wide)
 	writeUsers(b, c, "LEFT OR LEAVING", "ACCEPTED TO", goes, wide)
@@ -85,13 +86,13 @@ func legend(users []status.User, wide bool) string {
 }
 
 // everybodyText warns of access that others give to everybody. Each user has it too, and so does each user who left.
-func everybodyText(r status.Report, c Palette) string {
+func everybodyText(r status.Report, c terminal.Palette) string {
 	if len(r.Everybody) == 0 {
 		return ""
 	}
-	text := "\n" + c.yellow("Everybody who reaches the API server is as good as cluster-admin:") + "\n"
+	text := "\n" + c.Yellow("Everybody who reaches the API server is as good as cluster-admin:") + "\n"
 	for _, n := range r.Everybody {
-		text += wrap("  * ", Clean(n.Object+" "+n.Message))
+		text += terminal.Wrap("  * ", terminal.Clean(n.Object+" "+n.Message))
 	}
 	return text
 }

@@ -1,4 +1,4 @@
-package render
+package show
 
 import (
 	"bytes"
@@ -6,18 +6,19 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile/preflight"
 	"github.com/certsync/certsync/reconcile/revocation"
 )
 
 // Preflights shows the checks of several clusters: a table of the clusters, and the checks that are the same in several of them once,
 // with where.
-func Preflights(all []InCluster[preflight.Report], c Palette) []byte {
+func Preflights(all []terminal.InCluster[preflight.Report], c terminal.Palette) []byte {
 	type both struct{ own, plain preflight.Check }
 	var b bytes.Buffer
 	failures, rows, lists := 0, [][]string(nil), make([][]both, len(all))
 	for i, in := range all {
-		text := ownerless(in.Owner)
+		text := terminal.Ownerless(in.Owner)
 		for _, check := range in.Value.Checks {
 			plain := check
 			plain.Detail, plain.Mend = text(check.Detail), text(check.Mend)
@@ -26,21 +27,21 @@ func Preflights(all []InCluster[preflight.Report], c Palette) []byte {
 		sum := preflightSummary(in.Value)
 		if !in.Value.OK() {
 			failures++
-			sum = failed + " " + sum
+			sum = terminal.Failed + " " + sum
 		}
-		rows = append(rows, []string{textName(in.Cluster), in.ownerText(), sum})
+		rows = append(rows, []string{terminal.TextName(in.Cluster), in.OwnerText(), sum})
 	}
-	title, sum := fmt.Sprintf("Preflight for %s:", plural(len(all), "cluster")), "no check failed"
+	title, sum := fmt.Sprintf("Preflight for %s:", terminal.Plural(len(all), "cluster")), "no check failed"
 	if failures > 0 {
 		sum = fmt.Sprintf("checks failed in %d", failures)
 	}
-	fmt.Fprintf(&b, "%s %s\n", c.bold(title), sum)
-	writeClusterTable(&b, c, []string{"CLUSTER", "OWNER", "CHECKS"}, rows)
-	for _, part := range inCommon(lists, func(p both) string { return fmt.Sprintf("%q", p.plain) }) {
-		writeWhere(&b, c, all, part.in)
+	fmt.Fprintf(&b, "%s %s\n", c.Bold(title), sum)
+	terminal.WriteClusterTable(&b, c, []string{"CLUSTER", "OWNER", "CHECKS"}, rows)
+	for _, part := range terminal.InCommon(lists, func(p both) string { return fmt.Sprintf("%q", p.plain) }) {
+		terminal.WriteWhere(&b, c, all, part.In)
 		var checks []preflight.Check
-		for _, p := range part.items {
-			if len(part.in) > 1 {
+		for _, p := range part.Items {
+			if len(part.In) > 1 {
 				p.own = p.plain
 			}
 			checks = append(checks, p.own)
@@ -52,22 +53,22 @@ func Preflights(all []InCluster[preflight.Report], c Palette) []byte {
 
 // RevocationsInClusters shows the revoked certificates of several clusters: a table of the clusters, then each that has some. A
 // certificate is of one cluster alone.
-func RevocationsInClusters(all []InCluster[revocation.Report], c Palette) []byte {
+func RevocationsInClusters(all []terminal.InCluster[revocation.Report], c terminal.Palette) []byte {
 	var b bytes.Buffer
-	title := fmt.Sprintf("Revoked certificates of %s:", plural(len(all), "cluster"))
-	b.WriteString(strings.Replace(wrap("", title+" "+readSummary(all)), title, c.bold(title), 1))
+	title := fmt.Sprintf("Revoked certificates of %s:", terminal.Plural(len(all), "cluster"))
+	b.WriteString(strings.Replace(terminal.Wrap("", title+" "+readSummary(all)), title, c.Bold(title), 1))
 	var rows [][]string
 	for _, in := range all {
-		row := []string{textName(in.Cluster), in.ownerText(), "", failed + " " + Clean(in.Problem)}
+		row := []string{terminal.TextName(in.Cluster), in.OwnerText(), "", terminal.Failed + " " + terminal.Clean(in.Problem)}
 		if in.Problem == "" {
 			row[2], row[3] = strconv.Itoa(len(in.Value.Certificates)), strings.ReplaceAll(string(in.Value.Tiers.Admission), "-", " ")
 		}
 		rows = append(rows, row)
 	}
-	writeClusterTable(&b, c, []string{"CLUSTER", "OWNER", "NOT EXPIRED", "ADMISSION POLICY"}, rows)
+	terminal.WriteClusterTable(&b, c, []string{"CLUSTER", "OWNER", "NOT EXPIRED", "ADMISSION POLICY"}, rows)
 	for i, in := range all {
 		if len(in.Value.Certificates) > 0 {
-			writeWhere(&b, c, all, []int{i})
+			terminal.WriteWhere(&b, c, all, []int{i})
 			b.Write(Revocations(in.Value, c))
 		}
 	}
