@@ -83,7 +83,7 @@ type vaultFlags struct {
 // options are for the folder of an owner.
 func (f vaultFlags) options(owner string) vaultstore.Options {
 	return vaultstore.Options{
-		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, UserAgent: userAgent(), Login: f.login(),
+		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, UserAgent: userAgent(), Login: f.Login(),
 	}
 }
 

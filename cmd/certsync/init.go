@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
@@ -20,9 +21,9 @@ import (
 
 type initCmd struct {
 	inventoryFlags
-	Owner            ownerName `placeholder:"NAME" env:"-" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
-	Server           string    `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
-	User             []string  `placeholder:"NAME" env:"-" help:"A user of the inventory. Repeatable."`
+	Owner            flagvalue.Owner `placeholder:"NAME" env:"-" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
+	Server           string          `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
+	User             []string        `placeholder:"NAME" env:"-" help:"A user of the inventory. Repeatable."`
 	clusterFlags     `group:"Cluster and Vault:"`
 	vaultFolderFlags `group:"Cluster and Vault:"`
 }
