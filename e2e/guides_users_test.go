@@ -39,6 +39,12 @@ func TestUsersGuide(t *testing.T) {
 	g.shows("Username", alice)
 	g.shows("Username", admin)
 	merged := f.text(filepath.Join(p.home, ".kube", "config"))
+	// Nobody has given alice access to a second cluster. TestFleet has several.
+	one := g.exports
+	if r := g.next(1); !strings.Contains(r.stderr, `owner "dev-eu"`) || !strings.Contains(r.stdout, "is up to date") {
+		t.Errorf("%s%s", r.stdout, r.stderr)
+	}
+	g.exports = one
 	g.shows(strconv.Itoa(time.Now().UTC().Add(7 * 24 * time.Hour).Year())) // until when the certificate lives
 	if f.text(filepath.Join(p.home, ".kube", "config")) != merged {
 		t.Error("merging again changed the file")

@@ -1,20 +1,17 @@
 package inventory
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/certsync/certsync/inventory/clusters"
 	"github.com/certsync/certsync/inventory/selector"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
 )
 
 // maxParts bounds the users, groups and roles, each counted once for each cluster that has it. All of them stand in memory.
 const maxParts = 1_000_000
-
-// maxLabelKeys is how many keys a selector can have: those of all labels, and name.
-const maxLabelKeys = clusters.Max*selector.MaxRequirements + 1
 
 // fleet is what the parser knows of the clusters of a file.
 type fleet struct {
@@ -68,7 +65,7 @@ func (f *fleet) count(v strict.Value, within clusters.Set) {
 
 // member decodes one of the clusters.
 func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts *strict.Roll) (Member, bool) {
-	fields, ok := v.Fields(memberKeys...)
+	fields, ok := v.Fields(shape.MemberKeys...)
 	if !ok {
 		return Member{}, false
 	}
@@ -86,7 +83,7 @@ func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts 
 	if field, ok := fields["context"]; !ok && isNew {
 		contexts.Declare(name, m.Name)
 	} else if ok {
-		if m.Context = field.Checked(contextFault); m.Context != "" {
+		if m.Context = field.Checked(texts.ContextFault); m.Context != "" {
 			contexts.Declare(field, m.Context)
 		}
 	}
@@ -97,14 +94,6 @@ func (r *run) member(v strict.Value, defaults Defaults, names, owners, contexts 
 		m.Defaults = parseDefaults(field, defaults)
 	}
 	return m, true
-}
-
-// contextFault says what is wrong with the name of a context, or nothing. A kubeconfig may hold any text.
-func contextFault(s string) string {
-	if strings.TrimSpace(s) == "" || len(s) > maxClusterName || !printed(s) {
-		return fmt.Sprintf("%s is not a usable name of a context: use printed characters, and at most %d", strict.Quote(s), maxClusterName)
-	}
-	return ""
 }
 
 func clusterLabels(v strict.Value) map[string]string {

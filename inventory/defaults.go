@@ -3,6 +3,7 @@ package inventory
 import (
 	"time"
 
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/inventory/userkey"
 )
@@ -17,7 +18,7 @@ var builtIn = Defaults{
 // parseDefaults returns defaults that go before others.
 func parseDefaults(v strict.Value, others Defaults) Defaults {
 	d := others
-	fields, _ := v.Fields(defaultsKeys...)
+	fields, _ := v.Fields(shape.DefaultsKeys...)
 	if field, ok := fields["expiration"]; ok {
 		d.Expiration = parseExpiration(field, d.Expiration)
 	}

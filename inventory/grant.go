@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"github.com/certsync/certsync/inventory/clusters"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
 )
 
 // roleList says which roles stand in a list.
@@ -67,9 +69,9 @@ func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Gran
 		g.named(v, of)
 		return g, s.within, g.ClusterRole+g.Role != ""
 	}
-	known := grantKeys
+	known := shape.GrantKeys
 	if of == bothKinds {
-		known = namespaceGrantKeys
+		known = shape.NamespaceGrantKeys
 	}
 	misplaced := false
 	fields, ok := v.FieldsOf(known, func(e strict.Entry) bool {
@@ -89,7 +91,7 @@ func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Gran
 		v.Problem("has both name and role: write one item for the ClusterRole, and one for the Role")
 		return Grant{}, set, false
 	case isRole:
-		g.Role = role.Checked(roleFault)
+		g.Role = role.Checked(texts.RoleFault)
 	case named:
 		g.named(name, of)
 	case of == onlyRoles:
@@ -108,8 +110,8 @@ func (s scope) parseGrant(v strict.Value, of roleList, elsewhere string) (g Gran
 // named sets the role that a name in a list stands for.
 func (g *Grant) named(v strict.Value, in roleList) {
 	if in == onlyRoles {
-		g.Role = v.Checked(roleFault)
+		g.Role = v.Checked(texts.RoleFault)
 		return
 	}
-	g.ClusterRole = v.Checked(clusterRoleFault)
+	g.ClusterRole = v.Checked(texts.ClusterRoleFault)
 }

@@ -1,6 +1,10 @@
 package inventory
 
-import "github.com/certsync/certsync/inventory/strict"
+import (
+	"github.com/certsync/certsync/inventory/shape"
+	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
+)
 
 // groups decodes the groups, and declares them.
 func (r *run) groups(v strict.Value, declared *strict.Roll) []Group {
@@ -14,7 +18,7 @@ func (r *run) groups(v strict.Value, declared *strict.Roll) []Group {
 }
 
 func (r *run) group(v strict.Value, declared *strict.Roll) (Group, bool) {
-	fields, ok := v.Fields(groupKeys...)
+	fields, ok := v.Fields(shape.GroupKeys...)
 	if !ok {
 		return Group{}, false
 	}
@@ -40,7 +44,7 @@ func parseName(v strict.Value, fields map[string]strict.Value, declared *strict.
 	if !ok {
 		return ""
 	}
-	if fault := nameFault(name); fault != "" {
+	if fault := texts.NameFault(name); fault != "" {
 		field.Problem("%s", fault)
 	}
 	if name != "" {

@@ -4,8 +4,8 @@
 // problems come at once, each with its line and column. A parsed inventory holds only names that are safe in a
 // certificate, in a path of Vault and in the name of a Kubernetes object.
 //
-// Package strict below it reads and writes the YAML. What the fields are and what they may hold is said here, in shape.go,
-// pattern.go and the file of each part: user.go, group.go, teams.go and so on.
+// Package strict below it reads and writes the YAML, package shape says what the fields are, and package texts what single texts
+// may hold. All else about the fields stands here, in the file of each part: user.go, group.go, teams.go and so on.
 package inventory
 
 import (
@@ -13,14 +13,15 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/userkey"
 )
 
 // What the first two lines of every inventory say, and of every team's file.
 const (
-	APIVersion = "certsync.dev/v1"
-	Kind       = "Inventory"
-	TeamKind   = "TeamInventory"
+	APIVersion = shape.APIVersion
+	Kind       = shape.Kind
+	TeamKind   = shape.TeamKind
 )
 
 // Inventory is a parsed file, with defaults applied and the files that it names read in. Lists are in the order of the

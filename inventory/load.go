@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/inventory/files"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
 )
 
 // Load reads the inventory of one cluster at path. It and the files that it names are opened in its folder and never outside of
@@ -131,7 +133,7 @@ func (r *run) identified(root strict.Value) *File {
 // inventory decodes the whole document. Clusters come before groups and groups before users, wherever they stand in the file,
 // since the latter refer to them.
 func (r *run) inventory(root strict.Value) *File {
-	fields, ok := root.Fields(inventoryKeys...)
+	fields, ok := root.Fields(shape.InventoryKeys...)
 	if !ok {
 		return nil
 	}
@@ -216,5 +218,5 @@ func parseOwner(v strict.Value, fields map[string]strict.Value) string {
 		v.Missing("owner", "it names the Vault folder and marks every object, such as prod-eu")
 		return ""
 	}
-	return field.Checked(ownerFault)
+	return field.Checked(texts.OwnerFault)
 }

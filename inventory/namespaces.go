@@ -2,7 +2,9 @@ package inventory
 
 import (
 	"github.com/certsync/certsync/inventory/selector"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
 )
 
 // Selection is what is granted in each namespace that a selector matches.
@@ -22,7 +24,7 @@ func (s scope) namespaces(fields map[string]strict.Value) (named map[string][]Gr
 	}
 	entries, _ := field.Entries()
 	for _, e := range entries {
-		if fault := namespaceFault(e.Name); fault != "" {
+		if fault := texts.NamespaceFault(e.Name); fault != "" {
 			e.Key.Problem("%s", fault)
 		}
 		grants := s.parseGrants(e.Value, bothKinds, "")
@@ -41,7 +43,7 @@ func (s scope) namespaces(fields map[string]strict.Value) (named map[string][]Gr
 func (s scope) listed(v strict.Value) (named map[string][]Grant, byLabel []Selection) {
 	lines := map[string]int{}
 	for _, item := range v.Items() {
-		fields, ok := item.Fields(namespaceItemKeys...)
+		fields, ok := item.Fields(shape.NamespaceItemKeys...)
 		if !ok {
 			continue
 		}
@@ -52,7 +54,7 @@ func (s scope) listed(v strict.Value) (named map[string][]Grant, byLabel []Selec
 		case hasName && hasSelector:
 			item.Problem("has both name and selector: write one item for the namespace, and one for the selector")
 		case hasName:
-			namespace := name.Checked(namespaceFault)
+			namespace := name.Checked(texts.NamespaceFault)
 			if first, twice := lines[namespace]; twice && namespace != "" {
 				name.Problem("namespace %s is listed twice, first in line %d", strict.Quote(namespace), first)
 			} else if lines[namespace] = name.Line(); len(grants) > 0 {

@@ -12,37 +12,38 @@ import (
 	"testing/fstest"
 
 	"github.com/certsync/certsync/inventory/jsonschema"
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
-// samples are what may stand where a text does, by the type of the shape.
-func samples(t *testing.T) map[reflect.Type]string {
-	return map[reflect.Type]string{
-		reflect.TypeFor[apiVersionText]():   APIVersion,
-		reflect.TypeFor[kindText]():         Kind,
-		reflect.TypeFor[teamKindText]():     TeamKind,
-		reflect.TypeFor[ownerText]():        "prod-eu",
-		reflect.TypeFor[nameText]():         "payments",
-		reflect.TypeFor[roleText]():         "view",
-		reflect.TypeFor[labelKeyText]():     "team",
-		reflect.TypeFor[labelValueText]():   "blue",
-		reflect.TypeFor[valuesText]():       "In",
-		reflect.TypeFor[namespaceText]():    "staging",
-		reflect.TypeFor[expirationText]():   "24h",
-		reflect.TypeFor[renewBeforeText]():  "20%",
-		reflect.TypeFor[untilText]():        "2027-06-30",
-		reflect.TypeFor[keyAlgorithmText](): "RSA-2048",
-		reflect.TypeFor[whyText]():          "moves the payments database, see (OPS-7)",
-		reflect.TypeFor[clusterText]():      "prod",
-		reflect.TypeFor[contextText]():      "admin@prod",
-		reflect.TypeFor[clusterValueText](): "blue",
-		reflect.TypeFor[serverText]():       "https://k8s.example.com",
-		reflect.TypeFor[proxyText]():        "http://proxy:3128",
-		reflect.TypeFor[tlsServerText]():    "kubernetes",
-		reflect.TypeFor[fileText]():         "ca.crt",
-		reflect.TypeFor[requestText]():      "payments.csr",
-		reflect.TypeFor[teamFileText]():     "teams/payments.yaml",
-		reflect.TypeFor[base64Text]():       base64.StdEncoding.EncodeToString(certificate(t)),
+// samples are what may stand where a text does, by the name of their type in package shape.
+func samples(t *testing.T) map[string]string {
+	return map[string]string{
+		"apiVersionText":   APIVersion,
+		"kindText":         Kind,
+		"teamKindText":     TeamKind,
+		"ownerText":        "prod-eu",
+		"nameText":         "payments",
+		"roleText":         "view",
+		"labelKeyText":     "team",
+		"labelValueText":   "blue",
+		"valuesText":       "In",
+		"namespaceText":    "staging",
+		"expirationText":   "24h",
+		"renewBeforeText":  "20%",
+		"untilText":        "2027-06-30",
+		"keyAlgorithmText": "RSA-2048",
+		"whyText":          "moves the payments database, see (OPS-7)",
+		"clusterText":      "prod",
+		"contextText":      "admin@prod",
+		"clusterValueText": "blue",
+		"serverText":       "https://k8s.example.com",
+		"proxyText":        "http://proxy:3128",
+		"tlsServerText":    "kubernetes",
+		"fileText":         "ca.crt",
+		"requestText":      "payments.csr",
+		"teamFileText":     "teams/payments.yaml",
+		"base64Text":       base64.StdEncoding.EncodeToString(certificate(t)),
 	}
 }
 
@@ -55,10 +56,10 @@ type trial struct {
 
 // trials are documents of a shape, for each of its fields one that has what belongs there, one that has something else,
 // and one that lacks it.
-func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) []trial {
+func trials(t *testing.T, shape reflect.Type, samples map[string]string) []trial {
 	switch shape.Kind() {
 	case reflect.String:
-		sample, ok := samples[shape]
+		sample, ok := samples[shape.Name()]
 		if !ok {
 			t.Fatalf("no sample of %s", shape)
 		}
@@ -85,10 +86,10 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 	case reflect.Map:
 		all := []trial{{"", map[string]any{}, true}, {"", "text", false}}
 		if _, filled := reflect.Zero(shape).Interface().(interface{ Filled() int }); filled {
-			all = []trial{{"", map[string]any{samples[shape.Key()]: trials(t, shape.Elem(), samples)[0].document}, true}, {"", map[string]any{}, false}, {"", "text", false}}
+			all = []trial{{"", map[string]any{samples[shape.Key().Name()]: trials(t, shape.Elem(), samples)[0].document}, true}, {"", map[string]any{}, false}, {"", "text", false}}
 		}
 		for _, inner := range trials(t, shape.Elem(), samples) {
-			all = append(all, trial{"." + samples[shape.Key()] + inner.path, map[string]any{samples[shape.Key()]: inner.document}, inner.legal})
+			all = append(all, trial{"." + samples[shape.Key().Name()] + inner.path, map[string]any{samples[shape.Key().Name()]: inner.document}, inner.legal})
 		}
 		if other, ok := reflect.Zero(shape).Interface().(interface{ Instead() reflect.Type }); ok {
 			all = append(all, trials(t, other.Instead(), samples)...)
@@ -114,9 +115,9 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 		Others() (key, value reflect.Type, except string, most int)
 	}); ok {
 		name, value, _, _ := free.Others()
-		least[samples[name]] = samples[value]
+		least[samples[name.Name()]] = samples[value.Name()]
 		for _, inner := range trials(t, value, samples) {
-			all = append(all, trial{"." + samples[name] + inner.path, map[string]any{samples[name]: inner.document}, inner.legal})
+			all = append(all, trial{"." + samples[name.Name()] + inner.path, map[string]any{samples[name.Name()]: inner.document}, inner.legal})
 		}
 	}
 	all = append([]trial{{"", least, true}, {"", "text", false}}, all...)
@@ -148,9 +149,9 @@ func trials(t *testing.T, shape reflect.Type, samples map[reflect.Type]string) [
 // doesn't. The parser does so at that place: a field that it never looked at could hold anything.
 func TestParserAndSchemaKnowTheSameFields(t *testing.T) {
 	samples, schemas := samples(t), schemas(t)
-	for kind, shape := range map[string]reflect.Type{Kind: reflect.TypeFor[inventoryShape](), TeamKind: reflect.TypeFor[teamFileShape]()} {
+	for kind, file := range map[string]reflect.Type{Kind: reflect.TypeFor[shape.Inventory](), TeamKind: reflect.TypeFor[shape.TeamFile]()} {
 		tried := 0
-		for _, c := range trials(t, shape, samples) {
+		for _, c := range trials(t, file, samples) {
 			text, err := json.Marshal(inClusters(c))
 			if err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory/shape"
 	"github.com/certsync/certsync/inventory/strict"
 )
 
@@ -43,7 +44,7 @@ func (r *run) teams(v strict.Value, fields map[string]strict.Value, names, group
 
 // team decodes one team, and its file; ok says that the inventory names one.
 func (r *run) team(v strict.Value, declared, files, names, groups *strict.Roll) (users []User, ok bool) {
-	fields, ok := v.Fields(teamKeys...)
+	fields, ok := v.Fields(shape.TeamKeys...)
 	if !ok {
 		return nil, false
 	}
@@ -109,7 +110,7 @@ func (t team) read(v strict.Value, name string, names *strict.Roll) []User {
 		root.ProblemOf("kind", "is not %s: this is not a team's file", TeamKind)
 		return nil
 	}
-	fields, ok := root.FieldsOf(teamFileKeys, onlyIn(inventoryKeys, t.run.Root(), teamFileKeys))
+	fields, ok := root.FieldsOf(shape.TeamFileKeys, onlyIn(shape.InventoryKeys, t.run.Root(), shape.TeamFileKeys))
 	if !ok {
 		return nil
 	}
@@ -157,7 +158,7 @@ func (t team) named(root strict.Value, fields map[string]strict.Value) {
 
 // user decodes one user of a team: without roles and old names, which give access or take over somebody's.
 func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
-	fields, ok := v.FieldsOf(teamUserKeys, onlyIn(userKeys, t.run.Root(), teamUserKeys))
+	fields, ok := v.FieldsOf(shape.TeamUserKeys, onlyIn(shape.UserKeys, t.run.Root(), shape.TeamUserKeys))
 	if !ok {
 		return User{}, false
 	}

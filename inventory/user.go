@@ -1,6 +1,10 @@
 package inventory
 
-import "github.com/certsync/certsync/inventory/strict"
+import (
+	"github.com/certsync/certsync/inventory/shape"
+	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
+)
 
 // users decodes the users, whose groups must be declared, but for the old names. An old name must not be that of a user
 // further down, or in a team's file, so former is read when all users are known.
@@ -15,7 +19,7 @@ func (r *run) users(v strict.Value, declared, groups *strict.Roll) (users []User
 
 // user decodes one user, but for the old names.
 func (r *run) user(v strict.Value, declared, groups *strict.Roll) (u User, former []strict.Value, ok bool) {
-	fields, ok := v.Fields(userKeys...)
+	fields, ok := v.Fields(shape.UserKeys...)
 	if !ok {
 		return User{}, nil, false
 	}
@@ -59,7 +63,7 @@ func previously(former []strict.Value, user string, users, given *strict.Roll) [
 		if !ok {
 			continue
 		}
-		fault := nameFault(name)
+		fault := texts.NameFault(name)
 		inUse, taken := users.Find(name)
 		taken = taken && (inUse.Name != user || name == user) // another letter case of the user's own name is a rename
 		switch {
@@ -88,7 +92,7 @@ func (s scope) memberships(v strict.Value, groups *strict.Roll) []string {
 		if !ok {
 			continue
 		}
-		fault := nameFault(name)
+		fault := texts.NameFault(name)
 		switch {
 		case seen[name]:
 			item.Problem("group %s is named twice", strict.Quote(name))

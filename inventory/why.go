@@ -1,16 +1,9 @@
 package inventory
 
 import (
-	"fmt"
-	"strings"
-	"unicode"
-	"unicode/utf8"
-
 	"github.com/certsync/certsync/inventory/strict"
+	"github.com/certsync/certsync/inventory/texts"
 )
-
-// maxWhyLength is how many characters a reason or a ticket has at most.
-const maxWhyLength = 200
 
 // Why says why somebody has access, for people alone: it decides nothing. It is in plans and reviews, and never in an object of the
 // cluster or in Vault.
@@ -39,34 +32,10 @@ func (w Why) Or(other Why) Why {
 func parseWhy(fields map[string]strict.Value) Why {
 	var w Why
 	if field, ok := fields["reason"]; ok {
-		w.Reason = field.Checked(whyFault)
+		w.Reason = field.Checked(texts.WhyFault)
 	}
 	if field, ok := fields["ticket"]; ok {
-		w.Ticket = field.Checked(whyFault)
+		w.Ticket = field.Checked(texts.WhyFault)
 	}
 	return w
-}
-
-// whyFault says what is wrong with a reason or a ticket, or nothing.
-func whyFault(s string) string {
-	switch n := utf8.RuneCountInString(s); {
-	case strings.TrimSpace(s) == "":
-		return "is empty: write something, or leave it out"
-	case n > maxWhyLength:
-		return fmt.Sprintf("has %d characters, and can have %d", n, maxWhyLength)
-	case strings.ContainsAny(s, "\n\r"):
-		return "has more than one line"
-	case !utf8.ValidString(s) || strings.IndexFunc(s, invisible) >= 0:
-		return "contains a character that is not printed, such as a control character: " + strict.Quote(s)
-	}
-	return ""
-}
-
-// invisible reports a character that nobody sees. Unicode calls fillers letters, and selectors of variants marks.
-func invisible(r rune) bool {
-	const text, emoji = '\uFE0E', '\uFE0F' // the look of the character before
-	if r == text || r == emoji {
-		return false
-	}
-	return !unicode.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
 }

@@ -53,13 +53,15 @@ func standard(path string) bool {
 // arrows is the whole graph of imports: for each package of the module all that it imports of the module, and the other
 // modules that it may use. Imports point inwards, and the inner packages know neither Kubernetes nor Vault.
 var arrows = map[string]struct{ module, others []string }{
-	"inventory":            {[]string{"inventory/clusters", "inventory/files", "inventory/jsonschema", "inventory/selector", "inventory/strict", "inventory/userkey"}, nil},
+	"inventory":            {[]string{"inventory/clusters", "inventory/files", "inventory/jsonschema", "inventory/selector", "inventory/shape", "inventory/strict", "inventory/texts", "inventory/userkey"}, nil},
 	"inventory/clusters":   {[]string{"inventory/strict"}, nil},
 	"inventory/files":      {nil, nil},
 	"inventory/jsonschema": {nil, nil},
 	"inventory/selector":   {[]string{"inventory/strict"}, nil},
+	"inventory/shape":      {[]string{"inventory/clusters", "inventory/jsonschema", "inventory/selector", "inventory/texts", "inventory/userkey"}, nil},
 	"inventory/shell":      {nil, nil},
 	"inventory/strict":     {nil, []string{"sigs.k8s.io/yaml"}},
+	"inventory/texts":      {[]string{"inventory/strict"}, nil},
 	"inventory/userkey":    {[]string{"inventory/shell"}, nil},
 	"reconcile":            {[]string{"inventory", "inventory/userkey"}, nil},
 
@@ -99,19 +101,24 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/completion":  {nil, []string{"github.com/alecthomas/kong"}},
 	"cmd/certsync/internal/credentials": {[]string{"cmd/certsync/internal/render", "inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/exit":        {nil, nil},
-	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "inventory", "reconcile", "reconcile/preflight", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
+	"cmd/certsync/internal/flagvalue":   {[]string{"cmd/certsync/internal/starter", "inventory"}, nil},
+	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/preflight", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/invocation":  {nil, nil},
 	"cmd/certsync/internal/issuing":     {[]string{"cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "reconcile", "reconcile/kube", "reconcile/kube/csr", "reconcile/pki"}, nil},
 	"cmd/certsync/internal/nextstep":    {[]string{"cmd/certsync/internal/render"}, []string{"github.com/alecthomas/kong"}},
-	"cmd/certsync/internal/prompt":      {[]string{"cmd/certsync/internal/render"}, nil},
+	"cmd/certsync/internal/prompt":      {[]string{"cmd/certsync/internal/terminal"}, nil},
 	"cmd/certsync/internal/pushgateway": {[]string{"reconcile", "reconcile/httplimit", "reconcile/report"}, []string{"github.com/prometheus"}},
 	"cmd/certsync/internal/reportfile":  {[]string{"inventory/files", "reconcile", "reconcile/report"}, nil},
-	"cmd/certsync/internal/reporting":   {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reportfile", "reconcile", "reconcile/kube", "reconcile/report"}, nil},
+	"cmd/certsync/internal/reporting":   {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/reportfile", "cmd/certsync/internal/terminal", "reconcile", "reconcile/kube", "reconcile/report"}, nil},
 	"cmd/certsync/internal/variables":   {[]string{"reconcile"}, []string{"github.com/alecthomas/kong"}},
-	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "cmd/certsync/internal/render", "inventory", "reconcile", "reconcile/kube", "vaultstore"}, []string{"sigs.k8s.io/yaml"}},
-	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                                                   // pure
-	"cmd/certsync/internal/render":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/access", "reconcile/export", "reconcile/preflight", "reconcile/removals", "reconcile/revocation", "reconcile/status"}, []string{"sigs.k8s.io/yaml"}}, // pure
-	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/exit", "cmd/certsync/internal/fleet", "cmd/certsync/internal/invocation", "cmd/certsync/internal/issuing", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reporting", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/starter", "cmd/certsync/internal/variables", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
+	"cmd/certsync/internal/vaultlogin":  {[]string{"cmd/certsync/internal/variables", "reconcile", "vaultstore"}, nil},
+	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/kube", "vaultstore"}, []string{"sigs.k8s.io/yaml"}},
+	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                      // pure
+	"cmd/certsync/internal/generate":    {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/export", "reconcile/removals", "reconcile/revocation"}, []string{"sigs.k8s.io/yaml"}}, // pure
+	"cmd/certsync/internal/show":        {[]string{"cmd/certsync/internal/terminal", "reconcile", "reconcile/access", "reconcile/preflight", "reconcile/revocation", "reconcile/status"}, nil},                                     // pure
+	"cmd/certsync/internal/terminal":    {[]string{"inventory"}, nil},                                                                                                                                                              // pure
+	"cmd/certsync/internal/render":      {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/access"}, nil},                                                                        // pure
+	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/exit", "cmd/certsync/internal/flagvalue", "cmd/certsync/internal/fleet", "cmd/certsync/internal/generate", "cmd/certsync/internal/invocation", "cmd/certsync/internal/issuing", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reporting", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/show", "cmd/certsync/internal/starter", "cmd/certsync/internal/terminal", "cmd/certsync/internal/variables", "cmd/certsync/internal/vaultlogin", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
 		[]string{"github.com/alecthomas/kong", "golang.org/x", "k8s.io"}},
 }
 

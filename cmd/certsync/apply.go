@@ -14,6 +14,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/issuing"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/kube"
@@ -193,7 +194,7 @@ func (p program) ending() {
 
 // waiting says that apply waits for the lock, and which run holds it.
 func (p program) waiting(l reconcile.Locked) {
-	fmt.Fprintf(p.stderr, "%swaiting: %s\n", p.speaker(), render.Clean(l.Error()))
+	fmt.Fprintf(p.stderr, "%swaiting: %s\n", p.speaker(), terminal.Clean(l.Error()))
 }
 
 // outliveReaders turns SIGPIPE into a write error until stop is called. Otherwise `certsync apply --yes 2>&1 | head` would

@@ -7,8 +7,8 @@ import (
 	"sync"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/report"
 )
@@ -104,7 +104,7 @@ func (a *oneOf) Settle(ctx context.Context, err error) fleet.Ending {
 		a.events.Send(endedEarly{err.Error(), reconcile.Hint(err), code})
 	}
 	if text := fleet.OutstandingText(a.account.Account); text != "" {
-		fmt.Fprintf(a.stderr, "%s%s\n", a.speaker(), render.Clean(text))
+		fmt.Fprintf(a.stderr, "%s%s\n", a.speaker(), terminal.Clean(text))
 	}
 	return fleet.Ending{Code: code, Wrote: wrote}
 }

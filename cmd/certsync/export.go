@@ -3,19 +3,18 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
-	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/export"
 )
 
 type exportCmd struct {
 	clusterFlags `group:"Cluster and Vault:"`
-	Owner        ownerName `placeholder:"NAME" help:"Owner in the printed inventory (default: made from the kubeconfig's cluster name)."`
-	ByLabel      labelKey  `placeholder:"KEY" help:"Join equal roles in all namespaces that have the same value of this label, and print a selector for them. Users who may label namespaces then give and take these roles."`
+	Owner        flagvalue.Owner    `placeholder:"NAME" help:"Owner in the printed inventory (default: made from the kubeconfig's cluster name)."`
+	ByLabel      flagvalue.LabelKey `placeholder:"KEY" help:"Join equal roles in all namespaces that have the same value of this label, and print a selector for them. Users who may label namespaces then give and take these roles."`
 	jobFlags     `group:"Cluster and Vault:"`
 	leaseFlags   `group:"Cluster and Vault:"`
 }
@@ -28,30 +27,6 @@ func (exportCmd) Help() string {
   certsync export --by-label team
 
 ` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
-}
-
-// ownerName is the value of --owner.
-type ownerName string
-
-// UnmarshalText returns an error for text that is not a valid owner.
-func (o *ownerName) UnmarshalText(text []byte) error {
-	if fault := starter.OwnerFault(string(text)); fault != "" {
-		return errors.New(fault)
-	}
-	*o = ownerName(text)
-	return nil
-}
-
-// labelKey is the value of --by-label.
-type labelKey string
-
-// UnmarshalText returns an error for text that is not the key of a label.
-func (k *labelKey) UnmarshalText(text []byte) error {
-	if !inventory.ValidLabelKey(string(text)) {
-		return fmt.Errorf("expected the key of a label, such as team or example.com/team, got %q", text)
-	}
-	*k = labelKey(text)
-	return nil
 }
 
 // Run prints the inventory.
@@ -76,5 +51,5 @@ func (c exportCmd) Run(ctx context.Context, p program) error {
 			p.complain(fmt.Errorf("warning: --by-label joins nothing: nobody has the same role in several namespaces with one value of label %q", c.ByLabel))
 		}
 	}
-	return writeAll(p.stdout, render.Export(found, cluster.Name()))
+	return writeAll(p.stdout, generate.Export(found, cluster.Name()))
 }

@@ -23,11 +23,6 @@ type inventoryFlags struct {
 	File string `short:"f" default:"users.yaml" placeholder:"FILE" help:"Inventory file (default: ${default})."`
 }
 
-func (f inventoryFlags) load() (*inventory.Inventory, error) {
-	inv, err := inventory.Load(f.File)
-	return inv, notFound(err)
-}
-
 // targets reads the inventory, and returns the clusters that the flags choose. A file for one cluster has one.
 func (f inventoryFlags) targets(chosen fleet.Flags) ([]fleet.Target, error) {
 	file, err := inventory.LoadFile(f.File)
@@ -89,7 +84,7 @@ type vaultFlags struct {
 // options are for the folder of an owner.
 func (f vaultFlags) options(owner string) vaultstore.Options {
 	return vaultstore.Options{
-		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, UserAgent: userAgent(), Login: f.login(),
+		Owner: owner, Mount: f.VaultMount, Prefix: f.VaultPrefix, UserAgent: userAgent(), Login: f.Login(),
 	}
 }
 

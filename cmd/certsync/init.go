@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/prompt"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/endpoint"
@@ -19,9 +21,9 @@ import (
 
 type initCmd struct {
 	inventoryFlags
-	Owner            ownerName `placeholder:"NAME" env:"-" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
-	Server           string    `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
-	User             []string  `placeholder:"NAME" env:"-" help:"A user of the inventory. Repeatable."`
+	Owner            flagvalue.Owner `placeholder:"NAME" env:"-" help:"Owner of the inventory (default: the kubeconfig's name for the cluster)."`
+	Server           string          `placeholder:"URL" help:"Address of the API server as users reach it (default: the one in the kubeconfig)."`
+	User             []string        `placeholder:"NAME" env:"-" help:"A user of the inventory. Repeatable."`
 	clusterFlags     `group:"Cluster and Vault:"`
 	vaultFolderFlags `group:"Cluster and Vault:"`
 }
@@ -94,7 +96,7 @@ func (c initCmd) Run(ctx context.Context, p program) error {
 	if err := n.Write(c.File); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", render.Clean(c.File), n.Owner)
+	fmt.Fprintf(p.stderr, "certsync: wrote %s for owner %s\n", terminal.Clean(c.File), n.Owner)
 	_, err = p.stderr.Write(render.NextSteps(nextstep.After(p.line, nextstep.Result{})))
 	return err
 }

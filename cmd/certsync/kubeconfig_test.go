@@ -19,6 +19,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
+	"github.com/certsync/certsync/cmd/certsync/internal/vaultlogin"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
@@ -126,7 +127,7 @@ func TestPlugin(t *testing.T) {
 	for name, value := range map[string]string{
 		"VAULT_ADDR": "https://vault.example.com", "VAULT_NAMESPACE": "team", "VAULT_CACERT": "ca.crt", "VAULT_CLIENT_KEY": "/etc/key",
 		"VAULT_TOKEN": "s3cret", "VAULT_HEADERS": `{"X": "s3cret"}`, "VAULT_HTTP_PROXY": "http://me:s3cret@proxy.example.com",
-		secretIDVariable: "s3cret", "PATH": dir,
+		vaultlogin.SecretIDVariable: "s3cret", "PATH": dir,
 	} {
 		t.Setenv(name, value)
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/reconcile/kube/csr"
@@ -148,7 +148,7 @@ func (c manifestsCmd) Run(p program) error {
 			p.complain(fmt.Errorf("warning: %w", err))
 		}
 	}
-	text, err := render.Manifests(inv.Owner, c.Namespace, documents)
+	text, err := generate.Manifests(inv.Owner, c.Namespace, documents)
 	if err != nil {
 		return err
 	}

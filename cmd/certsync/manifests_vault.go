@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
@@ -25,7 +25,7 @@ func (c manifestsCmd) vaultScript(inv *inventory.Inventory) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	setup := render.VaultSetup{Owner: inv.Owner, Namespace: c.Namespace, AuthMount: c.VaultAuth, EveryUser: c.UsersAccessor != ""}
+	setup := generate.VaultSetup{Owner: inv.Owner, Namespace: c.Namespace, AuthMount: c.VaultAuth, EveryUser: c.UsersAccessor != ""}
 	if setup.Users, err = c.userPolicies(policies, inv); err != nil {
 		return nil, err
 	}
@@ -40,26 +40,26 @@ func (c manifestsCmd) vaultScript(inv *inventory.Inventory) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		setup.Accounts = append(setup.Accounts, render.VaultAccount{
-			About: account.about, Policy: render.VaultPolicy(account.policy), RolePath: role.Path, Role: role.Body,
+		setup.Accounts = append(setup.Accounts, generate.VaultAccount{
+			About: account.about, Policy: generate.VaultPolicy(account.policy), RolePath: role.Path, Role: role.Body,
 		})
 	}
-	return render.VaultScript(setup)
+	return generate.VaultScript(setup)
 }
 
 // userPolicies returns one policy for each user, or with --vault-users-accessor one for all users.
-func (c manifestsCmd) userPolicies(policies vaultstore.Policies, inv *inventory.Inventory) ([]render.VaultPolicy, error) {
+func (c manifestsCmd) userPolicies(policies vaultstore.Policies, inv *inventory.Inventory) ([]generate.VaultPolicy, error) {
 	if c.UsersAccessor != "" {
 		everyUser, err := policies.EveryUser(c.UsersAccessor)
-		return []render.VaultPolicy{render.VaultPolicy(everyUser)}, err
+		return []generate.VaultPolicy{generate.VaultPolicy(everyUser)}, err
 	}
-	var all []render.VaultPolicy
+	var all []generate.VaultPolicy
 	for _, u := range inv.Users {
 		policy, err := policies.OneUser(u.Name)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, render.VaultPolicy(policy))
+		all = append(all, generate.VaultPolicy(policy))
 	}
 	return all, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/issuing"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/show"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/csr"
@@ -85,7 +86,7 @@ func (c preflightCmd) several(ctx context.Context, p program, targets []fleet.Ta
 	if c.Output == "json" {
 		err = writeJSON(p.stdout, document)
 	} else {
-		err = writeAll(p.stdout, render.Preflights(fleet.Shown(results, same), paletteFor(p.stdout)))
+		err = writeAll(p.stdout, show.Preflights(fleet.Shown(results, same), paletteFor(p.stdout)))
 	}
 	switch {
 	case err != nil:
@@ -136,5 +137,5 @@ func (c preflightCmd) print(p program, report preflight.Report) error {
 		}
 		return writeAll(p.stdout, append(text, '\n'))
 	}
-	return writeAll(p.stdout, render.Preflight(report, paletteFor(p.stdout)))
+	return writeAll(p.stdout, show.Preflight(report, paletteFor(p.stdout)))
 }

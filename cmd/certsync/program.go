@@ -16,7 +16,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/completion"
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/cmd/certsync/internal/variables"
 	"github.com/certsync/certsync/inventory/strict"
 	"github.com/certsync/certsync/reconcile"
@@ -45,7 +45,7 @@ func (p program) speaker() string {
 	if p.cluster == "" {
 		return "certsync: "
 	}
-	return "certsync: cluster " + render.Clean(p.cluster) + ": "
+	return "certsync: cluster " + terminal.Clean(p.cluster) + ": "
 }
 
 // lastStep is how long steps may take to end after an interruption.
@@ -135,7 +135,7 @@ func (p program) misused(err error) int {
 	if variable := variables.For(text); variable != "" {
 		hint = variable + " is set in the environment: correct it, or " + hint
 	}
-	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", render.Clean(text), hint)
+	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", terminal.Clean(text), hint)
 	return exitUsage
 }
 
@@ -157,7 +157,7 @@ func (p program) fail(ctx context.Context, err error) int {
 	case errors.As(err, &refused):
 		fmt.Fprintln(p.stderr, p.speaker()+"refused, nothing was written:")
 		for _, v := range refused.Violations {
-			fmt.Fprintf(p.stderr, "  - %s\n", render.Clean(v))
+			fmt.Fprintf(p.stderr, "  - %s\n", terminal.Clean(v))
 		}
 		return exitRefused
 	case errors.As(err, &locked):
@@ -172,7 +172,7 @@ func (p program) fail(ctx context.Context, err error) int {
 		return exitUsage
 	case errors.As(err, &problems):
 		for _, problem := range problems {
-			fmt.Fprintln(p.stderr, render.Clean(problem.String()))
+			fmt.Fprintln(p.stderr, terminal.Clean(problem.String()))
 		}
 		return exitError
 	}
@@ -182,9 +182,9 @@ func (p program) fail(ctx context.Context, err error) int {
 
 // complain prints an error, and its hint on a line of its own.
 func (p program) complain(err error) {
-	text := fmt.Sprintf("%s%s\n", p.speaker(), render.Clean(err.Error()))
+	text := fmt.Sprintf("%s%s\n", p.speaker(), terminal.Clean(err.Error()))
 	if hint := reconcile.Hint(err); hint != "" {
-		text += fmt.Sprintf("hint: %s\n", render.Clean(invocation.Called(hint, p.name)))
+		text += fmt.Sprintf("hint: %s\n", terminal.Clean(invocation.Called(hint, p.name)))
 	}
 	fmt.Fprint(p.stderr, text) // at once: several clusters may complain
 }

@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/e2e/fake"
 )
 
@@ -167,8 +167,8 @@ func TestEventsAreClean(t *testing.T) {
 	}
 	shown := false
 	for _, e := range told {
-		shown = shown || strings.Contains(e.Message, render.Clean(fixture.Hostile))
-		if e.Message != render.Clean(e.Message) {
+		shown = shown || strings.Contains(e.Message, terminal.Clean(fixture.Hostile))
+		if e.Message != terminal.Clean(e.Message) {
 			t.Errorf("%s: %q", e.Reason, e.Message)
 		}
 	}

@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
+	"github.com/certsync/certsync/cmd/certsync/internal/show"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
 	"github.com/certsync/certsync/reconcile/revocation"
@@ -76,12 +78,12 @@ func (c revocationsCmd) several(ctx context.Context, p program, targets []fleet.
 	if c.Output == "json" {
 		err = writeJSON(p.stdout, fleet.RevocationsDocument(results))
 	} else {
-		err = writeAll(p.stdout, render.RevocationsInClusters(fleet.Shown(results, same), paletteFor(p.stdout)))
+		err = writeAll(p.stdout, show.RevocationsInClusters(fleet.Shown(results, same), paletteFor(p.stdout)))
 	}
 	return cmp.Or(err, ended(p, results))
 }
 
-func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byte, error) {
+func (c revocationsCmd) text(r revocation.Report, colours terminal.Palette) ([]byte, error) {
 	switch c.Output {
 	case "json":
 		text, err := json.Marshal(r)
@@ -91,11 +93,11 @@ func (c revocationsCmd) text(r revocation.Report, colours render.Palette) ([]byt
 		for _, object := range deploy.RevocationPolicy(r.Owner, r.Entries) {
 			documents = append(documents, object)
 		}
-		return render.AdmissionPolicy(r, documents)
+		return generate.AdmissionPolicy(r, documents)
 	case "authorization-config":
-		return render.AuthorizationConfig(r)
+		return generate.AuthorizationConfig(r)
 	}
-	return render.Revocations(r, colours), nil
+	return show.Revocations(r, colours), nil
 }
 
 // observe reads the cluster and Vault, and revokes its token before anything is printed, see planCmd.plan. A state that it

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
-	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -16,13 +13,13 @@ type ruleFlags struct {
 	Drift       bool             `help:"Only correct drift: refuse an inventory that differs from the one that was applied last."`
 	jobFlags
 
-	Revoke            []string   `placeholder:"NAME" help:"Revoke this user's certificates. The user gets a new certificate with a new Kubernetes name, and certsync binds only that name. Repeatable."`
-	Retry             []string   `placeholder:"NAME" help:"Request this user's certificate again after it was denied. Repeatable."`
-	Adopt             []adoption `placeholder:"users/NAME" help:"Take over this user's path in Vault although certsync did not write it. certsync overwrites and destroys its content. Repeatable."`
-	AllowEmpty        bool       `help:"Allow an inventory without users. All users then lose their access."`
-	MoveToThisCluster bool       `help:"Allow this inventory on this cluster although the owner's last run was on another one. certsync reissues every credential."`
-	NewLedger         bool       `help:"Start a new state from the ledger and the inventory, although certsync has used this cluster for the owner before."`
-	AcceptRollback    bool       `help:"Accept an old state in Vault, for example after a restore from a backup. Also accept a state without a Lease to compare it with."`
+	Revoke            []string             `placeholder:"NAME" help:"Revoke this user's certificates. The user gets a new certificate with a new Kubernetes name, and certsync binds only that name. Repeatable."`
+	Retry             []string             `placeholder:"NAME" help:"Request this user's certificate again after it was denied. Repeatable."`
+	Adopt             []flagvalue.Adoption `placeholder:"users/NAME" help:"Take over this user's path in Vault although certsync did not write it. certsync overwrites and destroys its content. Repeatable."`
+	AllowEmpty        bool                 `help:"Allow an inventory without users. All users then lose their access."`
+	MoveToThisCluster bool                 `help:"Allow this inventory on this cluster although the owner's last run was on another one. certsync reissues every credential."`
+	NewLedger         bool                 `help:"Start a new state from the ledger and the inventory, although certsync has used this cluster for the owner before."`
+	AcceptRollback    bool                 `help:"Accept an old state in Vault, for example after a restore from a backup. Also accept a state without a Lease to compare it with."`
 	sharedCAFlags     `group:"Guards, and flags that lift them:"`
 }
 
@@ -39,19 +36,6 @@ func (f jobFlags) own(lock string) reconcile.Rules {
 // sharedCAFlags lift a refusal that plan, apply and preflight share.
 type sharedCAFlags struct {
 	AcceptSharedCA bool `name:"accept-shared-ca" help:"Issue certificates although the cluster's front proxy trusts the same CA. Each user with a certificate can then impersonate any other."`
-}
-
-// adoption is the value of --adopt: the user in users/NAME, as the paths in Vault are called.
-type adoption string
-
-// UnmarshalText returns an error for text that is not such a path.
-func (a *adoption) UnmarshalText(text []byte) error {
-	name, ok := strings.CutPrefix(string(text), "users/")
-	if !ok || !inventory.ValidName(name) {
-		return fmt.Errorf("expected users/NAME, got %q", text)
-	}
-	*a = adoption(name)
-	return nil
 }
 
 // rules returns the rules of a run by the identity self, in any epoch. Its Lease is in the namespace lock.

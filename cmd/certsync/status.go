@@ -9,7 +9,8 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
+	"github.com/certsync/certsync/cmd/certsync/internal/show"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/removals"
@@ -82,9 +83,9 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 	case c.Output == "json":
 		return writeJSON(p.stdout, report)
 	case len(c.User) > 0:
-		return writeAll(p.stdout, render.Users(report, colours))
+		return writeAll(p.stdout, show.Users(report, colours))
 	}
-	return writeAll(p.stdout, render.Status(report, colours, c.Output == "wide"))
+	return writeAll(p.stdout, show.Status(report, colours, c.Output == "wide"))
 }
 
 // several reports on the users of several clusters.
@@ -114,9 +115,9 @@ func (c statusCmd) several(ctx context.Context, p program, targets []fleet.Targe
 	case c.Output == "json":
 		err = writeJSON(p.stdout, fleet.StatusDocument(results))
 	case len(c.User) > 0:
-		text = render.UsersInClusters(shown, colours)
+		text = show.UsersInClusters(shown, colours)
 	default:
-		text = render.Statuses(shown, colours, c.Output == "wide")
+		text = show.Statuses(shown, colours, c.Output == "wide")
 	}
 	return cmp.Or(err, writeAll(p.stdout, text), ended(p, results))
 }
@@ -138,7 +139,7 @@ func (c statusCmd) emergency(ctx context.Context, p program, inv *inventory.Inve
 	case c.Output == "json":
 		return writeJSON(p.stdout, emergency)
 	}
-	return writeAll(p.stdout, render.Emergency(emergency))
+	return writeAll(p.stdout, generate.Emergency(emergency))
 }
 
 // writeJSON writes a value as JSON in one line.

@@ -8,14 +8,15 @@ import (
 	"golang.org/x/term"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 )
 
 // Rules for the terminal: the result goes to stdout, everything else to stderr. Only terminals get colours and a bar, and
-// NO_COLOR switches the colours off. Text from others passes render.Clean first.
+// NO_COLOR switches the colours off. Text from others passes terminal.Clean first.
 
 // paletteFor returns the colours for a file. See https://no-color.org.
-func paletteFor(f *os.File) render.Palette {
-	return render.Palette(knowsEscapes(f) && os.Getenv("NO_COLOR") == "")
+func paletteFor(f *os.File) terminal.Palette {
+	return terminal.Palette(knowsEscapes(f) && os.Getenv("NO_COLOR") == "")
 }
 
 // knowsEscapes reports whether f is a terminal that supports escape sequences. Emacs's shell does not, and a Windows console

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
@@ -70,7 +71,7 @@ func (c validateCmd) Run(p program) error {
 func (c validateCmd) one(p program, file *inventory.File, m inventory.Member) error {
 	inv := file.Effective(m)
 	if c.Effective != "" {
-		return writeAll(p.stdout, render.Effective(c.File, m.Name, inv))
+		return writeAll(p.stdout, generate.Effective(c.File, m.Name, inv))
 	}
 	other, err := inventory.Load(c.SameAs)
 	if err != nil {

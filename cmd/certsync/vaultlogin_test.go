@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/certsync/certsync/cmd/certsync/internal/vaultlogin"
 )
 
 // TestLoginFlags: what does nothing is refused, and so is what lacks something, in every command that talks to Vault.
@@ -54,7 +56,7 @@ func TestLoginFlags(t *testing.T) {
 			}
 			t.Run(command+" "+name, func(t *testing.T) {
 				if tc.secretID != "" {
-					t.Setenv(secretIDVariable, tc.secretID)
+					t.Setenv(vaultlogin.SecretIDVariable, tc.secretID)
 				}
 				args, fails := []string{command, "--file=/none/users.yaml"}, "/none/users.yaml"
 				if !slices.Contains(flags, "file") { // a user's command, which begins by asking Vault

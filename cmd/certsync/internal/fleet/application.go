@@ -11,6 +11,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -37,7 +38,7 @@ type Application struct {
 	Yes    bool   // nobody is asked
 
 	Plans   io.Writer // where the plans are shown
-	Palette render.Palette
+	Palette terminal.Palette
 	// Ask asks for consent.
 	Ask func(ctx context.Context, question, digest string) error
 	// Fail says why the runs in all clusters were stopped, and returns the exit code.
@@ -103,9 +104,9 @@ func (a Application) show(plans []Planned, errs []error) error {
 	if err := UnknownEverywhere(plans); err != nil {
 		return err
 	}
-	var all []render.InCluster[reconcile.Plan]
+	var all []terminal.InCluster[reconcile.Plan]
 	for i, p := range plans {
-		in := render.InCluster[reconcile.Plan]{Cluster: p.Name, Owner: p.Owner}
+		in := terminal.InCluster[reconcile.Plan]{Cluster: p.Name, Owner: p.Owner}
 		if in.Value = p.Plan; !p.Made {
 			in.Value, in.Problem = reconcile.Plan{}, errs[i].Error()
 		}
@@ -168,7 +169,7 @@ func each(runs []Run, atOnce int, do func(i int)) {
 // Waiting says on w whose removals keep the other clusters from issuing certificates.
 func Waiting(w io.Writer) func(clusters []string, over bool) {
 	return func(clusters []string, over bool) {
-		names := render.Clean(strings.Join(clusters, ", "))
+		names := terminal.Clean(strings.Join(clusters, ", "))
 		if over {
 			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, GateLimit)
 		} else {

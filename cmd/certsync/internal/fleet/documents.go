@@ -5,8 +5,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/reviewpage"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/preflight"
 	"github.com/certsync/certsync/reconcile/review"
@@ -95,7 +95,7 @@ func OnlyUsers(results []Result[Standing], names []string) error {
 }
 
 // ShownStanding returns standings as render takes them.
-func ShownStanding(results []Result[Standing]) []render.InCluster[status.Report] {
+func ShownStanding(results []Result[Standing]) []terminal.InCluster[status.Report] {
 	all := Shown(results, func(s Standing) status.Report { return s.Report })
 	for i, r := range results {
 		all[i].Outstanding = r.Value.Outstanding

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -47,10 +47,10 @@ func Entries[T any](results []Result[T], put func(*Entry, T)) []Entry {
 }
 
 // Shown returns results as render takes them. what picks the part of a value that is shown.
-func Shown[T, S any](results []Result[T], what func(T) S) []render.InCluster[S] {
-	var all []render.InCluster[S]
+func Shown[T, S any](results []Result[T], what func(T) S) []terminal.InCluster[S] {
+	var all []terminal.InCluster[S]
 	for _, r := range results {
-		in := render.InCluster[S]{Cluster: r.Name, Owner: r.Owner}
+		in := terminal.InCluster[S]{Cluster: r.Name, Owner: r.Owner}
 		if r.Err != nil {
 			in.Problem = r.Err.Error()
 		} else {

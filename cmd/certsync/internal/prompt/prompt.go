@@ -10,7 +10,7 @@ import (
 	"os"
 	"strings"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 )
 
 // ReadLine returns a line that a person types, with its newline unless the input ends before. A read from a terminal cannot
@@ -38,7 +38,7 @@ type Terminal struct {
 // Ask asks until an answer has no fault, and returns that answer. An empty line stands for the default.
 func (t Terminal) Ask(ctx context.Context, question, byDefault string, fault func(string) string) (string, error) {
 	if byDefault != "" {
-		question += " [" + render.Clean(byDefault) + "]"
+		question += " [" + terminal.Clean(byDefault) + "]"
 	}
 	for {
 		fmt.Fprintf(t.Out, "%s: ", question)
@@ -58,6 +58,6 @@ func (t Terminal) Ask(ctx context.Context, question, byDefault string, fault fun
 		if why == "" {
 			return answer, nil
 		}
-		fmt.Fprintln(t.Out, render.Clean(why))
+		fmt.Fprintln(t.Out, terminal.Clean(why))
 	}
 }

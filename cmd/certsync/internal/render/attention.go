@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 )
@@ -83,13 +84,13 @@ func boundedList(items []ranked) string {
 }
 
 func moreItems(n int) string {
-	return "- **and " + withCommas(n) + " more** of these, which `certsync plan` shows\n"
+	return "- **and " + terminal.WithCommas(n) + " more** of these, which `certsync plan` shows\n"
 }
 
 // heldItems returns one item for all steps that are held for the same reason.
 func heldItems(plan reconcile.Plan, held []reconcile.Step, beginning string) []string {
 	var items []string
-	for _, same := range groupBy(held, func(s reconcile.Step) string { return s.Held }) {
+	for _, same := range terminal.GroupBy(held, func(s reconcile.Step) string { return s.Held }) {
 		var steps []string
 		for _, s := range same[:min(len(same), 3)] {
 			text := stepSubject(s) + " " + stepMarkdown(plan, s)
@@ -158,7 +159,7 @@ func keyItems(plan reconcile.Plan) []ranked {
 		return stepMarkdown(plan, s)
 	}
 	var items []ranked
-	for _, same := range groupBy(exchanged, text) {
+	for _, same := range terminal.GroupBy(exchanged, text) {
 		var names []string
 		for _, s := range same {
 			names = append(names, s.User)
@@ -236,7 +237,7 @@ func boundedNames(names []string) string {
 	for _, n := range names {
 		n = code(n)
 		if room -= length(n) + 2; room < 0 && len(first) > 0 {
-			return strings.Join(first, ", ") + " and " + withCommas(len(names)-len(first)) + " more"
+			return strings.Join(first, ", ") + " and " + terminal.WithCommas(len(names)-len(first)) + " more"
 		}
 		first = append(first, n)
 	}
@@ -269,7 +270,7 @@ func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
 	if s.Detail != nil && s.Detail.Kubeconfig != nil {
 		text += ", kubeconfig for " + code(cmp.Or(s.Detail.Kubeconfig.Cluster, "?")) + " at " + code(s.Detail.Kubeconfig.Server)
 	}
-	if why := whyText(s.Why, longCode); why != "" {
+	if why := terminal.WhyText(s.Why, longCode); why != "" {
 		text += ", why: " + why
 	}
 	if s.Batch > 0 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/access"
 )
@@ -30,7 +31,7 @@ func beginningItems(plan reconcile.Plan) []ranked {
 }
 
 // nextText says which user or grant begins next, or is "".
-func nextText(plan reconcile.Plan, name, message quoter) string {
+func nextText(plan reconcile.Plan, name, message terminal.Quoter) string {
 	var next *reconcile.Note
 	same := 0
 	for i, n := range plan.Notes {

@@ -6,58 +6,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
-	"github.com/certsync/certsync/reconcile/preflight"
-	"github.com/certsync/certsync/reconcile/revocation"
-	"github.com/certsync/certsync/reconcile/status"
 )
-
-// TestInCommon: items stand once for the clusters that have them, first what most have. An item that one cluster has twice is not the
-// same as one that another has once.
-func TestInCommon(t *testing.T) {
-	for sentence, c := range map[string]struct {
-		lists [][]string
-		want  string
-	}{
-		"nothing":              {nil, "[]"},
-		"clusters without any": {[][]string{nil, nil}, "[]"},
-		"all the same":         {[][]string{{"a", "b"}, {"a", "b"}}, "[{[0 1] [a b]}]"},
-		"nothing is the same":  {[][]string{{"a"}, {"b"}}, "[{[0] [a]} {[1] [b]}]"},
-		"some of it":           {[][]string{{"own", "a"}, {"a", "c"}, {"c", "a"}}, "[{[0 1 2] [a]} {[1 2] [c]} {[0] [own]}]"},
-		"one has it twice":     {[][]string{{"a", "a"}, {"a"}}, "[{[0 1] [a]} {[0] [a]}]"},
-		"one has nothing":      {[][]string{{"a"}, nil, {"a"}}, "[{[0 2] [a]}]"},
-	} {
-		t.Run(sentence, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, fmt.Sprint(inCommon(c.lists, func(s string) string { return s }))); diff != "" {
-				t.Error(diff)
-			}
-		})
-	}
-}
-
-// TestOwnerless: the owner goes out of names of objects and of paths, and out of nothing else.
-func TestOwnerless(t *testing.T) {
-	text := ownerless("dev")
-	for in, want := range map[string]string{
-		"ClusterRoleBinding certsync:dev:user:dev:dev": "ClusterRoleBinding certsync:<owner>:user:dev:dev",
-		"secret/data/certsync/dev/users/dev":           "secret/data/certsync/<owner>/users/<owner>",
-		"folder certsync/dev: no":                      "folder certsync/<owner>: no",
-		"/dev-2/ and /devs":                            "/dev-2/ and /devs",
-		"certsync-dev-revoked":                         "certsync-<owner>-revoked",
-		"namespace dev, developers, my.dev":            "namespace dev, developers, my.dev",
-	} {
-		if got := text(in); got != want {
-			t.Errorf("%q becomes %q, not %q", in, got, want)
-		}
-	}
-}
 
 // owned is the inventory of the team for an owner.
 func owned(t *testing.T, owner, text string) *inventory.Inventory {
@@ -69,25 +24,25 @@ func owned(t *testing.T, owner, text string) *inventory.Inventory {
 
 // inClusters are plans by the names of their files: of clusters that differ in a user, in the kubeconfig's server, in nothing or in everything,
 // one that cannot be reached, one that refuses, and one with hostile names.
-func inClusters(t *testing.T) map[string][]InCluster[reconcile.Plan] {
-	first := func(cluster, owner, text, server string) InCluster[reconcile.Plan] {
+func inClusters(t *testing.T) map[string][]terminal.InCluster[reconcile.Plan] {
+	first := func(cluster, owner, text, server string) terminal.InCluster[reconcile.Plan] {
 		o := fixture.FirstRun()
 		inv := owned(t, owner, text)
 		inv.Cluster.Server = server
-		return InCluster[reconcile.Plan]{Cluster: cluster, Owner: owner, Value: plan.Diff(inv, o, reconcile.Rules{})}
+		return terminal.InCluster[reconcile.Plan]{Cluster: cluster, Owner: owner, Value: plan.Diff(inv, o, reconcile.Rules{})}
 	}
 	more := fixture.Team + "  - {name: dan@example.com, groups: [developers]}\n"
-	down := InCluster[reconcile.Plan]{Cluster: "prod-us", Owner: "prod-us", Problem: "listing ClusterRoleBindings: reaching https://us.example.com:6443: connection refused"}
-	settled := InCluster[reconcile.Plan]{Cluster: "settled", Owner: "prod-eu", Value: plans(t)["settled"]}
-	named := func(cluster string, of string) InCluster[reconcile.Plan] {
-		return InCluster[reconcile.Plan]{Cluster: cluster, Owner: "prod-eu", Value: plans(t)[of]}
+	down := terminal.InCluster[reconcile.Plan]{Cluster: "prod-us", Owner: "prod-us", Problem: "listing ClusterRoleBindings: reaching https://us.example.com:6443: connection refused"}
+	settled := terminal.InCluster[reconcile.Plan]{Cluster: "settled", Owner: "prod-eu", Value: plans(t)["settled"]}
+	named := func(cluster string, of string) terminal.InCluster[reconcile.Plan] {
+		return terminal.InCluster[reconcile.Plan]{Cluster: cluster, Owner: "prod-eu", Value: plans(t)[of]}
 	}
-	many := []InCluster[reconcile.Plan]{}
+	many := []terminal.InCluster[reconcile.Plan]{}
 	for n := range 12 {
 		name := fmt.Sprintf("c%02d", n)
 		many = append(many, first(name, name, fixture.Team, "https://"+name+".example.com"))
 	}
-	return map[string][]InCluster[reconcile.Plan]{
+	return map[string][]terminal.InCluster[reconcile.Plan]{
 		"clusters-same":    {first("dev", "dev", fixture.Team, "https://dev.example.com"), first("stage", "stage", fixture.Team, "https://stage.example.com"), first("prod-eu", "prod", fixture.Team, "https://eu.example.com")},
 		"clusters-differ":  {first("dev", "dev", more, "https://dev.example.com"), first("prod-eu", "prod-eu", fixture.Team, "https://eu.example.com"), down},
 		"clusters-refused": {named("prod-eu", "guarded"), named("prod-ap", "held"), settled},
@@ -105,9 +60,9 @@ func TestPlansText(t *testing.T) {
 	for name, all := range inClusters(t) {
 		t.Run(name, func(t *testing.T) {
 			text := string(Plans(all, someDigest, false))
-			harmless(t, text)
+			fixture.Harmless(t, text)
 			fixture.Golden(t, filepath.Join("testdata/text", name+".txt"), text)
-			if plain := colours.ReplaceAllString(string(Plans(all, someDigest, true)), ""); plain != text {
+			if plain := fixture.Colours.ReplaceAllString(string(Plans(all, someDigest, true)), ""); plain != text {
 				t.Errorf("colour changes more than the colour:\n%s", plain)
 			}
 		})
@@ -147,9 +102,9 @@ func TestPlansMarkdownLimit(t *testing.T) {
 	large := thousandsOf(t, 5000, "r")
 	other := thousandsOf(t, 4000, "日")
 	refused := plans(t)["guarded"]
-	all := []InCluster[reconcile.Plan]{}
+	all := []terminal.InCluster[reconcile.Plan]{}
 	for n := range 256 {
-		in := InCluster[reconcile.Plan]{Cluster: fmt.Sprintf("c%03d-%s", n, strings.Repeat("x", 58)), Owner: fmt.Sprintf("o%03d-%s", n, strings.Repeat("y", 35))}
+		in := terminal.InCluster[reconcile.Plan]{Cluster: fmt.Sprintf("c%03d-%s", n, strings.Repeat("x", 58)), Owner: fmt.Sprintf("o%03d-%s", n, strings.Repeat("y", 35))}
 		switch {
 		case n == 0:
 			in.Value = large
@@ -181,10 +136,10 @@ func TestPlansMarkdownLimit(t *testing.T) {
 func TestPlansMarkdownIsSafe(t *testing.T) {
 	for seed := range uint64(20) {
 		one, two := hostilePlan(t, seed), hostilePlan(t, seed+100)
-		all := []InCluster[reconcile.Plan]{{Cluster: "a", Owner: "prod-eu", Value: one}, {Cluster: "b", Owner: "prod-eu", Value: two}, {Cluster: "c", Owner: "prod-eu", Value: one},
+		all := []terminal.InCluster[reconcile.Plan]{{Cluster: "a", Owner: "prod-eu", Value: one}, {Cluster: "b", Owner: "prod-eu", Value: two}, {Cluster: "c", Owner: "prod-eu", Value: one},
 			{Cluster: "d", Owner: "d", Problem: strings.Join(fragments, "") + fixture.Hostile}}
 		readComment(t, PlansMarkdown(all, someDigest))
-		harmless(t, string(Plans(all, someDigest, false)))
+		fixture.Harmless(t, string(Plans(all, someDigest, false)))
 	}
 }
 
@@ -206,76 +161,6 @@ func TestSharedPlansLoseNothing(t *testing.T) {
 	}
 }
 
-// TestStatusesText compares the users of several clusters.
-func TestStatusesText(t *testing.T) {
-	reports := statuses(t)
-	of := func(cluster, name string, outstanding ...string) InCluster[status.Report] {
-		return InCluster[status.Report]{Cluster: cluster, Owner: "prod-eu", Value: reports[name], Outstanding: outstanding}
-	}
-	down := InCluster[status.Report]{Cluster: "prod-us", Owner: "prod-us", Problem: "reaching https://us.example.com:6443: connection refused", Outstanding: []string{"dan@example.com", "erin@example.com"}}
-	evil := down
-	evil.Problem, evil.Outstanding = fixture.Hostile, []string{fixture.Hostile}
-	for name, all := range map[string][]InCluster[status.Report]{
-		"statuses-same":    {of("dev", "status-settled"), of("prod-eu", "status-settled")},
-		"statuses-differ":  {of("dev", "status-settled"), of("prod-eu", "status-mixed", "erin@example.com"), of("prod-ap", "status-open"), down},
-		"statuses-hostile": {of("dev", "status-hostile"), of("prod-eu", "status-hostile"), evil},
-		"statuses-failed":  {down},
-		"statuses-nobody":  {of("dev", "status-nobody"), of("prod-eu", "status-nobody")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for suffix, render := range map[string]func(Palette) []byte{
-				".txt":      func(c Palette) []byte { return Statuses(all, c, false) },
-				"-wide.txt": func(c Palette) []byte { return Statuses(all, c, true) },
-				"-user.txt": func(c Palette) []byte { return UsersInClusters(all, c) },
-			} {
-				text := string(render(false))
-				harmless(t, text)
-				if plain := colours.ReplaceAllString(string(render(true)), ""); plain != text {
-					t.Errorf("colour changes more than the colour:\n%s", plain)
-				}
-				fixture.Golden(t, filepath.Join("testdata/text", name+suffix), text)
-				for line := range strings.Lines(text) {
-					if suffix == ".txt" && name != "statuses-hostile" && utf8.RuneCountInString(line) > lineWidth+1 {
-						t.Errorf("too wide: %q", line)
-					}
-				}
-			}
-		})
-	}
-}
-
-// TestPreflightsText compares the checks of several clusters.
-func TestPreflightsText(t *testing.T) {
-	report := func(cluster string, checks ...preflight.Check) InCluster[preflight.Report] {
-		return InCluster[preflight.Report]{Cluster: cluster, Owner: cluster + "-owner", Value: preflight.Report{Owner: cluster + "-owner", Checks: checks}}
-	}
-	folder := func(owner string) preflight.Check {
-		return preflight.Check{Name: "vault folder", Verdict: preflight.Passed, Detail: "secret/certsync/" + owner + " can be written"}
-	}
-	broken := preflight.Check{Name: "bindings", Verdict: preflight.Broken, Detail: "forbidden " + fixture.Hostile, Mend: "grant it"}
-	all := []InCluster[preflight.Report]{
-		report("dev", folder("dev-owner"), preflight.Check{Name: "version", Verdict: preflight.Passed, Detail: "v1.36.3"}),
-		report("prod-eu", folder("prod-eu-owner"), broken),
-	}
-	text := string(Preflights(all, false))
-	harmless(t, text)
-	fixture.Golden(t, "testdata/text/preflights.txt", text)
-	fixture.Golden(t, "testdata/text/preflights-ok.txt", string(Preflights(all[:1], false)))
-}
-
-// TestRevocationsInClusters compares the revoked certificates of several clusters.
-func TestRevocationsInClusters(t *testing.T) {
-	var all []InCluster[revocation.Report]
-	for name, r := range revocations() {
-		all = append(all, InCluster[revocation.Report]{Cluster: name, Owner: r.Owner, Value: r})
-	}
-	slices.SortFunc(all, func(a, b InCluster[revocation.Report]) int { return strings.Compare(a.Cluster, b.Cluster) })
-	all = append(all, InCluster[revocation.Report]{Cluster: "down", Owner: "down", Problem: "connection refused\n" + fixture.Hostile})
-	text := string(RevocationsInClusters(all, false))
-	harmless(t, text)
-	fixture.Golden(t, "testdata/text/revocations-clusters.txt", text)
-}
-
 // TestSeriousFirst: many bindings in the namespaces of one cluster do not push a powerful one of another cluster out of the comment.
 func TestSeriousFirst(t *testing.T) {
 	access := func(binding string, power ...string) reconcile.Note {
@@ -285,7 +170,7 @@ func TestSeriousFirst(t *testing.T) {
 	for n := range 100 {
 		many = append(many, access(fmt.Sprintf("RoleBinding ns-%d/spam", n)))
 	}
-	all := []InCluster[reconcile.Plan]{
+	all := []terminal.InCluster[reconcile.Plan]{
 		{Cluster: "dev", Owner: "dev", Value: reconcile.Plan{Owner: "dev", Notes: many}},
 		{Cluster: "stage", Owner: "stage", Value: reconcile.Plan{Owner: "stage", Notes: many}},
 		{Cluster: "prod-eu", Owner: "prod-eu", Value: reconcile.Plan{Owner: "prod-eu", Notes: []reconcile.Note{access("ClusterRoleBinding backdoor", "may read Secrets")}}},

@@ -1,9 +1,9 @@
-// Package render turns certsync's results into text for people: for a terminal, and for a comment below a change in git.
+// Package render turns plans and their results into text for people: for a terminal, and for a comment below a change in git.
 //
 // Begin with Plan, which shows a plan on a terminal, and PlanMarkdown, which makes a comment of it. Both use the same
 // entries (entries.go), so they always agree. An entry holds the changes of one user, one group, or several with the same
-// changes. Status, Users, Preflight, Result and Export each show one report. Progress follows a run. Manifests and
-// VaultScript write the files that an administrator applies or runs.
+// changes. Progress follows a run, and Result shows what it did. Package show has the text of the commands that change nothing.
+// Package generate has the files that an administrator applies or runs, and package terminal has what these packages share.
 //
 // The package is pure. It takes data and returns text, or writes text to an io.Writer. It reads no flag, environment,
 // file or clock, and asks no server. The same data gives the same bytes, and rendering never changes the data.
@@ -13,12 +13,11 @@
 // Users who can write to the cluster or to Vault choose names of objects and messages of servers. Such text must not
 // control a terminal, become markup, or look like text of certsync itself:
 //
-//   - For a terminal, it passes Clean: control characters become escapes, and it cannot begin a line of its own.
+//   - For a terminal, it passes terminal.Clean: control characters become escapes, and it cannot begin a line of its own.
 //   - In Markdown, it also stands in a code span (markdown.go). It holds no markup, mention, link or command there.
-//   - In a comment of YAML, it passes Clean, and every line begins with a #.
 //
 // # Size
 //
-// Plan, status and preflight are at most 80 characters wide in a terminal, unless a single word is longer. A comment has at most 60,000
-// characters. It leaves out the least important first, and says how much is left out.
+// A plan is at most 80 characters wide in a terminal, unless a single word is longer. A comment has at most 60,000 characters. It leaves
+// out the least important first, and says how much is left out.
 package render

@@ -6,18 +6,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // A plan has one step for each binding and each certificate. Readers want to know each user's changes. So steps that fit one line become
 // one change, and users with the same changes share one entry.
-
-// maxListed is how many subjects or objects one line names; the rest is counted.
-const maxListed = 10
-
-// quoter makes a name from the inventory or the cluster safe for a text.
-type quoter func(string) string
 
 // section is the subject of a step: a user, a group or the cluster.
 type section int
@@ -60,18 +55,18 @@ type change struct {
 }
 
 // entries returns all steps of a plan that will run: users first, then groups, then the cluster's, each sorted by name.
-func entries(plan reconcile.Plan, quote quoter) []entry {
+func entries(plan reconcile.Plan, quote terminal.Quoter) []entry {
 	run := stepsToRun(plan)
 	mentioned := mentionedBy(run)
 	var all []entry
 	for _, in := range []section{people, groups, cluster} {
 		nameOf := func(s reconcile.Step) string { return nameIn(in, s) }
 		var each []entry
-		for _, steps := range groupBy(slices.DeleteFunc(slices.Clone(run), func(s reconcile.Step) bool { return nameOf(s) == "" }), nameOf) {
+		for _, steps := range terminal.GroupBy(slices.DeleteFunc(slices.Clone(run), func(s reconcile.Step) bool { return nameOf(s) == "" }), nameOf) {
 			each = append(each, entry{in, []string{nameOf(steps[0])}, mentioned.changes(plan, steps, quote)})
 		}
 		slices.SortFunc(each, func(a, b entry) int { return cmp.Compare(a.names[0], b.names[0]) })
-		for _, same := range groupBy(each, func(e entry) string { return fmt.Sprintf("%#v", e.changes) }) {
+		for _, same := range terminal.GroupBy(each, func(e entry) string { return fmt.Sprintf("%#v", e.changes) }) {
 			e := same[0]
 			for _, other := range same[1:] {
 				e.names = append(e.names, other.names...)
@@ -114,7 +109,7 @@ func mentionedBy(run []reconcile.Step) mentioned {
 //   - the two writes of a group's binding are one change;
 //   - the same change of several bindings is one change;
 //   - the bindings of a removed user are part of the removal.
-func (m mentioned) changes(plan reconcile.Plan, steps []reconcile.Step, quote quoter) []change {
+func (m mentioned) changes(plan reconcile.Plan, steps []reconcile.Step, quote terminal.Quoter) []change {
 	var each []change
 	for _, s := range steps {
 		if s.Action == reconcile.Unbind && m.removed[s.User] {
@@ -144,7 +139,7 @@ func (m mentioned) changes(plan reconcile.Plan, steps []reconcile.Step, quote qu
 // mergeChanges merges the changes that have the same key, by the function into.
 func mergeChanges(changes []change, key func(change) string, into func(*change, change)) []change {
 	var out []change
-	for _, same := range groupBy(changes, key) {
+	for _, same := range terminal.GroupBy(changes, key) {
 		for _, c := range same[1:] {
 			into(&same[0], c)
 		}
@@ -161,7 +156,7 @@ func (m mentioned) unlist(c *change, group string) {
 	adds, removes := len(c.add), len(c.remove)
 	c.add = slices.DeleteFunc(c.add, func(u string) bool { return m.issued[[2]string{u, group}] })
 	c.remove = slices.DeleteFunc(c.remove, func(u string) bool { return m.removed[u] })
-	if c.action == reconcile.Bind && len(c.add) > maxListed {
+	if c.action == reconcile.Bind && len(c.add) > terminal.MaxListed {
 		c.add = nil
 	}
 	c.unlistedAdds, c.unlistedRemoves = adds-len(c.add), removes-len(c.remove)

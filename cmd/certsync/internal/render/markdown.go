@@ -2,10 +2,10 @@ package render
 
 import (
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 )
 
@@ -23,7 +23,7 @@ func length(s string) int { return utf8.RuneCountInString(s) }
 
 // code returns a name in a code span.
 func code(s string) string {
-	if s = inventory.Shorten(Clean(s), maxNameLength); s == "" {
+	if s = inventory.Shorten(terminal.Clean(s), maxNameLength); s == "" {
 		return "(empty)"
 	}
 	return span(s)
@@ -42,10 +42,13 @@ func span(s string) string {
 	return fence + s + fence
 }
 
+// longCode is code for a text that may be longer than a name: a reason has up to 200 characters, of up to four bytes.
+func longCode(s string) string { return span(inventory.Shorten(terminal.Clean(s), maxMessageLength)) }
+
 // cell returns a code span for a table. There, a | ends a cell even in code, unless a \ comes before it. Parsers differ on
 // the meaning of a second \, so a name's own \| is shown as an escape.
 func cell(s string) string {
-	s = strings.ReplaceAll(Clean(s), `\|`, `\u005c|`)
+	s = strings.ReplaceAll(terminal.Clean(s), `\|`, `\u005c|`)
 	return strings.ReplaceAll(code(s), "|", `\|`)
 }
 
@@ -66,7 +69,7 @@ type piece struct {
 
 // prose returns a sentence of certsync's that holds names: words stay as they are, everything else becomes code.
 func prose(s string) string {
-	pieces := piecesOf(inventory.Shorten(Clean(s), maxMessageLength))
+	pieces := piecesOf(inventory.Shorten(terminal.Clean(s), maxMessageLength))
 	words := make([]string, len(pieces))
 	for i, p := range pieces {
 		if !p.plain {
@@ -104,28 +107,19 @@ func piecesOf(s string) []piece {
 	return pieces
 }
 
-// withCommas shows a number as 4,312.
-func withCommas(n int) string {
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
-
 // pluralWithCommas is a number and its noun: 1 step, 4,312 steps.
 func pluralWithCommas(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return withCommas(n) + " " + noun + "s"
+	return terminal.WithCommas(n) + " " + noun + "s"
 }
 
 // firstOf lists the first maxListed items, and counts the rest.
-func firstOf(items []string, quote quoter) string {
-	text := quoteAll(items[:min(len(items), maxListed)], quote)
-	if more := len(items) - maxListed; more > 0 {
-		text += " and " + withCommas(more) + " more"
+func firstOf(items []string, quote terminal.Quoter) string {
+	text := terminal.QuoteAll(items[:min(len(items), terminal.MaxListed)], quote)
+	if more := len(items) - terminal.MaxListed; more > 0 {
+		text += " and " + terminal.WithCommas(more) + " more"
 	}
 	return text
 }

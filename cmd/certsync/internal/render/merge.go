@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -33,11 +34,11 @@ func Merge(all ...MergeResult) []byte {
 	var until time.Time
 	use := all[0] // the current context, or else the first
 	for _, m := range all {
-		files := Clean(strings.Join(m.Files, " and "))
+		files := terminal.Clean(strings.Join(m.Files, " and "))
 		if m.Changed {
-			fmt.Fprintf(&b, "Merged context %s into %s.\n", quoteName(m.Context), files)
+			fmt.Fprintf(&b, "Merged context %s into %s.\n", terminal.QuoteName(m.Context), files)
 		} else {
-			fmt.Fprintf(&b, "Context %s in %s is up to date.\n", quoteName(m.Context), files)
+			fmt.Fprintf(&b, "Context %s in %s is up to date.\n", terminal.QuoteName(m.Context), files)
 		}
 		backups = append(backups, m.Backups...)
 		if until.IsZero() || !m.Until.IsZero() && m.Until.Before(until) {
@@ -49,11 +50,11 @@ func Merge(all ...MergeResult) []byte {
 	}
 	slices.Sort(backups)
 	if backups = slices.Compact(backups); len(backups) > 0 {
-		fmt.Fprintf(&b, "The old file is kept as %s.\n", Clean(strings.Join(backups, " and ")))
+		fmt.Fprintf(&b, "The old file is kept as %s.\n", terminal.Clean(strings.Join(backups, " and ")))
 	}
 	valid, it, one := "The certificate is valid until", "It is the current context:", "To use it:"
 	if len(all) > 1 {
-		valid, it, one = "The certificates are valid at least until", "The current context is "+quoteName(use.Context)+":", "To use one:"
+		valid, it, one = "The certificates are valid at least until", "The current context is "+terminal.QuoteName(use.Context)+":", "To use one:"
 	}
 	if !until.IsZero() {
 		fmt.Fprintf(&b, "%s %s. Merge again after a renewal, or once with --exec.\n", valid, reconcile.TimeText(until))

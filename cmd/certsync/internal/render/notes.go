@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -28,9 +29,9 @@ func groupNotes(plan reconcile.Plan) []noteGroup {
 	users := mentionedBy(stepsToRun(plan)).removed
 	removed := func(n reconcile.Note) bool { return n.Kind == reconcile.LiveCertificate && users[n.User] }
 	var groups []noteGroup
-	for _, same := range groupBy(sorted, func(n reconcile.Note) string {
+	for _, same := range terminal.GroupBy(sorted, func(n reconcile.Note) string {
 		general := cmp.Or(n.User, n.Group) == "" // never in one group with notes about users
-		return fmt.Sprintf("%q %t %t %q %q %q", n.Kind, general, removed(n), n.Object, n.Message, beginningPower(n)+whyText(n.Why, Clean))
+		return fmt.Sprintf("%q %t %t %q %q %q", n.Kind, general, removed(n), n.Object, n.Message, beginningPower(n)+terminal.WhyText(n.Why, terminal.Clean))
 	}) {
 		groups = append(groups, noteGroup{same, removed(same[0]) && len(same) > 1})
 	}
@@ -42,7 +43,7 @@ func (g noteGroup) kind() reconcile.NoteKind { return g.notes[0].Kind }
 
 // names lists the users and groups of the notes. If all notes have the same end, it returns that as until.
 // Otherwise each name has its own end behind it.
-func (g noteGroup) names(quote quoter) (names []string, until string) {
+func (g noteGroup) names(quote terminal.Quoter) (names []string, until string) {
 	until = untilText(g.notes[0])
 	for _, n := range g.notes {
 		if untilText(n) != until {
@@ -91,22 +92,22 @@ func (g noteGroup) message() string {
 
 // text shows the notes for a terminal. It names every user with existing access, and at most maxListed of other kinds.
 func (g noteGroup) text() string {
-	names, until := g.names(textName)
+	names, until := g.names(terminal.TextName)
 	switch {
 	case g.removed:
 		names, until = []string{fmt.Sprintf("the %d removed users", len(g.notes))}, g.latestUntil()
-	case g.kind() != reconcile.ExistingAccess && len(names) > maxListed:
-		names = append(names[:maxListed:maxListed], fmt.Sprintf("and %d more (-o json)", len(names)-maxListed))
+	case g.kind() != reconcile.ExistingAccess && len(names) > terminal.MaxListed:
+		names = append(names[:terminal.MaxListed:terminal.MaxListed], fmt.Sprintf("and %d more (-o json)", len(names)-terminal.MaxListed))
 	}
 	text := string(g.kind()) + ": "
 	if len(names) > 0 {
 		text += strings.Join(names, ", ") + ": "
 	}
-	text += Clean(g.message())
+	text += terminal.Clean(g.message())
 	if until != "" && !strings.Contains(text, until) {
 		text += " (" + until + ")"
 	}
-	if why := whyText(g.notes[0].Why, Clean); why != "" {
+	if why := terminal.WhyText(g.notes[0].Why, terminal.Clean); why != "" {
 		text += "; why: " + why
 	}
 	if power := beginningPower(g.notes[0]); power != "" {
@@ -120,9 +121,9 @@ func (g noteGroup) onTerminal() string {
 	const line = "revokedBefore: "
 	text, value, found := strings.Cut(g.text(), line)
 	if !found {
-		return wrap("  * ", text)
+		return terminal.Wrap("  * ", text)
 	}
-	return wrap("  * ", text) + memberMargin + line + value + "\n"
+	return terminal.Wrap("  * ", text) + memberMargin + line + value + "\n"
 }
 
 // markdown shows the notes in a comment, without their kind.
@@ -139,7 +140,7 @@ func (g noteGroup) markdown() string {
 	if until != "" && !strings.Contains(g.notes[0].Message, until) {
 		text += " (" + until + ")"
 	}
-	if why := whyText(g.notes[0].Why, longCode); why != "" {
+	if why := terminal.WhyText(g.notes[0].Why, longCode); why != "" {
 		text += "; why: " + why
 	}
 	return text

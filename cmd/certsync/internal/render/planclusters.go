@@ -8,31 +8,32 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // Plans shows the plans of several clusters: a table of the clusters, and what is the same in several of them once, with where. digest
 // is that of all plans.
-func Plans(all []InCluster[reconcile.Plan], digest string, c Palette) []byte {
+func Plans(all []terminal.InCluster[reconcile.Plan], digest string, c terminal.Palette) []byte {
 	var b bytes.Buffer
-	title := fmt.Sprintf("Plan for %s:", plural(len(all), "cluster"))
-	b.WriteString(strings.Replace(wrap("", title+" "+plansSummary(all)), title, c.bold(title), 1))
+	title := fmt.Sprintf("Plan for %s:", terminal.Plural(len(all), "cluster"))
+	b.WriteString(strings.Replace(terminal.Wrap("", title+" "+plansSummary(all)), title, c.Bold(title), 1))
 	var rows [][]string
 	for _, in := range all {
-		row := []string{textName(in.Cluster), in.ownerText(), removedText(in.Value), shortDigest(in.Value), planText(in.Value)}
+		row := []string{terminal.TextName(in.Cluster), in.OwnerText(), removedText(in.Value), shortDigest(in.Value), planText(in.Value)}
 		if in.Problem != "" {
-			row[4] = failed + " " + Clean(in.Problem)
+			row[4] = terminal.Failed + " " + terminal.Clean(in.Problem)
 		}
 		rows = append(rows, row)
 	}
-	writeClusterTable(&b, c, []string{"CLUSTER", "OWNER", "REMOVED", "DIGEST", "CHANGES"}, rows)
+	terminal.WriteClusterTable(&b, c, []string{"CLUSTER", "OWNER", "REMOVED", "DIGEST", "CHANGES"}, rows)
 	for _, part := range sharedPlans(all) {
-		writeWhere(&b, c, all, part.in)
+		terminal.WriteWhere(&b, c, all, part.in)
 		writePlan(&b, c, part.plan)
 	}
 	if anyChanges(all) {
 		fmt.Fprintf(&b, "\nDigest: %s\n", digest)
-		b.WriteString(wrap("", fmt.Sprintf("The digest is for all %d clusters. certsync plan --cluster NAME shows one of them, and its digest.", len(all))))
+		b.WriteString(terminal.Wrap("", fmt.Sprintf("The digest is for all %d clusters. certsync plan --cluster NAME shows one of them, and its digest.", len(all))))
 	}
 	return b.Bytes()
 }
@@ -72,7 +73,7 @@ func removedText(plan reconcile.Plan) string {
 }
 
 // plansSummary counts clusters by what becomes of them.
-func plansSummary(all []InCluster[reconcile.Plan]) string {
+func plansSummary(all []terminal.InCluster[reconcile.Plan]) string {
 	counts := make([]int, 4)
 	for _, in := range all {
 		switch {
@@ -95,8 +96,8 @@ func plansSummary(all []InCluster[reconcile.Plan]) string {
 	return strings.Join(parts, ", ")
 }
 
-func anyChanges(all []InCluster[reconcile.Plan]) bool {
-	return slices.ContainsFunc(all, func(in InCluster[reconcile.Plan]) bool { return in.Value.Changes() })
+func anyChanges(all []terminal.InCluster[reconcile.Plan]) bool {
+	return slices.ContainsFunc(all, func(in terminal.InCluster[reconcile.Plan]) bool { return in.Value.Changes() })
 }
 
 // sharedPlan is the part of the plans that the same clusters have.
@@ -117,7 +118,7 @@ type planPiece struct {
 func pieces(plan reconcile.Plan, owner string) []planPiece {
 	text := func(s string) string { return s }
 	if owner != "" {
-		text = ownerless(owner)
+		text = terminal.Ownerless(owner)
 	}
 	var all []planPiece
 	for _, s := range plan.Steps {
@@ -145,7 +146,7 @@ func pieces(plan reconcile.Plan, owner string) []planPiece {
 }
 
 // sharedPlans splits plans by the clusters that have the same steps, notes and refusals. What only one cluster has is as its plan has it.
-func sharedPlans(all []InCluster[reconcile.Plan]) []sharedPlan {
+func sharedPlans(all []terminal.InCluster[reconcile.Plan]) []sharedPlan {
 	type both struct{ own, plain planPiece }
 	lists := make([][]both, len(all))
 	for i, in := range all {
@@ -155,20 +156,20 @@ func sharedPlans(all []InCluster[reconcile.Plan]) []sharedPlan {
 		}
 	}
 	var parts []sharedPlan
-	for _, s := range inCommon(lists, func(p both) string {
+	for _, s := range terminal.InCommon(lists, func(p both) string {
 		text, err := json.Marshal(p.plain)
 		if err != nil {
 			panic(err) // strings, numbers and times only
 		}
 		return string(text)
 	}) {
-		part := sharedPlan{s.in, reconcile.Plan{Owner: anyOwner}}
-		if len(s.in) == 1 {
-			part.plan.Owner = all[s.in[0]].Owner
+		part := sharedPlan{s.In, reconcile.Plan{Owner: terminal.AnyOwner}}
+		if len(s.In) == 1 {
+			part.plan.Owner = all[s.In[0]].Owner
 		}
-		for _, p := range s.items {
+		for _, p := range s.Items {
 			is := p.plain
-			if len(s.in) == 1 {
+			if len(s.In) == 1 {
 				is = p.own
 			}
 			part.plan.Steps, part.plan.Notes = append(part.plan.Steps, is.Steps...), append(part.plan.Notes, is.Notes...)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -21,14 +22,14 @@ const maxProblem = 200
 
 // PlansMarkdown shows the plans of several clusters in one comment, as PlanMarkdown shows one. The table of clusters is always whole.
 // What several clusters have in common stands there once, with where.
-func PlansMarkdown(all []InCluster[reconcile.Plan], digest string) []byte {
-	top := fmt.Sprintf("%s**certsync plan for %s**: %s\n%s", clustersMarker, plural(len(all), "cluster"), plansSummary(all), clustersMarkdown(all))
+func PlansMarkdown(all []terminal.InCluster[reconcile.Plan], digest string) []byte {
+	top := fmt.Sprintf("%s**certsync plan for %s**: %s\n%s", clustersMarker, terminal.Plural(len(all), "cluster"), plansSummary(all), clustersMarkdown(all))
 	end := plansDigestMarkdown(all, digest)
 	b := budget{room: commentLimit - length(top) - length(end) - length(omittedText(1<<60, 1<<60))}
 	kinds, lines := [][]ranked{withRank(0, problemItems(all))}, []string(nil)
 	var more []details
 	for _, part := range sharedPlans(all) {
-		in := func(quote quoter) string { return where(all, part.in, namesPerRow, quote) }
+		in := func(quote terminal.Quoter) string { return terminal.Where(all, part.in, namesPerRow, quote) }
 		for i, items := range attentionKinds(part.plan) {
 			if len(kinds) < i+2 {
 				kinds = append(kinds, nil)
@@ -57,7 +58,7 @@ func PlansMarkdown(all []InCluster[reconcile.Plan], digest string) []byte {
 }
 
 // clustersMarkdown is the table of clusters.
-func clustersMarkdown(all []InCluster[reconcile.Plan]) string {
+func clustersMarkdown(all []terminal.InCluster[reconcile.Plan]) string {
 	table := "\n| cluster | owner | changes | removed | digest |\n|:--|:--|:--|:--|:--|\n"
 	for _, in := range all {
 		owner := ""
@@ -79,7 +80,7 @@ func clustersMarkdown(all []InCluster[reconcile.Plan]) string {
 	}
 	table = "\n| cluster | steps | removed |\n|:--|:--|:--|\n"
 	for _, in := range all {
-		steps := withCommas(len(in.Value.Steps))
+		steps := terminal.WithCommas(len(in.Value.Steps))
 		switch {
 		case in.Problem != "":
 			steps = "**failed**"
@@ -92,7 +93,7 @@ func clustersMarkdown(all []InCluster[reconcile.Plan]) string {
 }
 
 // problemItems returns the clusters of which there is no plan.
-func problemItems(all []InCluster[reconcile.Plan]) []string {
+func problemItems(all []terminal.InCluster[reconcile.Plan]) []string {
 	var items []string
 	for _, in := range all {
 		if in.Problem != "" {
@@ -142,19 +143,19 @@ func (b *budget) attention(kinds [][]ranked) string {
 }
 
 // plansDigestMarkdown shows the digest of all plans, and the command that applies exactly these plans.
-func plansDigestMarkdown(all []InCluster[reconcile.Plan], digest string) string {
+func plansDigestMarkdown(all []terminal.InCluster[reconcile.Plan], digest string) string {
 	if !anyChanges(all) {
 		return ""
 	}
 	text := fmt.Sprintf("\n**Digest**: `%s`\n\n```sh\ncertsync apply --expect %s\n```\n", digest, digest)
-	if slices.ContainsFunc(all, func(in InCluster[reconcile.Plan]) bool { return len(in.Value.Refusals()) > 0 }) {
+	if slices.ContainsFunc(all, func(in terminal.InCluster[reconcile.Plan]) bool { return len(in.Value.Refusals()) > 0 }) {
 		text += "\napply refuses the clusters with refused or held items above, until you settle those.\n"
 	}
 	return text
 }
 
 // kubeconfigDetails says where new kubeconfigs lead, once for each cluster. The steps that clusters have in common do not say it.
-func kubeconfigDetails(all []InCluster[reconcile.Plan]) details {
+func kubeconfigDetails(all []terminal.InCluster[reconcile.Plan]) details {
 	d := details{title: "New kubeconfigs"}
 	for _, in := range all {
 		seen := map[string]bool{}

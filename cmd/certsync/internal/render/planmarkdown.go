@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -57,16 +58,16 @@ const (
 )
 
 // rows returns a row for each change, for at most namesPerRow names and maxListed objects.
-func rows(plan reconcile.Plan, quote quoter) []row {
+func rows(plan reconcile.Plan, quote terminal.Quoter) []row {
 	var all []row
 	for _, e := range entries(plan, quote) {
 		for names := range slices.Chunk(e.names, namesPerRow) {
-			who := quoteAll(names, quote)
+			who := terminal.QuoteAll(names, quote)
 			if e.section == groups {
 				who = "group " + who
 			}
 			for _, c := range e.changes {
-				for objects := range slices.Chunk(c.objects, maxListed) {
+				for objects := range slices.Chunk(c.objects, terminal.MaxListed) {
 					c.objects = objects
 					all = append(all, row{who, c.markdown(quote), c.whyMarkdown(quote)})
 					who = ""
@@ -78,15 +79,15 @@ func rows(plan reconcile.Plan, quote quoter) []row {
 }
 
 // whyMarkdown is the reasons of a change, and what the inventory says of it.
-func (c change) whyMarkdown(quote quoter) string {
-	if why := whyText(c.why.Given(), quote); why != "" {
+func (c change) whyMarkdown(quote terminal.Quoter) string {
+	if why := terminal.WhyText(c.why.Given(), quote); why != "" {
 		return c.reasonText() + ": " + why
 	}
 	return c.reasonText()
 }
 
 // markdown says what a change does, and which subjects it adds and removes.
-func (c change) markdown(quote quoter) string {
+func (c change) markdown(quote terminal.Quoter) string {
 	text := string(c.action) + " " + firstOf(c.objects, asQuoted)
 	if len(c.add) > 0 {
 		text += ", adds " + firstOf(c.add, quote)
@@ -127,7 +128,9 @@ func (b *budget) lines(head string, lines []string, more func(n int) string) str
 	return text.String()
 }
 
-func moreRows(n int) string { return "**and " + withCommas(n) + " more**, which `certsync plan` shows" }
+func moreRows(n int) string {
+	return "**and " + terminal.WithCommas(n) + " more**, which `certsync plan` shows"
+}
 
 // digestMarkdown shows the digest, and the command that applies exactly this plan.
 func digestMarkdown(plan reconcile.Plan) string {
@@ -149,10 +152,10 @@ type details struct {
 
 // details writes as many items as there is room for, or nothing if not even one fits.
 func (b *budget) details(d details) string {
-	open := fmt.Sprintf("\n<details>\n<summary>%s: %s</summary>\n\n", d.title, withCommas(len(d.items)))
+	open := fmt.Sprintf("\n<details>\n<summary>%s: %s</summary>\n\n", d.title, terminal.WithCommas(len(d.items)))
 	const end = "\n</details>\n"
 	more := func(n int) string {
-		return fmt.Sprintf("- **and %s more**, which `certsync plan -o json` shows\n", withCommas(n))
+		return fmt.Sprintf("- **and %s more**, which `certsync plan -o json` shows\n", terminal.WithCommas(n))
 	}
 	room := b.room - length(open) - length(end) - length(more(1<<60))
 	var list strings.Builder

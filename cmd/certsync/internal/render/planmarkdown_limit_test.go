@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
@@ -74,8 +75,8 @@ func TestMarkdownLimit(t *testing.T) {
 		t.Errorf("%d characters, %d bytes: of the room for %d, much is left, or bytes are counted", n, len(text), commentLimit)
 	}
 	c, rowsOmitted, _ := left(5000, "r")
-	says(t, strings.Join(c.paras, "\n"), withCommas(rowsOmitted)+" changes and ")
-	if last := c.table[len(c.table)-1][1]; last != fmt.Sprintf("and %s more, which certsync plan shows", withCommas(rowsOmitted)) {
+	says(t, strings.Join(c.paras, "\n"), terminal.WithCommas(rowsOmitted)+" changes and ")
+	if last := c.table[len(c.table)-1][1]; last != fmt.Sprintf("and %s more, which certsync plan shows", terminal.WithCommas(rowsOmitted)) {
 		t.Errorf("the table ends with %q", last)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan"
@@ -44,7 +45,7 @@ func TestPlanMarkdown(t *testing.T) {
 
 // visible is the text that readers see of a name.
 func visible(s string) string {
-	if s = inventory.Shorten(Clean(s), maxNameLength); s == "" {
+	if s = inventory.Shorten(terminal.Clean(s), maxNameLength); s == "" {
 		return "(empty)"
 	}
 	return fewBackticks(s)
@@ -57,7 +58,9 @@ func fewBackticks(s string) string {
 	return s
 }
 
-func visibleInCell(s string) string { return visible(strings.ReplaceAll(Clean(s), `\|`, `\u005c|`)) }
+func visibleInCell(s string) string {
+	return visible(strings.ReplaceAll(terminal.Clean(s), `\|`, `\u005c|`))
+}
 
 // saysAll checks that a comment that is not shortened shows all of a plan.
 func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
@@ -114,7 +117,7 @@ func saysAll(t testing.TB, plan reconcile.Plan, c parsedComment) {
 }
 
 func visibleProse(s string) string {
-	return fewBackticks(inventory.Shorten(Clean(s), maxMessageLength))
+	return fewBackticks(inventory.Shorten(terminal.Clean(s), maxMessageLength))
 }
 
 func says(t testing.TB, text string, words ...string) {

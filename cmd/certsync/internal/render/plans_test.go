@@ -12,11 +12,6 @@ import (
 	"github.com/certsync/certsync/reconcile/plan"
 )
 
-const (
-	aliceAdmin = "ClusterRoleBinding certsync:prod-eu:user:alice@example.com:admin"
-	devsView   = "ClusterRoleBinding certsync:prod-eu:group:developers:view"
-)
-
 // plans are the plans in testdata/text, by the names of the files.
 func plans(t *testing.T) map[string]reconcile.Plan {
 	inv := fixture.Inventory(t, fixture.Team)
@@ -70,9 +65,9 @@ func plans(t *testing.T) map[string]reconcile.Plan {
 		"unprotected": diff(fixture.Team, protectedBefore(inv)),
 		"held":        diff(fixture.Team, conflicts(inv)),
 		"guarded":     plan.Diff(fixture.Inventory(t, withoutAlice), guarded, reconcile.Rules{Protect: []string{"alice@example.com"}}),
-		"own-key":     plan.Diff(ownKey(t), fixture.Settled(inv), reconcile.Rules{}),
+		"own-key":     plan.Diff(fixture.OwnKey(t), fixture.Settled(inv), reconcile.Rules{}),
 		"renamed":     plan.Diff(renamedWithKey(t), fixture.Settled(inv), reconcile.Rules{}),
-		"hostile":     diff(fixture.Team, hostilities(inv)),
+		"hostile":     diff(fixture.Team, fixture.Hostilities(inv)),
 		"revoked":     plan.Diff(fixture.Inventory(t, "defaults: {revokedBefore: 2026-03-01T11:30:00Z}"+fixture.Team), servedByOthers(inv), reconcile.Rules{BatchSize: 1}),
 	}
 }
@@ -103,17 +98,9 @@ func withRemovals(t *testing.T) map[string]reconcile.Plan {
 	return all
 }
 
-// ownKey is the team, with a signing request of Alice.
-func ownKey(t *testing.T) *inventory.Inventory {
-	t.Helper()
-	inv := fixture.Inventory(t, fixture.Team)
-	inv.Users[0].Request = fixture.Request(t, inv.Users[0].Name)
-	return inv
-}
-
 // renamedWithKey is the team, in which Alice gets another name and a signing request, and the group one more role.
 func renamedWithKey(t *testing.T) *inventory.Inventory {
-	inv := ownKey(t)
+	inv := fixture.OwnKey(t)
 	inv.Users[0].Name, inv.Users[0].Previously = "alicia@example.com", []string{"alice@example.com"}
 	inv.Users[0].Request = fixture.Request(t, inv.Users[0].Name)
 	inv.Groups[0].ClusterRoles = append(inv.Groups[0].ClusterRoles, inventory.Grant{ClusterRole: "edit"})
@@ -123,7 +110,7 @@ func renamedWithKey(t *testing.T) *inventory.Inventory {
 // conflicts is an observation after which apply refuses steps, for reasons of all kinds.
 func conflicts(inv *inventory.Inventory) reconcile.Observed {
 	o := fixture.Settled(inv)
-	for _, object := range []string{aliceAdmin, devsView} {
+	for _, object := range []string{fixture.AliceAdmin, fixture.DevsView} {
 		fixture.ChangeBinding(&o, object, func(b *reconcile.Binding) { b.Owner = "" })
 	}
 	o.Ledger["bob@example.com"] = reconcile.LedgerEntry{Version: 2, Problem: `it is the record of "mallory"`}
@@ -139,27 +126,5 @@ func servedByOthers(inv *inventory.Inventory) reconcile.Observed {
 		legacy.Subjects = append(legacy.Subjects, reconcile.UserSubject(u.Name))
 	}
 	o.Bindings = append(o.Bindings, legacy)
-	return o
-}
-
-// hostilities is an observation in which every text that others can write holds control characters.
-func hostilities(inv *inventory.Inventory) reconcile.Observed {
-	o := fixture.Settled(inv)
-	fixture.ChangeBinding(&o, aliceAdmin, func(b *reconcile.Binding) {
-		b.Subjects = append(b.Subjects, reconcile.UserSubject(fixture.Hostile), reconcile.Subject{Kind: fixture.Hostile, Name: fixture.Hostile, Namespace: fixture.Hostile})
-	})
-	fixture.Bind(&o, reconcile.Grant{For: reconcile.ForUser, Subject: fixture.Hostile, Role: "admin", Part: 1}, fixture.Hostile)
-	fixture.Bind(&o, reconcile.Grant{For: reconcile.ForGroup, Subject: fixture.Hostile, Namespace: "staging", Role: fixture.Hostile, Part: 3}, fixture.Hostile)
-	planted := o.Bindings[len(o.Bindings)-1]
-	planted.Name = reconcile.BindingName("prod-eu", reconcile.Grant{For: reconcile.ForGroup, Subject: fixture.Hostile, Role: "view", Part: 1})
-	planted.Owner = ""
-	o.Bindings = append(o.Bindings, planted, reconcile.Binding{
-		Kind: reconcile.ClusterRoleBinding, Name: fixture.Hostile, RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: fixture.Hostile},
-		Subjects: []reconcile.Subject{reconcile.UserSubject("bob@example.com")},
-	})
-	delete(o.Credentials, "bob@example.com")
-	o.Ledger["carol@example.com"] = reconcile.LedgerEntry{Version: 2, Problem: fixture.Hostile}
-	o.UnknownEntries = []string{"users/" + fixture.Hostile}
-	o.Requests = []reconcile.Request{{Name: fixture.Hostile, User: fixture.Hostile, RequestedBy: fixture.Hostile, CreatedAt: fixture.Noon, State: "denied", Reason: fixture.Hostile, Message: fixture.Hostile}}
 	return o
 }

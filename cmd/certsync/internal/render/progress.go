@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -15,7 +16,7 @@ import (
 type Progress struct {
 	Out      io.Writer
 	Terminal bool // Out knows escape sequences, so that a bar can be redrawn
-	Palette  Palette
+	Palette  terminal.Palette
 	Now      func() time.Time // the clock; AskForApproval alone needs none
 
 	mu                  sync.Mutex
@@ -45,7 +46,7 @@ func (p *Progress) AskForApproval(user, command string) {
 		p.asked = true
 		fmt.Fprintln(p.Out, "Waiting for approval. Run these commands to approve (or kubectl certificate deny NAME to deny one):")
 	}
-	fmt.Fprintf(p.Out, "%s   # %s\n", command, quoteName(user))
+	fmt.Fprintf(p.Out, "%s   # %s\n", command, terminal.QuoteName(user))
 	if p.Terminal {
 		fmt.Fprint(p.Out, p.bar())
 	}
@@ -58,7 +59,7 @@ func (p *Progress) Step(e reconcile.Event) { p.StepIn("", e) }
 func (p *Progress) StepIn(cluster string, e reconcile.Event) {
 	line := eventLine(e)
 	if cluster != "" {
-		line = Clean(cluster) + ": " + line
+		line = terminal.Clean(cluster) + ": " + line
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,13 +72,16 @@ func (p *Progress) StepIn(cluster string, e reconcile.Event) {
 		return
 	}
 	if e.Result == reconcile.Failed { // Result shows the steps that are held for it
-		fmt.Fprintf(p.Out, clearLine+"%s\n", p.Palette.red(line))
+		fmt.Fprintf(p.Out, clearLine+"%s\n", p.Palette.Red(line))
 	}
 	if now := p.Now(); now.Sub(p.drawn) >= redrawInterval || p.done == p.total {
 		p.drawn = now
 		fmt.Fprintf(p.Out, clearLine+"%s", p.bar())
 	}
 }
+
+// clearLine moves a terminal's cursor to the start of its line and deletes the line.
+const clearLine = "\r\x1b[K"
 
 const (
 	barWidth       = 30
@@ -100,9 +104,9 @@ func (p *Progress) bar() string {
 
 // Warning is a warning of the API server on a line of its own. On a terminal it takes the place of the bar, which the next step
 // draws again.
-func Warning(text string, terminal bool) string {
-	line := "certsync: the API server warns: " + Clean(text) + "\n"
-	if terminal {
+func Warning(text string, onTerminal bool) string {
+	line := "certsync: the API server warns: " + terminal.Clean(text) + "\n"
+	if onTerminal {
 		return clearLine + line
 	}
 	return line

@@ -30,7 +30,7 @@ func TestProgress(t *testing.T) {
 			}
 			p.End()
 			drawn := strings.NewReplacer("\r", "<home>", "\x1b[K", "<clear>").Replace(b.String())
-			harmless(t, drawn)
+			fixture.Harmless(t, drawn)
 			fixture.Golden(t, filepath.Join("testdata/text", name+".txt"), drawn+"\n")
 		})
 	}
@@ -83,7 +83,7 @@ func TestProgressOfClusters(t *testing.T) {
 	p.Begin(1)
 	p.StepIn("dev", reconcile.Event{User: "alice", Action: reconcile.Issue, Result: reconcile.Done})
 	p.StepIn("prod\x1b[K", reconcile.Event{User: "bob", Action: reconcile.Remove, Result: reconcile.Held, Error: "no"})
-	harmless(t, b.String())
+	fixture.Harmless(t, b.String())
 	if want := "[1/2] dev: issue alice: done\n[2/2] prod\\u001b[K: remove bob: held: no\n"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}

@@ -6,41 +6,42 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // Result shows how apply ended: the number of steps that were done, and each step that was not. Steps with the same cause
 // stand together, with the cause once.
-func Result(o reconcile.Outcome, c Palette) []byte {
+func Result(o reconcile.Outcome, c terminal.Palette) []byte {
 	var b bytes.Buffer
 	switch {
 	case len(o.Events) == 0 && !o.Plan.Changes():
 		return Plan(o.Plan, c)
 	case len(o.Events) == 0:
-		fmt.Fprintf(&b, "\n%s recorded %s; there was nothing else to do.\n", c.bold("Applied to "+o.Plan.Owner+":"), o.Plan.Records())
+		fmt.Fprintf(&b, "\n%s recorded %s; there was nothing else to do.\n", c.Bold("Applied to "+o.Plan.Owner+":"), o.Plan.Records())
 		writeRevoked(&b, o.Plan)
 		return b.Bytes()
 	}
-	fmt.Fprintf(&b, "\n%s %s done", c.bold("Applied to "+o.Plan.Owner+":"), plural(len(o.Events)-o.Failed()-o.HeldByPolicy(), "step"))
+	fmt.Fprintf(&b, "\n%s %s done", c.Bold("Applied to "+o.Plan.Owner+":"), terminal.Plural(len(o.Events)-o.Failed()-o.HeldByPolicy(), "step"))
 	if o.Failed() > 0 {
-		fmt.Fprintf(&b, ", %s", c.red(fmt.Sprintf("%d not done", o.Failed())))
+		fmt.Fprintf(&b, ", %s", c.Red(fmt.Sprintf("%d not done", o.Failed())))
 	}
 	if n := o.HeldByPolicy(); n > 0 {
 		fmt.Fprintf(&b, ", %d held by the policy", n)
 	}
 	b.WriteString(".\n")
 	explained := slices.DeleteFunc(slices.Clone(o.Events), func(e reconcile.Event) bool { return e.Result == reconcile.Done && e.Note == "" })
-	for _, same := range groupBy(explained, cause) {
+	for _, same := range terminal.GroupBy(explained, cause) {
 		if len(same) == 1 {
-			fmt.Fprintf(&b, "  %s: %s\n", eventText(same[0]), Clean(cause(same[0])))
+			fmt.Fprintf(&b, "  %s: %s\n", eventText(same[0]), terminal.Clean(cause(same[0])))
 		} else {
 			for _, e := range same {
 				fmt.Fprintf(&b, "  %s\n", eventText(e))
 			}
-			fmt.Fprintf(&b, "    %s\n", Clean(cause(same[0])))
+			fmt.Fprintf(&b, "    %s\n", terminal.Clean(cause(same[0])))
 		}
 		if hint := same[0].Hint; hint != "" {
-			fmt.Fprintf(&b, "    hint: %s\n", Clean(hint))
+			fmt.Fprintf(&b, "    hint: %s\n", terminal.Clean(hint))
 		}
 	}
 	writeRevoked(&b, o.Plan)
@@ -67,10 +68,10 @@ func cause(e reconcile.Event) string { return cmp.Or(e.Error, e.Note) }
 func eventText(e reconcile.Event) string {
 	text := string(e.Action)
 	if who := cmp.Or(e.User, e.Group); who != "" {
-		text += " " + quoteName(who)
+		text += " " + terminal.QuoteName(who)
 	}
 	if e.Object != "" {
-		text += " " + Clean(e.Object)
+		text += " " + terminal.Clean(e.Object)
 	}
 	return text + ": " + string(e.Result)
 }
@@ -79,18 +80,18 @@ func eventText(e reconcile.Event) string {
 func eventLine(e reconcile.Event) string {
 	text := eventText(e)
 	if cause(e) != "" {
-		text += ": " + Clean(cause(e))
+		text += ": " + terminal.Clean(cause(e))
 	}
 	if e.Hint != "" {
-		text += " (" + Clean(e.Hint) + ")"
+		text += " (" + terminal.Clean(e.Hint) + ")"
 	}
 	return text
 }
 
 // UnderCluster is text about one of several clusters, below the cluster's name. Without a name it is the text alone.
-func UnderCluster(name string, text []byte, c Palette) []byte {
+func UnderCluster(name string, text []byte, c terminal.Palette) []byte {
 	if name == "" {
 		return text
 	}
-	return append([]byte("\n"+c.bold("Cluster "+Clean(name)+":")+"\n"), bytes.TrimLeft(text, "\n")...)
+	return append([]byte("\n"+c.Bold("Cluster "+terminal.Clean(name)+":")+"\n"), bytes.TrimLeft(text, "\n")...)
 }

@@ -12,9 +12,9 @@ func TestResultText(t *testing.T) {
 	for name, o := range fixture.Outcomes(t) {
 		t.Run(name, func(t *testing.T) {
 			text := string(Result(o, false))
-			harmless(t, text)
+			fixture.Harmless(t, text)
 			fixture.Golden(t, filepath.Join("testdata/text", name+".txt"), text)
-			if plain := colours.ReplaceAllString(string(Result(o, true)), ""); plain != text {
+			if plain := fixture.Colours.ReplaceAllString(string(Result(o, true)), ""); plain != text {
 				t.Errorf("colour changes more than the colour:\n%s", plain)
 			}
 		})

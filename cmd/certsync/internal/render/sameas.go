@@ -10,12 +10,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 )
 
 // Same says that two inventories mean the same.
 func Same(other string, inv *inventory.Inventory) []byte {
-	return fmt.Appendf(nil, "The inventory is the same as %s: owner %s sees no change. Inventory digest: %s\n", Clean(other), inv.Owner, inv.Digest())
+	return fmt.Appendf(nil, "The inventory is the same as %s: owner %s sees no change. Inventory digest: %s\n", terminal.Clean(other), inv.Owner, inv.Digest())
 }
 
 // maxDifferences bounds the parts that Differences shows.
@@ -50,7 +51,7 @@ func Differences(before, after *inventory.Inventory) []byte {
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&out, "and %s\n", plural(more, "further difference"))
+		fmt.Fprintf(&out, "and %s\n", terminal.Plural(more, "further difference"))
 	}
 	return out.Bytes()
 }

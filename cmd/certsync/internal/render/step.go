@@ -7,23 +7,21 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
-// textName quotes a name for a terminal.
-func textName(s string) string { return Clean(quoteName(s)) }
-
 // text shows an entry: in one line if it has one change and there is room.
-func (e entry) text(c Palette) string {
-	if len(e.changes) == 1 && len(e.names) <= maxListed {
-		return e.changes[0].text(c, "  ", nameList(e.names, len(e.names))+": ")
+func (e entry) text(c terminal.Palette) string {
+	if len(e.changes) == 1 && len(e.names) <= terminal.MaxListed {
+		return e.changes[0].text(c, "  ", terminal.NameList(e.names, len(e.names))+": ")
 	}
-	names := nameList(e.names, len(e.names))
-	if len(e.names) > maxListed {
+	names := terminal.NameList(e.names, len(e.names))
+	if len(e.names) > terminal.MaxListed {
 		names += fmt.Sprintf(" (%d)", len(e.names))
 	}
-	text := wrap("  ", names)
+	text := terminal.Wrap("  ", names)
 	for _, ch := range e.changes {
 		text += ch.text(c, "    ", "")
 	}
@@ -31,12 +29,12 @@ func (e entry) text(c Palette) string {
 }
 
 // text shows a change behind a margin and a beginning: in one line if there is room, else with its subjects below.
-func (ch change) text(c Palette, margin, beginning string) string {
+func (ch change) text(c terminal.Palette, margin, beginning string) string {
 	plain, text := sign(false, ch.action), beginning+ch.phrase()
-	if utf8.RuneCountInString(margin+plain+" "+text+ch.inline(false)) <= lineWidth {
+	if utf8.RuneCountInString(margin+plain+" "+text+ch.inline(false)) <= terminal.LineWidth {
 		return margin + sign(c, ch.action) + " " + text + ch.inline(c) + "\n" + ch.below(c)
 	}
-	return withSign(margin, plain, sign(c, ch.action), text) + memberLines(c, ch.add, ch.remove) + ch.below(c)
+	return terminal.WithSign(margin, plain, sign(c, ch.action), text) + memberLines(c, ch.add, ch.remove) + ch.below(c)
 }
 
 // phrase is the action of a change, its objects and its reasons.
@@ -45,48 +43,43 @@ func (ch change) phrase() string {
 }
 
 // inline lists the subjects that a change adds and removes, for the end of its line.
-func (ch change) inline(c Palette) string {
+func (ch change) inline(c terminal.Palette) string {
 	text := ""
 	if len(ch.add) > 0 {
-		text += " " + c.green("+") + " " + nameList(ch.add, maxListed)
+		text += " " + c.Green("+") + " " + terminal.NameList(ch.add, terminal.MaxListed)
 	}
 	if len(ch.remove) > 0 {
-		text += " " + c.red("-") + " " + nameList(ch.remove, maxListed)
+		text += " " + c.Red("-") + " " + terminal.NameList(ch.remove, terminal.MaxListed)
 	}
 	return text
 }
 
 // below is what stands below a change: why, and the warning.
-func (ch change) below(c Palette) string {
-	return whyLine(ch.why.Given(), memberMargin) + ch.warning(c)
+func (ch change) below(c terminal.Palette) string {
+	return terminal.WhyLine(ch.why.Given(), memberMargin) + ch.warning(c)
 }
 
 // warning says why a change makes a user as good as cluster-admin, if it does.
-func (ch change) warning(c Palette) string {
+func (ch change) warning(c terminal.Palette) string {
 	if ch.powerful == "" {
 		return ""
 	}
-	return withSign(memberMargin, "!", c.red("!"), "as good as cluster-admin: "+ch.powerful)
-}
-
-// withSign wraps text behind a sign. The sign's colour has no width.
-func withSign(margin, sign, coloured, text string) string {
-	return strings.Replace(wrap(margin+sign+" ", text), sign, coloured, 1)
+	return terminal.WithSign(memberMargin, "!", c.Red("!"), "as good as cluster-admin: "+ch.powerful)
 }
 
 // sign shows whether an action gives access (+), changes it (~) or takes it away (-).
-func sign(c Palette, a reconcile.Action) string {
+func sign(c terminal.Palette, a reconcile.Action) string {
 	switch a {
 	case reconcile.Issue, reconcile.Bind:
-		return c.green("+")
+		return c.Green("+")
 	case reconcile.Unbind, reconcile.Remove, reconcile.Purge:
-		return c.red("-")
+		return c.Red("-")
 	}
-	return c.yellow("~")
+	return c.Yellow("~")
 }
 
 // objectText names the object that a step writes, by its role or its certificate.
-func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
+func objectText(plan reconcile.Plan, s reconcile.Step, quote terminal.Quoter) string {
 	if s.Kind == reconcile.AdmissionPolicy {
 		return "the list of revoked certificates"
 	}
@@ -124,10 +117,10 @@ func objectText(plan reconcile.Plan, s reconcile.Step, quote quoter) string {
 }
 
 // certificateObject describes the certificate of an issue or a reissue.
-func certificateObject(s reconcile.Step, quote quoter) string {
+func certificateObject(s reconcile.Step, quote terminal.Quoter) string {
 	text := "certificate for " + durationText(s.Detail.Expiration)
 	if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.ContainsFunc(s.Reasons, mayChangeGroups)) {
-		text += " in " + quoteAll(s.Detail.Groups, quote)
+		text += " in " + terminal.QuoteAll(s.Detail.Groups, quote)
 	}
 	if s.Username != s.User {
 		text += ", as " + quote(s.Username) + " in Kubernetes"
@@ -165,39 +158,22 @@ func purgedText(s reconcile.Step) string {
 func durationText(goDuration string) string {
 	d, err := time.ParseDuration(goDuration)
 	if err != nil {
-		return Clean(goDuration)
+		return terminal.Clean(goDuration)
 	}
 	return inventory.DurationText(d)
-}
-
-func quoteAll(names []string, quote quoter) string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = quote(n)
-	}
-	return strings.Join(out, ", ")
-}
-
-// nameList lists names, and counts those above limit.
-func nameList(names []string, limit int) string {
-	text := quoteAll(names[:min(len(names), limit)], textName)
-	if more := len(names) - limit; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
-	}
-	return text
 }
 
 // memberMargin indents lines that belong to the change above them.
 const memberMargin = "      "
 
 // memberLines lists the subjects that a change adds and removes, each kind on lines of its own.
-func memberLines(c Palette, add, remove []string) string {
+func memberLines(c terminal.Palette, add, remove []string) string {
 	text := ""
 	if len(add) > 0 {
-		text += withSign(memberMargin, "+", c.green("+"), nameList(add, maxListed))
+		text += terminal.WithSign(memberMargin, "+", c.Green("+"), terminal.NameList(add, terminal.MaxListed))
 	}
 	if len(remove) > 0 {
-		text += withSign(memberMargin, "-", c.red("-"), nameList(remove, maxListed))
+		text += terminal.WithSign(memberMargin, "-", c.Red("-"), terminal.NameList(remove, terminal.MaxListed))
 	}
 	return text
 }

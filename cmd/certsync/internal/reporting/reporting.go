@@ -12,8 +12,8 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/reportfile"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
 	"github.com/certsync/certsync/reconcile/report"
@@ -109,7 +109,7 @@ func (r *Run) writeEvents(ctx context.Context) error {
 	}
 	events := r.KubernetesEvents()
 	for i := range events {
-		events[i].Message = render.Clean(events[i].Message) // kubectl shows it on a terminal
+		events[i].Message = terminal.Clean(events[i].Message) // kubectl shows it on a terminal
 	}
 	return r.Stores.Events(r.Owner, r.RunID).Write(ctx, r.EndedAt, events)
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/render"
+	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube"
@@ -49,7 +49,7 @@ func (s Servers) SeeCluster(ctx context.Context) (seen inventory.Cluster, proxy 
 	if version, err := cluster.Version(limited); err != nil {
 		s.unseen("the cluster", err)
 	} else {
-		fmt.Fprintf(s.Say, "certsync: Kubernetes %s answers at %s\n", render.Clean(version), cluster.Address())
+		fmt.Fprintf(s.Say, "certsync: Kubernetes %s answers at %s\n", terminal.Clean(version), cluster.Address())
 	}
 	seen = inventory.Cluster{Name: e.Name, Server: e.Server, TLSServerName: e.TLSServerName, CertificateAuthority: e.CA}
 	if fault := (inventory.Cluster{Name: seen.Name}).Fault(); fault != "" {
