@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/inventory"
@@ -12,9 +13,9 @@ import (
 
 type validateCmd struct {
 	inventoryFlags
-	Cluster   []string `placeholder:"NAME" help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
-	Effective string   `placeholder:"NAME" help:"Print what an inventory that has several clusters says for this one, as an inventory for it alone."`
-	SameAs    string   `placeholder:"FILE" help:"Compare with this inventory for one cluster, and say whether its owner would see a change. With several clusters, choose one with --cluster."`
+	Cluster   fleet.Names `placeholder:"NAME,..." help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
+	Effective string      `placeholder:"NAME" help:"Print what an inventory that has several clusters says for this one, as an inventory for it alone."`
+	SameAs    string      `placeholder:"FILE" help:"Compare with this inventory for one cluster, and say whether its owner would see a change. With several clusters, choose one with --cluster."`
 }
 
 // Help is shown below the flags.
@@ -36,6 +37,9 @@ func (c validateCmd) Validate() error {
 	if c.Effective != "" && c.SameAs != "" {
 		return errors.New("--effective and --same-as cannot be used together")
 	}
+	if c.Effective != "" && len(c.Cluster) > 0 {
+		return errors.New("--effective and --cluster cannot be used together: --effective names the cluster")
+	}
 	return nil
 }
 
@@ -47,9 +51,9 @@ func (c validateCmd) Run(p program) error {
 	}
 	chosen := c.Cluster
 	if c.Effective != "" {
-		chosen = []string{c.Effective}
+		chosen = fleet.Names{c.Effective}
 	}
-	members, err := file.Select(chosen)
+	members, err := chosen.Choose(file)
 	if err != nil {
 		return err
 	}

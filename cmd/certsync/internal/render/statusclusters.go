@@ -61,10 +61,7 @@ func writeStatusTable(b *bytes.Buffer, c Palette, all []InCluster[status.Report]
 	for _, in := range all {
 		row := []string{textName(in.Cluster), in.ownerText(), "", "", "", outstandingText(in.Outstanding)}
 		if in.Problem != "" {
-			row[5] = failed + " " + Clean(in.Problem)
-			if text := outstandingText(in.Outstanding); text != "" {
-				row[5] += "; " + text
-			}
+			row[5] = failureText(in)
 			rows = append(rows, row)
 			continue
 		}
@@ -86,6 +83,15 @@ func writeStatusTable(b *bytes.Buffer, c Palette, all []InCluster[status.Report]
 		rows = append(rows, row)
 	}
 	writeClusterTable(b, c, []string{"CLUSTER", "OWNER", "ACTIVE", "LEFT", "PROBLEMS", "REMOVALS OUTSTANDING"}, rows)
+}
+
+// failureText says why a cluster has no report, and whose removal waits there.
+func failureText(in InCluster[status.Report]) string {
+	text := failed + " " + Clean(in.Problem)
+	if waits := outstandingText(in.Outstanding); waits != "" {
+		text += "; " + waits
+	}
+	return text
 }
 
 // outstandingText names the users whose removal waits.
@@ -122,7 +128,7 @@ func UsersInClusters(all []InCluster[status.Report], c Palette) []byte {
 	for i, in := range all {
 		if in.Problem != "" {
 			writeWhere(&b, c, all, []int{i})
-			b.WriteString(strings.Replace(wrap("  ", failed+" "+Clean(in.Problem)), failed, c.red(failed), 1))
+			b.WriteString(strings.Replace(wrap("  ", failureText(in)), failed, c.red(failed), 1))
 		}
 	}
 	return b.Bytes()
