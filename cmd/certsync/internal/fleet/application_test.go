@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +19,7 @@ type fakeRun struct {
 
 func (r *fakeRun) Prepare(context.Context) error { return r.err }
 func (r *fakeRun) Planned() Planned {
-	return Planned{Name: r.name, Made: r.err == nil, Plan: reconcile.Plan{Owner: r.name, RecordState: true}}
+	return Planned{Name: r.name, Made: r.err == nil, Plan: reconcile.Plan{Owner: r.name, RecordState: true, Steps: make([]reconcile.Step, 3)}}
 }
 func (r *fakeRun) Do(_ context.Context, stopped error) error {
 	if stopped == nil {
@@ -60,9 +61,14 @@ func TestApplication(t *testing.T) {
 			c.a.Gate, c.a.AtOnce, c.a.Plans = NewGate(targets("dev", "prod"), 1, nil), 1, &shown
 			c.a.Ask = func(context.Context, string, string) error { return errors.New("no") }
 			c.a.Fail, c.a.Interrupted = func(context.Context, error) int { return 3 }, func() {}
+			steps := -1
+			c.a.Begin = func(n int) { steps = n }
 			code := c.a.Do(ctx, []Run{dev, prod})
 			if calls := "dev: " + strings.Join(dev.calls, " ") + "; prod: " + strings.Join(prod.calls, " "); code != c.code || calls != c.calls {
 				t.Errorf("exit %d, %s", code, calls)
+			}
+			if want := map[bool]int{true: 3, false: -1}[slices.Contains(dev.calls, "done")]; steps != want {
+				t.Errorf("%d steps, not %d", steps, want)
 			}
 			if strings.Contains(shown.String(), "Digest: sha256:") == c.ended {
 				t.Error(shown.String())

@@ -11,8 +11,10 @@ import (
 // TestRuns: a cluster counts if it has something to do and nothing in the way.
 func TestRuns(t *testing.T) {
 	todo := reconcile.Plan{Owner: "dev", RecordState: true}
-	if n := Runs([]Planned{{Plan: todo, Ready: true}, {Plan: todo}, {Ready: true}}); n != 1 {
-		t.Errorf("%d clusters run", n)
+	todo.Steps = make([]reconcile.Step, 2)
+	all := []Planned{{Plan: todo, Ready: true}, {Plan: todo}, {Ready: true}, {Plan: todo, Ready: true}}
+	if n, steps := Runs(all), Steps(all); n != 2 || steps != 4 {
+		t.Errorf("%d clusters run, with %d steps", n, steps)
 	}
 }
 
