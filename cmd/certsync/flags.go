@@ -23,11 +23,6 @@ type inventoryFlags struct {
 	File string `short:"f" default:"users.yaml" placeholder:"FILE" help:"Inventory file (default: ${default})."`
 }
 
-func (f inventoryFlags) load() (*inventory.Inventory, error) {
-	inv, err := inventory.Load(f.File)
-	return inv, notFound(err)
-}
-
 // targets reads the inventory, and returns the clusters that the flags choose. A file for one cluster has one.
 func (f inventoryFlags) targets(chosen fleet.Flags) ([]fleet.Target, error) {
 	file, err := inventory.LoadFile(f.File)

@@ -76,9 +76,13 @@ func (c validateCmd) one(p program, file *inventory.File, m inventory.Member) er
 	if c.Effective != "" {
 		return writeAll(p.stdout, render.Effective(c.File, m.Name, inv))
 	}
-	other, err := inventory.Load(c.SameAs)
+	old, err := inventory.LoadFile(c.SameAs)
 	if err != nil {
-		return err
+		return fmt.Errorf("--same-as: %w", err)
+	}
+	other, err := old.Only()
+	if err != nil {
+		return reconcile.WithHint(fmt.Errorf("--same-as %s: %w", c.SameAs, err), "set --same-as to an inventory for one cluster, such as the output of certsync validate --effective NAME")
 	}
 	if inv.Digest() == other.Digest() {
 		return writeAll(p.stdout, render.Same(c.SameAs, inv))
