@@ -112,7 +112,7 @@ func (f *File) answers() []string {
 // Only returns the inventory of a file for one cluster.
 func (f *File) Only() (*Inventory, error) {
 	if len(f.Members) > 1 {
-		return nil, fmt.Errorf("the inventory has %d clusters, and one is expected: choose one of them", len(f.Members))
+		return nil, fmt.Errorf("the inventory has %d clusters, and one is expected", len(f.Members))
 	}
 	return f.Effective(f.Members[0]), nil
 }

@@ -102,7 +102,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/credentials": {[]string{"cmd/certsync/internal/render", "inventory/files", "inventory/shell", "reconcile", "reconcile/kube/kubeconfig", "reconcile/pki", "vaultstore"}, []string{"golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/exit":        {nil, nil},
 	"cmd/certsync/internal/flagvalue":   {[]string{"cmd/certsync/internal/starter", "inventory"}, nil},
-	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/preflight", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"golang.org/x/sync/errgroup"}},
+	"cmd/certsync/internal/fleet":       {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/render", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/preflight", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status"}, []string{"github.com/alecthomas/kong", "golang.org/x/sync/errgroup"}},
 	"cmd/certsync/internal/invocation":  {nil, nil},
 	"cmd/certsync/internal/issuing":     {[]string{"cmd/certsync/internal/credentials", "cmd/certsync/internal/render", "reconcile", "reconcile/kube", "reconcile/kube/csr", "reconcile/pki"}, nil},
 	"cmd/certsync/internal/nextstep":    {[]string{"cmd/certsync/internal/render"}, []string{"github.com/alecthomas/kong"}},

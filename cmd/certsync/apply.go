@@ -156,7 +156,11 @@ func (a *applying) terms(ctx context.Context, cluster *kube.Cluster, owner strin
 			return a.consent(ctx, a.program, plan)
 		},
 		Begin: func(plan reconcile.Plan) {
-			a.progress.Begin(len(plan.Steps))
+			steps := len(plan.Steps)
+			if a.gate != nil && a.prepared.Plan.Runs() {
+				steps -= len(a.prepared.Plan.Steps) // fleet.Application has counted these
+			}
+			a.progress.Begin(steps)
 			if a.gate == nil {
 				context.AfterFunc(ctx, a.ending)
 			}

@@ -38,7 +38,7 @@ func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Targe
 	}
 	out := c.shows(p)
 	code := fleet.Application{
-		Gate: gate, AtOnce: c.ClustersAtOnce, Expect: string(c.Expect), Yes: c.Yes, Plans: out, Palette: paletteFor(out), Interrupted: p.ending, Fail: p.fail,
+		Gate: gate, AtOnce: c.ClustersAtOnce, Expect: string(c.Expect), Yes: c.Yes, Plans: out, Palette: paletteFor(out), Begin: progress.Begin, Interrupted: p.ending, Fail: p.fail,
 		Ask: func(ctx context.Context, question, digest string) error { return c.ask(ctx, p, question, digest) },
 	}.Do(ctx, runs)
 	if code == exitInterrupted && slices.ContainsFunc(all, func(one *oneOf) bool { return one.account.Outcome.Failed() > 0 }) {

@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +55,11 @@ func TestClustersOutage(t *testing.T) {
 		{nil, exitOK, nil, "certsync_removals_outstanding 0\n"},
 	} {
 		r, _ := l.applyAll(t, s, file, step.faults, args...)
+		for _, count := range regexp.MustCompile(`(?m)^\[\d+/(\d+)\]`).FindAllStringSubmatch(r.output, -1) {
+			if all := strings.Count(r.output, "/"+count[1]+"] "); count[1] != fmt.Sprint(all) {
+				t.Errorf("a step is one of %s, and there are %d: %s", count[1], all, r.output)
+			}
+		}
 		if r.exit != step.exit || step.exit != exitOK && !strings.Contains(r.output, "certsync: cluster prod: removals are outstanding: alice, carol\n") {
 			t.Errorf("exit %d: %s", r.exit, r.output)
 		}

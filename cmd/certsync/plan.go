@@ -69,7 +69,7 @@ func (c planCmd) several(ctx context.Context, p program, targets []fleet.Target)
 		at := c
 		at.serverFlags = f
 		planned.Name = t.Name
-		planned.Plan, err = at.plan(ctx, p, t.Inventory, &planned.Unknown)
+		planned.Plan, err = at.plan(ctx, p.in(t.Name), t.Inventory, &planned.Unknown)
 		planned.Made = err == nil
 		return planned, err
 	})

@@ -77,7 +77,7 @@ func (c preflightCmd) several(ctx context.Context, p program, targets []fleet.Ta
 	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (preflight.Report, error) {
 		at := c
 		at.serverFlags = f
-		return at.check(ctx, p, t.Inventory), nil
+		return at.check(ctx, p.in(t.Name), t.Inventory), nil
 	})
 	if err != nil {
 		return err

@@ -88,7 +88,7 @@ func (c reviewCmd) several(ctx context.Context, p program, targets []fleet.Targe
 		return fleet.OnlyOne("--audit-log", targets)
 	}
 	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (review.Review, error) {
-		observed, err := f.observe(ctx, p, t.Owner)
+		observed, err := f.observe(ctx, p.in(t.Name), t.Owner)
 		if err != nil {
 			return review.Review{}, err
 		}

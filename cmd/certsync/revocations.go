@@ -66,7 +66,7 @@ func (c revocationsCmd) several(ctx context.Context, p program, targets []fleet.
 		return fleet.OnlyOne("--output="+c.Output, targets)
 	}
 	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (revocation.Report, error) {
-		observed, err := f.observe(ctx, p, t.Owner)
+		observed, err := f.observe(ctx, p.in(t.Name), t.Owner)
 		if err != nil {
 			return revocation.Report{}, err
 		}

@@ -91,7 +91,7 @@ func (c statusCmd) Run(ctx context.Context, p program) error {
 // several reports on the users of several clusters.
 func (c statusCmd) several(ctx context.Context, p program, targets []fleet.Target) error {
 	results, err := inEach(ctx, c.serverFlags, c.Flags, targets, func(ctx context.Context, f serverFlags, t fleet.Target) (fleet.Standing, error) {
-		cluster, err := f.kubernetes(p)
+		cluster, err := f.kubernetes(p.in(t.Name))
 		store, storeErr := f.vault(ctx, t.Owner, 0)
 		if storeErr != nil {
 			return fleet.Standing{}, cmp.Or(err, storeErr)

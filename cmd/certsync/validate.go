@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
@@ -13,9 +14,9 @@ import (
 
 type validateCmd struct {
 	inventoryFlags
-	Cluster   []string `placeholder:"NAME" help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
-	Effective string   `placeholder:"NAME" help:"Print what an inventory that has several clusters says for this one, as an inventory for it alone."`
-	SameAs    string   `placeholder:"FILE" help:"Compare with this inventory for one cluster, and say whether its owner would see a change. With several clusters, choose one with --cluster."`
+	Cluster   fleet.Names `placeholder:"NAME,..." help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
+	Effective string      `placeholder:"NAME" help:"Print what an inventory that has several clusters says for this one, as an inventory for it alone."`
+	SameAs    string      `placeholder:"FILE" help:"Compare with this inventory for one cluster, and say whether its owner would see a change. With several clusters, choose one with --cluster."`
 }
 
 // Help is shown below the flags.
@@ -37,6 +38,9 @@ func (c validateCmd) Validate() error {
 	if c.Effective != "" && c.SameAs != "" {
 		return errors.New("--effective and --same-as cannot be used together")
 	}
+	if c.Effective != "" && len(c.Cluster) > 0 {
+		return errors.New("--effective and --cluster cannot be used together: --effective names the cluster")
+	}
 	return nil
 }
 
@@ -48,9 +52,9 @@ func (c validateCmd) Run(p program) error {
 	}
 	chosen := c.Cluster
 	if c.Effective != "" {
-		chosen = []string{c.Effective}
+		chosen = fleet.Names{c.Effective}
 	}
-	members, err := file.Select(chosen)
+	members, err := chosen.Choose(file)
 	if err != nil {
 		return err
 	}
@@ -73,9 +77,13 @@ func (c validateCmd) one(p program, file *inventory.File, m inventory.Member) er
 	if c.Effective != "" {
 		return writeAll(p.stdout, generate.Effective(c.File, m.Name, inv))
 	}
-	other, err := inventory.Load(c.SameAs)
+	old, err := inventory.LoadFile(c.SameAs)
 	if err != nil {
-		return err
+		return fmt.Errorf("--same-as: %w", err)
+	}
+	other, err := old.Only()
+	if err != nil {
+		return reconcile.WithHint(fmt.Errorf("--same-as %s: %w", c.SameAs, err), "set --same-as to an inventory for one cluster, such as the output of certsync validate --effective NAME")
 	}
 	if inv.Digest() == other.Digest() {
 		return writeAll(p.stdout, render.Same(c.SameAs, inv))

@@ -31,3 +31,19 @@ func TestWarnings(t *testing.T) {
 		}
 	}
 }
+
+// TestWarningsInClusters: of several clusters, a warning names the one that sent it.
+func TestWarningsInClusters(t *testing.T) {
+	address, ca := newClusterThat(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Warning", `299 - "bindings to people end in May"`)
+		answerAsCluster(w, r)
+	})
+	dir := t.TempDir()
+	copyFolder(t, "testdata/plan-clusters", dir, map[string]string{"$CLUSTER": address, "$CA": ca, "$VAULT": newVault(t), "$CLOSED": fixture.ClosedAddress(t)})
+	for _, command := range []string{"plan", "status", "review", "preflight", "revocations"} {
+		r := run(t, process(t, dir, linesOf(t, dir, "env"), []string{command}))
+		if !strings.Contains(r.stderr, "certsync: the API server warns: dev: bindings to people end in May\n") {
+			t.Errorf("%s: exit %d\n%s", command, r.code, r.stderr)
+		}
+	}
+}

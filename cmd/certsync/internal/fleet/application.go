@@ -43,6 +43,8 @@ type Application struct {
 	Ask func(ctx context.Context, question, digest string) error
 	// Fail says why the runs in all clusters were stopped, and returns the exit code.
 	Fail func(context.Context, error) int
+	// Begin says how many steps the plans have that are carried out.
+	Begin func(steps int)
 	// Interrupted is called once, when the work is interrupted.
 	Interrupted func()
 }
@@ -76,6 +78,7 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 		stopped = a.agree(ctx, plans)
 	}
 	if stopped == nil {
+		a.Begin(Steps(plans))
 		context.AfterFunc(ctx, a.Interrupted)
 	}
 	a.carryOut(ctx, runs, plans, errs, stopped)

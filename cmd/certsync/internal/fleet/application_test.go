@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,6 +27,9 @@ func (r *fakeRun) Prepare(context.Context) error { return r.err }
 func (r *fakeRun) Planned() Planned {
 	plan := r.plan
 	plan.Owner, plan.RecordState = r.name, true
+	if plan.Steps == nil {
+		plan.Steps = make([]reconcile.Step, 3)
+	}
 	return Planned{Name: r.name, Made: r.err == nil, Plan: plan}
 }
 func (r *fakeRun) Do(_ context.Context, stopped error) error {
@@ -68,9 +72,14 @@ func TestApplication(t *testing.T) {
 			c.a.Gate, c.a.AtOnce, c.a.Plans = NewGate(targets("dev", "prod"), 1, nil), 1, &shown
 			c.a.Ask = func(context.Context, string, string) error { return errors.New("no") }
 			c.a.Fail, c.a.Interrupted = func(context.Context, error) int { return 3 }, func() {}
+			steps := -1
+			c.a.Begin = func(n int) { steps = n }
 			code := c.a.Do(ctx, []Run{dev, prod})
 			if calls := "dev: " + strings.Join(dev.calls, " ") + "; prod: " + strings.Join(prod.calls, " "); code != c.code || calls != c.calls {
 				t.Errorf("exit %d, %s", code, calls)
+			}
+			if want := map[bool]int{true: 3, false: -1}[slices.Contains(dev.calls, "done")]; steps != want {
+				t.Errorf("%d steps, not %d", steps, want)
 			}
 			if strings.Contains(shown.String(), "Digest: sha256:") == c.ended {
 				t.Error(shown.String())
@@ -102,7 +111,7 @@ func TestTwins(t *testing.T) {
 	for _, r := range all {
 		runs = append(runs, r)
 	}
-	a := Application{Yes: true, Gate: NewGate(targets("dev", "prod", "stage", "test"), 4, nil), AtOnce: 4, Plans: io.Discard, Interrupted: func() {}}
+	a := Application{Yes: true, Gate: NewGate(targets("dev", "prod", "stage", "test"), 4, nil), AtOnce: 4, Plans: io.Discard, Begin: func(int) {}, Interrupted: func() {}}
 	code, calls := a.Do(t.Context(), runs), []string{}
 	for _, r := range all {
 		calls = append(calls, r.name+": "+strings.Join(r.calls, " "))

@@ -150,11 +150,17 @@ func TestOnlyUsers(t *testing.T) {
 	}
 }
 
-// TestFailures: each failure names its cluster and keeps its hint.
+// TestFailures: each failure names its clusters and keeps its hint. What is the same in several is said once.
 func TestFailures(t *testing.T) {
 	failures := Failures([]Result[int]{in("dev", 1, nil), in("prod-eu", 0, errDown)})
 	if len(failures) != 1 || failures[0].Error() != "cluster prod-eu: connection refused" || reconcile.Hint(failures[0]) != "start it" {
 		t.Error(failures)
+	}
+	hintless := errors.New(errDown.Error())
+	failures = Failures([]Result[int]{in("dev", 0, errDown), in("stage", 0, hintless), in("prod-eu", 0, errDown), in("prod-us", 1, nil)})
+	if len(failures) != 2 || failures[0].Error() != "clusters dev, prod-eu: connection refused" || reconcile.Hint(failures[0]) != "start it" ||
+		failures[1].Error() != "cluster stage: connection refused" {
+		t.Errorf("what clusters have in common: %q", failures)
 	}
 	one, two := []Target{{}}, []Target{{}, {}}
 	if err := OnlyOne("--since", one); err != nil {

@@ -14,8 +14,8 @@ import (
 
 // Flags choose clusters of an inventory that has several.
 type Flags struct {
-	Cluster        []string `placeholder:"NAME" help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
-	ClustersAtOnce int      `default:"4" placeholder:"N" help:"How many clusters certsync works on at once (default: ${default})."`
+	Cluster        Names `placeholder:"NAME,..." help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
+	ClustersAtOnce int   `default:"4" placeholder:"N" help:"How many clusters certsync works on at once (default: ${default})."`
 }
 
 // Validate is called by kong after parsing.
@@ -34,7 +34,7 @@ type Target struct {
 
 // Targets returns the chosen clusters, in the order of the file.
 func (f Flags) Targets(file *inventory.File) ([]Target, error) {
-	members, err := file.Select(f.Cluster)
+	members, err := f.Cluster.Choose(file)
 	if err != nil {
 		return nil, err
 	}

@@ -15,21 +15,21 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// course is what clusters do one after the other, with the time at which each did it.
-type course struct {
+// history is what clusters do one after the other, with the time at which each did it.
+type history struct {
 	mu      sync.Mutex
 	started time.Time
 	entries []string
 }
 
-func (c *course) add(format string, args ...any) {
+func (c *history) add(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.entries = append(c.entries, fmt.Sprintf("%s ", time.Since(c.started))+fmt.Sprintf(format, args...))
 }
 
-// sorted is the course, in which entries of the same time may stand in any order.
-func (c *course) sorted() []string {
+// sorted is the history, in which entries of the same time may stand in any order.
+func (c *history) sorted() []string {
 	slices.Sort(c.entries)
 	return c.entries
 }
@@ -42,8 +42,8 @@ func targets(names ...string) (all []Target) {
 }
 
 // runs has each cluster take so long for its removals, and then a second to issue.
-func runs(ctx context.Context, atOnce int, removals map[string]time.Duration) *course {
-	c := &course{started: time.Now()}
+func runs(ctx context.Context, atOnce int, removals map[string]time.Duration) *history {
+	c := &history{started: time.Now()}
 	names := slices.Sorted(func(yield func(string) bool) {
 		for name := range removals {
 			if !yield(name) {
@@ -135,7 +135,7 @@ func TestGateOfOneThatFails(t *testing.T) {
 // come before the first certificate of any of them, and the run ends.
 func TestGateOfOneThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := &course{started: time.Now()}
+		c := &history{started: time.Now()}
 		g := NewGate(targets("a", "taken", "z"), 1, func(waitsFor []string, over bool) { c.add("waits for %s, over %v", strings.Join(waitsFor, ", "), over) })
 		var group sync.WaitGroup
 		for i, name := range []string{"a", "taken", "z"} {

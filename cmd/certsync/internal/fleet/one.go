@@ -15,25 +15,25 @@ type OneFlag struct {
 
 // Target returns the chosen cluster. An inventory with several needs a choice.
 func (f OneFlag) Target(file *inventory.File) (Target, error) {
-	var texts []string
+	var names Names
 	if f.Cluster != "" {
-		texts = []string{f.Cluster}
+		names = Names{f.Cluster}
 	}
-	members, err := file.Select(texts)
+	members, err := names.Choose(file)
 	if err != nil {
 		return Target{}, err
 	}
 	if len(members) == 1 {
 		return Target{members[0], file.Effective(members[0])}, nil
 	}
-	names := make([]string, len(members))
+	all := make([]string, len(members))
 	for i, m := range members {
-		names[i] = m.Name
+		all[i] = m.Name
 	}
 	what := "the inventory has"
 	if f.Cluster != "" {
 		what = fmt.Sprintf("--cluster %s selects", f.Cluster)
 	}
-	return Target{}, reconcile.WithHint(fmt.Errorf("%s %d clusters, and this command is for one: %s", what, len(members), strings.Join(names, ", ")),
+	return Target{}, reconcile.WithHint(fmt.Errorf("%s %d clusters, and this command is for one: %s", what, len(members), strings.Join(all, ", ")),
 		"set --cluster to the name of one of them")
 }

@@ -34,11 +34,24 @@ func Changes(all []Planned) bool {
 	return slices.ContainsFunc(all, func(p Planned) bool { return p.Made && p.Plan.Changes() })
 }
 
+// runs reports whether apply has something to do in the cluster.
+func (p Planned) runs() bool { return p.Ready && p.Plan.Runs() }
+
 // Runs counts the clusters in which apply has something to do.
 func Runs(all []Planned) (n int) {
 	for _, p := range all {
-		if p.Ready && p.Plan.Runs() {
+		if p.runs() {
 			n++
+		}
+	}
+	return n
+}
+
+// Steps counts the steps of the plans for those clusters.
+func Steps(all []Planned) (n int) {
+	for _, p := range all {
+		if p.runs() {
+			n += len(p.Plan.Steps)
 		}
 	}
 	return n

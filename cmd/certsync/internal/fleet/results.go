@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
 	"github.com/certsync/certsync/reconcile"
@@ -61,16 +62,29 @@ func Shown[T, S any](results []Result[T], what func(T) S) []terminal.InCluster[S
 	return all
 }
 
-// Failures returns the errors of the clusters that failed, each with the cluster's name.
+// Failures returns the errors of the clusters that failed, each with the names of the clusters. An error that several have is there
+// once: Vault, for example, is down for all of them.
 func Failures[T any](results []Result[T]) []error {
 	var all []error
-	for _, r := range results {
-		if r.Err != nil {
-			all = append(all, fmt.Errorf("cluster %s: %w", r.Name, r.Err))
+	told := map[string]bool{}
+	for i, r := range results {
+		if r.Err == nil || told[complaint(r.Err)] {
+			continue
 		}
+		told[complaint(r.Err)] = true
+		names, what := []string{r.Name}, "cluster"
+		for _, other := range results[i+1:] {
+			if other.Err != nil && complaint(other.Err) == complaint(r.Err) {
+				names, what = append(names, other.Name), "clusters"
+			}
+		}
+		all = append(all, fmt.Errorf("%s %s: %w", what, strings.Join(names, ", "), r.Err))
 	}
 	return all
 }
+
+// complaint is what certsync says about an error.
+func complaint(err error) string { return err.Error() + "\n" + reconcile.Hint(err) }
 
 // OnlyOne returns the error for something that a command does for one cluster alone, if there are several. what begins a sentence,
 // such as a flag.

@@ -62,10 +62,7 @@ func writeStatusTable(b *bytes.Buffer, c terminal.Palette, all []terminal.InClus
 	for _, in := range all {
 		row := []string{terminal.TextName(in.Cluster), in.OwnerText(), "", "", "", outstandingText(in.Outstanding)}
 		if in.Problem != "" {
-			row[5] = terminal.Failed + " " + terminal.Clean(in.Problem)
-			if text := outstandingText(in.Outstanding); text != "" {
-				row[5] += "; " + text
-			}
+			row[5] = failureText(in)
 			rows = append(rows, row)
 			continue
 		}
@@ -87,6 +84,15 @@ func writeStatusTable(b *bytes.Buffer, c terminal.Palette, all []terminal.InClus
 		rows = append(rows, row)
 	}
 	terminal.WriteClusterTable(b, c, []string{"CLUSTER", "OWNER", "ACTIVE", "LEFT", "PROBLEMS", "REMOVALS OUTSTANDING"}, rows)
+}
+
+// failureText says why a cluster has no report, and whose removal waits there.
+func failureText(in terminal.InCluster[status.Report]) string {
+	text := terminal.Failed + " " + terminal.Clean(in.Problem)
+	if waits := outstandingText(in.Outstanding); waits != "" {
+		text += "; " + waits
+	}
+	return text
 }
 
 // outstandingText names the users whose removal waits.
@@ -123,7 +129,7 @@ func UsersInClusters(all []terminal.InCluster[status.Report], c terminal.Palette
 	for i, in := range all {
 		if in.Problem != "" {
 			terminal.WriteWhere(&b, c, all, []int{i})
-			b.WriteString(strings.Replace(terminal.Wrap("  ", terminal.Failed+" "+terminal.Clean(in.Problem)), terminal.Failed, c.Red(terminal.Failed), 1))
+			b.WriteString(strings.Replace(terminal.Wrap("  ", failureText(in)), terminal.Failed, c.Red(terminal.Failed), 1))
 		}
 	}
 	return b.Bytes()
