@@ -126,6 +126,19 @@ func TestProtectedRename(t *testing.T) {
 	}
 }
 
+// TestProtectedRenameToAnEarlierName: bob was robert, before certsync knew them, and is again, when the certificates of that name are
+// revoked. The new name begins its next epoch at once, which takes nothing from bob.
+func TestProtectedRenameToAnEarlierName(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, guardedTeam("name: bob,", "name: bob, previously: [robert],")))
+	w.Now = w.Now.Add(2 * time.Hour)
+	p := w.Plan(reconciletest.Parse(t, strings.Replace(reconciletest.Team, "name: bob,", "name: robert, previously: [bob], revokedBefore: 2026-03-01T13:00:00Z,", 1)))
+	i := slices.IndexFunc(p.Steps, func(s reconcile.Step) bool { return s.User == "robert" && s.Action == reconcile.Issue })
+	if i < 0 || p.Steps[i].Username != "robert#2" || len(p.Refusals()) > 0 {
+		t.Errorf("%q, refused for %q", reconciletest.Lines(p), p.Refusals())
+	}
+}
+
 // TestProtectedWithoutState: a lost state protects nobody whom the inventory does not.
 func TestProtectedWithoutState(t *testing.T) {
 	w := protectedWorld(t)

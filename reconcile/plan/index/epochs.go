@@ -76,7 +76,7 @@ func (x *Index) beginEpochs() {
 		revoked := x.revokes(x.Users[name])
 		next := e.Counter + 1
 		switch {
-		case revoked && !lacking && !left && x.Protects(name) && !x.RevokedAtLock(name):
+		case revoked && !lacking && !left && x.protectsCertificates(name) && !x.RevokedAtLock(name):
 			e.Withheld[name] = true
 		case !lacking && !left && !revoked:
 		case administrators:

@@ -25,7 +25,13 @@ func (x *Index) ProtectedBefore(user string) []string {
 // Protects reports whether nothing may be taken from a user: by a flag, by the inventory, or by the state. What the inventory says
 // now ends a protection for the next run only.
 func (x *Index) Protects(user string) bool {
-	return user == x.Rules.Self || slices.Contains(x.Rules.Protect, user) || x.Users[user].Protected || x.WasProtected(user)
+	return x.protectsCertificates(user) || len(x.ProtectedBefore(user)) > 0
+}
+
+// protectsCertificates reports whether the certificates of a user's present name must stay good. A protection that comes with a rename
+// is for the old name's: a later epoch of the new one takes nothing from it.
+func (x *Index) protectsCertificates(user string) bool {
+	return user == x.Rules.Self || slices.Contains(x.Rules.Protect, user) || x.Users[user].Protected || x.Names[user].Protected
 }
 
 // Protected lists the users from whom nothing may be taken, sorted. Of somebody who was renamed it is the present name.
