@@ -46,6 +46,9 @@ func BenchmarkPlanClusters(b *testing.B) {
 	b.Logf("a plan for %d clusters of %d users: %.1f s, %.1f s of CPU, %.0f MB (goal: 15 s, 500 MB); the bare reads %.1f s, %.1f s of CPU",
 		clusters, users, median(plans, measured.seconds), median(plans, cpu), median(plans, measured.peakMB),
 		median(bares, measured.seconds), median(bares, cpu))
+	if most := median(plans, measured.peakMB); most > 500 {
+		b.Errorf("a plan took %.0f MB", most)
+	}
 }
 
 // manyClusters is one inventory for clusters that are fakes, and a Vault for all of them.
