@@ -69,6 +69,13 @@ func TestPlanDocument(t *testing.T) {
 	if _, err := SumOf([]Result[Planned]{in("a", of(changes, "alice", "bob"), nil), in("b", of(changes, "bob"), nil)}); !errors.As(err, &unknown) || unknown.Name != "bob" {
 		t.Error(err)
 	}
+	if _, err := SumOf([]Result[Planned]{in("a", of(changes, "bob"), nil), in("b", Planned{}, errDown)}); err != nil {
+		t.Errorf("a cluster that is down stops the revocations in others: %v", err)
+	}
+	protects := Planned{Plan: changes, Unknown: []reconcile.UnknownName{{Flag: "--protect", Name: "bob"}}}
+	if _, err := SumOf([]Result[Planned]{in("a", protects, nil), in("b", Planned{}, errDown)}); !errors.As(err, &unknown) {
+		t.Errorf("a typing error in --protect passes: %v", err)
+	}
 }
 
 // TestPreflightDocument: it is OK if all clusters are.

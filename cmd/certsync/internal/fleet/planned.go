@@ -57,13 +57,19 @@ func Steps(all []Planned) (n int) {
 	return n
 }
 
-// UnknownEverywhere returns the first name that is in no cluster that was reached, or nil. It is a typing error.
+// UnknownEverywhere returns the first name that is in no cluster that was reached, or nil. It is a typing error. While a cluster fails,
+// a name to revoke may be known there, and no other revocation waits for that.
 func UnknownEverywhere(all []Planned) error {
-	all = slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.Made })
-	if len(all) == 0 {
+	made := slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.Made })
+	if len(made) == 0 {
 		return nil
 	}
+	missed := len(made) < len(all)
+	all = made
 	for _, u := range all[0].Unknown {
+		if missed && u.Flag == "--revoke" {
+			continue
+		}
 		known := slices.ContainsFunc(all, func(p Planned) bool {
 			return !slices.ContainsFunc(p.Unknown, func(other reconcile.UnknownName) bool { return other.Name == u.Name })
 		})
