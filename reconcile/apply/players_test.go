@@ -200,7 +200,7 @@ func (s *scenario) plays(text string, played *bool) {
 		s.lift()
 		s.Fail = fail
 	}
-	before, was, theirs := s.foreignSecrets(), s.memory.begin(), s.notMine(s.observe())
+	before, was, theirs, state := s.foreignSecrets(), s.memory.begin(), s.notMine(s.observe()), s.observe().State
 	s.Hold = true
 	o, err := s.Apply(inv)
 	s.Hold, s.Fail = false, nil
@@ -218,12 +218,25 @@ func (s *scenario) plays(text string, played *bool) {
 			s.fail("what isn't ours was touched: %s", diff)
 		}
 		s.foreignStay(before)
-		// A guard's steps run later, when they are fewer than the limit. A protected user's removal runs when its replacement is
-		// there. A run that does not trust its state holds a secret without a record; the next one knows from the index whose it is.
-		if !slices.ContainsFunc(o.Plan.Held(), func(step reconcile.Step) bool {
-			return step.HeldBy == reconcile.ByGuard || step.HeldBy == reconcile.ByConflict && (anew || step.Object() != "")
-		}) {
+		if !slices.ContainsFunc(o.Plan.Steps, func(step reconcile.Step) bool { return goesOn(step, state, anew) }) {
 			s.settled(inv)
 		}
 	}
+}
+
+// goesOn reports whether a step has something follow in the next run, though nobody acts. A guard's steps run when they are fewer than
+// the limit, and what a protection held when it is taken out. A protected user's removal runs when its replacement is there. A secret
+// without a record is held by a run whose state cannot be trusted, or does not have the name; the next one knows whose it is.
+func goesOn(step reconcile.Step, state *reconcile.State, anew bool) bool {
+	indexed := false
+	if state != nil {
+		_, indexed = state.Names[step.User]
+	}
+	switch {
+	case step.HeldBy == reconcile.ByGuard, step.Reason == reconcile.Unprotected:
+		return true
+	case step.HeldBy == reconcile.ByConflict:
+		return anew || step.Object() != "" || step.Action == reconcile.Remove && !indexed
+	}
+	return false
 }
