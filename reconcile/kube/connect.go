@@ -122,7 +122,8 @@ func noContext(name string, raw *clientcmdapi.Config, rules *clientcmd.ClientCon
 	case len(names) == 0 && name == "":
 		return fmt.Errorf("the kubeconfig %s has no context", files)
 	case len(names) == 0:
-		return fmt.Errorf("context %q does not exist: the kubeconfig (%s) holds none", name, files)
+		return reconcile.WithHint(fmt.Errorf("context %q does not exist: the kubeconfig (%s) holds none", name, files),
+			"set KUBECONFIG to the file that has this context; of several clusters, the inventory can name each one's context")
 	case name == "":
 		return reconcile.WithHint(fmt.Errorf("the kubeconfig %s has no current-context", files),
 			"choose one with --context; "+choice)

@@ -110,7 +110,7 @@ func TestConnectSaysWhatIsMissing(t *testing.T) {
 			files: map[string]string{"config": "", "mine": "apiVersion: v1\nkind: Config\n"}, options: Options{Kubeconfig: "DIR/mine"},
 			err: "the kubeconfig DIR/mine has no context"},
 		"a context without any kubeconfig": {
-			options: Options{Context: "prod"}, err: `context "prod" does not exist: the kubeconfig (DIR/config) holds none`},
+			options: Options{Context: "prod"}, err: `context "prod" does not exist: the kubeconfig (DIR/config) holds none`, hint: "set KUBECONFIG to the file that has this context; of several clusters, the inventory can name each one's context"},
 		"a kubeconfig that is no YAML": {
 			files: map[string]string{"config": "\tno"}, err: "reading the kubeconfig: error loading config file \"DIR/config\""},
 		"a context whose cluster does not exist": {
