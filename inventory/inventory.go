@@ -17,7 +17,7 @@ import (
 	"github.com/certsync/certsync/inventory/userkey"
 )
 
-// What the first two lines of every inventory say, and of every team's file.
+// The first two lines of every inventory and of every team file.
 const (
 	APIVersion = shape.APIVersion
 	Kind       = shape.Kind

@@ -90,7 +90,7 @@ type applying struct {
 	gate     *fleet.Gate // where it waits for other clusters; nil: there is one cluster
 	shown    bool        // the plan has been shown
 
-	// What prepare has found.
+	// Found by prepare.
 	store    reconcile.StoreReader // nil: Vault was not reached
 	leave    func()                // ends what was opened
 	rest     func()                // closes connections that no request uses now

@@ -11,7 +11,7 @@ import (
 	"github.com/certsync/certsync/inventory/selector"
 )
 
-// What the first two lines of every inventory say, and of every team's file.
+// The first two lines of every inventory and of every team file.
 const (
 	APIVersion = "certsync.dev/v1"
 	Kind       = "Inventory"

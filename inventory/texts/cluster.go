@@ -15,7 +15,7 @@ import (
 // MaxCluster is arbitrary, but the name of a context gets typed.
 const MaxCluster = 253
 
-// What the names of clusters and hosts look like.
+// The forms of names of clusters and hosts.
 var (
 	// As clouds name clusters: arn:aws:eks:eu-west-1:1234:cluster/prod, gke_project_zone_name.
 	ClusterForm = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._:/@+-]*[A-Za-z0-9])?$`)

@@ -21,7 +21,7 @@ const clusterTableLimit = 16000
 const maxProblem = 200
 
 // PlansMarkdown shows the plans of several clusters in one comment, as PlanMarkdown shows one. The table of clusters is always whole.
-// What several clusters have in common stands there once, with where.
+// The part that several clusters have in common stands there once, with where.
 func PlansMarkdown(all []terminal.InCluster[reconcile.Plan], digest string) []byte {
 	top := fmt.Sprintf("%s**certsync plan for %s**: %s\n%s", clustersMarker, terminal.Plural(len(all), "cluster"), plansSummary(all), clustersMarkdown(all))
 	end := plansDigestMarkdown(all, digest)
