@@ -11,7 +11,7 @@ type HoldCause int
 const (
 	// NotHeld is the cause of a step that runs.
 	NotHeld HoldCause = iota
-	// ByConflict: something stands in the way of this user's step alone, such as a secret that is not certsync's.
+	// ByConflict: something stands in the way of this step alone, such as a secret that is not certsync's.
 	ByConflict
 	// ByGuard: the step would take away what must not be taken away. Plan.Guards says so too.
 	ByGuard

@@ -43,7 +43,8 @@ func (noUsers) find(d *draft) ([]string, func()) {
 	}
 }
 
-// removalLimit is --max-removals: it holds removals when there are too many users, bindings or subjects of them.
+// removalLimit is --max-removals: it holds removals when there are too many users, bindings or subjects of them. What the inventory
+// takes refuses the plan. What goes with labels of namespaces is held alone: whoever may change them stops nothing else.
 type removalLimit struct{ reconcile.Limit }
 
 func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
@@ -54,39 +55,55 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 		return nil, nil
 	}
 	t := removalsOf(d)
-	over := func(doing, of string, taken, total int) (why string) {
-		if taken > f.Allowed(total) {
-			why = fmt.Sprintf("would %s %d of %d %s, more than %s (--max-removals)", doing, taken, total, of, f.Limit)
-			refusals = append(refusals, why)
-		}
-		return why
-	}
-	users := over("remove", "users", len(t.users), t.allUsers)
+	users := f.over("would remove %d of %d users, more than %s (--max-removals)", len(t.users), t.allUsers)
 	if users != "" && len(t.users) == t.allUsers {
 		users += refusal.OtherInventory(d.x.Inventory.Owner, d.x.Observed.State)
-		refusals[0] = users
 	}
-	var bindings, subjects string
-	// What one person loses is not what this guard is for, however many bindings it is: "at least 1" is about people.
-	if len(t.people) > 1 || f.Allowed(1) < 1 {
-		bindings = over("delete", "bindings", len(t.bindings), t.allBindings)
-		subjects = over("take", "subjects out of their bindings", t.lost, t.allSubjects)
+	bindings, subjects := f.losses("", t.byInventory, t)
+	for _, why := range []string{users, bindings, subjects} {
+		if why != "" {
+			refusals = append(refusals, why)
+		}
 	}
+	unlabelled, unselected := f.losses("labels of namespaces ", t.byLabels, t)
 	return refusals, func() {
 		if users != "" {
 			for _, name := range t.users {
 				d.holdUser(name, users, reconcile.ByGuard)
 			}
 		}
-		// Held is who counts, and nobody else in the same binding: who left or whose time is over goes all the same.
-		d.taken(func(p *part, e *edit) {
-			g := p.grant
-			if g.Part = 0; !slices.Contains(t.subjects[g], e.user()) || !d.x.Counts(g, e.subject) {
-				return
-			}
-			if e.hold(subjects, reconcile.ByGuard); t.bindings[g] {
-				e.hold(bindings, reconcile.ByGuard)
-			}
-		})
+		d.holdLosses(t.byInventory, bindings, subjects, reconcile.ByGuard)
+		d.holdLosses(t.byLabels, unlabelled, unselected, reconcile.ByConflict)
 	}
+}
+
+// over says that too many are taken, or nothing.
+func (f removalLimit) over(format string, taken, total int) string {
+	if taken <= f.Allowed(total) {
+		return ""
+	}
+	return fmt.Sprintf(format, taken, total, f.Limit)
+}
+
+// losses says that too many bindings, or subjects of bindings, are taken. What one person loses is not what this guard is for,
+// however many bindings it is: "at least 1" is about people.
+func (f removalLimit) losses(who string, l losses, t removals) (bindings, subjects string) {
+	if len(l.people) <= 1 && f.Allowed(1) >= 1 {
+		return "", ""
+	}
+	return f.over(who+"would delete %d of %d bindings, more than %s (--max-removals)", len(l.bindings), t.allBindings),
+		f.over(who+"would take %d of %d subjects out of their bindings, more than %s (--max-removals)", l.lost, t.allSubjects)
+}
+
+// holdLosses holds who counts, and nobody else in the same binding: who left or whose time is over goes all the same.
+func (d *draft) holdLosses(l losses, bindings, subjects string, by reconcile.HoldCause) {
+	d.taken(func(p *part, e *edit) {
+		g := p.grant
+		if g.Part = 0; !slices.Contains(l.subjects[g], e.user()) || !d.x.Counts(g, e.subject) {
+			return
+		}
+		if e.hold(subjects, by); l.bindings[g] {
+			e.hold(bindings, by)
+		}
+	})
 }

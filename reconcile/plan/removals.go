@@ -9,22 +9,30 @@ import (
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
-// removals is what an inventory takes from users, as --max-removals counts it. It comes from the index and the inventory alone.
-// So a tenant, or a writer of one path in Vault, can neither cause a refusal nor hide a removal. Decided ends do not count:
-// `until`, and the moves of a rename. A role that another one replaces for the same subject in the same namespace does not
-// count either, unless labels replace it: nobody has decided on that. A removed user counts once, as a user, and not again with their bindings.
+// removals is what a plan takes from users, as --max-removals counts it. It comes from the index, the inventory and the labels of
+// namespaces. So a tenant, or a writer of one path in Vault, can neither cause a refusal nor hide a removal. Decided ends do not
+// count: `until`, and the moves of a rename. A role that another one replaces for the same subject in the same namespace does not
+// count either, unless labels replace it: nobody has decided on that. A removed user counts once, as a user, and not again with
+// their bindings. What goes with labels counts by itself: whoever may label namespaces must not hold what the inventory takes.
 type removals struct {
 	users    []string // removed, who were active
 	allUsers int
 
-	bindings    map[reconcile.Grant]bool // that nobody needs any more
-	allBindings int
+	byInventory, byLabels losses
+	allBindings           int
+	allSubjects           int
+}
 
-	subjects    map[reconcile.Grant][]string // who loses what; not among users
-	lost        int                          // how many subjects these are
-	allSubjects int
+// losses are grants (Part 0) that active users lose.
+type losses struct {
+	bindings map[reconcile.Grant]bool     // that nobody needs any more
+	subjects map[reconcile.Grant][]string // who loses what
+	lost     int                          // how many subjects these are
+	people   map[string]bool              // of subjects
+}
 
-	people map[string]bool // of subjects
+func newLosses() losses {
+	return losses{bindings: map[reconcile.Grant]bool{}, subjects: map[reconcile.Grant][]string{}, people: map[string]bool{}}
 }
 
 // place is a role in a namespace, or cluster-wide.
@@ -38,7 +46,7 @@ func placeOf(g reconcile.Grant) place { return place{g.Namespace, g.RoleKind, g.
 
 func removalsOf(d *draft) removals {
 	x := d.x
-	t := removals{bindings: map[reconcile.Grant]bool{}, subjects: map[reconcile.Grant][]string{}, people: map[string]bool{}}
+	t := removals{byInventory: newLosses(), byLabels: newLosses()}
 	for _, name := range x.Known() {
 		if isUser(x, name) {
 			t.allUsers++
@@ -52,17 +60,21 @@ func removalsOf(d *draft) removals {
 		t.allBindings++
 		t.allSubjects += len(users)
 		_, wanted := x.Wanted[g]
-		ends, unselected := x.Ends(g), x.Unselected(g)
+		ends, nowhere := x.Ends(g), x.Unselected(g)
 		for _, name := range users {
-			if !x.Active[name] || x.Wants(g, name) || ends || !wanted && !unselected && slices.Contains(replaced[whose(g)], name) {
+			if !x.Active[name] || x.Wants(g, name) || ends || !wanted && !nowhere && slices.Contains(replaced[whose(g)], name) {
 				continue
 			}
-			t.lost++
-			t.people[name] = true
-			t.subjects[g] = append(t.subjects[g], name)
-		}
-		if len(t.subjects[g]) > 0 && !wanted && (unselected || len(replaced[whose(g)]) == 0) {
-			t.bindings[g] = true
+			l := &t.byInventory
+			if nowhere && gets(x, g, name) {
+				l = &t.byLabels
+			}
+			l.lost++
+			l.people[name] = true
+			l.subjects[g] = append(l.subjects[g], name)
+			if !wanted && (nowhere || len(replaced[whose(g)]) == 0) {
+				l.bindings[g] = true
+			}
 		}
 	}
 	return t
@@ -163,11 +175,15 @@ func lossOf(d *draft, name string) string {
 
 // unselected reports whether a user loses g for the labels of its namespace alone.
 func unselected(x *index.Index, g reconcile.Grant, name string) bool {
-	gets := g.Subject == name
+	return gets(x, g, name) && x.Unselected(g)
+}
+
+// gets reports whether g is for a user, or for a group of theirs.
+func gets(x *index.Index, g reconcile.Grant, name string) bool {
 	if g.For == reconcile.ForGroup {
-		gets = slices.Contains(x.Users[name].Groups, g.Subject)
+		return slices.Contains(x.Users[name].Groups, g.Subject)
 	}
-	return gets && x.Unselected(g)
+	return g.Subject == name
 }
 
 // earlyLossOf says what a draft takes from a user to whom the inventory leaves it: a namespace has lost its label, what takes the

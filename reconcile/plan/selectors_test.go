@@ -80,11 +80,11 @@ func TestSelectors(t *testing.T) {
 			change: func(w *reconciletest.World) { w.Labels["payments"] = nil; label("staging")(w) },
 			want:   append(bound("staging"), unbound("payments")...),
 		},
-		"the last one loses the label, and the guard counts it": {
+		"the last one loses the label, and --max-removals holds that alone": {
 			change: func(w *reconciletest.World) { delete(w.Labels, "payments") },
 			rules:  func(r *reconcile.Rules) { r.MaxRemovals = reconciletest.Limit(t, "0") },
 			want:   []string{unbound("payments")[0] + " held", unbound("payments")[1] + " held"},
-			notes:  []string{"selector-empty devs"}, guards: 2,
+			notes:  []string{"selector-empty devs"}, held: true,
 		},
 		"a protected user loses a namespace, which holds that user alone": {
 			change: func(w *reconciletest.World) { delete(w.Labels, "payments") },
@@ -176,12 +176,13 @@ func TestSelectors(t *testing.T) {
 }
 
 // TestLabelsAreCounted: --max-removals counts what goes with a label, also where another selector gives the same role and has ended,
-// or gives another role. An `until` that has come is no loss.
+// or gives another role. What it holds then refuses no plan. An `until` that has come is no loss.
 func TestLabelsAreCounted(t *testing.T) {
 	until := func(day string) string {
 		return "{selector: {env: prod}, clusterRoles: [{name: edit, until: " + day + "}]}"
 	}
 	const weaker = "{selector: {team: other}, clusterRoles: [view]}"
+	const why = "labels of namespaces would take 2 of 2 subjects out of their bindings, more than 0 (--max-removals)"
 	unlabel := func(w *reconciletest.World) { w.Labels["payments"] = map[string]string{"env": "prod", "team": "other"} }
 	days := func(n int) func(*reconciletest.World) {
 		return func(w *reconciletest.World) { w.Now = w.Now.AddDate(0, 0, n) }
@@ -190,12 +191,12 @@ func TestLabelsAreCounted(t *testing.T) {
 		other  string // the second selection
 		change func(*reconciletest.World)
 		reason string
-		guards int
+		held   string
 	}{
-		"a label goes":                         {"{selector: {env: none}, clusterRoles: [edit]}", unlabel, "namespace-unselected", 2},
-		"a label goes, the other has ended":    {until("2026-01-31"), unlabel, "namespace-unselected", 2},
-		"a label goes, and another one weaker": {weaker, unlabel, "namespace-unselected", 2},
-		"an end comes":                         {until("2026-03-02"), days(2), "", 0},
+		"a label goes":                         {"{selector: {env: none}, clusterRoles: [edit]}", unlabel, "namespace-unselected", why},
+		"a label goes, the other has ended":    {until("2026-01-31"), unlabel, "namespace-unselected", why},
+		"a label goes, and another one weaker": {weaker, unlabel, "namespace-unselected", why},
+		"an end comes":                         {until("2026-03-02"), days(2), "", ""},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			w := labelled(t)
@@ -206,14 +207,14 @@ func TestLabelsAreCounted(t *testing.T) {
 			tt.change(w)
 			w.Rules.MaxRemovals = reconciletest.Limit(t, "0")
 			p := w.Plan(inv)
-			reason := ""
+			reason, held := "", ""
 			for _, s := range p.Steps {
 				if s.Action == reconcile.Unbind {
-					reason = string(s.Reason)
+					reason, held = string(s.Reason), s.Held
 				}
 			}
-			if reason != tt.reason || len(p.Guards) != tt.guards {
-				t.Errorf("%q, %q", reason, p.Guards)
+			if reason != tt.reason || held != tt.held || len(p.Guards) > 0 {
+				t.Errorf("%q, %q, %q", reason, held, p.Guards)
 			}
 		})
 	}
@@ -226,6 +227,29 @@ func TestLabelsAreCounted(t *testing.T) {
 	w.Rules.MaxRemovals = reconciletest.Limit(t, "0")
 	if p := w.Plan(inv); len(p.Guards) > 0 || !strings.Contains(fmt.Sprint(reconciletest.Lines(p)), "user:alice:edit [until-passed]") {
 		t.Errorf("%q, %q", p.Guards, reconciletest.Lines(p))
+	}
+}
+
+// TestLabelsHoldNothingElse: whoever takes labels away has --max-removals hold what goes with them, and nothing that the inventory
+// takes, not even of the same binding.
+func TestLabelsHoldNothingElse(t *testing.T) {
+	w := labelled(t)
+	w.Labels["payments"] = map[string]string{"team": "payments"}
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "50%")
+	text := func(alice string) string {
+		return "groups: [{name: devs, namespaces: [{selector: {team: payments}, clusterRoles: [edit, view]}]}, {name: ops, clusterRoles: [view]}]\n" +
+			"users: [{name: alice, groups: [" + alice + "]}, {name: bob, groups: [devs, ops]}, {name: carol, groups: [devs, ops]}]"
+	}
+	w.MustApply(reconciletest.Parse(t, text("devs, ops")))
+	w.Labels["payments"] = nil
+	p := w.Plan(reconciletest.Parse(t, text("ops")))
+	want := []string{
+		"update devs RoleBinding payments/group:devs:edit [roles-changed] -alice", "update devs RoleBinding payments/group:devs:edit [roles-changed] -bob -carol held",
+		"update devs RoleBinding payments/group:devs:view [roles-changed] -alice", "update devs RoleBinding payments/group:devs:view [roles-changed] -bob -carol held",
+		"reissue alice [groups-changed]",
+	}
+	if diff := cmp.Diff(want, reconciletest.Lines(p)); diff != "" || len(p.Guards) > 0 {
+		t.Error(p.Guards, diff)
 	}
 }
 
