@@ -56,7 +56,8 @@ func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 	}
 	t := removalsOf(d)
 	users := f.over("would remove %d of %d users, more than %s (--max-removals)", len(t.users), t.allUsers)
-	if users != "" && len(t.users) == t.allUsers {
+	inInventory := func(name string) bool { return d.x.Lapsed[name] }
+	if users != "" && len(t.users) == t.allUsers && !slices.ContainsFunc(t.users, inInventory) {
 		users += refusal.OtherInventory(d.x.Inventory.Owner, d.x.Observed.State)
 	}
 	bindings, subjects := f.losses("", t.byInventory, t)

@@ -61,6 +61,17 @@ func TestGuards(t *testing.T) {
 			before: own + "  - {name: a, clusterRoles: [view, edit], namespaces: {staging: [admin]}}\n  - {name: b, clusterRoles: [view]}\n",
 			after:  own + "  - {name: a}\n  - {name: b, clusterRoles: [view]}\n",
 		},
+		"ends in the past": {
+			after: strings.ReplaceAll(reconciletest.Crew(8), "[edit]}", "[edit], until: 2025-03-02}"),
+			want:  []string{"would remove 8 of 8 users, more than 25% (--max-removals)"},
+			lift:  reconcile.Rules{MaxRemovals: reconciletest.Limit(t, "100%")},
+		},
+		"ends of roles in the past": {
+			after: strings.ReplaceAll(reconciletest.Crew(8), "[edit]", "[{name: edit, until: 2025-03-02}]"),
+			want: []string{"would delete 8 of 9 bindings, more than 25% (--max-removals)",
+				"would take 8 of 16 subjects out of their bindings, more than 25% (--max-removals)"},
+			lift: reconcile.Rules{MaxRemovals: reconciletest.Limit(t, "100%")},
+		},
 		"ends by until": {
 			after: reconciletest.Crew(8) + "  - {name: zed, until: 2027-01-01}\n",
 			world: func(w *reconciletest.World) {

@@ -50,7 +50,7 @@ func removalsOf(d *draft) removals {
 	for _, name := range x.Known() {
 		if isUser(x, name) {
 			t.allUsers++
-			if leaves(x, name) {
+			if leaves(x, name) || x.Lapsed[name] && !x.Foreseen(x.Users[name].Until) {
 				t.users = append(t.users, name)
 			}
 		}
@@ -60,7 +60,7 @@ func removalsOf(d *draft) removals {
 		t.allBindings++
 		t.allSubjects += len(users)
 		_, wanted := x.Wanted[g]
-		ends, nowhere := x.Ends(g), x.Unselected(g)
+		ends, nowhere := x.Ends(g) && x.Foreseen(x.EndOf(g)), x.Unselected(g)
 		for _, name := range users {
 			if !x.Active[name] || x.Wants(g, name) || ends || !wanted && !nowhere && slices.Contains(replaced[whose(g)], name) {
 				continue

@@ -2,6 +2,7 @@ package index
 
 import (
 	"slices"
+	"time"
 
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
@@ -43,9 +44,15 @@ func (x *Index) Unselected(g reconcile.Grant) bool {
 // Ends reports whether g goes because its `until` has passed. An end from before the last run is not the reason where a selector
 // gives the same role now: the namespace has lost its label since.
 func (x *Index) Ends(g reconcile.Grant) bool {
-	grant, _ := x.InventoryGrant(g)
+	until := x.EndOf(g)
 	s := x.Observed.State
-	return x.Ended(grant.Until) && (s == nil || grant.Until.After(s.StartedAt) || !x.Unselected(g))
+	return x.Ended(until) && (s == nil || until.After(s.StartedAt) || !x.Unselected(g))
+}
+
+// EndOf is the `until` of g in the inventory, or zero.
+func (x *Index) EndOf(g reconcile.Grant) time.Time {
+	grant, _ := x.InventoryGrant(g)
+	return grant.Until
 }
 
 // BySelector reports whether a selector of the inventory gives g's role to g's user or group, in whatever namespaces.

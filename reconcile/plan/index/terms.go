@@ -37,3 +37,10 @@ func (x *Index) IsAhead(t time.Time) bool { return granted.Ahead(t, x.Observed.A
 func (x *Index) Reached(t time.Time) bool {
 	return x.SameInventory && t.After(x.Observed.State.StartedAt) && !x.IsAhead(t)
 }
+
+// Foreseen reports whether the last run knew, or could have known, that access ends at t. Where t had passed by then, and the
+// inventory is another one, somebody has set an end in the past.
+func (x *Index) Foreseen(t time.Time) bool {
+	s := x.Observed.State
+	return x.SameInventory || s == nil || t.After(s.StartedAt)
+}
