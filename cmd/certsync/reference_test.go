@@ -72,6 +72,7 @@ func overview(model *kong.Application) string {
 	for _, e := range exit.Codes {
 		fmt.Fprintf(&b, "| %d | %s | %s |\n", e.Code, markdownText(e.Meaning), markdownText(e.Action))
 	}
+	b.WriteString("\nIf the job in the cluster exits 3, see [Exit code 3 at night](../../examples/incidents/README.md#exit-code-3-at-night).\n")
 	fmt.Fprintf(&b, "\n## Environment\n\n%s\n\n| Variable | Meaning |\n|:--|:--|\n", markdownText(environmentHelp))
 	for _, v := range environmentVariables {
 		fmt.Fprintf(&b, "| %s | %s |\n", regexp.MustCompile(`[A-Z_]{5,}`).ReplaceAllString(v.name, "`$0`"), markdownText(v.meaning))
