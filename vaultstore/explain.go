@@ -90,6 +90,8 @@ func (s *Store) explain(err error, c *course, hint string) error {
 	case errors.As(err, &large):
 		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, large),
 			"check that VAULT_ADDR is the address of Vault, and that no proxy answers in its place")
+	case errors.Is(err, errTooDeep):
+		return err
 	case errors.As(err, &answered):
 		return explainRefusal(answered, hint)
 	case errors.Is(err, errMalformed):
