@@ -102,6 +102,8 @@ func delay(resp *http.Response) string {
 	switch {
 	case resp == nil:
 		return ""
+	case says(resp, http.StatusTooManyRequests, "lease count quota exceeded"):
+		return "refuses new tokens because of a lease count quota"
 	case resp.StatusCode == http.StatusTooManyRequests:
 		return "refuses requests because of a rate limit quota"
 	case says(resp, http.StatusBadRequest, "Upgrading from non-versioned"),

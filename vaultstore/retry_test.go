@@ -171,6 +171,21 @@ func TestRateLimitWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestLeaseCountQuota: Vault answers a login with 429 too when it has too many leases, and waiting for a rate does not help.
+func TestLeaseCountQuota(t *testing.T) {
+	f := newFakeVault(t)
+	f.environment(t)
+	l := quick
+	l.answer, l.patience = 300*time.Millisecond, 300*time.Millisecond
+	for i := range 1000 {
+		f.fault[i] = failsWith(429, "1 error occurred:\n\t* request path \"auth/kubernetes/login\": lease count quota exceeded\n\n")
+	}
+	_, err := open(t.Context(), Options{Owner: "prod-eu", Login: asPod(t)}, l)
+	if err == nil || !strings.HasSuffix(err.Error(), "after 300ms it still refuses new tokens because of a lease count quota") {
+		t.Error(err)
+	}
+}
+
 // TestMaintenance: a load balancer that says when to come back is what the error names, not a network that lets nothing through.
 func TestMaintenance(t *testing.T) {
 	f := newFakeVault(t)
