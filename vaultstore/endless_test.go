@@ -153,6 +153,10 @@ func TestDeepEntriesAreTheirUsers(t *testing.T) {
 	if bob.Record == nil || bob.Problem != "" {
 		t.Errorf("bob: %+v", bob)
 	}
+	v.floods["secret/data/certsync/prod-eu/users/bob"] = v.floods["secret/data/certsync/prod-eu/ledger/alice"]
+	if _, err := s.ReadCredential(t.Context(), "bob"); !Unavailable(err) {
+		t.Errorf("a credential: %v", err)
+	}
 }
 
 // TestLongErrors: what Vault says is not repeated at length.

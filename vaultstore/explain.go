@@ -186,7 +186,7 @@ func Unavailable(err error) bool {
 		return false
 	}
 	return errors.As(err, new(*refusal)) || errors.As(err, new(unreachable)) ||
-		errors.As(err, new(*httplimit.TooLarge)) || errors.Is(err, errMalformed) || errors.Is(err, errUninitialized)
+		errors.As(err, new(*httplimit.TooLarge)) || errors.Is(err, errMalformed) || errors.Is(err, errTooDeep) || errors.Is(err, errUninitialized)
 }
 
 // Refused reports Vault's own refusal: 403 for the token, in Vault's words, or ErrNoCredential for a path under a mount that
