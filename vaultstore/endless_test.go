@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
 // flood answers with a head and then with filler, for as long as somebody reads, and counts what it sent.
@@ -99,7 +101,7 @@ func TestLoginWithoutEnd(t *testing.T) {
 func TestLargeEntriesAreTheirUsers(t *testing.T) {
 	v := newFakeVault(t)
 	s := v.open(t)
-	for _, user := range []string{"alice", "bob", "carol"} {
+	for _, user := range []string{"alice", "bob", "carol", "dave"} {
 		if _, err := s.WriteRecord(t.Context(), *parsed(user), 0); err != nil {
 			t.Fatal(err)
 		}
@@ -107,16 +109,18 @@ func TestLargeEntriesAreTheirUsers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	v.change("ledger/dave", func(version *kvtest.Version) { version.Deleted = v.now().Add(time.Hour) }) // the metadata is asked for
 	var sent atomic.Int64
 	v.floods = map[string]http.HandlerFunc{
-		"secret/data/certsync/prod-eu/ledger/alice":  flood(&sent, 200, `{"data":{"data":{"a":"`, "x"),
-		"secret/metadata/certsync/prod-eu/users/bob": flood(&sent, 200, `{"data":{"versions":{"`, "1"),
+		"secret/metadata/certsync/prod-eu/ledger/dave": flood(&sent, 200, `{"data":{"versions":{"`, "1"),
+		"secret/data/certsync/prod-eu/ledger/alice":    flood(&sent, 200, `{"data":{"data":{"a":"`, "x"),
+		"secret/metadata/certsync/prod-eu/users/bob":   flood(&sent, 200, `{"data":{"versions":{"`, "1"),
 	}
 	view, err := s.ObserveStore(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for user, path := range map[string]string{"alice": "data/certsync/prod-eu/ledger/alice", "bob": "metadata/certsync/prod-eu/users/bob", "carol": ""} {
+	for user, path := range map[string]string{"alice": "data/certsync/prod-eu/ledger/alice", "bob": "metadata/certsync/prod-eu/users/bob", "carol": "", "dave": "metadata/certsync/prod-eu/ledger/dave"} {
 		entry := view.Ledger[user]
 		switch {
 		case path == "" && (entry.Problem != "" || entry.Record == nil):
@@ -124,6 +128,34 @@ func TestLargeEntriesAreTheirUsers(t *testing.T) {
 		case path != "" && (entry.Record != nil || !strings.Contains(entry.Problem, path) || !strings.Contains(entry.Problem, strconv.Itoa(maxAnswer)+" bytes")):
 			t.Errorf("%s: %+v", user, entry)
 		}
+	}
+}
+
+// TestDeepEntriesAreTheirUsers: Vault before 1.20.3 takes 10,000 nested objects, and its answer has one more.
+func TestDeepEntriesAreTheirUsers(t *testing.T) {
+	const deepest = 10_000 // of encoding/json
+	nested := func(n int) string { return strings.Repeat(`{"a":`, n) + "1" + strings.Repeat("}", n) }
+	v := newFakeVault(t)
+	s := v.open(t)
+	v.put("ledger/alice", record("alice"))
+	v.put("ledger/bob", record("bob"))
+	v.floods = map[string]http.HandlerFunc{
+		"secret/data/certsync/prod-eu/ledger/alice": page(200, `{"data":{"data":`+nested(deepest-1)+`,"metadata":{"version":1}}}`),
+	}
+	view, err := s.ObserveStore(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice, bob := view.Ledger["alice"], view.Ledger["bob"]
+	if alice.Record != nil || !strings.Contains(alice.Problem, "secret/certsync/prod-eu/ledger/alice: its data is nested too deeply") {
+		t.Errorf("alice: %+v", alice)
+	}
+	if bob.Record == nil || bob.Problem != "" {
+		t.Errorf("bob: %+v", bob)
+	}
+	v.floods["secret/data/certsync/prod-eu/users/bob"] = v.floods["secret/data/certsync/prod-eu/ledger/alice"]
+	if _, err := s.ReadCredential(t.Context(), "bob"); !Unavailable(err) {
+		t.Errorf("a credential: %v", err)
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 
 // explainVariables says what is wrong with the VAULT_ variables, of which vault/api has made err.
 func explainVariables(err error) error {
+	err = withoutAddress(err)
 	hint := "check VAULT_CACERT, VAULT_CLIENT_CERT and the other VAULT_ variables in the environment"
 	if value := os.Getenv(api.EnvVaultMaxRetries); errors.Is(err, strconv.ErrSyntax) || errors.Is(err, strconv.ErrRange) {
 		err = fmt.Errorf("%s is %q, which is not a number", api.EnvVaultMaxRetries, short(value))
@@ -28,6 +29,23 @@ func explainVariables(err error) error {
 		}
 	}
 	return reconcile.WithHint(fmt.Errorf("reading the VAULT_ variables: %w", err), hint)
+}
+
+// withoutAddress returns err without an address that is no URL and has a password in it. A character that a password may not
+// hold unescaped is a usual reason, and net/url repeats what it read of the address.
+func withoutAddress(err error) error {
+	var parsing *url.Error
+	if !errors.As(err, &parsing) {
+		return err
+	}
+	for _, name := range []string{api.EnvVaultAddress, api.EnvVaultAgentAddr, api.EnvVaultProxyAddr, api.EnvHTTPProxy} {
+		value := os.Getenv(name)
+		// net/url reads up to a # first.
+		if strings.HasPrefix(value, parsing.URL) && strings.Contains(value, "@") {
+			return fmt.Errorf("%s is not a URL: in a password, write %%25 for %%, %%23 for # and %%2F for /", name)
+		}
+	}
+	return err
 }
 
 // proxyRefusal is the error for a proxy that does not connect to Vault. net/http only repeats the words of its status.

@@ -90,6 +90,8 @@ func (s *Store) explain(err error, c *course, hint string) error {
 	case errors.As(err, &large):
 		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, large),
 			"check that VAULT_ADDR is the address of Vault, and that no proxy answers in its place")
+	case errors.Is(err, errTooDeep):
+		return err
 	case errors.As(err, &answered):
 		return explainRefusal(answered, hint)
 	case errors.Is(err, errMalformed):
@@ -184,7 +186,7 @@ func Unavailable(err error) bool {
 		return false
 	}
 	return errors.As(err, new(*refusal)) || errors.As(err, new(unreachable)) ||
-		errors.As(err, new(*httplimit.TooLarge)) || errors.Is(err, errMalformed) || errors.Is(err, errUninitialized)
+		errors.As(err, new(*httplimit.TooLarge)) || errors.Is(err, errMalformed) || errors.Is(err, errTooDeep) || errors.Is(err, errUninitialized)
 }
 
 // Refused reports Vault's own refusal: 403 for the token, in Vault's words, or ErrNoCredential for a path under a mount that

@@ -41,7 +41,7 @@ func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 
 	records := make([]*reconcile.LedgerEntry, len(ledger))
 	credentials := make([]*reconcile.CredentialMeta, len(users))
-	large := make([]*httplimit.TooLarge, len(users))
+	problems := make([]string, len(users)) // of those whose metadata cannot be read
 	err = s.each(ctx, len(ledger)+len(users), func(ctx context.Context, i int) (err error) {
 		if i < len(ledger) {
 			records[i], err = s.readRecord(ctx, ledger[i])
@@ -49,21 +49,31 @@ func (s *Store) ObserveStore(ctx context.Context) (reconcile.StoreView, error) {
 		}
 		i -= len(ledger)
 		credentials[i], err = s.readMetadata(ctx, users[i])
-		if errors.As(err, &large[i]) {
-			return nil
-		}
+		problems[i], err = unreadable(err)
 		return err
 	})
 	if err != nil {
 		return reconcile.StoreView{}, err
 	}
 	view.Ledger, view.Credentials = byName(ledger, records), byName(users, credentials)
-	for i, l := range large {
-		if l != nil {
-			view.Ledger[users[i]] = reconcile.LedgerEntry{Version: view.Ledger[users[i]].Version, Problem: l.Error()}
+	for i, problem := range problems {
+		if problem != "" {
+			view.Ledger[users[i]] = reconcile.LedgerEntry{Version: view.Ledger[users[i]].Version, Problem: problem}
 		}
 	}
 	return view, nil
+}
+
+// unreadable returns the problem of an entry that somebody has made too large, or too deep, to be read. Any other error
+// stays one.
+func unreadable(err error) (problem string, other error) {
+	if large := (*httplimit.TooLarge)(nil); errors.As(err, &large) {
+		return large.Error(), nil
+	}
+	if errors.Is(err, errTooDeep) {
+		return err.Error(), nil
+	}
+	return "", err
 }
 
 // byName leaves out what was gone when it was read: it was deleted after the list.
@@ -158,12 +168,19 @@ func (s *Store) readState(ctx context.Context) (state *reconcile.State, version 
 	return state, d.Metadata.Version, nil, nil
 }
 
+// readRecord reads a record and, where the data raises the question, its metadata. Either of them can be the user's problem.
 func (s *Store) readRecord(ctx context.Context, user string) (*reconcile.LedgerEntry, error) {
+	entry, err := s.readEntry(ctx, user)
+	problem, err := unreadable(err)
+	if problem != "" {
+		return &reconcile.LedgerEntry{Problem: problem}, nil
+	}
+	return entry, err
+}
+
+func (s *Store) readEntry(ctx context.Context, user string) (*reconcile.LedgerEntry, error) {
 	path := ledgerFolder + "/" + user
 	d, err := s.readData(ctx, path)
-	if large := (*httplimit.TooLarge)(nil); errors.As(err, &large) {
-		return &reconcile.LedgerEntry{Problem: large.Error()}, nil
-	}
 	if err != nil {
 		return nil, err
 	}

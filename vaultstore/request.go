@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
 
 	"github.com/hashicorp/vault/api"
@@ -74,6 +75,19 @@ type answer[T any] struct {
 // errMalformed is an answer that Vault does not give, such as a proxy's page of its own.
 var errMalformed = errors.New("the answer does not come from Vault")
 
+// errTooDeep is an answer with more nested objects than encoding/json reads, 10,000. Vault before 1.20.3 stores them if somebody
+// with a right to the entry writes them: its answer has one level more than the request.
+var errTooDeep = errors.New("its data is nested too deeply to be read")
+
+// decode is json.Unmarshal, with an errTooDeep.
+func decode(text []byte, into any) error {
+	err := json.Unmarshal(text, into)
+	if syntax := (*json.SyntaxError)(nil); errors.As(err, &syntax) && strings.HasSuffix(syntax.Error(), "exceeded max depth") {
+		return errTooDeep
+	}
+	return err
+}
+
 // fetch reads path, and returns nil when nothing is there. For a deleted version of a secret Vault answers 404 with
 // data; that is returned like any other. hint is for the case that Vault denies it.
 func fetch[T any](ctx context.Context, s *Store, path string, query url.Values, hint string) (*T, http.Header, error) {
@@ -94,7 +108,11 @@ func fetch[T any](ctx context.Context, s *Store, path string, query url.Values, 
 		if readErr != nil {
 			return readErr
 		}
-		return verdict(err, json.Unmarshal(body, &got), got.Errors, got.Data == nil)
+		malformed := decode(body, &got)
+		if errors.Is(malformed, errTooDeep) {
+			return malformed
+		}
+		return verdict(err, malformed, got.Errors, got.Data == nil)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -61,7 +61,7 @@ type retryPolicy struct {
 // course is what one call has been through. It travels in the call's context: a retry policy is told nothing else.
 type course struct {
 	failures int
-	delayed  string // what Vault does while it puts requests off, if it put the last attempt off
+	delayed  string // what Vault does while it puts requests off, if it put the last attempt off or said when to come back
 }
 
 type courseKey struct{}
@@ -81,6 +81,7 @@ func (p retryPolicy) check(ctx context.Context, resp *http.Response, err error) 
 	retry, err := api.DefaultRetryPolicy(ctx, resp, err)
 	if retry {
 		c.failures++
+		c.delayed = maintenance(resp)
 	}
 	return retry && c.failures <= p.failures, err
 }
@@ -90,8 +91,8 @@ func (p retryPolicy) wait(low, high time.Duration, attempt int, resp *http.Respo
 	case resp != nil && resp.StatusCode == http.StatusBadRequest:
 		return low / 4 // an upgrade, which takes an empty mount less than a second
 	case resp != nil && resp.StatusCode == http.StatusTooManyRequests:
-		// Retry-After is in whole seconds, the same for all that were turned away, and may be 0.
-		return p.backoff(low, high, attempt, resp) + p.backoff(low/10, high/10, 0, nil)
+		// Retry-After is in whole seconds, the same for all that were turned away, and may be 0, or so large that it overflows.
+		return max(p.backoff(low, high, attempt, resp), 0) + p.backoff(low/10, high/10, 0, nil)
 	}
 	return p.backoff(low, high, attempt, resp)
 }
@@ -101,6 +102,8 @@ func delay(resp *http.Response) string {
 	switch {
 	case resp == nil:
 		return ""
+	case says(resp, http.StatusTooManyRequests, "lease count quota exceeded"):
+		return "refuses new tokens because of a lease count quota"
 	case resp.StatusCode == http.StatusTooManyRequests:
 		return "refuses requests because of a rate limit quota"
 	case says(resp, http.StatusBadRequest, "Upgrading from non-versioned"),
@@ -108,6 +111,15 @@ func delay(resp *http.Response) string {
 		return "upgrades the mount to KV version 2"
 	}
 	return ""
+}
+
+// maintenance says what a server does that answers 503 and when to come back, or nothing. p.wait waits for as long as it says,
+// which may be longer than the call's context lasts.
+func maintenance(resp *http.Response) string {
+	if resp == nil || resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		return ""
+	}
+	return "answers 503 Service Unavailable with a Retry-After"
 }
 
 // says looks for text in an answer with that status, and leaves the body to be read again.

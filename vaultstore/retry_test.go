@@ -2,6 +2,7 @@ package vaultstore
 
 import (
 	"errors"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -170,6 +171,36 @@ func TestRateLimitWithoutEnd(t *testing.T) {
 	}
 }
 
+// TestLeaseCountQuota: Vault answers a login with 429 too when it has too many leases, and waiting for a rate does not help.
+func TestLeaseCountQuota(t *testing.T) {
+	f := newFakeVault(t)
+	f.environment(t)
+	l := quick
+	l.answer, l.patience = 300*time.Millisecond, 300*time.Millisecond
+	for i := range 1000 {
+		f.fault[i] = failsWith(429, "1 error occurred:\n\t* request path \"auth/kubernetes/login\": lease count quota exceeded\n\n")
+	}
+	_, err := open(t.Context(), Options{Owner: "prod-eu", Login: asPod(t)}, l)
+	if err == nil || !strings.HasSuffix(err.Error(), "after 300ms it still refuses new tokens because of a lease count quota") {
+		t.Error(err)
+	}
+}
+
+// TestMaintenance: a load balancer that says when to come back is what the error names, not a network that lets nothing through.
+func TestMaintenance(t *testing.T) {
+	f := newFakeVault(t)
+	s := f.open(t)
+	s.limits.patience = 300 * time.Millisecond
+	f.fault[1] = func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "120")
+		page(503, "closed until Monday")(w, r)
+	}
+	_, err := s.ObserveStore(t.Context())
+	if want := "reading secret/certsync/prod-eu/state: waiting for Vault at " + f.URL + ": after 300ms it still answers 503 Service Unavailable with a Retry-After"; err == nil || err.Error() != want || !Unavailable(err) {
+		t.Errorf("got %v, want %q", err, want)
+	}
+}
+
 func TestVaultThatDoesNotAnswer(t *testing.T) {
 	f := newFakeVault(t)
 	f.environment(t)
@@ -234,7 +265,9 @@ func TestRetryAfter(t *testing.T) {
 	if got, want := p.wait(time.Second, time.Second, 0, answer(429, 3)), 3100*time.Millisecond; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := p.wait(time.Second, time.Second, 0, answer(429, 0)); got <= 0 {
-		t.Errorf("got %s: it asks without a pause", got)
+	for _, seconds := range []int{0, math.MaxInt64, math.MaxInt64 / 2} {
+		if got := p.wait(time.Second, time.Second, 0, answer(429, seconds)); got <= 0 {
+			t.Errorf("got %s: it asks without a pause", got)
+		}
 	}
 }

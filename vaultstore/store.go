@@ -122,7 +122,7 @@ func newStore(o Options, l limits) (*Store, error) {
 	s := &Store{
 		client: client, tree: t, limits: l,
 		slots:   make(chan struct{}, o.Concurrency),
-		address: withoutPassword(client.Address()),
+		address: addressOf(client),
 	}
 	if !login.given() {
 		client.ClearToken() // of the environment: vault/api has looked there
@@ -153,7 +153,7 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 
 	client, err := api.NewClient(config)
 	if err != nil {
-		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: %w", err),
+		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: %w", withoutAddress(err)),
 			"check VAULT_ADDR and VAULT_HEADERS in the environment")
 	}
 	if address := client.Address(); strings.HasSuffix(strings.TrimRight(address, "/"), "/v1") {
@@ -171,10 +171,13 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 	return client, l, nil
 }
 
+// addressOf is where a client finds Vault. Client.Address is the same http://localhost for every socket of a Vault Agent.
+func addressOf(client *api.Client) string { return withoutPassword(client.CloneConfig().Address) }
+
 func withoutPassword(address string) string {
 	u, err := url.Parse(address)
-	if err != nil {
-		return "its address"
+	if err != nil || strings.Contains(u.Opaque, "@") { // me:password@host, without https://
+		return "VAULT_ADDR"
 	}
 	return u.Redacted()
 }

@@ -49,7 +49,7 @@ func (o Options) Place(user string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%q %q %q %q", withoutPassword(client.Address()), client.Namespace(), t.mount, t.folder+"/"+entry), nil
+	return fmt.Sprintf("%q %q %q %q", addressOf(client), client.Namespace(), t.mount, t.folder+"/"+entry), nil
 }
 
 // ReadCredential reads what stands at users/<user>, key and all: it is for users themselves. Observing never does.

@@ -328,6 +328,8 @@ func TestPlace(t *testing.T) {
 		"a prefix with a slash":     place(Options{Owner: "prod-eu", Mount: "a", Prefix: "b/c"}, "alice", "", ""),
 		"another Vault":             place(usual, "alice", "VAULT_ADDR", "https://other.example.com"),
 		"a Vault Agent":             place(usual, "alice", "VAULT_AGENT_ADDR", "http://127.0.0.1:8100"),
+		"a Vault Agent's socket":    place(usual, "alice", "VAULT_ADDR", "unix:///run/prod/agent.sock"),
+		"another one's":             place(usual, "alice", "VAULT_ADDR", "unix:///run/test/agent.sock"),
 		"another namespace":         place(usual, "alice", "VAULT_NAMESPACE", "team"),
 		"an address with a name":    place(usual, "alice", "VAULT_ADDR", "https://me@vault.example.com"),
 		"an address and a password": place(usual, "alice", "VAULT_ADDR", "https://you:s3cret@vault.example.com"),

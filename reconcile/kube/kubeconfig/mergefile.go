@@ -9,6 +9,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
@@ -75,6 +76,10 @@ func readFiles(explicit string) (userFiles, error) {
 		// kubectl would use the working folder. That may be a git repository, and a key must not go there.
 		return f, reconcile.WithHint(errors.New("merging the kubeconfig: there is no home folder for .kube/config"),
 			"name the file with --kubeconfig FILE, or set HOME or KUBECONFIG")
+	}
+	if explicit == "" && strings.HasPrefix(f.defaultFile, "~/") {
+		return f, reconcile.WithHint(fmt.Errorf("merging the kubeconfig: KUBECONFIG names %q, and the shell did not expand the ~", f.defaultFile),
+			"write the full path into KUBECONFIG, or $HOME instead of ~")
 	}
 	for _, name := range rules.GetLoadingPrecedence() {
 		if name == "" {

@@ -136,6 +136,16 @@ func TestMergeWithoutAHome(t *testing.T) {
 	if diff := cmp.Diff([]string{}, here(t)); diff != "" {
 		t.Error(diff)
 	}
+	_, err = mergeHere(t, []string{"~/.kube/config"}, nil)
+	if err == nil || !strings.Contains(err.Error(), `KUBECONFIG names "~/.kube/config"`) || !strings.Contains(reconcile.Hint(err), "$HOME instead of ~") {
+		t.Errorf("error %v, hint %q", err, reconcile.Hint(err))
+	}
+	if diff := cmp.Diff([]string{}, here(t)); diff != "" {
+		t.Error(diff)
+	}
+	if got, err := mergeHere(t, []string{"~/.kube/config", "config"}, map[string]string{"config": ""}); err != nil || len(got.Files) != 1 || got.Files[0] != "config" {
+		t.Errorf("with another file: %+v, error %v", got, err)
+	}
 	if got, err := mergeHere(t, []string{"config"}, nil); err != nil || len(got.Files) != 1 || got.Files[0] != "config" {
 		t.Errorf("with KUBECONFIG: %+v, error %v", got, err)
 	}

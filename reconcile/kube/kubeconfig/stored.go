@@ -15,8 +15,12 @@ import (
 	"github.com/certsync/certsync/reconcile/pki"
 )
 
-// maxStored is far more bytes than a kubeconfig of certsync has, and few enough for a YAML parser.
+// maxStored is far more bytes than a kubeconfig of certsync has, and few enough for a YAML parser, unless there are aliases.
 const maxStored = 1 << 20
+
+// hasAliases reports whether YAML may have an anchor and aliases. A parser writes an anchor's text out for each alias, so 1 MiB
+// would become more than any memory holds. Nothing that Writer writes has both characters.
+func hasAliases(text []byte) bool { return bytes.Contains(text, []byte("&")) && bytes.Contains(text, []byte("*")) }
 
 // Stored returns the kubeconfig of a usable credential. It must be the one that Writer would write for this user, certificate
 // and key, and for an endpoint that an inventory could hold. Stored refuses any other one, since a kubeconfig can run programs
@@ -27,6 +31,9 @@ func Stored(user string, c reconcile.Credential) (reconcile.Secret, error) {
 	}
 	if len(c.Kubeconfig.Reveal()) > maxStored {
 		return reconcile.Secret{}, notOurs(fmt.Sprintf("it is larger than %d KiB", maxStored>>10))
+	}
+	if hasAliases(c.Kubeconfig.Reveal()) {
+		return reconcile.Secret{}, notOurs("it has YAML aliases")
 	}
 	config, err := parseUserConfig(c.Kubeconfig)
 	if err != nil {
