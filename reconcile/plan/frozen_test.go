@@ -113,3 +113,18 @@ func TestPlantedWhileFrozen(t *testing.T) {
 		t.Errorf("%.300q %t", reconciletest.Lines(p), frozen(p))
 	}
 }
+
+// TestFrozenWithoutState: where the state is lost, the bindings tell what selectors gave, and nobody loses it.
+func TestFrozenWithoutState(t *testing.T) {
+	w := labelled(t)
+	for i := range 26_000 {
+		name := fmt.Sprintf("n%d", i)
+		w.Spaces[name], w.Labels[name] = true, map[string]string{"team": "payments"}
+	}
+	w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
+	p := w.Plan(reconciletest.Parse(t, byLabel))
+	takes := slices.ContainsFunc(p.Steps, func(s reconcile.Step) bool { return s.Action == reconcile.Unbind })
+	if takes || !frozen(p) || len(p.Refusals()) > 0 {
+		t.Errorf("%.300q, %q", reconciletest.Lines(p), p.Refusals())
+	}
+}
