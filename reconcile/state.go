@@ -199,6 +199,16 @@ func (s *State) timesInUTC() error {
 	return nil
 }
 
+// RemovalRoom is how many bytes of a state selectors must leave free. A removal or a revocation can make a state larger, and must
+// not wait for somebody to delete namespaces.
+const RemovalRoom = MaxStateSize / 8
+
+// Crowded reports whether s leaves less than RemovalRoom.
+func (s State) Crowded() bool {
+	data, err := json.Marshal(s)
+	return err != nil || len(data) > MaxStateSize-RemovalRoom || len(s.Names) > MaxNames
+}
+
 // TooLarge says why Vault would not take s, or is "".
 func (s State) TooLarge() string {
 	const way = "move some users to an inventory with another owner"

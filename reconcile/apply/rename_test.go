@@ -1,9 +1,11 @@
 package apply_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -141,5 +143,71 @@ func TestPlantedForAnOldName(t *testing.T) {
 	inv.Users[0].Namespaces = map[string][]inventory.Grant{"staging": {{ClusterRole: "edit"}}}
 	if o, err := w.Apply(inv); err != nil || o.Failed() != 1 || w.Served("alice") != nil {
 		t.Errorf("%v, %q; alice has %q", err, reconciletest.Results(o), w.Served("alice"))
+	}
+}
+
+// TestRevokedOldName: the old name of somebody waits for nothing if its certificates are revoked, by either name, or by a revokedBefore
+// of the user's own. Somebody may have written to the new name's path, to keep what the old one has.
+func TestRevokedOldName(t *testing.T) {
+	for sentence, revoke := range map[string]func(*reconciletest.World, *inventory.User){
+		"by the old name":  func(w *reconciletest.World, _ *inventory.User) { w.Rules.Revoke = []string{"alice"} },
+		"by the new name":  func(w *reconciletest.World, _ *inventory.User) { w.Rules.Revoke = []string{"alicia"} },
+		"by the inventory": func(w *reconciletest.World, u *inventory.User) { u.RevokedBefore = w.Now.Add(-time.Minute) },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			w := hourLater(t)
+			if _, err := w.Put(w.Users, "alicia", reconciletest.KVVersion{}, 0); err != nil {
+				t.Fatal(err)
+			}
+			inv := reconciletest.Renamed(t)
+			revoke(w, &inv.Users[0])
+			if o, err := w.Apply(inv); err != nil || o.Failed() != 1 || w.Served("alice") != nil || w.Users["alice"] != nil {
+				t.Errorf("%v, %q; alice has %q", err, reconciletest.Results(o), w.Served("alice"))
+			}
+			if !w.State.Names["alice"].Left {
+				t.Errorf("%+v", w.State.Names)
+			}
+			w.Rules.Revoke, w.Rules.Adopt = nil, []string{"alicia"}
+			w.MustApply(inv)
+			if p := w.Plan(inv); p.Changes() || len(w.Served(reconcile.Username("alicia", w.State.Names["alicia"].Epoch))) != 3 {
+				t.Errorf("left: %q, %+v", reconciletest.Lines(p), w.State.Names)
+			}
+		})
+	}
+}
+
+// TestRevokedOldNameGoesFirst: nothing is asked for while a revoked name has anything.
+func TestRevokedOldNameGoesFirst(t *testing.T) {
+	w := hourLater(t)
+	w.Rules.Revoke = []string{"alice"}
+	w.Fail = func(call string) error {
+		if strings.HasPrefix(call, "issue alicia ") && w.Served("alice") != nil {
+			t.Errorf("%s, and alice has %q", call, w.Served("alice"))
+		}
+		return nil
+	}
+	w.MustApply(reconciletest.Renamed(t))
+	if p := w.Plan(reconciletest.Renamed(t)); p.Changes() || len(w.Served("alicia")) != 3 {
+		t.Errorf("left: %q; alicia has %q", reconciletest.Lines(p), w.Served("alicia"))
+	}
+	w.Rules.Protect = []string{"alicia"}
+	w.MustApply(reconciletest.Renamed(t)) // nothing is left to revoke
+}
+
+// TestRevokedOldNameIsProtected: a guard refuses to take anything from the old name of a protected user.
+func TestRevokedOldNameIsProtected(t *testing.T) {
+	for _, protected := range []string{"alice", "alicia"} {
+		w := hourLater(t)
+		w.Rules.Protect, w.Rules.Revoke = []string{protected}, []string{"alice"}
+		var refused reconcile.Refused
+		_, err := w.Apply(reconciletest.Renamed(t))
+		if !errors.As(err, &refused) || !strings.Contains(strings.Join(refused.Violations, "; "), "would revoke the certificates of") {
+			t.Errorf("%s: %v", protected, err)
+		}
+		w.Hold = true
+		w.Fail = reconciletest.Failing("issue alicia", reconciletest.ErrBoom)
+		if _, err := w.Apply(reconciletest.Renamed(t)); err != nil || len(w.Served("alice")) != 3 {
+			t.Errorf("%s: %v, alice has %q", protected, err, w.Served("alice"))
+		}
 	}
 }

@@ -163,6 +163,15 @@ func (s *scenario) isDone(inv *inventory.Inventory, p, left reconcile.Plan) {
 	}
 }
 
+// guardTexts is what guards say that refuse a plan, without how much it is.
+func guardTexts(p reconcile.Plan) []string {
+	texts := slices.Clone(p.Guards)
+	for i, text := range texts {
+		texts[i] = numbers.ReplaceAllString(text, "")
+	}
+	return texts
+}
+
 var numbers = regexp.MustCompile(`[0-9]+ of [0-9]+`)
 
 // guardKinds is what guards say, those that only hold among them, without how much it is.

@@ -41,9 +41,11 @@ const systemNamespace = "kube-system"
 
 // Selectable lists the namespaces that selectors may match, sorted: all but kube-system and those in never.
 func Selectable(namespaces map[string]reconcile.Namespace, never ...string) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(namespaces)), func(name string) bool {
-		return name == systemNamespace || slices.Contains(never, name)
-	})
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(namespaces)), func(name string) bool { return !selectable(name, never) })
+}
+
+func selectable(namespace string, never []string) bool {
+	return namespace != systemNamespace && !slices.Contains(never, namespace)
 }
 
 // Selects reports whether an inventory has selectors.

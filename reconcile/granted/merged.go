@@ -11,15 +11,16 @@ import (
 )
 
 // Frozen is an inventory without selectors, where these come to more than they may: what they gave in single namespaces, and given
-// has, stays, and nothing comes. So nobody who makes namespaces keeps a removal from being done.
-func Frozen(inv *inventory.Inventory, given []reconcile.Grant, at time.Time) *inventory.Inventory {
+// has, stays, and nothing comes. So nobody who makes namespaces keeps a removal from being done. In kube-system and in those in never
+// no selector gave anything.
+func Frozen(inv *inventory.Inventory, given []reconcile.Grant, at time.Time, never ...string) *inventory.Inventory {
 	type subject struct {
 		kind reconcile.SubjectKind
 		name string
 	}
 	by := map[subject][]reconcile.Grant{}
 	for _, g := range given {
-		if g.Namespace != "" {
+		if g.Namespace != "" && selectable(g.Namespace, never) {
 			by[subject{g.For, g.Subject}] = append(by[subject{g.For, g.Subject}], g)
 		}
 	}

@@ -138,7 +138,7 @@ func (a assembler) swaps(takes *[]*edit, later []*edit) map[string][]string {
 	swaps := map[string][]string{}
 	*takes = slices.DeleteFunc(*takes, func(e *edit) bool {
 		now := a.x.Successor[e.user()]
-		if e.user() == "" || now == "" || e.subject != a.x.Subject(e.user()) || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
+		if e.user() == "" || now == "" || a.x.RevokesFormer(e.user()) || e.subject != a.x.Subject(e.user()) || !slices.ContainsFunc(later, func(l *edit) bool { return l.user() == now }) {
 			return false
 		}
 		swaps[now] = append(swaps[now], e.subject.Name)

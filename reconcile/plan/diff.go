@@ -18,16 +18,16 @@ import (
 // what the policy and the guards forbid, drag holds what cannot be done without that, and the steps are made of the rest.
 func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) reconcile.Plan {
 	x := index.New(inv, o, r)
-	p := diff(x)
-	if !x.Frozen && granted.Selects(inv) && p.Changes() && p.State.TooLarge() != "" {
+	p, crowded := diff(x)
+	if crowded && !x.Frozen && granted.Selects(inv) {
 		// Whoever makes namespaces with a label must not keep removals from being done.
-		p = diff(index.Freeze(inv, o, r))
+		p, _ = diff(index.Freeze(inv, o, r))
 	}
 	return p
 }
 
-// diff makes the plan of an index.
-func diff(x *index.Index) reconcile.Plan {
+// diff makes the plan of an index. crowded: the plan changes something, and its state leaves no room for removals.
+func diff(x *index.Index) (p reconcile.Plan, crowded bool) {
 	inv, o, r := x.File, x.Observed, x.Rules
 	d := &draft{x: x, verdicts: verdicts(x), given: givenGrants(x)}
 	parts, notes := allParts(x, d.verdicts)
@@ -35,7 +35,7 @@ func diff(x *index.Index) reconcile.Plan {
 	guards := d.hold()
 	drag(d)
 	d.batches = d.inBatches()
-	p := reconcile.Plan{
+	p = reconcile.Plan{
 		Owner: inv.Owner, ClusterUID: o.ClusterView.UID, InventoryDigest: inv.Digest(),
 		Steps: d.steps(), Guards: guards,
 		State: nextState(x, d), StateVersion: o.StateVersion, Leased: o.Leased,
@@ -47,14 +47,15 @@ func diff(x *index.Index) reconcile.Plan {
 		p.Moves = s.ClusterUID != o.ClusterView.UID
 	}
 	p.RecordState = !x.SameInventory || p.Moves || x.Grants == nil || x.Begins()
-	p.Forbidden = refusals(x, p)
+	crowded = p.Changes() && !makeRoom(&p.State)
+	p.Forbidden = refusals(x, p, crowded)
 	p.Unchanged = unchanged(x, p.Steps)
 	for name := range d.verdicts {
 		notes = append(notes, d.verdicts[name].notes...)
 	}
 	p.Notes = distinct(append(notes, notesOn(x, d, p)...))
 	p.Sort()
-	return p
+	return p, crowded
 }
 
 // verdicts decides on everybody whom the inventory, the index, the ledger, Vault or a ClusterRoleBinding of ours names.

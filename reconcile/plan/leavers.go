@@ -23,7 +23,7 @@ import (
 //	removed, Retention has passed  | nothing               | purge
 //
 // --adopt users/NAME lifts the conflicts. Bindings go in any case, as steps of their own. Somebody who has another name now
-// leaves when that has its access.
+// leaves when that has its access, or at once if the certificates are revoked.
 func leaver(x *index.Index, name string) verdict {
 	entry, meta := x.Observed.Ledger[name], x.Observed.Credentials[name]
 	rec := entry.Record
@@ -31,8 +31,10 @@ func leaver(x *index.Index, name string) verdict {
 	s := &reconcile.Step{User: name, Username: x.Username(name), Action: reconcile.Remove, Stage: reconcile.StageLeave, Leave: l}
 	switch now := x.Successor[name]; {
 	case now != "":
-		l.Reason, l.Successor, s.Stage = reconcile.Renamed, now, reconcile.StageRename
-		s.Reasons = []reconcile.Reason{reconcile.Renamed}
+		l.Reason, s.Reasons = reconcile.Renamed, []reconcile.Reason{reconcile.Renamed}
+		if !x.RevokesFormer(name) {
+			l.Successor, s.Stage = now, reconcile.StageRename
+		}
 	case x.Lapsed[name] && !rec.Left():
 		l.Reason, s.Reasons = reconcile.UntilPassed, []reconcile.Reason{reconcile.UntilPassed}
 	case x.Ahead[name] && !rec.Left():

@@ -24,6 +24,19 @@ func nextState(x *index.Index, d *draft) reconcile.State {
 	return s
 }
 
+// makeRoom reports whether a state leaves room for removals. A state that does not goes without the grants that the run takes: for
+// one member of a group they have all roles of the group once more.
+func makeRoom(s *reconcile.State) bool {
+	if !s.Crowded() {
+		return true
+	}
+	if s.Grants.Going == nil {
+		return false
+	}
+	s.Grants.Going = nil
+	return !s.Crowded()
+}
+
 // nextGrants is what the inventory wants, and earlier grants that the run leaves: a guard or the policy holds them, or a rename
 // waits. The grants that the run takes are in Going.
 func nextGrants(x *index.Index, d *draft) *reconcile.Grants {

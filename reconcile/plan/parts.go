@@ -157,7 +157,7 @@ func (p *part) compare(x *index.Index, lacking map[string]bool) {
 func taking(x *index.Index, g reconcile.Grant, s reconcile.Subject, why reconcile.Reason) *edit {
 	e := &edit{subject: s, reason: why}
 	own := g.For == reconcile.ForGroup || g.Subject == e.user()
-	if name := e.user(); name != "" && own && x.Counts(g, e.subject) && x.Inherits(name, g) {
+	if name := e.user(); name != "" && own && x.Counts(g, e.subject) && x.Inherits(name, g) && !x.RevokesFormer(name) {
 		e.successor = x.Successor[name]
 	}
 	return e

@@ -27,7 +27,7 @@ func (f protection) find(d *draft) (refusals []string, hold func()) {
 			}
 		}
 	}
-	if d.x.Epochs.Withheld[f.name] {
+	if d.x.Epochs.Withheld[f.name] || d.x.WithholdsFormer(f.name) {
 		refusals = append(refusals, says("revoke the certificates of"))
 	}
 	if loss := lossOf(d, f.name); loss != "" && d.x.Rules.Policy.Takes() {

@@ -15,6 +15,8 @@ func lossReason(x *index.Index, g reconcile.Grant, s reconcile.Subject) reconcil
 	switch {
 	case s != reconcile.UserSubject(s.Name) || !x.Knows(user):
 		return reconcile.Drifted
+	case x.RevokesFormer(user):
+		return reconcile.CertificateRevoked
 	case x.Successor[user] != "":
 		return reconcile.Renamed
 	case s != x.Subject(user) && x.Wants(g, user):
@@ -33,6 +35,8 @@ func unwanted(x *index.Index, b index.Binding) reconcile.Reason {
 	whole.Part = 0
 	grant, granted := x.InventoryGrant(g)
 	switch {
+	case g.For == reconcile.ForUser && x.RevokesFormer(g.Subject):
+		return reconcile.CertificateRevoked
 	case g.For == reconcile.ForUser && x.Successor[g.Subject] != "":
 		return reconcile.Renamed
 	case g.For == reconcile.ForUser && (x.Lapsed[g.Subject] || x.Former[g.Subject]), granted && x.Ends(whole):

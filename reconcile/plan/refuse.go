@@ -9,7 +9,7 @@ import (
 )
 
 // refusals are what forbids every write, whatever --hold says: the plan was made from the wrong world.
-func refusals(x *index.Index, p reconcile.Plan) []string {
+func refusals(x *index.Index, p reconcile.Plan, crowded bool) []string {
 	all := []string{refusal.Skewed(x.Observed.At, x.Observed.Clock)}
 	if !x.Rules.AcceptSharedCA {
 		all = append(all, x.Observed.FrontProxy.ForgeableByAll())
@@ -18,7 +18,7 @@ func refusals(x *index.Index, p reconcile.Plan) []string {
 	if x.Rules.Drift && !x.SameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
 	}
-	if p.Changes() {
+	if crowded {
 		all = append(all, p.State.TooLarge())
 	}
 	return slices.DeleteFunc(all, func(why string) bool { return why == "" })

@@ -132,7 +132,7 @@ func Unknown(inv *inventory.Inventory, cluster reconcile.ClusterView, r reconcil
 func newDraft(file *inventory.Inventory, at time.Time, cluster reconcile.ClusterView, r reconcile.Rules) *draft {
 	inv, bounded := granted.Effective(file, cluster.Namespaces, at, r.Namespace, r.LockNamespace)
 	if !bounded {
-		inv = granted.Frozen(file, reconcile.GrantsOf(file.Owner, cluster.Bindings), at)
+		inv = granted.Frozen(file, reconcile.GrantsOf(file.Owner, cluster.Bindings), at, r.Namespace, r.LockNamespace)
 	}
 	d := &draft{
 		inv: inv, file: file, frozen: !bounded, cluster: cluster, rules: r,

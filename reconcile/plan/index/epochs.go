@@ -194,6 +194,19 @@ func (x *Index) revokesAhead(name string) bool {
 	return x.Ahead[name] && living && !n.Left && x.revokes(x.Users[name])
 }
 
+// RevokesFormer reports whether somebody asks for the end of the certificates that a user has under an earlier name: by --revoke of
+// either name, or by a revokedBefore of the user's own. The earlier name then waits for nothing.
+func (x *Index) RevokesFormer(old string) bool {
+	now := x.Successor[old]
+	if now == "" || x.protectsFormer(old) || !x.Rules.Policy.Takes() {
+		return false
+	}
+	n, living := x.Living(old)
+	before := x.Users[now].RevokedBefore
+	own := before.After(x.Inventory.Defaults.RevokedBefore) && !before.After(x.Now())
+	return slices.Contains(x.Rules.Revoke, old) || slices.Contains(x.Rules.Revoke, now) || own && living && n.Since.Before(before)
+}
+
 // RevokedAtLock reports whether a run without Vault has revoked a user's certificates since the present epoch began. That run has
 // taken everything, so neither a policy nor a protection keeps the next epoch from beginning: the old name would get it all back.
 func (x *Index) RevokedAtLock(user string) bool {

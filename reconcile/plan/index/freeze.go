@@ -11,7 +11,7 @@ import (
 
 // Freeze is New, and what selectors give stays as the last run left it.
 func Freeze(file *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) *Index {
-	x := build(file, granted.Frozen(file, lastGiven(file.Owner, o), o.At), o, r)
+	x := build(file, granted.Frozen(file, lastGiven(file.Owner, o), o.At, r.Namespace, r.LockNamespace), o, r)
 	x.Frozen = true
 	return x
 }

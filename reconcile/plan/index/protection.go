@@ -34,6 +34,20 @@ func (x *Index) protectsCertificates(user string) bool {
 	return user == x.Rules.Self || slices.Contains(x.Rules.Protect, user) || x.Users[user].Protected || x.Names[user].Protected
 }
 
+// protectsFormer reports whether nothing may be taken from an earlier name of a user.
+func (x *Index) protectsFormer(old string) bool {
+	return x.protectsCertificates(old) || x.Protects(x.Successor[old])
+}
+
+// WithholdsFormer reports whether --revoke names an earlier name of a user, and nothing may be taken from it.
+func (x *Index) WithholdsFormer(user string) bool {
+	return slices.ContainsFunc(x.Rules.Revoke, func(old string) bool {
+		n, living := x.Living(old)
+		now := x.Successor[old]
+		return now != "" && (old == user || now == user) && living && !n.Left && x.protectsFormer(old)
+	})
+}
+
 // Protected lists the users from whom nothing may be taken, sorted. Of somebody who was renamed it is the present name.
 func (x *Index) Protected() []string {
 	names := append([]string{x.Rules.Self}, x.Rules.Protect...)
