@@ -53,7 +53,7 @@ func TestReadmeSession(t *testing.T) {
 	for _, command := range []string{
 		"certsync plan",
 		"certsync apply --yes > /dev/null",
-		"certsync kubeconfig --owner demo --user alice@example.com > alice.kubeconfig",
+		"umask 077; certsync kubeconfig --owner demo --user alice@example.com > alice.kubeconfig",
 		"vault kv get -field=kubeconfig secret/certsync/demo/users/alice@example.com | cmp - alice.kubeconfig",
 		"kubectl --kubeconfig alice.kubeconfig auth whoami",
 	} {

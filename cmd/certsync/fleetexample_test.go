@@ -69,10 +69,11 @@ func TestFleetPipelines(t *testing.T) {
 	}
 }
 
-// TestFleetSetup: the script gives the role of plan the policies of all clusters, and each role of apply those of its own.
-func TestFleetSetup(t *testing.T) {
+// setUpFleet returns what the example's setup.sh calls, and what it writes. The servers answer found to each question.
+func setUpFleet(t *testing.T, found string) string {
+	t.Helper()
 	bin := t.TempDir()
-	const tool = "#!/bin/sh\necho \"$(basename \"$0\") $*\"\ncase \"$*\" in *-) cat ;; esac\n"
+	tool := "#!/bin/sh\ncase \"$*\" in *' get '* | 'auth list '*) echo '" + found + "'; exit ;; esac\necho \"$(basename \"$0\") $*\"\ncase \"$*\" in *-) cat ;; esac\n"
 	for _, name := range []string{"vault", "kubectl"} {
 		if err := os.WriteFile(filepath.Join(bin, name), []byte(tool), 0o700); err != nil {
 			t.Fatal(err)
@@ -84,15 +85,21 @@ func TestFleetSetup(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return string(out)
+}
+
+// TestFleetSetup: the script gives the role of plan the policies of all clusters, and each role of apply those of its own.
+func TestFleetSetup(t *testing.T) {
+	out := setUpFleet(t, "")
 	var apply, plan, want, all []string
-	for _, m := range regexp.MustCompile(`"token_policies": \[(.*)\]`).FindAllStringSubmatch(string(out), -1) {
+	for _, m := range regexp.MustCompile(`"token_policies": \[(.*)\]`).FindAllStringSubmatch(out, -1) {
 		apply = append(apply, m[1])
 	}
 	plan, apply = strings.Split(apply[len(apply)-1], ", "), apply[:len(apply)-1]
 	for _, m := range fleetExample(t).Members {
 		want = append(want, `"certsync-`+m.Owner+`", "certsync-`+m.Owner+`.ci-apply"`)
 		all = append(all, `"certsync-`+m.Owner+`-plan"`, `"certsync-`+m.Owner+`.ci-plan"`)
-		if n := strings.Count(string(out), "kubectl --context "+m.Name+" create "); n != 4 {
+		if n := strings.Count(out, "kubectl --context "+m.Name+" create "); n != 4 {
 			t.Errorf("%s has %d bindings", m.Name, n)
 		}
 	}
@@ -101,6 +108,13 @@ func TestFleetSetup(t *testing.T) {
 	}
 	if diff := cmp.Diff(all, plan); diff != "" {
 		t.Errorf("role of plan: %s", diff)
+	}
+	if !strings.Contains(out, "vault auth enable ") {
+		t.Error("the login is not enabled")
+	}
+	// A later run, for one more cluster.
+	if again := setUpFleet(t, `{"github/": {}}`); strings.Contains(again, " create ") || strings.Contains(again, " enable ") || strings.Count(again, "token_policies") != strings.Count(out, "token_policies") {
+		t.Errorf("the second run makes what exists: %s", again)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 type kubeconfigCmd struct {
-	Owner []string `required:"" placeholder:"NAME" help:"Owner of the inventory that lists you."`
+	Owner []string `required:"" placeholder:"NAME" help:"Owner of the inventory that lists you. Repeatable: one context for each."`
 	userFlags
 	clientKeyFlags
 	Merge       bool   `help:"Merge it into the kubeconfig that kubectl uses, instead of printing it. Other entries stay as they are. certsync keeps the old file as a backup."`

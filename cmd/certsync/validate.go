@@ -21,7 +21,7 @@ type validateCmd struct {
 
 // Help is shown below the flags.
 func (validateCmd) Help() string {
-	return `Reads the inventory, the team files and the signing requests that it names. It needs no cluster and no Vault, and writes nothing. It lists all problems at once, each with its place, such as users.yaml:14:17: users[3].groups[0]: …
+	return `Reads the inventory, the team files and the signing requests that it names. It needs no cluster and no Vault, and writes nothing. It lists up to 100 problems at once, each with its place, such as users.yaml:14:17: users[3].groups[0]: …
 
 The inventory digest that it prints identifies the inventory. certsync apply --expect takes another one: the digest of a plan.
 

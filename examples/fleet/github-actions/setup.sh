@@ -1,13 +1,27 @@
 #!/bin/sh
 # Sets up Vault and all clusters for certsync.yaml, beside this file. First apply the output of `certsync manifests --cluster NAME`
-# and `certsync manifests --vault --cluster NAME` for each cluster. Then run this once, with the vault CLI and kubectl, as an
-# administrator of all. The contexts in your kubeconfig have the names of the clusters, and so have the owners.
+# and `certsync manifests --vault --cluster NAME` for each cluster. Then run this, with the vault CLI and kubectl, as an
+# administrator of all. For a new cluster, add its name to the list below, and run this again. The contexts in your kubeconfig have
+# the names of the clusters, and so have the owners.
 # acme/access is the repository. `gh api repos/acme/access --jq .id` prints its ID, which GitHub never uses again.
 set -eu
 
 clusters="dev-eu dev-us dev-ap stage-eu stage-us stage-ap prod-eu prod-us prod-ap"
 
-vault auth enable -path=github jwt
+# bind makes a binding in the current cluster. One that exists stays as it is: after a revocation, it has another name of the user.
+bind() {
+  kind=$1
+  name=$2
+  shift 2
+  found=$(kubectl --context "$cluster" get "$kind" "$name" -n kube-system --ignore-not-found -o name)
+  [ -n "$found" ] || kubectl --context "$cluster" create "$kind" "$name" -n kube-system "$@"
+}
+
+mounts=$(vault auth list -format=json)
+case "$mounts" in
+*'"github/"'*) ;;
+*) vault auth enable -path=github jwt ;;
+esac
 vault write auth/github/config - <<'END'
 {
   "oidc_discovery_url": "https://token.actions.githubusercontent.com",
@@ -46,10 +60,10 @@ END
   policies="$policies${policies:+, }\"certsync-$cluster-plan\", \"certsync-$cluster.ci-plan\""
 
   # These bind the plain names. If a revocation gives the users other names, change the bindings: see examples/git/README.md.
-  kubectl --context "$cluster" create clusterrolebinding "certsync-$cluster.ci-plan" --clusterrole="certsync-$cluster-plan" --user=ci-plan@access
-  kubectl --context "$cluster" create rolebinding "certsync-$cluster.ci-plan" -n kube-system --role="certsync-$cluster-plan" --user=ci-plan@access
-  kubectl --context "$cluster" create clusterrolebinding "certsync-$cluster.ci-apply" --clusterrole="certsync-$cluster" --user=ci-apply@access
-  kubectl --context "$cluster" create rolebinding "certsync-$cluster.ci-apply" -n kube-system --role="certsync-$cluster" --user=ci-apply@access
+  bind clusterrolebinding "certsync-$cluster.ci-plan" --clusterrole="certsync-$cluster-plan" --user=ci-plan@access
+  bind rolebinding "certsync-$cluster.ci-plan" --role="certsync-$cluster-plan" --user=ci-plan@access
+  bind clusterrolebinding "certsync-$cluster.ci-apply" --clusterrole="certsync-$cluster" --user=ci-apply@access
+  bind rolebinding "certsync-$cluster.ci-apply" --role="certsync-$cluster" --user=ci-apply@access
 done
 
 # Every branch and pull request of the repository may plan for all clusters. The JWT of a fork, if it gets one, names the fork.
