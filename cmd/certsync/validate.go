@@ -80,7 +80,7 @@ func (c validateCmd) one(p program, file *inventory.File, m inventory.Member) er
 	}
 	old, err := inventory.LoadFile(string(c.SameAs))
 	if err != nil {
-		return fmt.Errorf("--same-as: %w", err)
+		return reconcile.WithHint(fmt.Errorf("--same-as: %w", err), "set --same-as to an inventory for one cluster")
 	}
 	other, err := old.Only()
 	if err != nil {
