@@ -105,7 +105,7 @@ var scenarios = append(revocations, []scenario{
 	},
 	{
 		// Alice leaves, Carol's access ends, and so does a role of Bob's group.
-		name: "removal", before: []applied{{inventory: company}},
+		name: "removal", before: []applied{{inventory: company}}, args: []string{"--max-removals=100%"},
 		inventory: strings.NewReplacer("name: carol,", "name: carol, until: 2020-01-31,",
 			"clusterRoles: [admin]", "clusterRoles: [{name: admin, until: 2020-01-31}]").Replace(withoutAlice),
 	},

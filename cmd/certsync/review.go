@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/reviewpage"
 	"github.com/certsync/certsync/inventory/files"
@@ -40,6 +41,9 @@ func (reviewCmd) Help() string {
 
 // Validate is called by kong after parsing.
 func (c reviewCmd) Validate() error { return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate()) }
+
+// AfterApply is called by kong after parsing, also for an empty flag.
+func (c reviewCmd) AfterApply() error { return flagvalue.RefuseEmpty("--audit-log", c.AuditLog) }
 
 // Run prints the review. It only reads.
 func (c reviewCmd) Run(ctx context.Context, p program) error {

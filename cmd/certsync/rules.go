@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+
 	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -21,6 +23,12 @@ type ruleFlags struct {
 	NewLedger         bool                 `help:"Start a new state from the ledger and the inventory, although certsync has used this cluster for the owner before."`
 	AcceptRollback    bool                 `help:"Accept an old state in Vault, for example after a restore from a backup. Also accept a state without a Lease to compare it with."`
 	sharedCAFlags     `group:"Guards, and flags that lift them:"`
+}
+
+// AfterApply is called by kong after parsing, also for an empty flag.
+func (f ruleFlags) AfterApply() error {
+	return cmp.Or(flagvalue.RefuseEmpty("--protect", f.Protect), flagvalue.RefuseEmpty("--revoke", f.Revoke),
+		flagvalue.RefuseEmpty("--retry", f.Retry), flagvalue.RefuseEmpty("--adopt", f.Adopt))
 }
 
 // jobFlags name the namespace of the CronJob.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/show"
@@ -48,6 +49,9 @@ func (c statusCmd) Validate() error {
 	}
 	return cmp.Or(c.Flags.Validate(), c.serverFlags.Validate())
 }
+
+// AfterApply is called by kong after parsing, also for an empty flag.
+func (c statusCmd) AfterApply() error { return flagvalue.RefuseEmpty("--user", c.User) }
 
 // Run reports on every user. It only reads.
 func (c statusCmd) Run(ctx context.Context, p program) error {

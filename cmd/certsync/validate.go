@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/cmd/certsync/internal/nextstep"
@@ -14,9 +15,9 @@ import (
 
 type validateCmd struct {
 	inventoryFlags
-	Cluster   fleet.Names `placeholder:"NAME,..." help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
-	Effective string      `placeholder:"NAME" help:"Print what an inventory that has several clusters says for this one, as an inventory for it alone."`
-	SameAs    string      `placeholder:"FILE" help:"Compare with this inventory for one cluster, and say whether its owner would see a change. With several clusters, choose one with --cluster."`
+	Cluster   fleet.Names      `placeholder:"NAME,..." help:"Only this cluster of an inventory that has several: its name, or a label such as env=prod. Repeatable (default: all)."`
+	Effective flagvalue.Filled `placeholder:"NAME" help:"Print what an inventory that has several clusters says for this one, as an inventory for it alone."`
+	SameAs    flagvalue.Filled `placeholder:"FILE" help:"Compare with this inventory for one cluster, and say whether its owner would see a change. With several clusters, choose one with --cluster."`
 }
 
 // Help is shown below the flags.
@@ -52,7 +53,7 @@ func (c validateCmd) Run(p program) error {
 	}
 	chosen := c.Cluster
 	if c.Effective != "" {
-		chosen = fleet.Names{c.Effective}
+		chosen = fleet.Names{string(c.Effective)}
 	}
 	members, err := chosen.Choose(file)
 	if err != nil {
@@ -77,16 +78,16 @@ func (c validateCmd) one(p program, file *inventory.File, m inventory.Member) er
 	if c.Effective != "" {
 		return writeAll(p.stdout, generate.Effective(c.File, m.Name, inv))
 	}
-	old, err := inventory.LoadFile(c.SameAs)
+	old, err := inventory.LoadFile(string(c.SameAs))
 	if err != nil {
-		return fmt.Errorf("--same-as: %w", err)
+		return reconcile.WithHint(fmt.Errorf("--same-as: %w", err), "set --same-as to an inventory for one cluster")
 	}
 	other, err := old.Only()
 	if err != nil {
 		return reconcile.WithHint(fmt.Errorf("--same-as %s: %w", c.SameAs, err), "set --same-as to an inventory for one cluster, such as the output of certsync validate --effective NAME")
 	}
 	if inv.Digest() == other.Digest() {
-		return writeAll(p.stdout, render.Same(c.SameAs, inv))
+		return writeAll(p.stdout, render.Same(string(c.SameAs), inv))
 	}
 	if err := writeAll(p.stdout, render.Differences(other, inv)); err != nil {
 		return err

@@ -77,7 +77,7 @@ func load(o Options) (*rest.Config, kubeconfigEntry, error) {
 	rules.WarnIfAllMissing = false
 	raw, err := rules.Load()
 	if err != nil {
-		return nil, kubeconfigEntry{}, fmt.Errorf("reading the kubeconfig: %w", err)
+		return nil, kubeconfigEntry{}, reconcile.WithHint(fmt.Errorf("reading the kubeconfig: %w", err), "set --kubeconfig or KUBECONFIG to a file that kubectl can read")
 	}
 	name := cmp.Or(o.Context, raw.CurrentContext)
 	if name == "" && o.Kubeconfig == "" {
@@ -120,7 +120,7 @@ func noContext(name string, raw *clientcmdapi.Config, rules *clientcmd.ClientCon
 		return reconcile.WithHint(fmt.Errorf("no cluster is configured: no kubeconfig at %s, and not running in a pod", files),
 			"set --kubeconfig or KUBECONFIG")
 	case len(names) == 0 && name == "":
-		return fmt.Errorf("the kubeconfig %s has no context", files)
+		return reconcile.WithHint(fmt.Errorf("the kubeconfig %s has no context", files), "set --kubeconfig to a file with the cluster's context")
 	case len(names) == 0:
 		return reconcile.WithHint(fmt.Errorf("context %q does not exist: the kubeconfig (%s) holds none", name, files),
 			"set KUBECONFIG to the file that has this context; of several clusters, the inventory can name each one's context")

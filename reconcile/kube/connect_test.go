@@ -98,7 +98,7 @@ func TestConnectSaysWhatIsMissing(t *testing.T) {
 		"nothing configured": {
 			err: "no cluster is configured: no kubeconfig at DIR/config, and not running in a pod", hint: "--kubeconfig"},
 		"the file that the flag names does not exist": {
-			options: Options{Kubeconfig: "DIR/absent"}, err: "reading the kubeconfig: stat DIR/absent: no such file"},
+			options: Options{Kubeconfig: "DIR/absent"}, err: "reading the kubeconfig: stat DIR/absent: no such file", hint: "set --kubeconfig or KUBECONFIG"},
 		"a context that does not exist": {
 			files: map[string]string{"config": kubeconfigYAML}, options: Options{Context: "porduction"},
 			err:  `context "porduction" does not exist in the kubeconfig (DIR/config)`,
@@ -108,11 +108,11 @@ func TestConnectSaysWhatIsMissing(t *testing.T) {
 			err:   "the kubeconfig DIR/config has no current-context", hint: `choose one with --context; the contexts are: "blind"`},
 		"an empty kubeconfig": {
 			files: map[string]string{"config": "", "mine": "apiVersion: v1\nkind: Config\n"}, options: Options{Kubeconfig: "DIR/mine"},
-			err: "the kubeconfig DIR/mine has no context"},
+			err: "the kubeconfig DIR/mine has no context", hint: "set --kubeconfig"},
 		"a context without any kubeconfig": {
 			options: Options{Context: "prod"}, err: `context "prod" does not exist: the kubeconfig (DIR/config) holds none`, hint: "set KUBECONFIG to the file that has this context; of several clusters, the inventory can name each one's context"},
 		"a kubeconfig that is no YAML": {
-			files: map[string]string{"config": "\tno"}, err: "reading the kubeconfig: error loading config file \"DIR/config\""},
+			files: map[string]string{"config": "\tno"}, err: "reading the kubeconfig: error loading config file \"DIR/config\"", hint: "set --kubeconfig or KUBECONFIG to a file that kubectl can read"},
 		"a context whose cluster does not exist": {
 			files: map[string]string{"config": kubeconfigYAML}, options: Options{Context: "dangling"},
 			err: `reading context "dangling" of the kubeconfig: `},

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/certsync/certsync/reconcile"
@@ -20,7 +19,7 @@ func (c *Cluster) FrontProxy(ctx context.Context) (reconcile.FrontProxy, error) 
 	published, err := c.server.Client.CoreV1().ConfigMaps(metav1.NamespaceSystem).
 		Get(ctx, reconcile.AuthenticationConfigMap, metav1.GetOptions{})
 	switch {
-	case apierrors.IsNotFound(err):
+	case api.IsGone(err): // a proxy that answers 404 has not said that there is none
 		return reconcile.FrontProxy{}, nil
 	case err != nil:
 		return reconcile.FrontProxy{}, c.server.Failed("reading ConfigMap "+metav1.NamespaceSystem+"/"+reconcile.AuthenticationConfigMap, err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/apitest"
 )
 
@@ -37,5 +38,16 @@ func TestObserveClusterReadsTheFrontProxy(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestFrontProxyIsNotGoneForAProxy: a 404 of a proxy in front of the API server does not count as a cluster without front proxies.
+func TestFrontProxyIsNotGoneForAProxy(t *testing.T) {
+	s := observable(t)
+	s.Routes["GET "+frontProxyPath] = http.NotFound
+	s.Begin()
+	f, err := connect(t, s).FrontProxy(t.Context())
+	if err == nil || reconcile.Hint(err) == "" {
+		t.Errorf("%+v, error %v", f, err)
 	}
 }

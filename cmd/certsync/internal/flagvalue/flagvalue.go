@@ -4,6 +4,7 @@ package flagvalue
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/starter"
@@ -44,5 +45,27 @@ func (a *Adoption) UnmarshalText(text []byte) error {
 		return fmt.Errorf("expected users/NAME, got %q", text)
 	}
 	*a = Adoption(name)
+	return nil
+}
+
+// Filled is the value of a flag that has to have one, or "" without the flag. An unset variable in a script leaves an empty text, which
+// must not count as no flag.
+type Filled string
+
+// UnmarshalText returns an error for an empty text.
+func (f *Filled) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return errors.New("the value is empty: set one, or leave the flag out")
+	}
+	*f = Filled(text)
+	return nil
+}
+
+// RefuseEmpty returns an error if a flag that takes several values was given an empty one, as an unset variable in a script does.
+// A revocation of nobody would look like a success.
+func RefuseEmpty[T ~string](flag string, values []T) error {
+	if values != nil && (len(values) == 0 || slices.Contains(values, "")) {
+		return fmt.Errorf("%s: a value is empty: set one, or leave the flag out", flag)
+	}
 	return nil
 }

@@ -115,7 +115,7 @@ func RevocationsDocument(results []Result[revocation.Report]) Document {
 
 // PreflightDocument is the form of `preflight -o json` for several clusters.
 func PreflightDocument(results []Result[preflight.Report]) Document {
-	ok := !slices.ContainsFunc(results, func(r Result[preflight.Report]) bool { return !r.Value.OK() })
+	ok := !slices.ContainsFunc(results, func(r Result[preflight.Report]) bool { return r.Err != nil || !r.Value.OK() })
 	return Document{FormatVersion: reconcile.FormatVersion, OK: &ok, Clusters: Entries(results, func(e *Entry, r preflight.Report) { e.Preflight = r })}
 }
 

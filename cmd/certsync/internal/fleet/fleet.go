@@ -64,9 +64,8 @@ func Within(ctx context.Context, do func(context.Context) error) error {
 	limited, end := context.WithCancelCause(ctx)
 	limit := time.AfterFunc(AnswerLimit, func() { end(errSlow) })
 	err := do(limited)
-	limit.Stop()
-	if err != nil && ctx.Err() == nil && context.Cause(limited) == errSlow {
-		err = errSlow
+	if !limit.Stop() && ctx.Err() == nil {
+		err = errSlow // also if do has no error: what it has found is not all
 	}
 	if err != nil {
 		end(nil)

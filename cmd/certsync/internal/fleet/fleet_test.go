@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/certsync/certsync/reconcile/preflight"
 )
 
 // TestEach: so many clusters at once and no more, the results in the order of the targets, and each with its own error.
@@ -46,6 +48,24 @@ func TestRunsAtOnce(t *testing.T) {
 		each(make([]Run, 5), 2, func(int) { time.Sleep(time.Second) })
 		if took := time.Since(began); took != 3*time.Second {
 			t.Errorf("five runs of a second took %s", took)
+		}
+	})
+}
+
+// TestWithinLimit: a cluster that is too slow is an error, also if do ends without one.
+func TestWithinLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		results := Each(t.Context(), targets("slow", "fast"), 2, func(ctx context.Context, one Target) (preflight.Report, error) {
+			if one.Name == "slow" {
+				<-ctx.Done()
+			}
+			return preflight.Report{}, nil
+		})
+		if results[0].Err != errSlow || results[1].Err != nil {
+			t.Errorf("slow: %v, fast: %v", results[0].Err, results[1].Err)
+		}
+		if *PreflightDocument(results).OK {
+			t.Error("the checks that were not made count as passed")
 		}
 	})
 }

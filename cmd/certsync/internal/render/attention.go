@@ -25,11 +25,12 @@ const (
 //   - bindings of others that name users of the inventory;
 //   - users who become as good as cluster-admin, now and later;
 //   - certificates for another key than before;
+//   - kubeconfigs that lead to another server than before, or trust another one;
 //   - users who are not protected any more;
 //   - removed users, and access that users lose.
 func attention(plan reconcile.Plan) string {
 	var b strings.Builder
-	for _, kind := range attentionKinds(plan) {
+	for _, kind := range attentionKinds(plan, kubeconfigItems(plan)) {
 		b.WriteString(boundedList(kind))
 	}
 	if b.Len() == 0 {
@@ -54,8 +55,9 @@ func withRank(rank int, items []string) []ranked {
 	return all
 }
 
-// attentionKinds has the items of that list by kind, the most serious of each kind first.
-func attentionKinds(plan reconcile.Plan) [][]ranked {
+// attentionKinds has the items of that list by kind, the most serious of each kind first. The items about kubeconfigs are the caller's:
+// what several clusters have in common does not say where a kubeconfig leads.
+func attentionKinds(plan reconcile.Plan, kubeconfigs []string) [][]ranked {
 	var refused []string
 	for _, why := range plan.Forbidden {
 		refused = append(refused, "**Refused**, apply writes nothing: "+prose(why))
@@ -64,7 +66,7 @@ func attentionKinds(plan reconcile.Plan) [][]ranked {
 		withRank(0, refused),
 		withRank(0, heldItems(plan, plan.HeldByGuard(), "**Held by a guard**, apply refuses the plan; `--hold` applies the rest: ")),
 		withRank(0, heldItems(plan, plan.Skipped(), "**Held**, apply skips this and applies the rest: ")),
-		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan),
+		accessItems(plan), powerItems(plan), beginningItems(plan), keyItems(plan), withRank(0, kubeconfigs),
 		withRank(0, protectionItems(plan)), withRank(0, removalItems(plan)), withRank(0, lossItems(plan)),
 	}
 }
@@ -268,7 +270,7 @@ func stepInFull(plan reconcile.Plan, s reconcile.Step) string {
 		text += ", writes " + code(s.Object())
 	}
 	if s.Detail != nil && s.Detail.Kubeconfig != nil {
-		text += ", kubeconfig for " + code(cmp.Or(s.Detail.Kubeconfig.Cluster, "?")) + " at " + code(s.Detail.Kubeconfig.Server)
+		text += ", kubeconfig " + kubeconfigText(*s.Detail.Kubeconfig)
 	}
 	if why := terminal.WhyText(s.Why, longCode); why != "" {
 		text += ", why: " + why

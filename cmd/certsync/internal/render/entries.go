@@ -94,7 +94,7 @@ func mentionedBy(run []reconcile.Step) mentioned {
 	for _, s := range run {
 		switch s.Action {
 		case reconcile.Issue:
-			for _, g := range s.Detail.Groups {
+			for _, g := range s.Detail.Groups[:min(len(s.Detail.Groups), maxGroups)] {
 				m.issued[[2]string{s.Username, g}] = true
 			}
 		case reconcile.Remove:

@@ -30,7 +30,7 @@ func PlansMarkdown(all []terminal.InCluster[reconcile.Plan], digest string) []by
 	var more []details
 	for _, part := range sharedPlans(all) {
 		in := func(quote terminal.Quoter) string { return terminal.Where(all, part.in, namesPerRow, quote) }
-		for i, items := range attentionKinds(part.plan) {
+		for i, items := range attentionKinds(part.plan, nil) {
 			if len(kinds) < i+2 {
 				kinds = append(kinds, nil)
 			}
@@ -48,10 +48,10 @@ func PlansMarkdown(all []terminal.InCluster[reconcile.Plan], digest string) []by
 			}
 		}
 	}
-	first := b.attention(kinds)
+	first := b.attention(append(kinds, withRank(0, kubeconfigItemsOf(all))))
 	table := b.lines("\n| where | who | what | why |\n|:--|:--|:--|:--|\n", lines, func(n int) string { return "| | | " + moreRows(n) + " | |\n" })
 	text := ""
-	for _, d := range append(more, kubeconfigDetails(all)) {
+	for _, d := range slices.Insert(more, max(0, len(more)-1), kubeconfigDetails(all)) { // before all steps, which can be many
 		text += b.details(d)
 	}
 	return []byte(top + omittedText(b.rowsOmitted, b.itemsOmitted) + first + table + end + text)
@@ -154,6 +154,17 @@ func plansDigestMarkdown(all []terminal.InCluster[reconcile.Plan], digest string
 	return text
 }
 
+// kubeconfigItemsOf returns the items of kubeconfigItems for each cluster.
+func kubeconfigItemsOf(all []terminal.InCluster[reconcile.Plan]) []string {
+	var items []string
+	for _, in := range all {
+		for _, item := range kubeconfigItems(in.Value) {
+			items = append(items, located(code(in.Cluster), item))
+		}
+	}
+	return items
+}
+
 // kubeconfigDetails says where new kubeconfigs lead, once for each cluster. The steps that clusters have in common do not say it.
 func kubeconfigDetails(all []terminal.InCluster[reconcile.Plan]) details {
 	d := details{title: "New kubeconfigs"}
@@ -163,7 +174,7 @@ func kubeconfigDetails(all []terminal.InCluster[reconcile.Plan]) details {
 			if s.Detail == nil || s.Detail.Kubeconfig == nil {
 				continue
 			}
-			item := "In " + code(in.Cluster) + ": for " + code(s.Detail.Kubeconfig.Cluster) + " at " + code(s.Detail.Kubeconfig.Server)
+			item := located(code(in.Cluster), kubeconfigText(*s.Detail.Kubeconfig))
 			if !seen[item] {
 				seen[item] = true
 				d.items = append(d.items, item)

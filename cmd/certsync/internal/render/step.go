@@ -120,13 +120,25 @@ func objectText(plan reconcile.Plan, s reconcile.Step, quote terminal.Quoter) st
 func certificateObject(s reconcile.Step, quote terminal.Quoter) string {
 	text := "certificate for " + durationText(s.Detail.Expiration)
 	if len(s.Detail.Groups) > 0 && (s.Action == reconcile.Issue || slices.ContainsFunc(s.Reasons, mayChangeGroups)) {
-		text += " in " + terminal.QuoteAll(s.Detail.Groups, quote)
+		text += " in " + firstGroups(s.Detail.Groups, quote)
 	}
 	if s.Username != s.User {
 		text += ", as " + quote(s.Username) + " in Kubernetes"
 	}
 	if s.Detail.PublicKeySHA256 != "" {
 		text += ", for the user's own key " + quote("sha256:"+s.Detail.PublicKeySHA256)
+	}
+	return text
+}
+
+// maxGroups is how many groups of a certificate one line names. A certificate can have thousands, which would fill a comment. The
+// entries of the other groups name the user.
+const maxGroups = 25
+
+func firstGroups(groups []string, quote terminal.Quoter) string {
+	text := terminal.QuoteAll(groups[:min(len(groups), maxGroups)], quote)
+	if more := len(groups) - maxGroups; more > 0 {
+		text += " and " + terminal.WithCommas(more) + " more"
 	}
 	return text
 }

@@ -25,7 +25,10 @@ func Preflights(all []terminal.InCluster[preflight.Report], c terminal.Palette) 
 			lists[i] = append(lists[i], both{check, plain})
 		}
 		sum := preflightSummary(in.Value)
-		if !in.Value.OK() {
+		if in.Problem != "" {
+			sum = terminal.Clean(in.Problem)
+		}
+		if in.Problem != "" || !in.Value.OK() {
 			failures++
 			sum = terminal.Failed + " " + sum
 		}

@@ -46,7 +46,9 @@ func (s Servers) SeeCluster(ctx context.Context) (seen inventory.Cluster, proxy 
 	}
 	limited, cancel := context.WithTimeout(ctx, firstAnswer)
 	defer cancel()
-	if version, err := cluster.Version(limited); err != nil {
+	if version, err := cluster.Version(limited); ctx.Err() != nil {
+		return inventory.Cluster{}, "", ctx.Err() // interrupted: init does not go on
+	} else if err != nil {
 		s.unseen("the cluster", err)
 	} else {
 		fmt.Fprintf(s.Say, "certsync: Kubernetes %s answers at %s\n", terminal.Clean(version), cluster.Address())
@@ -71,7 +73,9 @@ func (s Servers) SeeVault(ctx context.Context) {
 	o.Patience = firstAnswer
 	store, err := vaultstore.Open(limited, o)
 	if err != nil {
-		s.unseen("Vault", err)
+		if ctx.Err() == nil { // else it was interrupted, and init does not go on
+			s.unseen("Vault", err)
+		}
 		return
 	}
 	if err := store.Close(ctx); err != nil {
