@@ -8,11 +8,11 @@ COMPILE = GOGC=off GOMEMLIMIT=2GiB $(ONCE)
 # The race detector needs cgo and a C compiler.
 RACE := $(shell [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC)" >/dev/null 2>&1 && echo -race)
 
-# The fuzz targets and their number of runs, some seconds for each. A time limit would not do: Go before 1.27 may report its
+# The fuzz targets and their number of runs in make test, a second or two for each. A time limit would not do: Go before 1.27 may report its
 # own deadline as a failure (golang/go#75804). Minimizing is limited, because it would take all of that time.
-FUZZ := inventory:FuzzParse:15000 inventory:FuzzEncode:10000 inventory:FuzzTeam:4000 inventory:FuzzRequest:10000 inventory/strict:FuzzMarks:15000 \
-	reconcile:FuzzParseRecord:20000 reconcile:FuzzParseBindingName:40000 \
-	reconcile:FuzzBindingName:25000 reconcile/apply:FuzzPlan:700 reconcile/usage:FuzzEvents:15000
+FUZZ := inventory:FuzzParse:3000 inventory:FuzzEncode:2000 inventory:FuzzTeam:800 inventory:FuzzRequest:2000 inventory/strict:FuzzMarks:3000 \
+	reconcile:FuzzParseRecord:4000 reconcile:FuzzParseBindingName:8000 \
+	reconcile:FuzzBindingName:5000 reconcile/apply:FuzzPlan:150 reconcile/usage:FuzzEvents:3000
 
 .PHONY: help build image release session demo test fuzz soak bench lint
 
@@ -50,11 +50,12 @@ fuzz: ## fuzz parsers and plans; FUZZTIME=10m sets the time for each target
 		$(ONCE) test -run '^$$' -fuzz "^$$2\$$" -fuzztime $(or $(FUZZTIME),$${3}x) -fuzzminimizetime 100x ./$$1 || exit 1; \
 	done
 
-soak: ## run the long tests: 50,000 random stories, a fault at every call, and all tests ROUNDS times (5) with the race detector; K8S=1.35.4 runs only the e2e tests, once, on that Kubernetes version
+soak: ## run the long tests: 50,000 random stories, a fault at every call, each fuzz target for a minute, and all tests ROUNDS times (5) with the race detector; K8S=1.35.4 runs only the e2e tests, once, on that Kubernetes version
 	@echo "soak: compiling; the first build of a Kubernetes version takes 5 to 10 minutes on two idle cores, longer on a busy machine; later builds take seconds"
 	$(if $(K8S),,GOGC=400 $(ONCE) test -count=1 -timeout 60m -v -run '^TestPlayers$$' ./reconcile/apply -stories 50000)
 	$(if $(K8S),,$(ONCE) test -count=1 -timeout 60m -v -run '^(TestFaultAtEveryCall|TestEveryCallIsMade)$$' ./cmd/certsync -every-call) # too slow with -race
 	$(if $(K8S),,CERTSYNC_SOAK=1 $(ONCE) test -count=1 -run '^TestHostileMarkdown$$' ./cmd/certsync/internal/render) # too slow with -race
+	$(if $(K8S),,$(MAKE) --no-print-directory fuzz FUZZTIME=1m)
 	for round in $$(seq $(or $(ROUNDS),$(if $(K8S),1,5))); do \
 		$(if $(K8S),CERTSYNC_K8S=$(K8S)) CERTSYNC_SOAK=1 $(GO) test $(RACE) -count=1 -timeout 120m $(if $(K8S),./e2e/...,./...) || exit 1; \
 	done

@@ -74,7 +74,7 @@ func TestFaultAtACall(t *testing.T) {
 	want := clean.world()
 
 	seed := drawSeed(t)
-	cases := drawCases(rand.New(rand.NewPCG(seed, 0)), tally, repeats(16, 150))
+	cases := drawCases(rand.New(rand.NewPCG(seed, 0)), tally, repeats(10, 150))
 	t.Logf("%d of %d calls that an apply makes, times %d faults, drawn by the seed %d (CERTSYNC_SEED)", len(cases), tally.total(), len(harms), seed)
 	for i, c := range cases {
 		t.Run(fmt.Sprintf("%02d", i), func(t *testing.T) {

@@ -137,7 +137,7 @@ func TestOutages(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFixture(t, servers)
-			users := repeats(60, 200)
+			users := repeats(40, 200)
 			f.write(crowd(users))
 			code, output := f.disturbed(func(run *exec.Cmd) { tt.harm(t, run) })
 			if tt.mend != nil {

@@ -30,7 +30,7 @@ var (
 )
 
 // sampled is how many calls there are for each one that gets faults in the sample.
-const sampled = 48
+const sampled = 96
 
 // TestFaultAtEveryCall runs each scenario with each kind of fault at each of its calls, then without a fault. Always:
 //

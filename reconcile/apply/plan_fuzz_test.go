@@ -35,7 +35,7 @@ func FuzzPlan(f *testing.F) {
 // TestStoriesWithFlags tells stories with flags that hold, protect, adopt and retry, and with runs that go wrong, from
 // seeds that are always the same. make soak tells more of them.
 func TestStoriesWithFlags(t *testing.T) {
-	seeds := uint64(160)
+	seeds := uint64(100)
 	if os.Getenv("CERTSYNC_SOAK") != "" {
 		seeds = 400
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	stories = flag.Int("stories", 200, "tell so many stories in TestPlayers")
+	stories = flag.Int("stories", 120, "tell so many stories in TestPlayers")
 	first   = flag.Int("first", 0, "begin with the story of this `number`: -first 5572 -stories 1 tells one")
 )
 

@@ -227,7 +227,7 @@ func hostilePlan(t testing.TB, seed uint64) reconcile.Plan {
 // TestHostileMarkdown: whatever names and messages hold, a comment has only the markup that PlanMarkdown writes. The seeds are
 // always the same.
 func TestHostileMarkdown(t *testing.T) {
-	seeds := uint64(300)
+	seeds := uint64(150)
 	if os.Getenv("CERTSYNC_SOAK") != "" && !raceDetector {
 		seeds = 5000
 	}
