@@ -47,7 +47,8 @@ func TestKubeconfig(t *testing.T) {
 	}
 	user := config.AuthInfos["alice@"+o+"@e2e"]
 	want := &clientcmdapi.ExecConfig{
-		APIVersion: "client.authentication.k8s.io/v1", Command: f.binary, Args: []string{"credential", "--owner=" + o, "--user=alice@" + o},
+		APIVersion: "client.authentication.k8s.io/v1", Command: f.binary,
+		Args:            []string{"credential", "--owner=" + o, "--user=alice@" + o, "--vault-mount=secret", "--vault-prefix=certsync", "--vault-auth=token"},
 		Env:             []clientcmdapi.ExecEnvVar{{Name: "VAULT_ADDR", Value: f.servers.VaultAddr}, {Name: "VAULT_CACERT", Value: f.servers.VaultCACert}},
 		InteractiveMode: clientcmdapi.NeverExecInteractiveMode, InstallHint: user.Exec.InstallHint,
 	}

@@ -26,6 +26,7 @@ type kubeconfigCmd struct {
 func (kubeconfigCmd) Help() string {
 	return `Reads your kubeconfig from Vault, and prints it or merges it into your own. It needs no inventory, and in Vault only the right to read your own path. Log in to Vault as yourself first (vault login).
 
+  umask 077    # the kubeconfig holds a private key
   certsync kubeconfig --owner prod-eu --user alice@example.com > kubeconfig
   certsync kubeconfig --owner prod-eu --user alice@example.com --merge --exec
   kubectl --context prod-eu get pods

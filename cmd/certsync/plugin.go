@@ -10,7 +10,7 @@ import (
 )
 
 // plugin returns the command that kubectl will run, in any folder and environment. It keeps the flags and variables that
-// locate Vault, and no secret. The owner is left out, since each has a kubeconfig of its own.
+// locate Vault, and no secret. Flags with their default are among them: a shell may have CERTSYNC_VAULT_AUTH for an apply. The owner is left out, since each has a kubeconfig of its own.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	command, err := c.command()
 	if err != nil {
@@ -18,20 +18,20 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	}
 	args := []string{"--user=" + c.User}
 	for _, f := range []struct {
-		flag, value, usual string
-		file               bool
+		flag, value string
+		file        bool
 	}{
-		{"vault-mount", c.VaultMount, "secret", false},
-		{"vault-prefix", c.VaultPrefix, "certsync", false},
-		{"vault-auth", c.VaultAuth, "token", false},
-		{"vault-auth-mount", c.VaultAuthMount, "", false},
-		{"vault-role", c.VaultRole, "", false},
-		{"vault-token-file", c.VaultTokenFile, "", true},
-		{"vault-role-id", c.VaultRoleID, "", false},
-		{"vault-secret-id-file", c.VaultSecretIDFile, "", true},
-		{"client-key", c.ClientKey, "", true},
+		{"vault-mount", c.VaultMount, false},
+		{"vault-prefix", c.VaultPrefix, false},
+		{"vault-auth", c.VaultAuth, false},
+		{"vault-auth-mount", c.VaultAuthMount, false},
+		{"vault-role", c.VaultRole, false},
+		{"vault-token-file", c.VaultTokenFile, true},
+		{"vault-role-id", c.VaultRoleID, false},
+		{"vault-secret-id-file", c.VaultSecretIDFile, true},
+		{"client-key", c.ClientKey, true},
 	} {
-		if f.value == f.usual {
+		if f.value == "" {
 			continue
 		}
 		if f.file {
