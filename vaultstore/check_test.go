@@ -94,7 +94,11 @@ var refusals = map[string]struct {
 		"reading the VAULT_ variables: Error loading CA File: open /none/ca.crt: no such file or directory",
 		"check VAULT_CACERT, VAULT_CLIENT_CERT and the other VAULT_ variables in the environment"},
 	"an address that is none": {func(t *testing.T, f *fakeVault, _ *Options) { t.Setenv("VAULT_ADDR", "https://vault:port") },
-		`preparing to talk to Vault: parse "https://vault:port": invalid port ":port" after host`, "check VAULT_ADDR and VAULT_HEADERS in the environment"},
+		`preparing to talk to Vault: parse "https://vault:port": invalid port ":port" after host`,
+		"check VAULT_ADDR and VAULT_HEADERS in the environment; VAULT_ADDR is a URL, such as https://vault.example.com:8200"},
+	"an IP address without a scheme": {func(t *testing.T, f *fakeVault, _ *Options) { t.Setenv("VAULT_ADDR", "127.0.0.1:8200") },
+		`preparing to talk to Vault: parse "127.0.0.1:8200": first path segment in URL cannot contain colon`,
+		"check VAULT_ADDR and VAULT_HEADERS in the environment; VAULT_ADDR is a URL, such as https://vault.example.com:8200"},
 }
 
 func TestOpenRefuses(t *testing.T) {
@@ -200,6 +204,9 @@ func TestNoConnection(t *testing.T) {
 		"TLS where none is spoken": {"https://" + host(f.URL), nil,
 			"logging in to Vault at ADDRESS: reaching Vault at ADDRESS: http: server gave HTTP response to HTTPS client",
 			"the server does not speak TLS: VAULT_ADDR must begin with http://"},
+		"a name without a scheme": {"vault.example.com:8200", nil,
+			`logging in to Vault at ADDRESS: reaching Vault at ADDRESS: unsupported protocol scheme "vault.example.com"`,
+			"VAULT_ADDR must begin with https://, or with http:// if Vault does not speak TLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.environment(t)

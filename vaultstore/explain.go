@@ -163,6 +163,8 @@ func (s *Store) explainConnection(err error) error {
 		hint = "Vault's server ended the TLS handshake: check whether it needs VAULT_CLIENT_CERT and VAULT_CLIENT_KEY"
 	case strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		hint = "the server does not speak TLS: VAULT_ADDR must begin with http://"
+	case strings.Contains(err.Error(), "unsupported protocol scheme"): // of vault.example.com:8200, for example
+		hint = "VAULT_ADDR must begin with https://, or with http:// if Vault does not speak TLS"
 	}
 	return reconcile.WithHint(fmt.Errorf("reaching Vault at %s: %w", s.address, unreachable{err}), hint)
 }

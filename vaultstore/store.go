@@ -154,7 +154,7 @@ func newClient(o Options, l limits) (*api.Client, limits, error) {
 	client, err := api.NewClient(config)
 	if err != nil {
 		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: %w", withoutAddress(err)),
-			"check VAULT_ADDR and VAULT_HEADERS in the environment")
+			"check VAULT_ADDR and VAULT_HEADERS in the environment; VAULT_ADDR is a URL, such as https://vault.example.com:8200")
 	}
 	if address := client.Address(); strings.HasSuffix(strings.TrimRight(address, "/"), "/v1") {
 		return nil, l, reconcile.WithHint(fmt.Errorf("preparing to talk to Vault: its address %s ends in /v1", withoutPassword(address)),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/inventory"
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/apply"
 	"github.com/certsync/certsync/reconcile/kube"
@@ -32,10 +33,13 @@ func (f inventoryFlags) targets(chosen fleet.Flags) ([]fleet.Target, error) {
 	return chosen.Targets(file)
 }
 
-// notFound adds a hint to the error for a missing file.
+// notFound adds a hint to the error for a missing file, and for something that is no file.
 func notFound(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return reconcile.WithHint(err, "set -f to your inventory file")
+	}
+	if errors.Is(err, files.ErrNotRegular) {
+		return reconcile.WithHint(err, "set -f to a file: certsync reads the inventory from no folder, pipe or device")
 	}
 	return err
 }

@@ -91,3 +91,19 @@ func TestNextStepOnTTY(t *testing.T) {
 		})
 	}
 }
+
+// TestInitOnAFullDisk: without room, init says so and leaves no part of the file.
+func TestInitOnAFullDisk(t *testing.T) {
+	dir, env, _ := initWorld(t)
+	cmd := process(t, dir, env, []string{"init"})
+	// A block is 512 bytes in some shells and 1,024 in others.
+	cmd.Args = append([]string{"sh", "-c", `ulimit -f 1; exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = "/bin/sh"
+	r := run(t, cmd)
+	if r.code != exitError || !strings.Contains(r.stderr, "file too large\nhint: check that the folder exists, that you may write there, and that the disk has room") {
+		t.Errorf("exit %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, "users.yaml")); !os.IsNotExist(err) {
+		t.Errorf("a file is left: %v", err)
+	}
+}

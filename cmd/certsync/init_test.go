@@ -82,7 +82,7 @@ func TestInitRefuses(t *testing.T) {
 			code:   exitError, want: []string{`"users.yaml" already exists`},
 		},
 		"a folder":             {args: []string{"-f", "."}, code: exitError, want: []string{`"." already exists`}},
-		"no folder":            {args: []string{"-f", "none/users.yaml"}, code: exitError, want: []string{"writing the inventory: ", "no such file"}},
+		"no folder":            {args: []string{"-f", "none/users.yaml"}, code: exitError, want: []string{"writing the inventory: ", "no such file", "hint: check that the folder exists"}},
 		"no owner":             {args: []string{"-f", "users.yaml"}, before: func(dir string) error { return os.Remove(filepath.Join(dir, "kubeconfig")) }, code: exitUsage, want: []string{"--owner is required", "hint: give --owner NAME"}},
 		"a bad owner":          {args: []string{"--owner=A"}, code: exitUsage, want: []string{"--owner: "}},
 		"a bad user":           {args: []string{"--user=system:admin"}, code: exitUsage, want: []string{"--user: letters"}},

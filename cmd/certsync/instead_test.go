@@ -9,6 +9,27 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
 )
 
+// TestInsteadOfFlag: what people type after a command by habit gets a hint of its own.
+func TestInsteadOfFlag(t *testing.T) {
+	for line, want := range map[string]string{
+		"apply --dry-run":                  invocation.InsteadOfFlag["--dry-run"],
+		"apply --dry-run=client":           invocation.InsteadOfFlag["--dry-run"],
+		"plan --vault-addr https://a:8200": invocation.InsteadOfFlag["--vault-addr"],
+		"kubeconfig --vault-token hvs.a":   invocation.InsteadOfFlag["--vault-token"],
+		"plan users.yaml":                  "name the inventory with -f: certsync plan -f FILE",
+		"validate clusters/prod-eu.yml":    "name the inventory with -f: certsync validate -f FILE",
+		"validate -file users.yaml":        "name the inventory with -f: certsync validate -f FILE",
+		"apply alice@example.com":          "run certsync apply --help for the list of flags",
+		"kubeconfig users.yaml":            "run certsync kubeconfig --help for the list of flags",
+		"apply --vault-ad=https://a:8200":  "run certsync apply --help for the list of flags",
+	} {
+		r := within(t, t.Context(), strings.Fields(line)...)
+		if _, hint, _ := strings.Cut(r.stderr, "\nhint: "); r.code != exitUsage || hint != want+"\n" || want == "" {
+			t.Errorf("%s: exit %d, %q", line, r.code, r.stderr)
+		}
+	}
+}
+
 // TestInstead: commands of other programs get a hint of their own, which names commands and flags that certsync has.
 func TestInstead(t *testing.T) {
 	words := []string{

@@ -218,7 +218,7 @@ func TestKubeconfigTellsTheEnd(t *testing.T) {
 		args           []string
 		stdout, stderr string // parts
 	}{
-		"merged, it lives":       {time.Hour, []string{"--merge"}, "The certificate is valid until $END. Merge again after a renewal, or once with --exec.\n", ""},
+		"merged, it lives":       {time.Hour, []string{"--merge"}, "The certificate is valid until $END. After a renewal, merge again. With --exec, kubectl fetches the new one by itself.\n", ""},
 		"the plugin needs none":  {time.Hour, []string{"--merge", "--exec"}, "Merged context prod-eu", ""},
 		"printed, it is over":    {-time.Hour, nil, "client-key-data", `certsync: the certificate of "alice" expired at $END` + "\nhint: ask the administrator of certsync to run certsync apply, which renews it\n"},
 		"merged, although it is": {-time.Hour, []string{"--merge"}, "Merged context prod-eu", "expired at $END\n"},

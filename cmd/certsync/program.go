@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,15 +129,30 @@ func (p program) misused(err error) int {
 	}
 	var parse *kong.ParseError
 	if errors.As(err, &parse) && parse.Context != nil && parse.Context.Selected() != nil {
-		command := parse.Context.Selected().Name
-		text = strings.TrimPrefix(text, command+": ")
-		hint = fmt.Sprintf("run %s %s --help for the list of flags", name, command)
+		command := parse.Context.Selected()
+		text = strings.TrimPrefix(text, command.Name+": ")
+		hint = cmp.Or(invocation.Called(insteadOf(text, command), p.name), fmt.Sprintf("run %s %s --help for the list of flags", name, command.Name))
 	}
 	if variable := variables.For(text); variable != "" {
 		hint = variable + " is set in the environment: correct it, or " + hint
 	}
 	fmt.Fprintf(p.stderr, "certsync: %s\nhint: %s\n", terminal.Clean(text), hint)
 	return exitUsage
+}
+
+// insteadOf returns a hint for what people type by habit after a command: a file without -f, or a flag of another program. It
+// returns "" for anything else.
+func insteadOf(text string, command *kong.Node) string {
+	text, _, _ = strings.Cut(text, ", did you mean ")
+	if flag, ok := strings.CutPrefix(text, "unknown flag "); ok {
+		return invocation.InsteadOfFlag[flag]
+	}
+	file, ok := strings.CutPrefix(text, "unexpected argument ")
+	takes := slices.ContainsFunc(command.Flags, func(f *kong.Flag) bool { return f.Short == 'f' })
+	if ok && takes && (strings.HasSuffix(file, ".yaml") || strings.HasSuffix(file, ".yml")) {
+		return fmt.Sprintf("name the inventory with -f: certsync %s -f FILE", command.Name)
+	}
+	return ""
 }
 
 // fail prints an error with its hint, and returns the exit code for it.

@@ -227,8 +227,9 @@ func (w *Bindings) failed(doing string, b reconcile.Binding, err error) error {
 	case rejected.By == api.ByEscalationCheck:
 		// The lines after the first are the rules of the role, some sixty for "view".
 		message, _, _ := strings.Cut(err.Error(), ":\n")
+		resource := strings.ToLower(b.RoleRef.Kind) + "s"
 		return reconcile.WithHint(fmt.Errorf("%s: %w", doing, api.Brief(errors.New(message))),
-			fmt.Sprintf("grant certsync the verb bind on clusterroles/%s", b.RoleRef.Name))
+			fmt.Sprintf("grant certsync the verb bind on %s/%s; for the CronJob, print its manifests again and apply them", resource, b.RoleRef.Name))
 	}
 	return w.server.Failed(doing, err)
 }

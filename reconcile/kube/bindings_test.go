@@ -299,6 +299,18 @@ func TestWritesThatFindSomethingElse(t *testing.T) {
 	}
 }
 
+// TestBindHint: the hint names the resource of the role.
+func TestBindHint(t *testing.T) {
+	for kind, want := range map[string]string{"ClusterRole": "the verb bind on clusterroles/view; ", "Role": "the verb bind on roles/view; "} {
+		b := limited()
+		b.RoleRef.Kind = kind
+		held := apierrors.NewForbidden(apitest.Resource("rbac.authorization.k8s.io", "rolebindings"), b.Name, errors.New(`user "bot" (groups=["x"]) is attempting to grant RBAC permissions not currently held:`+"\n{...}"))
+		if hint := reconcile.Hint((&Bindings{}).failed("creating it", b, held)); !strings.Contains(hint, want) {
+			t.Errorf("%s: hint is %q", kind, hint)
+		}
+	}
+}
+
 // The API server takes an empty precondition for none.
 func TestNoWriteOfWhatWasNeverObserved(t *testing.T) {
 	s := apitest.New(t).Begin()

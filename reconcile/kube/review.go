@@ -60,7 +60,7 @@ func (c *Cluster) WhoAmI(ctx context.Context) (reconcile.Identity, error) {
 	defer cancel()
 	review, err := c.server.Client.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{}, metav1.CreateOptions{})
 	if err != nil {
-		return reconcile.Identity{}, c.server.Failed("asking who certsync is", err)
+		return reconcile.Identity{}, c.server.Failed("asking the API server for certsync's user name", err)
 	}
 	return identity(review), nil
 }

@@ -146,7 +146,7 @@ func TestGuards(t *testing.T) {
 		},
 		"another inventory under --drift": {
 			after: reconciletest.Crew(9), rules: reconcile.Rules{Drift: true},
-			want: []string{"this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)"},
+			want: []string{"this inventory is not the one that was applied last, and --drift corrects drift only (if it is the newer one, apply it without --drift)"},
 			lift: reconcile.Rules{},
 		},
 		"the same inventory under --drift": {
@@ -164,7 +164,7 @@ func TestGuards(t *testing.T) {
 			rules: reconcile.Rules{Protect: []string{"user01"}, Drift: true},
 			want: []string{
 				"owner test belongs to another cluster (its kube-system has UID cluster-0, this one's cluster-1): every credential would be replaced (--move-to-this-cluster)",
-				"this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)",
+				"this inventory is not the one that was applied last, and --drift corrects drift only (if it is the newer one, apply it without --drift)",
 				`would remove "user01", a protected user (--protect)`,
 				"would remove 3 of 8 users, more than 25% (--max-removals)",
 			},

@@ -16,7 +16,7 @@ func refusals(x *index.Index, p reconcile.Plan, crowded bool) []string {
 	}
 	all = append(all, refusal.Misplaced(x.Inventory.Owner, x.Observed, x.BoundWide, x.Rules))
 	if x.Rules.Drift && !x.SameInventory {
-		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (apply it without --drift)")
+		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (if it is the newer one, apply it without --drift)")
 	}
 	if crowded {
 		all = append(all, p.State.TooLarge())

@@ -43,7 +43,7 @@ func (l *look) rolesExist(ctx context.Context) Check {
 	}
 	if len(missing) > 0 {
 		return warning("there is no "+strings.Join(slices.Compact(missing), ", no ")+": bindings to a missing role grant nothing",
-			"create the role, or remove it from the inventory")
+			"create the role, or correct its name in the inventory")
 	}
 	return passed(fmt.Sprintf("all that the inventory names (%d)", len(slices.Compact(names))))
 }
@@ -101,7 +101,7 @@ func (l *look) namespacesExist(ctx context.Context) Check {
 	}
 	if len(missing) > 0 {
 		return warning(fmt.Sprintf("%s does not exist or is being deleted: certsync creates the bindings there when it exists", strings.Join(missing, ", ")),
-			"create the namespace, or remove it from the inventory")
+			"create the namespace, or correct its name in the inventory")
 	}
 	return passed(fmt.Sprintf("all that the inventory names (%d)", len(names)))
 }

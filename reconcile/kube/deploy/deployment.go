@@ -80,7 +80,8 @@ func (d Deployment) Validate() error {
 	}
 	for _, namespace := range []string{d.Namespace, d.LockNamespace} {
 		if !inventory.ValidNamespace(namespace) {
-			return fmt.Errorf("deploying certsync: %q is not a valid namespace", namespace)
+			return reconcile.WithHint(fmt.Errorf("deploying certsync: %q is not a valid namespace", namespace),
+				"correct --namespace or --lock-namespace: use a-z, 0-9 and -, and do not begin or end with -")
 		}
 	}
 	// The namespace's labels would exclude pods that run there already.

@@ -242,6 +242,9 @@ func TestWhatCannotBeDeployed(t *testing.T) {
 		"the system's namespace": {
 			func(d *Deployment) { d.Namespace = "kube-system" }, `deploying certsync to namespace "kube-system": others can work there`,
 		},
+		"a namespace in capitals": {
+			func(d *Deployment) { d.Namespace = "Certsync" }, `deploying certsync: "Certsync" is not a valid namespace`,
+		},
 		"everybody's namespace": {
 			func(d *Deployment) { d.Namespace = "default" }, `deploying certsync to namespace "default": others can work there`,
 		},

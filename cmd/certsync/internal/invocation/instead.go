@@ -29,6 +29,13 @@ var Instead = map[string]string{
 	"update":    "edit users.yaml, then run certsync apply",
 }
 
+// InsteadOfFlag has a hint for each flag that other programs have and certsync does not, or not for every command.
+var InsteadOfFlag = map[string]string{
+	"--dry-run":     "run certsync plan to see what certsync apply would change",
+	"--vault-addr":  "set VAULT_ADDR: certsync finds Vault as the vault CLI does",
+	"--vault-token": "set VAULT_TOKEN, or run `vault login`: certsync finds Vault as the vault CLI does",
+}
+
 const (
 	addUser    = "add the user to users.yaml, then run certsync apply"
 	removeUser = "remove the user from users.yaml, then run certsync apply; if Vault is down, add --removals-only"

@@ -57,7 +57,7 @@ func Merge(all ...MergeResult) []byte {
 		valid, it, one = "The certificates are valid at least until", "The current context is "+terminal.QuoteName(use.Context)+":", "To use one:"
 	}
 	if !until.IsZero() {
-		fmt.Fprintf(&b, "%s %s. Merge again after a renewal, or once with --exec.\n", valid, reconcile.TimeText(until))
+		fmt.Fprintf(&b, "%s %s. After a renewal, merge again. With --exec, kubectl fetches the new one by itself.\n", valid, reconcile.TimeText(until))
 	}
 	kubectl := "kubectl"
 	if use.Kubeconfig != "" {

@@ -36,7 +36,7 @@ func Revocations(r revocation.Report, c terminal.Palette) []byte {
 func admissionText(t revocation.Tiers) string {
 	switch t.Admission {
 	case revocation.InForce:
-		return "admission: yes. The API server denies all writes of the certificates with that mark."
+		return "admission: yes. The API server denies all writes of each certificate above that says so."
 	case revocation.NotInForce:
 		return "admission: no: " + terminal.Clean(t.AdmissionProblem) + ". Run certsync manifests --revocation again and apply its output."
 	}

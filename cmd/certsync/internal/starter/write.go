@@ -38,7 +38,8 @@ func (n Inventory) Write(file string) error {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("writing the inventory: %w", err)
+		return reconcile.WithHint(fmt.Errorf("writing the inventory: %w", err),
+			"check that the folder exists, that you may write there, and that the disk has room; nothing was written")
 	}
 	return nil
 }
