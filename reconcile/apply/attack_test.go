@@ -81,6 +81,7 @@ func TestTidying(t *testing.T) {
 		return text
 	}
 	w.MustApply(reconciletest.Parse(t, users("")))
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
 	w.MustApply(reconciletest.Parse(t, users(", until: 2026-02-28")))
 	w.MustApply(reconciletest.Parse(t, "users: [{name: keep}, {name: dan}, {name: eve}]"))
 	for i := range 6 {
