@@ -29,23 +29,7 @@ func leaver(x *index.Index, name string) verdict {
 	rec := entry.Record
 	l := &reconcile.Leaving{Record: rec, RecordVersion: entry.Version, Credential: meta, Reason: reconcile.NotInInventory}
 	s := &reconcile.Step{User: name, Username: x.Username(name), Action: reconcile.Remove, Stage: reconcile.StageLeave, Leave: l}
-	switch now := x.Successor[name]; {
-	case now != "":
-		l.Reason, s.Reasons = reconcile.Renamed, []reconcile.Reason{reconcile.Renamed}
-		if !x.RevokesFormer(name) {
-			l.Successor, s.Stage = now, reconcile.StageRename
-		}
-	case x.Lapsed[name] && !rec.Left():
-		l.Reason, s.Reasons = reconcile.UntilPassed, []reconcile.Reason{reconcile.UntilPassed}
-	case x.Ahead[name] && !rec.Left():
-		l.Reason, s.Reasons = reconcile.FromAhead, []reconcile.Reason{reconcile.FromAhead}
-	case x.Ahead[name], x.FormerAhead[name]:
-		s.Reasons = []reconcile.Reason{reconcile.FromAhead}
-	case x.Lapsed[name], x.Former[name]:
-		s.Reasons = []reconcile.Reason{reconcile.UntilPassed}
-	default:
-		s.Reasons = []reconcile.Reason{reconcile.NotInInventory}
-	}
+	whyLeaves(x, name, s)
 	v := verdict{step: s}
 	switch {
 	case entry.Problem != "":
@@ -86,6 +70,28 @@ func leaver(x *index.Index, name string) verdict {
 		v.liveCertificate(x, name)
 	}
 	return v
+}
+
+// whyLeaves says why somebody leaves, and when: with a rename, their access moves first.
+func whyLeaves(x *index.Index, name string, s *reconcile.Step) {
+	l := s.Leave
+	switch now := x.Successor[name]; {
+	case now != "":
+		l.Reason, s.Reasons = reconcile.Renamed, []reconcile.Reason{reconcile.Renamed}
+		if !x.RevokesFormer(name) {
+			l.Successor, s.Stage = now, reconcile.StageRename
+		}
+	case x.Lapsed[name] && !l.Record.Left():
+		l.Reason, s.Reasons = reconcile.UntilPassed, []reconcile.Reason{reconcile.UntilPassed}
+	case x.Ahead[name] && !l.Record.Left():
+		l.Reason, s.Reasons = reconcile.FromAhead, []reconcile.Reason{reconcile.FromAhead}
+	case x.Ahead[name], x.FormerAhead[name]:
+		s.Reasons = []reconcile.Reason{reconcile.FromAhead}
+	case x.Lapsed[name], x.Former[name]:
+		s.Reasons = []reconcile.Reason{reconcile.UntilPassed}
+	default:
+		s.Reasons = []reconcile.Reason{reconcile.NotInInventory}
+	}
 }
 
 // storedLate reports whether a run without its lock has stored a user's credential after the removal: the record announced that

@@ -20,7 +20,9 @@ const maxStored = 1 << 20
 
 // hasAliases reports whether YAML may have an anchor and aliases. A parser writes an anchor's text out for each alias, so 1 MiB
 // would become more than any memory holds. Nothing that Writer writes has both characters.
-func hasAliases(text []byte) bool { return bytes.Contains(text, []byte("&")) && bytes.Contains(text, []byte("*")) }
+func hasAliases(text []byte) bool {
+	return bytes.Contains(text, []byte("&")) && bytes.Contains(text, []byte("*"))
+}
 
 // Stored returns the kubeconfig of a usable credential. It must be the one that Writer would write for this user, certificate
 // and key, and for an endpoint that an inventory could hold. Stored refuses any other one, since a kubeconfig can run programs
