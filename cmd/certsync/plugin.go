@@ -10,7 +10,8 @@ import (
 )
 
 // plugin returns the command that kubectl will run, in any folder and environment. It keeps the flags and variables that
-// locate Vault, and no secret. Flags with their default are among them: a shell may have CERTSYNC_VAULT_AUTH for an apply. The owner is left out, since each has a kubeconfig of its own.
+// locate Vault, and no secret. Flags with their default are among them: a shell may have CERTSYNC_VAULT_AUTH for an apply. The
+// owner is left out, since each has a kubeconfig of its own.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	command, err := c.command()
 	if err != nil {

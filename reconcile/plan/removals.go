@@ -11,9 +11,10 @@ import (
 
 // removals is what a plan takes from users, as --max-removals counts it. It comes from the index, the inventory and the labels of
 // namespaces. So a tenant, or a writer of one path in Vault, can neither cause a refusal nor hide a removal. Decided ends do not
-// count: `until`, and the moves of a rename. A role that another one replaces for the same subject in the same namespace does not
-// count either, unless labels replace it: nobody has decided on that. A removed user counts once, as a user, and not again with
-// their bindings. What goes with labels counts by itself: whoever may label namespaces must not hold what the inventory takes.
+// count: an `until` that has come since the last run, and the moves of a rename. A role that another one replaces for the same
+// subject in the same namespace does not count either, unless labels replace it: nobody has decided on that. A removed user counts
+// once, as a user, and not again with their bindings. What goes with labels counts by itself: a user who may label namespaces must
+// not hold what the inventory takes.
 type removals struct {
 	users    []string // removed, who were active
 	allUsers int
