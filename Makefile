@@ -40,7 +40,7 @@ demo: ## show certsync's main commands on real servers, started on loopback; KEE
 test: ## run all tests, including those on real servers, and print the time of each package
 	@echo "test: compiling; the first build of the servers takes 5 to 10 minutes on two idle cores, longer on a busy machine; later builds take seconds"
 	@started=$$(date +%s); \
-	$(ONCE) test -count=1 -parallel 4 -timeout 30m ./... && (cd cmd/release && $(ONCE) test -count=1 ./...) && (cd e2e/rules && $(ONCE) test -count=1 ./...) && (cd e2e/page && $(ONCE) test -count=1 ./...) && \
+	$(ONCE) test -count=1 -parallel 6 -timeout 30m ./... && (cd cmd/release && $(ONCE) test -count=1 ./...) && (cd e2e/rules && $(ONCE) test -count=1 ./...) && (cd e2e/page && $(ONCE) test -count=1 ./...) && \
 	$(MAKE) --no-print-directory fuzz && echo "test: $$(( $$(date +%s) - started )) s in all" # -count=1: go test does not notice a changed server
 
 fuzz: ## fuzz parsers and plans; FUZZTIME=10m sets the time for each target

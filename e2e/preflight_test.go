@@ -144,7 +144,7 @@ func TestPreflightOfWhatIsBroken(t *testing.T) {
 	checks = f.preflight(1, "--vault-mount=nowhere")
 	says(checks, "Vault", "failed", `mount "nowhere"`, "vault secrets enable")
 	says(checks, "Vault rights", "not-checked", "needs Vault", "")
-	says(checks, "ClusterRoles", "warning", `there is no "no-such-`+f.owner, "remove it from the inventory")
+	says(checks, "ClusterRoles", "warning", `there is no "no-such-`+f.owner, "correct its name in the inventory")
 	says(checks, "namespaces", "warning", `"nowhere-`+f.owner, "")
 	says(checks, "rights to bind", "ok", "a dry run of each binding succeeded (1)", "")
 
