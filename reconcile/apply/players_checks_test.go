@@ -23,13 +23,14 @@ func (s *scenario) foreignSecrets() map[string]int {
 	return foreign
 }
 
-// recorded has those of foreign whose record is there and does not know the version.
+// recorded has those of foreign whose record is there and knows of no version so high. A lower one is a credential that is missing.
 func (s *scenario) recorded(foreign map[string]int) map[string]bool {
 	all := map[string]bool{}
 	for user, version := range foreign {
 		if secret := s.Ledger[user]; secret != nil {
 			rec := secret.Versions[secret.Current].Record
-			all[user] = rec != nil && rec.User == user && !rec.Knows(version)
+			lower := rec != nil && rec.Current() != nil && version < rec.Current().CredentialVersion
+			all[user] = rec != nil && rec.User == user && !rec.Knows(version) && !lower
 		}
 	}
 	return all

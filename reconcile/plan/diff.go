@@ -29,7 +29,8 @@ func Diff(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) rec
 // diff makes the plan of an index. crowded: the plan changes something, and its state leaves no room for removals.
 func diff(x *index.Index) (p reconcile.Plan, crowded bool) {
 	inv, o, r := x.File, x.Observed, x.Rules
-	d := &draft{x: x, verdicts: verdicts(x), given: givenGrants(x)}
+	d := &draft{x: x, verdicts: verdicts(x)}
+	d.given, d.gone = givenGrants(x)
 	parts, notes := allParts(x, d.verdicts)
 	d.parts = parts
 	guards := d.hold()

@@ -10,11 +10,11 @@ import (
 // draft is a plan before its steps are made: the finished list of what it would do, in which guards and policies hold what must
 // not be done.
 type draft struct {
-	x        *index.Index
-	verdicts map[string]verdict // by user
-	parts    []*part
-	given    map[reconcile.Grant][]string // see givenGrants
-	batches  map[string]int               // by user, see inBatches
+	x           *index.Index
+	verdicts    map[string]verdict // by user
+	parts       []*part
+	given, gone map[reconcile.Grant][]string // see givenGrants
+	batches     map[string]int               // by user, see inBatches
 }
 
 // taken calls do for each edit that takes a subject out of a binding, and is not held.

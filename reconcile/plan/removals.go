@@ -57,9 +57,13 @@ func removalsOf(d *draft) removals {
 		}
 	}
 	replaced := replacements(d)
+	for _, all := range []map[reconcile.Grant][]string{d.given, d.gone} {
+		t.allBindings += len(all)
+		for _, users := range all {
+			t.allSubjects += len(users)
+		}
+	}
 	for g, users := range d.given {
-		t.allBindings++
-		t.allSubjects += len(users)
 		_, wanted := x.Wanted[g]
 		ends, nowhere := x.Ends(g) && x.Foreseen(x.EndOf(g)), x.Unselected(g)
 		for _, name := range users {
@@ -83,8 +87,8 @@ func removalsOf(d *draft) removals {
 
 // givenGrants is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: all that the index has, and of
 // the bindings that are there what is explained. What selectors gave in a namespace that is deleted is gone, also when somebody has
-// made the namespace again without the label.
-func givenGrants(x *index.Index) map[reconcile.Grant][]string {
+// made the namespace again without the label. It counts for the whole: a tenant who deletes a binding must not lower the limit.
+func givenGrants(x *index.Index) (given, gone map[reconcile.Grant][]string) {
 	all := map[reconcile.Grant][]string{}
 	if x.Grants != nil {
 		all = x.Grants.All()
@@ -101,16 +105,17 @@ func givenGrants(x *index.Index) map[reconcile.Grant][]string {
 			}
 		}
 	}
-	for g := range all {
+	given, gone = map[reconcile.Grant][]string{}, map[reconcile.Grant][]string{}
+	for g, users := range all {
 		_, exists := x.Observed.Namespaces[g.Namespace]
 		_, wanted := x.Wanted[g]
 		if g.Namespace != "" && !wanted && (!exists || len(x.Parts[g]) == 0 && x.Unselected(g)) {
-			delete(all, g) // it went with its namespace
-			continue
+			gone[g] = reconcile.SortedSet(users) // it went with its namespace
+		} else {
+			given[g] = reconcile.SortedSet(users)
 		}
-		all[g] = reconcile.SortedSet(all[g])
 	}
-	return all
+	return given, gone
 }
 
 // isUser reports whether somebody can be lost as a user: by the index. Where there is none, it is by the record, or by the

@@ -253,6 +253,29 @@ func TestLabelsHoldNothingElse(t *testing.T) {
 	}
 }
 
+// TestDeletedBindingKeepsTheLimit: a tenant who takes a label away and deletes the binding that went with it does not lower what
+// --max-removals allows for the others.
+func TestDeletedBindingKeepsTheLimit(t *testing.T) {
+	w := labelled(t)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	const zed = "  - {name: zed, namespaces: [{selector: {team: payments}, clusterRoles: [edit]}]}\n"
+	text := func(roles string) string {
+		return "users:\n" + zed + "  - {name: a, clusterRoles: [view, " + roles + "]}\n  - {name: b, clusterRoles: [view, " + roles + "]}\n  - {name: c, clusterRoles: [view, edit, admin]}\n"
+	}
+	w.MustApply(reconciletest.Parse(t, text("edit")))
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "25%")
+	w.Labels["payments"] = nil
+	for object, b := range w.Bindings {
+		if b.Namespace == "payments" {
+			delete(w.Bindings, object)
+		}
+	}
+	p := w.Plan(reconciletest.Parse(t, text("")))
+	if len(p.Guards) > 0 || len(p.Held()) > 0 || !strings.Contains(fmt.Sprint(reconciletest.Lines(p)), "unbind a ClusterRoleBinding user:a:edit") {
+		t.Errorf("%q, %q", p.Guards, reconciletest.Lines(p))
+	}
+}
+
 // TestSelectorAndName: where both give a role, the grant in force that lasts longest counts.
 func TestSelectorAndName(t *testing.T) {
 	text := func(named, selected string) string {
