@@ -92,7 +92,7 @@ func (v *loginVault) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.revoked > 0 {
-		// What was on its way when the run gave it up may arrive late: nobody waits for its answer.
+		// A request that the run gave up may arrive late. Then nobody waits for its answer.
 		v.mu.Unlock()
 		waits := stays(r)
 		v.mu.Lock()
