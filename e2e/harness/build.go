@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,20 +40,20 @@ func BuildVersion(ctx context.Context, log io.Writer, version string) (string, e
 	if err != nil {
 		return "", err
 	}
-	binary := filepath.Join(root, ".build", "bin", k.folder, "servers")
+	folder := filepath.Join(root, ".build", "bin", k.folder)
 	err = build(ctx, log, target{
 		name:   "etcd, kube-apiserver, kube-controller-manager, kubectl and vault (Kubernetes " + k.version + ")",
-		output: binary,
+		output: folder + string(filepath.Separator), // go build gives each program its folder's name
 		dir:    filepath.Join(root, "e2e", "servers"),
 		// Without cgo the result does not depend on a C compiler, nor on whether there is one.
 		// Of 3,500 packages several are compiled at once already: more threads for each cost more than they bring.
 		env:  []string{"CGO_ENABLED=0", "GOWORK=off", "GOMAXPROCS=1"},
-		args: []string{fmt.Sprintf("-p=%d", runtime.GOMAXPROCS(0)), "-modfile=" + k.modfile, "-ldflags=-s -w " + k.versionFlags(), "."},
+		args: []string{fmt.Sprintf("-p=%d", runtime.GOMAXPROCS(0)), "-modfile=" + k.modfile, "-ldflags=-s -w " + k.versionFlags(), ".", "./kubectl"},
 	})
 	if err != nil {
 		return "", err
 	}
-	return binary, link(binary)
+	return filepath.Join(folder, "servers"), nil
 }
 
 // BuildCertsync compiles cmd/certsync into .build/bin of the repository, with the race detector if race
@@ -167,16 +166,6 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
-}
-
-// link gives the binary the name kubectl, for the harness and for use by hand. The servers are called by their
-// names without one; a "vault" among the programs would stand in the way of the vault command line.
-func link(binary string) error {
-	err := os.Symlink(filepath.Base(binary), filepath.Join(filepath.Dir(binary), "kubectl"))
-	if errors.Is(err, fs.ErrExist) {
-		return nil
-	}
-	return err
 }
 
 func kubectlBeside(binary string) (string, error) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -72,4 +73,24 @@ func (s *Servers) requestCertificate(ctx context.Context) (string, error) {
 	}}}
 	_, err = s.admin.do(ctx, http.MethodPut, path+"/approval", csr, nil)
 	return path, err
+}
+
+// DeleteRequests deletes the CertificateSigningRequests whose names begin with prefix. By itself the controller manager keeps them
+// for an hour, and each list reads them all.
+func (s *Servers) DeleteRequests(ctx context.Context, prefix string) error {
+	var list struct {
+		Items []struct{ Metadata struct{ Name string } }
+	}
+	if _, err := s.admin.do(ctx, http.MethodGet, requestsPath, nil, &list); err != nil {
+		return fmt.Errorf("listing requests: %w", err)
+	}
+	for _, csr := range list.Items {
+		if !strings.HasPrefix(csr.Metadata.Name, prefix) {
+			continue
+		}
+		if status, err := s.admin.do(ctx, http.MethodDelete, requestsPath+"/"+csr.Metadata.Name, nil, nil); err != nil && status != http.StatusNotFound {
+			return fmt.Errorf("deleting a request: %w", err)
+		}
+	}
+	return nil
 }

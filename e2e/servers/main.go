@@ -1,5 +1,5 @@
-// Servers is etcd, kube-apiserver, kube-controller-manager, kubectl and Vault in one binary. It is
-// what the name that it is called by says, so that the tests need one link step and one file.
+// Servers is etcd, kube-apiserver, kube-controller-manager and Vault in one binary. It is what the name
+// that it is called by says, so that the tests need one link step and one file.
 package main
 
 import (
@@ -15,7 +15,6 @@ var programs = map[string]func() error{
 	"etcd":                    runEtcd,
 	"kube-apiserver":          runAPIServer,
 	"kube-controller-manager": runControllerManager,
-	"kubectl":                 runKubectl,
 	"vault":                   runVault,
 }
 
@@ -26,12 +25,9 @@ func main() {
 		fmt.Fprintf(os.Stderr, "%s: call this binary by one of the names %s\n", name, names())
 		os.Exit(2)
 	}
-	// kubectl ends by itself, and its user may well be a shell that knows nothing of the pipe.
-	if name != "kubectl" {
-		if err := exitWithParent(); err != nil {
-			fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
-			os.Exit(2)
-		}
+	if err := exitWithParent(); err != nil {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(2)
 	}
 	if err := run(); err != nil {
 		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
