@@ -168,11 +168,14 @@ func (f *fixture) onlyItsOwn(job *pod, kube, vault int64) {
 func (f *fixture) nothingLeftOver(job *pod) {
 	f.Helper()
 	f.noTokens("kubernetes-" + f.owner)
-	requests, err := f.client().CertificatesV1().CertificateSigningRequests().List(f.Context(), metav1.ListOptions{LabelSelector: "certsync.dev/owner=" + f.owner})
+	requests, err := f.client().CertificatesV1().CertificateSigningRequests().List(f.Context(), metav1.ListOptions{})
 	if err != nil {
 		f.Fatal(err)
 	}
 	for _, r := range requests.Items {
+		if !strings.HasPrefix(r.Name, "certsync-"+f.owner+".") {
+			continue
+		}
 		if len(r.Status.Certificate) == 0 || r.Spec.SignerName != certificatesv1.KubeAPIServerClientSignerName {
 			f.Errorf("CertificateSigningRequest %s is left", r.Name)
 		}

@@ -45,6 +45,7 @@ func TestAnswersWithoutEnd(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
 			defer cancel()
 			run := f.command(ctx, "apply", "--yes")
+			run.Env = append(run.Env, "GOGC=") // as much memory as users need
 			var stdout, stderr bytes.Buffer
 			run.Stdout, run.Stderr = &stdout, &stderr
 			check(t, run.Start())

@@ -40,6 +40,9 @@ func TestPlantedRequests(t *testing.T) {
 	for _, name := range []string{"user00-" + o, "certsync-" + o, "certsync-user00-" + o, "certsync-" + o + ".abcde"} {
 		p.plant(f.Context(), metav1.ObjectMeta{Name: name}, "user00@"+o)
 	}
+	for range 500 { // with the others' over one page of a list
+		p.plant(f.Context(), metav1.ObjectMeta{GenerateName: "certsync-" + o + "."}, "user00@"+o)
+	}
 
 	ctx, cancel := context.WithTimeout(t.Context(), commandTimeout)
 	var group sync.WaitGroup
@@ -54,11 +57,7 @@ func TestPlantedRequests(t *testing.T) {
 	if p.relabelled == 0 || len(p.planted) < 10 {
 		t.Errorf("the attack was weak: %d relabelled, %d planted", p.relabelled, len(p.planted))
 	}
-	for _, uid := range p.planted {
-		if p.approved(uid) {
-			t.Errorf("the planted request %s was approved", uid)
-		}
-	}
+	p.noneApproved()
 	// Plan shows them, and says that they change nothing.
 	if plan := f.plan(); plan.Changes || !plan.note("request-in-flight", "") {
 		t.Errorf("plan: %q, %d notes", plan.steps(), len(plan.Notes))
@@ -148,19 +147,22 @@ func (p *planter) relabel(ctx context.Context) {
 	}
 }
 
-// approved reports whether a planted request has any condition or certificate.
-func (p *planter) approved(uid types.UID) bool {
+// noneApproved checks that the planted requests are there, and that none has a condition or a certificate.
+func (p *planter) noneApproved() {
+	p.Helper()
 	list, err := p.client.CertificatesV1().CertificateSigningRequests().List(p.Context(), metav1.ListOptions{})
 	if err != nil {
 		p.Fatal(err)
 	}
+	waiting := map[types.UID]bool{}
 	for _, csr := range list.Items {
-		if csr.UID == uid {
-			return len(csr.Status.Conditions) > 0 || len(csr.Status.Certificate) > 0
+		waiting[csr.UID] = len(csr.Status.Conditions) == 0 && len(csr.Status.Certificate) == 0
+	}
+	for _, uid := range p.planted {
+		if !waiting[uid] {
+			p.Errorf("the planted request %s was approved, or is gone", uid)
 		}
 	}
-	p.Errorf("the planted request %s is gone", uid)
-	return false
 }
 
 // TestFinalizers: somebody who may patch bindings, or anything else in a namespace, keeps objects from being deleted by

@@ -193,7 +193,7 @@ func loadHostile(t *testing.T, dir string, harmless bool) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // it takes seconds, on a machine that has nothing else to do
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), hostileInventory+"="+filepath.Join(dir, "users.yaml"))
+	cmd.Env = append(os.Environ(), "GOGC=", hostileInventory+"="+filepath.Join(dir, "users.yaml")) // as much memory as users need
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%v, %s", err, out)

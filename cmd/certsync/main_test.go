@@ -47,7 +47,7 @@ func process(t *testing.T, dir string, env, args []string) *exec.Cmd {
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, self, args...)
 	cmd.Dir = dir
-	cmd.Env = append([]string{"TEST_BINARY_IS_CERTSYNC=1", "HOME=" + dir, "VAULT_MAX_RETRIES=0", "GORACE=atexit_sleep_ms=0", "GOGC=400"}, env...)
+	cmd.Env = append([]string{"TEST_BINARY_IS_CERTSYNC=1", "HOME=" + dir, "VAULT_MAX_RETRIES=0", "GORACE=atexit_sleep_ms=0", "GOGC=" + os.Getenv("GOGC")}, env...)
 	return cmd
 }
 

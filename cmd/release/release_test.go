@@ -56,7 +56,7 @@ func makeRelease(t *testing.T, root, before string) map[string]string {
 	out := filepath.Join(t.TempDir(), "release")
 	cmd := exec.CommandContext(ctx, "sh", "-c", before+"\nexec make --no-print-directory release")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "VERSION=v9.8.7", "SOURCE_DATE_EPOCH=1600000000", "PLATFORMS="+here.String(), "RELEASE="+out, "RELEASE_URL=https://example.com/certsync/v9.8.7")
+	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "VERSION=v9.8.7", "SOURCE_DATE_EPOCH=1600000000", "PLATFORMS="+here.String(), "RELEASE="+out, "RELEASE_URL=https://example.com/certsync/v9.8.7")
 	if output, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("make release: %v\n%s", err, output)
 	}

@@ -41,6 +41,9 @@ func BuildVersion(ctx context.Context, log io.Writer, version string) (string, e
 		return "", err
 	}
 	folder := filepath.Join(root, ".build", "bin", k.folder)
+	if err := removeLink(filepath.Join(folder, "kubectl")); err != nil {
+		return "", err
+	}
 	err = build(ctx, log, target{
 		name:   "etcd, kube-apiserver, kube-controller-manager, kubectl and vault (Kubernetes " + k.version + ")",
 		output: folder + string(filepath.Separator), // go build gives each program its folder's name
@@ -100,7 +103,7 @@ func BuildImage(ctx context.Context, root string, platforms []string, before str
 	defer unlock()
 	cmd := exec.CommandContext(ctx, "sh", "-c", before+"\nexec make --no-print-directory image IMAGE=.build/image-under-test PLATFORMS="+strings.Join(platforms, ","))
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(append(os.Environ(), "MAKEFLAGS="), env...) // a make that tests would share its job server
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("building the image: %w\n%s", err, out)
 	}
@@ -166,6 +169,14 @@ func lock(ctx context.Context, path string) (unlock func(), err error) {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// removeLink removes a symbolic link. Builds of earlier commits linked kubectl to the servers, and go build may write through a link.
+func removeLink(path string) error {
+	if _, err := os.Readlink(path); err != nil {
+		return nil
+	}
+	return os.Remove(path)
 }
 
 func kubectlBeside(binary string) (string, error) {

@@ -47,7 +47,7 @@ const versionsFolder = "versions"
 type kubernetes struct {
 	version string
 	modfile string // in the servers' folder; the go.sum is beside it
-	folder  string // of the binary, in .build/bin
+	folder  string // of the binaries, in .build/bin
 }
 
 // findKubernetes returns the version of that name; "" is the first one.

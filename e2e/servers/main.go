@@ -1,5 +1,5 @@
 // Servers is etcd, kube-apiserver, kube-controller-manager and Vault in one binary. It is what the name
-// that it is called by says, so that the tests need one link step and one file.
+// that it is called by says, so that one link step makes them all.
 package main
 
 import (
