@@ -20,7 +20,7 @@ type Comments struct {
 }
 
 // Encode writes the inventory as a file that Parse reads as the same inventory: what Parse would refuse must not be in
-// it. What the defaults are without a word is left out, and so is what is zero. The certificates of the cluster's
+// it. It leaves out zero values, and defaults that apply without being written. The certificates of the cluster's
 // authority are written into the file itself; requests, which only files of their own hold, are left out.
 func (inv *Inventory) Encode(c Comments) []byte {
 	root := document(Kind)

@@ -9,8 +9,8 @@ import (
 	"github.com/certsync/certsync/inventory"
 )
 
-// ManagedByLabel and OwnerLabel mark every object that certsync makes. They are for people and for selectors. Whose a
-// binding is, its name alone says (see ParseBindingName): a name cannot be changed, and whoever may write a binding can
+// ManagedByLabel and OwnerLabel mark every object that certsync makes. They are for people and for selectors. Only the
+// name of a binding says whose it is (see ParseBindingName): a name cannot be changed, and whoever may write a binding can
 // change its labels.
 const (
 	ManagedByLabel = "app.kubernetes.io/managed-by"

@@ -21,7 +21,7 @@ type FrontProxy struct {
 	CAs []byte
 }
 
-// NewFrontProxy compares the CAs for clients with those for front proxies, both PEM. What is no certificate there is passed
+// NewFrontProxy compares the CAs for clients with those for front proxies, both PEM. Anything else in them is passed
 // over: no API server takes it either.
 func NewFrontProxy(clientCAs, proxyCAs []byte, allowedNames []string, now time.Time) FrontProxy {
 	f := FrontProxy{AllowedNames: allowedNames, CAs: proxyCAs}

@@ -18,6 +18,47 @@ import (
 // allPhrases lists the texts of the module by file, with the path from its root.
 func allPhrases(t *testing.T) map[string][]phrase {
 	all := map[string][]phrase{}
+	walkTexts(t, func(path, text string) { all[path] = documentation(text) }, func(path string, file *ast.File) { all[path] = literals(file) })
+	return all
+}
+
+// allComments lists the paragraphs of the comments in the module's Go files without tests, with the path from its root.
+func allComments(t *testing.T) map[string][]string {
+	all := map[string][]string{}
+	walkTexts(t, func(string, string) {}, func(path string, file *ast.File) {
+		for _, group := range file.Comments {
+			all[path] = append(all[path], paragraphs(group.Text())...)
+		}
+	})
+	return all
+}
+
+// paragraphs splits the text of a comment into paragraphs, items of lists and lines of tables, each on one line. Headings are no
+// sentences, and left out.
+func paragraphs(comment string) (all []string) {
+	begins := true
+	for line := range strings.Lines(comment) {
+		text := strings.TrimSpace(line)
+		if begins = begins || text == "" || startsItem.MatchString(line); text == "" || strings.HasPrefix(line, "# ") {
+			continue
+		}
+		if begins {
+			all = append(all, strings.TrimSpace(startsItem.ReplaceAllString(line, "")))
+			begins = false
+		} else {
+			all[len(all)-1] += " " + text
+		}
+	}
+	return all
+}
+
+// startsItem is the beginning of an item of a list, or of a line that gofmt leaves as it is.
+var startsItem = regexp.MustCompile(`^(?: +(?:[-*+]|\d+[.)]) |\t)`)
+
+// walkTexts calls document for each Markdown document of the module, and program for each Go file without tests, with the path from
+// the module's root.
+func walkTexts(t *testing.T, document func(path, text string), program func(string, *ast.File)) {
+	t.Helper()
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		switch name := d.Name(); {
 		case err != nil:
@@ -26,12 +67,12 @@ func allPhrases(t *testing.T) map[string][]phrase {
 			return fs.SkipDir
 		case strings.HasSuffix(name, ".md"):
 			text, err := os.ReadFile(path)
-			all[path[3:]] = documentation(string(text))
+			document(path[3:], string(text))
 			return err
 		case strings.HasSuffix(name, ".go") && !strings.HasSuffix(name, "_test.go"):
-			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+			file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.SkipObjectResolution)
 			if err == nil {
-				all[path[3:]] = literals(file)
+				program(path[3:], file)
 			}
 			return err
 		}
@@ -40,7 +81,6 @@ func allPhrases(t *testing.T) map[string][]phrase {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return all
 }
 
 // documentation lists the paragraphs and list items of a Markdown document, without code blocks and tables.

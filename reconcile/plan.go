@@ -42,7 +42,7 @@ type Step struct {
 	Held   string    `json:"held,omitempty"` // why the step is kept from running
 	HeldBy HoldCause `json:"heldBy,omitempty"`
 
-	// What carries the step out. It is in no output.
+	// The fields with which apply carries the step out. They are in no output.
 	Stage   Stage         `json:"-"`
 	Issue   *Issuance     `json:"-"` // of issue, renew and reissue
 	Leave   *Leaving      `json:"-"` // of remove and purge

@@ -65,9 +65,9 @@ var ErrGone = errors.New("it no longer exists")
 // object is not b.UID any more.
 //
 // Update changes b.Subjects, as they were observed, into subjects, puts certsync's labels back, and leaves others' labels and
-// annotations alone. Who
-// may patch a binding must not be able to keep it by touching it, so when it has changed since b.ResourceVersion, what
-// is to go and to come is worked out anew from what is there then. Delete asks for the UID alone for the same reason.
+// annotations alone. If the binding has changed since b.ResourceVersion, Update makes the same removals and additions in
+// its present subjects: somebody who may patch a binding must not be able to keep it by touching it. Delete asks for the
+// UID alone for the same reason.
 // It takes the finalizers out of a binding that they keep, and returns nil only when that object is gone.
 //
 // Create and Update return what the API server made of it.

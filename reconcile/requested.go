@@ -17,7 +17,7 @@ const requestLife = 2 * (24 + 1) * time.Hour
 // maxRequested is the longest that an entry without a certificate can have to be accounted for.
 const maxRequested = requestLife + (1<<31-1)*time.Second + Slack
 
-// ReasonRequested is that of a record which began with a request. What has come of it says the entry.
+// ReasonRequested is the reason of a record that began with a request. The record's entry says what has come of the request.
 const ReasonRequested = "requested"
 
 // LatestEnd is the latest time at which a certificate can end that is asked for at now or soon after.

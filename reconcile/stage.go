@@ -60,8 +60,8 @@ type BindingWrite struct {
 	WaitsFor []string
 	// Waited are the users whom earlier steps of the run add to the same binding, and who are left out for the same reason.
 	Waited []string
-	// Swaps has the old names that make room for new ones in WaitsFor and Waited, by these. Who does not get a credential under
-	// the new name stays under the old one.
+	// Swaps has the old names that make room for new ones in WaitsFor and Waited, by these. A user who does not get a credential
+	// under the new name stays under the old one.
 	Swaps map[string][]string
 	// Successor is the name under which a subject has its access now, and without which it keeps this binding; "": nobody.
 	Successor string

@@ -83,7 +83,7 @@ type Name struct {
 	// Since is when the epoch began, or when no certificate of it lived, by the API server's clock; zero: nobody knows.
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"` // the latest end that a certificate of the name can have
-	// Left: the person left the inventory. What their certificates may still do is not for whoever has the name next.
+	// Left: the person left the inventory. The next person of that name must not get what these certificates may still do.
 	Left bool `json:"left,omitempty"`
 	// Stored: certsync has stored a credential for the name, and the path is not empty. If the ledger record is lost, certsync
 	// takes the secret there for its own.

@@ -21,7 +21,7 @@ func Username(user string, epoch int64) string {
 	return user + "#" + strconv.FormatInt(epoch, 10)
 }
 
-// Person is the inverse of Username. What Username would not give is a name of the first epoch.
+// Person is the inverse of Username. A text that Username never returns is a name of the first epoch.
 func Person(username string) (user string, epoch int64) {
 	name, number, later := strings.Cut(username, "#")
 	if !later {

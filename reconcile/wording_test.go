@@ -13,8 +13,12 @@ const maxWords = 25
 // forbidden are words and phrases that readers stumble over.
 var forbidden = regexp.MustCompile(`(?i)\b(takings|news|telling|mends?|(a|the) look|look (at )?who|course|rubbish|conceals?|strangers?|figures|whoever|whosoever|anew|is wanted|came to be|all the same)\b`)
 
-// opening is the beginning of a sentence that must be a question.
-var opening = regexp.MustCompile(`(?:^|[.!?;] )(?:Who|Whom|Whose|What)\b[^.!?]*[.!?]?`)
+var (
+	// opening is the beginning of a sentence that must be a question.
+	opening = regexp.MustCompile(`(?:^|[.!?:;][)"'*_]* )(?:Who|Whom|Whose|What)\b`)
+	// ending is the end of a sentence. A period inside of a name, as in Folder.Open, is none.
+	ending = regexp.MustCompile(`[.!?][)"'*_]*(?:\s|$)`)
+)
 
 // phrase is text of the program for people.
 type phrase struct {
@@ -52,10 +56,8 @@ func faults(p phrase) map[string]string {
 	if word := forbidden.FindString(p.text); word != "" {
 		all["says "+strconv.Quote(word)] = p.text
 	}
-	for _, begins := range opening.FindAllString(p.text, -1) {
-		if !strings.HasSuffix(begins, "?") && p.kind != heading {
-			all["begins like a question"] = begins
-		}
+	if sentence := falseQuestion(p.text); sentence != "" && p.kind != heading {
+		all["begins like a question"] = sentence
 	}
 	if p.kind != guidance {
 		return all
@@ -66,6 +68,57 @@ func faults(p phrase) map[string]string {
 		}
 	}
 	return all
+}
+
+// falseQuestion returns the first sentence that begins like a question and is none, or "".
+func falseQuestion(text string) string {
+	for _, begins := range opening.FindAllStringIndex(text, -1) {
+		sentence := strings.TrimLeft(text[begins[0]:], `.!?:;)"'*_ `)
+		end := ending.FindStringIndex(sentence)
+		if end == nil {
+			return sentence
+		}
+		if sentence[end[0]] != '?' {
+			return strings.TrimSpace(sentence[:end[1]])
+		}
+	}
+	return ""
+}
+
+// TestComments: no comment has a statement that begins like a question.
+func TestComments(t *testing.T) {
+	comments := 0
+	for path, list := range allComments(t) {
+		comments += len(list)
+		for _, text := range list {
+			if sentence := falseQuestion(text); sentence != "" {
+				t.Errorf("%s: begins like a question: %s", path, sentence)
+			}
+		}
+	}
+	if comments < 3000 {
+		t.Errorf("only %d paragraphs of comments were found", comments)
+	}
+}
+
+// TestFalseQuestion: which sentences begin like a question and are none.
+func TestFalseQuestion(t *testing.T) {
+	for text, want := range map[string]string{
+		"What it gives is listed.":                         "What it gives is listed.",
+		"It gives roles. What they allow is not known":     "What they allow is not known",
+		"It asks (once.) Who answers gets a role. And so.": "Who answers gets a role.",
+		"One rule: Whose it is, the name says.":            "Whose it is, the name says.",
+		"What Folder.Open returns may be anything.":        "What Folder.Open returns may be anything.",
+		"What does Folder.Open return? A file.":            "",
+		"Two questions: Who may do it? What for?":          "",
+		"It says what it gives, and Whatever is a name.":   "",
+		"Whoever may write there is an administrator.":     "",
+		"A user who has no role gets one.":                 "",
+	} {
+		if got := falseQuestion(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
 }
 
 var (

@@ -19,7 +19,7 @@ type Stored struct {
 }
 
 // OpenUser is Open for somebody who may read their own credential and nothing else: it checks neither token nor mount.
-// What is wrong with them shows when the credential is read.
+// Reading the credential shows what is wrong with them.
 func OpenUser(ctx context.Context, o Options) (*Store, error) {
 	return openUser(ctx, o, usualLimits)
 }

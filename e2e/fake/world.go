@@ -14,7 +14,7 @@ import (
 	"github.com/certsync/certsync/vaultstore/kvtest"
 )
 
-// World is a cluster and a Vault. What stands in it is never changed in place but replaced, so that clones share it.
+// World is a cluster and a Vault. Its parts are never changed in place but replaced, so that clones share them.
 type World struct {
 	mu sync.Mutex
 	worldState
@@ -58,7 +58,7 @@ type Signer struct {
 // People says what somebody does with a request: as soon as it exists, unless it says otherwise.
 type People string
 
-// What people do with requests: nothing by default.
+// The things that people do with requests: nothing by default.
 const (
 	Approve     People = "approve"
 	ApproveRead People = "approve once read" // after the first answer that shows it

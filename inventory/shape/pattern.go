@@ -11,7 +11,7 @@ import (
 
 type schema = jsonschema.Schema
 
-// What single values look like. The patterns are the part of regular expressions that Go and JavaScript have in common,
+// The forms of single values. The patterns are the part of regular expressions that Go and JavaScript have in common,
 // since editors run them as JavaScript: no look-ahead, no classes but \s and \S. Where a rule cannot be said in them, they take more
 // than the parser does, and never less.
 type (

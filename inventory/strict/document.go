@@ -1,8 +1,8 @@
 // Package strict reads one document of YAML strictly, and knows the place of every problem. It also writes one.
 //
 // Whatever two readers of YAML could understand differently is refused: anchors, tags, keys that are given twice, text that
-// could be a number or a boolean, a second document, control characters. What fields there are, and what they mean, the
-// caller says. All problems come at once, in a [Report], which also bounds what parsing may cost.
+// could be a number or a boolean, a second document, control characters. The caller says which
+// fields there are, and what they mean. All problems come at once, in a [Report], which also bounds what parsing may cost.
 package strict
 
 import (

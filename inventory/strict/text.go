@@ -24,7 +24,7 @@ var meanings = map[string]string{
 	"!!timestamp": "a date",
 }
 
-// Text returns a string. What YAML takes for something else is refused, with the advice to quote it.
+// Text returns a string. It refuses a text that YAML takes for something else, with the advice to quote it.
 func (v Value) Text() (string, bool) {
 	if v.node.Kind != yaml.ScalarNode {
 		v.Unwanted("text")

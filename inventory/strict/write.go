@@ -12,7 +12,7 @@ import (
 // Element is a part of a document that is written.
 type Element struct{ node yaml.Node }
 
-// Write returns a document, and before it a comment of lines. What is written as Text reads as text, whoever reads it.
+// Write returns a document, and before it a comment of lines. A value that is written as Text is text for every reader.
 func Write(head []string, root *Element) []byte {
 	var out bytes.Buffer
 	for _, line := range commented(head) {

@@ -20,7 +20,7 @@ const (
 	MaxNamespace = 63
 )
 
-// What names of one kind look like, without how long they may be.
+// The forms of names. They leave out how long a name may be.
 var (
 	nameForm      = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._@+-]*[A-Za-z0-9])?$`)
 	OwnerForm     = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)

@@ -27,10 +27,9 @@ var signatures = []x509.SignatureAlgorithm{
 	x509.SHA256WithRSAPSS, x509.SHA384WithRSAPSS, x509.SHA512WithRSAPSS,
 }
 
-// ParseRequest reads the one PEM block that a file of a request holds, and says what is wrong with it, whoever it is for. No
-// message repeats what is in the file: somebody will name the one with the key one day.
-// pem.Decode alone would skip over what stands
-// around it: a key, say.
+// ParseRequest reads the one PEM block that a file of a request holds, and says what is wrong with it, whoever it is for. It refuses
+// anything around the block, which pem.Decode alone would skip: a key, for example. No message repeats what is in the file:
+// somebody will name the one with the key one day.
 func ParseRequest(data []byte) (csr *x509.CertificateRequest, fault string) {
 	const begin, end = "-----BEGIN CERTIFICATE REQUEST-----", "-----END CERTIFICATE REQUEST-----"
 	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {

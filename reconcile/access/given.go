@@ -27,8 +27,8 @@ type Given struct {
 // MaxRoles is how many roles are listed for one namespace. Whoever is admin of a namespace can make thousands, there alone.
 const MaxRoles = 50
 
-// Of lists what bindings give a certificate's holder, by their username, groups, and system:authenticated. What Kubernetes gives
-// everybody by default is left out, and so is a binding whose role gives nothing or does not exist. serving returns the bindings
+// Of lists what bindings give a certificate's holder, by their username, groups, and system:authenticated. It leaves out access that
+// Kubernetes gives everybody by default, and bindings whose role gives nothing or does not exist. serving returns the bindings
 // that name a subject.
 func Of(username string, groups []string, serving func(reconcile.Subject) []reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) []Given {
 	subjects := []reconcile.Subject{reconcile.UserSubject(username)}

@@ -99,7 +99,7 @@ func (r *run) create(ctx context.Context, b reconcile.Binding, subjects []reconc
 }
 
 // withoutReplacement lists the subjects of a binding that is to go for whom the binding in its place could not be made: a
-// changed role is create-new, then delete-old. Who was to get no other role, or leaves, is not among them.
+// changed role is create-new, then delete-old. Subjects who leave, or were to get no other role, are not among them.
 func (r *run) withoutReplacement(old reconcile.Step) []reconcile.Subject {
 	if old.Action != reconcile.Unbind || old.Stage != reconcile.StageRetire || old.Reason == reconcile.UntilPassed {
 		return nil

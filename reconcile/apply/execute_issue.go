@@ -155,7 +155,7 @@ func (r *issuing) issueTo(within time.Duration, prove pki.Proof) func(context.Co
 	}
 }
 
-// recordDenial keeps the next runs from asking again. What the user holds from before goes on living, and being known.
+// recordDenial keeps the next runs from asking again. The record keeps the user's earlier certificates, which stay valid.
 func (r *issuing) recordDenial(ctx context.Context, s reconcile.Step, denied error) error {
 	rec := reconcile.Record{User: s.User, Kubeconfig: s.Issue.Spec.Kubeconfig}
 	if s.Issue.Record != nil {

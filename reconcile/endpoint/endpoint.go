@@ -65,7 +65,7 @@ func Changes(e reconcile.Endpoint, ref reconcile.KubeconfigRef) []reconcile.Reas
 }
 
 // Differences says in which respects other, what somebody's connection says of the same cluster, differs from e, which users
-// have: each as "server: from -> to". What other does not know is no difference.
+// have: each as "server: from -> to". A field that other does not know is no difference.
 func Differences(e reconcile.Endpoint, other reconcile.Endpoint) []string {
 	var all []string
 	for _, f := range []struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/certsync/certsync/reconcile/granted"
 )
 
-// JoinByLabel replaces equal roles in all namespaces that have the same value of a label by a selector for that value. What a user
-// or group has in some of these namespaces only stays as it is, since a selector would give more. never are the namespaces that no
+// JoinByLabel replaces equal roles in all namespaces that have the same value of a label by a selector for that value. A role that
+// a user or group has in only some of these namespaces stays as it is, since a selector would give more. never are the namespaces that no
 // selector matches.
 func (r *Result) JoinByLabel(key string, namespaces map[string]reconcile.Namespace, never ...string) {
 	j, members := joiner{key: key, sharing: sharing(key, namespaces, never)}, granted.Members(r.Inventory)

@@ -95,7 +95,7 @@ func (k KeyPair) Request(user string, groups []string) ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: der}), nil
 }
 
-// parsePrivateKey reads the first private key in a PEM file. What else is there, such as OpenSSL's "EC PARAMETERS", is skipped.
+// parsePrivateKey reads the first private key in a PEM file. It skips other blocks, such as OpenSSL's "EC PARAMETERS".
 func parsePrivateKey(key reconcile.Secret) (crypto.Signer, error) {
 	for block, rest := pem.Decode(key.Reveal()); block != nil; block, rest = pem.Decode(rest) {
 		parsed, err := any(nil), error(nil)

@@ -51,7 +51,7 @@ func urgent(x *index.Index, user string) bool {
 }
 
 // batchOf is the batch in which an edit is made: that of its user, for the name that is revoked and the one that takes its place.
-// What a user loses for another reason goes at once.
+// Access that a user loses for another reason goes at once.
 func (a assembler) batchOf(e *edit) int {
 	if e.adds || e.reason == reconcile.CertificateRevoked {
 		return a.batches[e.user()]

@@ -27,6 +27,6 @@
 //
 // The inventory and the state in Vault are believed. A ledger record and what stands at users/<user> say something about
 // that user alone: they can hold their steps, and never widen access or hold anybody else's. Of bindings, the name says
-// whose they are. What else stands in a RoleBinding is compared and corrected, and is evidence of nothing, since tenants can
+// whose they are. Everything else in a RoleBinding is compared and corrected, and is evidence of nothing, since tenants can
 // write it. ClusterRoleBindings, which only administrators can write, prove that an owner has been here before.
 package plan

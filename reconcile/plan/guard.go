@@ -8,8 +8,8 @@ import (
 	"github.com/certsync/certsync/reconcile/refusal"
 )
 
-// holdUser holds all that would be taken from a user, and a certificate with fewer groups. What somebody else gave them by a
-// binding of ours goes all the same.
+// holdUser holds all that would be taken from a user, and a certificate with fewer groups. Access that somebody else gave
+// them by a binding of ours goes nevertheless.
 func (d *draft) holdUser(name, why string, by reconcile.HoldCause) {
 	d.taken(func(p *part, e *edit) {
 		if e.user() == name && d.x.Counts(p.grant, e.subject) {
@@ -43,8 +43,8 @@ func (noUsers) find(d *draft) ([]string, func()) {
 	}
 }
 
-// removalLimit is --max-removals: it holds removals when there are too many users, bindings or subjects of them. What the inventory
-// takes refuses the plan. What goes with labels of namespaces is held alone: whoever may change them stops nothing else.
+// removalLimit is --max-removals: it holds removals when there are too many users, bindings or subjects of them. Removals by the
+// inventory refuse the plan. Removals that come with labels of namespaces are only held: whoever may change labels stops nothing else.
 type removalLimit struct{ reconcile.Limit }
 
 func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
@@ -86,8 +86,8 @@ func (f removalLimit) over(format string, taken, total int) string {
 	return fmt.Sprintf(format, taken, total, f.Limit)
 }
 
-// losses says that too many bindings, or subjects of bindings, are taken. What one person loses is not what this guard is for,
-// however many bindings it is: "at least 1" is about people.
+// losses says that too many bindings, or subjects of bindings, are taken. The loss of one person does not count if the limit
+// allows one, however many bindings it is: "at least 1" is about people.
 func (f removalLimit) losses(who string, l losses, t removals) (bindings, subjects string) {
 	if len(l.people) <= 1 && f.Allowed(1) >= 1 {
 		return "", ""

@@ -8,7 +8,7 @@ import (
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
-// What somebody can do who may write in a namespace of certsync's own.
+// The power of somebody who may write in a namespace of certsync's own.
 const (
 	runsHere = "anybody who may create pods, exec into them, create tokens or write ConfigMaps there can act as certsync, and is as good as cluster-admin"
 	lockHere = "anybody who may write Leases there can keep certsync from running, or take the lock from a run"
@@ -63,9 +63,9 @@ func dangerIn(x *index.Index, namespace string) string {
 	return ""
 }
 
-// danger says what a grant may let its subjects do to certsync itself. What a role of the cluster's own making allows is
-// not known here, so any is named in these namespaces; elsewhere only those that may write in all of them, by the names
-// that Kubernetes gives them. Who is cluster-admin needs no detour.
+// danger says what a grant may let its subjects do to certsync itself. It does not know what a role of the cluster's
+// own making allows, so it names any role in these namespaces. Elsewhere it names only those that may write in all of them, by
+// the names that Kubernetes gives them. A cluster-admin needs no detour.
 func danger(x *index.Index, g reconcile.Grant) string {
 	if g.Namespace == "" && (g.Role == "edit" || g.Role == "admin") {
 		return anywhere + runsHere

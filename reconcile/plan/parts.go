@@ -9,7 +9,7 @@ import (
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
 
-// part is one binding of ours: what is observed of it, and what it should be. What is to change are edits, each of one subject,
+// part is one binding of ours: what is observed of it, and what it should be. Its changes are edits, each of one subject,
 // so that a guard can hold one and let the others go.
 type part struct {
 	grant    reconcile.Grant  // with its Part

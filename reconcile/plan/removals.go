@@ -13,8 +13,8 @@ import (
 // namespaces. So a tenant, or a writer of one path in Vault, can neither cause a refusal nor hide a removal. Decided ends do not
 // count: an `until` that has come since the last run, and the moves of a rename. A role that another one replaces for the same
 // subject in the same namespace does not count either, unless labels replace it: nobody has decided on that. A removed user counts
-// once, as a user, and not again with their bindings. What goes with labels counts by itself: a user who may label namespaces must
-// not hold what the inventory takes.
+// once, as a user, and not again with their bindings. Losses that come with labels count by themselves: a user who may label
+// namespaces must not hold what the inventory takes.
 type removals struct {
 	users    []string // removed, who were active
 	allUsers int
@@ -86,8 +86,8 @@ func removalsOf(d *draft) removals {
 }
 
 // givenGrants is what counts as a loss when it is taken, each grant (Part 0) with its users, sorted: all that the index has, and of
-// the bindings that are there what is explained. What selectors gave in a namespace that is deleted is gone, also when somebody has
-// made the namespace again without the label. It counts for the whole: a tenant who deletes a binding must not lower the limit.
+// the bindings that are there what is explained. gone has what selectors gave in a namespace that is deleted, also when somebody
+// has made the namespace again without the label. It counts for the whole: a tenant who deletes a binding must not lower the limit.
 func givenGrants(x *index.Index) (given, gone map[reconcile.Grant][]string) {
 	all := map[reconcile.Grant][]string{}
 	if x.Grants != nil {
@@ -156,8 +156,8 @@ func whose(g reconcile.Grant) reconcile.Grant {
 	return reconcile.Grant{For: g.For, Subject: g.Subject, Namespace: g.Namespace}
 }
 
-// lossOf says what an inventory takes from a user, under any protected name, as a verb with its preposition, or "". What goes with
-// a label is not the inventory's doing, see earlyLossOf.
+// lossOf says what an inventory takes from a user, under any protected name, as a verb with its preposition, or "". A loss that
+// comes with a label is not the inventory's doing, see earlyLossOf.
 func lossOf(d *draft, name string) string {
 	x := d.x
 	if isUser(x, name) && !x.Active[name] {

@@ -67,7 +67,7 @@ func user(x *index.Index, u inventory.User) verdict {
 	v := verdict{stays: hasCredential(entry.Record, meta, x.Observed.At) && entry.Record.Current().Epoch == spec.Epoch}
 	reasons, conflict := reasonsFor(x, u, spec, &v)
 	if rec := entry.Record; conflict == "" && rec != nil && rec.State == reconcile.Denied && !slices.Contains(x.Rules.Retry, u.Name) {
-		// Asking again every hour would not change whoever denied it. What they hold from before serves them until it expires.
+		// Asking again every hour would not change whoever denied it. The user's earlier certificate serves until it expires.
 		v.blocked, v.denied = !v.stays, true
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RequestDenied,
 			Message: fmt.Sprintf("no new certificate: %s (--retry %s requests it again)", rec.Reason, shell.Quote(u.Name))})

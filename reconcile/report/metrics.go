@@ -21,8 +21,8 @@ type Metrics struct {
 // Census counts people and certificates as they are after a run.
 type Census struct {
 	Users int // who should have access
-	// EarliestExpiry is when the first of their current certificates expires; zero: they have none. Whom somebody denied
-	// a new one does not count.
+	// EarliestExpiry is when the first of their current certificates expires; zero: they have none. A user to whom
+	// somebody denied a new one does not count.
 	EarliestExpiry time.Time
 	// LeaversCertificates counts the live certificates of those who should have no access any more, or not under that name.
 	LeaversCertificates int

@@ -222,7 +222,7 @@ func (c *Changes) gain(who holder, a Access, runs []reconcile.Run) Change {
 	return change
 }
 
-// loss says by what somebody lost access. What the inventory still grants, certsync did not take.
+// loss says by what somebody lost access. Access that the inventory still grants was not taken by certsync.
 func (c *Changes) loss(who holder, a Access, stillGranted bool, left Departure) Change {
 	change := Change{Kind: who.kind, Namespace: who.namespace, Name: who.name, Access: a, By: ByCertsync}
 	switch {

@@ -38,8 +38,8 @@ func (p Population) Agrees() bool {
 	return !slices.ContainsFunc(p.Sums, func(s Sum) bool { return !s.Agrees() })
 }
 
-// population counts at the sources, and in the review. What is neither in the review nor left out for a reason that is counted apart
-// is in no part, so that the sum does not agree.
+// population counts at the sources, and in the review. Anything that is neither in the review nor left out for a reason that is
+// counted apart is in no part, so that the sum does not agree.
 func (s survey) population(r Review) Population {
 	count := func(is func(Person) bool) int {
 		n := 0

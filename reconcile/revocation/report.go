@@ -32,7 +32,7 @@ type Tiers struct {
 // Tier is how far a tier of revocation is in force.
 type Tier string
 
-// What a tier can be.
+// The values of Tier.
 const (
 	InForce     Tier = "in-force"
 	NotInForce  Tier = "not-in-force"

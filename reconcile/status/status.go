@@ -66,7 +66,7 @@ type User struct {
 // BindingStatus says whether a grant is true in the cluster.
 type BindingStatus string
 
-// What a grant can be. A grant that is bound may still wait for its role or grant nothing: plan notes that.
+// The values of BindingStatus. A grant that is bound may still wait for its role or grant nothing: plan notes that.
 const (
 	IsBound    BindingStatus = "bound"
 	IsMissing  BindingStatus = "missing"   // the inventory grants it, and no binding serves the user

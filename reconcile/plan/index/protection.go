@@ -22,8 +22,8 @@ func (x *Index) ProtectedBefore(user string) []string {
 	return all
 }
 
-// Protects reports whether nothing may be taken from a user: by a flag, by the inventory, or by the state. What the inventory says
-// now ends a protection for the next run only.
+// Protects reports whether nothing may be taken from a user: by a flag, by the inventory, or by the state. An inventory that
+// now leaves a protection out ends it for the next run only.
 func (x *Index) Protects(user string) bool {
 	return x.protectsCertificates(user) || len(x.ProtectedBefore(user)) > 0
 }

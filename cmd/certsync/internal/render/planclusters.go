@@ -145,7 +145,7 @@ func pieces(plan reconcile.Plan, owner string) []planPiece {
 	return all
 }
 
-// sharedPlans splits plans by the clusters that have the same steps, notes and refusals. What only one cluster has is as its plan has it.
+// sharedPlans splits plans by the clusters that have the same steps, notes and refusals. The part of a single cluster is as its plan has it.
 func sharedPlans(all []terminal.InCluster[reconcile.Plan]) []sharedPlan {
 	type both struct{ own, plain planPiece }
 	lists := make([][]both, len(all))

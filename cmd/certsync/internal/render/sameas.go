@@ -77,8 +77,8 @@ func missingFrom(others, lines []string) []string {
 	return missing
 }
 
-// partsOf returns the lines of the parts of an inventory: of owner, cluster and defaults, and of each group and user. What a default
-// says stands with each user that it is for.
+// partsOf returns the lines of the parts of an inventory: of owner, cluster and defaults, and of each group and user. A default
+// stands with each user that it is for.
 func partsOf(inv *inventory.Inventory) map[string][]string {
 	defaults := inv.Defaults
 	defaults.Expiration, defaults.RevokedBefore = 0, time.Time{}

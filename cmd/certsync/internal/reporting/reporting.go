@@ -78,7 +78,7 @@ func Written(code int, err error) int {
 	return code
 }
 
-// Publish writes Events and pushes metrics at the same time, also after an interruption. What failed is no reason for another exit
+// Publish writes Events and pushes metrics at the same time, also after an interruption. A report that fails is no reason for another exit
 // code: the run is over, and monitoring notices missing metrics.
 func (o Options) Publish(ctx context.Context, r *Run) (failed []error) {
 	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), publishTimeout,

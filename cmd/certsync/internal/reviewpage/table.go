@@ -71,8 +71,8 @@ func written(rows [][]string) []byte {
 // residualColumn is the place of residual access among the columns that end a row.
 const residualColumn = 1
 
-// rowsOf makes the rows of a person or another subject. Only the first row has the residual access, which can be long. What says of an
-// access comes last: columns that are newer than others.
+// rowsOf makes the rows of a person or another subject. Only the first row has the residual access, which can be long. The columns
+// of says come last, since they are newer than others.
 func rowsOf(who []string, list []review.Access, more int, end []string, says func(review.Access) []string) [][]string {
 	var rows [][]string
 	row := func(access []string, of review.Access) {

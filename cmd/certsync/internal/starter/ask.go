@@ -11,7 +11,7 @@ import (
 // Given says which fields a flag has set. Ask does not ask for them.
 type Given struct{ Owner, Server, Users bool }
 
-// Ask asks a person for the fields that no flag gives. What n holds is the default.
+// Ask asks a person for the fields that no flag gives. The values in n are the defaults.
 func (n *Inventory) Ask(ctx context.Context, t prompt.Terminal, given Given) (err error) {
 	if !given.Owner {
 		if n.Owner, err = t.Ask(ctx, "Owner, the name of this inventory in the cluster and in Vault", n.Owner, OwnerFault); err != nil {
