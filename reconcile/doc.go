@@ -5,6 +5,7 @@
 //	reconcile/plan/index  what the inventory wants and what was observed, by name, and the epoch of each name
 //	reconcile/refusal     why nothing at all may be written
 //	reconcile/renewal     when a certificate is renewed
+//	reconcile/rename      which new user may be a former one under another name
 //	reconcile/endpoint    what kubeconfigs lead to, and how addresses are compared
 //	reconcile/access      what roles and bindings give, and what makes somebody as good as cluster-admin
 //	reconcile/revocation  revoked certificates that live, and the lists that deny them
@@ -18,6 +19,9 @@
 //	reconcile/preflight, status, review, export, report
 //	                      one question each, on the same observation
 //	reconcile/kube        the adapter for Kubernetes; package vaultstore is the one for Vault
+//	reconcile/httplimit   bounds how much is read of a server's answer
+//	reconcile/reconciletest
+//	                      a cluster and a Vault in memory, for tests
 //
 // Where to read on:
 //
@@ -28,9 +32,11 @@
 //	ledger.go, requested.go               a user's record in Vault
 //	state.go, grants.go                   an owner's index in Vault
 //	revocation.go                         the admission policy for revoked certificates
+//	frontproxy.go                         whether certificates could impersonate others through a front proxy
 //	ports.go, observe.go, lock.go         what certsync needs of Kubernetes and Vault
 //	rules.go, held.go, permissions.go     what a run may not do, and what a plan's steps have to be allowed
 //	outcome.go                            how a run ended
+//	secret.go, hint.go, timetext.go       keys that nothing prints, errors with hints, times as text
 //
 // # One user's name
 //

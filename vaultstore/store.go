@@ -13,6 +13,22 @@
 // Every data write is check-and-set. A write whose answer is lost is repeated, and may meet its own version: it then counts
 // as done if what stands there is what it wrote. KV version 2 deletes metadata without check-and-set, so a deletion first
 // writes an empty version with it.
+//
+//	store.go                  Options, Open and the client
+//	tree.go                   the paths of an owner's folder
+//	observe.go, write.go      the interfaces of package reconcile: what a run reads, and each write
+//	user.go                   what a user reads: ReadCredential
+//	login.go, token.go        the methods of a login, and where a token comes from without one
+//	session.go                tokens of a login: renewed, replaced, and revoked in the end
+//	request.go                one request: its place among the others, and its answer
+//	retry.go                  which failures are repeated, and for how long
+//	explain.go, environment.go
+//	                          what an error means, with its hint; Unavailable and Refused; VAULT_ variables and proxies
+//	advice.go                 the advice for users whom Vault denies their credential
+//	check.go, health.go       whether Vault, token and mount are as they should be: for Open, and for preflight
+//	capabilities.go           what the token may not do of what a plan needs
+//	policies.go               the policies and roles that manifests --vault prints
+//	retention.go              a mount or key from which Vault deletes versions after a time
 package vaultstore
 
 import (

@@ -1,4 +1,3 @@
-// Command certsync gives users access to a Kubernetes cluster with client certificates, from a users.yaml in git.
 package main
 
 import (

@@ -1,5 +1,9 @@
 // Package endpoint decides what users' kubeconfigs lead to: which address, CA and proxy of the cluster. It also compares
 // endpoints by what they mean.
+//
+// Begin at Of, which joins what the inventory says with what the state records of certsync's own connection. Recorded chooses the latter.
+// Changes are the reasons to reissue a kubeconfig, by comparison with what the ledger has from Ref. Complete refuses an endpoint that
+// kubeconfigs cannot use. Differences and Local are for notes and warnings: another connection differs, or others cannot reach it.
 package endpoint
 
 import (

@@ -1,4 +1,10 @@
 // Package granted says what an inventory gives to whom at a time: who should be a subject of which bindings. The package is pure.
+//
+// Begin at At. It knows no selectors: Effective first makes of them grants in single namespaces.
+//
+//	granted.go    At, and the same for all that has begun, has not ended, or is given at any time; when from and until count
+//	effective.go  Effective: which namespaces a selector matches, and how much selectors may give
+//	merged.go     Frozen: what stays where selectors come to more than that; and which of two grants of one role counts
 package granted
 
 import (

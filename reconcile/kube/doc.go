@@ -4,8 +4,17 @@
 // Begin at Connect: it returns a Cluster, whose own methods write nothing. Bindings, Policies, Issuer, Locker and Events
 // return the objects that write. To make a plan, certsync passes on the readers only.
 //
-// The files: connect.go reads the kubeconfig, observe.go reads the cluster for a plan, bindings.go writes bindings, review.go
-// asks for permissions, login.go logs in with a new certificate, and probe.go answers preflight.
+// The files:
+//
+//	connect.go, cluster.go        the kubeconfig, the connection, and the endpoint that it gives users
+//	observe.go, frontproxy.go     the cluster for a plan, and the front proxies that it trusts
+//	every_binding.go              all bindings, for export and status --emergency
+//	bindings.go, binding.go       writes of bindings, and their form in the API
+//	altered.go                    whether the API server stored what was written
+//	review.go, authorizer.go      what certsync may do, and what anybody may do without a binding
+//	login.go, reach.go            logs in with a certificate: as certsync connects, and as users do
+//	probe.go                      the other questions of preflight
+//	parallel.go, warnings.go      requests side by side, and the API server's warnings
 //
 // The packages below it have one subject each:
 //

@@ -9,8 +9,10 @@
 //	conflicts.go                  what stands in the way of a step of theirs
 //	leavers.go                    what is left of a user who is gone: remove and purge
 //	parts.go, reasons.go          per binding, which subjects come and go, and why
-//	hold.go, guard.go, protection.go, removals.go
-//	                              what the policy and the guards hold, and what waits for that
+//	hold.go                       the order of the guards, --policy, and what waits for something that is held
+//	guard.go                      --max-removals, and an inventory without users
+//	removals.go                   what --max-removals counts, and what is a loss for a protected user
+//	protection.go                 --protect, protected users, and the identity that runs apply
 //	assemble.go, assemble_wanted.go
 //	                              steps of bindings: bind, update and unbind
 //	batches.go                    which users a revocation of many takes in which batch
@@ -20,6 +22,10 @@
 //	notes.go, notes_access.go, notes_begins.go, notes_namespace.go, notes_selector.go
 //	                              what reviewers should know, and what changes nothing
 //	powerful.go                   which steps make a user as good as cluster-admin
+//
+// A rename is no removal: index.Index has the Successor of an earlier name, by `previously`. users.go gives the new name its certificate
+// (newcomer), leavers.go orders the end of the old one (whyLeaves), and removals.go does not count that (leaves). A rename without
+// `previously` counts, and notes.go may suggest it (renames).
 //
 // Credentials answers a part of the question, for status: what each user's credential needs.
 //

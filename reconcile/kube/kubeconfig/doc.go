@@ -19,9 +19,17 @@
 //     its place.
 //   - It writes no key to a file system that keeps no permissions.
 //
-// The files: merge.go merges texts, mergefile.go finds and writes the files, mergeall.go does
-// it for several kubeconfigs, contextname.go chooses the context's name,
-// mergeconflict.go and mergeshared.go find the entries that Merge must not change, and replacefile.go locks and replaces files.
+// The files:
+//
+//	writer.go                     Writer
+//	stored.go                     Stored, WithKey and WithPlugin: kubeconfigs from Vault
+//	execcredential.go             CheckExecInfo and ExecCredential
+//	merge.go                      merges one text into another
+//	mergefile.go, mergeall.go     the user's files, for one kubeconfig and for several
+//	contextname.go                the context's name
+//	mergeconflict.go, mergeshared.go
+//	                              the entries that Merge must not change
+//	replacefile.go                locks and replaces files
 //
 // No error text repeats a secret of a kubeconfig.
 package kubeconfig

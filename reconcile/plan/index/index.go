@@ -4,12 +4,13 @@
 //
 // Where a comment says "the index", it means the owner's index in Vault, see reconcile.State.
 //
-//	index.go    users, bindings and names; whom certsync knows, and what counts as a loss
+//	index.go    users, bindings and names; whom certsync knows, and what counts as a loss; who had another name (Successor)
 //	terms.go    whose access has begun, and whose has ended
 //	epochs.go   the epoch of each name, see Epochs
 //	protection.go  from whom nothing may be taken
 //	grants.go   what the inventory says of a grant
 //	powers.go   what a role makes of somebody
+//	freeze.go   Freeze: an index where selectors give only what they gave in the last run
 package index
 
 import (

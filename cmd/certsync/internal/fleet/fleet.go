@@ -1,4 +1,3 @@
-// Package fleet runs a command for several clusters of one inventory, side by side.
 package fleet
 
 import (

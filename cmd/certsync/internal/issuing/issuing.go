@@ -1,4 +1,9 @@
 // Package issuing chooses the signer of certificates for a run.
+//
+// Begin at Flags: --issuer chooses between the cluster's signer and a CA whose key is in a file, and --approval says whether certsync
+// or a person approves signing requests. Check refuses combinations that make no sense. ReadCA reads the CA's files, and Open
+// returns the reconcile.Issuer. RunTime estimates how long a run takes: a token of Vault must last as long. Issuing itself is in
+// packages csr and pki.
 package issuing
 
 import (

@@ -1,4 +1,7 @@
 // Package nextstep decides which commands certsync names after a command that succeeded.
+//
+// Begin at After, which has a case for each command. A suggested command gets the flags of the one before it, if it has them too. carried
+// and once are the exceptions. Package render makes text of the commands, and cmd/certsync says when it is shown (nextstep.go, init.go).
 package nextstep
 
 import (

@@ -1,4 +1,8 @@
 // Package reporting reports on runs of apply: in a file, by Events in the cluster and to the Pushgateway.
+//
+// Begin at Options, which are the flags, and at Run, which holds what a report needs: Begin makes it, End records how the run ended, and
+// Publish sends Events and metrics. Package report makes their content. Written says what a report that cannot be written does to the
+// exit code. stream.go has the lines of apply -o json.
 package reporting
 
 import (

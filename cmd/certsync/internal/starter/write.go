@@ -1,4 +1,8 @@
 // Package starter writes the inventory that certsync init begins with.
+//
+// Begin at Inventory, the content of the new file. Servers looks for a cluster and for Vault (servers.go), OwnerFor makes an
+// owner of the cluster's name (owner.go), and Ask asks a person for fields that no flag gives (ask.go). Text is the YAML with its comments
+// (text.go), and Write checks it and creates the file. No file is ever replaced.
 package starter
 
 import (

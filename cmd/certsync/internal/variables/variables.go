@@ -1,4 +1,7 @@
 // Package variables finds the environment variables that set flags.
+//
+// Kong itself reads them, with the Prefix. For names the variable behind an error about a flag. Strays lists variables that match no
+// flag, for a warning. CheckTilde refuses a path with a ~ that no shell has expanded (tilde.go).
 package variables
 
 import (
