@@ -5,7 +5,18 @@
 // certificate, in a path of Vault and in the name of a Kubernetes object.
 //
 // Package strict below it reads and writes the YAML, package shape says what the fields are, and package texts what single texts
-// may hold. All else about the fields stands here, in the file of each part: user.go, group.go, teams.go and so on.
+// may hold. All else about the fields stands here, in the file of each part: user.go, group.go, teams.go and so on. Others are:
+//
+//	load.go                   Load, LoadFile and Parse
+//	clusters.go, file.go      the clusters of a file, and the inventory of one of them (Effective)
+//	term.go, expiration.go, renewal.go
+//	                          from and until, how long certificates live, and when they are renewed
+//	request.go, authority.go  files that an inventory names: certificate requests, and the cluster's CA
+//	stray.go                  refuses teams' files that the inventory does not name
+//	limit.go                  how much an inventory may hold with all its files
+//	digest.go                 what the digest of an inventory is made of
+//	encode.go, standalone.go  write an inventory: as it is, and for one cluster alone
+//	schema.go                 the JSON Schemas
 package inventory
 
 import (

@@ -7,5 +7,12 @@
 // WithKey, Usable, Until, Lifetime and SameAccess look at a credential that comes from Vault, where others may have
 // written. They check sizes before they parse, and no error of theirs repeats key material.
 //
+//	signing.go      Signing: from the request to the login with the certificate
+//	keys.go         keys and requests
+//	certificate.go  whether an issued certificate is what was asked for
+//	ca.go           CAIssuer
+//	credential.go, sameaccess.go
+//	                credentials from Vault: whether they are usable, and give the same access
+//
 // A private key is in memory only. It leaves this package as a reconcile.Secret.
 package pki

@@ -6,4 +6,13 @@
 // logs in with it, also at the address that people get.
 //
 // ClusterProbe and StoreProbe are the questions to Kubernetes and Vault.
+//
+//	preflight.go    Do, its questions to the servers, and how a check ends
+//	cluster.go      the API server, its resources, clock and lock, and certsync's rights
+//	bind.go         roles, namespaces and bindings
+//	everybody.go    what everybody has, and whether bindings limit anybody
+//	issue.go        the signer, and the certificate of --issue
+//	store.go        Vault, certsync's rights there, and a token that ends too early
+//	users.go        the address that people get
+//	lettercase.go   names that an auth method of Vault turns into lower case
 package preflight

@@ -5,6 +5,14 @@
 // names. Compare adds what has changed since an earlier Review, which Parse reads. AddUse adds what an audit log says of it. The
 // package is pure. A Review is what `certsync review -o json` prints, and the page and the table are made of it alone.
 //
+//	review.go       Of, and the form of a Review
+//	people.go       certsync's users: what they have, through what, and since when
+//	others.go       other subjects of bindings, and the roles in a review
+//	population.go   sums that show whether somebody is missing
+//	changes.go, growth.go
+//	                Compare: who gained or lost what and why, and roles that give more than before
+//	use.go          AddUse
+//
 // # What a review knows
 //
 // A review says since when access exists at least, see Access.Since. Kubernetes keeps no history of a binding: it may be older,

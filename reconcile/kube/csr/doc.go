@@ -23,6 +23,9 @@
 // A crash leaves at most a request without an approval, or a certificate whose key is lost with the process. Both are
 // harmless. The one exception is a certificate for a user's own key, and step 3 has recorded its request.
 //
+// issuer.go has the steps in their order. request.go makes the object, compares it, and knows its outcomes. approve.go approves, and ask.go
+// asks a person to. list.go is for plans, and permission.go says which rights an Issuer needs.
+//
 // # The watch
 //
 // All requests in flight share one watch (watch.go), which starts when the first Issue has to wait. It selects by signer, and
