@@ -5,6 +5,7 @@
 // the people who review the plan. It looks things up in an index.Index: the inventory and the observation by name, with the
 // epoch of each user. Package index below has it.
 //
+//	diff.go                       Diff and Credentials: the order of everything below
 //	users.go                      what a user of the inventory needs: issue, renew, reissue
 //	conflicts.go                  what stands in the way of a step of theirs
 //	leavers.go                    what is left of a user who is gone: remove and purge

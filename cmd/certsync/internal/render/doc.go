@@ -5,6 +5,15 @@
 // changes. Progress follows a run, and Result shows what it did. Package show has the text of the commands that change nothing.
 // Package generate has the files that an administrator applies or runs, and package terminal has what these packages share.
 //
+//	plan.go, step.go, notes.go    a plan on a terminal: its steps and its notes
+//	planmarkdown.go, attention.go a plan in a comment, and the list at its top that a reviewer must see
+//	planclusters.go, planclustersmarkdown.go
+//	                              both for several clusters
+//	begins.go, kubeconfigs.go     access that begins later, and where kubeconfigs lead
+//	progress.go, result.go        a run, while it goes on and at its end
+//	validated.go, sameas.go       validate, and validate --same-as
+//	merge.go, nextsteps.go        kubeconfig --merge, and the commands to run next
+//
 // The package is pure. It takes data and returns text, or writes text to an io.Writer. It reads no flag, environment,
 // file or clock, and asks no server. The same data gives the same bytes, and rendering never changes the data.
 //
