@@ -35,7 +35,7 @@ const (
 	// Removing: a removal has begun, and is not known to be complete.
 	Removing RecordState = "removing"
 	// Removed: everything is taken. The reason says whether the user left, or their term does not run (UntilPassed, FromAhead). The record
-	// stays for Retention, so that a review can tell who left.
+	// stays for LedgerRetention, so that a review can tell who left.
 	Removed RecordState = "removed"
 )
 
@@ -44,8 +44,8 @@ var recordStates = []RecordState{Active, Denied, Removing, Removed}
 // lapsed was a state of version 1: Removed, since an end had passed.
 const lapsed RecordState = "lapsed"
 
-// Retention is how long the line of a user who left stays in the ledger. It is more than a year, for a yearly review.
-const Retention = 400 * 24 * time.Hour
+// LedgerRetention is how long the line of a user who left stays in the ledger. It is more than a year, for a yearly review.
+const LedgerRetention = 400 * 24 * time.Hour
 
 // CertificateStatus says what a certificate in the ledger is.
 type CertificateStatus string

@@ -91,17 +91,17 @@ type applying struct {
 	shown    bool        // the plan has been shown
 
 	// Found by prepare.
-	store    reconcile.StoreReader // nil: Vault was not reached
-	leave    func()                // ends what was opened
-	rest     func()                // closes connections that no request uses now
-	prepared apply.Prepared
-	unknown  []reconcile.UnknownName // with several clusters: names that this one does not know
+	store     reconcile.StoreReader // nil: Vault was not reached
+	leave     func()                // ends what was opened
+	closeIdle func()                // closes connections that no request uses now
+	prepared  apply.Prepared
+	unknown   []reconcile.UnknownName // with several clusters: names that this one does not know
 }
 
 func (c applyCmd) begin(p program, t fleet.Target, r *reporting.Run) *applying {
 	c.serverFlags = c.at(t)
 	r.Owner = t.Inventory.Owner
-	return &applying{applyCmd: c, program: p, target: t, account: r, progress: c.progress(p), events: c.stream(p), leave: func() {}, rest: func() {}}
+	return &applying{applyCmd: c, program: p, target: t, account: r, progress: c.progress(p), events: c.stream(p), leave: func() {}, closeIdle: func() {}}
 }
 
 func (c applyCmd) progress(p program) *render.Progress {

@@ -79,7 +79,7 @@ func (a *oneOf) Prepare(ctx context.Context) error {
 	if err != nil {
 		return a.Do(ctx, err)
 	}
-	a.rest() // until its turn comes
+	a.closeIdle() // until its turn comes
 	return nil
 }
 

@@ -120,8 +120,8 @@ type LockView struct {
 type StoreProbe interface {
 	reconcile.StoreReader
 	Health(ctx context.Context) (StoreHealth, error)
-	// Keeps returns a retention.ErrLimited if Vault deletes by time what is written there, as far as the token may know.
-	Keeps(ctx context.Context) error
+	// CheckRetention returns a retention.ErrLimited if Vault deletes by time what is written there, as far as the token may know.
+	CheckRetention(ctx context.Context) error
 	// TokenLife is how long the token lives on; 0: it does not end, or nobody may know.
 	TokenLife() time.Duration
 	// AuthMethods is empty where Vault shows none.

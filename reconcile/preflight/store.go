@@ -71,7 +71,7 @@ func (l *look) contents(ctx context.Context) Check {
 		return broken(err)
 	}
 	l.store = &view
-	if err := l.Store.Keeps(ctx); err != nil {
+	if err := l.Store.CheckRetention(ctx); err != nil {
 		return broken(err)
 	}
 	var problems []string
