@@ -42,6 +42,19 @@ type Event struct {
 	Expires  time.Time `json:"-"` // the certificate that was issued
 }
 
+// LastEvent ends the Events of a run. Of several clusters each has one, and one without a cluster adds them up.
+type LastEvent struct {
+	Summary  map[string]int `json:"summary"` // as Outcome.Summary
+	ExitCode int            `json:"exitCode"`
+}
+
+// EndedEarly is the last event of one of several clusters in which the run ended before its steps.
+type EndedEarly struct {
+	Error    string `json:"error"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exitCode"`
+}
+
 // Outcome is what a run of apply did.
 type Outcome struct {
 	Plan   Plan
