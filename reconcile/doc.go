@@ -31,6 +31,8 @@
 //	ports.go, observe.go, lock.go         what certsync needs of Kubernetes and Vault
 //	rules.go, held.go, permissions.go     what a run may not do, and what a plan's steps have to be allowed
 //	outcome.go                            how a run ended
+//	certificates.go                       readers of PEM
+//	lists.go                              a list without nil, and one without doubles
 //
 // # One user's name
 //

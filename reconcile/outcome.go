@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// FormatVersion is the formatVersion of reports: those of a run, status, review, preflight and revocations. Plans, records and
+// the state have versions of their own: PlanVersion, RecordVersion and StateVersion.
+const FormatVersion = "1"
+
 // Refused is why apply did not begin: exit code 3. Nothing was written.
 type Refused struct {
 	Violations []string // each names a thing and what lifts the refusal
