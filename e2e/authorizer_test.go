@@ -31,7 +31,7 @@ func TestAlwaysAllow(t *testing.T) {
 		if diff := cmp.Diff([]string{"authorizer: failed", "signer: not-checked", onLoopback, "users' login: not-checked"}, notWell(checks)); diff != "" {
 			t.Errorf("%q: %s", flags, diff)
 		}
-		if c := checks["authorizer"]; !strings.Contains(c.Detail, "bindings have no effect in this cluster") || !strings.Contains(c.Mend, "--authorization-mode=Node,RBAC") {
+		if c := checks["authorizer"]; !strings.Contains(c.Detail, "bindings have no effect in this cluster") || !strings.Contains(c.Hint, "--authorization-mode=Node,RBAC") {
 			t.Errorf("%+v", c)
 		}
 	}

@@ -115,7 +115,7 @@ func TestLeaseThatTheJobMustNotCreate(t *testing.T) {
 	if !strings.Contains(r.stderr, "may not: create leases") || !strings.Contains(r.stderr, "hint: the lock's Lease does not exist, and this identity may not create it: apply the manifests' Lease (certsync manifests)") {
 		t.Error(r.stderr)
 	}
-	if c := f.preflight(1)["rights to lock"]; !strings.Contains(c.Mend, "apply the manifests' Lease") {
+	if c := f.preflight(1)["rights to lock"]; !strings.Contains(c.Hint, "apply the manifests' Lease") {
 		t.Errorf("preflight: %+v", c)
 	}
 	env := f.env

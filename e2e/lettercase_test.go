@@ -26,7 +26,7 @@ func TestLetterCase(t *testing.T) {
 		"certsync: warning: users who log in by "+accessor+" have names in lower case in Vault") || !strings.Contains(r.stderr, "previously: ["+upper+"]") {
 		t.Error(r.stderr)
 	}
-	if c := f.preflight(0)["users' names"]; c.Result != "warning" || !strings.Contains(c.Detail, "userpass at "+mount+"/") || !strings.Contains(c.Mend, "name: "+lower) {
+	if c := f.preflight(0)["users' names"]; c.Result != "warning" || !strings.Contains(c.Detail, "userpass at "+mount+"/") || !strings.Contains(c.Hint, "name: "+lower) {
 		t.Errorf("preflight says %+v", c)
 	}
 	f.deployVault("access", "--vault-users-accessor="+accessor)

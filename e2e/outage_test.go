@@ -48,7 +48,7 @@ func TestSignerThatNeverIssues(t *testing.T) {
 		}
 	}
 	f.nothingStored()
-	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "in time: certsync waited 30s") || !strings.Contains(c.Mend, "EKS") {
+	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "in time: certsync waited 30s") || !strings.Contains(c.Hint, "EKS") {
 		t.Errorf("preflight: %+v", c)
 	}
 	if left := f.kubectl("get", "csr", "-o", "name"); left != "" {
@@ -68,7 +68,7 @@ func TestSignerThatNobodyTrusts(t *testing.T) {
 		}
 	}
 	f.nothingStored()
-	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "logging in with the new certificate") || !strings.Contains(c.Mend, "--client-ca-file") {
+	if c := f.preflight(1, "--issue")["signer"]; c.Result != "failed" || !strings.Contains(c.Detail, "logging in with the new certificate") || !strings.Contains(c.Hint, "--client-ca-file") {
 		t.Errorf("preflight: %+v", c)
 	}
 	if bindings := f.kubectl("get", "clusterrolebindings", "-l", "certsync.dev/owner="+f.owner, "-o", "name"); bindings != "" {
@@ -120,10 +120,10 @@ func TestOutages(t *testing.T) {
 		return func(ctx context.Context) error { return servers.StartProcess(ctx, process) }
 	}
 	tests := []struct {
-		name  string
-		harm  func(t *testing.T, run *exec.Cmd)
-		mend  func(ctx context.Context) error
-		codes []int
+		name   string
+		harm   func(t *testing.T, run *exec.Cmd)
+		repair func(ctx context.Context) error
+		codes  []int
 	}{
 		{"certsync is killed", func(_ *testing.T, run *exec.Cmd) { _ = run.Process.Kill() }, nil, []int{-1}},
 		{"certsync is interrupted", func(_ *testing.T, run *exec.Cmd) { _ = run.Process.Signal(syscall.SIGINT) }, nil, []int{130}},
@@ -140,8 +140,8 @@ func TestOutages(t *testing.T) {
 			users := repeats(40, 200)
 			f.write(crowd(users))
 			code, output := f.disturbed(func(run *exec.Cmd) { tt.harm(t, run) })
-			if tt.mend != nil {
-				check(t, tt.mend(t.Context()))
+			if tt.repair != nil {
+				check(t, tt.repair(t.Context()))
 			}
 			check(t, servers.WaitSigner(t.Context()))
 			if !slices.Contains(tt.codes, code) {

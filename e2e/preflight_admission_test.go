@@ -49,7 +49,7 @@ func TestPreflightFindsWhatAdmissionRefuses(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, name := range []string{"rights to bind", "rights to lock", "signer"} {
-		if c := checks[name]; !strings.Contains(c.Detail, "not here") || !strings.Contains(c.Mend, `ValidatingAdmissionPolicy "refuse-`+f.owner+`"`) {
+		if c := checks[name]; !strings.Contains(c.Detail, "not here") || !strings.Contains(c.Hint, `ValidatingAdmissionPolicy "refuse-`+f.owner+`"`) {
 			t.Errorf("%+v", c)
 		}
 	}

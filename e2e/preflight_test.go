@@ -17,7 +17,7 @@ import (
 )
 
 // preflightCheck is one check of `preflight -o json`.
-type preflightCheck struct{ Name, Result, Detail, Mend string }
+type preflightCheck struct{ Name, Result, Detail, Hint string }
 
 // preflight makes all checks and returns them by name.
 func (f *fixture) preflight(code int, args ...string) map[string]preflightCheck {
@@ -104,7 +104,7 @@ func TestPreflight(t *testing.T) {
 	}
 }
 
-// TestPreflightOfWhatIsBroken: each check says what is wrong and what mends it, and the others are made all the same.
+// TestPreflightOfWhatIsBroken: each check says what is wrong and how to repair it, and the others are made all the same.
 func TestPreflightOfWhatIsBroken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, shared)
@@ -113,10 +113,10 @@ func TestPreflightOfWhatIsBroken(t *testing.T) {
 	as := func(kubeconfig string, more ...string) {
 		f.kubeconfig, f.env = kubeconfig, append(slices.Clone(env), more...)
 	}
-	says := func(checks map[string]preflightCheck, name, result, detail, mend string) {
+	says := func(checks map[string]preflightCheck, name, result, detail, hint string) {
 		t.Helper()
-		if c := checks[name]; c.Result != result || !strings.Contains(c.Detail, detail) || !strings.Contains(c.Mend, mend) {
-			t.Errorf("%s: %+v, want %s with %q, mended with %q", name, c, result, detail, mend)
+		if c := checks[name]; c.Result != result || !strings.Contains(c.Detail, detail) || !strings.Contains(c.Hint, hint) {
+			t.Errorf("%s: %+v, want %s with %q, hint %q", name, c, result, detail, hint)
 		}
 	}
 	nobody, err := shared.UserKubeconfig("nobody-"+f.owner, nil)
@@ -183,7 +183,7 @@ func TestPreflightTriesToBind(t *testing.T) {
 	}
 	f.write("users: [{name: alice@OWNER, clusterRoles: [view, edit]}]")
 	c := f.preflight(1)["rights to bind"]
-	if c.Result != "failed" || !strings.HasPrefix(c.Detail, `ClusterRole "edit" cluster-wide: `) || !strings.Contains(c.Mend, "verb bind") {
+	if c.Result != "failed" || !strings.HasPrefix(c.Detail, `ClusterRole "edit" cluster-wide: `) || !strings.Contains(c.Hint, "verb bind") {
 		t.Errorf("%+v", c)
 	}
 	if left := f.kubectl("get", "clusterrolebindings,rolebindings", "-A", "-l", "certsync.dev/owner="+f.owner, "-o", "name"); left != "" {
@@ -239,7 +239,7 @@ func TestSharedCA(t *testing.T) {
 
 	check(t, servers.SealVault(t.Context()))
 	sealed := f.preflight(1, "--accept-shared-ca")
-	if c := sealed["Vault"]; c.Result != "failed" || !strings.Contains(c.Detail, "sealed") || c.Mend != "unseal it with `vault operator unseal`" {
+	if c := sealed["Vault"]; c.Result != "failed" || !strings.Contains(c.Detail, "sealed") || c.Hint != "unseal it with `vault operator unseal`" {
 		t.Errorf("a sealed Vault: %+v", c)
 	}
 	if c := sealed["rights to write"]; c.Result != "ok" {

@@ -52,7 +52,7 @@ func TestMountThatDeletesByTime(t *testing.T) {
 	f.vaultPut(mount+"/config", map[string]any{"delete_version_after": "2h"})
 
 	if c := f.preflight(1)["Vault contents"]; c.Result != "failed" || !strings.Contains(c.Detail, "the mount has delete_version_after=2h0m0s") ||
-		!strings.Contains(c.Mend, "vault write "+mount+"/config delete_version_after=0s") {
+		!strings.Contains(c.Hint, "vault write "+mount+"/config delete_version_after=0s") {
 		t.Errorf("preflight says %+v", c)
 	}
 	for range 3 {

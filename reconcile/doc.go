@@ -37,6 +37,8 @@
 //	rules.go, held.go, permissions.go     what a run may not do, and what a plan's steps have to be allowed
 //	outcome.go                            how a run ended
 //	secret.go, hint.go, timetext.go       keys that nothing prints, errors with hints, times as text
+//	certificates.go                       readers of PEM
+//	lists.go                              a list without nil, and one without doubles
 //
 // # One user's name
 //
@@ -53,16 +55,21 @@
 //
 // # Formats
 //
-// Everything that certsync writes for programs is JSON with a formatVersion, see [FormatVersion].
+// The output for programs is JSON with a formatVersion, see [FormatVersion]. The lines of apply have none.
 //
 //	plan -o json               [Plan.MarshalJSON], with [Step] and [Note]
-//	apply -o json              one [Event] a line, as each step ends
+//	apply -o json              one [Event] a line, as each step ends; then [LastEvent]
 //	apply --report FILE        report.Account
 //	status, preflight -o json  status.Report, preflight.Report
+//	status --emergency -o json removals.Emergency
 //	review -o json             review.Review
 //	revocations -o json        revocation.Report
 //	<folder>/ledger/<user>     [Record]: one user's certificates, in Vault
 //	<folder>/state             [State]: what one owner's runs share, in Vault
+//
+// With several clusters, each line of apply begins with "cluster", and [EndedEarly] is the last of a cluster whose run did not
+// reach its steps. A report file has a list of report.Account. The other commands write a fleet.Document (cmd/certsync/internal/fleet),
+// which has the forms above by cluster.
 //
 // A ledger record with a field that this version does not know is refused: it may say what a later version must not lose.
 //

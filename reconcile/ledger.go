@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +14,6 @@ import (
 
 	"github.com/certsync/certsync/inventory/userkey"
 )
-
-// FormatVersion is the formatVersion of reports: those of status, of preflight, and of a run.
-const FormatVersion = "1"
 
 // RecordVersion is the formatVersion of the ledger records that certsync writes. It also reads version 1, which had neither
 // run nor revision, and one more state.
@@ -35,7 +31,7 @@ const (
 	// Removing: a removal has begun, and is not known to be complete.
 	Removing RecordState = "removing"
 	// Removed: everything is taken. The reason says whether the user left, or their term does not run (UntilPassed, FromAhead). The record
-	// stays for Retention, so that a review can tell who left.
+	// stays for LedgerRetention, so that a review can tell who left.
 	Removed RecordState = "removed"
 )
 
@@ -44,8 +40,8 @@ var recordStates = []RecordState{Active, Denied, Removing, Removed}
 // lapsed was a state of version 1: Removed, since an end had passed.
 const lapsed RecordState = "lapsed"
 
-// Retention is how long the line of a user who left stays in the ledger. It is more than a year, for a yearly review.
-const Retention = 400 * 24 * time.Hour
+// LedgerRetention is how long the line of a user who left stays in the ledger. It is more than a year, for a yearly review.
+const LedgerRetention = 400 * 24 * time.Hour
 
 // CertificateStatus says what a certificate in the ledger is.
 type CertificateStatus string
@@ -255,35 +251,6 @@ func (r *Record) LiveUntil(now time.Time) (time.Time, bool) {
 		}
 	}
 	return last, last.After(now)
-}
-
-// ParseLeaf reads the first certificate of a PEM chain.
-func ParseLeaf(chain []byte) (*x509.Certificate, error) {
-	block, _ := pem.Decode(chain)
-	if block == nil || block.Type != "CERTIFICATE" {
-		return nil, errors.New("it holds no PEM certificate")
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return nil, fmt.Errorf("parsing the certificate: %w", err)
-	}
-	return cert, nil
-}
-
-// ParseCertificateRequest reads a text that is one PEM certificate request alone. It does not check the signature.
-func ParseCertificateRequest(text []byte) (*x509.CertificateRequest, error) {
-	block, rest := pem.Decode(text)
-	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {
-		return nil, errors.New("it is not one PEM certificate request")
-	}
-	return x509.ParseCertificateRequest(block.Bytes)
-}
-
-// SortedSet returns the distinct values of in, sorted.
-func SortedSet(in []string) []string {
-	out := slices.Clone(in)
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // Ended reports whether the record says that the user's access ended, or is about to, by a term: an `until` has passed, or a

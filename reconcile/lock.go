@@ -15,9 +15,9 @@ type Locker interface {
 
 // Lock is held from Acquire to Release, and renewed meanwhile.
 type Lock interface {
-	// Held returns a context that ends with ctx, and with ErrLockLost as its cause when the lock can be relied on no
+	// UntilLost returns a context that ends with ctx, and with ErrLockLost as its cause when the lock can be relied on no
 	// longer: another took it, or it could not be renewed for 40 s (of the 60 after which others may take it).
-	Held(ctx context.Context) (context.Context, context.CancelFunc)
+	UntilLost(ctx context.Context) (context.Context, context.CancelFunc)
 	// Record writes to the lock how far the state has come, where the next run finds it (ClusterView.Mark).
 	Record(ctx context.Context, m Mark) error
 	// RecordRevoked writes to the lock whose certificates are void, in place of what it said before (ClusterView.Revoked).
@@ -36,18 +36,18 @@ type Mark struct {
 // MaxRevoked is how many users the lock has room for, see Lock.RecordRevoked.
 const MaxRevoked = 100
 
-// ErrLockLost is why a context of Lock.Held has ended.
+// ErrLockLost is why a context of Lock.UntilLost has ended.
 var ErrLockLost = errors.New("the lock was lost: another run may have begun")
 
 // Locked is why apply did not begin: another run has the lock. Nothing was written.
 type Locked struct {
 	Name    string // of the Lease, as namespace/name
 	Holder  string
-	Held    time.Duration // since that run took it
+	Age     time.Duration // since that run took it
 	Renewed time.Duration // since that run renewed it last
 }
 
 func (l Locked) Error() string {
 	return fmt.Sprintf("another run holds the lock %s: %q, for %s, renewed %s ago",
-		l.Name, l.Holder, l.Held.Round(time.Second), l.Renewed.Round(time.Second))
+		l.Name, l.Holder, l.Age.Round(time.Second), l.Renewed.Round(time.Second))
 }

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// FormatVersion is the formatVersion of reports: those of a run, status, review, preflight and revocations. Plans, records and
+// the state have versions of their own: PlanVersion, RecordVersion and StateVersion.
+const FormatVersion = "1"
+
 // Refused is why apply did not begin: exit code 3. Nothing was written.
 type Refused struct {
 	Violations []string // each names a thing and what lifts the refusal
@@ -40,6 +44,19 @@ type Event struct {
 
 	ByPolicy bool      `json:"-"` // held, as was asked for
 	Expires  time.Time `json:"-"` // the certificate that was issued
+}
+
+// LastEvent ends the Events of a run. Of several clusters each has one, and one without a cluster adds them up.
+type LastEvent struct {
+	Summary  map[string]int `json:"summary"` // as Outcome.Summary
+	ExitCode int            `json:"exitCode"`
+}
+
+// EndedEarly is the last event of one of several clusters in which the run ended before its steps.
+type EndedEarly struct {
+	Error    string `json:"error"`
+	Hint     string `json:"hint,omitempty"`
+	ExitCode int    `json:"exitCode"`
 }
 
 // Outcome is what a run of apply did.

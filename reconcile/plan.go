@@ -241,14 +241,6 @@ func (p Plan) MarshalJSON() ([]byte, error) {
 		OrEmpty(p.Steps), OrEmpty(p.Notes)})
 }
 
-// OrEmpty makes a nil list [] in JSON, which consumers can loop over.
-func OrEmpty[T any](list []T) []T {
-	if list == nil {
-		return []T{}
-	}
-	return list
-}
-
 // Sort puts steps and notes in the order that they are shown and run in, which no map order can disturb.
 func (p *Plan) Sort() {
 	slices.SortFunc(p.Steps, func(a, b Step) int {

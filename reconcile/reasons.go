@@ -97,7 +97,7 @@ const (
 	CertificatesExpired Reason = "certificates-expired"
 	// OldVersions: earlier versions of the credential can still be read.
 	OldVersions Reason = "old-versions"
-	// RetentionPassed: the user left so long ago that the ledger forgets them, see Retention.
+	// RetentionPassed: the user left so long ago that the ledger forgets them, see LedgerRetention.
 	RetentionPassed Reason = "retention-passed"
 )
 

@@ -200,7 +200,7 @@ func TestNothingExportedShowsAKey(t *testing.T) {
 	exported := []any{
 		account, account.KubernetesEvents()[0], account.Metrics(), *account.Metrics().Census,
 		who, who.Users[0], who.Users[0].Grants[0], who.Users[0].Certificates[0], made, export.LeftOut{},
-		reconcile.Secret{}, *w.Users["alice"].Versions[1].Credential, before, before.Steps[0], *before.Steps[0].Detail, reconcile.Note{}, o, o.Events[0],
+		reconcile.Secret{}, *w.Users["alice"].Versions[1].Credential, before, before.Steps[0], *before.Steps[0].Detail, reconcile.Note{}, o, o.Events[0], reconcile.LastEvent{}, reconcile.EndedEarly{},
 		record, record.Kubeconfig, record.Certificates[0], record.Certificates[0].CSR, *w.State, observed, observed.ClusterView, observed.StoreView,
 		observed.Endpoint, observed.Bindings[0], observed.Bindings[0].Subjects[0], observed.Bindings[0].RoleRef, reconcile.Grant{}, reconcile.Request{}, reconcile.Rule{}, reconcile.Role{}, reconcile.Namespace{}, reconcile.RevocationPolicy{}, reconcile.RevokedCertificate{}, reconcile.RevocationWrite{}, access.Given{}, access.Power{}, access.Decision{}, revocation.Certificate{}, revocation.Report{}, revocation.Tiers{}, revocation.Condition{}, revocation.Request{},
 		observed.Ledger["alice"], observed.Credentials["alice"], observed.Credentials["alice"].Versions[0],

@@ -84,9 +84,9 @@ func (s *Store) keepHint(entry string) string {
 		shell.Quote(s.tree.config()), shell.Quote(s.tree.name(entry)))
 }
 
-// Keeps returns a retention.ErrLimited if the mount, or the state in it, has a delete_version_after. It is nil for a token that may
+// CheckRetention returns a retention.ErrLimited if the mount, or the state in it, has a delete_version_after. It is nil for a token that may
 // not know: the first write of a run then tells.
-func (s *Store) Keeps(ctx context.Context) error {
+func (s *Store) CheckRetention(ctx context.Context) error {
 	type config struct {
 		DeleteVersionAfter string `json:"delete_version_after"`
 	}

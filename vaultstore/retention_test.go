@@ -160,8 +160,8 @@ func TestKeysThatVanish(t *testing.T) {
 	}
 }
 
-// TestKeeps: preflight learns of delete_version_after before the first write, where the token may know.
-func TestKeeps(t *testing.T) {
+// TestCheckRetention: preflight learns of delete_version_after before the first write, where the token may know.
+func TestCheckRetention(t *testing.T) {
 	for sentence, tt := range map[string]struct {
 		mount, state time.Duration
 		denied       bool
@@ -183,7 +183,7 @@ func TestKeeps(t *testing.T) {
 				return tt.denied && (path == "secret/config" || strings.HasPrefix(path, "secret/metadata/"))
 			}
 			got := ""
-			err := f.open(t).Keeps(t.Context())
+			err := f.open(t).CheckRetention(t.Context())
 			if err != nil {
 				got = err.Error()
 			}

@@ -124,15 +124,15 @@ func (s *Store) renewToken(auth *api.SecretAuth) {
 	}
 }
 
-// Rest closes the connections that wait for a request. A later request opens another.
-func (s *Store) Rest() { s.client.CloneConfig().HttpClient.CloseIdleConnections() }
+// CloseIdle closes the connections that wait for a request. A later request opens another.
+func (s *Store) CloseIdle() { s.client.CloneConfig().HttpClient.CloseIdleConnections() }
 
 // Close revokes the tokens that logging in has given, after which the Store is of no use. A token that was given it
 // leaves alone. It goes on after the end of ctx, which is when it matters most, for a few seconds.
 //
 // It closes the connections to Vault, because a run for many clusters would otherwise keep those of each.
 func (s *Store) Close(ctx context.Context) error {
-	defer s.Rest()
+	defer s.CloseIdle()
 	if s.session == nil {
 		return nil
 	}

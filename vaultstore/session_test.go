@@ -52,7 +52,7 @@ func TestCloseEndsConnections(t *testing.T) {
 	if connections.Load() == 0 {
 		t.Fatal("no connection is kept")
 	}
-	s.Rest()
+	s.CloseIdle()
 	eventually(t, "the connections to end while it rests", func() bool { return connections.Load() == 0 })
 	if _, err := s.ObserveStore(t.Context()); err != nil {
 		t.Fatal(err)

@@ -91,17 +91,17 @@ type applying struct {
 	shown    bool        // the plan has been shown
 
 	// Found by prepare.
-	store    reconcile.StoreReader // nil: Vault was not reached
-	leave    func()                // ends what was opened
-	rest     func()                // closes connections that no request uses now
-	prepared apply.Prepared
-	unknown  []reconcile.UnknownName // with several clusters: names that this one does not know
+	store     reconcile.StoreReader // nil: Vault was not reached
+	leave     func()                // ends what was opened
+	closeIdle func()                // closes connections that no request uses now
+	prepared  apply.Prepared
+	unknown   []reconcile.UnknownName // with several clusters: names that this one does not know
 }
 
 func (c applyCmd) begin(p program, t fleet.Target, r *reporting.Run) *applying {
 	c.serverFlags = c.at(t)
 	r.Owner = t.Inventory.Owner
-	return &applying{applyCmd: c, program: p, target: t, account: r, progress: c.progress(p), events: c.stream(p), leave: func() {}, rest: func() {}}
+	return &applying{applyCmd: c, program: p, target: t, account: r, progress: c.progress(p), events: c.stream(p), leave: func() {}, closeIdle: func() {}}
 }
 
 func (c applyCmd) progress(p program) *render.Progress {
@@ -230,7 +230,7 @@ func (a *applying) report(ctx context.Context, o reconcile.Outcome) error {
 		code = exitError
 	}
 	if a.Output == "json" {
-		a.events.Send(lastEvent{o.Summary(), code})
+		a.events.Send(reconcile.LastEvent{Summary: o.Summary(), ExitCode: code})
 	} else if a.gate == nil || len(o.Events) > 0 || o.Plan.Changes() { // several plans without changes have been shown
 		a.events.Err = writeAll(a.stdout, render.UnderCluster(a.cluster, render.Result(o, paletteFor(a.stdout)), paletteFor(a.stdout)))
 	}
@@ -244,12 +244,6 @@ func (a *applying) report(ctx context.Context, o reconcile.Outcome) error {
 		a.suggest(a.Output, resultOf(o))
 	}
 	return nil
-}
-
-// lastEvent is the last event of a run.
-type lastEvent struct {
-	Summary  map[string]int `json:"summary"`
-	ExitCode int            `json:"exitCode"`
 }
 
 // interrupted says how a run that was interrupted goes on.

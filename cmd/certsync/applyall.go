@@ -58,7 +58,7 @@ func (c applyCmd) reportAll(ctx context.Context, p program, code int, all []*one
 		}
 	}
 	events := c.stream(p)
-	events.Send(lastEvent{total, code})
+	events.Send(reconcile.LastEvent{Summary: total, ExitCode: code})
 	code = reporting.Written(code, events.Err)
 	err := c.Report.WriteAll(code, accounts)
 	p.complainOf(events.Err, err)
@@ -79,7 +79,7 @@ func (a *oneOf) Prepare(ctx context.Context) error {
 	if err != nil {
 		return a.Do(ctx, err)
 	}
-	a.rest() // until its turn comes
+	a.closeIdle() // until its turn comes
 	return nil
 }
 
@@ -101,7 +101,7 @@ func (a *oneOf) Settle(ctx context.Context, err error) fleet.Ending {
 	code := a.fail(ctx, err)
 	a.account.End(code, err)
 	if err := a.account.Err; err != nil {
-		a.events.Send(endedEarly{err.Error(), reconcile.Hint(err), code})
+		a.events.Send(reconcile.EndedEarly{Error: err.Error(), Hint: reconcile.Hint(err), ExitCode: code})
 	}
 	if text := fleet.OutstandingText(a.account.Account); text != "" {
 		fmt.Fprintf(a.stderr, "%s%s\n", a.speaker(), terminal.Clean(text))
@@ -111,10 +111,3 @@ func (a *oneOf) Settle(ctx context.Context, err error) fleet.Ending {
 
 // Stop is that of fleet.Run.
 func (a *oneOf) Stop(code int, why error) { a.account.End(code, why) }
-
-// endedEarly is the last event of one of several clusters in which the run ended before its steps.
-type endedEarly struct {
-	Error    string `json:"error"`
-	Hint     string `json:"hint,omitempty"`
-	ExitCode int    `json:"exitCode"`
-}

@@ -31,7 +31,7 @@ func (a *applying) open(ctx context.Context) (preparer, *apply.Terms, error) {
 		}
 		return nil, nil, err
 	}
-	a.store, a.rest, a.leave = store, store.Rest, func() { a.program.leave(ctx, store) }
+	a.store, a.closeIdle, a.leave = store, store.CloseIdle, func() { a.program.leave(ctx, store) }
 	if err := preflight.ShortLived(store.TokenLife(), a.RunTime(len(inv.Users))*time.Duration(a.gate.Rounds())); err != nil {
 		a.complain(fmt.Errorf("warning: %w", err))
 	}

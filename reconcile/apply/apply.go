@@ -95,14 +95,14 @@ func (a *Apply) execute(ctx, lost context.Context, p reconcile.Plan, lock reconc
 // ledger.
 func (a *Apply) noteStored(ctx context.Context, s reconcile.State, version int, events []reconcile.Event) {
 	s.Names = maps.Clone(s.Names)
-	news := false
+	stored := false
 	for _, e := range events {
 		if n := s.Names[e.User]; !e.Expires.IsZero() && !n.Stored {
-			n.Stored, news = true, true
+			n.Stored, stored = true, true
 			s.Names[e.User] = n
 		}
 	}
-	if news && ctx.Err() == nil {
+	if stored && ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(ctx, noteTime)
 		defer cancel()
 		_ = a.Executor.Store.WriteState(ctx, s, version)

@@ -54,7 +54,7 @@ func TestLostRecordMayHaveACertificate(t *testing.T) {
 	w.State, w.StateVersion, w.Rules.NewLedger = nil, 0, true
 	w.Ledger["bob"].Versions[w.Ledger["bob"].Current].Deleted = true
 	p := w.Plan(inv)
-	if want := w.Now.Add(reconcile.Retention); !p.State.Names["bob"].Until.Equal(want) {
+	if want := w.Now.Add(reconcile.LedgerRetention); !p.State.Names["bob"].Until.Equal(want) {
 		t.Errorf("bob's certificates may live until %s, want %s", p.State.Names["bob"].Until, want)
 	}
 	if !slices.Contains(reconciletest.Lines(p), "reissue bob [ledger-missing] held") {
@@ -167,7 +167,7 @@ func TestUnknownNamesBeginEpochs(t *testing.T) {
 					t.Errorf("zoe has %q, zoe#2 %q, names %+v", w.Served("zoe"), w.Served("zoe#2"), w.State.Names)
 				}
 			}
-			w.Now = w.Now.Add(reconcile.Retention)
+			w.Now = w.Now.Add(reconcile.LedgerRetention)
 			w.MustApply(reconciletest.Parse(t, strings.ReplaceAll(withZoe, "zoe", "ann")))
 			if w.Served("ann") == nil {
 				t.Errorf("all certificates from before have ended, and ann is in epoch %d", w.State.Names["ann"].Epoch)

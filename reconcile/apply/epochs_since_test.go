@@ -67,7 +67,7 @@ func TestLostIndexLacksNames(t *testing.T) {
 			w.MustApply(all)
 			w.MustApply(reconciletest.Parse(t, zoeRevoked(stolen)))
 			onlyLater(t, w)
-			w.Now = w.Now.Add(reconcile.Retention)
+			w.Now = w.Now.Add(reconcile.LedgerRetention)
 			w.MustApply(reconciletest.Parse(t, strings.ReplaceAll(reconciletest.Team+zoe, "zoe", "ann")))
 			if w.State.Names["ann"].Since.IsZero() {
 				t.Error("all certificates from before have ended, and ann's epoch has no beginning")

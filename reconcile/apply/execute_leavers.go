@@ -71,7 +71,7 @@ func (r *run) renames(ctx context.Context) {
 	each(r.Workers, leave, func(s reconcile.Step) { r.finishRemoval(ctx, s) })
 }
 
-// finishRemoval deletes the credential and closes the record, which stays for reconcile.Retention. The credential goes even
+// finishRemoval deletes the credential and closes the record, which stays for reconcile.LedgerRetention. The credential goes even
 // if a binding could not be deleted; the record then stays at "removing".
 func (r *run) finishRemoval(ctx context.Context, s reconcile.Step) {
 	if l, tried := r.hasBegun(s.User); tried && l == nil {

@@ -45,9 +45,9 @@ func TestNameComesBack(t *testing.T) {
 	if p := w.Plan(without); slices.Contains(reconciletest.Lines(p), "purge bob") {
 		t.Errorf("left: %q", reconciletest.Lines(p))
 	}
-	w.Now = w.Now.Add(reconcile.Retention)
+	w.Now = w.Now.Add(reconcile.LedgerRetention)
 	if got := reconciletest.Lines(w.Plan(without)); !slices.Contains(got, "purge bob [retention-passed]") {
-		t.Errorf("after %s: %q", reconcile.Retention, got)
+		t.Errorf("after %s: %q", reconcile.LedgerRetention, got)
 	}
 	if w.MustApply(without); w.Ledger["bob"] != nil {
 		t.Error("the ledger forgets nobody")

@@ -23,7 +23,7 @@ func agreed(reconcile.Plan) error { return nil }
 // TestLocked: while another run has the lock nothing is written, and the error says whose it is.
 func TestLocked(t *testing.T) {
 	w := reconciletest.NewWorld(t)
-	w.Fail = reconciletest.Failing("lock", reconcile.Locked{Name: "kube-system/certsync-test", Holder: "carol", Held: 90 * time.Second, Renewed: 4 * time.Second})
+	w.Fail = reconciletest.Failing("lock", reconcile.Locked{Name: "kube-system/certsync-test", Holder: "carol", Age: 90 * time.Second, Renewed: 4 * time.Second})
 	_, err := w.Apply(reconciletest.Parse(t, reconciletest.Team))
 	if want := `another run holds the lock kube-system/certsync-test: "carol", for 1m30s, renewed 4s ago`; err == nil || err.Error() != want {
 		t.Errorf("error %v", err)

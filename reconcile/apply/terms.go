@@ -87,7 +87,7 @@ func (p Prepared) Do(ctx context.Context) (reconcile.Outcome, error) {
 		return reconcile.Outcome{Plan: plan}, err
 	}
 	defer func() { _ = lock.Release(ctx) }() // if it fails, the lock ends by itself
-	lost, cancel := lock.Held(context.WithoutCancel(ctx))
+	lost, cancel := lock.UntilLost(context.WithoutCancel(ctx))
 	defer cancel()
 	return t.locked(ctx, lost, plan, lock, p.work)
 }

@@ -176,23 +176,23 @@ func (a assembler) held(p *part) []reconcile.Step {
 	return steps
 }
 
-// maxStrangers is how many subjects who are nobody of this owner's a step lists. Whoever may write a binding can put a
+// maxOthers is how many subjects who are nobody of this owner's a step lists. Whoever may write a binding can put a
 // thousand there.
-const maxStrangers = 20
+const maxOthers = 20
 
 // names is how subjects appear in a plan: all users of this owner, and the first of others.
 func (a assembler) names(subjects []reconcile.Subject) []string {
 	var out []string
-	strangers := 0
+	others := 0
 	for _, s := range subjects {
 		if s != reconcile.UserSubject(s.Name) || !a.x.Knows(s.Person()) {
-			if strangers++; strangers > maxStrangers {
+			if others++; others > maxOthers {
 				continue
 			}
 		}
 		out = append(out, s.String())
 	}
-	if more := strangers - maxStrangers; more > 0 {
+	if more := others - maxOthers; more > 0 {
 		out = append(out, moreText(more))
 	}
 	return out

@@ -20,7 +20,7 @@ import (
 //	removed                        | somebody else's       | conflict
 //	removed, a certificate lives   | nothing               | a note until when
 //	removed, certificates expired  | nothing               | purge
-//	removed, Retention has passed  | nothing               | purge
+//	removed for LedgerRetention    | nothing               | purge
 //
 // --adopt users/NAME lifts the conflicts. Bindings go in any case, as steps of their own. Somebody who has another name now
 // leaves when that has its access, or at once if the certificates are revoked.
@@ -121,14 +121,14 @@ func purgeActive(x *index.Index, user string) *reconcile.Step {
 	return &s
 }
 
-// purgeLeaver clears the record of a user who left: of expired certificates, and of the whole line once Retention has passed.
+// purgeLeaver clears the record of a user who left: of expired certificates, and of the whole line once LedgerRetention has passed.
 func purgeLeaver(x *index.Index, name string) *reconcile.Step {
 	entry := x.Observed.Ledger[name]
 	s := &reconcile.Step{User: name, Username: x.Username(name), Action: reconcile.Purge, Stage: reconcile.StageCleanup,
 		Leave: &reconcile.Leaving{Record: entry.Record, RecordVersion: entry.Version}}
 	_, live := entry.Record.LiveUntil(x.Observed.At)
 	switch {
-	case !live && x.Observed.At.Sub(entry.Record.Since) > reconcile.Retention:
+	case !live && x.Observed.At.Sub(entry.Record.Since) > reconcile.LedgerRetention:
 		s.Reasons = []reconcile.Reason{reconcile.RetentionPassed}
 	case !live && len(entry.Record.Certificates) > 0:
 		s.Reasons = []reconcile.Reason{reconcile.CertificatesExpired}

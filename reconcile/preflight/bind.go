@@ -134,7 +134,7 @@ func (l *look) mayBind(ctx context.Context) Check {
 
 // untriable is the check of a write of which no dry run can be made.
 func untriable(err error) Check {
-	return Check{Verdict: NotChecked, Detail: err.Error(), Mend: again("declare sideEffects None or NoneOnDryRun in the webhook")}
+	return Check{Verdict: NotChecked, Detail: err.Error(), Hint: again("declare sideEffects None or NoneOnDryRun in the webhook")}
 }
 
 // maxRefusals bounds the refusals that are shown: one webhook refuses all bindings in the same words.

@@ -76,7 +76,7 @@ func TestPreflightJSON(t *testing.T) {
 	text, err := json.Marshal(Report{"prod-eu", []Check{
 		{"a", Passed, "well", ""}, {"b", NotChecked, "needs a", ""}, {"c", Broken, "gone", "bring it back"}}})
 	const want = `{"formatVersion":"1","ok":false,"complete":false,"owner":"prod-eu","checks":[{"name":"a","result":"ok","detail":"well"},` +
-		`{"name":"b","result":"not-checked","detail":"needs a"},{"name":"c","result":"failed","detail":"gone","mend":"bring it back"}]}`
+		`{"name":"b","result":"not-checked","detail":"needs a"},{"name":"c","result":"failed","detail":"gone","hint":"bring it back"}]}`
 	if err != nil || string(text) != want {
 		t.Errorf("%s, %v", text, err)
 	}

@@ -68,7 +68,7 @@ func (l *look) versions(ctx context.Context) Check {
 			"certsync needs Kubernetes 1.28 or newer, with its standard APIs"))
 	case len(errs) > 0:
 		return Check{Verdict: NotChecked, Detail: errors.Join(errs...).Error(),
-			Mend: again("let certsync's identity read the API's description (ClusterRole system:discovery)")}
+			Hint: again("let certsync's identity read the API's description (ClusterRole system:discovery)")}
 	}
 	return passed(fmt.Sprintf("all %d that certsync needs", len(resources)))
 }
@@ -217,7 +217,7 @@ func (l *look) clock(context.Context) Check {
 	return passed(fmt.Sprintf("%s off the API server's", here.Sub(there).Abs().Round(time.Second)))
 }
 
-// ownCA mends what a shared CA lets people do.
+// ownCA is the hint about a shared CA.
 const ownCA = "give the front proxy a CA of its own (kube-apiserver --requestheader-client-ca-file)"
 
 func (l *look) proxy(ctx context.Context) Check {

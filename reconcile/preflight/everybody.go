@@ -56,7 +56,7 @@ func (l *look) authorizer(ctx context.Context) Check {
 	case d.Secrets:
 		return warning(d.Doubt(), "find the binding, policy or webhook that allows it: revoking a certificate does not end this access")
 	case d.Unasked != "":
-		return Check{Verdict: NotChecked, Detail: d.Doubt(), Mend: "run `certsync preflight --issue`; or grant it: " + access.AskPermission.String()}
+		return Check{Verdict: NotChecked, Detail: d.Doubt(), Hint: "run `certsync preflight --issue`; or grant it: " + access.AskPermission.String()}
 	}
 	return passed("bindings limit what a certificate may do")
 }

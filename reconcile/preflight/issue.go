@@ -28,7 +28,7 @@ type trialled struct {
 
 // untrialled is a check that takes a certificate.
 func untrialled(what string) Check {
-	return Check{Verdict: NotChecked, Detail: what + " is tried with --issue", Mend: "run `certsync preflight --issue`"}
+	return Check{Verdict: NotChecked, Detail: what + " is tried with --issue", Hint: "run `certsync preflight --issue`"}
 }
 
 // signer has a certificate issued, if asked to, or says what can be told without.

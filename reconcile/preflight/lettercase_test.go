@@ -32,7 +32,7 @@ func TestNamesWithCapitals(t *testing.T) {
 			got := ""
 			for _, c := range f.Do(t.Context()).Checks {
 				if c.Name == "users' names" {
-					if got = c.Detail; c.Mend != hint || c.Verdict != Warning {
+					if got = c.Detail; c.Hint != hint || c.Verdict != Warning {
 						t.Errorf("%+v", c)
 					}
 				}

@@ -34,7 +34,7 @@ type Check struct {
 	Name    string  `json:"name"`
 	Verdict Verdict `json:"result"`
 	Detail  string  `json:"detail"`
-	Mend    string  `json:"mend,omitempty"` // what to do about it
+	Hint    string  `json:"hint,omitempty"` // what to do about it
 }
 
 // Report is what a Preflight found.
@@ -120,8 +120,8 @@ type LockView struct {
 type StoreProbe interface {
 	reconcile.StoreReader
 	Health(ctx context.Context) (StoreHealth, error)
-	// Keeps returns a retention.ErrLimited if Vault deletes by time what is written there, as far as the token may know.
-	Keeps(ctx context.Context) error
+	// CheckRetention returns a retention.ErrLimited if Vault deletes by time what is written there, as far as the token may know.
+	CheckRetention(ctx context.Context) error
 	// TokenLife is how long the token lives on; 0: it does not end, or nobody may know.
 	TokenLife() time.Duration
 	// AuthMethods is empty where Vault shows none.
@@ -230,7 +230,7 @@ func passed(detail string) Check { return Check{Verdict: Passed, Detail: detail}
 
 // notChecked is a check that could not be made without another, or without a right.
 func notChecked(why string) Check {
-	return Check{Verdict: NotChecked, Detail: why, Mend: again("")}
+	return Check{Verdict: NotChecked, Detail: why, Hint: again("")}
 }
 
 // again says what to do before a check can be made.
@@ -238,10 +238,10 @@ func again(first string) string {
 	return cmp.Or(first, "fix that first") + ", then run `certsync preflight`"
 }
 
-func warning(detail, mend string) Check { return Check{Verdict: Warning, Detail: detail, Mend: mend} }
+func warning(detail, hint string) Check { return Check{Verdict: Warning, Detail: detail, Hint: hint} }
 
 func broken(err error) Check {
-	return Check{Verdict: Broken, Detail: err.Error(), Mend: reconcile.Hint(err)}
+	return Check{Verdict: Broken, Detail: err.Error(), Hint: reconcile.Hint(err)}
 }
 
 // needs lists whom the inventory or the ledger has, as users everything of whom is written and read. People of the ledger alone

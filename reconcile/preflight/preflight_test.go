@@ -203,14 +203,14 @@ func TestPreflight(t *testing.T) {
 			report := f.Do(t.Context())
 			var got []string
 			for _, c := range report.Checks {
-				if c.Verdict == NotChecked && !strings.Contains(c.Mend, "certsync preflight") {
-					t.Errorf("%s does not say how it would be checked: %q", c.Name, c.Mend)
+				if c.Verdict == NotChecked && !strings.Contains(c.Hint, "certsync preflight") {
+					t.Errorf("%s does not say how it would be checked: %q", c.Name, c.Hint)
 				}
 				if c.Verdict != Passed {
 					got = append(got, fmt.Sprintf("%s %s: %s", c.Name, c.Verdict, c.Detail))
 				}
-				if strings.HasPrefix(c.Detail, "boom") && !strings.HasPrefix(c.Mend, "calm down") && c.Verdict == Broken {
-					t.Errorf("%s says nothing of how to mend it", c.Name)
+				if strings.HasPrefix(c.Detail, "boom") && !strings.HasPrefix(c.Hint, "calm down") && c.Verdict == Broken {
+					t.Errorf("%s has no hint", c.Name)
 				}
 			}
 			if !slices.EqualFunc(tt.want, got, func(want, got string) bool { return strings.HasPrefix(got, want) }) {
@@ -241,8 +241,8 @@ func unmade(why string, names ...string) []string {
 	return all
 }
 
-// TestMends: the mend fits what refuses. A Lease is applied, and no right helps where admission denies a binding.
-func TestMends(t *testing.T) {
+// TestHints: the hint fits what refuses. A Lease is applied, and no right helps where admission denies a binding.
+func TestHints(t *testing.T) {
 	f, p := flight(t)
 	p.Denies = []reconcile.Permission{
 		{Verb: "create", Group: "coordination.k8s.io", Resource: "leases", Namespace: "kube-system"}, rights.Bind(reconcile.ClusterRole, "view"),
@@ -250,14 +250,14 @@ func TestMends(t *testing.T) {
 	p.binds = func(reconcile.Binding) error {
 		return reconcile.WithHint(errors.New("denied"), "have the policy allow it")
 	}
-	mends := map[string]string{}
+	hints := map[string]string{}
 	for _, c := range f.Do(t.Context()).Checks {
 		if c.Verdict != Passed {
-			mends[c.Name] = c.Mend
+			hints[c.Name] = c.Hint
 		}
 	}
 	want := map[string]string{"rights to lock": rights.LeaseHint, "rights to bind": "have the policy allow it"}
-	if diff := cmp.Diff(want, mends); diff != "" {
+	if diff := cmp.Diff(want, hints); diff != "" {
 		t.Error(diff)
 	}
 }

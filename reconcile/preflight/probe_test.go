@@ -173,4 +173,4 @@ func (p *probe) TokenLife() time.Duration { return p.life }
 
 func (p *probe) AuthMethods(context.Context) AuthMethods { return p.methods }
 
-func (p *probe) Keeps(context.Context) error { return p.fails["retention"] }
+func (p *probe) CheckRetention(context.Context) error { return p.fails["retention"] }

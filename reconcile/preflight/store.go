@@ -29,7 +29,7 @@ func (l *look) health(ctx context.Context) Check {
 	where := fmt.Sprintf("%s, folder %s of the KV v2 mount %s", h.Address, h.Folder, h.Mount)
 	switch {
 	case err != nil:
-		return Check{Verdict: NotChecked, Detail: fmt.Sprintf("%s; %v", where, err), Mend: again(reconcile.Hint(err))}
+		return Check{Verdict: NotChecked, Detail: fmt.Sprintf("%s; %v", where, err), Hint: again(reconcile.Hint(err))}
 	case h.Sealed:
 		return broken(reconcile.WithHint(fmt.Errorf("%s: it is sealed", h.Address), "unseal it with `vault operator unseal`"))
 	case h.Standby:
@@ -46,7 +46,7 @@ func (l *look) storeRights(ctx context.Context) Check {
 		return broken(err)
 	case !mayAsk:
 		return Check{Verdict: NotChecked, Detail: "the token may not read its own capabilities",
-			Mend: again(`allow it "update" on sys/capabilities-self, as Vault's default policy does`)}
+			Hint: again(`allow it "update" on sys/capabilities-self, as Vault's default policy does`)}
 	case len(lacks) > 0:
 		return broken(reconcile.WithHint(fmt.Errorf("the token lacks %s", strings.Join(lacks, "; ")), "add it to the token's policy"))
 	}
@@ -71,7 +71,7 @@ func (l *look) contents(ctx context.Context) Check {
 		return broken(err)
 	}
 	l.store = &view
-	if err := l.Store.Keeps(ctx); err != nil {
+	if err := l.Store.CheckRetention(ctx); err != nil {
 		return broken(err)
 	}
 	var problems []string

@@ -54,7 +54,7 @@ func (l *look) address(e reconcile.Endpoint, c Check, reached error) Check {
 	case reached == nil:
 		c.Detail += "; an API server answers there"
 	case errors.Is(reached, ErrNotReached):
-		c.Verdict, c.Detail, c.Mend = NotChecked, c.Detail+"; "+reached.Error(), elsewhere
+		c.Verdict, c.Detail, c.Hint = NotChecked, c.Detail+"; "+reached.Error(), elsewhere
 	default:
 		return broken(reconcile.WithHint(fmt.Errorf("%s: %w", c.Detail, reached), reconcile.Hint(reached)))
 	}
@@ -70,14 +70,14 @@ func (l *look) login(ctx context.Context, e reconcile.Endpoint, reached error) C
 	case !l.Issue:
 		return untrialled("whether the server at that address takes the certificates that certsync gets")
 	case errors.Is(reached, ErrNotReached):
-		return Check{Verdict: NotChecked, Detail: ErrNotReached.Error(), Mend: elsewhere}
+		return Check{Verdict: NotChecked, Detail: ErrNotReached.Error(), Hint: elsewhere}
 	case l.trial == nil:
 		return notChecked("needs signer")
 	}
 	who, err := l.Cluster.LoginAt(ctx, e, l.trial.chain, l.trial.key)
 	switch {
 	case errors.Is(err, ErrNotReached):
-		return Check{Verdict: NotChecked, Detail: err.Error(), Mend: elsewhere}
+		return Check{Verdict: NotChecked, Detail: err.Error(), Hint: elsewhere}
 	case err != nil:
 		return broken(err)
 	case who.Name != l.trial.username:

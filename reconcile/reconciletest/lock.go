@@ -16,7 +16,7 @@ func (w *World) Acquire(context.Context) (reconcile.Lock, error) {
 	return w, w.call("lock")
 }
 
-func (w *World) Held(ctx context.Context) (context.Context, context.CancelFunc) {
+func (w *World) UntilLost(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w.Lose = cancel
 	return ctx, func() { cancel(nil) }

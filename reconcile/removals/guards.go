@@ -13,10 +13,10 @@ import (
 func (p *part) wide() bool { return p.Kind == reconcile.ClusterRoleBinding }
 
 // each calls do for each subject that goes.
-func (d *draft) each(do func(p *part, t *taking)) {
+func (d *draft) each(do func(p *part, r *removal)) {
 	for _, p := range d.parts {
-		for _, t := range p.takes {
-			do(p, t)
+		for _, r := range p.removals {
+			do(p, r)
 		}
 	}
 }
@@ -29,9 +29,9 @@ func (d *draft) guard() (refusals []string) {
 	}
 	if len(d.inv.Users) == 0 && !d.rules.AllowEmpty {
 		const why = "the inventory has no users: everybody would lose access (--allow-empty)"
-		d.each(func(_ *part, t *taking) {
-			if t.user != "" && t.reason != reconcile.CertificateRevoked {
-				t.hold(why, reconcile.ByGuard)
+		d.each(func(_ *part, r *removal) {
+			if r.user != "" && r.reason != reconcile.CertificateRevoked {
+				r.hold(why, reconcile.ByGuard)
 			}
 		})
 		return append(refusals, why)
@@ -71,8 +71,8 @@ func (d *draft) says(loss, user string) string {
 func (d *draft) protect(name string) (refusals []string, hold func()) {
 	var why string
 	by := reconcile.ByConflict
-	d.each(func(p *part, t *taking) {
-		if t.user != name || name == "" {
+	d.each(func(p *part, r *removal) {
+		if r.user != name || name == "" {
 			return
 		}
 		if loss := d.says("take "+p.grant.String()+" from", name); why == "" || p.wide() && by == reconcile.ByConflict {
@@ -89,9 +89,9 @@ func (d *draft) protect(name string) (refusals []string, hold func()) {
 		refusals = []string{why}
 	}
 	return refusals, func() {
-		d.each(func(_ *part, t *taking) {
-			if t.user == name {
-				t.hold(why, by)
+		d.each(func(_ *part, r *removal) {
+			if r.user == name {
+				r.hold(why, by)
 			}
 		})
 	}
@@ -118,10 +118,10 @@ func (d *draft) losses() losses {
 		if l.subjects[g] == nil {
 			l.subjects[g] = map[string]bool{}
 		}
-		for _, t := range p.takes {
-			lost[t.subject] = true
-			if t.user != "" && !t.decided() {
-				l.subjects[g][t.user] = true
+		for _, r := range p.removals {
+			lost[r.subject] = true
+			if r.user != "" && !r.decided() {
+				l.subjects[g][r.user] = true
 			}
 		}
 		stays[g] = stays[g] || p.stays > 0
@@ -176,15 +176,15 @@ func (d *draft) limit() (refusals []string, hold func()) {
 		subjects = over("would take %d of %d subjects out of cluster-wide bindings", lost, all)
 	}
 	return refusals, func() {
-		d.each(func(p *part, t *taking) {
+		d.each(func(p *part, r *removal) {
 			switch g := p.whole(); {
-			case t.user == "" || t.decided():
-			case users != "" && l.users[t.user]:
-				t.hold(users, reconcile.ByGuard)
-			case p.wide() && l.subjects[g][t.user] && subjects != "":
-				t.hold(subjects, reconcile.ByGuard)
-			case p.wide() && l.subjects[g][t.user] && bindings != "" && l.bindings[g]:
-				t.hold(bindings, reconcile.ByGuard)
+			case r.user == "" || r.decided():
+			case users != "" && l.users[r.user]:
+				r.hold(users, reconcile.ByGuard)
+			case p.wide() && l.subjects[g][r.user] && subjects != "":
+				r.hold(subjects, reconcile.ByGuard)
+			case p.wide() && l.subjects[g][r.user] && bindings != "" && l.bindings[g]:
+				r.hold(bindings, reconcile.ByGuard)
 			}
 		})
 	}

@@ -59,6 +59,6 @@ func (d *draft) reason(g reconcile.Grant, user string) reconcile.Reason {
 }
 
 // decided reports whether somebody has decided on this one removal, so that --max-removals does not count it.
-func (t *taking) decided() bool {
-	return t.reason == reconcile.CertificateRevoked || t.reason == reconcile.UntilPassed || t.reason == reconcile.Renamed
+func (r *removal) decided() bool {
+	return r.reason == reconcile.CertificateRevoked || r.reason == reconcile.UntilPassed || r.reason == reconcile.Renamed
 }

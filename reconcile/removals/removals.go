@@ -49,13 +49,13 @@ func (all grants) has(g reconcile.Grant, user string) bool {
 // part is one binding of the owner.
 type part struct {
 	reconcile.Binding
-	grant reconcile.Grant // with its Part
-	stays int             // subjects that nobody takes out
-	takes []*taking       // in the order of the subjects
+	grant    reconcile.Grant // with its Part
+	stays    int             // subjects that nobody takes out
+	removals []*removal      // in the order of the subjects
 }
 
-// taking is one subject that goes.
-type taking struct {
+// removal is one subject that goes.
+type removal struct {
 	subject reconcile.Subject
 	user    string // "": it is no User
 	reason  reconcile.Reason
@@ -63,9 +63,9 @@ type taking struct {
 	by      reconcile.HoldCause
 }
 
-func (t *taking) hold(why string, by reconcile.HoldCause) {
-	if t.held == "" {
-		t.held, t.by = why, by
+func (r *removal) hold(why string, by reconcile.HoldCause) {
+	if r.held == "" {
+		r.held, r.by = why, by
 	}
 }
 
@@ -201,7 +201,7 @@ func (d *draft) compare(p *part) {
 			p.stays++
 			continue
 		}
-		p.takes = append(p.takes, &taking{subject: s, user: user, reason: d.reason(p.whole(), user)})
+		p.removals = append(p.removals, &removal{subject: s, user: user, reason: d.reason(p.whole(), user)})
 	}
 }
 
@@ -237,9 +237,9 @@ func (d *draft) unchanged() int {
 	n := len(d.inv.Users)
 	touched := map[string]bool{}
 	for _, p := range d.parts {
-		for _, t := range p.takes {
-			if d.known[t.user] && !touched[t.user] {
-				touched[t.user] = true
+		for _, r := range p.removals {
+			if d.known[r.user] && !touched[r.user] {
+				touched[r.user] = true
 				n--
 			}
 		}

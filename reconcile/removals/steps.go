@@ -20,13 +20,13 @@ func (d *draft) steps() []reconcile.Step {
 			by   reconcile.HoldCause
 		}
 		var causes []cause
-		by := map[cause][]*taking{}
-		for _, t := range p.takes {
-			c := cause{t.held, t.by}
+		by := map[cause][]*removal{}
+		for _, r := range p.removals {
+			c := cause{r.held, r.by}
 			if by[c] == nil {
 				causes = append(causes, c)
 			}
-			by[c] = append(by[c], t)
+			by[c] = append(by[c], r)
 		}
 		for _, c := range causes {
 			s := d.takeOut(p, by[c])
@@ -38,15 +38,15 @@ func (d *draft) steps() []reconcile.Step {
 }
 
 // takeOut takes subjects out of a binding, and deletes the binding if it would have none left.
-func (d *draft) takeOut(p *part, takes []*taking) reconcile.Step {
+func (d *draft) takeOut(p *part, removals []*removal) reconcile.Step {
 	var reasons []reconcile.Reason
 	gone := map[reconcile.Subject]bool{}
 	var goes []reconcile.Subject
-	for _, t := range takes {
-		gone[t.subject] = true
-		goes = append(goes, t.subject)
-		if !slices.Contains(reasons, t.reason) {
-			reasons = append(reasons, t.reason)
+	for _, r := range removals {
+		gone[r.subject] = true
+		goes = append(goes, r.subject)
+		if !slices.Contains(reasons, r.reason) {
+			reasons = append(reasons, r.reason)
 		}
 	}
 	slices.Sort(reasons)
@@ -71,23 +71,23 @@ func (d *draft) step(p *part, a reconcile.Action, reasons []reconcile.Reason, go
 	return s.On(p.grant, username, reconcile.BindingWrite{Object: p.Binding, Subjects: left})
 }
 
-// maxStrangers is how many subjects of a RoleBinding a step lists who are nobody of the inventory. A tenant can put a thousand
+// maxOthers is how many subjects of a RoleBinding a step lists who are nobody of the inventory. A tenant can put a thousand
 // there.
-const maxStrangers = 20
+const maxOthers = 20
 
 // names is how subjects appear in a plan.
 func (d *draft) names(p *part, subjects []reconcile.Subject) []string {
 	var out []string
-	strangers := 0
+	others := 0
 	for _, s := range subjects {
 		if !p.wide() && !d.known[s.Person()] {
-			if strangers++; strangers > maxStrangers {
+			if others++; others > maxOthers {
 				continue
 			}
 		}
 		out = append(out, s.String())
 	}
-	if more := strangers - maxStrangers; more > 0 {
+	if more := others - maxOthers; more > 0 {
 		out = append(out, fmt.Sprintf("and %d more", more))
 	}
 	return out

@@ -88,9 +88,9 @@ type Change struct {
 // holder is somebody in a review.
 type holder struct{ kind, namespace, name string }
 
-// held is access of somebody, whatever binding of certsync's it comes by. A binding of others that names a User is the same whether that
-// user is in the inventory or not.
-type held struct {
+// accessKey is access of somebody, whatever binding of certsync's it comes by. A binding of others that names a User is the same
+// whether that user is in the inventory or not.
+type accessKey struct {
 	holder
 	kind, role, namespace string
 	through               Through
@@ -110,17 +110,17 @@ func (r *Review) Compare(earlier Review) error {
 	}
 	c := &Changes{Since: earlier.At, Digest: earlier.Digest, Came: []string{}, Left: []string{}, Gained: []Change{}, Lost: []Change{}}
 	c.runs(*r)
-	was, whose := map[held]Access{}, map[held]holder{}
-	earlier.each(func(who holder, h held, a *Access) { was[h], whose[h] = *a, who })
-	is, departures := map[held]bool{}, map[string]Departure{}
+	was, whose := map[accessKey]Access{}, map[accessKey]holder{}
+	earlier.each(func(who holder, key accessKey, a *Access) { was[key], whose[key] = *a, who })
+	is, departures := map[accessKey]bool{}, map[string]Departure{}
 	for _, p := range r.People {
 		if p.Left != nil {
 			departures[p.Name] = *p.Left
 		}
 	}
-	r.each(func(who holder, h held, a *Access) {
-		is[h] = true
-		before, had := was[h]
+	r.each(func(who holder, key accessKey, a *Access) {
+		is[key] = true
+		before, had := was[key]
 		if !had {
 			c.Gained = append(c.Gained, c.gain(who, *a, r.Runs))
 			return
@@ -134,9 +134,9 @@ func (r *Review) Compare(earlier Review) error {
 		}
 	})
 	wanted := r.missing()
-	for h, a := range was {
-		if !is[h] {
-			c.Lost = append(c.Lost, c.loss(whose[h], a, wanted[h], departures[whose[h].name]))
+	for key, a := range was {
+		if !is[key] {
+			c.Lost = append(c.Lost, c.loss(whose[key], a, wanted[key], departures[whose[key].name]))
 		}
 	}
 	c.membership(*r, earlier)
@@ -149,11 +149,11 @@ func (r *Review) Compare(earlier Review) error {
 }
 
 // each calls f for all access that there is now.
-func (r Review) each(f func(holder, held, *Access)) {
+func (r Review) each(f func(holder, accessKey, *Access)) {
 	list := func(who holder, username string, all []Access) {
 		for i := range all {
 			if a := &all[i]; a.Gives() {
-				f(who, heldBy(who, username, *a), a)
+				f(who, keyOf(who, username, *a), a)
 			}
 		}
 	}
@@ -165,24 +165,24 @@ func (r Review) each(f func(holder, held, *Access)) {
 	}
 }
 
-func heldBy(who holder, username string, a Access) held {
-	h := held{who, a.Kind, a.Role, a.Namespace, a.Through, a.Group, ""}
+func keyOf(who holder, username string, a Access) accessKey {
+	key := accessKey{who, a.Kind, a.Role, a.Namespace, a.Through, a.Group, ""}
 	if a.Through == Others {
-		h.binding = a.Binding
+		key.binding = a.Binding
 		if who.kind == "Person" && a.Group == "" {
-			h.holder = holder{"User", "", username}
+			key.holder = holder{"User", "", username}
 		}
 	}
-	return h
+	return key
 }
 
 // missing has what the inventory grants, and no binding gives.
-func (r Review) missing() map[held]bool {
-	all := map[held]bool{}
+func (r Review) missing() map[accessKey]bool {
+	all := map[accessKey]bool{}
 	for _, p := range r.People {
 		for _, a := range p.Access {
 			if a.Status == status.IsMissing {
-				all[heldBy(holder{"Person", "", p.Name}, p.Username, a)] = true
+				all[keyOf(holder{"Person", "", p.Name}, p.Username, a)] = true
 			}
 		}
 	}

@@ -22,7 +22,7 @@ type Growth struct {
 // stronger lists the roles that have rules, or power, that they did not have, with how many hold them.
 func stronger(now, earlier Review) []Growth {
 	holders := map[reconcile.Role]int{}
-	now.each(func(_ holder, _ held, a *Access) { holders[roleOf(a.Kind, a.Namespace, a.Role)]++ })
+	now.each(func(_ holder, _ accessKey, a *Access) { holders[roleOf(a.Kind, a.Namespace, a.Role)]++ })
 	was := map[reconcile.Role]Role{}
 	for _, role := range earlier.Roles {
 		was[roleOf(role.Kind, role.Namespace, role.Name)] = role

@@ -48,7 +48,7 @@ func TestWaitingForTheLock(t *testing.T) {
 			if waited := time.Since(start); !errors.As(err, &locked) || waited != 5*time.Minute+time.Second || len(*told) != 1 {
 				t.Errorf("error is %v after %s; told %v", err, waited, *told)
 			}
-			if locked.Held != 5*time.Minute+time.Second || locked.Renewed > renewEvery {
+			if locked.Age != 5*time.Minute+time.Second || locked.Renewed > renewEvery {
 				t.Errorf("locked is %+v", locked)
 			}
 		})

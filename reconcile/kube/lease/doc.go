@@ -20,10 +20,10 @@
 //
 // # The lock's guarantee
 //
-// At most one run holds the lock, as long as each run stops its writes when the context of Held ends. The numbers:
+// At most one run holds the lock, as long as each run stops its writes when the context of UntilLost ends. The numbers:
 //
 //   - A run renews the Lease every 15 s, and 2 s after a renewal that failed.
-//   - A run relies on the lock for 40 s after it sent the last successful renewal. Then the lock is lost, and Held ends.
+//   - A run relies on the lock for 40 s after it sent the last successful renewal. Then the lock is lost, and that context ends.
 //   - Another run may take the lock 60 s after the last renewal, by the API server's clock. A longer duration in the Lease
 //     counts as 60 s.
 //   - That clock is read from the answers' Date header, and is at most 11 s behind. So a write that began under the lock has

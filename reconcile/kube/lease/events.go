@@ -35,10 +35,10 @@ type Events struct {
 // Events returns the Events of a run. It sends nothing before Write.
 func (c *Client) Events(owner, runID string) *Events { return &Events{c, owner, runID} }
 
-// Write writes an Event for each piece of news, with at most 1,024 bytes of its message. Before an owner's first run there is
+// Write writes each of the events, with at most 1,024 bytes of its message. Before an owner's first run there is
 // no Lease that an Event could be about. Then Write writes nothing.
-func (e *Events) Write(ctx context.Context, at time.Time, news []report.KubernetesEvent) error {
-	if len(news) == 0 {
+func (e *Events) Write(ctx context.Context, at time.Time, events []report.KubernetesEvent) error {
+	if len(events) == 0 {
 		return nil
 	}
 	lease, err := e.client.read(ctx, e.owner)
@@ -50,10 +50,10 @@ func (e *Events) Write(ctx context.Context, at time.Time, news []report.Kubernet
 		UID: lease.UID, ResourceVersion: lease.ResourceVersion,
 	}
 	var all error
-	for _, n := range news {
-		_, err := e.client.server.Client.CoreV1().Events(lease.Namespace).Create(api.Quiet(ctx), e.event(about, at, n), metav1.CreateOptions{})
+	for _, k := range events {
+		_, err := e.client.server.Client.CoreV1().Events(lease.Namespace).Create(api.Quiet(ctx), e.event(about, at, k), metav1.CreateOptions{})
 		if err != nil {
-			all = errors.Join(all, e.client.server.Failed(fmt.Sprintf("writing Event %s about Lease %s", n.Reason, e.client.name(e.owner)), err))
+			all = errors.Join(all, e.client.server.Failed(fmt.Sprintf("writing Event %s about Lease %s", k.Reason, e.client.name(e.owner)), err))
 		}
 	}
 	return all

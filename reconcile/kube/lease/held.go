@@ -61,9 +61,9 @@ func holdLock(c *Client, o Options, lease *coordinationv1.Lease, sent time.Time)
 	return h
 }
 
-// Held returns a context that ends with ctx, or when the lock is lost. Then its cause is a reconcile.ErrLockLost that says
+// UntilLost returns a context that ends with ctx, or when the lock is lost. Then its cause is a reconcile.ErrLockLost that says
 // how the lock was lost.
-func (h *heldLock) Held(ctx context.Context) (context.Context, context.CancelFunc) {
+func (h *heldLock) UntilLost(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	if h.held.Err() != nil {
 		cancel(context.Cause(h.held))
@@ -90,7 +90,7 @@ func (h *heldLock) RecordRevoked(ctx context.Context, users map[string]time.Time
 }
 
 func (h *heldLock) record(ctx context.Context, doing string, more annotations) error {
-	ctx, cancel := h.Held(ctx)
+	ctx, cancel := h.UntilLost(ctx)
 	defer cancel()
 	err := h.write(ctx, more)
 	doing += h.name()

@@ -17,7 +17,7 @@ import (
 // lostWithin waits until the lock is lost, and returns when that was and why.
 func lostWithin(t *testing.T, lock reconcile.Lock, limit time.Duration) (after time.Duration, why string) {
 	t.Helper()
-	held, cancel := lock.Held(t.Context())
+	held, cancel := lock.UntilLost(t.Context())
 	defer cancel()
 	start := time.Now()
 	select {
@@ -29,7 +29,7 @@ func lostWithin(t *testing.T, lock reconcile.Lock, limit time.Duration) (after t
 	if !errors.Is(cause, reconcile.ErrLockLost) {
 		t.Fatalf("the context ended because of %v", cause)
 	}
-	later, cancelLater := lock.Held(t.Context())
+	later, cancelLater := lock.UntilLost(t.Context())
 	defer cancelLater()
 	if !errors.Is(context.Cause(later), reconcile.ErrLockLost) {
 		t.Error("a later context has not ended")
@@ -40,7 +40,7 @@ func lostWithin(t *testing.T, lock reconcile.Lock, limit time.Duration) (after t
 // heldFor fails if the lock is lost in that time.
 func heldFor(t *testing.T, lock reconcile.Lock, d time.Duration) {
 	t.Helper()
-	held, cancel := lock.Held(t.Context())
+	held, cancel := lock.UntilLost(t.Context())
 	defer cancel()
 	select {
 	case <-held.Done():
@@ -240,7 +240,7 @@ func TestRelease(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, s *leaseServer) {
 				lock := s.acquire("run 1")
-				held, cancelHeld := lock.Held(t.Context())
+				held, cancelHeld := lock.UntilLost(t.Context())
 				defer cancelHeld()
 				s.faulty(tc.fault(s))
 				time.Sleep(tc.after)

@@ -213,9 +213,9 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 	if ends.Before(now) {
 		return nil
 	}
-	held := now.Sub(last)
+	age := now.Sub(last)
 	if a := lease.Spec.AcquireTime; a != nil && a.Time.Before(now) {
-		held = now.Sub(a.Time)
+		age = now.Sub(a.Time)
 	}
 	left := ends.Sub(now).Truncate(time.Second) + time.Second // from then on it is sure to be over
 	when := fmt.Sprintf("the lock can be taken in %s, unless that run renews it; --lock-timeout sets how long to wait", left)
@@ -227,6 +227,6 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 			reconcile.TimeText(renewed.Time), left)
 	}
 	return reconcile.WithHint(
-		reconcile.Locked{Name: l.client.name(l.options.Owner), Holder: api.Shorten(holder), Held: held, Renewed: now.Sub(last)},
+		reconcile.Locked{Name: l.client.name(l.options.Owner), Holder: api.Shorten(holder), Age: age, Renewed: now.Sub(last)},
 		when+"; if you know that the run is dead, free the lock: kubectl patch lease "+l.arguments()+" --type=merge -p "+shell.Quote(freeing(lease)))
 }

@@ -59,7 +59,7 @@ func TestSecondRunIsLockedOut(t *testing.T) {
 		if !errors.As(err, &locked) {
 			t.Fatalf("error is %v", err)
 		}
-		want := reconcile.Locked{Name: "kube-system/certsync-prod-eu", Holder: "run 1", Held: 40 * time.Second, Renewed: 10 * time.Second}
+		want := reconcile.Locked{Name: "kube-system/certsync-prod-eu", Holder: "run 1", Age: 40 * time.Second, Renewed: 10 * time.Second}
 		if diff := cmp.Diff(want, locked); diff != "" {
 			t.Error(diff)
 		}
@@ -149,7 +149,7 @@ func TestHostileLease(t *testing.T) {
 				})
 				_, err := s.locker("run 1").Acquire(t.Context())
 				var locked reconcile.Locked
-				if !errors.As(err, &locked) || locked.Held != 0 || locked.Renewed != 0 || len(locked.Holder) > 300 {
+				if !errors.As(err, &locked) || locked.Age != 0 || locked.Renewed != 0 || len(locked.Holder) > 300 {
 					t.Errorf("locked is %+v, error %v", locked, err)
 				}
 				if hint := reconcile.Hint(err); !strings.HasPrefix(hint, tc.hint) ||

@@ -65,7 +65,7 @@ func (x *Index) beginEpochs() {
 	}
 	if lacking || x.Grants == nil { // the index may also lack names
 		// Kubernetes' own signer gives certificates for a year at most, unless it is told otherwise.
-		e.LostUntil = x.Observed.At.Add(reconcile.Retention)
+		e.LostUntil = x.Observed.At.Add(reconcile.LedgerRetention)
 	}
 	for _, name := range slices.Sorted(maps.Keys(x.Users)) {
 		if !x.Active[name] && !x.revokesAhead(name) {

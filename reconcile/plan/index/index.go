@@ -167,7 +167,7 @@ func (x *Index) indexedNames() map[string]reconcile.Name {
 			return names
 		}
 	}
-	end := o.At.Add(reconcile.Retention) // Kubernetes' own signer gives a year at most, unless it is told otherwise
+	end := o.At.Add(reconcile.LedgerRetention) // Kubernetes' own signer gives a year at most, unless it is told otherwise
 	for user, entry := range o.Ledger {
 		rec := entry.Record
 		n, known := names[user]

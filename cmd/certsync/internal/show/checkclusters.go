@@ -21,7 +21,7 @@ func Preflights(all []terminal.InCluster[preflight.Report], c terminal.Palette) 
 		text := terminal.Ownerless(in.Owner)
 		for _, check := range in.Value.Checks {
 			plain := check
-			plain.Detail, plain.Mend = text(check.Detail), text(check.Mend)
+			plain.Detail, plain.Hint = text(check.Detail), text(check.Hint)
 			lists[i] = append(lists[i], both{check, plain})
 		}
 		sum := preflightSummary(in.Value)

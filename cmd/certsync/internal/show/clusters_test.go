@@ -60,7 +60,7 @@ func TestPreflightsText(t *testing.T) {
 	folder := func(owner string) preflight.Check {
 		return preflight.Check{Name: "vault folder", Verdict: preflight.Passed, Detail: "secret/certsync/" + owner + " can be written"}
 	}
-	broken := preflight.Check{Name: "bindings", Verdict: preflight.Broken, Detail: "forbidden " + fixture.Hostile, Mend: "grant it"}
+	broken := preflight.Check{Name: "bindings", Verdict: preflight.Broken, Detail: "forbidden " + fixture.Hostile, Hint: "grant it"}
 	all := []terminal.InCluster[preflight.Report]{
 		report("dev", folder("dev-owner"), preflight.Check{Name: "version", Verdict: preflight.Passed, Detail: "v1.36.3"}),
 		report("prod-eu", folder("prod-eu-owner"), broken),

@@ -31,8 +31,8 @@ func writeChecks(b *bytes.Buffer, c terminal.Palette, checks []preflight.Check) 
 			// A long problem gets the whole width instead of a narrow column.
 			text = fmt.Sprintf("  %s  %s\n", result, check.Name) + terminal.Wrap("      ", terminal.Clean(check.Detail))
 		}
-		if check.Mend != "" && (i+1 == len(checks) || checks[i+1].Mend != check.Mend) {
-			text += terminal.Wrap("      -> ", terminal.Clean(check.Mend))
+		if check.Hint != "" && (i+1 == len(checks) || checks[i+1].Hint != check.Hint) {
+			text += terminal.Wrap("      -> ", terminal.Clean(check.Hint))
 		}
 		b.WriteString(strings.Replace(text, result, verdictColour(c, check.Verdict)(result), 1)) // a colour has no width
 	}

@@ -14,10 +14,10 @@ import (
 func TestPreflightText(t *testing.T) {
 	report := preflight.Report{Owner: "prod-eu", Checks: []preflight.Check{
 		{Name: "API server", Verdict: preflight.Passed, Detail: "Kubernetes v1\x1b[31m\nfailed: all"},
-		{Name: "lock", Verdict: preflight.Warning, Detail: "held", Mend: "wait"},
-		{Name: "rights", Verdict: preflight.Broken, Detail: strings.Repeat("may not ", 12), Mend: strings.Repeat("grant it ", 12)},
-		{Name: "state", Verdict: preflight.NotChecked, Detail: "needs rights", Mend: "run again"},
-		{Name: "signer", Verdict: preflight.NotChecked, Detail: "needs rights", Mend: "run again"},
+		{Name: "lock", Verdict: preflight.Warning, Detail: "held", Hint: "wait"},
+		{Name: "rights", Verdict: preflight.Broken, Detail: strings.Repeat("may not ", 12), Hint: strings.Repeat("grant it ", 12)},
+		{Name: "state", Verdict: preflight.NotChecked, Detail: "needs rights", Hint: "run again"},
+		{Name: "signer", Verdict: preflight.NotChecked, Detail: "needs rights", Hint: "run again"},
 	}}
 	want := `Preflight for prod-eu: 1 of 5 checks failed, 1 warning, 2 not checked
 
