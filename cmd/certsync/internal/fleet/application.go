@@ -12,6 +12,7 @@ import (
 	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -174,7 +175,7 @@ func Waiting(w io.Writer) func(clusters []string, over bool) {
 	return func(clusters []string, over bool) {
 		names := terminal.Clean(strings.Join(clusters, ", "))
 		if over {
-			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, GateLimit)
+			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, inventory.DurationText(GateLimit))
 		} else {
 			fmt.Fprintf(w, "certsync: waiting for the removals in %s; until then no cluster issues certificates\n", names)
 		}
