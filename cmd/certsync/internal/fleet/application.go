@@ -7,7 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
@@ -158,16 +159,15 @@ func (a Application) carryOut(ctx context.Context, runs []Run, plans []Planned, 
 
 // each calls do for each run, for at most atOnce at a time.
 func each(runs []Run, atOnce int, do func(i int)) {
-	places := make(chan struct{}, atOnce)
-	var group sync.WaitGroup
+	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for i := range runs {
-		places <- struct{}{}
-		group.Go(func() {
-			defer func() { <-places }()
+		group.Go(func() error {
 			do(i)
+			return nil
 		})
 	}
-	group.Wait()
+	_ = group.Wait()
 }
 
 // Waiting says on w whose removals keep the other clusters from issuing certificates.
