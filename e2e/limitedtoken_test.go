@@ -37,14 +37,14 @@ func TestTokensThatRunOut(t *testing.T) {
 	f.env = append(env[:len(env):len(env)], f.limitedToken(0, "1m"))
 	manual := []string{"--approval=manual", "--approval-timeout=10m"}
 	c := f.preflight(0, manual...)["Vault rights"]
-	if c.Result != "warning" || !strings.Contains(c.Detail, "the Vault token expires in ") || !strings.Contains(c.Detail, "apply may take 11m0s") {
+	if c.Result != "warning" || !strings.Contains(c.Detail, "the Vault token expires in ") || !strings.Contains(c.Detail, "apply may take 11m") {
 		t.Errorf("preflight says %+v", c)
 	}
 	// Without a terminal nobody can agree: apply warns and ends.
 	if r := f.must(3, append([]string{"apply"}, manual...)...); !strings.Contains(r.stderr, "certsync: warning: the Vault token expires in ") || !strings.Contains(r.stderr, "vault token renew") {
 		t.Error(r.stderr)
 	}
-	if r := f.must(0, "apply", "--yes"); strings.Contains(r.stderr, "ends in 1m0s") {
+	if r := f.must(0, "apply", "--yes"); strings.Contains(r.stderr, "ends in 1m") {
 		t.Error(r.stderr)
 	}
 }

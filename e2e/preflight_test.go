@@ -90,7 +90,7 @@ func TestPreflight(t *testing.T) {
 		}
 	}
 	checks := f.preflight(0, "--issue")
-	if bad := notWell(checks); !slices.Equal(bad, []string{onLoopback}) || !strings.Contains(checks["signer"].Detail, "it is valid for 10m0s of the 10m0s requested") {
+	if bad := notWell(checks); !slices.Equal(bad, []string{onLoopback}) || !strings.Contains(checks["signer"].Detail, "it is valid for 10m of the 10m requested") {
 		t.Errorf("with --issue: %q %+v", bad, checks["signer"])
 	}
 	f.must(0, "apply", "--yes")

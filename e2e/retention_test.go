@@ -51,7 +51,7 @@ func TestMountThatDeletesByTime(t *testing.T) {
 	f.env = append(f.env, "CERTSYNC_VAULT_MOUNT="+mount)
 	f.vaultPut(mount+"/config", map[string]any{"delete_version_after": "2h"})
 
-	if c := f.preflight(1)["Vault contents"]; c.Result != "failed" || !strings.Contains(c.Detail, "the mount has delete_version_after=2h0m0s") ||
+	if c := f.preflight(1)["Vault contents"]; c.Result != "failed" || !strings.Contains(c.Detail, "the mount has delete_version_after=2h") ||
 		!strings.Contains(c.Hint, "vault write "+mount+"/config delete_version_after=0s") {
 		t.Errorf("preflight says %+v", c)
 	}
@@ -96,7 +96,7 @@ func TestKeysThatDeleteByTime(t *testing.T) {
 	}
 	f.keepForEver(at("state"))
 	r := f.must(1, "apply", "--yes")
-	if want := "Vault deletes what certsync writes to users/alice@" + o + " after 1h0m0s"; !strings.Contains(r.stdout, want) {
+	if want := "Vault deletes what certsync writes to users/alice@" + o + " after 1h"; !strings.Contains(r.stdout, want) {
 		t.Errorf("%q is not in: %s", want, r.stdout)
 	}
 	if n := len(strings.Fields(f.requests())); n != 1 {

@@ -76,8 +76,8 @@ var clustersRefusals = map[string]refusal{
 	"a number as a label's value":            {listed("{name: a, owner: a, labels: {env: 1}}"), `users.yaml:4:39: clusters[0].labels.env: text is expected, but 1 without quotes is a number in YAML: write "1"`},
 	"labels as a list":                       {listed("{name: a, owner: a, labels: [env]}"), `users.yaml:4:33: clusters[0].labels: a mapping is expected, not a list`},
 	"defaults that are none":                 {listed("{name: a, owner: a, defaults: {expiration: 1m}}"), `users.yaml:4:48: clusters[0].defaults.expiration: "1m" is under 10 minutes, the shortest lifetime that Kubernetes issues`},
-	"a renewal of a cluster before the default's issue":      {strings.Replace(listed("{name: a, owner: a, defaults: {renewBefore: 100h}}"), "users", "defaults: {expiration: 24h}\nusers", 1), `users.yaml:4:49: clusters[0].defaults.renewBefore: renewBefore 100h0m0s is over 90% of the expiration 24h0m0s: a certificate would be due again as soon as it is issued`},
-	"an expiration of a cluster under the default's renewal": {strings.Replace(listed("{name: a, owner: a, defaults: {expiration: 12h}}"), "users", "defaults: {renewBefore: 24h}\nusers", 1), `users.yaml:4:48: clusters[0].defaults.expiration: renewBefore 24h0m0s is over 90% of the expiration 12h0m0s: a certificate would be due again as soon as it is issued`},
+	"a renewal of a cluster before the default's issue":      {strings.Replace(listed("{name: a, owner: a, defaults: {renewBefore: 100h}}"), "users", "defaults: {expiration: 24h}\nusers", 1), `users.yaml:4:49: clusters[0].defaults.renewBefore: renewBefore 100h is over 90% of the expiration 24h: a certificate would be due again as soon as it is issued`},
+	"an expiration of a cluster under the default's renewal": {strings.Replace(listed("{name: a, owner: a, defaults: {expiration: 12h}}"), "users", "defaults: {renewBefore: 24h}\nusers", 1), `users.yaml:4:48: clusters[0].defaults.expiration: renewBefore 24h is over 90% of the expiration 12h: a certificate would be due again as soon as it is issued`},
 
 	"a selector for one cluster":                     {header + "users: [{name: a, clusters: {env: prod}}]", `users.yaml:4:29: users[0].clusters: belongs to an inventory for several clusters: list them under clusters, in place of owner and cluster`},
 	"a grant's selector for one cluster":             {header + "users: [{name: a, clusterRoles: [{name: view, clusters: {env: prod}}]}]", `users.yaml:4:57: users[0].clusterRoles[0].clusters: belongs to an inventory for several clusters: list them under clusters, in place of owner and cluster`},
@@ -101,7 +101,7 @@ var clustersRefusals = map[string]refusal{
 	"a group that is in none of the user's clusters": {withClusters + "groups: [{name: g, clusters: {env: prod}}]\nusers: [{name: a, groups: [g], clusters: {env: dev}}]", `users.yaml:8:28: users[0].groups[0]: group "g" is in none of the user's clusters`},
 	"a role twice":                                   {withClusters + "users: [{name: a, clusterRoles: [{name: view, clusters: {env: prod}}, {name: view, clusters: {region: eu}}]}]", `users.yaml:7:71: users[0].clusterRoles[1]: role "view" is granted twice, first in line 7`},
 	"a role everywhere and somewhere":                {withClusters + "users: [{name: a, clusterRoles: [view, {name: view, clusters: {region: eu}}]}]", `users.yaml:7:40: users[0].clusterRoles[1]: role "view" is granted twice, first in line 7`},
-	"an expiration under a cluster's renewal":        {withClusters + "users: [{name: a, expiration: 5h}]", `users.yaml:7:31: users[0].expiration: renewBefore 6h0m0s of cluster "prod-eu" is over 90% of the expiration 5h0m0s: a certificate would be due again as soon as it is issued`},
+	"an expiration under a cluster's renewal":        {withClusters + "users: [{name: a, expiration: 5h}]", `users.yaml:7:31: users[0].expiration: renewBefore 6h of cluster "prod-eu" is over 90% of the expiration 5h: a certificate would be due again as soon as it is issued`},
 	"a user twice, for different clusters":           {withClusters + "users: [{name: a, clusters: {env: dev}}, {name: a, clusters: {env: prod}}]", `users.yaml:7:49: users[1].name: user "a" is declared twice, first in line 7`},
 	"an old name that a user has elsewhere":          {withClusters + "users: [{name: a, previously: [b], clusters: {env: dev}}, {name: b, clusters: {env: prod}}]", `users.yaml:7:32: users[0].previously[0]: "b" is still a user of this inventory, so it is not an earlier name`},
 }
@@ -117,13 +117,13 @@ func TestParseRefusesFilesOfSeveralClusters(t *testing.T) {
 		"a request with a group too many": {clusters + "users: [{name: alice, groups: [devs], request: both.csr}]", "",
 			`users.yaml:7:48: users[0].request: file "both.csr" is for another name or other groups than the inventory has: make a new one with the same key: openssl req -new -key KEY -subj /CN=alice/O=devs -out both.csr`},
 		"a team's bound under a cluster's renewal": {team + ", maxExpiration: 22h}]", teamHeader + "users: []",
-			`users.yaml:8:83: teams[0].maxExpiration: renewBefore 20h0m0s of cluster "prod" is over 90% of the expiration 22h0m0s: a certificate would be due again as soon as it is issued`},
+			`users.yaml:8:83: teams[0].maxExpiration: renewBefore 20h of cluster "prod" is over 90% of the expiration 22h: a certificate would be due again as soon as it is issued`},
 		"a team's user in clusters that there are not": {team + "}]", teamHeader + "users: [{name: bob, clusters: {env: stage}}]",
 			`payments.yaml:4:37: users[0].clusters.env: no cluster has label env with the value "stage": there are dev, prod`},
 		"a team's user in a group that is elsewhere": {team + "}]", teamHeader + "users: [{name: bob, groups: [ops], clusters: {env: dev}}]",
 			`payments.yaml:4:30: users[0].groups[0]: group "ops" is in none of the user's clusters`},
 		"a team's user whose certificate is due at once": {team + "}]", teamHeader + "users: [{name: bob, expiration: 21h, clusters: {env: dev}}, {name: carol, expiration: 21h}]",
-			`payments.yaml:4:87: users[1].expiration: renewBefore 20h0m0s of cluster "prod" is over 90% of the expiration 21h0m0s: a certificate would be due again as soon as it is issued`},
+			`payments.yaml:4:87: users[1].expiration: renewBefore 20h of cluster "prod" is over 90% of the expiration 21h: a certificate would be due again as soon as it is issued`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			files := filesOf("devs.csr", csr(t, nil, "devs"), "both.csr", csr(t, nil, "devs", "ops"))

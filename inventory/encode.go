@@ -87,11 +87,7 @@ func (d Defaults) encode(others Defaults) *strict.Element {
 	if d.Expiration != 0 && d.Expiration != others.Expiration {
 		m.Add("expiration", strict.Scalar(DurationText(d.Expiration)))
 	}
-	switch r := d.RenewBefore; {
-	case r == RenewBefore{} || r == others.RenewBefore:
-	case r.Duration > 0:
-		m.Add("renewBefore", strict.Scalar(DurationText(r.Duration)))
-	default:
+	if r := d.RenewBefore; r != (RenewBefore{}) && r != others.RenewBefore {
 		m.Add("renewBefore", strict.Scalar(r.String()))
 	}
 	if d.KeyAlgorithm != "" && d.KeyAlgorithm != others.KeyAlgorithm {

@@ -28,10 +28,10 @@ func (r RenewBefore) Of(lifetime time.Duration) time.Duration {
 	return share(r.Share, lifetime)
 }
 
-// String is how an inventory says it: 33% or 24h0m0s.
+// String is how an inventory says it: 33% or 24h.
 func (r RenewBefore) String() string {
 	if r.Duration > 0 {
-		return r.Duration.String()
+		return DurationText(r.Duration)
 	}
 	return fmt.Sprintf("%d%%", r.Share)
 }
@@ -87,5 +87,6 @@ func checkRenewal(v strict.Value, r RenewBefore, expiration time.Duration, clust
 	if cluster != "" {
 		in = " of cluster " + strict.Quote(cluster)
 	}
-	v.Problem("renewBefore %s%s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued", r.Duration, in, maxShare, expiration)
+	v.Problem("renewBefore %s%s is over %d%% of the expiration %s: a certificate would be due again as soon as it is issued",
+		DurationText(r.Duration), in, maxShare, DurationText(expiration))
 }

@@ -13,8 +13,8 @@ func TestRenewBefore(t *testing.T) {
 	}{
 		"a share":                               {"33%", 100 * time.Hour, 33 * time.Hour},
 		"a share of an odd time":                {"50%", 3, 1},
-		"a duration":                            {"24h0m0s", 100 * time.Hour, 24 * time.Hour},
-		"a duration beyond a short certificate": {"24h0m0s", 10 * time.Hour, 9 * time.Hour},
+		"a duration":                            {"24h", 100 * time.Hour, 24 * time.Hour},
+		"a duration beyond a short certificate": {"24h", 10 * time.Hour, 9 * time.Hour},
 		"the largest share of the longest life": {"90%", maxExpiration, maxExpiration / 10 * 9},
 	} {
 		t.Run(sentence, func(t *testing.T) {

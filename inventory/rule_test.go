@@ -138,9 +138,9 @@ var timeRefusals = map[string]refusal{
 	"a renewal below zero":           {header + "defaults: {renewBefore: -1h}\nusers: []", `users.yaml:4:25: defaults.renewBefore: "-1h" is not above zero`},
 	"a renewal in words":             {header + "defaults: {renewBefore: early}\nusers: []", `users.yaml:4:25: defaults.renewBefore: a share such as 33% or a duration such as 24h is expected, not "early"`},
 	"a renewal as a fraction":        {header + "defaults: {renewBefore: 0.33}\nusers: []", `users.yaml:4:25: defaults.renewBefore: a share such as 33% or a duration such as 24h is expected, not "0.33"`},
-	"a renewal before the issue":     {header + "defaults: {renewBefore: 160h}\nusers: []", `users.yaml:4:25: defaults.renewBefore: renewBefore 160h0m0s is over 90% of the expiration 168h0m0s: a certificate would be due again as soon as it is issued`},
+	"a renewal before the issue":     {header + "defaults: {renewBefore: 160h}\nusers: []", `users.yaml:4:25: defaults.renewBefore: renewBefore 160h is over 90% of the expiration 168h: a certificate would be due again as soon as it is issued`},
 	"a renewal before a user's issue": {header + "defaults: {renewBefore: 24h}\nusers: [{name: a, expiration: 24h}]",
-		`users.yaml:5:31: users[0].expiration: renewBefore 24h0m0s is over 90% of the expiration 24h0m0s: a certificate would be due again as soon as it is issued`},
+		`users.yaml:5:31: users[0].expiration: renewBefore 24h is over 90% of the expiration 24h: a certificate would be due again as soon as it is issued`},
 	"a key algorithm in small letters": {header + "defaults: {keyAlgorithm: rsa-2048}\nusers: []", `users.yaml:4:26: defaults.keyAlgorithm: key algorithm "rsa-2048" is unknown (did you mean "RSA-2048"?)`},
 	"a key algorithm of its own":       {header + "defaults: {keyAlgorithm: Ed25519}\nusers: []", `users.yaml:4:26: defaults.keyAlgorithm: key algorithm "Ed25519" is unknown: use RSA-2048, RSA-3072, RSA-4096, ECDSA-P256 or ECDSA-P384`},
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 // Locker lets one run of an owner write at a time.
@@ -49,5 +51,5 @@ type Locked struct {
 
 func (l Locked) Error() string {
 	return fmt.Sprintf("another run holds the lock %s: %q, for %s, renewed %s ago",
-		l.Name, l.Holder, l.Age.Round(time.Second), l.Renewed.Round(time.Second))
+		l.Name, l.Holder, inventory.DurationText(l.Age.Round(time.Second)), inventory.DurationText(l.Renewed.Round(time.Second)))
 }

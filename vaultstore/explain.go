@@ -98,9 +98,9 @@ func (s *Store) explain(err error, c *course, hint string) error {
 		return reconcile.WithHint(fmt.Errorf("talking to %s: %w", s.address, err),
 			"check that VAULT_ADDR is the address of Vault")
 	case errors.Is(err, context.DeadlineExceeded) && c.delayed != "":
-		return unreachable{fmt.Errorf("waiting for Vault at %s: after %s it still %s", s.address, s.limits.patience, c.delayed)}
+		return unreachable{fmt.Errorf("waiting for Vault at %s: after %s it still %s", s.address, inventory.DurationText(s.limits.patience), c.delayed)}
 	case timedOut(err):
-		err = fmt.Errorf("waiting for Vault at %s to answer: no answer came in %s", s.address, s.limits.answer)
+		err = fmt.Errorf("waiting for Vault at %s to answer: no answer came in %s", s.address, inventory.DurationText(s.limits.answer))
 		return reconcile.WithHint(unreachable{err},
 			"check VAULT_ADDR, and that the network lets certsync reach it; VAULT_CLIENT_TIMEOUT sets how long to wait")
 	}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/retention"
@@ -99,11 +100,11 @@ func (s *Store) CheckRetention(ctx context.Context) error {
 		return fmt.Errorf("reading %s: %w", path, err)
 	}
 	if mount != nil && after(mount.DeleteVersionAfter) > 0 {
-		return reconcile.WithHint(fmt.Errorf("%w: the mount has delete_version_after=%s", retention.ErrLimited, after(mount.DeleteVersionAfter)), s.keepHint(stateEntry))
+		return reconcile.WithHint(fmt.Errorf("%w: the mount has delete_version_after=%s", retention.ErrLimited, inventory.DurationText(after(mount.DeleteVersionAfter))), s.keepHint(stateEntry))
 	}
 	state, _, err := s.metadataOf(ctx, stateEntry)
 	if err == nil && state.deleteAfter() > 0 {
-		err = reconcile.WithHint(fmt.Errorf("%w: %s has delete_version_after=%s", retention.ErrLimited, s.tree.name(stateEntry), state.deleteAfter()), s.keepHint(stateEntry))
+		err = reconcile.WithHint(fmt.Errorf("%w: %s has delete_version_after=%s", retention.ErrLimited, s.tree.name(stateEntry), inventory.DurationText(state.deleteAfter())), s.keepHint(stateEntry))
 	}
 	return err
 }

@@ -168,8 +168,8 @@ func TestCheckRetention(t *testing.T) {
 		want         string
 	}{
 		"neither":                   {},
-		"the mount":                 {mount: 2 * time.Hour, want: "the server deletes what certsync writes there after a time: the mount has delete_version_after=2h0m0s"},
-		"the state":                 {state: time.Hour, want: "the server deletes what certsync writes there after a time: secret/certsync/prod-eu/state has delete_version_after=1h0m0s"},
+		"the mount":                 {mount: 2 * time.Hour, want: "the server deletes what certsync writes there after a time: the mount has delete_version_after=2h"},
+		"the state":                 {state: time.Hour, want: "the server deletes what certsync writes there after a time: secret/certsync/prod-eu/state has delete_version_after=1h"},
 		"a mount that switches off": {mount: -time.Second},
 		"nobody may know":           {mount: time.Hour, state: time.Hour, denied: true},
 	} {

@@ -10,6 +10,10 @@ import (
 // else can read the file afterwards, or it fails with ErrNoModes before it writes; with exposed set it writes all the same. A
 // failure may leave a part of the text.
 func Overwrite(ctx context.Context, name string, text []byte, exposed bool) error {
+	return overwrite(ctx, name, text, exposed, (*os.File).Stat)
+}
+
+func overwrite(ctx context.Context, name string, text []byte, exposed bool, stat statFunc) error {
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
@@ -17,7 +21,7 @@ func Overwrite(ctx context.Context, name string, text []byte, exposed bool) erro
 	if err != nil {
 		return err
 	}
-	if err = errors.Join(file.Chmod(0o600), isPrivate(file)); err == nil || exposed {
+	if err = errors.Join(file.Chmod(0o600), stat.private(file)); err == nil || exposed {
 		_, err = file.WriteAt(text, 0)
 		if err == nil {
 			err = errors.Join(file.Truncate(int64(len(text))), file.Sync())

@@ -12,8 +12,7 @@ import (
 // TestOverwrite: the file stays the same file with the new text, and nobody else can read it. Where that cannot be had, nothing is
 // written, unless the text may be read.
 func TestOverwrite(t *testing.T) {
-	usual := stat
-	t.Cleanup(func() { stat = usual })
+	usual := (*os.File).Stat
 	ended, end := context.WithCancel(t.Context())
 	end()
 	exposing := func(f *os.File) (fs.FileInfo, error) {
@@ -42,12 +41,11 @@ func TestOverwrite(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			stat = tt.stat
 			want := tt.text
 			if tt.err != nil {
 				want = "old text"
 			}
-			if err := Overwrite(tt.ctx, name, []byte(tt.text), tt.exposed); !errors.Is(err, tt.err) {
+			if err := overwrite(tt.ctx, name, []byte(tt.text), tt.exposed, tt.stat); !errors.Is(err, tt.err) {
 				t.Errorf("error %v", err)
 			}
 			if got, err := os.ReadFile(name); err != nil || string(got) != want {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -59,25 +60,33 @@ var ErrNoModes = errors.New("its file system keeps no permissions")
 
 // CheckPrivate returns ErrNoModes if a file at name could be read by others whatever its mode is to be. It tries a new file
 // beside it, and leaves nothing behind.
-func CheckPrivate(name string) error {
+func CheckPrivate(name string) error { return checkPrivate(name, (*os.File).Stat) }
+
+func checkPrivate(name string, stat statFunc) error {
 	temporary, err := createTemporary(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(isPrivate(temporary), temporary.Close(), os.Remove(temporary.Name()))
+	return errors.Join(stat.private(temporary), temporary.Close(), os.Remove(temporary.Name()))
 }
 
-// isPrivate returns ErrNoModes if others have a right to an open file that was made for its owner alone.
-func isPrivate(file *os.File) error {
-	info, err := stat(file)
-	if err == nil && runtime.GOOS != "windows" && info.Mode()&0o077 != 0 { // Windows keeps permissions elsewhere
+// statFunc describes an open file, as (*os.File).Stat does.
+type statFunc func(*os.File) (fs.FileInfo, error)
+
+// private returns ErrNoModes if others have a right to an open file that was made for its owner alone.
+func (s statFunc) private(file *os.File) error {
+	info, err := s(file)
+	if err == nil && !IsPrivate(info) {
 		err = ErrNoModes
 	}
 	return err
 }
 
-// stat is replaced in tests.
-var stat = (*os.File).Stat
+// IsPrivate reports whether nobody but the owner has any right to a file. On Windows it reports true for every file: Windows
+// keeps permissions elsewhere, and reports 0666 for all.
+func IsPrivate(info fs.FileInfo) bool {
+	return runtime.GOOS == "windows" || info.Mode()&0o077 == 0
+}
 
 // createTemporary creates a file with mode 0600 and a new name in the folder of name.
 func createTemporary(name string) (*os.File, error) {

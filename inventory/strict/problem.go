@@ -63,6 +63,7 @@ func Quote(s string) string {
 	return strconv.Quote(shorten(s))
 }
 
+// shorten cuts by characters, for people. inventory.Shorten bounds the bytes of what servers say.
 func shorten(s string) string {
 	count := 0
 	for i := range s {

@@ -184,7 +184,7 @@ func TestShortened(t *testing.T) {
 	w := reconciletest.NewWorld(t)
 	w.Sign = func(c *x509.Certificate) { c.NotAfter = w.Now.Add(time.Hour) }
 	o := w.MustApply(reconciletest.Parse(t, "users: [{name: bob}]"))
-	if want := "the signer shortened the certificate: it is valid for 1h0m0s, not the 168h0m0s requested"; o.Events[0].Note != want {
+	if want := "the signer shortened the certificate: it is valid for 1h, not the 168h requested"; o.Events[0].Note != want {
 		t.Errorf("note: %q", o.Events[0].Note)
 	}
 }

@@ -30,15 +30,15 @@ func (c *Cluster) Bindings() *Bindings { return &Bindings{c.server} }
 // counting against a quota, when others create objects in the namespace at the same time: then CreateBinding tries again.
 func (w *Bindings) CreateBinding(ctx context.Context, b reconcile.Binding) (reconcile.Binding, error) {
 	doing := "creating " + b.Object()
-	for try := 1; ; try++ {
-		made, err := w.send(ctx, w.creation(b))
-		switch {
-		case err == nil:
-			return *made, asMeant(doing, b, b.Owner, b.Subjects, *made)
-		case !apierrors.IsConflict(err) || try == updateTries:
-			return reconcile.Binding{}, w.failed(doing, b, err)
-		}
+	var made *reconcile.Binding
+	err := api.RetryOnConflict(updateTries, func() (err error) {
+		made, err = w.send(ctx, w.creation(b))
+		return err
+	})
+	if err != nil {
+		return reconcile.Binding{}, w.failed(doing, b, err)
 	}
+	return *made, asMeant(doing, b, b.Owner, b.Subjects, *made)
 }
 
 func (w *Bindings) creation(b reconcile.Binding) *rest.Request {
@@ -61,6 +61,7 @@ func (w *Bindings) UpdateBinding(ctx context.Context, b reconcile.Binding, subje
 		return reconcile.Binding{}, fmt.Errorf("%s: %w", doing, err)
 	}
 	version, target := b.ResourceVersion, subjects
+	// This is no api.RetryOnConflict: a conflict with another object ends the loop.
 	for try := 1; ; try++ {
 		made, err := w.patch(ctx, b, version, target)
 		if err == nil {

@@ -37,7 +37,7 @@ func check(s reconcile.CertificateSpec, chain []byte, key crypto.PublicKey, now 
 		return nil, fmt.Errorf("it has expired at %s", reconcile.TimeText(cert.NotAfter))
 	case cert.NotAfter.After(now.Add(s.Expiration + reconcile.Slack)):
 		return nil, fmt.Errorf("it is valid until %s, longer than the %s requested",
-			reconcile.TimeText(cert.NotAfter), s.Expiration)
+			reconcile.TimeText(cert.NotAfter), inventory.DurationText(s.Expiration))
 	}
 	return cert, nil
 }
@@ -49,7 +49,7 @@ func shortened(s reconcile.CertificateSpec, cert *x509.Certificate, now time.Tim
 		return ""
 	}
 	return fmt.Sprintf("the signer shortened the certificate: it is valid for %s, not the %s requested",
-		lives.Round(time.Minute), s.Expiration)
+		inventory.DurationText(lives.Round(time.Minute)), inventory.DurationText(s.Expiration))
 }
 
 // LeafPEM is what the ledger keeps of a chain.

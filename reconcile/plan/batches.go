@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/plan/index"
 )
@@ -64,7 +65,9 @@ func batchNotes(x *index.Index, batches map[string]int) []reconcile.Note {
 	if len(batches) == 0 {
 		return nil
 	}
-	takes := func(users int) time.Duration { return time.Duration((users+signerRate-1)/signerRate) * time.Second }
+	takes := func(users int) string {
+		return inventory.DurationText(time.Duration((users+signerRate-1)/signerRate) * time.Second)
+	}
 	size := perBatch(x)
 	return []reconcile.Note{{Kind: reconcile.RevocationBatches, Message: fmt.Sprintf(
 		"%d users get new certificates in %d batches of up to %d users. At the signer's default rate of %d certificates a second, this takes about %s (an estimate). "+

@@ -154,7 +154,7 @@ func TestGuards(t *testing.T) {
 		},
 		"a clock that is off": {
 			after: reconciletest.Crew(9), world: func(w *reconciletest.World) { w.Skew = 3 * time.Minute },
-			want: []string{"the clocks of this machine and of the API server differ by 3m0s, and expiry and renewal depend on the time (set the clock)"},
+			want: []string{"the clocks of this machine and of the API server differ by 3m, and expiry and renewal depend on the time (set the clock)"},
 		},
 		"a clock that is a little off": {
 			after: reconciletest.Crew(9), world: func(w *reconciletest.World) { w.Skew = -119 * time.Second },

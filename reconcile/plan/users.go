@@ -209,7 +209,7 @@ func activeReasons(x *index.Index, u inventory.User, spec reconcile.CertificateS
 	if clamped {
 		v.note(reconcile.Note{User: u.Name, Kind: reconcile.RenewBeforeTooLong, Message: fmt.Sprintf(
 			"renewBefore is %s, over 90%% of the certificate's life of %s; certsync uses a third of the life instead",
-			x.Inventory.Defaults.RenewBefore.Duration, cur.NotAfter.Sub(cur.IssuedAt).Round(time.Minute))})
+			inventory.DurationText(x.Inventory.Defaults.RenewBefore.Duration), inventory.DurationText(cur.NotAfter.Sub(cur.IssuedAt).Round(time.Minute)))})
 	}
 	// A certificate that ends with the user's access has nothing to be renewed for.
 	if !x.Observed.At.Before(due) && (u.Until.IsZero() || u.Until.Sub(cur.NotAfter) >= MinLifetime) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/refusal"
 	"github.com/certsync/certsync/reconcile/rights"
@@ -214,7 +215,7 @@ func (l *look) clock(context.Context) Check {
 	if why := refusal.Skewed(here, there); why != "" {
 		return broken(errors.New(why))
 	}
-	return passed(fmt.Sprintf("%s off the API server's", here.Sub(there).Abs().Round(time.Second)))
+	return passed(fmt.Sprintf("%s off the API server's", inventory.DurationText(here.Sub(there).Abs().Round(time.Second))))
 }
 
 // ownCA is the hint about a shared CA.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/userkey"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/pki"
@@ -118,7 +119,8 @@ func (l trial) issueOne(ctx context.Context, issuer reconcile.Issuer) Check {
 		return c
 	}
 	lives := leaf.NotAfter.Sub(l.Now()).Round(time.Minute)
-	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it is valid for %s of the %s requested", spec.Username(), lives, spec.Expiration))
+	return passed(fmt.Sprintf("issued a certificate for %q and logged in with it; it is valid for %s of the %s requested", spec.Username(),
+		inventory.DurationText(lives), inventory.DurationText(spec.Expiration)))
 }
 
 // askAsHolder asks the authorizer what the new certificate may do. Nobody can keep its holder from asking.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/refusal"
 	"github.com/certsync/certsync/reconcile/retention"
@@ -61,7 +62,8 @@ func ShortLived(life, run time.Duration) error {
 	if life <= 0 || life >= run {
 		return nil
 	}
-	return reconcile.WithHint(fmt.Errorf("the Vault token expires in %s, and apply may take %s, including the wait for approval: steps after the expiry fail", life, run),
+	return reconcile.WithHint(fmt.Errorf("the Vault token expires in %s, and apply may take %s, including the wait for approval: steps after the expiry fail",
+		inventory.DurationText(life), inventory.DurationText(run)),
 		"renew it with `vault token renew`, use one that lives longer, or let certsync log in with --vault-auth: it then logs in again")
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -17,7 +18,7 @@ func Skewed(here, there time.Time) string {
 		return "the API server does not say what time it is, and expiry and renewal depend on the time (find the proxy that removes the Date header)"
 	}
 	if skew := here.Sub(there); skew.Abs() > maxClockSkew {
-		return fmt.Sprintf("the clocks of this machine and of the API server differ by %s, and expiry and renewal depend on the time (set the clock)", skew.Abs().Round(time.Second))
+		return fmt.Sprintf("the clocks of this machine and of the API server differ by %s, and expiry and renewal depend on the time (set the clock)", inventory.DurationText(skew.Abs().Round(time.Second)))
 	}
 	return ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -22,5 +23,5 @@ func Limits(user string, entry reconcile.LedgerEntry, meta reconcile.CredentialM
 	if after == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Vault deletes what certsync writes to %s after %s (run `vault kv metadata patch -delete-version-after=0s` for that key)", path, after)
+	return fmt.Sprintf("Vault deletes what certsync writes to %s after %s (run `vault kv metadata patch -delete-version-after=0s` for that key)", path, inventory.DurationText(after))
 }

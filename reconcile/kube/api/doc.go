@@ -13,6 +13,5 @@
 //   - An error text has at most 2 KiB. Others choose its content: the API server, a webhook, a proxy.
 //   - client-go writes nothing to standard error.
 //
-// Code that sends a write again after a conflict does so in a loop of its own. client-go's util/retry is not safe here: it
-// returns nil when the first attempt fails with an error that wraps context.DeadlineExceeded or context.Canceled.
+// RetryOnConflict sends a write again after a conflict.
 package api

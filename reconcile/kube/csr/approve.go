@@ -9,8 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/util/retry"
 
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
@@ -28,7 +26,7 @@ const approvalTries = 20
 func (i *Issuer) approve(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) error {
 	current := csr
 	var readErr error
-	err := retry.OnError(wait.Backoff{Steps: approvalTries}, apierrors.IsConflict, func() error {
+	err := api.RetryOnConflict(approvalTries, func() error {
 		if verdict(current) != nil {
 			// Somebody else has decided, maybe so early that the watch saw the outcome before anybody waited for it.
 			return i.watch.Update(current)

@@ -118,8 +118,7 @@ func TestApprovalOfARequestThatChangesMeanwhile(t *testing.T) {
 	}
 }
 
-// TestApprovalWithoutAnswer: an approval that had no answer in time is an error. Before v0.37, client-go's util/retry returned nil
-// for it.
+// TestApprovalWithoutAnswer: an approval that had no answer in time is an error.
 func TestApprovalWithoutAnswer(t *testing.T) {
 	g, i := issuing(t, func(g *signer) { g.sign = nil }, nil)
 	csr, err := i.create(t.Context(), aliceRequest)

@@ -9,6 +9,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 )
@@ -87,7 +88,7 @@ func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigning
 	if decided, err := i.look(ctx, csr); decided || err != nil {
 		return err
 	}
-	err := fmt.Errorf("%s: %w: certsync waited %s", csrName(csr), reconcile.ErrNotApproved, i.options.ApprovalTimeout)
+	err := fmt.Errorf("%s: %w: certsync waited %s", csrName(csr), reconcile.ErrNotApproved, inventory.DurationText(i.options.ApprovalTimeout))
 	return reconcile.WithHint(i.watched(err), notApprovedHint)
 }
 

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 	"github.com/certsync/certsync/reconcile/preflight"
@@ -216,7 +217,7 @@ func (i *Issuer) wait(
 	if o := outcomeOf(current); o != nil {
 		return o.chain, o.err
 	}
-	err = fmt.Errorf("%s was approved, and %w: certsync waited %s", csrName(csr), reconcile.ErrNotIssued, within)
+	err = fmt.Errorf("%s was approved, and %w: certsync waited %s", csrName(csr), reconcile.ErrNotIssued, inventory.DurationText(within))
 	return nil, reconcile.WithHint(i.watched(err), signerHint)
 }
 

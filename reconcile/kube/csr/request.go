@@ -12,6 +12,7 @@ import (
 	certificatesv1 "k8s.io/api/certificates/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
@@ -28,7 +29,7 @@ func randomName(owner string) string { return namePrefix(owner) + strings.ToLowe
 // such fields, and computes it again at the approval and at the signer's write.
 func newCSR(name string, req reconcile.CertificateRequest) (*certificatesv1.CertificateSigningRequest, error) {
 	if req.Expiration <= 0 || req.Expiration > math.MaxInt32*time.Second {
-		return nil, fmt.Errorf("creating a CertificateSigningRequest: %s is not a valid lifetime for a certificate", req.Expiration)
+		return nil, fmt.Errorf("creating a CertificateSigningRequest: %s is not a valid lifetime for a certificate", inventory.DurationText(req.Expiration))
 	}
 	seconds := int32(req.Expiration / time.Second)
 	return &certificatesv1.CertificateSigningRequest{

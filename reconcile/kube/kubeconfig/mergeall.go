@@ -7,16 +7,17 @@ import (
 
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
+	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // MergeAll is Merge for kubeconfigs of several clusters, one after the other, but it writes each file only once. The results are in the
 // order of the kubeconfigs. One that cannot be merged has its own error, and the others are merged.
 func MergeAll(ctx context.Context, file string, kubeconfigs []reconcile.Secret) ([]Merged, error) {
-	return mergeAll(ctx, file, "", kubeconfigs)
+	return mergeAll(ctx, file, "", kubeconfigs, files.CheckPrivate)
 }
 
-func mergeAll(ctx context.Context, file, contextName string, kubeconfigs []reconcile.Secret) ([]Merged, error) {
+func mergeAll(ctx context.Context, file, contextName string, kubeconfigs []reconcile.Secret, checkPrivate func(string) error) ([]Merged, error) {
 	done, stored := make([]Merged, len(kubeconfigs)), make([]*clientcmdapi.Config, len(kubeconfigs))
 	for i, k := range kubeconfigs {
 		stored[i], done[i].Err = parseUserConfig(k)
@@ -65,7 +66,7 @@ func mergeAll(ctx context.Context, file, contextName string, kubeconfigs []recon
 		}
 		after, done[i] = after.merge(ours, keys)
 	}
-	backups, err := now.write(ctx, after, keys)
+	backups, err := now.write(ctx, after, keys, checkPrivate)
 	for i := range done {
 		for _, name := range done[i].Files {
 			if done[i].Changed && backups[name] != "" {

@@ -36,7 +36,7 @@ type Merged struct {
 const backupSuffix = ".certsync.bak"
 
 // lockPatience is the time to wait for a kubeconfig's lock. kubectl holds it for milliseconds.
-var lockPatience = 5 * time.Second
+const lockPatience = 5 * time.Second
 
 // Merge merges a user's kubeconfig into the one that kubectl uses. That is file or, if file is empty, the files of $KUBECONFIG
 // or ~/.kube/config. As with kubectl, an entry that exists is changed in its file, and a new one goes into the first file that
@@ -48,7 +48,7 @@ var lockPatience = 5 * time.Second
 // keeps the old text beside the file. A link stays a link. The error is a reconcile.Refused if an entry of the same name is
 // not certsync's, or if other contexts use it and it would change.
 func Merge(ctx context.Context, file, contextName string, kubeconfig reconcile.Secret) (Merged, error) {
-	all, err := mergeAll(ctx, file, contextName, []reconcile.Secret{kubeconfig})
+	all, err := mergeAll(ctx, file, contextName, []reconcile.Secret{kubeconfig}, files.CheckPrivate)
 	if err != nil {
 		return Merged{}, err
 	}
@@ -227,13 +227,13 @@ func (f userFiles) with(texts map[string][]byte) (userFiles, error) {
 }
 
 // write writes the files whose texts are others in after. It returns the files with the old texts, by the name of the file.
-func (f userFiles) write(ctx context.Context, after userFiles, keys map[string]bool) (backups map[string]string, err error) {
+func (f userFiles) write(ctx context.Context, after userFiles, keys map[string]bool, checkPrivate func(string) error) (backups map[string]string, err error) {
 	backups = map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(after.texts)) {
 		if bytes.Equal(after.texts[name], f.texts[name]) {
 			continue
 		}
-		backup, err := f.replace(ctx, name, after.texts[name], keys[name])
+		backup, err := f.replace(ctx, name, after.texts[name], keys[name], checkPrivate)
 		if err != nil {
 			err = fmt.Errorf("writing the kubeconfig %q: %w", name, err)
 			if reconcile.Hint(err) == "" {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -193,27 +194,22 @@ func TestMergeThroughALink(t *testing.T) {
 
 // TestMergeFails: if a merge cannot be written, the file is as it was and nothing is left beside it. The message has a hint.
 func TestMergeFails(t *testing.T) {
-	interrupted, cancel := context.WithCancel(t.Context())
-	cancel()
-	patience := lockPatience
-	lockPatience = 200 * time.Millisecond
-	t.Cleanup(func() { lockPatience = patience })
 	for sentence, tt := range map[string]struct {
-		ctx        context.Context
-		change     func() error
-		want, hint string
-		here       []string
+		interrupted bool
+		change      func() error
+		want, hint  string
+		here        []string
 	}{
-		"an interruption": {interrupted, nil, "context canceled", "", []string{"-rw-r--r-- config"}},
-		"another kubectl has the lock, or had it when it was killed": {t.Context(), func() error { return os.WriteFile("config.lock", nil, 0) },
-			`another kubectl has had the lock "config.lock" for 200ms`, "rm config.lock", []string{"-rw-r--r-- config", "---------- config.lock"}},
-		"no room for the backup's name": {t.Context(), func() error { return os.Mkdir("config.certsync.bak", 0o700) },
+		"an interruption": {true, nil, "context canceled", "", []string{"-rw-r--r-- config"}},
+		"another kubectl has the lock, or had it when it was killed": {false, func() error { return os.WriteFile("config.lock", nil, 0) },
+			`another kubectl has had the lock "config.lock" for 5s`, "rm config.lock", []string{"-rw-r--r-- config", "---------- config.lock"}},
+		"no room for the backup's name": {false, func() error { return os.Mkdir("config.certsync.bak", 0o700) },
 			`writing the kubeconfig "config": keeping its old text`, "the file is unchanged", []string{"-rw-r--r-- config", "drwx------ config.certsync.bak"}},
-		"kubectl cannot read it": {t.Context(), func() error { return os.WriteFile("config", []byte("{s3cret"), 0o644) },
+		"kubectl cannot read it": {false, func() error { return os.WriteFile("config", []byte("{s3cret"), 0o644) },
 			`reading the kubeconfig "config": kubectl cannot read it as a kubeconfig`, "kubectl --kubeconfig=config config view", []string{"-rw-r--r-- config"}},
-		"it is a folder": {t.Context(), func() error { return errors.Join(os.Remove("config"), os.Mkdir("config", 0o700)) },
+		"it is a folder": {false, func() error { return errors.Join(os.Remove("config"), os.Mkdir("config", 0o700)) },
 			"open config: not a regular file", "", []string{"drwx------ config"}},
-		"it is a pipe": {t.Context(), func() error { return errors.Join(os.Remove("config"), syscall.Mkfifo("config", 0o600)) },
+		"it is a pipe": {false, func() error { return errors.Join(os.Remove("config"), syscall.Mkfifo("config", 0o600)) },
 			"open config: not a regular file", "", []string{"prw------- config"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -226,7 +222,15 @@ func TestMergeFails(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			_, err := Merge(tt.ctx, "config", "", reconcile.NewSecret([]byte(realKubeconfig)))
+			var err error
+			synctest.Test(t, func(t *testing.T) { // the wait for a lock is long
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if tt.interrupted {
+					cancel()
+				}
+				_, err = Merge(ctx, "config", "", reconcile.NewSecret([]byte(realKubeconfig)))
+			})
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(reconcile.Hint(err), tt.hint) || strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("error %v, hint %q", err, reconcile.Hint(err))
 			}

@@ -16,8 +16,8 @@ import (
 )
 
 // replace keeps the old text of a file beside it, and then writes the new text. Each of the two is written as a whole or not
-// at all, with the owner and group of the old file. secret says that the text holds a key that the old one may not hold.
-func (f userFiles) replace(ctx context.Context, name string, text []byte, secret bool) (backup string, err error) {
+// at all, with the owner and group of the old file. secret says that the text holds a key that the old one may not hold. checkPrivate is files.CheckPrivate.
+func (f userFiles) replace(ctx context.Context, name string, text []byte, secret bool, checkPrivate func(string) error) (backup string, err error) {
 	target, err := filepath.EvalSymlinks(name) // a link stays one
 	switch info, missing := os.Lstat(name); {
 	case errors.Is(missing, fs.ErrNotExist):
@@ -51,9 +51,6 @@ func (f userFiles) replace(ctx context.Context, name string, text []byte, secret
 // errExposed refuses to write a key where everybody on the machine could read it.
 var errExposed = reconcile.WithHint(fmt.Errorf("it would hold your key, and %w", files.ErrNoModes),
 	"use --exec, which writes no key; or name a file in your home folder with --kubeconfig FILE")
-
-// checkPrivate is replaced in tests.
-var checkPrivate = files.CheckPrivate
 
 // writeWhole replaces a file by one with this text that nobody else can read, or leaves it as it is. The new file has the owner
 // and group of the file like. After an interruption nothing has changed.

@@ -44,14 +44,18 @@ func TestMergeKeepsOwner(t *testing.T) {
 // TestMergeWithoutModes: no key is written to a file system that keeps no permissions, not even beside the file. An entry with
 // the plugin holds no key, and is written.
 func TestMergeWithoutModes(t *testing.T) {
-	usual := checkPrivate
-	t.Cleanup(func() { checkPrivate = usual })
-	checkPrivate = func(string) error { return files.ErrNoModes }
+	merge := func(kubeconfig reconcile.Secret) error {
+		all, err := mergeAll(t.Context(), "config", "", []reconcile.Secret{kubeconfig}, func(string) error { return files.ErrNoModes })
+		if err == nil {
+			err = all[0].Err
+		}
+		return err
+	}
 	t.Chdir(t.TempDir())
 	if err := os.WriteFile("config", []byte(others), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Merge(t.Context(), "config", "", reconcile.NewSecret([]byte(realKubeconfig)))
+	err := merge(reconcile.NewSecret([]byte(realKubeconfig)))
 	if err == nil || !strings.HasSuffix(err.Error(), "it would hold your key, and its file system keeps no permissions") || !strings.Contains(reconcile.Hint(err), "use --exec") {
 		t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 	}
@@ -62,7 +66,7 @@ func TestMergeWithoutModes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Merge(t.Context(), "config", "", plugged); err != nil || !strings.Contains(textOf(t, "config"), "command: certsync") {
+	if err := merge(plugged); err != nil || !strings.Contains(textOf(t, "config"), "command: certsync") {
 		t.Error(err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
 )
@@ -126,7 +127,7 @@ func (h *heldLock) Release(ctx context.Context) error {
 		}
 		if ctx.Err() != nil {
 			return reconcile.WithHint(h.client.server.Failed("giving the lock "+h.name()+" up", err),
-				fmt.Sprintf("this changes nothing else: the next run can take the lock in %s", leaseDuration))
+				fmt.Sprintf("this changes nothing else: the next run can take the lock in %s", inventory.DurationText(leaseDuration)))
 		}
 	}
 }

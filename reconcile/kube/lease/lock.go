@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/shell"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/api"
@@ -217,7 +218,7 @@ func (l *Locker) taken(lease *coordinationv1.Lease, now time.Time) error {
 	if a := lease.Spec.AcquireTime; a != nil && a.Time.Before(now) {
 		age = now.Sub(a.Time)
 	}
-	left := ends.Sub(now).Truncate(time.Second) + time.Second // from then on it is sure to be over
+	left := inventory.DurationText(ends.Sub(now).Truncate(time.Second) + time.Second) // from then on it is sure to be over
 	when := fmt.Sprintf("the lock can be taken in %s, unless that run renews it; --lock-timeout sets how long to wait", left)
 	switch {
 	case renewed == nil:

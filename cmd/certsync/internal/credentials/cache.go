@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,8 +20,9 @@ import (
 
 // Cache is the file that keeps the credential of one path in Vault. A nil Cache keeps nothing.
 type Cache struct {
-	folder *os.Root
-	name   string
+	folder    *os.Root
+	name      string
+	isPrivate func(fs.FileInfo) bool // nobody but the owner has a right to a file
 }
 
 // maxCacheFile is far more bytes than a certificate chain and a key have.
@@ -43,7 +43,7 @@ type cacheRecord struct {
 // OpenCache opens the cache of a place in Vault, see vaultstore.Options.Place. It makes the folder certsync in the user's
 // cache folder if it is missing. Its error has a hint, and the nil Cache beside it can be used.
 func OpenCache(place string) (*Cache, error) {
-	c, err := openCache(place)
+	c, err := openCache(place, files.IsPrivate)
 	return c, notKept(err)
 }
 
@@ -56,7 +56,7 @@ func notKept(err error) error {
 		"certsync works without a cache, but then every command needs Vault")
 }
 
-func openCache(place string) (*Cache, error) {
+func openCache(place string, isPrivate func(fs.FileInfo) bool) (*Cache, error) {
 	caches, err := os.UserCacheDir()
 	if err != nil {
 		return nil, err
@@ -68,17 +68,17 @@ func openCache(place string) (*Cache, error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
-	folder, err := openPrivateFolder(path)
+	folder, err := openPrivateFolder(path, isPrivate)
 	if err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256([]byte(place))
-	return &Cache{folder, hex.EncodeToString(sum[:]) + ".json"}, nil
+	return &Cache{folder, hex.EncodeToString(sum[:]) + ".json", isPrivate}, nil
 }
 
 // openPrivateFolder opens a folder of the user, and takes all rights to it from others. It refuses a link, which may lead
 // to a folder of somebody else.
-func openPrivateFolder(path string) (*os.Root, error) {
+func openPrivateFolder(path string, isPrivate func(fs.FileInfo) bool) (*os.Root, error) {
 	named, err := os.Lstat(path)
 	if err != nil {
 		return nil, err
@@ -153,7 +153,7 @@ func (c *Cache) content() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !named.Mode().IsRegular() || named.Size() > maxCacheFile {
+	if !named.Mode().IsRegular() {
 		return nil, errForeignFile
 	}
 	file, err := c.folder.Open(c.name)
@@ -161,14 +161,16 @@ func (c *Cache) content() ([]byte, error) {
 		return nil, err
 	}
 	defer file.Close()
-	opened, err := file.Stat()
-	if err != nil || !os.SameFile(named, opened) || !isOwn(opened) || !isPrivate(opened) {
-		return nil, errForeignFile
-	}
-	return io.ReadAll(io.LimitReader(file, maxCacheFile))
+	return files.ReadOpened(file, c.name, maxCacheFile, func(opened fs.FileInfo) error {
+		if !os.SameFile(named, opened) || !isOwn(opened) || !c.isPrivate(opened) {
+			return errForeignFile
+		}
+		return nil
+	})
 }
 
-// write replaces the file as a whole, or leaves it as it is.
+// write replaces the file as a whole, or leaves it as it is. It is no files.Replace: it stays in the folder that was checked,
+// whatever gets its name. It does not wait for the disk, since Vault has all that a crash could take.
 func (c *Cache) write(e *entry) error {
 	if c == nil {
 		return nil
@@ -183,7 +185,7 @@ func (c *Cache) write(e *entry) error {
 		return err
 	}
 	info, err := file.Stat()
-	if err == nil && !isPrivate(info) {
+	if err == nil && !c.isPrivate(info) {
 		err = files.ErrNoModes
 	}
 	if err == nil {

@@ -53,16 +53,15 @@ func textOf(h *entry) []string {
 // TestCacheWithoutModes: on a file system that keeps no permissions nothing is kept, and the error says so.
 func TestCacheWithoutModes(t *testing.T) {
 	c, folder := newCache(t)
-	usual := isPrivate
-	t.Cleanup(func() { isPrivate = usual })
-	isPrivate = func(fs.FileInfo) bool { return false }
+	noModes := func(fs.FileInfo) bool { return false }
+	c.isPrivate = noModes
 	if err := c.write(&entry{Credential: fixture.Credential("alice", fixture.Noon)}); !errors.Is(err, files.ErrNoModes) {
 		t.Errorf("writing: %v", err)
 	}
 	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	if c, err := OpenCache("somewhere"); c != nil || !errors.Is(err, files.ErrNoModes) || !strings.Contains(reconcile.Hint(err), "certsync works without a cache") {
+	if c, err := openCache("somewhere", noModes); c != nil || !errors.Is(err, files.ErrNoModes) || !strings.Contains(reconcile.Hint(notKept(err)), "certsync works without a cache") {
 		t.Errorf("opening: %v", err)
 	}
 }
@@ -87,7 +86,7 @@ func TestCacheKeeps(t *testing.T) {
 	}
 	for _, path := range []string{folder, filepath.Join(folder, c.name)} {
 		info, err := os.Stat(path)
-		if err != nil || info.Mode()&othersBits != 0 {
+		if err != nil || info.Mode()&0o077 != 0 {
 			t.Errorf("%s: %v, %v", path, info.Mode(), err)
 		}
 	}
@@ -169,8 +168,15 @@ func cacheAttacks() map[string]func(t *testing.T, path string) {
 			}
 			_ = os.Truncate(path, info.Size()/2)
 		},
-		"nothing":                 func(_ *testing.T, path string) { _ = os.Truncate(path, 0) },
-		"too much":                func(_ *testing.T, path string) { _ = os.Truncate(path, maxCacheFile+1) },
+		"nothing":  func(_ *testing.T, path string) { _ = os.Truncate(path, 0) },
+		"too much": func(_ *testing.T, path string) { _ = os.Truncate(path, maxCacheFile+1) },
+		"too many spaces": func(t *testing.T, path string) {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			fixture.WriteFile(t, path, append(text, strings.Repeat(" ", maxCacheFile)...), 0o600)
+		},
 		"more than one":           rewritten("}", "}{}"),
 		"another format":          rewritten(`"formatVersion":"1"`, `"formatVersion":"2"`),
 		"no certificate":          rewritten("CERTIFICATE", "PUBLIC KEY"),
@@ -225,7 +231,7 @@ func swapped(change func(alices, bobs *entry)) func(*testing.T, string) {
 		defer folder.Close()
 		h := &entry{Credential: fixture.Credential("alice", fixture.Noon), version: 1, fetchedAt: fixture.Noon}
 		change(h, &entry{Credential: fixture.Credential("bob", fixture.Noon), version: 1, fetchedAt: fixture.Noon})
-		if err := (&Cache{folder, filepath.Base(path)}).write(h); err != nil {
+		if err := (&Cache{folder, filepath.Base(path), files.IsPrivate}).write(h); err != nil {
 			t.Fatal(err)
 		}
 	}

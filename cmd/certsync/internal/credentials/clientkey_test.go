@@ -19,12 +19,10 @@ import (
 
 // TestKeyWithoutModes: where chmod changes nothing, nobody is told to run it.
 func TestKeyWithoutModes(t *testing.T) {
-	usual := checkPrivate
-	t.Cleanup(func() { checkPrivate = usual })
-	checkPrivate = func(string) error { return files.ErrNoModes }
+	noModes := func(string) error { return files.ErrNoModes }
 	name := filepath.Join(t.TempDir(), "client.key")
 	fixture.WriteFile(t, name, nil, 0o777)
-	if _, err := ReadKeyFile(name); err == nil || !strings.Contains(err.Error(), "others can read") || !strings.Contains(reconcile.Hint(err), "move the file to one that keeps permissions") {
+	if _, err := readKeyFile(name, noModes); err == nil || !strings.Contains(err.Error(), "others can read") || !strings.Contains(reconcile.Hint(err), "move the file to one that keeps permissions") {
 		t.Errorf("%v, hint %q", err, reconcile.Hint(err))
 	}
 }

@@ -4,8 +4,6 @@ package credentials
 
 import "io/fs"
 
-// isOwn and isPrivate trust the place of a file. Windows keeps permissions elsewhere, and lets nobody else into a user's
+// isOwn trusts the place of a file. Windows keeps permissions elsewhere, and lets nobody else into a user's
 // folders.
 func isOwn(fs.FileInfo) bool { return true }
-
-func isPrivate(fs.FileInfo) bool { return true }

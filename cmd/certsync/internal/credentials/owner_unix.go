@@ -13,6 +13,3 @@ func isOwn(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(stat.Uid) == os.Geteuid()
 }
-
-// isPrivate reports whether nobody but the owner has any right to a file. It is replaced in tests.
-var isPrivate = func(info fs.FileInfo) bool { return info.Mode()&othersBits == 0 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"runtime"
 
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/inventory/shell"
@@ -14,18 +13,17 @@ import (
 // maxPEMFile is the most bytes that a file with a certificate or a key may hold.
 const maxPEMFile = 64 << 10
 
-// othersBits are the permissions of the group and of others.
-const othersBits fs.FileMode = 0o077
-
 // ReadCertificateFile returns the content of a file with a certificate. Its errors have a hint.
 func ReadCertificateFile(name string) ([]byte, error) { return readPEMFile(name) }
 
 // ReadKeyFile returns the content of a file with a private key. It refuses a file that others have any right to. Its errors
 // have a hint, and repeat nothing of the content.
-func ReadKeyFile(name string) ([]byte, error) {
+func ReadKeyFile(name string) ([]byte, error) { return readKeyFile(name, files.CheckPrivate) }
+
+// readKeyFile is ReadKeyFile with the check of whether the file system keeps permissions.
+func readKeyFile(name string, checkPrivate func(string) error) ([]byte, error) {
 	return readPEMFile(name, func(info fs.FileInfo) error {
-		// Windows keeps permissions elsewhere, and reports 0666 for every file.
-		if runtime.GOOS == "windows" || info.Mode()&othersBits == 0 {
+		if files.IsPrivate(info) {
 			return nil
 		}
 		hint := "chmod 600 " + shell.Quote(name)
@@ -35,9 +33,6 @@ func ReadKeyFile(name string) ([]byte, error) {
 		return reconcile.WithHint(fmt.Errorf("others can read %q, its permissions are %04o", name, info.Mode().Perm()), hint)
 	})
 }
-
-// checkPrivate is replaced in tests.
-var checkPrivate = files.CheckPrivate
 
 // readPEMFile returns the content of a file that passes the checks.
 func readPEMFile(name string, checks ...func(fs.FileInfo) error) ([]byte, error) {

@@ -7,11 +7,13 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/exit"
 	"github.com/certsync/certsync/cmd/certsync/internal/render"
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -157,16 +159,15 @@ func (a Application) carryOut(ctx context.Context, runs []Run, plans []Planned, 
 
 // each calls do for each run, for at most atOnce at a time.
 func each(runs []Run, atOnce int, do func(i int)) {
-	places := make(chan struct{}, atOnce)
-	var group sync.WaitGroup
+	var group errgroup.Group
+	group.SetLimit(atOnce)
 	for i := range runs {
-		places <- struct{}{}
-		group.Go(func() {
-			defer func() { <-places }()
+		group.Go(func() error {
 			do(i)
+			return nil
 		})
 	}
-	group.Wait()
+	_ = group.Wait()
 }
 
 // Waiting says on w whose removals keep the other clusters from issuing certificates.
@@ -174,7 +175,7 @@ func Waiting(w io.Writer) func(clusters []string, over bool) {
 	return func(clusters []string, over bool) {
 		names := terminal.Clean(strings.Join(clusters, ", "))
 		if over {
-			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, GateLimit)
+			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, inventory.DurationText(GateLimit))
 		} else {
 			fmt.Fprintf(w, "certsync: waiting for the removals in %s; until then no cluster issues certificates\n", names)
 		}

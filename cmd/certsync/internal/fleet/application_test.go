@@ -95,7 +95,7 @@ func TestWaiting(t *testing.T) {
 		Waiting(&b)([]string{"dev", "prod\x1b"}, over)
 	}
 	const want = "certsync: waiting for the removals in dev, prod\\u001b; until then no cluster issues certificates\n" +
-		"certsync: the removals in dev, prod\\u001b are not done after 10m0s; the other clusters go on\n"
+		"certsync: the removals in dev, prod\\u001b are not done after 10m; the other clusters go on\n"
 	if b.String() != want {
 		t.Errorf("%q", b.String())
 	}

@@ -54,7 +54,7 @@ type Result[T any] struct {
 // AnswerLimit is how long a cluster has to answer all that certsync asks for a plan or a report.
 const AnswerLimit = 10 * time.Minute
 
-var errSlow = fmt.Errorf("the cluster took longer than %s to answer: find out why it is slow, then run the command again", AnswerLimit)
+var errSlow = fmt.Errorf("the cluster took longer than %s to answer: find out why it is slow, then run the command again", inventory.DurationText(AnswerLimit))
 
 // Within calls do with a context that ends if do takes longer than AnswerLimit. A request has a limit of its own, but somebody who has taken
 // a cluster over can answer with pages without an end, and the others must not wait for them. The context goes on after do if do has no

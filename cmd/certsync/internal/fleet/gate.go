@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/certsync/certsync/inventory"
 )
 
 const (
@@ -19,7 +21,7 @@ const (
 	RunLimit = time.Hour
 )
 
-var errRunLimit = fmt.Errorf("the run in this cluster took longer than %s: find out why the cluster is slow, then run certsync apply again", RunLimit)
+var errRunLimit = fmt.Errorf("the run in this cluster took longer than %s: find out why the cluster is slow, then run certsync apply again", inventory.DurationText(RunLimit))
 
 // Gate keeps the clusters of a run from issuing certificates until all of them are done with their removals, and bounds on how many
 // clusters the run works at once. A cluster that waits at the gate gives its place to another, so that the bound cannot keep the gate

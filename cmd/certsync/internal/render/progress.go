@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/terminal"
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -99,7 +100,7 @@ func (p *Progress) bar() string {
 	if p.failed > 0 {
 		text += fmt.Sprintf(", %d not done", p.failed)
 	}
-	return text + fmt.Sprintf(", %s left", left.Round(time.Second))
+	return text + fmt.Sprintf(", %s left", inventory.DurationText(left.Round(time.Second)))
 }
 
 // Warning is a warning of the API server on a line of its own. On a terminal it takes the place of the bar, which the next step
