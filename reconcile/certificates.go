@@ -8,7 +8,8 @@ import (
 	"fmt"
 )
 
-// ParseLeaf reads the first certificate of a PEM chain.
+// ParseLeaf reads the first certificate of a PEM chain. The first block has to be one: inventory.CertificateBlocks would pass over a
+// key that stands before it.
 func ParseLeaf(chain []byte) (*x509.Certificate, error) {
 	block, _ := pem.Decode(chain)
 	if block == nil || block.Type != "CERTIFICATE" {
@@ -22,6 +23,7 @@ func ParseLeaf(chain []byte) (*x509.Certificate, error) {
 }
 
 // ParseCertificateRequest reads a text that is one PEM certificate request alone. It does not check the signature.
+// Package inventory/userkey reads the requests that people write, more strictly.
 func ParseCertificateRequest(text []byte) (*x509.CertificateRequest, error) {
 	block, rest := pem.Decode(text)
 	if block == nil || block.Type != "CERTIFICATE REQUEST" || len(bytes.TrimSpace(rest)) > 0 {

@@ -111,7 +111,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/reportfile":  {[]string{"inventory/files", "reconcile", "reconcile/report"}, nil},
 	"cmd/certsync/internal/reporting":   {[]string{"cmd/certsync/internal/exit", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/reportfile", "cmd/certsync/internal/terminal", "reconcile", "reconcile/kube", "reconcile/report"}, nil},
 	"cmd/certsync/internal/variables":   {[]string{"reconcile"}, []string{"github.com/alecthomas/kong"}},
-	"cmd/certsync/internal/vaultlogin":  {[]string{"cmd/certsync/internal/variables", "reconcile", "vaultstore"}, nil},
+	"cmd/certsync/internal/vaultlogin":  {[]string{"cmd/certsync/internal/variables", "inventory", "inventory/files", "reconcile", "vaultstore"}, nil},
 	"cmd/certsync/internal/starter":     {[]string{"cmd/certsync/internal/prompt", "cmd/certsync/internal/terminal", "inventory", "reconcile", "reconcile/kube", "vaultstore"}, []string{"sigs.k8s.io/yaml"}},
 	"cmd/certsync/internal/reviewpage":  {[]string{"reconcile", "reconcile/access", "reconcile/review"}, nil},                                                                                                                      // pure
 	"cmd/certsync/internal/generate":    {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/export", "reconcile/removals", "reconcile/revocation"}, []string{"sigs.k8s.io/yaml"}}, // pure

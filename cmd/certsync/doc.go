@@ -40,7 +40,7 @@
 //
 //	completion    completes command lines in bash, zsh and fish
 //	exit          the exit codes, and what they mean
-//	flagvalue     flags whose values must have a form: owners, label keys, --adopt
+//	flagvalue     flags whose values must have a form: owners, label keys, --adopt, schedules, addresses of Vault
 //	invocation    the names under which certsync is started, and hints for commands and flags of other programs
 //	prompt        reads what a person types
 //	variables     the CERTSYNC_ variables: which flag they set, and which set none
@@ -49,7 +49,7 @@
 //
 //	fleet         a command for several clusters side by side
 //	issuing       chooses the signer of certificates
-//	vaultlogin    chooses the login to Vault
+//	vaultlogin    chooses the login to Vault, and reads its CA for manifests
 //	credentials   the users' side: the cache of kubectl's plugin, and kubeconfigs from Vault
 //	starter       the inventory that init writes
 //	nextstep      which commands to name after a success

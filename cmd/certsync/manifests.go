@@ -3,14 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 
+	"github.com/certsync/certsync/cmd/certsync/internal/flagvalue"
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/generate"
+	"github.com/certsync/certsync/cmd/certsync/internal/vaultlogin"
 	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile/endpoint"
 	"github.com/certsync/certsync/reconcile/kube/csr"
@@ -22,17 +22,17 @@ type manifestsCmd struct {
 	fleet.OneFlag
 	Namespace string `default:"certsync" placeholder:"NAME" help:"Namespace of the CronJob. Use it for this owner only (default: ${default})."`
 	leaseFlags
-	Image    string       `placeholder:"IMAGE" help:"Container image of the CronJob, preferably with its digest. Required without --vault."`
-	Schedule cronSchedule `default:"*/30 * * * *" placeholder:"CRON" help:"Schedule of the CronJob (default: ${default})."`
+	Image    string             `placeholder:"IMAGE" help:"Container image of the CronJob, preferably with its digest. Required without --vault."`
+	Schedule flagvalue.Schedule `default:"*/30 * * * *" placeholder:"CRON" help:"Schedule of the CronJob (default: ${default})."`
 	vaultFolderFlags
-	VaultAddr     serverURL `placeholder:"URL" help:"Vault address that the CronJob uses. Required without --vault."`
-	VaultCA       string    `name:"vault-ca" placeholder:"FILE" help:"Certificate of the CA that signed Vault's certificate. The image has none, not even public CAs. Required for an https address."`
-	VaultSpace    string    `name:"vault-namespace" placeholder:"NAME" help:"Namespace in Vault Enterprise that the CronJob uses."`
-	VaultAuth     string    `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Mount path of Vault's kubernetes auth method (default: ${default})."`
-	VaultAudience string    `default:"vault" placeholder:"NAME" help:"Audience of the service account token that the CronJob sends to Vault (default: ${default})."`
-	Vault         bool      `help:"Print a shell script that sets up Vault, instead of the Kubernetes manifests."`
-	Revocation    bool      `help:"Add an admission policy that denies all writes of revoked certificates. apply updates its list. Needs Kubernetes 1.30 or later."`
-	UsersAccessor string    `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: print one policy for all users instead of one for each. It finds a user by the alias at the auth method with this accessor."`
+	VaultAddr     flagvalue.VaultAddress `placeholder:"URL" help:"Vault address that the CronJob uses. Required without --vault."`
+	VaultCA       string                 `name:"vault-ca" placeholder:"FILE" help:"Certificate of the CA that signed Vault's certificate. The image has none, not even public CAs. Required for an https address."`
+	VaultSpace    string                 `name:"vault-namespace" placeholder:"NAME" help:"Namespace in Vault Enterprise that the CronJob uses."`
+	VaultAuth     string                 `name:"vault-auth-mount" default:"kubernetes" placeholder:"PATH" help:"Mount path of Vault's kubernetes auth method (default: ${default})."`
+	VaultAudience string                 `default:"vault" placeholder:"NAME" help:"Audience of the service account token that the CronJob sends to Vault (default: ${default})."`
+	Vault         bool                   `help:"Print a shell script that sets up Vault, instead of the Kubernetes manifests."`
+	Revocation    bool                   `help:"Add an admission policy that denies all writes of revoked certificates. apply updates its list. Needs Kubernetes 1.30 or later."`
+	UsersAccessor string                 `name:"vault-users-accessor" placeholder:"ACCESSOR" help:"With --vault: print one policy for all users instead of one for each. It finds a user by the alias at the auth method with this accessor."`
 }
 
 // Help is shown below the flags.
@@ -45,33 +45,6 @@ func (manifestsCmd) Help() string {
   kubectl apply --server-side -f job.yaml
 
 ` + exitLine(anError(), exitOK, exitError, exitUsage)
-}
-
-// cronSchedule is the value of --schedule. The API server checks the numbers in it.
-type cronSchedule string
-
-var cronForm = regexp.MustCompile(`^(@[a-z]+|[0-9A-Za-z*?/,-]+( +[0-9A-Za-z*?/,-]+){4})$`)
-
-// UnmarshalText returns an error for text that is not the schedule of a CronJob.
-func (s *cronSchedule) UnmarshalText(text []byte) error {
-	if !cronForm.Match(text) {
-		return errors.New("expected five fields, for example \"*/30 * * * *\", or a name such as @hourly")
-	}
-	*s = cronSchedule(text)
-	return nil
-}
-
-// serverURL is the value of --vault-addr.
-type serverURL string
-
-// UnmarshalText returns an error for text that is not an address of Vault. The error repeats nothing, because a URL may hold a password.
-func (s *serverURL) UnmarshalText(text []byte) error {
-	u, err := url.Parse(string(text))
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
-		return errors.New("expected a URL without user and password, for example https://vault.example.com:8200")
-	}
-	*s = serverURL(text)
-	return nil
 }
 
 // Validate is called by kong after parsing.
@@ -134,7 +107,7 @@ func (c manifestsCmd) Run(p program) error {
 	if err := endpoint.CompleteInAPod(inv.Cluster); err != nil {
 		return err
 	}
-	if deployment.VaultCA, err = readCertificates(c.VaultCA); err != nil {
+	if deployment.VaultCA, err = vaultlogin.ReadCA(c.VaultCA); err != nil {
 		return err
 	}
 	objects, err := deployment.Objects()

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"crypto/x509"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/generate"
 	"github.com/certsync/certsync/inventory"
-	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 	"github.com/certsync/certsync/reconcile/kube/deploy"
 	"github.com/certsync/certsync/reconcile/preflight"
@@ -80,30 +77,4 @@ func (c manifestsCmd) warnOfUserpass(p program, inv *inventory.Inventory) {
 	}
 	p.complain(reconcile.WithHint(fmt.Errorf("warning: Vault's userpass accepts no @ and no + in a name, and refuses %d of the users, such as %q", len(refused), refused[0].Name),
 		"leave out --vault-users-accessor: each user then gets a policy, which you can give to a userpass user of any name (token_policies)"))
-}
-
-// maxCertificates is the most bytes that the file of --vault-ca may hold.
-const maxCertificates = 64 << 10
-
-// readCertificates returns only the certificates of a PEM file. path is "" without --vault-ca.
-func readCertificates(path string) ([]byte, error) {
-	if path == "" {
-		return nil, nil
-	}
-	data, err := files.Read(path, maxCertificates)
-	if err != nil {
-		return nil, fmt.Errorf("reading Vault's CA: %w (--vault-ca)", err)
-	}
-	var certificates []byte
-	for block := range inventory.CertificateBlocks(data) {
-		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
-			return nil, fmt.Errorf("reading Vault's CA from %q: %w (--vault-ca)", path, errors.New("a certificate in it cannot be read"))
-		}
-		certificates = append(certificates, inventory.CertificatePEM(block.Bytes)...)
-	}
-	if certificates == nil {
-		return nil, reconcile.WithHint(fmt.Errorf("reading Vault's CA from %q: it contains no certificate (--vault-ca)", path),
-			"set --vault-ca to a PEM file, as for VAULT_CACERT")
-	}
-	return certificates, nil
 }

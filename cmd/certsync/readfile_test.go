@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
+	"github.com/certsync/certsync/cmd/certsync/internal/vaultlogin"
 	"github.com/certsync/certsync/inventory/files"
 )
 
@@ -23,7 +24,7 @@ func TestFilesOfFlags(t *testing.T) {
 	}
 	for path, want := range map[string]error{pipe: files.ErrNotRegular, zero: files.ErrNotRegular, dir: files.ErrNotRegular, large: files.ErrTooLarge} {
 		for flag, read := range map[string]func(string) ([]byte, error){
-			"--vault-ca":   readCertificates,
+			"--vault-ca":   vaultlogin.ReadCA,
 			"--client-key": credentials.ReadKeyFile,
 		} {
 			if _, err := read(path); !errors.Is(err, want) || strings.Contains(err.Error(), "hunter2") {

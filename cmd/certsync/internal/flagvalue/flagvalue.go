@@ -4,6 +4,8 @@ package flagvalue
 import (
 	"errors"
 	"fmt"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -45,6 +47,33 @@ func (a *Adoption) UnmarshalText(text []byte) error {
 		return fmt.Errorf("expected users/NAME, got %q", text)
 	}
 	*a = Adoption(name)
+	return nil
+}
+
+// Schedule is the value of --schedule. The API server checks the numbers in it.
+type Schedule string
+
+var cronForm = regexp.MustCompile(`^(@[a-z]+|[0-9A-Za-z*?/,-]+( +[0-9A-Za-z*?/,-]+){4})$`)
+
+// UnmarshalText returns an error for text that is not the schedule of a CronJob.
+func (s *Schedule) UnmarshalText(text []byte) error {
+	if !cronForm.Match(text) {
+		return errors.New("expected five fields, for example \"*/30 * * * *\", or a name such as @hourly")
+	}
+	*s = Schedule(text)
+	return nil
+}
+
+// VaultAddress is the value of --vault-addr.
+type VaultAddress string
+
+// UnmarshalText returns an error for text that is not an address of Vault. The error repeats nothing, because a URL may hold a password.
+func (s *VaultAddress) UnmarshalText(text []byte) error {
+	u, err := url.Parse(string(text))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" {
+		return errors.New("expected a URL without user and password, for example https://vault.example.com:8200")
+	}
+	*s = VaultAddress(text)
 	return nil
 }
 

@@ -1,4 +1,4 @@
-// Package vaultlogin has the flags of a login to Vault.
+// Package vaultlogin has the flags of a login to Vault, and reads the CA of its certificate.
 package vaultlogin
 
 import (
