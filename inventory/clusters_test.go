@@ -130,7 +130,7 @@ func TestParseRefusesFilesOfSeveralClusters(t *testing.T) {
 			if c.team != "" {
 				files["payments.yaml"] = &fstest.MapFile{Data: []byte(c.team)}
 			}
-			_, err := ParseFile("users.yaml", []byte(c.root), files)
+			_, err := parseFile("users.yaml", []byte(c.root), files)
 			if err == nil || !strings.HasPrefix(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%v, want %s", err, c.want)
 			}
@@ -146,7 +146,7 @@ func TestRequestInSeveralClusters(t *testing.T) {
 		"groups: [{name: devs, clusters: {name: b}}]\nusers: [{name: alice, groups: [devs], request: alice.csr}]":                                        nil,
 		"groups: [{name: ops, clusters: {name: b}}, {name: devs}]\nusers: [{name: alice, groups: [devs], clusters: {name: [a, c]}, request: alice.csr}]": {"devs"},
 	} {
-		f, err := ParseFile("users.yaml", []byte(clusters+text), filesOf("alice.csr", csr(t, nil, groups...)))
+		f, err := parseFile("users.yaml", []byte(clusters+text), filesOf("alice.csr", csr(t, nil, groups...)))
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue
@@ -157,7 +157,7 @@ func TestRequestInSeveralClusters(t *testing.T) {
 
 // TestRoleTwiceInDifferentClusters: a role may have another end in another cluster, and a user may be left without any group.
 func TestRoleTwiceInDifferentClusters(t *testing.T) {
-	f, err := ParseFile("users.yaml", []byte(withClusters+"groups: [{name: g, clusters: {env: prod}}]\n"+
+	f, err := parseFile("users.yaml", []byte(withClusters+"groups: [{name: g, clusters: {env: prod}}]\n"+
 		"users: [{name: a, groups: [g], clusterRoles: [{name: view, clusters: {env: dev}}, {name: view, clusters: {env: prod}, until: 2027-01-31}]}]"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -189,16 +189,16 @@ func TestTooManyParts(t *testing.T) {
 		}
 		return b.String()
 	}
-	if _, err := ParseFile("users.yaml", []byte(users(maxParts/clusters.Max, "")), nil); err != nil {
+	if _, err := parseFile("users.yaml", []byte(users(maxParts/clusters.Max, "")), nil); err != nil {
 		t.Error(err)
 	}
 	for _, text := range []string{users(maxParts/clusters.Max+2, ""), users(maxParts/clusters.Max/2+1, ", clusterRoles: [view]")} {
-		_, err := ParseFile("users.yaml", []byte(text), nil)
+		_, err := parseFile("users.yaml", []byte(text), nil)
 		if err == nil || !strings.Contains(err.Error(), "is one too many: there can be 1000000 users, groups and roles") || strings.Contains(err.Error(), "\n") {
 			t.Error(err)
 		}
 	}
-	if _, err := ParseFile("users.yaml", []byte(users(20_000, ", clusters: {name: c7}, clusterRoles: [view]")), nil); err != nil {
+	if _, err := parseFile("users.yaml", []byte(users(20_000, ", clusters: {name: c7}, clusterRoles: [view]")), nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -270,7 +270,7 @@ func FuzzEncode(f *testing.F) {
 		f.Add(random(rand.New(rand.NewPCG(seed, 1)), nil).Encode(Comments{}), "\u2028- name: mallory\x85\xff")
 	}
 	f.Fuzz(func(t *testing.T, data []byte, comment string) {
-		file, err := ParseFile("users.yaml", data, files)
+		file, err := parseFile("users.yaml", data, files)
 		if err != nil {
 			return
 		}

@@ -34,7 +34,7 @@ users:
 
 // TestEffective: the inventory of one cluster is what a file for that cluster alone would say.
 func TestEffective(t *testing.T) {
-	f, err := ParseFile("users.yaml", []byte(threeClusters), nil)
+	f, err := parseFile("users.yaml", []byte(threeClusters), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ users: [{name: alice, groups: [devs, oncall]}]`,
 
 // TestSelect: clusters are chosen by name or by label, and a text that finds none has a suggestion.
 func TestSelect(t *testing.T) {
-	f, err := ParseFile("users.yaml", []byte(threeClusters), nil)
+	f, err := parseFile("users.yaml", []byte(threeClusters), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func onDisk(files map[string][]byte) fstest.MapFS {
 func readAgain(t *testing.T, f *File) {
 	t.Helper()
 	text, files := f.Encode()
-	again, err := ParseFile("users.yaml", text, onDisk(files))
+	again, err := parseFile("users.yaml", text, onDisk(files))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
@@ -231,7 +231,7 @@ teams:
 
 // TestTeamsInSeveralClusters: teams and requests are written and read as the same, and a team's bound holds in each cluster.
 func TestTeamsInSeveralClusters(t *testing.T) {
-	f, err := ParseFile("users.yaml", []byte(fleetOfTeams), filesOf(
+	f, err := parseFile("users.yaml", []byte(fleetOfTeams), filesOf(
 		"keys/alice.csr", csr(t, nil, "dev"),
 		"payments.yaml", teamHeader+"users: [{name: bob, groups: [ops, dev]}, {name: carol, clusters: {name: dev}, expiration: 13h}]"))
 	if err != nil {

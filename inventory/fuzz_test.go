@@ -31,8 +31,8 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(threeClusters))
 	files, schema := fstest.MapFS{"ca.crt": {Data: certificate(f)}, "alice.csr": {Data: []byte(csr(f, nil, "devs"))}}, validator(f, Schema())
 	f.Fuzz(func(t *testing.T, data []byte) {
-		file, err := ParseFile("users.yaml", data, files)
-		again, errAgain := ParseFile("users.yaml", data, files)
+		file, err := parseFile("users.yaml", data, files)
+		again, errAgain := parseFile("users.yaml", data, files)
 		if err != nil {
 			if errAgain == nil || err.Error() != errAgain.Error() {
 				t.Fatalf("first %v, then %v", err, errAgain)

@@ -66,15 +66,15 @@ func load(path string, opened map[string][]byte) (*File, []byte, error) {
 // folder in which files that the inventory names are looked up, nil if there is none. Problems of the inventory are returned as
 // strict.Problems.
 func Parse(name string, data []byte, files fs.FS) (*Inventory, error) {
-	f, err := ParseFile(name, data, files)
+	f, err := parseFile(name, data, files)
 	if err != nil {
 		return nil, err
 	}
 	return f.Only()
 }
 
-// ParseFile is Parse for a file that may have several clusters.
-func ParseFile(name string, data []byte, files fs.FS) (*File, error) {
+// parseFile is Parse for a file that may have several clusters.
+func parseFile(name string, data []byte, files fs.FS) (*File, error) {
 	return parse(name, data, files, nil)
 }
 

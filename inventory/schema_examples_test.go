@@ -118,7 +118,7 @@ func isBad(t *testing.T, where, text string) bool {
 	switch team := kindOf(text) == TeamKind; {
 	case team && isBlock(where):
 		own = "teams/payments.yaml"
-		_, err = ParseFile("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
+		_, err = parseFile("users.yaml", []byte(strings.ReplaceAll(withTeam, "dev", "payments-dev")), filesOf(own, text))
 	case team:
 		root := filepath.Join(filepath.Dir(where), "users.yaml")
 		if _, err := os.Stat(root); err != nil {
@@ -130,9 +130,9 @@ func isBad(t *testing.T, where, text string) bool {
 		if strings.Contains(text, "teams/payments.yaml") {
 			files = filesOf("teams/payments.yaml", teamHeader+"users: []")
 		}
-		_, err = ParseFile(where, []byte(text), files)
+		_, err = parseFile(where, []byte(text), files)
 	case where == "testdata/full.yaml":
-		_, err = ParseFile(where, []byte(text), filesOf("ca.crt", string(certificate(t))))
+		_, err = parseFile(where, []byte(text), filesOf("ca.crt", string(certificate(t))))
 	default:
 		_, err = LoadFile(where)
 	}

@@ -89,11 +89,11 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/status":    {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/granted", "reconcile/plan", "reconcile/plan/index"}, nil},
 
 	"reconcile/kube": {[]string{"inventory", "inventory/files", "reconcile", "reconcile/access", "reconcile/kube/admission", "reconcile/kube/api", "reconcile/kube/csr", "reconcile/kube/lease", "reconcile/preflight"},
-		[]string{"golang.org/x/sync/errgroup", "k8s.io"}},
-	"reconcile/kube/admission":  {[]string{"reconcile", "reconcile/kube/api", "reconcile/kube/deploy", "reconcile/revocation"}, []string{"k8s.io"}},
-	"reconcile/kube/csr":        {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io"}},
-	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report", "reconcile/rights"}, []string{"k8s.io"}},
-	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"k8s.io"}},
+		[]string{"golang.org/x/sync/errgroup", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/client-go"}},
+	"reconcile/kube/admission":  {[]string{"reconcile", "reconcile/kube/api", "reconcile/kube/deploy", "reconcile/revocation"}, []string{"k8s.io/api", "k8s.io/apimachinery"}},
+	"reconcile/kube/csr":        {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/kube/api", "reconcile/preflight"}, []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/client-go"}},
+	"reconcile/kube/lease":      {[]string{"inventory", "inventory/shell", "reconcile", "reconcile/kube/api", "reconcile/preflight", "reconcile/report", "reconcile/rights"}, []string{"k8s.io/api", "k8s.io/apimachinery"}},
+	"reconcile/kube/api":        {[]string{"inventory", "reconcile", "reconcile/httplimit", "reconcile/preflight"}, []string{"k8s.io/apimachinery", "k8s.io/client-go", "k8s.io/klog"}},
 	"reconcile/kube/kubeconfig": {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/pki"}, []string{"k8s.io/client-go/tools/clientcmd", "k8s.io/client-go/pkg/apis", "k8s.io/apimachinery", "sigs.k8s.io/yaml/goyaml.v3"}},
 	"reconcile/kube/deploy":     {[]string{"inventory", "reconcile", "reconcile/access", "reconcile/revocation", "reconcile/rights"}, []string{"k8s.io/api", "k8s.io/apimachinery"}}, // no client: it sends nothing
 	"vaultstore":                {[]string{"inventory", "inventory/files", "inventory/shell", "reconcile", "reconcile/httplimit", "reconcile/preflight", "reconcile/retention"}, []string{"github.com/hashicorp/vault/api"}},
@@ -119,29 +119,41 @@ var arrows = map[string]struct{ module, others []string }{
 	"cmd/certsync/internal/terminal":    {[]string{"inventory"}, nil},                                                                                                                                                              // pure
 	"cmd/certsync/internal/render":      {[]string{"cmd/certsync/internal/terminal", "inventory", "inventory/shell", "reconcile", "reconcile/access"}, nil},                                                                        // pure
 	"cmd/certsync": {[]string{"cmd/certsync/internal/completion", "cmd/certsync/internal/credentials", "cmd/certsync/internal/exit", "cmd/certsync/internal/flagvalue", "cmd/certsync/internal/fleet", "cmd/certsync/internal/generate", "cmd/certsync/internal/invocation", "cmd/certsync/internal/issuing", "cmd/certsync/internal/nextstep", "cmd/certsync/internal/prompt", "cmd/certsync/internal/pushgateway", "cmd/certsync/internal/render", "cmd/certsync/internal/reporting", "cmd/certsync/internal/reviewpage", "cmd/certsync/internal/show", "cmd/certsync/internal/starter", "cmd/certsync/internal/terminal", "cmd/certsync/internal/variables", "cmd/certsync/internal/vaultlogin", "inventory", "inventory/files", "inventory/strict", "reconcile", "reconcile/apply", "reconcile/endpoint", "reconcile/export", "reconcile/kube", "reconcile/kube/csr", "reconcile/kube/deploy", "reconcile/kube/kubeconfig", "reconcile/kube/lease", "reconcile/pki", "reconcile/preflight", "reconcile/removals", "reconcile/report", "reconcile/review", "reconcile/revocation", "reconcile/status", "reconcile/usage", "vaultstore"},
-		[]string{"github.com/alecthomas/kong", "golang.org/x", "k8s.io"}},
+		[]string{"github.com/alecthomas/kong", "golang.org/x/term"}},
 }
 
-// forTests are packages that tests share. No program imports them.
-var forTests = []string{"cmd/certsync/internal/fixture", "reconcile/kube/apitest", "reconcile/reconciletest", "vaultstore/kvtest"}
+// forTests are packages that tests share, and those of the tests on real servers, with what they import. No program imports them.
+var forTests = map[string]struct{ module, others []string }{
+	"cmd/certsync/internal/fixture": {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/plan", "reconcile/removals", "reconcile/revocation"}, []string{"github.com/google/go-cmp/cmp"}},
+	"reconcile/kube/apitest":        {nil, []string{"k8s.io/api", "k8s.io/apimachinery", "k8s.io/client-go"}},
+	"reconcile/reconciletest":       {[]string{"inventory", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/apply", "reconcile/pki"}, []string{"github.com/google/go-cmp/cmp"}},
+	"vaultstore/kvtest":             {nil, nil},
+	"e2e/demo":                      {[]string{"e2e/harness", "inventory", "inventory/shell"}, nil},
+	"e2e/fake":                      {[]string{"vaultstore/kvtest"}, []string{"github.com/prometheus/common", "k8s.io/api", "k8s.io/apimachinery", "k8s.io/client-go"}},
+	"e2e/harness":                   {nil, nil},
+}
 
-// TestImportsPointInwards: the packages of the program import what arrows says, no more and no less.
+// TestImportsPointInwards: each package imports what arrows or forTests says, no more and no less.
 func TestImportsPointInwards(t *testing.T) {
-	for _, dir := range packages(t) {
+	dirs := append(packages(t), folders(t, "e2e")...)
+	for _, dir := range dirs {
 		want, known := arrows[dir]
 		if !known {
-			if !slices.Contains(forTests, dir) {
-				t.Errorf("package %s is not in arrows", dir)
-			}
+			want, known = forTests[dir]
+		}
+		if !known {
+			t.Errorf("package %s is neither in arrows nor in forTests", dir)
 			continue
 		}
-		inside := map[string]bool{}
+		inside, used := map[string]bool{}, map[string]bool{}
 		for name, file := range goFiles(t, filepath.Join("..", dir)) {
 			for _, spec := range file.Imports {
 				path, _ := strconv.Unquote(spec.Path.Value)
 				if own, ok := strings.CutPrefix(path, module); ok {
 					inside[own] = true
-				} else if !standard(path) && !slices.ContainsFunc(want.others, func(tree string) bool { return within(path, tree) }) {
+				} else if i := slices.IndexFunc(want.others, func(tree string) bool { return within(path, tree) }); i >= 0 {
+					used[want.others[i]] = true
+				} else if !standard(path) {
 					t.Errorf("%s imports %s", name, path)
 				}
 			}
@@ -149,23 +161,42 @@ func TestImportsPointInwards(t *testing.T) {
 		if diff := cmp.Diff(want.module, slices.Sorted(maps.Keys(inside))); diff != "" {
 			t.Errorf("%s imports (-want +got):\n%s", dir, diff)
 		}
+		for _, tree := range want.others {
+			if !used[tree] {
+				t.Errorf("%s imports nothing of %s", dir, tree)
+			}
+		}
+	}
+	for _, dir := range slices.Concat(slices.Collect(maps.Keys(arrows)), slices.Collect(maps.Keys(forTests))) {
+		if !slices.Contains(dirs, dir) {
+			t.Errorf("there is no package %s", dir)
+		}
 	}
 }
 
 // packages lists the folders of the program's packages: all but e2e, and the modules of their own.
 func packages(t *testing.T) []string {
 	t.Helper()
+	return folders(t, "cmd/certsync", "inventory", "reconcile", "vaultstore")
+}
+
+// folders lists the folders with Go files that are not only tests. It leaves out modules of their own.
+func folders(t *testing.T, trees ...string) []string {
+	t.Helper()
 	var dirs []string
-	for _, tree := range []string{"cmd/certsync", "inventory", "reconcile", "vaultstore"} {
+	for _, tree := range trees {
 		err := filepath.WalkDir(filepath.Join("..", tree), func(name string, entry fs.DirEntry, err error) error {
 			if err != nil || !entry.IsDir() {
 				return err
 			}
-			if files, err := filepath.Glob(filepath.Join(name, "*.go")); err != nil || len(files) == 0 || entry.Name() == "testdata" {
-				return err
+			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil || entry.Name() == "testdata" {
+				return fs.SkipDir
 			}
-			dirs = append(dirs, strings.TrimPrefix(filepath.ToSlash(name), "../"))
-			return nil
+			files, err := filepath.Glob(filepath.Join(name, "*.go"))
+			if slices.ContainsFunc(files, func(file string) bool { return !strings.HasSuffix(file, "_test.go") }) {
+				dirs = append(dirs, strings.TrimPrefix(filepath.ToSlash(name), "../"))
+			}
+			return err
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -231,68 +262,4 @@ func top(t *testing.T) []string {
 		names = append(names, e.Name())
 	}
 	return names
-}
-
-// TestDocumented: every exported name of the program says what it is.
-func TestDocumented(t *testing.T) {
-	for dir := range arrows {
-		documented := false
-		for name, file := range goFiles(t, filepath.Join("..", dir)) {
-			documented = documented || file.Doc != nil
-			for _, decl := range file.Decls {
-				for _, bare := range undocumented(decl) {
-					t.Errorf("%s: %s has no comment", name, bare)
-				}
-			}
-		}
-		if !documented {
-			t.Errorf("package %s has no comment", dir)
-		}
-	}
-}
-
-// undocumented lists the exported names of a declaration that have no comment. A group's comment is for all in it;
-// Error, Unwrap and String are what they are everywhere.
-func undocumented(decl ast.Decl) []string {
-	switch d := decl.(type) {
-	case *ast.FuncDecl:
-		universal := d.Recv != nil && slices.Contains([]string{"Error", "Unwrap", "String"}, d.Name.Name)
-		if d.Name.IsExported() && receiverExported(d) && d.Doc == nil && !universal {
-			return []string{d.Name.Name}
-		}
-	case *ast.GenDecl:
-		var bare []string
-		for _, spec := range d.Specs {
-			switch s := spec.(type) {
-			case *ast.TypeSpec:
-				if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
-					bare = append(bare, s.Name.Name)
-				}
-			case *ast.ValueSpec:
-				for _, name := range s.Names {
-					if name.IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
-						bare = append(bare, name.Name)
-					}
-				}
-			}
-		}
-		return bare
-	}
-	return nil
-}
-
-// receiverExported reports whether a method can be called from outside; a function always can.
-func receiverExported(d *ast.FuncDecl) bool {
-	if d.Recv == nil {
-		return true
-	}
-	receiver := d.Recv.List[0].Type
-	if star, ok := receiver.(*ast.StarExpr); ok {
-		receiver = star.X
-	}
-	if generic, ok := receiver.(*ast.IndexExpr); ok {
-		receiver = generic.X
-	}
-	name, ok := receiver.(*ast.Ident)
-	return ok && name.IsExported()
 }

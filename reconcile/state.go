@@ -199,14 +199,14 @@ func (s *State) timesInUTC() error {
 	return nil
 }
 
-// RemovalRoom is how many bytes of a state selectors must leave free. A removal or a revocation can make a state larger, and must
+// removalRoom is how many bytes of a state selectors must leave free. A removal or a revocation can make a state larger, and must
 // not wait for somebody to delete namespaces.
-const RemovalRoom = MaxStateSize / 8
+const removalRoom = MaxStateSize / 8
 
-// Crowded reports whether s leaves less than RemovalRoom.
+// Crowded reports whether s leaves less than removalRoom.
 func (s State) Crowded() bool {
 	data, err := json.Marshal(s)
-	return err != nil || len(data) > MaxStateSize-RemovalRoom || len(s.Names) > MaxNames
+	return err != nil || len(data) > MaxStateSize-removalRoom || len(s.Names) > MaxNames
 }
 
 // TooLarge says why Vault would not take s, or is "".

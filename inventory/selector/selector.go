@@ -50,7 +50,7 @@ const (
 
 // The keys under selector that are no labels. The second one is refused, with advice.
 const (
-	ExpressionsField = "matchExpressions"
+	expressionsField = "matchExpressions"
 	LabelsField      = "matchLabels"
 )
 
@@ -59,7 +59,7 @@ const nameLabel = "kubernetes.io/metadata.name"
 
 // Of asks for one value of a label. A label whose key is a field of a selector is asked for by an expression.
 func Of(key, value string) Selector {
-	if key == ExpressionsField || key == LabelsField {
+	if key == expressionsField || key == LabelsField {
 		return Selector{Expressions: []Expression{{key, In, []string{value}}}}
 	}
 	return Selector{Labels: map[string]string{key: value}}
@@ -143,7 +143,7 @@ func (s Selector) Encode() *strict.Element {
 		x.AddFilled("values", strict.Row(strict.Texts(e.Values)).InLine())
 		all = append(all, x)
 	}
-	m.AddFilled(ExpressionsField, strict.Row(all).InLine())
+	m.AddFilled(expressionsField, strict.Row(all).InLine())
 	return m
 }
 
@@ -152,7 +152,7 @@ func Parse(v strict.Value) (s Selector, ok bool) {
 	entries, ok := v.Entries()
 	for _, e := range entries {
 		switch e.Name {
-		case ExpressionsField:
+		case expressionsField:
 			for _, item := range e.Value.Items() {
 				x, good := parseExpression(item)
 				s.Expressions, ok = append(s.Expressions, x), ok && good

@@ -18,8 +18,8 @@ const (
 	TeamKind   = "TeamInventory"
 )
 
-// MaxLabelKeys is how many keys a selector of clusters can have: those of all labels, and name.
-const MaxLabelKeys = clusters.Max*selector.MaxRequirements + 1
+// maxLabelKeys is how many keys a selector of clusters can have: those of all labels, and name.
+const maxLabelKeys = clusters.Max*selector.MaxRequirements + 1
 
 // Inventory is the file itself.
 type Inventory struct {
@@ -57,7 +57,7 @@ type memberShape struct {
 // clustersShape has values by name or label. A cluster has one of the values under each key.
 type clustersShape map[labelKeyText]clusterValuesShape
 
-func (clustersShape) Filled() (most int) { return MaxLabelKeys }
+func (clustersShape) Filled() (most int) { return maxLabelKeys }
 
 // clusterValuesShape has the values under one key. One text may stand in its place.
 type clusterValuesShape []clusterValueText

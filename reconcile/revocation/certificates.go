@@ -27,9 +27,9 @@ type Certificate struct {
 	ResidualAccess []access.Given `json:"residualAccess"`
 }
 
-// Certificates lists the revoked certificates that live, by user and end. names is the owner's index, which alone decides what
+// certificates lists the revoked certificates that live, by user and end. names is the owner's index, which alone decides what
 // is revoked: a ledger record can only say which certificates of its user there are.
-func Certificates(owner string, names map[string]reconcile.Name, o reconcile.Observed) []Certificate {
+func certificates(owner string, names map[string]reconcile.Name, o reconcile.Observed) []Certificate {
 	// Most runs find no revoked certificate, and need no index of the bindings.
 	serves := sync.OnceValue(func() map[reconcile.Subject][]reconcile.Binding { return access.Others(owner, o.Bindings) })
 	serving := func(s reconcile.Subject) []reconcile.Binding { return serves()[s] }

@@ -13,7 +13,7 @@ import (
 // Extend adds to a plan what concerns revoked certificates: the step that keeps the admission policy in step, and the notes on
 // residual access. It counts what the plan itself is about to revoke. The plan is sorted afterwards.
 func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
-	certificates := Certificates(p.Owner, p.State.Names, o)
+	certificates := certificates(p.Owner, p.State.Names, o)
 	entries, left := Entries(certificates)
 	if left > 0 {
 		p.Notes = append(p.Notes, reconcile.Note{Kind: reconcile.RevocationsFull, Message: fmt.Sprintf(

@@ -4,9 +4,9 @@ import "time"
 
 // The limits of a Log. Everything above them is added up in one Use.
 const (
-	MaxBindings     = 500  // of a user
-	MaxCertificates = 32   // of a user, beside those that the caller knows
-	MaxOthers       = 1000 // certificates of names that the caller did not ask about
+	maxBindings     = 500  // of a user
+	maxCertificates = 32   // of a user, beside those that the caller knows
+	maxOthers       = 1000 // certificates of names that the caller did not ask about
 )
 
 // Log is what an audit log says of certificates and bindings. It is the same whatever the order of the sources.
@@ -21,7 +21,7 @@ type Log struct {
 	Users map[string]User // each name that the caller asked about
 
 	// Others are the certificates of names that the caller did not ask about, without those of Kubernetes itself (system:),
-	// sorted by fingerprint: the first MaxOthers of them. The names are shortened.
+	// sorted by fingerprint: the first maxOthers of them. The names are shortened.
 	Others     []Certificate
 	OthersRest Use // of all further ones
 }
@@ -35,7 +35,7 @@ type User struct {
 	CertificatesRest   Use           // of all further ones
 	WithoutCertificate Use           // by a token, for example
 
-	// Bindings are those that allowed a request, sorted; at most MaxBindings. Unless BindingsRest is zero, a binding that is
+	// Bindings are those that allowed a request, sorted; at most maxBindings. Unless BindingsRest is zero, a binding that is
 	// not here may have been used.
 	Bindings         []BindingUse
 	BindingsRest     Use

@@ -190,7 +190,7 @@ func TestBounds(t *testing.T) {
 		others = append(others, c.Use)
 	}
 	got := []int{len(bindings), sum(alice.BindingsRest, bindings...), len(certificates), sum(alice.CertificatesRest, certificates...), len(others), sum(l.OthersRest, others...)}
-	if diff := cmp.Diff([]int{MaxBindings, 3000, MaxCertificates + 2, 3000, MaxOthers, 3000}, got); diff != "" {
+	if diff := cmp.Diff([]int{maxBindings, 3000, maxCertificates + 2, 3000, maxOthers, 3000}, got); diff != "" {
 		t.Error(diff)
 	}
 	for _, known := range []string{"a1", "a2"} {
@@ -211,7 +211,7 @@ func TestMemory(t *testing.T) {
 		e.reason = fmt.Appendf(nil, "%q", allowedBy(fmt.Sprintf("b%06d", 50_000-i)))
 		tally.count(0, &e)
 		alice := tally.persons["alice"]
-		if len(tally.persons) > 1 || len(tally.others.kept) > 2*MaxOthers || len(alice.unknown.kept) > 2*MaxCertificates || len(alice.bindings.kept) > 2*MaxBindings || len(alice.certificates) > 0 {
+		if len(tally.persons) > 1 || len(tally.others.kept) > 2*maxOthers || len(alice.unknown.kept) > 2*maxCertificates || len(alice.bindings.kept) > 2*maxBindings || len(alice.certificates) > 0 {
 			t.Fatalf("after %d: %d persons, %d others, %d certificates, %d bindings", i, len(tally.persons), len(tally.others.kept), len(alice.unknown.kept), len(alice.bindings.kept))
 		}
 	}

@@ -54,7 +54,7 @@ func compareOthers(a, b other) int {
 }
 
 func newTally(asked users, sources int) *tally {
-	return &tally{asked: asked, persons: map[string]*person{}, events: make([]int, sources), others: newSmallest(MaxOthers, compareOthers)}
+	return &tally{asked: asked, persons: map[string]*person{}, events: make([]int, sources), others: newSmallest(maxOthers, compareOthers)}
 }
 
 // person returns the tally of somebody who was asked about.
@@ -63,7 +63,7 @@ func (t *tally) person(name string) *person {
 	if p == nil {
 		p = &person{
 			name: name, known: t.asked[name], certificates: map[fingerprint]*Use{},
-			unknown: newSmallest(MaxCertificates, compareFingerprints), bindings: newSmallest(MaxBindings, compareBindings),
+			unknown: newSmallest(maxCertificates, compareFingerprints), bindings: newSmallest(maxBindings, compareBindings),
 		}
 		t.persons[name] = p
 	}

@@ -25,9 +25,9 @@ type Delivery struct {
 func (d Delivery) Deliver(ctx context.Context, all []Kubeconfig) ([]byte, error) {
 	d.warnOfExpired(all)
 	if !d.Merge {
-		return Join(d.ContextName, all)
+		return join(d.ContextName, all)
 	}
-	if err := Merge(ctx, d.File, d.ContextName, all); err != nil {
+	if err := merge(ctx, d.File, d.ContextName, all); err != nil {
 		return nil, err
 	}
 	var merges []render.MergeResult

@@ -110,9 +110,9 @@ func (k Kubeconfigs) of(ctx context.Context, owner string) (Kubeconfig, error) {
 	return one, err
 }
 
-// Merge merges those that have no error into the user's kubeconfig, see kubeconfig.Merge. It notes in each what came of it. Only
+// merge merges those that have no error into the user's kubeconfig, see kubeconfig.Merge. It notes in each what came of it. Only
 // one can have another name for its context.
-func Merge(ctx context.Context, file, contextName string, all []Kubeconfig) error {
+func merge(ctx context.Context, file, contextName string, all []Kubeconfig) error {
 	if len(all) == 1 && all[0].Err == nil {
 		all[0].Merged, all[0].Err = kubeconfig.Merge(ctx, file, contextName, all[0].Text)
 		return nil
@@ -128,9 +128,9 @@ func Merge(ctx context.Context, file, contextName string, all []Kubeconfig) erro
 	return err
 }
 
-// Join returns those that have no error as the text of one kubeconfig, or nothing if there are none. Only one can have another name
+// join returns those that have no error as the text of one kubeconfig, or nothing if there are none. Only one can have another name
 // for its context.
-func Join(contextName string, all []Kubeconfig) ([]byte, error) {
+func join(contextName string, all []Kubeconfig) ([]byte, error) {
 	texts, _ := usable(all)
 	var text reconcile.Secret
 	var err error

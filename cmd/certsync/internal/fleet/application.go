@@ -61,7 +61,7 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 		plans[i] = r.Planned()
 		plans[i].Ready = errs[i] == nil
 	}
-	for i, twin := range Twins(plans) {
+	for i, twin := range twins(plans) {
 		if twin != nil && plans[i].Ready {
 			plans[i].Ready, errs[i] = false, runs[i].Do(ctx, twin)
 		}
@@ -80,7 +80,7 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 		stopped = a.agree(ctx, plans)
 	}
 	if stopped == nil {
-		a.Begin(Steps(plans))
+		a.Begin(steps(plans))
 		context.AfterFunc(ctx, a.Interrupted)
 	}
 	a.carryOut(ctx, runs, plans, errs, stopped)
@@ -101,12 +101,12 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 	if stopped != nil {
 		return code
 	}
-	return ExitCode(slices.Collect(maps.Values(settled)))
+	return exitCode(slices.Collect(maps.Values(settled)))
 }
 
 // show prints the plans of all clusters, or why there is none, and the digest over all.
 func (a Application) show(plans []Planned, errs []error) error {
-	if err := UnknownEverywhere(plans); err != nil {
+	if err := unknownEverywhere(plans); err != nil {
 		return err
 	}
 	var all []terminal.InCluster[reconcile.Plan]
@@ -117,7 +117,7 @@ func (a Application) show(plans []Planned, errs []error) error {
 		}
 		all = append(all, in)
 	}
-	if _, err := a.Plans.Write(render.Plans(all, DigestOf(plans), a.Palette)); err != nil {
+	if _, err := a.Plans.Write(render.Plans(all, digestOf(plans), a.Palette)); err != nil {
 		return fmt.Errorf("writing the output: %w", err)
 	}
 	return nil
@@ -125,9 +125,9 @@ func (a Application) show(plans []Planned, errs []error) error {
 
 // agree asks for consent, unless the caller has it.
 func (a Application) agree(ctx context.Context, plans []Planned) error {
-	digest, n := DigestOf(plans), Runs(plans)
+	digest, n := digestOf(plans), writing(plans)
 	switch {
-	case a.Expect != "" && a.Expect != digest && Changes(plans):
+	case a.Expect != "" && a.Expect != digest && changes(plans):
 		return reconcile.Refused{Violations: []string{fmt.Sprintf("the digest over all clusters is %s, not the expected %s: an inventory, a cluster, "+
 			"Vault or the flags are different, or a cluster failed (--expect; with --cluster NAME it takes the digest of one plan)", digest, a.Expect)}}
 	case a.Expect != "", a.Yes, n == 0:
@@ -175,7 +175,7 @@ func Waiting(w io.Writer) func(clusters []string, over bool) {
 	return func(clusters []string, over bool) {
 		names := terminal.Clean(strings.Join(clusters, ", "))
 		if over {
-			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, inventory.DurationText(GateLimit))
+			fmt.Fprintf(w, "certsync: the removals in %s are not done after %s; the other clusters go on\n", names, inventory.DurationText(gateLimit))
 		} else {
 			fmt.Fprintf(w, "certsync: waiting for the removals in %s; until then no cluster issues certificates\n", names)
 		}

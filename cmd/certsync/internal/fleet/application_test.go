@@ -59,7 +59,7 @@ func TestApplication(t *testing.T) {
 		"the answer is no":        {Application{}, false, 3, "dev: stopped; prod: settled"},
 		"another digest":          {Application{Expect: "sha256:00"}, false, 3, "dev: stopped; prod: settled"},
 		"an interruption":         {Application{Yes: true}, true, 3, "dev: stopped; prod: stopped"},
-		"the digest is the right": {Application{Expect: DigestOf([]Planned{(&fakeRun{name: "dev"}).Planned(), {Name: "prod"}})}, false, 1, "dev: done settled; prod: settled"},
+		"the digest is the right": {Application{Expect: digestOf([]Planned{(&fakeRun{name: "dev"}).Planned(), {Name: "prod"}})}, false, 1, "dev: done settled; prod: settled"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -138,7 +138,7 @@ func TestWithin(t *testing.T) {
 		if err := Within(t.Context(), func(ctx context.Context) error { after = ctx; return nil }); err != nil {
 			t.Error(err)
 		}
-		if time.Sleep(2 * AnswerLimit); after.Err() != nil {
+		if time.Sleep(2 * answerLimit); after.Err() != nil {
 			t.Error("the context has ended, though the answers came in time")
 		}
 	})

@@ -6,9 +6,9 @@ import (
 	"encoding/json"
 )
 
-// Digest is the digest over the plans of several clusters, in the order of the file: of their names and the digests of their plans.
+// digest is the digest over the plans of several clusters, in the order of the file: of their names and the digests of their plans.
 // The digest "" stands for a cluster without a plan.
-func Digest(names, digests []string) string {
+func digest(names, digests []string) string {
 	pairs := make([][2]string, len(names))
 	for i, name := range names {
 		if pairs[i] = [2]string{name, digests[i]}; digests[i] == "" {

@@ -34,13 +34,13 @@ func SumOf(results []Result[Planned]) (Sum, error) {
 			s.Refused = s.Refused || len(p.Plan.Refusals()) > 0
 		}
 	}
-	s.Digest = DigestOf(all)
-	return s, UnknownEverywhere(all)
+	s.Digest = digestOf(all)
+	return s, unknownEverywhere(all)
 }
 
 // PlanDocument is the form of `plan -o json` for several clusters.
 func PlanDocument(results []Result[Planned], s Sum) Document {
-	return Document{FormatVersion: reconcile.PlanVersion, Digest: s.Digest, Changes: &s.Changes, Clusters: Entries(results, func(e *Entry, p Planned) { e.Plan = p.Plan })}
+	return Document{FormatVersion: reconcile.PlanVersion, Digest: s.Digest, Changes: &s.Changes, Clusters: entries(results, func(e *Entry, p Planned) { e.Plan = p.Plan })}
 }
 
 // Standing is what status knows of a cluster. If the cluster cannot be reached, it has only what Vault tells.
@@ -55,7 +55,7 @@ func StandingOf(ctx context.Context, t Target, cluster reconcile.ClusterReader, 
 	err := clusterErr
 	if err == nil {
 		var observed reconcile.Observed
-		limited, cancel := context.WithTimeout(ctx, AnswerLimit/2) // leaves time to ask Vault
+		limited, cancel := context.WithTimeout(ctx, answerLimit/2) // leaves time to ask Vault
 		observed, err = reconcile.Observe(limited, t.Owner, cluster, store, now)
 		if cancel(); err == nil {
 			err = observed.StateProblem
@@ -105,23 +105,23 @@ func ShownStanding(results []Result[Standing]) []terminal.InCluster[status.Repor
 
 // StatusDocument is the form of `status -o json` for several clusters.
 func StatusDocument(results []Result[Standing]) Document {
-	return Document{FormatVersion: reconcile.FormatVersion, Clusters: Entries(results, func(e *Entry, s Standing) { e.Status, e.Outstanding = s.Report, s.Outstanding })}
+	return Document{FormatVersion: reconcile.FormatVersion, Clusters: entries(results, func(e *Entry, s Standing) { e.Status, e.Outstanding = s.Report, s.Outstanding })}
 }
 
 // RevocationsDocument is the form of `revocations -o json` for several clusters.
 func RevocationsDocument(results []Result[revocation.Report]) Document {
-	return Document{FormatVersion: reconcile.FormatVersion, Clusters: Entries(results, func(e *Entry, r revocation.Report) { e.Revocations = r })}
+	return Document{FormatVersion: reconcile.FormatVersion, Clusters: entries(results, func(e *Entry, r revocation.Report) { e.Revocations = r })}
 }
 
 // PreflightDocument is the form of `preflight -o json` for several clusters.
 func PreflightDocument(results []Result[preflight.Report]) Document {
 	ok := !slices.ContainsFunc(results, func(r Result[preflight.Report]) bool { return r.Err != nil || !r.Value.OK() })
-	return Document{FormatVersion: reconcile.FormatVersion, OK: &ok, Clusters: Entries(results, func(e *Entry, r preflight.Report) { e.Preflight = r })}
+	return Document{FormatVersion: reconcile.FormatVersion, OK: &ok, Clusters: entries(results, func(e *Entry, r preflight.Report) { e.Preflight = r })}
 }
 
 // ReviewDocument is the form of `review -o json` for several clusters.
 func ReviewDocument(results []Result[review.Review]) Document {
-	return Document{FormatVersion: reconcile.FormatVersion, Clusters: Entries(results, func(e *Entry, r review.Review) { e.Review = r })}
+	return Document{FormatVersion: reconcile.FormatVersion, Clusters: entries(results, func(e *Entry, r review.Review) { e.Review = r })}
 }
 
 // Reviewed returns reviews as reviewpage takes them.

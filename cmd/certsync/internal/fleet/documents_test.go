@@ -46,7 +46,7 @@ func TestPlanDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"formatVersion":"2","digest":"` + Digest([]string{"dev", "prod-eu"}, []string{changes.Digest(), ""}) + `","changes":true,"clusters":[{"cluster":"dev","owner":"dev-owner","plan":` + string(plan) +
+	want := `{"formatVersion":"2","digest":"` + digest([]string{"dev", "prod-eu"}, []string{changes.Digest(), ""}) + `","changes":true,"clusters":[{"cluster":"dev","owner":"dev-owner","plan":` + string(plan) +
 		`},{"cluster":"prod-eu","owner":"prod-eu-owner","error":"connection refused","hint":"start it"}]}`
 	if diff := cmp.Diff(want, string(got)); diff != "" {
 		t.Error(diff)

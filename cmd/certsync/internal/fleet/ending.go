@@ -12,8 +12,8 @@ type Ending struct {
 	Wrote bool // something was written there
 }
 
-// ExitCode is the exit code of apply for several clusters. It is 3 or 4 only if nothing was written in any of them.
-func ExitCode(all []Ending) int {
+// exitCode is the exit code of apply for several clusters. It is 3 or 4 only if nothing was written in any of them.
+func exitCode(all []Ending) int {
 	has := func(code int) bool { return slices.ContainsFunc(all, func(e Ending) bool { return e.Code == code }) }
 	wrote := slices.ContainsFunc(all, func(e Ending) bool { return e.Wrote })
 	other := slices.ContainsFunc(all, func(e Ending) bool {

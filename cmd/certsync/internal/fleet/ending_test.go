@@ -18,7 +18,7 @@ func TestExitCode(t *testing.T) {
 		"an interruption counts more than that": {[]Ending{{1, true}, {130, true}, {3, false}}, 130},
 		"a wrong name":                          {[]Ending{{80, false}, {0, false}}, 1},
 	} {
-		if got := ExitCode(c.all); got != c.want {
+		if got := exitCode(c.all); got != c.want {
 			t.Errorf("%s: exit %d, want %d", sentence, got, c.want)
 		}
 	}

@@ -51,17 +51,17 @@ type Result[T any] struct {
 	Err   error
 }
 
-// AnswerLimit is how long a cluster has to answer all that certsync asks for a plan or a report.
-const AnswerLimit = 10 * time.Minute
+// answerLimit is how long a cluster has to answer all that certsync asks for a plan or a report.
+const answerLimit = 10 * time.Minute
 
-var errSlow = fmt.Errorf("the cluster took longer than %s to answer: find out why it is slow, then run the command again", inventory.DurationText(AnswerLimit))
+var errSlow = fmt.Errorf("the cluster took longer than %s to answer: find out why it is slow, then run the command again", inventory.DurationText(answerLimit))
 
-// Within calls do with a context that ends if do takes longer than AnswerLimit. A request has a limit of its own, but somebody who has taken
+// Within calls do with a context that ends if do takes longer than answerLimit. A request has a limit of its own, but somebody who has taken
 // a cluster over can answer with pages without an end, and the others must not wait for them. The context goes on after do if do has no
 // error.
 func Within(ctx context.Context, do func(context.Context) error) error {
 	limited, end := context.WithCancelCause(ctx)
-	limit := time.AfterFunc(AnswerLimit, func() { end(errSlow) })
+	limit := time.AfterFunc(answerLimit, func() { end(errSlow) })
 	err := do(limited)
 	if !limit.Stop() && ctx.Err() == nil {
 		err = errSlow // also if do has no error: what it has found is not all

@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// GateLimit is how long clusters wait for the removals of others after the last one that was done with its own.
-	GateLimit = 10 * time.Minute
+	// gateLimit is how long clusters wait for the removals of others after the last one that was done with its own.
+	gateLimit = 10 * time.Minute
 	// gateNotice is after how much of that time certsync says what it waits for.
 	gateNotice = 30 * time.Second
 	// placeLimit is how long a cluster keeps a place from others. Then it goes on without one.
-	placeLimit = GateLimit / 2
-	// RunLimit is how long the run in a cluster takes at most, without the time in which it waits for others. It is that of a job.
-	RunLimit = time.Hour
+	placeLimit = gateLimit / 2
+	// runLimit is how long the run in a cluster takes at most, without the time in which it waits for others. It is that of a job.
+	runLimit = time.Hour
 )
 
-var errRunLimit = fmt.Errorf("the run in this cluster took longer than %s: find out why the cluster is slow, then run certsync apply again", inventory.DurationText(RunLimit))
+var errRunLimit = fmt.Errorf("the run in this cluster took longer than %s: find out why the cluster is slow, then run certsync apply again", inventory.DurationText(runLimit))
 
 // Gate keeps the clusters of a run from issuing certificates until all of them are done with their removals, and bounds on how many
 // clusters the run works at once. A cluster that waits at the gate gives its place to another, so that the bound cannot keep the gate
@@ -83,7 +83,7 @@ func (g *Gate) Enter(ctx context.Context, name string, end func(error)) {
 			defer g.mu.Unlock()
 			g.giveUp(s)
 		}),
-		time.AfterFunc(RunLimit, func() { end(errRunLimit) }),
+		time.AfterFunc(runLimit, func() { end(errRunLimit) }),
 	}
 	g.stays[name] = s
 	if g.pending[name] && g.late != nil { // it could not begin with its removals before
@@ -176,7 +176,7 @@ func (g *Gate) expire() {
 		g.opened()
 	} else {
 		g.over = true
-		g.late = time.AfterFunc(GateLimit-gateNotice, g.expire)
+		g.late = time.AfterFunc(gateLimit-gateNotice, g.expire)
 	}
 	g.mu.Unlock()
 	g.tell(waitsFor, over)

@@ -18,27 +18,27 @@ type Planned struct {
 	Unknown []reconcile.UnknownName // names in flags that the cluster does not know
 }
 
-// DigestOf is the digest over all plans.
-func DigestOf(all []Planned) string {
+// digestOf is the digest over all plans.
+func digestOf(all []Planned) string {
 	names, digests := make([]string, len(all)), make([]string, len(all))
 	for i, p := range all {
 		if names[i] = p.Name; p.Made {
 			digests[i] = p.Plan.Digest()
 		}
 	}
-	return Digest(names, digests)
+	return digest(names, digests)
 }
 
-// Changes reports whether any plan would change anything.
-func Changes(all []Planned) bool {
+// changes reports whether any plan would change anything.
+func changes(all []Planned) bool {
 	return slices.ContainsFunc(all, func(p Planned) bool { return p.Made && p.Plan.Changes() })
 }
 
-// runs reports whether apply has something to do in the cluster.
+// writing reports whether apply has something to do in the cluster.
 func (p Planned) runs() bool { return p.Ready && p.Plan.Runs() }
 
-// Runs counts the clusters in which apply has something to do.
-func Runs(all []Planned) (n int) {
+// writing counts the clusters in which apply has something to do.
+func writing(all []Planned) (n int) {
 	for _, p := range all {
 		if p.runs() {
 			n++
@@ -47,8 +47,8 @@ func Runs(all []Planned) (n int) {
 	return n
 }
 
-// Steps counts the steps of the plans for those clusters.
-func Steps(all []Planned) (n int) {
+// steps counts the steps of the plans for those clusters.
+func steps(all []Planned) (n int) {
 	for _, p := range all {
 		if p.runs() {
 			n += len(p.Plan.Steps)
@@ -57,9 +57,9 @@ func Steps(all []Planned) (n int) {
 	return n
 }
 
-// UnknownEverywhere returns the first name that is in no cluster that was reached, or nil. It is a typing error. While a cluster fails,
+// unknownEverywhere returns the first name that is in no cluster that was reached, or nil. It is a typing error. While a cluster fails,
 // a name to revoke may be known there, and no other revocation waits for that.
-func UnknownEverywhere(all []Planned) error {
+func unknownEverywhere(all []Planned) error {
 	made := slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.Made })
 	if len(made) == 0 {
 		return nil
@@ -80,10 +80,10 @@ func UnknownEverywhere(all []Planned) error {
 	return nil
 }
 
-// Twins says of each plan why it must not be carried out beside the others: it is the first one of its owner, in a Kubernetes cluster that
+// twins says of each plan why it must not be carried out beside the others: it is the first one of its owner, in a Kubernetes cluster that
 // another of the plans is for, too. One of the two contexts is wrong, and what is for dev would be bound in prod. An owner with a state
 // is in its own cluster, or it moves, which has a guard of its own. So a cluster cannot stop others with a UID that is not its own.
-func Twins(all []Planned) []error {
+func twins(all []Planned) []error {
 	errs, names := make([]error, len(all)), map[string][]string{} // by the UID
 	for _, p := range all {
 		if p.Made && !p.Plan.RemovalsOnly {

@@ -13,7 +13,7 @@ func TestRuns(t *testing.T) {
 	todo := reconcile.Plan{Owner: "dev", RecordState: true}
 	todo.Steps = make([]reconcile.Step, 2)
 	all := []Planned{{Plan: todo, Ready: true}, {Plan: todo}, {Ready: true}, {Plan: todo, Ready: true}}
-	if n, steps := Runs(all), Steps(all); n != 2 || steps != 4 {
+	if n, steps := writing(all), steps(all); n != 2 || steps != 4 {
 		t.Errorf("%d clusters run, with %d steps", n, steps)
 	}
 }

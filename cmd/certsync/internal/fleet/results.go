@@ -12,7 +12,7 @@ import (
 // Document is the JSON of a command about several clusters.
 type Document struct {
 	FormatVersion string  `json:"formatVersion"`
-	Digest        string  `json:"digest,omitempty"`  // of plan: over all clusters, see the function Digest
+	Digest        string  `json:"digest,omitempty"`  // of plan: over all clusters, see the function digest
 	Changes       *bool   `json:"changes,omitempty"` // of plan: apply would write something in a cluster
 	OK            *bool   `json:"ok,omitempty"`      // of preflight: nothing failed in any cluster
 	Clusters      []Entry `json:"clusters"`          // in the order of the inventory
@@ -34,8 +34,8 @@ type Entry struct {
 	Revocations any `json:"revocations,omitempty"`
 }
 
-// Entries makes a Document's entries. put puts in what the command says of a cluster.
-func Entries[T any](results []Result[T], put func(*Entry, T)) []Entry {
+// entries makes a Document's entries. put puts in what the command says of a cluster.
+func entries[T any](results []Result[T], put func(*Entry, T)) []Entry {
 	all := []Entry{}
 	for _, r := range results {
 		e := Entry{Cluster: r.Name, Owner: r.Owner}
