@@ -34,7 +34,7 @@ func TestTokensThatRunOut(t *testing.T) {
 		t.Errorf("preflight says %+v", c)
 	}
 
-	f.env = append(env[:len(env):len(env)], f.limitedToken(0, "1m"))
+	f.env = append(env[:len(env):len(env)], f.limitedToken(0, "5m")) // enough for one user without people
 	manual := []string{"--approval=manual", "--approval-timeout=10m"}
 	c := f.preflight(0, manual...)["Vault rights"]
 	if c.Result != "warning" || !strings.Contains(c.Detail, "the Vault token expires in ") || !strings.Contains(c.Detail, "apply may take 11m") {
