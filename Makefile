@@ -46,7 +46,7 @@ test: ## run all tests, including those on real servers, and print the time of e
 # Before any test, whose deadlines would suffer from a build: e2e compiles the servers, and starts them once.
 test-build:
 	@$(COMPILE) build ./...
-	@$(TEST) test -count=1 -run '^$$' ./e2e
+	@$(TEST) test -count=1 -timeout 45m -run '^$$' ./e2e
 
 # The tests of e2e mostly wait, so all else is tested at the same time. -count=1: go test does not notice a changed server.
 test-e2e:
