@@ -3,7 +3,7 @@
 //
 //	reconcile/plan        compares an inventory with the cluster and Vault, and gives a Plan
 //	reconcile/plan/index  what the inventory wants and what was observed, by name, and the epoch of each name
-//	reconcile/refusal     why nothing at all may be written
+//	reconcile/refusal     refusals that plan, removals and preflight share
 //	reconcile/renewal     when a certificate is renewed
 //	reconcile/rename      which new user may be a former one under another name
 //	reconcile/endpoint    what kubeconfigs lead to, and how addresses are compared
@@ -11,7 +11,7 @@
 //	reconcile/revocation  revoked certificates that live, and the lists that deny them
 //	reconcile/removals    makes the plan of a run without Vault, which only takes access away
 //	reconcile/apply       carries a plan out
-//	reconcile/granted     what an inventory gives to whom at a time
+//	reconcile/granted     who has which grant by an inventory, at a given time
 //	reconcile/rights      what certsync needs to be allowed in Kubernetes
 //	reconcile/retention   a Vault that deletes what is written to it after a time
 //	reconcile/usage       reads the API server's audit log: which certificates and bindings are used
@@ -48,7 +48,7 @@
 //  2. plan.Diff looks it up in the state, in the ledger record and in the bindings, and gives steps: issue, then bind.
 //  3. [Username] adds the epoch if it is not the first: "alice@example.com#2". That is the CN, and the subject of bindings.
 //  4. apply.Apply has package pki make a key and a request with that CN. Package kube/csr sends it under a random name.
-//  5. pki checks the certificate against the request. The first certificates of a run also have to log in.
+//  5. pki checks the certificate against the request. The first certificate of a run also has to log in, see apply.
 //  6. The record at ledger/alice@example.com gets the certificate's fingerprint and its end.
 //  7. users/alice@example.com gets kubeconfig, certificate and key. The path has no epoch.
 //  8. [BindingName] makes "certsync:<owner>:user:alice@example.com:view". That binding serves the username.
@@ -71,7 +71,8 @@
 // reach its steps. A report file has a list of report.Account. The other commands write a fleet.Document (cmd/certsync/internal/fleet),
 // which has the forms above by cluster.
 //
-// A ledger record with a field that this version does not know is refused: it may say what a later version must not lose.
+// A ledger record with a field that this version does not know is refused: a later version may need that field, and a
+// rewritten record would lose it.
 //
 // Three facts are behind most of the code. Kubernetes cannot revoke a certificate, so access hangs on bindings to names,
 // and every live certificate is in the ledger. A run can end at any point, so the order of writes is chosen by what a crash

@@ -123,8 +123,8 @@ type Plan struct {
 // Changes reports whether apply would write anything.
 func (p Plan) Changes() bool { return len(p.Steps) > 0 || p.RecordState }
 
-// Runs reports whether any step is not held, or the state is to be written.
-func (p Plan) Runs() bool {
+// HasWork reports whether any step is not held, or the state is to be written.
+func (p Plan) HasWork() bool {
 	return p.RecordState || slices.ContainsFunc(p.Steps, func(s Step) bool { return s.Held == "" })
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // ErrPrecondition is wrapped by every write that found the object at another version than the one observed. Nothing
-// was written; the next run sees what is there now.
+// was written, unless ErrRepeated is there too; the next run sees what is there now.
 var ErrPrecondition = errors.New("somebody else changed it at the same time")
 
 // ErrDenied is wrapped by Issuer.Issue when somebody denied the CertificateSigningRequest, and is what a Denial is.

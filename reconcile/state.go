@@ -34,7 +34,7 @@ const (
 //	runID, startedAt, startedBy
 //	                 of the last run; startedBy is the identity that Kubernetes sees
 //	heldBack         in version 1: that run held something back
-//	endpoint         what certsync's own connection said of the cluster at the first apply, see Recorded
+//	endpoint         what certsync's own connection said of the cluster at the first apply, see endpoint.Recorded
 //	epochs           the counter of epochs
 //	admission        the admission policy for revoked certificates has been in force
 //	lostEpochs, lostUntil

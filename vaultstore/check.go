@@ -75,7 +75,7 @@ func (s *Store) uninitialized(ctx context.Context) bool {
 		client = s.session.client("")
 	}
 	// Only the root namespace knows.
-	status, err := client.WithNamespace("").Sys().SealStatusWithContext(context.WithValue(ctx, courseKey{}, &course{}))
+	status, err := client.WithNamespace("").Sys().SealStatusWithContext(context.WithValue(ctx, attemptsKey{}, &attempts{}))
 	return err == nil && !status.Initialized
 }
 

@@ -231,7 +231,7 @@ func TestNoConnection(t *testing.T) {
 // TestNoAddress: whoever forgot VAULT_ADDR is told so. vault/api then takes a Vault on this machine.
 func TestNoAddress(t *testing.T) {
 	cleanEnvironment(t)
-	s, err := newStore(Options{Owner: "prod-eu", Token: reconcile.NewSecret([]byte("t"))}, quick)
+	s, err := newStore(t.Context(), Options{Owner: "prod-eu", Token: reconcile.NewSecret([]byte("t"))}, quick)
 	if err != nil {
 		t.Fatal(err)
 	}

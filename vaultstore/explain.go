@@ -81,7 +81,7 @@ func refused(err error, status int) (*refusal, bool) {
 const permissionDenied, invalidToken = "permission denied", "invalid token"
 
 // explain says what went wrong between us and Vault, and what to do. hint is for the case that Vault denies the request.
-func (s *Store) explain(err error, c *course, hint string) error {
+func (s *Store) explain(err error, c *attempts, hint string) error {
 	var answered *api.ResponseError
 	var large *httplimit.TooLarge
 	switch {

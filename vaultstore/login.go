@@ -118,7 +118,7 @@ func (s *Store) logIn(ctx context.Context) (*api.SecretAuth, error) {
 	var auth *api.SecretAuth
 	if err == nil {
 		auth, err = s.present(ctx, method)
-		conceal(err, secret)
+		redact(err, secret)
 	}
 	switch r := (*refusal)(nil); {
 	case err == nil && auth.MFARequirement != nil:
@@ -153,8 +153,8 @@ func (s *Store) present(ctx context.Context, method api.AuthMethod) (auth *api.S
 	return auth, err
 }
 
-// conceal takes a secret out of Vault's reasons, should one of them repeat it.
-func conceal(err error, secret string) {
+// redact takes a secret out of Vault's reasons, should one of them repeat it.
+func redact(err error, secret string) {
 	var r *refusal
 	if errors.As(err, &r) {
 		for i := range r.errs {

@@ -48,8 +48,8 @@ func (s *Store) queue(ctx context.Context, hint string, do func(ctx context.Cont
 
 // send makes one request, with all its attempts.
 func (s *Store) send(ctx context.Context, hint string, do func(ctx context.Context) error) error {
-	c := &course{}
-	bounded, cancel := context.WithTimeout(context.WithValue(ctx, courseKey{}, c), s.limits.patience)
+	c := &attempts{}
+	bounded, cancel := context.WithTimeout(context.WithValue(ctx, attemptsKey{}, c), s.limits.patience)
 	defer cancel()
 	err := do(bounded)
 	if err != nil && ctx.Err() != nil {

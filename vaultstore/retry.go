@@ -58,16 +58,16 @@ type retryPolicy struct {
 	backoff  func(low, high time.Duration, attempt int, resp *http.Response) time.Duration
 }
 
-// course is what one call has been through. It travels in the call's context: a retry policy is told nothing else.
-type course struct {
+// attempts is what became of the attempts at one call. It travels in the call's context: a retry policy is told nothing else.
+type attempts struct {
 	failures int
 	delayed  string // what Vault does while it puts requests off, if it put the last attempt off or said when to come back
 }
 
-type courseKey struct{}
+type attemptsKey struct{}
 
 func (p retryPolicy) check(ctx context.Context, resp *http.Response, err error) (bool, error) {
-	c, ok := ctx.Value(courseKey{}).(*course)
+	c, ok := ctx.Value(attemptsKey{}).(*attempts)
 	if !ok || ctx.Err() != nil {
 		return false, ctx.Err()
 	}

@@ -10,8 +10,9 @@
 // Store is where to begin. It reads the ledger, the state and the metadata of users/, and never the data of users/: to
 // observe needs no right to read a key.
 //
-// Every data write is check-and-set. A write whose answer is lost is repeated, and may meet its own version: it then counts
-// as done if what stands there is what it wrote. KV version 2 deletes metadata without check-and-set, so a deletion first
+// Every data write is check-and-set. A write whose answer is lost is repeated, and may meet its own version. For the state, that
+// counts as done if what stands there is what this run wrote. For a user it is reconcile.ErrRepeated: that step fails, and the next
+// run sees what was written. KV version 2 deletes metadata without check-and-set, so a deletion first
 // writes an empty version with it.
 //
 //	store.go                  Options, Open and the client
@@ -100,7 +101,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, o Options, l limits) (*Store, error) {
-	s, err := newStore(o, l)
+	s, err := newStore(ctx, o, l)
 	if err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func open(ctx context.Context, o Options, l limits) (*Store, error) {
 	return nil, err
 }
 
-func newStore(o Options, l limits) (*Store, error) {
+func newStore(ctx context.Context, o Options, l limits) (*Store, error) {
 	t, err := newTree(o)
 	if err != nil {
 		return nil, err
@@ -145,7 +146,7 @@ func newStore(o Options, l limits) (*Store, error) {
 		s.session = newSession(login, client)
 		return s, nil
 	}
-	token, err := findToken(o.Token)
+	token, err := findToken(ctx, o.Token)
 	if err != nil {
 		return nil, err
 	}

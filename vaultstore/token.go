@@ -1,30 +1,36 @@
 package vaultstore
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"time"
 	"unicode"
 
 	"github.com/hashicorp/vault/api"
 	"github.com/hashicorp/vault/api/cliconfig"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/inventory/files"
 	"github.com/certsync/certsync/reconcile"
 )
 
 const loginHint = "run `vault login`, or set VAULT_TOKEN"
 
+// helperLimit is how long a token helper may take. It is a program of somebody else's, which may ask a server.
+const helperLimit = time.Minute
+
 // findToken looks where the vault CLI looks. To find none is no error: a Vault Agent with auto-auth needs none.
-func findToken(given reconcile.Secret) (string, error) {
+func findToken(ctx context.Context, given reconcile.Secret) (string, error) {
 	token := string(given.Reveal())
 	if token == "" {
 		token = os.Getenv(api.EnvVaultToken)
 	}
 	if token == "" {
 		var err error
-		if token, err = helperToken(); err != nil {
+		if token, err = askHelper(ctx); err != nil {
 			return "", reconcile.WithHint(fmt.Errorf("asking the vault CLI's token helper: %w", err), loginHint)
 		}
 	}
@@ -42,6 +48,27 @@ func oneLine(token string) (string, error) {
 		return "", errors.New("it contains characters that no token has")
 	}
 	return token, nil
+}
+
+// askHelper is helperToken with a limit. A program that hangs is left behind: vault/api cannot stop it.
+func askHelper(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, helperLimit, fmt.Errorf("it has not answered within %s", inventory.DurationText(helperLimit)))
+	defer cancel()
+	type answer struct {
+		token string
+		err   error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		token, err := helperToken()
+		answered <- answer{token, err}
+	}()
+	select {
+	case a := <-answered:
+		return a.token, a.err
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
 }
 
 func helperToken() (token string, err error) {

@@ -25,7 +25,7 @@ func OpenUser(ctx context.Context, o Options) (*Store, error) {
 }
 
 func openUser(ctx context.Context, o Options, l limits) (*Store, error) {
-	s, err := newStore(o, l)
+	s, err := newStore(ctx, o, l)
 	if err != nil || s.session == nil {
 		return s, err
 	}

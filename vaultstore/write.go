@@ -116,8 +116,8 @@ func (s *Store) writeData(ctx context.Context, entry string, data any, cas int) 
 }
 
 // put writes a new version if cas is the current one, and returns the new one and when Vault will delete it, "" for never. When
-// an attempt is repeated whose answer got lost, its own first write is in the way: that is ErrPrecondition too, and the next
-// run sees the write.
+// an attempt is repeated whose answer got lost, its own first write is in the way: that is ErrPrecondition too, beside
+// ErrRepeated.
 func (s *Store) put(ctx context.Context, entry string, data any, cas int) (version int, deletion string, err error) {
 	path := s.tree.data(entry)
 	secret, err := s.write(ctx, path, map[string]any{

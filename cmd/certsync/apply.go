@@ -89,6 +89,8 @@ type applying struct {
 	events   *reporting.Stream
 	gate     *fleet.Gate // where it waits for other clusters; nil: there is one cluster
 	shown    bool        // the plan has been shown
+	// stepsOver ends the message about steps that have time to end; nil: no step began here.
+	stepsOver func() bool
 
 	// Found by prepare.
 	store     reconcile.StoreReader // nil: Vault was not reached
@@ -157,12 +159,12 @@ func (a *applying) terms(ctx context.Context, cluster *kube.Cluster, owner strin
 		},
 		Begin: func(plan reconcile.Plan) {
 			steps := len(plan.Steps)
-			if a.gate != nil && a.prepared.Plan.Runs() {
+			if a.gate != nil && a.prepared.Plan.HasWork() {
 				steps -= len(a.prepared.Plan.Steps) // fleet.Application has counted these
 			}
 			a.progress.Begin(steps)
 			if a.gate == nil {
-				context.AfterFunc(ctx, a.ending)
+				a.stepsOver = context.AfterFunc(ctx, a.ending)
 			}
 		},
 	}
@@ -173,8 +175,11 @@ func (a *applying) do(ctx context.Context, err error) error {
 	a.account.Outcome = reconcile.Outcome{Plan: a.prepared.Plan}
 	if err == nil {
 		a.account.Outcome, err = a.prepared.Do(ctx)
+		if a.stepsOver != nil {
+			a.stepsOver()
+		}
 	}
-	a.lookForOutstanding(ctx)
+	a.noteOutstanding(ctx)
 	return err
 }
 

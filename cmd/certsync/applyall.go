@@ -96,7 +96,7 @@ func (a *oneOf) Do(ctx context.Context, stopped error) error {
 
 // Settle is that of fleet.Run.
 func (a *oneOf) Settle(ctx context.Context, err error) fleet.Ending {
-	wrote := err == nil && a.account.Outcome.Plan.Runs()
+	wrote := err == nil && a.account.Outcome.Plan.HasWork()
 	err = a.conclude(ctx, err)
 	code := a.fail(ctx, err)
 	a.account.End(code, err)

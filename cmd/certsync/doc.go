@@ -8,7 +8,7 @@
 //	help.go, environment.go       the first help, and variables that set no flag
 //	variables.go                  the warning about CERTSYNC_ variables that match no flag
 //	flags.go, vaultlogin.go       flags that commands share, and the connections to the cluster and to Vault
-//	rules.go                      the guards' flags, such as --max-removals, and the flags that lift a refusal
+//	rules.go                      the guards' flags, such as --max-removals (reconcile/plan guards), and those that lift a refusal
 //	clusters.go                   how a command that only reads works on several clusters
 //	terminal.go                   what goes to stdout and to stderr, and where there are colours
 //	nextstep.go                   names the next commands, for a person on a terminal
@@ -16,7 +16,8 @@
 // For apply:
 //
 //	applyopen.go                  the parts of a run: cluster, Vault, signer, executor
-//	consent.go                    how apply asks, and that --yes and --expect answer. Package reconcile/apply compares --expect
+//	consent.go                    how apply asks, and that --yes and --expect answer. reconcile/apply (terms.go) compares
+//	                              --expect, and package fleet for several clusters
 //	lock.go                       --lock-timeout, and how the lock names its holder
 //	applyall.go                   several clusters
 //	removals.go                   --removals-only: without Vault

@@ -1,8 +1,9 @@
 package main
 
-import "github.com/certsync/certsync/cmd/certsync/internal/vaultlogin"
-
-import "github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
+import (
+	"github.com/certsync/certsync/cmd/certsync/internal/pushgateway"
+	"github.com/certsync/certsync/cmd/certsync/internal/vaultlogin"
+)
 
 // environmentHelp ends the first help. The reference begins its list of variables with it.
 const environmentHelp = `You can set every flag in the environment: CERTSYNC_VAULT_MOUNT sets --vault-mount. certsync finds Vault as the vault CLI does: VAULT_ADDR, VAULT_TOKEN, VAULT_NAMESPACE, VAULT_CACERT, ~/.vault-token.`

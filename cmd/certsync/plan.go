@@ -56,7 +56,7 @@ func (c planCmd) Run(ctx context.Context, p program) error {
 	if err := p.show(plan, c.Output); err != nil {
 		return err
 	}
-	p.suggest(c.Output, nextstep.Result{Applicable: plan.Runs() && len(plan.Refusals()) == 0})
+	p.suggest(c.Output, nextstep.Result{Applicable: plan.HasWork() && len(plan.Refusals()) == 0})
 	if c.DetailedExitcode && plan.Changes() {
 		return exitStatus(exitChanges)
 	}

@@ -32,8 +32,8 @@ func (p program) complainOf(errs ...error) {
 	}
 }
 
-// lookForOutstanding notes whose removals the run has not done, if somebody wants to know.
-func (a *applying) lookForOutstanding(ctx context.Context) {
+// noteOutstanding notes whose removals the run has not done, if somebody wants to know.
+func (a *applying) noteOutstanding(ctx context.Context) {
 	if a.store == nil || a.gate == nil && !a.Wanted() {
 		a.account.LookForOutstanding(ctx, nil)
 		return

@@ -48,8 +48,8 @@ const noteTime = 5 * time.Second
 
 // Do observes, plans, asks, takes the lock, observes and plans again, and carries out that second plan. Where somebody
 // agreed to the first, the two must be the same. It returns Refused if nothing may be written, Locked while another run
-// writes, and any other error if nothing was written for another reason. Steps that failed are no error: they are in the
-// Outcome, and the other users' steps were done.
+// writes, and any other error if another reason kept the run from its steps. Only with a retention.ErrLimited were those steps done
+// that need nothing of Vault. Steps that failed are no error: they are in the Outcome, and the other users' steps were done.
 func (a *Apply) Do(ctx context.Context, inv *inventory.Inventory) (reconcile.Outcome, error) {
 	return a.Terms.do(ctx, a.work(inv))
 }
@@ -78,14 +78,14 @@ func (a *Apply) execute(ctx, lost context.Context, p reconcile.Plan, lock reconc
 	both, cancel := afterwards(ctx, lost, 0)
 	defer cancel()
 	state, err := a.begin(both, p, lock)
-	if errors.Is(err, retention.ErrLimited) {
-		// Nobody gets a credential that Vault deletes. Leavers lose their bindings all the same.
-		return a.Executor.withoutVault(ctx, lost, p), err
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, retention.ErrLimited) {
 		return nil, err
 	}
 	a.tell(p)
+	if err != nil {
+		// Nobody gets a credential that Vault deletes. Leavers lose their bindings all the same.
+		return a.Executor.withoutVault(ctx, lost, p), err
+	}
 	events := a.Executor.execute(ctx, lost, p)
 	a.noteStored(lost, state, p.StateVersion+1, events)
 	return events, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/certsync/certsync/reconcile/access"
 )
 
-// askAuthorizer asks, once a run and before its first certificate, whether bindings decide what a certificate may do. If they
+// askAuthorizer asks, once a run and before its first certificate, unless people approve, whether bindings decide what a certificate may do. If they
 // do not, no certificates are asked for: a leaver's would keep all access. If the authorizer cannot be asked, the event of the
 // first certificate says so.
 func (r *issuing) askAuthorizer(ctx context.Context) {

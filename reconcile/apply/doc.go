@@ -11,7 +11,7 @@
 //
 //   - The state is written before the first step, check-and-set, so that of two runs that saw the same state one fails. The
 //     lock gets the state's generation after it, and is never ahead of the state of a run that was cut off.
-//   - The admission policy denies revoked certificates before anything else is written, and keeps an entry until the
+//   - The admission policy denies revoked certificates before the other steps, and keeps an entry until the
 //     certificate's own end. If that write fails, the other steps are done all the same.
 //   - A leaver's record says "removing" before the first binding goes, so that the next run continues. If that write fails,
 //     the bindings go all the same: access matters more than the account of it.
@@ -19,7 +19,7 @@
 //   - Bindings of leavers go before certificates are issued. A signer that is down keeps nobody's access alive. Old names of
 //     renamed users go after their new certificates, since nobody should be without access in between.
 //   - With several clusters, the removals of all go before the first certificate is asked for in any. Executor.BeforeIssue waits for
-//     the other clusters.
+//     the other clusters, but not longer than they may take.
 //   - A revoked name goes before the new certificate is asked for. If many are revoked, that goes in batches, so that few users
 //     are without access at a time. A batch begins if certificates came of the one before it. A batch that has not begun leaves
 //     everything as it is, and the next run goes on with it.
@@ -37,7 +37,10 @@
 //
 // A write that fails ends its own step only; its user is in the event, and the others go on. The exception is the signer: if
 // the first certificates of a run do not come or do not work, or if the signer stops answering, no more are asked for. None is
-// asked for where the API server's authorizer lets everybody do everything: bindings decide nothing there.
+// asked for where the API server's authorizer lets everybody do everything: bindings decide nothing there. Where people approve each
+// request, neither is looked at before: they decide.
+//
+// A run that loses the lock ends all its writes at once, see lease and Executor.execute.
 //
 //	terms.go               the order of a run: plan, refusals, rights, consent, lock
 //	apply.go               a run with Vault: its rights and its state

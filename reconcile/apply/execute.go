@@ -24,7 +24,7 @@ type Executor struct {
 	Issuer      reconcile.Issuer
 	Login       reconcile.Authenticator
 	Kubeconfigs reconcile.KubeconfigWriter
-	// Authorizer is asked before the first certificate of a run. Nil: the run says that it was not asked.
+	// Authorizer is asked before the first certificate of a run, unless it is WithoutCanary. Nil: the run says that it was not asked.
 	Authorizer access.Authorizer
 
 	Now func() time.Time // time.Now outside of tests

@@ -17,7 +17,7 @@ import (
 
 const (
 	// issueWait is how long the signer may take for any certificate after the first. In its default settings it serves 20
-	// a second, kubelets among them, and at most Workers of ours are waiting.
+	// a second, kubelets among them, and unless people approve, at most Workers of ours are waiting.
 	issueWait = 2 * time.Minute
 	// maxCanaries is how many users may fail for a reason of their own before the run stops asking.
 	maxCanaries = 3
@@ -73,7 +73,7 @@ func (r *issuing) issueAll(ctx context.Context, batch int) {
 	})
 	nothing := !slices.ContainsFunc(steps, func(s reconcile.Step) bool { return r.withoutCredential(s.User) == nil })
 	if batch > 0 && len(steps) > 0 && nothing && r.over() == nil {
-		r.stop("no certificate of the previous batch was issued, see %s", steps[0].User)
+		r.stop("nobody in the previous batch got a certificate, see %s", steps[0].User)
 	}
 }
 
@@ -96,7 +96,7 @@ func (r *issuing) canary(ctx context.Context, steps []reconcile.Step) (rest []re
 			return steps[i+1:]
 		}
 		if errors.Is(err, reconcile.ErrNotIssued) || errors.Is(err, reconcile.ErrNotTrusted) || i+1 == maxCanaries || r.over() != nil {
-			r.stop("none of the first certificates of the run was issued, see %s", s.User)
+			r.stop("nobody got a certificate that works at the start of the run, see %s", s.User)
 			return steps[i+1:]
 		}
 	}
@@ -188,8 +188,8 @@ func (r *issuing) store(ctx context.Context, s reconcile.Step, issued reconcile.
 		Kubeconfig: kubeconfig, Certificate: issued.Chain, Key: key, CA: r.plan.Endpoint.CA,
 	}, is.Credential.CurrentVersion)
 	if errors.Is(err, reconcile.ErrPrecondition) {
-		// Another run has stored another key there. The record must not call ours the current one: the next run sees
-		// that none is, and issues anew.
+		// Another run has stored another key there, or a repeated write met its own first attempt. The record must not call
+		// ours the current one: the next run sees that none is, and issues anew.
 		rec.Certificates[len(rec.Certificates)-1].Status = reconcile.Superseded
 		_, again := r.writeRecord(ctx, rec, version)
 		err = errors.Join(err, again)

@@ -40,7 +40,11 @@ func TestLeaverOfAStateThatVanishes(t *testing.T) {
 	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
 	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
 	w.StateLimited = fmt.Errorf("writing: %w", retention.ErrLimited)
+	begun := w.Begun
 	o, err := w.Apply(reconciletest.Parse(t, reconciletest.WithoutBob))
+	if w.Begun != begun+1 {
+		t.Errorf("progress was told %d times that steps begin", w.Begun-begun)
+	}
 	if !errors.Is(err, retention.ErrLimited) || len(w.Served("bob")) > 0 || len(w.Served("alice")) != 3 {
 		t.Errorf("%v, %q; bob has %q, alice %q", err, reconciletest.Results(o), w.Served("bob"), w.Served("alice"))
 	}

@@ -141,7 +141,7 @@ func (s *scenario) carriesOut(inv *inventory.Inventory, o reconcile.Observed, p 
 func (s *scenario) isDone(inv *inventory.Inventory, p, left reconcile.Plan) {
 	s.T.Helper()
 	for range 5 {
-		if !left.Runs() {
+		if !left.HasWork() {
 			break
 		}
 		s.tell("another run:\n  %s\n  guards: %q", strings.Join(reconciletest.Lines(left), "\n  "), left.Guards)

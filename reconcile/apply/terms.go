@@ -21,8 +21,8 @@ type Terms struct {
 	// LockNamespace is where the owner's Lease is.
 	LockNamespace string
 
-	// Consent is asked with the plan before anything is written; an error refuses. It is the place for --expect and the
-	// question on a terminal.
+	// Consent is asked with the plan before anything is written; an error refuses. It is the place for the question on a terminal.
+	// Rules.Expect is compared before, see refusals.
 	Consent func(reconcile.Plan) error
 	// Unseen says that nobody agrees to one plan in particular (--yes). Consent is then asked under the lock, with the
 	// plan that is made there. A tenant who changes objects all the time could otherwise keep every run from beginning.
@@ -60,7 +60,7 @@ func (t *Terms) prepare(ctx context.Context, w work) (Prepared, error) {
 	if refused := t.refusals(plan); len(refused) > 0 {
 		return p, reconcile.Refused{Violations: refused}
 	}
-	if plan.Runs() {
+	if plan.HasWork() {
 		err = w.permitted(ctx, plan)
 	}
 	return p, err
@@ -70,7 +70,7 @@ func (t *Terms) prepare(ctx context.Context, w work) (Prepared, error) {
 func (p Prepared) Do(ctx context.Context) (reconcile.Outcome, error) {
 	t, plan := p.terms, p.Plan
 	switch {
-	case !plan.Runs():
+	case !plan.HasWork():
 		return t.idle(plan, p.work), nil
 	case t.Consent == nil:
 		return reconcile.Outcome{Plan: plan}, reconcile.Refused{Violations: []string{"nobody has agreed to the plan"}}
@@ -116,7 +116,7 @@ func (t *Terms) locked(ctx, lost context.Context, first reconcile.Plan, lock rec
 	if refused := t.refusals(again); len(refused) > 0 {
 		return reconcile.Outcome{Plan: again}, reconcile.Refused{Violations: refused}
 	}
-	if !again.Runs() {
+	if !again.HasWork() {
 		return t.idle(again, w), nil
 	}
 	if changed {

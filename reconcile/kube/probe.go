@@ -58,7 +58,7 @@ func (c *Cluster) Clock() (time.Time, bool) { return c.server.Clock.Now() }
 
 // LookAtLock reads the state of an owner's lock.
 func (c *Cluster) LookAtLock(ctx context.Context, owner string) (preflight.LockView, error) {
-	return c.leases.Look(ctx, owner)
+	return c.leases.View(ctx, owner)
 }
 
 // TryBinding has the API server go through creating a binding, by a dry run. An access review does not tell all: the API server

@@ -196,7 +196,7 @@ func TestFromAheadAndEpochs(t *testing.T) {
 		t.Errorf("left: %q", reconciletest.Lines(p))
 	}
 	w.Rules.Revoke = []string{"bob"}
-	if p := w.Plan(later); !p.Runs() || p.State.Names["bob"].Epoch != 2 || len(p.Steps) > 0 {
+	if p := w.Plan(later); !p.HasWork() || p.State.Names["bob"].Epoch != 2 || len(p.Steps) > 0 {
 		t.Errorf("%q, %+v", reconciletest.Lines(p), p.State.Names["bob"])
 	}
 	w.MustApply(later)

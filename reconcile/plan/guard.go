@@ -28,7 +28,7 @@ func (noUsers) find(d *draft) ([]string, func()) {
 	if len(d.x.Inventory.Users) > 0 || d.x.Rules.AllowEmpty || !d.x.Rules.Policy.Takes() {
 		return nil, nil
 	}
-	const why = "the inventory has no users: everybody would lose access (--allow-empty)"
+	const why = refusal.NoUsers
 	return []string{why}, func() {
 		d.taken(func(p *part, e *edit) {
 			if d.x.Counts(p.grant, e.subject) {

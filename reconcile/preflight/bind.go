@@ -15,29 +15,29 @@ import (
 	"github.com/certsync/certsync/reconcile/granted"
 )
 
-func (l *look) rolesExist(ctx context.Context) Check {
-	if c, lacks := l.without("list", "clusterroles"); lacks {
+func (in *inspection) rolesExist(ctx context.Context) Check {
+	if c, lacks := in.without("list", "clusterroles"); lacks {
 		return c
 	}
-	if granted.Selects(l.Inventory) {
-		if c, lacks := l.without("list", "namespaces"); lacks {
+	if granted.Selects(in.Inventory) {
+		if c, lacks := in.without("list", "namespaces"); lacks {
 			return c
 		}
-		if err := l.listNamespaces(ctx); err != nil {
+		if err := in.listNamespaces(ctx); err != nil {
 			return notChecked("needs namespaces")
 		}
 	}
-	if err := l.listRoles(ctx); err != nil {
+	if err := in.listRoles(ctx); err != nil {
 		return broken(err)
 	}
 	var names, missing []string
-	for _, g := range l.wanted() {
+	for _, g := range in.wanted() {
 		name := fmt.Sprintf("%q", g.Role)
 		if g.RoleKind == reconcile.NamespaceRole {
 			name = g.String()
 		}
 		names = append(names, name)
-		if !l.roles[g.Bound()] {
+		if !in.roles[g.Bound()] {
 			missing = append(missing, name)
 		}
 	}
@@ -49,14 +49,14 @@ func (l *look) rolesExist(ctx context.Context) Check {
 }
 
 // listRoles lists the ClusterRoles, and the Roles if the inventory names any.
-func (l *look) listRoles(ctx context.Context) error {
-	clusterRoles, err := l.Cluster.ClusterRoles(ctx)
+func (in *inspection) listRoles(ctx context.Context) error {
+	clusterRoles, err := in.Cluster.ClusterRoles(ctx)
 	if err != nil {
 		return err
 	}
 	roles := map[reconcile.Role]bool{}
-	if len(l.Inventory.Roles()) > 0 {
-		if roles, err = l.Cluster.NamespaceRoles(ctx); err != nil {
+	if len(in.Inventory.Roles()) > 0 {
+		if roles, err = in.Cluster.NamespaceRoles(ctx); err != nil {
 			return err
 		}
 		roles = maps.Clone(roles)
@@ -64,38 +64,38 @@ func (l *look) listRoles(ctx context.Context) error {
 	for name := range clusterRoles {
 		roles[reconcile.Role{Name: name}] = true
 	}
-	l.roles = roles
+	in.roles = roles
 	return nil
 }
 
 // listNamespaces lists the namespaces once.
-func (l *look) listNamespaces(ctx context.Context) (err error) {
-	if l.namespaces == nil {
-		l.namespaces, l.uid, err = l.Cluster.Namespaces(ctx)
+func (in *inspection) listNamespaces(ctx context.Context) (err error) {
+	if in.namespaces == nil {
+		in.namespaces, in.uid, err = in.Cluster.Namespaces(ctx)
 	}
 	return err
 }
 
-func (l *look) namespacesExist(ctx context.Context) Check {
-	if c, lacks := l.without("list", "namespaces"); lacks {
+func (in *inspection) namespacesExist(ctx context.Context) Check {
+	if c, lacks := in.without("list", "namespaces"); lacks {
 		return c
 	}
-	if err := l.listNamespaces(ctx); err != nil {
+	if err := in.listNamespaces(ctx); err != nil {
 		return broken(err)
 	}
-	if !l.namespaces[l.LockNamespace].Open {
-		return broken(reconcile.WithHint(fmt.Errorf("%q, where the lock is, does not exist or is being deleted", l.LockNamespace),
+	if !in.namespaces[in.LockNamespace].Open {
+		return broken(reconcile.WithHint(fmt.Errorf("%q, where the lock is, does not exist or is being deleted", in.LockNamespace),
 			"create the namespace, or name another with --lock-namespace"))
 	}
 	names := map[string]bool{}
-	for _, g := range l.wanted() {
+	for _, g := range in.wanted() {
 		if g.Namespace != "" {
 			names[g.Namespace] = true
 		}
 	}
 	var missing []string
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !l.namespaces[name].Open {
+		if !in.namespaces[name].Open {
 			missing = append(missing, fmt.Sprintf("%q", name))
 		}
 	}
@@ -110,19 +110,19 @@ func (l *look) namespacesExist(ctx context.Context) Check {
 const triesAtOnce = 10
 
 // mayBind goes through making each binding that is to be, by dry runs: one for each role in each place.
-func (l *look) mayBind(ctx context.Context) Check {
-	if l.roles == nil || l.namespaces == nil {
+func (in *inspection) mayBind(ctx context.Context) Check {
+	if in.roles == nil || in.namespaces == nil {
 		return notChecked("needs ClusterRoles and namespaces")
 	}
 	for _, resource := range []string{"clusterrolebindings", "rolebindings"} {
-		if c, lacks := l.without("create", resource); lacks {
+		if c, lacks := in.without("create", resource); lacks {
 			return c
 		}
 	}
-	grants := slices.DeleteFunc(l.wanted(), func(g reconcile.Grant) bool {
-		return !l.roles[g.Bound()] || g.Namespace != "" && !l.namespaces[g.Namespace].Open
+	grants := slices.DeleteFunc(in.wanted(), func(g reconcile.Grant) bool {
+		return !in.roles[g.Bound()] || g.Namespace != "" && !in.namespaces[g.Namespace].Open
 	})
-	refused, untried := l.try(ctx, grants)
+	refused, untried := in.try(ctx, grants)
 	switch {
 	case len(refused) > 0:
 		return broken(joined(refused))
@@ -158,14 +158,14 @@ func joined(errs []error) error {
 
 // try has the API server go through making a binding of each grant, for nobody who exists. It tells what is refused from what
 // cannot be tried.
-func (l *look) try(ctx context.Context, grants []reconcile.Grant) (refused, untried []error) {
+func (in *inspection) try(ctx context.Context, grants []reconcile.Grant) (refused, untried []error) {
 	var mu sync.Mutex
 	var group errgroup.Group
 	group.SetLimit(triesAtOnce)
 	for _, g := range grants {
 		group.Go(func() error {
 			g.Subject = throwAway
-			err := l.Cluster.TryBinding(ctx, reconcile.NewBinding(l.Inventory.Owner, g, []string{throwAway}))
+			err := in.Cluster.TryBinding(ctx, reconcile.NewBinding(in.Inventory.Owner, g, []string{throwAway}))
 			if err == nil {
 				return nil
 			}

@@ -15,37 +15,37 @@ import (
 )
 
 // cluster makes the checks of Kubernetes.
-func (l *look) cluster(ctx context.Context) []Check {
-	return inOrder(ctx, l.ClusterErr, []step{
-		{"API server", l.server},
-		{"API versions", l.versions},
-		{"identity", l.identity},
-		{"rights to read", l.mayRead},
-		{"open access", l.everybody},
-		{"lock", l.lease},
-		{"rights to write", l.mayWrite},
-		{"rights to lock", l.mayLock},
-		{"rights for Events", l.mayWriteEvents},
-		{"ClusterRoles", l.rolesExist},
-		{"namespaces", l.namespacesExist},
-		{"rights to bind", l.mayBind},
-		{"clock", l.clock},
-		{"front proxy", l.proxy},
-		{"signer", trial{l}.signer},
-		{"authorizer", l.authorizer},
+func (in *inspection) cluster(ctx context.Context) []Check {
+	return inOrder(ctx, in.ClusterErr, []step{
+		{"API server", in.server},
+		{"API versions", in.versions},
+		{"identity", in.identity},
+		{"rights to read", in.mayRead},
+		{"open access", in.everybody},
+		{"lock", in.lease},
+		{"rights to write", in.mayWrite},
+		{"rights to lock", in.mayLock},
+		{"rights for Events", in.mayWriteEvents},
+		{"ClusterRoles", in.rolesExist},
+		{"namespaces", in.namespacesExist},
+		{"rights to bind", in.mayBind},
+		{"clock", in.clock},
+		{"front proxy", in.proxy},
+		{"signer", trial{in}.signer},
+		{"authorizer", in.authorizer},
 	})
 }
 
-func (l *look) server(ctx context.Context) Check {
-	version, err := l.Cluster.Version(ctx)
+func (in *inspection) server(ctx context.Context) Check {
+	version, err := in.Cluster.Version(ctx)
 	if err != nil {
 		return broken(err)
 	}
-	return passed(fmt.Sprintf("Kubernetes %s at %s", version, l.Cluster.Address()))
+	return passed(fmt.Sprintf("Kubernetes %s at %s", version, in.Cluster.Address()))
 }
 
 // versions looks for the resources that certsync speaks of.
-func (l *look) versions(ctx context.Context) Check {
+func (in *inspection) versions(ctx context.Context) Check {
 	var missing []string
 	var errs []error
 	resources := []struct{ groupVersion, name string }{
@@ -56,7 +56,7 @@ func (l *look) versions(ctx context.Context) Check {
 		{"authorization.k8s.io/v1", "selfsubjectaccessreviews"},
 	}
 	for _, r := range resources {
-		served, err := l.Cluster.Serves(ctx, r.groupVersion, r.name)
+		served, err := in.Cluster.Serves(ctx, r.groupVersion, r.name)
 		if err != nil {
 			errs = append(errs, err)
 		} else if !served {
@@ -74,26 +74,26 @@ func (l *look) versions(ctx context.Context) Check {
 	return passed(fmt.Sprintf("all %d that certsync needs", len(resources)))
 }
 
-func (l *look) identity(ctx context.Context) Check {
-	self, err := l.Cluster.WhoAmI(ctx)
+func (in *inspection) identity(ctx context.Context) Check {
+	self, err := in.Cluster.WhoAmI(ctx)
 	if err != nil {
 		return broken(err)
 	}
-	l.self = &self
+	in.self = &self
 	return passed(fmt.Sprintf("%q", self.Name))
 }
 
 // lease looks at the lock, which another run may hold.
-func (l *look) lease(ctx context.Context) Check {
-	if c, lacks := l.without("get", "leases"); lacks {
+func (in *inspection) lease(ctx context.Context) Check {
+	if c, lacks := in.without("get", "leases"); lacks {
 		return c
 	}
-	view, err := l.Cluster.LookAtLock(ctx, l.Inventory.Owner)
+	view, err := in.Cluster.LookAtLock(ctx, in.Inventory.Owner)
 	if err != nil {
 		return broken(err)
 	}
-	l.lock = &view
-	name := l.LockNamespace + "/" + reconcile.LockName(l.Inventory.Owner)
+	in.lock = &view
+	name := in.LockNamespace + "/" + reconcile.LockName(in.Inventory.Owner)
 	switch {
 	case view.Taken != nil:
 		return warning(view.Taken.Error(), reconcile.Hint(view.Taken))
@@ -103,25 +103,25 @@ func (l *look) lease(ctx context.Context) Check {
 	return passed(fmt.Sprintf("Lease %s is free; generation %d", name, view.Generation))
 }
 
-func (l *look) mayRead(ctx context.Context) Check {
-	return l.may(ctx, rights.Read(l.Inventory.Owner, l.LockNamespace))
+func (in *inspection) mayRead(ctx context.Context) Check {
+	return in.may(ctx, rights.Read(in.Inventory.Owner, in.LockNamespace))
 }
 
-func (l *look) mayWrite(ctx context.Context) Check {
-	if l.CAErr != nil {
+func (in *inspection) mayWrite(ctx context.Context) Check {
+	if in.CAErr != nil {
 		return notChecked("needs signer")
 	}
 	var self reconcile.Identity
-	if l.self != nil {
-		self = *l.self
+	if in.self != nil {
+		self = *in.self
 	}
-	wanted := rights.Write(l.Inventory.Owner, l.LockNamespace, nil, nil, l.OpenIssuer(self).Permissions())
-	return l.may(ctx, slices.DeleteFunc(wanted, func(p reconcile.Permission) bool { return p == rights.Event(l.LockNamespace) }))
+	wanted := rights.Write(in.Inventory.Owner, in.LockNamespace, nil, nil, in.OpenIssuer(self).Permissions())
+	return in.may(ctx, slices.DeleteFunc(wanted, func(p reconcile.Permission) bool { return p == rights.Event(in.LockNamespace) }))
 }
 
 // mayWriteEvents asks for what a run can do without.
-func (l *look) mayWriteEvents(ctx context.Context) Check {
-	c := l.may(ctx, []reconcile.Permission{rights.Event(l.LockNamespace)})
+func (in *inspection) mayWriteEvents(ctx context.Context) Check {
+	c := in.may(ctx, []reconcile.Permission{rights.Event(in.LockNamespace)})
 	if c.Verdict == Broken {
 		c.Verdict = Warning
 		c.Detail += ": certsync writes no Events about its runs, and runs work without them"
@@ -129,15 +129,15 @@ func (l *look) mayWriteEvents(ctx context.Context) Check {
 	return c
 }
 
-func (l *look) mayLock(ctx context.Context) Check {
+func (in *inspection) mayLock(ctx context.Context) Check {
 	// Where nobody knows whether the Lease exists, the right to read it is what is lacking.
-	exists := l.lock == nil || l.lock.Leased
-	c := l.may(ctx, rights.Lock(l.Inventory.Owner, l.LockNamespace, exists))
-	if c.Verdict != Passed || l.lock == nil {
+	exists := in.lock == nil || in.lock.Leased
+	c := in.may(ctx, rights.Lock(in.Inventory.Owner, in.LockNamespace, exists))
+	if c.Verdict != Passed || in.lock == nil {
 		return c
 	}
 	// A provider may let nobody write in kube-system, whatever RBAC says.
-	switch err := l.Cluster.TryLock(ctx, l.Inventory.Owner); {
+	switch err := in.Cluster.TryLock(ctx, in.Inventory.Owner); {
 	case errors.Is(err, ErrNoDryRun):
 		return untriable(err)
 	case err != nil:
@@ -148,14 +148,14 @@ func (l *look) mayLock(ctx context.Context) Check {
 }
 
 // may asks for permissions.
-func (l *look) may(ctx context.Context, wanted []reconcile.Permission) Check {
-	denied, err := l.Cluster.Denied(ctx, wanted)
+func (in *inspection) may(ctx context.Context, wanted []reconcile.Permission) Check {
+	denied, err := in.Cluster.Denied(ctx, wanted)
 	if err != nil {
 		return broken(err)
 	}
-	l.denied = append(l.denied, denied...)
+	in.denied = append(in.denied, denied...)
 	if len(denied) > 0 {
-		hint := l.grantHint()
+		hint := in.grantHint()
 		if len(denied) == 1 && rights.IsLease(denied[0]) {
 			hint = rights.LeaseHint
 		}
@@ -165,8 +165,8 @@ func (l *look) may(ctx context.Context, wanted []reconcile.Permission) Check {
 }
 
 // without is the check of what takes a right that was found to be lacking, and false if it is not.
-func (l *look) without(verb, resource string) (c Check, lacks bool) {
-	for _, p := range l.denied {
+func (in *inspection) without(verb, resource string) (c Check, lacks bool) {
+	for _, p := range in.denied {
 		if p.Verb == verb && p.Resource == resource {
 			return notChecked("needs the right to " + p.String()), true
 		}
@@ -198,17 +198,17 @@ func sentence(permissions []reconcile.Permission) string {
 }
 
 // grantHint says how rights that are lacking are given.
-func (l *look) grantHint() string {
+func (in *inspection) grantHint() string {
 	who := "the identity that runs certsync"
-	if l.self != nil {
-		who = fmt.Sprintf("%q", l.self.Name)
+	if in.self != nil {
+		who = fmt.Sprintf("%q", in.self.Name)
 	}
 	return "grant it to " + who + " in Kubernetes RBAC; `certsync manifests` prints the rights"
 }
 
-func (l *look) clock(context.Context) Check {
-	here := l.Now()
-	there, told := l.Cluster.Clock()
+func (in *inspection) clock(context.Context) Check {
+	here := in.Now()
+	there, told := in.Cluster.Clock()
 	if !told {
 		there = time.Time{}
 	}
@@ -221,25 +221,25 @@ func (l *look) clock(context.Context) Check {
 // ownCA is the hint about a shared CA.
 const ownCA = "give the front proxy a CA of its own (kube-apiserver --requestheader-client-ca-file)"
 
-func (l *look) proxy(ctx context.Context) Check {
-	if c, lacks := l.without("get", "configmaps"); lacks {
+func (in *inspection) proxy(ctx context.Context) Check {
+	if c, lacks := in.without("get", "configmaps"); lacks {
 		return c
 	}
-	f, err := l.Cluster.FrontProxy(ctx)
+	f, err := in.Cluster.FrontProxy(ctx)
 	if err != nil {
 		return broken(err)
 	}
-	l.frontProxy = &f
-	if l.CA != nil {
-		f.SharedCA = f.SharedCA || reconcile.NewFrontProxy(l.CA.Certificate, f.CAs, f.AllowedNames, l.Now()).SharedCA
+	in.frontProxy = &f
+	if in.CA != nil {
+		f.SharedCA = f.SharedCA || reconcile.NewFrontProxy(in.CA.Certificate, f.CAs, f.AllowedNames, in.Now()).SharedCA
 	}
-	for _, u := range l.Inventory.Users {
+	for _, u := range in.Inventory.Users {
 		if why := f.Impersonates(u.Name); why != "" {
 			return broken(errors.New(why))
 		}
 	}
 	switch why := f.ForgeableByAll(); {
-	case why != "" && l.AcceptSharedCA:
+	case why != "" && in.AcceptSharedCA:
 		return warning(why, ownCA)
 	case why != "":
 		return broken(reconcile.WithHint(errors.New(why), ownCA))

@@ -13,15 +13,15 @@ import (
 
 // everybody looks for what bindings of others give to everybody: no revocation takes it from a certificate. It observes the
 // cluster as plan does, so it also finds what no access review tells, such as a list that something cuts short.
-func (l *look) everybody(ctx context.Context) Check {
-	if len(l.denied) > 0 { // so far these are rights to read
-		return notChecked("needs the right to " + l.denied[0].String())
+func (in *inspection) everybody(ctx context.Context) Check {
+	if len(in.denied) > 0 { // so far these are rights to read
+		return notChecked("needs the right to " + in.denied[0].String())
 	}
-	view, err := l.Cluster.ObserveCluster(ctx, l.Inventory.Owner)
+	view, err := in.Cluster.ObserveCluster(ctx, in.Inventory.Owner)
 	if err != nil {
 		return broken(err)
 	}
-	x := index.New(l.Inventory, reconcile.Observed{At: l.Now(), ClusterView: view}, reconcile.Rules{Namespace: l.LockNamespace})
+	x := index.New(in.Inventory, reconcile.Observed{At: in.Now(), ClusterView: view}, reconcile.Rules{Namespace: in.LockNamespace})
 	var found []error
 	for _, n := range plan.Everybody(x) {
 		found = append(found, errors.New(strings.TrimPrefix(n.Object+" "+n.Message, " ")))
@@ -33,20 +33,20 @@ func (l *look) everybody(ctx context.Context) Check {
 }
 
 // ask asks the authorizer once what anybody may do.
-func (l *look) ask(ctx context.Context) (access.Decision, error) {
-	if l.decision == nil {
-		d, err := l.Cluster.Anybody(ctx)
+func (in *inspection) ask(ctx context.Context) (access.Decision, error) {
+	if in.decision == nil {
+		d, err := in.Cluster.Anybody(ctx)
 		if err != nil {
 			return d, err
 		}
-		l.decision = &d
+		in.decision = &d
 	}
-	return *l.decision, nil
+	return *in.decision, nil
 }
 
 // authorizer says whether bindings limit what a certificate may do.
-func (l *look) authorizer(ctx context.Context) Check {
-	d, err := l.ask(ctx)
+func (in *inspection) authorizer(ctx context.Context) Check {
+	d, err := in.ask(ctx)
 	if err == nil {
 		err = d.Refusal()
 	}

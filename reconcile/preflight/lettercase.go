@@ -19,12 +19,12 @@ type AuthMethods struct {
 
 // names warns of users who cannot read their credential because Vault knows them in lower case. Nobody is warned whose names have
 // no capitals, or whose Vault shows other methods only.
-func (l *look) names(ctx context.Context) []Check {
-	capitals := Capitals(l.Inventory)
-	if l.Store == nil || len(capitals) == 0 {
+func (in *inspection) names(ctx context.Context) []Check {
+	capitals := Capitals(in.Inventory)
+	if in.Store == nil || len(capitals) == 0 {
 		return nil
 	}
-	methods := l.Store.AuthMethods(ctx)
+	methods := in.Store.AuthMethods(ctx)
 	by := strings.Join(methods.Folding, " and ")
 	switch {
 	case by != "":

@@ -176,17 +176,17 @@ type Preflight struct {
 
 // Do makes all checks.
 func (p *Preflight) Do(ctx context.Context) Report {
-	l := &look{Preflight: p}
+	in := &inspection{Preflight: p}
 	var cluster, store []Check
 	var group sync.WaitGroup
-	group.Go(func() { cluster = l.cluster(ctx) })
-	group.Go(func() { store = l.vault(ctx) })
+	group.Go(func() { cluster = in.cluster(ctx) })
+	group.Go(func() { store = in.vault(ctx) })
 	group.Wait()
-	return Report{p.Inventory.Owner, slices.Concat(cluster, store, []Check{l.state().of("state")}, l.users(ctx))}
+	return Report{p.Inventory.Owner, slices.Concat(cluster, store, []Check{in.state().of("state")}, in.users(ctx))}
 }
 
-// look is one Preflight under way, with what later checks need of earlier ones. A pointer is nil while that is unknown.
-type look struct {
+// inspection is one Preflight under way, with what later checks need of earlier ones. A pointer is nil while that is unknown.
+type inspection struct {
 	*Preflight
 	self       *reconcile.Identity
 	denied     []reconcile.Permission
@@ -201,8 +201,8 @@ type look struct {
 }
 
 type step struct {
-	name string
-	look func(context.Context) Check
+	name  string
+	check func(context.Context) Check
 }
 
 // inOrder makes checks one after the other. If the first fails, the others would fail for the same reason.
@@ -215,7 +215,7 @@ func inOrder(ctx context.Context, without error, steps []step) []Check {
 		case i > 0 && checks[0].Verdict == Broken:
 			checks = append(checks, notChecked("needs "+steps[0].name).of(s.name))
 		default:
-			checks = append(checks, s.look(ctx).of(s.name))
+			checks = append(checks, s.check(ctx).of(s.name))
 		}
 	}
 	return checks
@@ -246,23 +246,23 @@ func broken(err error) Check {
 
 // needs lists whom the inventory or the ledger has, as users everything of whom is written and read. People of the ledger alone
 // are to be removed.
-func (l *look) needs() reconcile.StoreNeeds {
+func (in *inspection) needs() reconcile.StoreNeeds {
 	var users []string
-	for _, u := range l.Inventory.Users {
+	for _, u := range in.Inventory.Users {
 		users = append(users, u.Name)
 	}
-	if l.store != nil {
-		users = slices.AppendSeq(users, maps.Keys(l.store.Ledger))
+	if in.store != nil {
+		users = slices.AppendSeq(users, maps.Keys(in.store.Ledger))
 	}
 	users = reconcile.SortedSet(users)
 	return reconcile.StoreNeeds{Record: users, Credential: users, Delete: users, Purge: users, Read: users}
 }
 
 // wanted lists what the inventory has bound now or later: each role once for each place, without whom it is for.
-func (l *look) wanted() []reconcile.Grant {
+func (in *inspection) wanted() []reconcile.Grant {
 	var list []reconcile.Grant
-	o := reconcile.Observed{At: l.Now(), ClusterView: reconcile.ClusterView{Namespaces: l.namespaces}}
-	x := index.New(l.Inventory, o, reconcile.Rules{Namespace: l.Namespace, LockNamespace: l.LockNamespace})
+	o := reconcile.Observed{At: in.Now(), ClusterView: reconcile.ClusterView{Namespaces: in.namespaces}}
+	x := index.New(in.Inventory, o, reconcile.Rules{Namespace: in.Namespace, LockNamespace: in.LockNamespace})
 	for g := range granted.Still(x.Inventory, o.At) {
 		list = append(list, reconcile.Grant{For: reconcile.ForUser, RoleKind: g.RoleKind, Role: g.Role, Namespace: g.Namespace, Part: 1})
 	}

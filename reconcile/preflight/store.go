@@ -17,16 +17,16 @@ import (
 
 // vault makes the checks of Vault. That it is open, knows the token and has a KV v2 mount there is known since it was
 // connected to.
-func (l *look) vault(ctx context.Context) []Check {
-	return append(inOrder(ctx, l.StoreErr, []step{
-		{"Vault", l.health},
-		{"Vault contents", l.contents},
-		{"Vault rights", l.storeRights},
-	}), l.names(ctx)...)
+func (in *inspection) vault(ctx context.Context) []Check {
+	return append(inOrder(ctx, in.StoreErr, []step{
+		{"Vault", in.health},
+		{"Vault contents", in.contents},
+		{"Vault rights", in.storeRights},
+	}), in.names(ctx)...)
 }
 
-func (l *look) health(ctx context.Context) Check {
-	h, err := l.Store.Health(ctx)
+func (in *inspection) health(ctx context.Context) Check {
+	h, err := in.Store.Health(ctx)
 	where := fmt.Sprintf("%s, folder %s of the KV v2 mount %s", h.Address, h.Folder, h.Mount)
 	switch {
 	case err != nil:
@@ -39,9 +39,9 @@ func (l *look) health(ctx context.Context) Check {
 	return passed(fmt.Sprintf("%s at %s", h.Version, where))
 }
 
-func (l *look) storeRights(ctx context.Context) Check {
-	needed := l.needs()
-	lacks, mayAsk, err := l.Store.Lacks(ctx, needed)
+func (in *inspection) storeRights(ctx context.Context) Check {
+	needed := in.needs()
+	lacks, mayAsk, err := in.Store.Lacks(ctx, needed)
 	switch {
 	case err != nil:
 		return broken(err)
@@ -51,7 +51,7 @@ func (l *look) storeRights(ctx context.Context) Check {
 	case len(lacks) > 0:
 		return broken(reconcile.WithHint(fmt.Errorf("the token lacks %s", strings.Join(lacks, "; ")), "add it to the token's policy"))
 	}
-	if err := ShortLived(l.Store.TokenLife(), l.RunTime); err != nil {
+	if err := ShortLived(in.Store.TokenLife(), in.RunTime); err != nil {
 		return warning(err.Error(), reconcile.Hint(err))
 	}
 	return passed(fmt.Sprintf("all that the users of the inventory and of the ledger need (%d)", len(needed.Read)))
@@ -67,17 +67,17 @@ func ShortLived(life, run time.Duration) error {
 		"renew it with `vault token renew`, use one that lives longer, or let certsync log in with --vault-auth: it then logs in again")
 }
 
-func (l *look) contents(ctx context.Context) Check {
-	view, err := l.Store.ObserveStore(ctx)
+func (in *inspection) contents(ctx context.Context) Check {
+	view, err := in.Store.ObserveStore(ctx)
 	if err != nil {
 		return broken(err)
 	}
-	l.store = &view
-	if err := l.Store.CheckRetention(ctx); err != nil {
+	in.store = &view
+	if err := in.Store.CheckRetention(ctx); err != nil {
 		return broken(err)
 	}
 	var problems []string
-	for _, u := range l.Inventory.Users {
+	for _, u := range in.Inventory.Users {
 		if why := retention.Limits(u.Name, view.Ledger[u.Name], view.Credentials[u.Name]); why != "" {
 			problems = append(problems, why)
 		}
@@ -94,18 +94,18 @@ func (l *look) contents(ctx context.Context) Check {
 }
 
 // state compares whose cluster Vault's state is about with the one that is there.
-func (l *look) state() Check {
-	if l.store == nil || l.uid == "" || l.lock == nil {
+func (in *inspection) state() Check {
+	if in.store == nil || in.uid == "" || in.lock == nil {
 		return notChecked("needs Vault contents, namespaces and lock")
 	}
-	o := reconcile.Observed{StoreView: *l.store, ClusterView: reconcile.ClusterView{UID: l.uid, Mark: l.lock.Mark, Leased: l.lock.Leased}}
+	o := reconcile.Observed{StoreView: *in.store, ClusterView: reconcile.ClusterView{UID: in.uid, Mark: in.lock.Mark, Leased: in.lock.Leased}}
 	if o.StateProblem != nil {
 		return broken(o.StateProblem)
 	}
-	if why := refusal.Misplaced(l.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
+	if why := refusal.Misplaced(in.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
 		return broken(errors.New(why))
 	}
-	if n := len(l.store.Ledger) + len(l.store.Credentials); o.State == nil && n > 0 {
+	if n := len(in.store.Ledger) + len(in.store.Credentials); o.State == nil && n > 0 {
 		return warning(fmt.Sprintf("Vault has no state, and %d entries in ledger/ and users/: the state may be lost", n),
 			"check that Vault, mount and prefix are right; if the state is lost, `certsync apply --new-ledger` begins a new one")
 	}

@@ -58,7 +58,7 @@ func (w *World) ApplyIn(ctx context.Context, inv *inventory.Inventory, workers i
 func (w *World) terms(consent func(reconcile.Plan) error) apply.Terms {
 	rules := w.Rules
 	rules.Self = cmp.Or(rules.Self, "certsync")
-	return apply.Terms{Access: w, Consent: consent, Rules: rules, Hold: w.Hold, Unseen: w.Unseen, Lock: w}
+	return apply.Terms{Access: w, Consent: consent, Rules: rules, Hold: w.Hold, Unseen: w.Unseen, Lock: w, Begin: func(reconcile.Plan) { w.Begun++ }}
 }
 
 // Remove is one run of certsync that only removes, without Vault.

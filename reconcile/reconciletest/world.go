@@ -77,6 +77,7 @@ type World struct {
 	Hold  bool
 	// Unseen is Apply's. consent is asked instead of agreeing to everything, unless it is nil.
 	Unseen  bool
+	Begun   int // how often a run has said that its steps begin
 	Consent func(reconcile.Plan) error
 	// Denies and StoreLacks are what the reviewers say.
 	Denies     []reconcile.Permission

@@ -1,4 +1,6 @@
-// Package refusal says why nothing at all may be written: the clocks differ, or cluster and Vault do not belong together.
+// Package refusal has the rules and texts of refusals that plan, removals and preflight share. Skewed and Misplaced say why nothing
+// may be written: the clocks differ, or cluster and Vault do not belong together. Protected, NoUsers and OtherInventory are texts of
+// guards, which --hold or a flag lifts. Frozen is the note of selectors that match too much.
 package refusal
 
 import (
@@ -22,6 +24,9 @@ func Skewed(here, there time.Time) string {
 	}
 	return ""
 }
+
+// NoUsers says what a plan of an inventory without users would do.
+const NoUsers = "the inventory has no users: everybody would lose access (--allow-empty)"
 
 // Frozen notes that the selectors of an inventory come to more than they may: most grants in single namespaces, and most subjects.
 func Frozen(most, subjects int) reconcile.Note {
@@ -77,7 +82,7 @@ func OtherInventory(owner string, state *reconcile.State) string {
 //	none               | a generation on the Lease          | refused: --new-ledger
 //	of another cluster | any                                | refused: --move-to-this-cluster
 //	older              | a later generation on the Lease    | refused: --accept-rollback
-//	any                | no Lease                           | refused: --accept-rollback
+//	of this cluster    | no Lease                           | refused: --accept-rollback
 //	not the first      | a Lease without a generation       | refused: --accept-rollback; after the first, a run was cut off
 func Misplaced(owner string, o reconcile.Observed, bound int, r reconcile.Rules) string {
 	switch state := o.State; {

@@ -20,12 +20,12 @@
 // # What the guards count
 //
 // Package plan counts what the state in Vault says that certsync gave. Here nobody knows that. Every subject that goes out of a
-// RoleBinding is one that the inventory does not give, and an admin of the namespace can have put each of them there. If guards
+// RoleBinding is one that the inventory does not give, and an admin of the namespace can have put it there. If guards
 // counted them, one tenant could have every removal in the cluster refused, and a tenant who is to go could do so to stay. So
 // RoleBindings count for nothing, neither as removals nor in the total: --max-removals counts ClusterRoleBindings, which only
 // administrators can write. It cannot see an inventory that lost grants in namespaces by mistake. The next run with Vault puts
 // those back, since the certificates are still good.
 //
-// --protect and the identity that runs apply refuse the run for the same bindings only. In a RoleBinding such a user stays, as
-// does somebody in a conflict, and the others go.
+// --protect and the identity that runs apply refuse the run for the same bindings only. In a RoleBinding such a user stays, and
+// the others go.
 package removals

@@ -28,7 +28,7 @@ func (d *draft) guard() (refusals []string) {
 		refusals = append(refusals, d.says("revoke the certificates of", name))
 	}
 	if len(d.inv.Users) == 0 && !d.rules.AllowEmpty {
-		const why = "the inventory has no users: everybody would lose access (--allow-empty)"
+		const why = refusal.NoUsers
 		d.each(func(_ *part, r *removal) {
 			if r.user != "" && r.reason != reconcile.CertificateRevoked {
 				r.hold(why, reconcile.ByGuard)

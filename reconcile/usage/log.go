@@ -31,7 +31,7 @@ type User struct {
 	Use
 	Impersonations int // requests on behalf of somebody else
 
-	Certificates       []Certificate // that were used, sorted by fingerprint; at most MaxCertificates that the caller does not know
+	Certificates       []Certificate // that were used, sorted by fingerprint; at most maxCertificates that the caller does not know
 	CertificatesRest   Use           // of all further ones
 	WithoutCertificate Use           // by a token, for example
 

@@ -62,7 +62,7 @@ func ApproveCommand(ref reconcile.CSRRef) string {
 // process. If the key is the user's own, the ledger knows the request.
 func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigningRequest, w *waiter, user string) error {
 	// A person or a controller can have decided before the waiter was there.
-	if decided, err := i.look(ctx, csr); decided || err != nil {
+	if decided, err := i.readDecision(ctx, csr); decided || err != nil {
 		return err
 	}
 	i.watching()
@@ -85,15 +85,15 @@ func (i *Issuer) ask(ctx context.Context, csr *certificatesv1.CertificateSigning
 		return fmt.Errorf("waiting for somebody to approve %s: the run was interrupted", csrName(csr))
 	case <-deadline.C:
 	}
-	if decided, err := i.look(ctx, csr); decided || err != nil {
+	if decided, err := i.readDecision(ctx, csr); decided || err != nil {
 		return err
 	}
 	err := fmt.Errorf("%s: %w: certsync waited %s", csrName(csr), reconcile.ErrNotApproved, inventory.DurationText(i.options.ApprovalTimeout))
 	return reconcile.WithHint(i.watched(err), notApprovedHint)
 }
 
-// look reads a request, passes its state to the waiter, and reports whether the request is decided or issued.
-func (i *Issuer) look(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) (decided bool, err error) {
+// readDecision reads a request, passes its state to the waiter, and reports whether the request is decided or issued.
+func (i *Issuer) readDecision(ctx context.Context, csr *certificatesv1.CertificateSigningRequest) (decided bool, err error) {
 	current, err := i.reread(ctx, csr)
 	if err != nil {
 		return false, err

@@ -14,5 +14,7 @@
 //   - an immutable ConfigMap with the inventory, whose name has the content's hash (files.go);
 //   - the CronJob, without the default token: it mounts one token for the API server and one for Vault (job.go, files.go).
 //
+// ClientSide says which of them kubectl apply cannot apply without --server-side (clientside.go).
+//
 // The order matters: the admission policies come before the roles, so that no account ever has a right without its limit.
 package deploy

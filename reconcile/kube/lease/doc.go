@@ -1,7 +1,8 @@
 // Package lease is the lock that keeps two runs of one owner apart: a Lease in the cluster.
 //
 // Begin at Client, which New makes for one namespace. Its Locker takes the lock, and the lock that Acquire returns renews
-// itself until it is released or lost. Look and Generation only read the Lease. Events writes Kubernetes Events about it.
+// itself until it is released or lost. View and Mark only read the Lease, and Try sends a
+// write that the API server does not carry out. Events writes Kubernetes Events about it.
 //
 // # The Lease
 //

@@ -96,8 +96,8 @@ func (c *Client) Mark(ctx context.Context, owner string) (m reconcile.Mark, revo
 	return m, revoked, true, err
 }
 
-// Look returns the state of an owner's lock: whether a run holds it, and the mark.
-func (c *Client) Look(ctx context.Context, owner string) (preflight.LockView, error) {
+// View returns the state of an owner's lock: whether a run holds it, and the mark.
+func (c *Client) View(ctx context.Context, owner string) (preflight.LockView, error) {
 	ctx, cancel := api.WithTimeout(ctx)
 	defer cancel()
 	lease, err := c.read(ctx, owner)

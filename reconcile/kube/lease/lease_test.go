@@ -72,7 +72,7 @@ func TestLook(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := apitest.New(t)
 			s.Routes["GET "+leasePath] = tc.lease
-			got, err := clientOf(t, s.Begin()).Look(t.Context(), "prod-eu")
+			got, err := clientOf(t, s.Begin()).View(t.Context(), "prod-eu")
 			var locked reconcile.Locked
 			if errors.As(got.Taken, &locked) != tc.taken || tc.taken && locked.Holder != "somebody" {
 				t.Errorf("taken: %v", got.Taken)

@@ -81,7 +81,7 @@ func (l *Locker) doing() string { return "taking the lock " + l.client.name(l.op
 // try reads the Lease, and takes the lock if it is free. If another client was faster, try reads the Lease again.
 func (l *Locker) try(ctx context.Context) (*heldLock, error) {
 	for try := 1; ; try++ {
-		current, err := l.look(ctx)
+		current, err := l.read(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +109,7 @@ func (l *Locker) try(ctx context.Context) (*heldLock, error) {
 	}
 }
 
-func (l *Locker) look(ctx context.Context) (*coordinationv1.Lease, error) {
+func (l *Locker) read(ctx context.Context) (*coordinationv1.Lease, error) {
 	ctx, cancel := context.WithTimeout(ctx, lockAttempt)
 	defer cancel()
 	return l.client.read(ctx, l.options.Owner)

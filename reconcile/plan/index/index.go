@@ -1,16 +1,16 @@
 // Package index has what an inventory wants and what was observed, by name. An [Index] is built once by [New] and never
-// changed. It decides nothing about a run but the epochs, which all else depends on: by which name Kubernetes knows a user,
-// and whose certificates are void.
+// changed, but for the cache of [Index.RolePower]. It decides about the epochs only, since all else depends on them: by which
+// name Kubernetes knows a user, and whose certificates are void.
 //
 // Where a comment says "the index", it means the owner's index in Vault, see reconcile.State.
 //
-//	index.go    users, bindings and names; whom certsync knows, and what counts as a loss; who had another name (Successor)
-//	terms.go    whose access has begun, and whose has ended
-//	epochs.go   the epoch of each name, see Epochs
+//	index.go       users, bindings and names; whom certsync knows, and what counts as a loss
+//	terms.go       whose access has begun, and whose has ended; who had another name (Successor)
+//	epochs.go      the epoch of each name, see Epochs
 //	protection.go  from whom nothing may be taken
-//	grants.go   what the inventory says of a grant
-//	powers.go   what a role makes of somebody
-//	freeze.go   Freeze: an index where selectors give only what they gave in the last run
+//	grants.go      what the inventory says of a grant
+//	powers.go      what a role makes of somebody
+//	freeze.go      Freeze: an index where selectors give only what they gave in the last run
 package index
 
 import (
@@ -24,7 +24,7 @@ import (
 	"github.com/certsync/certsync/reconcile/granted"
 )
 
-// Index has what an inventory wants and what was observed, by name. It is built once and never changed, so that a look-up
+// Index has what an inventory wants and what was observed, by name. It is built once, so that a look-up
 // for one user does not walk all bindings.
 type Index struct {
 	// Inventory has the grants of selectors under the namespaces that they match. File is the inventory as it is written.

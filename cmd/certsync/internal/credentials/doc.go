@@ -1,4 +1,4 @@
-// Package credentials is the users' side without its flags. As the kubectl exec plugin, it returns a user's credential from a cache
+// Package credentials is the users' side without its flags, and the reader of key files for signer and users. As the kubectl exec plugin, it returns a user's credential from a cache
 // on the user's machine, or from Vault. Kubeconfigs fetches a user's kubeconfigs of several owners.
 //
 // Begin with Source.Get. It chooses between the cache and Vault (choice.go), and keeps what Vault returns (cache.go):

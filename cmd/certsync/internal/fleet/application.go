@@ -81,7 +81,8 @@ func (a Application) Do(ctx context.Context, runs []Run) int {
 	}
 	if stopped == nil {
 		a.Begin(steps(plans))
-		context.AfterFunc(ctx, a.Interrupted)
+		stop := context.AfterFunc(ctx, a.Interrupted)
+		defer stop()
 	}
 	a.carryOut(ctx, runs, plans, errs, stopped)
 	code := exit.OK

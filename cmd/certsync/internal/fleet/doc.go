@@ -7,7 +7,7 @@
 //	fleet.go                      the chosen clusters, Each, and how long a cluster may take to answer
 //	names.go, one.go              --cluster, for commands that take several clusters and for those that take one
 //	application.go                the order of an apply
-//	gate.go                       no certificate before the removals of all clusters; on how many clusters a run works at once
+//	gate.go                       no certificate before the removals of all clusters, unless one takes too long; how many run at once
 //	planned.go                    the plans of all clusters: names that none knows, and two plans for one Kubernetes cluster
 //	digest.go, plandigest.go      the digest over all plans, and the value of --expect
 //	ending.go                     the exit code of an apply

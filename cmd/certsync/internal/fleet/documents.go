@@ -30,7 +30,7 @@ func SumOf(results []Result[Planned]) (Sum, error) {
 		p := r.Value
 		p.Name, p.Made = r.Name, r.Err == nil
 		if all = append(all, p); p.Made {
-			s.Changes, s.Runs = s.Changes || p.Plan.Changes(), s.Runs || p.Plan.Runs()
+			s.Changes, s.Runs = s.Changes || p.Plan.Changes(), s.Runs || p.Plan.HasWork()
 			s.Refused = s.Refused || len(p.Plan.Refusals()) > 0
 		}
 	}

@@ -17,7 +17,8 @@ const (
 	gateNotice = 30 * time.Second
 	// placeLimit is how long a cluster keeps a place from others. Then it goes on without one.
 	placeLimit = gateLimit / 2
-	// runLimit is how long the run in a cluster takes at most, without the time in which it waits for others. It is that of a job.
+	// runLimit is how long the run in a cluster takes at most, without the time in which it waits for a place or at the gate. It is that
+	// of a job.
 	runLimit = time.Hour
 )
 
@@ -37,12 +38,14 @@ type Gate struct {
 	names   []string // in the order of the file
 	pending map[string]bool
 	stays   map[string]*stay
-	late    *time.Timer // from the first arrival on
-	over    bool        // the next time that late fires, the wait is over
+	spent   map[string]time.Duration // of runLimit, in stays that are over
+	late    *time.Timer              // from the first arrival on
+	over    bool                     // the next time that late fires, the wait is over
 }
 
 // stay is the time from when a cluster gets a place until it waits for others, or until its run is over.
 type stay struct {
+	began  time.Time
 	placed bool // it still has the place
 	end    func(error)
 	limits []*time.Timer
@@ -51,7 +54,7 @@ type stay struct {
 // NewGate returns a gate for the clusters of a run, of which at most atOnce have a place. tell is called with the clusters that the
 // others wait for: after a while, and when the wait is over because of its limit.
 func NewGate(clusters []Target, atOnce int, tell func(waitsFor []string, over bool)) *Gate {
-	g := &Gate{places: make(chan struct{}, atOnce), tell: tell, open: make(chan struct{}), pending: map[string]bool{}, stays: map[string]*stay{}}
+	g := &Gate{places: make(chan struct{}, atOnce), tell: tell, open: make(chan struct{}), pending: map[string]bool{}, stays: map[string]*stay{}, spent: map[string]time.Duration{}}
 	g.opened = sync.OnceFunc(func() { close(g.open) })
 	for _, t := range clusters {
 		g.names, g.pending[t.Name] = append(g.names, t.Name), true
@@ -76,14 +79,14 @@ func (g *Gate) Enter(ctx context.Context, name string, end func(error)) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	s := &stay{placed: true, end: end}
+	s := &stay{began: time.Now(), placed: true, end: end}
 	s.limits = []*time.Timer{
 		time.AfterFunc(placeLimit, func() {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			g.giveUp(s)
 		}),
-		time.AfterFunc(runLimit, func() { end(errRunLimit) }),
+		time.AfterFunc(runLimit-g.spent[name], func() { end(errRunLimit) }),
 	}
 	g.stays[name] = s
 	if g.pending[name] && g.late != nil { // it could not begin with its removals before
@@ -126,6 +129,7 @@ func (g *Gate) leavePlace(name string) (end func(error)) {
 	}
 	g.giveUp(s)
 	delete(g.stays, name)
+	g.spent[name] += time.Since(s.began)
 	return s.end
 }
 

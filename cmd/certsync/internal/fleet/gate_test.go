@@ -131,6 +131,28 @@ func TestGateOfOneThatFails(t *testing.T) {
 	})
 }
 
+// TestRunLimit: the time before a cluster waits at the gate counts for its limit, and the time at the gate does not.
+func TestRunLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		g := NewGate(targets("a", "b"), 2, func([]string, bool) {})
+		ctx, end := context.WithCancelCause(t.Context())
+		defer end(nil)
+		go func() {
+			time.Sleep(45 * time.Minute)
+			g.Leave("b")
+		}()
+		g.Enter(ctx, "a", end)
+		time.Sleep(40 * time.Minute)
+		g.Wait(ctx, "a")
+		<-ctx.Done()
+		g.Leave("a")
+		if since := time.Since(started); since != runLimit+5*time.Minute || context.Cause(ctx) != errRunLimit {
+			t.Errorf("ended after %s: %v", since, context.Cause(ctx))
+		}
+	})
+}
+
 // TestGateOfOneThatHangs: with one place, a cluster that somebody has taken over keeps it for a time only. The removals of the others
 // come before the first certificate of any of them, and the run ends.
 func TestGateOfOneThatHangs(t *testing.T) {

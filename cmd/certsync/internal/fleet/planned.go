@@ -34,13 +34,13 @@ func changes(all []Planned) bool {
 	return slices.ContainsFunc(all, func(p Planned) bool { return p.Made && p.Plan.Changes() })
 }
 
-// writing reports whether apply has something to do in the cluster.
-func (p Planned) runs() bool { return p.Ready && p.Plan.Runs() }
+// hasWork reports whether apply has something to do in the cluster.
+func (p Planned) hasWork() bool { return p.Ready && p.Plan.HasWork() }
 
 // writing counts the clusters in which apply has something to do.
 func writing(all []Planned) (n int) {
 	for _, p := range all {
-		if p.runs() {
+		if p.hasWork() {
 			n++
 		}
 	}
@@ -50,7 +50,7 @@ func writing(all []Planned) (n int) {
 // steps counts the steps of the plans for those clusters.
 func steps(all []Planned) (n int) {
 	for _, p := range all {
-		if p.runs() {
+		if p.hasWork() {
 			n += len(p.Plan.Steps)
 		}
 	}

@@ -58,7 +58,7 @@ func metrics(a report.Account) *prometheus.Registry {
 		all.MustRegister(g)
 	}
 	f := a.Metrics()
-	gauge("exit_code", "Exit code of the last run: 0 done, 1 failed or partly done, 3 refused.", float64(a.ExitCode))
+	gauge("exit_code", "Exit code of the last run: see certsync apply --help.", float64(a.ExitCode))
 	gauge("last_run_timestamp_seconds", "Time when the last run ended.", seconds(a.EndedAt))
 	gauge("duration_seconds", "Duration of the last run.", a.EndedAt.Sub(a.StartedAt).Seconds())
 	gauge("failures", "Failed steps of the last run, plus one if the whole run failed.", float64(f.Failures))

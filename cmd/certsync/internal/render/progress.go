@@ -91,7 +91,7 @@ const (
 
 // bar shows the share of steps that have ended, and the time that the others need at the same speed.
 func (p *Progress) bar() string {
-	full := barWidth * p.done / max(p.total, 1)
+	full := min(barWidth*p.done/max(p.total, 1), barWidth)
 	left := time.Duration(0)
 	if p.done > 0 {
 		left = p.Now().Sub(p.began) / time.Duration(p.done) * time.Duration(p.total-p.done)

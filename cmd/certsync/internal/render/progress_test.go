@@ -56,6 +56,19 @@ func TestAskForApproval(t *testing.T) {
 	}
 }
 
+// TestMoreProgress: steps that nobody announced do not break the bar.
+func TestMoreProgress(t *testing.T) {
+	var b strings.Builder
+	now := fixture.Noon
+	p := &Progress{Out: &b, Terminal: true, Now: func() time.Time { now = now.Add(time.Second); return now }}
+	for range 2 {
+		p.Step(reconcile.Event{Result: reconcile.Done})
+	}
+	if !strings.HasPrefix(b.String(), clearLine+"["+strings.Repeat("#", barWidth)+"] 1/0") {
+		t.Errorf("%q", b.String())
+	}
+}
+
 // TestNoProgress: a run without steps draws nothing.
 func TestNoProgress(t *testing.T) {
 	var b strings.Builder
