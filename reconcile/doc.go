@@ -67,8 +67,8 @@
 //	<folder>/ledger/<user>     [Record]: one user's certificates, in Vault
 //	<folder>/state             [State]: what one owner's runs share, in Vault
 //
-// With several clusters, each line of apply begins with "cluster", and [EndedEarly] is the last of a cluster whose run did not
-// reach its steps. A report file has a list of report.Account. The other commands write a fleet.Document (cmd/certsync/internal/fleet),
+// With several clusters, each line of apply begins with "cluster", and [EndedEarly] is the last of a cluster whose run an
+// error has ended. A report file has a list of report.Account. The other commands write a fleet.Document (cmd/certsync/internal/fleet),
 // which has the forms above by cluster.
 //
 // A ledger record with a field that this version does not know is refused: a later version may need that field, and a

@@ -124,15 +124,14 @@ func (a *applying) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for {
+	makePlan := func() error {
 		a.prepared, err = run.Prepare(ctx, inv)
-		var unknown reconcile.UnknownName
-		if a.gate == nil || !errors.As(err, &unknown) {
-			return err
-		}
-		a.unknown = append(a.unknown, unknown) // another cluster may know the name
-		terms.Rules = fleet.Without(terms.Rules, unknown)
+		return err
 	}
+	if a.gate == nil {
+		return makePlan()
+	}
+	return fleet.Known(&terms.Rules, &a.unknown, makePlan)
 }
 
 // step prints and streams how a step ended.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -15,14 +16,6 @@ import (
 
 // applyAll is apply for several clusters.
 func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Target) error {
-	switch {
-	case c.Context != "":
-		return fleet.ErrContext
-	case c.Manual():
-		return fleet.OnlyOne("--approval=manual", targets)
-	case c.MoveToThisCluster: // it would accept any mix-up of contexts
-		return fleet.OnlyOne("--move-to-this-cluster", targets)
-	}
 	if err := c.Report.Check(); err != nil {
 		return err
 	}
@@ -36,6 +29,13 @@ func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Targe
 		one.progress, one.gate, one.shown, one.account.Cluster = progress, gate, true, t.Name
 		all, runs = append(all, one), append(runs, one)
 	}
+	if err := c.onlyForOne(targets); err != nil {
+		code := p.fail(ctx, err)
+		for _, one := range all {
+			one.account.End(code, err)
+		}
+		return exitStatus(c.reportAll(ctx, p, code, all))
+	}
 	out := c.shows(p)
 	code := fleet.Application{
 		Gate: gate, AtOnce: c.ClustersAtOnce, Expect: string(c.Expect), Yes: c.Yes, Plans: out, Palette: paletteFor(out), Begin: progress.Begin, Interrupted: p.ending, Fail: p.fail,
@@ -45,6 +45,19 @@ func (c applyCmd) applyAll(ctx context.Context, p program, targets []fleet.Targe
 		p.interrupted()
 	}
 	return exitStatus(c.reportAll(ctx, p, code, all))
+}
+
+// onlyForOne refuses flags that are for one cluster.
+func (c applyCmd) onlyForOne(targets []fleet.Target) error {
+	switch {
+	case c.Context != "":
+		return fleet.ErrContext
+	case c.Manual():
+		return fleet.OnlyOne("--approval=manual", targets)
+	case c.MoveToThisCluster: // it would accept any mix-up of contexts
+		return fleet.OnlyOne("--move-to-this-cluster", targets)
+	}
+	return nil
 }
 
 // reportAll reports on the runs in all clusters, and returns the exit code.
@@ -62,6 +75,9 @@ func (c applyCmd) reportAll(ctx context.Context, p program, code int, all []*one
 	code = reporting.Written(code, events.Err)
 	err := c.Report.WriteAll(code, accounts)
 	p.complainOf(events.Err, err)
+	for _, one := range all {
+		one.account.ExitCode = reporting.Written(one.account.ExitCode, err)
+	}
 	var group sync.WaitGroup
 	for _, one := range all {
 		group.Go(func() { one.complainOf(c.Publish(ctx, one.account)...) })
@@ -85,7 +101,7 @@ func (a *oneOf) Prepare(ctx context.Context) error {
 
 // Planned is that of fleet.Run.
 func (a *oneOf) Planned() fleet.Planned {
-	return fleet.Planned{Name: a.target.Name, Owner: a.target.Owner, Plan: a.prepared.Plan, Made: a.prepared.Planned(), Unknown: a.unknown}
+	return fleet.Planned{Name: a.target.Name, Owner: a.target.Owner, Inventory: a.target.Inventory, Plan: a.prepared.Plan, Made: a.prepared.Planned(), Unknown: a.unknown}
 }
 
 // Do is that of fleet.Run.
@@ -100,8 +116,8 @@ func (a *oneOf) Settle(ctx context.Context, err error) fleet.Ending {
 	err = a.conclude(ctx, err)
 	code := a.fail(ctx, err)
 	a.account.End(code, err)
-	if err := a.account.Err; err != nil {
-		a.events.Send(reconcile.EndedEarly{Error: err.Error(), Hint: reconcile.Hint(err), ExitCode: code})
+	if cause := a.account.Err; cause != nil && !errors.As(err, new(exitStatus)) { // else conclude has sent the last line
+		a.events.Send(reconcile.EndedEarly{Error: cause.Error(), Hint: reconcile.Hint(cause), ExitCode: code})
 	}
 	if text := fleet.OutstandingText(a.account.Account); text != "" {
 		fmt.Fprintf(a.stderr, "%s%s\n", a.speaker(), terminal.Clean(text))

@@ -141,8 +141,28 @@ func TestClustersNames(t *testing.T) {
 	if r.exit != exitUsage || !strings.Contains(r.output, `certsync: --protect "eve": this name is neither in`) || !cmp.Equal(unchanged, s.standing("stage")) {
 		t.Errorf("exit %d: %s", r.exit, r.output)
 	}
-	if r, _ = l.applyAll(t, s, file, nil, "--yes", "--protect=dave"); r.exit != exitOK {
+	if r, _ = l.applyAll(t, s.clone(), file, nil, "--yes", "--protect=dave"); r.exit != exitOK {
 		t.Errorf("exit %d: %s", r.exit, r.output)
+	}
+
+	// A cluster that is down may be the one that knows the name. Nobody keeps access elsewhere for that.
+	if r, _ = l.applyAll(t, s, file, down("prod"), "--yes", "--protect=eve"); r.exit != exitUsage || !cmp.Equal(unchanged, s.standing("stage")) {
+		t.Errorf("exit %d: %s", r.exit, r.output)
+	}
+	r, _ = l.applyAll(t, s, file, down("prod"), "--yes", "--protect=dave")
+	if r.exit != exitError || !slices.Contains(s.standing("dev"), "alice: removed, 0 current, 0 requested, 0 stored") {
+		t.Errorf("exit %d, %q: %s", r.exit, s.standing("dev"), r.output)
+	}
+}
+
+// TestClustersFlagForOne: the report says that the run was refused, and is not that of the run before.
+func TestClustersFlagForOne(t *testing.T) {
+	l := newLab(t, 1)
+	path := filepath.Join(t.TempDir(), "report.json")
+	r, _ := l.applyAll(t, newSeveral(l), l.inventory(t, severalBefore), nil, "--yes", "--move-to-this-cluster", "--report="+path)
+	text, err := os.ReadFile(path)
+	if r.exit != exitError || err != nil || strings.Count(string(text), `"exitCode":1`) != 4 {
+		t.Errorf("exit %d: %s: %v, %s", r.exit, r.output, err, text)
 	}
 }
 
@@ -168,9 +188,15 @@ func TestClustersInterrupted(t *testing.T) {
 			continue // each takes ten seconds, in which certsync tries to write Events
 		}
 		now := s.clone()
-		r, _ := l.applyAll(t, now, file, map[string][]fake.Fault{"prod": {{Call: call, Kind: fake.DieBefore}}}, "--yes")
+		r, _ := l.applyAll(t, now, file, map[string][]fake.Fault{"prod": {{Call: call, Kind: fake.DieBefore}}}, "--yes", "-o", "json")
 		if r.exit != exitInterrupted {
 			t.Errorf("%s (%d of %d): exit %d: %s", call, i+1, len(writes), r.exit, r.output)
+		}
+		for _, name := range clusterNames {
+			ends := regexp.MustCompile(`(?m)^\{"cluster":"`+name+`",.*"exitCode":.*$`).FindAllString(r.output, -1)
+			if len(ends) != 1 || !strings.Contains(ends[0], `"summary":`) {
+				t.Errorf("%s: %s ends with %q: %s", call, name, ends, r.output)
+			}
 		}
 		for _, name := range clusterNames {
 			now[name].Advance(lockLife)

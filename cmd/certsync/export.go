@@ -13,7 +13,7 @@ import (
 
 type exportCmd struct {
 	clusterFlags `group:"Cluster and Vault:"`
-	Owner        flagvalue.Owner    `placeholder:"NAME" help:"Owner in the printed inventory (default: made from the kubeconfig's cluster name)."`
+	Owner        flagvalue.Owner    `placeholder:"NAME" env:"-" help:"Owner in the printed inventory (default: made from the kubeconfig's cluster name)."`
 	ByLabel      flagvalue.LabelKey `placeholder:"KEY" help:"Join equal roles in all namespaces that have the same value of this label, and print a selector for them. Users who may label namespaces then give and take these roles."`
 	jobFlags     `group:"Cluster and Vault:"`
 	leaseFlags   `group:"Cluster and Vault:"`
@@ -26,6 +26,7 @@ func (exportCmd) Help() string {
   certsync export > found.yaml && certsync validate -f found.yaml
   certsync export --by-label team
 
+CERTSYNC_OWNER does not set --owner: it may name another cluster's inventory.
 ` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 

@@ -149,8 +149,8 @@ func TestPlugin(t *testing.T) {
 	want := kubeconfig.Plugin{
 		Command: self,
 		Args: []string{"--user=alice@example.com", "--vault-mount=team/kv", "--vault-prefix=certsync", "--vault-auth=approle", "--vault-auth-mount=apps",
-			"--vault-role-id=id", "--vault-secret-id-file=" + filepath.Join(dir, "id.txt"), "--client-key=" + filepath.Join(dir, "my.key")},
-		Env: []string{"VAULT_ADDR=https://vault.example.com", "VAULT_NAMESPACE=team", "VAULT_CACERT=" + filepath.Join(dir, "ca.crt"), "VAULT_CLIENT_KEY=/etc/key"},
+			"--vault-role=", "--vault-token-file=", "--vault-role-id=id", "--vault-secret-id-file=" + filepath.Join(dir, "id.txt"), "--client-key=" + filepath.Join(dir, "my.key")},
+		Env: []string{"VAULT_ADDR=https://vault.example.com", "VAULT_NAMESPACE=team", "VAULT_CACERT=" + filepath.Join(dir, "ca.crt"), "VAULT_CLIENT_KEY=/etc/key", vaultlogin.SecretIDVariable + "="},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -148,6 +148,14 @@ func TestNightUsage(t *testing.T) {
 	}
 }
 
+// TestEmergencyWithoutAnInventory: an inventory that cannot be read is an error, and not an empty script.
+func TestEmergencyWithoutAnInventory(t *testing.T) {
+	r := within(t, t.Context(), "status", "--emergency", "--user=alice", "-f", filepath.Join(t.TempDir(), "users.yaml"))
+	if r.code != exitError || r.stdout != "" || !strings.Contains(r.stderr, "\nhint: ") {
+		t.Errorf("exit %d, %q: %s", r.code, r.stdout, r.stderr)
+	}
+}
+
 // TestEmergency: status --emergency needs the cluster alone. Its commands are for a shell or, with -o json, for a program.
 func TestEmergency(t *testing.T) {
 	l := newLab(t, 1)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
@@ -119,15 +118,15 @@ func (c planCmd) plan(ctx context.Context, p program, inv *inventory.Inventory, 
 		return reconcile.Plan{}, err
 	}
 	rules := c.rules(self, c.LockNamespace)
-	for {
-		plan, err := apply.MakePlan(ctx, inv, cluster, store, rules, time.Now)
-		var name reconcile.UnknownName
-		if unknown == nil || !errors.As(err, &name) {
-			return plan, err
-		}
-		*unknown = append(*unknown, name)
-		rules = fleet.Without(rules, name)
+	var plan reconcile.Plan
+	makePlan := func() error {
+		plan, err = apply.MakePlan(ctx, inv, cluster, store, rules, time.Now)
+		return err
 	}
+	if unknown == nil {
+		return plan, makePlan()
+	}
+	return plan, fleet.Known(&rules, unknown, makePlan)
 }
 
 // show prints a plan on stdout.

@@ -6,12 +6,13 @@ import (
 
 	"github.com/certsync/certsync/cmd/certsync/internal/credentials"
 	"github.com/certsync/certsync/cmd/certsync/internal/invocation"
+	"github.com/certsync/certsync/cmd/certsync/internal/vaultlogin"
 	"github.com/certsync/certsync/reconcile/kube/kubeconfig"
 )
 
 // plugin returns the command that kubectl will run, in any folder and environment. It keeps the flags and variables that
-// locate Vault, and no secret. Flags with their default are among them: a shell may have CERTSYNC_VAULT_AUTH for an apply. The
-// owner is left out, since each has a kubeconfig of its own.
+// locate Vault, and no secret. Flags with their default, or empty, are among them: a shell may have CERTSYNC_VAULT_AUTH or
+// CERTSYNC_VAULT_ROLE for an apply. The owner is left out, since each has a kubeconfig of its own.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 	command, err := c.command()
 	if err != nil {
@@ -32,10 +33,7 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 		{"vault-secret-id-file", c.VaultSecretIDFile, true},
 		{"client-key", c.ClientKey, true},
 	} {
-		if f.value == "" {
-			continue
-		}
-		if f.file {
+		if f.file && f.value != "" {
 			if f.value, err = filepath.Abs(f.value); err != nil {
 				return kubeconfig.Plugin{}, fmt.Errorf("finding the file of --%s: %w", f.flag, err)
 			}
@@ -43,6 +41,9 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 		args = append(args, "--"+f.flag+"="+f.value)
 	}
 	env, err := credentials.PluginEnvironment(func(text string) { fmt.Fprintf(p.stderr, "certsync: warning: %s\n", text) })
+	if c.VaultAuth != "approle" || c.VaultSecretIDFile != "" {
+		env = append(env, vaultlogin.SecretIDVariable+"=")
+	}
 	return kubeconfig.Plugin{Command: command, Args: args, Env: env}, err
 }
 

@@ -19,8 +19,9 @@ func (c applyCmd) reportOn(ctx context.Context, p program, run func(context.Cont
 	r.End(code, err)
 	err = c.Report.Write(r.Account)
 	p.complainOf(err)
+	r.ExitCode = reporting.Written(code, err)
 	p.complainOf(c.Publish(ctx, r)...)
-	return exitStatus(reporting.Written(code, err))
+	return exitStatus(r.ExitCode)
 }
 
 // complainOf prints errors that do not end a run.

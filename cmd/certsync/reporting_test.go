@@ -109,9 +109,14 @@ func TestReportIsLost(t *testing.T) {
 	folder := t.TempDir()
 	w := newFaultWorld(l.signer)
 	w.OnWrite(func(string, *fake.World) { _ = os.RemoveAll(folder) })
-	r := l.apply(w, command{file: l.inventory(t, company), workers: 1, args: []string{"--report", filepath.Join(folder, "report.json")}})
+	g := fake.NewGateway("", "")
+	defer g.Close()
+	r := l.apply(w, command{file: l.inventory(t, company), workers: 1, args: []string{"--report", filepath.Join(folder, "report.json"), "--pushgateway", g.URL}})
 	if r.exit != exitError || !strings.Contains(r.output, "certsync: writing the report: ") {
 		t.Errorf("exit %d: %s", r.exit, r.output)
+	}
+	if pushed := g.Text("certsync/owner/" + faultOwner); !strings.Contains(pushed, "certsync_exit_code 1\n") || strings.Contains(pushed, "certsync_last_success") {
+		t.Errorf("pushed: %s", pushed)
 	}
 }
 

@@ -23,7 +23,7 @@ type statusCmd struct {
 	fleet.Flags `group:"Cluster and Vault:"`
 	serverFlags `group:"Cluster and Vault:"`
 	jobFlags    `group:"Cluster and Vault:"`
-	User        []string `placeholder:"NAME" help:"Show everything about this user. Repeatable."`
+	User        []string `placeholder:"NAME" env:"-" help:"Show everything about this user. Repeatable."`
 	Emergency   bool     `help:"With --user: print kubectl commands that remove the user from all bindings of certsync. Needs the right to list bindings, and no Vault."`
 	Output      string   `short:"o" enum:"text,wide,json" default:"text" placeholder:"text|wide|json" help:"Output format. wide is text with more columns and nothing shortened (default: ${default})."`
 }
@@ -39,6 +39,7 @@ func (statusCmd) Help() string {
   certsync status -o json | jq '.users[] | select(.state == "left")'
   certsync status --user alice@example.com --emergency    # when Vault is down
 
+CERTSYNC_USER does not set --user: kubeconfig uses it for your own name.
 ` + exitLine(anError(), exitOK, exitError, exitUsage, exitInterrupted)
 }
 
@@ -56,10 +57,7 @@ func (c statusCmd) AfterApply() error { return flagvalue.RefuseEmpty("--user", c
 // Run reports on every user. It only reads.
 func (c statusCmd) Run(ctx context.Context, p program) error {
 	targets, err := c.targets(c.Flags)
-	if err != nil {
-		return err
-	}
-	if c.Emergency {
+	if err == nil && c.Emergency {
 		err = fleet.OnlyOne("--emergency", targets)
 	}
 	switch {

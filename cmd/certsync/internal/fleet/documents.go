@@ -28,7 +28,7 @@ func SumOf(results []Result[Planned]) (Sum, error) {
 	var all []Planned
 	for _, r := range results {
 		p := r.Value
-		p.Name, p.Made = r.Name, r.Err == nil
+		p.Name, p.Inventory, p.Made = r.Name, r.Inventory, r.Err == nil
 		if all = append(all, p); p.Made {
 			s.Changes, s.Runs = s.Changes || p.Plan.Changes(), s.Runs || p.Plan.HasWork()
 			s.Refused = s.Refused || len(p.Plan.Refusals()) > 0

@@ -165,12 +165,24 @@ func (g *Gate) restart() {
 	default:
 	}
 	g.over = false
-	g.late = time.AfterFunc(gateNotice, g.expire)
+	g.expireAfter(gateNotice)
+}
+
+// expireAfter starts the timer. One that has fired, and waits for the lock while another takes its place, does nothing. The caller holds
+// the lock.
+func (g *Gate) expireAfter(d time.Duration) {
+	var timer *time.Timer
+	timer = time.AfterFunc(d, func() { g.expire(&timer) })
+	g.late = timer
 }
 
 // expire tells whom the others wait for, and the second time opens the gate.
-func (g *Gate) expire() {
+func (g *Gate) expire(timer **time.Timer) {
 	g.mu.Lock()
+	if g.late != *timer {
+		g.mu.Unlock()
+		return
+	}
 	waitsFor, over := slices.DeleteFunc(slices.Clone(g.names), func(name string) bool { return !g.pending[name] }), g.over
 	if len(waitsFor) == 0 {
 		g.mu.Unlock()
@@ -180,7 +192,7 @@ func (g *Gate) expire() {
 		g.opened()
 	} else {
 		g.over = true
-		g.late = time.AfterFunc(gateLimit-gateNotice, g.expire)
+		g.expireAfter(gateLimit - gateNotice)
 	}
 	g.mu.Unlock()
 	g.tell(waitsFor, over)

@@ -131,6 +131,24 @@ func TestGateOfOneThatFails(t *testing.T) {
 	})
 }
 
+// TestGateOfATimerThatIsLate: a timer that fired while another one took its place opens no gate.
+func TestGateOfATimerThatIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(targets("a", "b", "c"), 2, func([]string, bool) {})
+		g.arrive("a")
+		late := g.late
+		g.arrive("b")
+		g.expire(&late)
+		time.Sleep(gateNotice + time.Second)
+		select {
+		case <-g.open:
+			t.Error("the gate is open")
+		default:
+		}
+		g.arrive("c")
+	})
+}
+
 // TestRunLimit: the time before a cluster waits at the gate counts for its limit, and the time at the gate does not.
 func TestRunLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

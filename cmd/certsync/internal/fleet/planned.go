@@ -5,17 +5,20 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/certsync/certsync/inventory"
 	"github.com/certsync/certsync/reconcile"
 )
 
 // Planned is the plan for one of several clusters.
 type Planned struct {
-	Name    string
-	Owner   string
-	Plan    reconcile.Plan
-	Made    bool                    // there is a plan
-	Ready   bool                    // nothing is in the way of the plan
-	Unknown []reconcile.UnknownName // names in flags that the cluster does not know
+	Name  string
+	Owner string
+	// Inventory is the cluster's own. It is nil where nobody asks for names.
+	Inventory *inventory.Inventory
+	Plan      reconcile.Plan
+	Made      bool                    // there is a plan
+	Ready     bool                    // nothing is in the way of the plan
+	Unknown   []reconcile.UnknownName // names in flags that the cluster does not know
 }
 
 // digestOf is the digest over all plans.
@@ -57,24 +60,24 @@ func steps(all []Planned) (n int) {
 	return n
 }
 
-// unknownEverywhere returns the first name that is in no cluster that was reached, or nil. It is a typing error. While a cluster fails,
-// a name to revoke may be known there, and no other revocation waits for that.
-func unknownEverywhere(all []Planned) error {
-	made := slices.DeleteFunc(slices.Clone(all), func(p Planned) bool { return !p.Made })
-	if len(made) == 0 {
-		return nil
+// knows reports whether a name in a flag is, or may be, known in the cluster. Of a cluster without a plan only the inventory can be asked.
+// A name to revoke may still be in its ledger, and no other revocation waits for that.
+func (p Planned) knows(u reconcile.UnknownName) bool {
+	if p.Made {
+		return !slices.ContainsFunc(p.Unknown, func(other reconcile.UnknownName) bool { return other.Name == u.Name })
 	}
-	missed := len(made) < len(all)
-	all = made
-	for _, u := range all[0].Unknown {
-		if missed && u.Flag == "--revoke" {
-			continue
-		}
-		known := slices.ContainsFunc(all, func(p Planned) bool {
-			return !slices.ContainsFunc(p.Unknown, func(other reconcile.UnknownName) bool { return other.Name == u.Name })
-		})
-		if !known {
-			return u
+	return u.Flag == "--revoke" || p.Inventory != nil && slices.ContainsFunc(p.Inventory.Users, func(user inventory.User) bool {
+		return user.Name == u.Name || slices.Contains(user.Previously, u.Name)
+	})
+}
+
+// unknownEverywhere returns the first name that no cluster knows, or nil. It is a typing error.
+func unknownEverywhere(all []Planned) error {
+	for _, p := range all {
+		for _, u := range p.Unknown {
+			if p.Made && !slices.ContainsFunc(all, func(other Planned) bool { return other.knows(u) }) {
+				return u
+			}
 		}
 	}
 	return nil

@@ -21,7 +21,7 @@ func TestRuns(t *testing.T) {
 // TestWithout: the name is left out of every flag, and only there where the rules are for one cluster.
 func TestWithout(t *testing.T) {
 	rules := reconcile.Rules{Revoke: []string{"alice", "bob"}, Retry: []string{"alice"}, Protect: []string{"carol", "alice"}, Adopt: []string{"alice"}}
-	got := Without(rules, reconcile.UnknownName{Name: "alice"})
+	got := without(rules, reconcile.UnknownName{Name: "alice"})
 	want := [][]string{{"bob"}, {}, {"carol"}, {}}
 	if diff := cmp.Diff(want, [][]string{got.Revoke, got.Retry, got.Protect, got.Adopt}); diff != "" {
 		t.Error(diff)

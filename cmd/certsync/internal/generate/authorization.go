@@ -25,6 +25,7 @@ func AuthorizationConfig(r revocation.Report) ([]byte, error) {
 # No webhook runs. Nothing may listen at the address in the kubeconfig, so that every call fails and the request
 # is denied. The kubeconfig is the file denied.kubeconfig beside certsync's guide to revocation.
 `, terminal.Plural(len(r.Entries), "revoked certificate"), r.Owner)
+	b.WriteString(notListed(r))
 	type condition struct {
 		Expression string `json:"expression"`
 	}
@@ -53,6 +54,14 @@ func AuthorizationConfig(r revocation.Report) ([]byte, error) {
 	return b.Bytes(), err
 }
 
+// notListed is a comment about revoked certificates that are too many for a list.
+func notListed(r revocation.Report) string {
+	if r.Left == 0 {
+		return ""
+	}
+	return fmt.Sprintf("#\n# %s more are NOT in this list, because it is full.\n", terminal.Plural(r.Left, "revoked certificate"))
+}
+
 // AdmissionPolicy writes the admission policy and its binding as YAML, ready to apply.
 func AdmissionPolicy(r revocation.Report, objects []any) ([]byte, error) {
 	var b bytes.Buffer
@@ -60,6 +69,7 @@ func AdmissionPolicy(r revocation.Report, objects []any) ([]byte, error) {
 # Apply it with kubectl apply --server-side. Without that flag, kubectl keeps a copy in an annotation, which may be too large.
 # certsync manifests --revocation deploys the same policy, and certsync apply then updates it.
 `, terminal.Plural(len(r.Entries), "revoked certificate"), r.Owner)
+	b.WriteString(notListed(r))
 	err := writeDocuments(&b, objects)
 	return b.Bytes(), err
 }

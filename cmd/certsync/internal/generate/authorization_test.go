@@ -1,6 +1,7 @@
 package generate
 
 import (
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/yaml"
@@ -31,6 +32,25 @@ func TestRevocationFiles(t *testing.T) {
 			fixture.Golden(t, "testdata/text/"+name+".policy.yaml", string(policy))
 			fixture.Golden(t, "testdata/text/"+name+".authorization.yaml", string(config))
 		})
+	}
+}
+
+// TestFullLists: a list without room for all revoked certificates says so.
+func TestFullLists(t *testing.T) {
+	r := fixture.Revocations()["revocations-some"]
+	r.Left = 3
+	policy, err := AdmissionPolicy(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := AuthorizationConfig(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{string(policy), string(config)} {
+		if !strings.Contains(text, "\n# 3 revoked certificates more are NOT in this list, because it is full.\n") {
+			t.Error(text)
+		}
 	}
 }
 
