@@ -78,7 +78,7 @@ var arrows = map[string]struct{ module, others []string }{
 	"reconcile/rename":     {[]string{"reconcile"}, nil},
 	"reconcile/renewal":    {[]string{"inventory", "reconcile"}, nil},
 	"reconcile/retention":  {[]string{"inventory", "reconcile"}, nil},
-	"reconcile/revocation": {[]string{"reconcile", "reconcile/access"}, nil},
+	"reconcile/revocation": {[]string{"reconcile", "reconcile/access", "reconcile/refusal"}, nil},
 	"reconcile/usage":      {[]string{"reconcile"}, nil},
 
 	"reconcile/apply":     {[]string{"inventory", "inventory/shell", "inventory/userkey", "reconcile", "reconcile/access", "reconcile/endpoint", "reconcile/pki", "reconcile/plan", "reconcile/removals", "reconcile/retention", "reconcile/revocation", "reconcile/rights"}, []string{"golang.org/x/sync/errgroup"}},

@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
@@ -61,7 +58,7 @@ func (c applyCmd) Validate() error {
 
 // Run applies the inventory and reports on the run.
 func (c applyCmd) Run(ctx context.Context, p program) error {
-	defer outliveReaders()()
+	defer reporting.OutliveReaders()()
 	targets, err := c.targets(c.Flags)
 	if len(targets) > 1 {
 		return c.applyAll(ctx, p, targets)
@@ -203,14 +200,6 @@ func (p program) ending() {
 // waiting says that apply waits for the lock, and which run holds it.
 func (p program) waiting(l reconcile.Locked) {
 	fmt.Fprintf(p.stderr, "%swaiting: %s\n", p.speaker(), terminal.Clean(l.Error()))
-}
-
-// outliveReaders turns SIGPIPE into a write error until stop is called. Otherwise `certsync apply --yes 2>&1 | head` would
-// end in the middle of a user.
-func outliveReaders() (stop func()) {
-	broken := make(chan os.Signal, 1)
-	signal.Notify(broken, syscall.SIGPIPE)
-	return func() { signal.Stop(broken) }
 }
 
 // stream returns the stream of events on stdout, if -o json asks for it.

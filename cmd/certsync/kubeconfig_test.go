@@ -175,7 +175,7 @@ func TestOwnCommand(t *testing.T) {
 	link := filepath.Join(dir, "certsync")
 	check := func(want string) {
 		t.Helper()
-		if got, err := invocation.Command(); err != nil || got != want {
+		if got, err := invocation.Command(""); err != nil || got != want {
 			t.Errorf("%q, %v; want %q", got, err, want)
 		}
 	}
@@ -205,7 +205,7 @@ func TestExecCommand(t *testing.T) {
 	for given, want := range map[string]string{
 		"certsync-2": "certsync-2", "/opt/certsync": "/opt/certsync", "./certsync": filepath.Join(here, "certsync"), "bin/certsync": filepath.Join(here, "bin/certsync"),
 	} {
-		if got, err := (kubeconfigCmd{ExecCommand: given}).command(); err != nil || got != want {
+		if got, err := invocation.Command(given); err != nil || got != want {
 			t.Errorf("%s: %q, %v", given, got, err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 // locate Vault, and no secret. Flags with their default, or empty, are among them: a shell may have CERTSYNC_VAULT_AUTH or
 // CERTSYNC_VAULT_ROLE for an apply. The owner is left out, since each has a kubeconfig of its own.
 func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
-	command, err := c.command()
+	command, err := invocation.Command(c.ExecCommand)
 	if err != nil {
 		return kubeconfig.Plugin{}, err
 	}
@@ -45,19 +45,4 @@ func (c kubeconfigCmd) plugin(p program) (kubeconfig.Plugin, error) {
 		env = append(env, vaultlogin.SecretIDVariable+"=")
 	}
 	return kubeconfig.Plugin{Command: command, Args: args, Env: env}, err
-}
-
-// command is the program that kubectl will run. A path in --exec-command becomes absolute; a plain name stays.
-func (c kubeconfigCmd) command() (string, error) {
-	switch {
-	case c.ExecCommand == "":
-		return invocation.Command()
-	case filepath.Base(c.ExecCommand) == c.ExecCommand:
-		return c.ExecCommand, nil
-	}
-	path, err := filepath.Abs(c.ExecCommand)
-	if err != nil {
-		return "", fmt.Errorf("finding the program of --exec-command: %w", err)
-	}
-	return path, nil
 }

@@ -78,7 +78,11 @@ func (c reviewCmd) Run(ctx context.Context, p program) error {
 		if err != nil {
 			return err
 		}
-		r.AddUse(*log, revocation.Of(inv.Owner, observed).Certificates)
+		revoked, err := revocation.Of(inv.Owner, observed)
+		if err != nil {
+			return err
+		}
+		r.AddUse(*log, revoked.Certificates)
 	}
 	return c.print(p, r)
 }

@@ -52,7 +52,10 @@ func (c revocationsCmd) Run(ctx context.Context, p program) error {
 	if err != nil {
 		return err
 	}
-	report := revocation.Of(inv.Owner, observed)
+	report, err := revocation.Of(inv.Owner, observed)
+	if err != nil {
+		return err
+	}
 	text, err := c.text(report, paletteFor(p.stdout))
 	if err != nil {
 		return err
@@ -70,7 +73,7 @@ func (c revocationsCmd) several(ctx context.Context, p program, targets []fleet.
 		if err != nil {
 			return revocation.Report{}, err
 		}
-		return revocation.Of(t.Owner, observed), nil
+		return revocation.Of(t.Owner, observed)
 	})
 	if err != nil {
 		return err

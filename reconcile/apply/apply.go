@@ -84,7 +84,7 @@ func (a *Apply) execute(ctx, lost context.Context, p reconcile.Plan, lock reconc
 	a.tell(p)
 	if err != nil {
 		// Nobody gets a credential that Vault deletes. Leavers lose their bindings all the same.
-		return a.Executor.withoutVault(ctx, lost, p), err
+		return a.Executor.withoutVault(ctx, lost, p, err), err
 	}
 	events := a.Executor.execute(ctx, lost, p)
 	a.noteStored(lost, state, p.StateVersion+1, events)

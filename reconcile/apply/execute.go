@@ -129,13 +129,22 @@ func (x *Executor) takeOut(ctx, lost context.Context, p reconcile.Plan) []reconc
 	return r.events
 }
 
-// withoutVault carries out the steps on bindings of people who hold a credential, and of leavers: those that need nothing of Vault.
-func (x *Executor) withoutVault(ctx, lost context.Context, p reconcile.Plan) []reconcile.Event {
+// withoutVault carries out the steps that need nothing of Vault: those on bindings of people who hold a credential, of leavers, and of
+// revoked names, without batches, since nobody gets a new certificate. why is the reason of all others, which are not tried.
+func (x *Executor) withoutVault(ctx, lost context.Context, p reconcile.Plan, why error) []reconcile.Event {
 	r, work, cancel := x.start(ctx, lost, p)
 	defer cancel()
-	each(r.Workers, r.at(0, reconcile.StageRevoke), func(s reconcile.Step) { _ = r.attempt(work, s, r.revoke) })
-	for _, stage := range []reconcile.Stage{reconcile.StageUnbind, reconcile.StageChange, reconcile.StageRetire} {
-		r.stage(work, 0, stage)
+	stages := []reconcile.Stage{reconcile.StageUnbind, reconcile.StageChange, reconcile.StageRetire}
+	for b := range r.last() + 1 {
+		each(r.Workers, r.at(b, reconcile.StageRevoke), func(s reconcile.Step) { _ = r.attempt(work, s, r.revoke) })
+		for _, stage := range stages {
+			r.stage(work, b, stage)
+		}
+	}
+	for _, s := range p.Steps {
+		if s.Stage != reconcile.StageRevoke && !slices.Contains(stages, s.Stage) {
+			r.end(s, "", notTried{why})
+		}
 	}
 	return r.events
 }
@@ -229,7 +238,7 @@ func (r *run) end(s reconcile.Step, note string, err error) {
 // remember notes for whom a step that did not end well was. The caller holds the lock.
 func (p *progress) remember(s reconcile.Step, err error) {
 	if s.Issue != nil {
-		if !s.Issue.Stays {
+		if _, stored := p.expires[s.User]; !s.Issue.Stays && !stored {
 			p.without[s.User] = err
 		}
 		return

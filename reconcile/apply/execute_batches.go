@@ -12,11 +12,7 @@ import (
 // batches that are left do not begin: their users keep what they have. beforeIssue is called once, before the first batch gives anything.
 func (r *run) batches(ctx context.Context, beforeIssue func()) {
 	i, wait := issuing{run: r}, sync.OnceFunc(beforeIssue)
-	last := 0
-	for at := range r.steps {
-		last = max(last, at.batch)
-	}
-	for b := range last + 1 {
+	for b := range r.last() + 1 {
 		if stop := i.stopped.Load(); b > 0 && stop != nil {
 			r.skip(b, *stop)
 			continue
@@ -33,6 +29,14 @@ func (r *run) batches(ctx context.Context, beforeIssue func()) {
 		i.issueAll(ctx, b)
 		r.stage(ctx, b, reconcile.StageGrant)
 	}
+}
+
+// last is the number of the last batch.
+func (r *run) last() (n int) {
+	for at := range r.steps {
+		n = max(n, at.batch)
+	}
+	return n
 }
 
 // skip ends the steps of a batch that is not begun.

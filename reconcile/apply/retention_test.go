@@ -49,3 +49,18 @@ func TestLeaverOfAStateThatVanishes(t *testing.T) {
 		t.Errorf("%v, %q; bob has %q, alice %q", err, reconciletest.Results(o), w.Served("bob"), w.Served("alice"))
 	}
 }
+
+// TestRevocationOfAStateThatVanishes: old names go in all batches, and each step has an event.
+func TestRevocationOfAStateThatVanishes(t *testing.T) {
+	w, text := crewOf(t, 5)
+	w.StateLimited = fmt.Errorf("writing: %w", retention.ErrLimited)
+	o, err := w.Apply(reconciletest.Parse(t, text))
+	if !errors.Is(err, retention.ErrLimited) || len(o.Events) != len(o.Plan.Steps) || len(w.Issued) > 5 {
+		t.Errorf("%v, %d events of %d steps, %d certificates", err, len(o.Events), len(o.Plan.Steps), len(w.Issued))
+	}
+	for n := range 5 {
+		if name := fmt.Sprintf("user%02d", n); len(w.Served(name)) > 0 {
+			t.Errorf("%s has %q", name, w.Served(name))
+		}
+	}
+}

@@ -17,7 +17,7 @@ func (s *scenario) tookLittle(before, after snapshot, inv *inventory.Inventory, 
 	if s.limit == "100%" || len(inv.Users) == 0 {
 		return
 	}
-	if was := before.state; was != nil && was.InventoryDigest == inv.Digest() && !was.HeldBack {
+	if was := before.state; was != nil && was.InventoryDigest == inv.Digest() && !was.HeldBack && was.Grants == nil {
 		return // it was looked at when the inventory was new
 	}
 	stays, renamed := map[string]bool{}, map[string]bool{}

@@ -204,3 +204,19 @@ func TestRestoredStateCountsNothing(t *testing.T) {
 		t.Errorf("the state is of generation %d", w.State.Generation)
 	}
 }
+
+// TestRollbackLiftsNoLimit: --accept-rollback says that the state is right, and not that the removals are.
+func TestRollbackLiftsNoLimit(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.MustApply(reconciletest.Parse(t, reconciletest.Crew(8)))
+	fewer := reconciletest.Parse(t, reconciletest.Crew(8, 0, 1, 2))
+	w.Hold = true
+	if _, err := w.Apply(fewer); err != nil || w.State.InventoryDigest != fewer.Digest() {
+		t.Fatal(err)
+	}
+	w.Hold, w.Mark, w.Unleased = false, reconcile.Mark{}, true
+	w.Rules = reconcile.Rules{AcceptRollback: true}
+	if _, err := w.Apply(fewer); err == nil || !strings.Contains(err.Error(), "would remove 3 of 8 users") {
+		t.Errorf("%v", err)
+	}
+}

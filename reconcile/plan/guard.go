@@ -50,7 +50,8 @@ type removalLimit struct{ reconcile.Limit }
 func (f removalLimit) find(d *draft) (refusals []string, hold func()) {
 	// A state of version 1 does not say who has what. Under its inventory there is only drift to take away, and what the last
 	// run did not come to: it was looked at then, unless that run held something back.
-	accepted := d.x.Grants == nil && d.x.SameInventory && !d.x.Observed.State.HeldBack
+	s := d.x.Observed.State
+	accepted := s != nil && s.Grants == nil && d.x.SameInventory && !s.HeldBack
 	if len(d.x.Inventory.Users) == 0 || accepted || !d.x.Rules.Policy.Takes() {
 		return nil, nil
 	}

@@ -77,7 +77,7 @@ func nextNames(x *index.Index, d *draft) map[string]reconcile.Name {
 		n.Left = n.Left || !inInventory && !stays[name] || x.Epochs.Void[name]
 		n.Ended = n.Ended || (x.Lapsed[name] || x.Ahead[name]) && !stays[name]
 		if n.Epoch = x.Epoch(name); x.Epochs.Raised[name] {
-			n.Since, n.Left, n.Ended, n.Revoked = x.Now(), false, false, x.Observed.Revoked[name]
+			n.Since, n.Left, n.Ended, n.Revoked = x.Now(), false, n.Ended && x.Lapsed[name], x.Observed.Revoked[name]
 		}
 		names[name] = n
 	}

@@ -14,7 +14,7 @@ func refusals(x *index.Index, p reconcile.Plan, crowded bool) []string {
 	if !x.Rules.AcceptSharedCA {
 		all = append(all, x.Observed.FrontProxy.ForgeableByAll())
 	}
-	all = append(all, refusal.Misplaced(x.Inventory.Owner, x.Observed, x.BoundWide, x.Rules))
+	all = append(all, refusal.Misplaced(x.Inventory.Owner, x.Observed, x.Rules))
 	if x.Rules.Drift && !x.SameInventory {
 		all = append(all, "this inventory is not the one that was applied last, and --drift corrects drift only (if it is the newer one, apply it without --drift)")
 	}

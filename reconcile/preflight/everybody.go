@@ -21,7 +21,8 @@ func (in *inspection) everybody(ctx context.Context) Check {
 	if err != nil {
 		return broken(err)
 	}
-	x := index.New(in.Inventory, reconcile.Observed{At: in.Now(), ClusterView: view}, reconcile.Rules{Namespace: in.LockNamespace})
+	in.bindings = reconcile.OrEmpty(view.Bindings)
+	x := index.New(in.Inventory, reconcile.Observed{At: in.Now(), ClusterView: view}, reconcile.Rules{Namespace: in.Namespace, LockNamespace: in.LockNamespace})
 	var found []error
 	for _, n := range plan.Everybody(x) {
 		found = append(found, errors.New(strings.TrimPrefix(n.Object+" "+n.Message, " ")))

@@ -194,6 +194,7 @@ type inspection struct {
 	namespaces map[string]reconcile.Namespace
 	uid        string // of the cluster
 	lock       *LockView
+	bindings   []reconcile.Binding
 	frontProxy *reconcile.FrontProxy
 	store      *reconcile.StoreView
 	decision   *access.Decision

@@ -54,7 +54,7 @@ func TestPreflight(t *testing.T) {
 		"nobody knows who we are": {func(_ *Preflight, p *probe) { p.fails["whoami"] = boom }, []string{"identity failed: boom", "signer not-checked: needs identity", "users' login not-checked: needs signer"}},
 		"rights to read": {func(_ *Preflight, p *probe) { p.Denies = []reconcile.Permission{no("list", "clusterroles", "")} },
 			[]string{"rights to read failed: may not: list clusterroles.rbac.authorization.k8s.io",
-				"open access not-checked: needs the right to list clusterroles", "ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles"}},
+				"open access not-checked: needs the right to list clusterroles", "ClusterRoles not-checked: needs the right to list clusterroles.rbac.authorization.k8s.io", "rights to bind not-checked: needs ClusterRoles", "state not-checked: needs open access"}},
 		"no right to tell": {func(_ *Preflight, p *probe) {
 			p.Denies = []reconcile.Permission{rights.Event("kube-system")}
 		},
@@ -102,11 +102,19 @@ func TestPreflight(t *testing.T) {
 		"a webhook that guards the Lease's namespace": {func(_ *Preflight, p *probe) { p.fails["try lock"] = boom }, []string{"rights to lock failed: boom"}},
 		"a webhook without dry runs of Leases": {func(_ *Preflight, p *probe) { p.fails["try lock"] = ErrNoDryRun },
 			[]string{"rights to lock not-checked: a dry run is not possible"}},
-		"a list that is cut short": {func(_ *Preflight, p *probe) { p.fails["observe"] = boom }, []string{"open access failed: boom"}},
+		"a list that is cut short": {func(_ *Preflight, p *probe) { p.fails["observe"] = boom }, []string{"open access failed: boom", "state not-checked: needs open access"}},
 		"a strong role for everybody": {func(_ *Preflight, p *probe) {
 			p.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "open", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "cluster-admin"},
 				Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
 		}, []string{"open access warning: ClusterRoleBinding open is as good as cluster-admin (by its name"}},
+		"a role for everybody where certsync runs": {func(f *Preflight, p *probe) {
+			f.Namespace = "certsync"
+			p.Plant(reconcile.Binding{Kind: reconcile.RoleBinding, Namespace: "certsync", Name: "open", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "edit"},
+				Subjects: []reconcile.Subject{{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: "system:authenticated"}}})
+		}, []string{"open access warning: RoleBinding certsync/open is as good as cluster-admin"}},
+		"bindings of this owner, and no state": {func(_ *Preflight, p *probe) {
+			p.Plant(reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Name: "certsync:test:user:alice:view", RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: "view"}})
+		}, []string{"state failed: the cluster has 1 ClusterRoleBindings of owner test, and Vault has no state"}},
 		"AlwaysAllow": {func(_ *Preflight, p *probe) { p.Everybody.Everything = true }, []string{"signer not-checked: needs authorizer",
 			"authorizer failed: bindings have no effect in this cluster", "users' login not-checked: needs signer"}},
 		"AlwaysAllow, as the certificate tells": {func(_ *Preflight, p *probe) { p.Everybody.Unasked, p.holder.Everything = "no", true },

@@ -98,16 +98,19 @@ func (in *inspection) state() Check {
 	if in.store == nil || in.uid == "" || in.lock == nil {
 		return notChecked("needs Vault contents, namespaces and lock")
 	}
-	o := reconcile.Observed{StoreView: *in.store, ClusterView: reconcile.ClusterView{UID: in.uid, Mark: in.lock.Mark, Leased: in.lock.Leased}}
+	o := reconcile.Observed{StoreView: *in.store, ClusterView: reconcile.ClusterView{UID: in.uid, Mark: in.lock.Mark, Leased: in.lock.Leased, Bindings: in.bindings}}
 	if o.StateProblem != nil {
 		return broken(o.StateProblem)
 	}
-	if why := refusal.Misplaced(in.Inventory.Owner, o, 0, reconcile.Rules{}); why != "" {
+	if why := refusal.Misplaced(in.Inventory.Owner, o, reconcile.Rules{}); why != "" {
 		return broken(errors.New(why))
 	}
 	if n := len(in.store.Ledger) + len(in.store.Credentials); o.State == nil && n > 0 {
 		return warning(fmt.Sprintf("Vault has no state, and %d entries in ledger/ and users/: the state may be lost", n),
 			"check that Vault, mount and prefix are right; if the state is lost, `certsync apply --new-ledger` begins a new one")
+	}
+	if o.State == nil && in.bindings == nil {
+		return notChecked("needs open access")
 	}
 	if o.State == nil {
 		return passed("none yet: nothing has been applied here")

@@ -74,8 +74,7 @@ func OtherInventory(owner string, state *reconcile.State) string {
 		owner, reconcile.TimeText(state.StartedAt), reconcile.Shown(state.StartedBy), revision)
 }
 
-// Misplaced says why cluster and Vault do not belong together, or not to this owner, who has so many ClusterRoleBindings,
-// or "".
+// Misplaced says why cluster and Vault do not belong together, or not to this owner, or "".
 //
 //	state              | cluster                            | verdict
 //	none               | ClusterRoleBindings of the owner's | refused: --new-ledger
@@ -84,7 +83,13 @@ func OtherInventory(owner string, state *reconcile.State) string {
 //	older              | a later generation on the Lease    | refused: --accept-rollback
 //	of this cluster    | no Lease                           | refused: --accept-rollback
 //	not the first      | a Lease without a generation       | refused: --accept-rollback; after the first, a run was cut off
-func Misplaced(owner string, o reconcile.Observed, bound int, r reconcile.Rules) string {
+func Misplaced(owner string, o reconcile.Observed, r reconcile.Rules) string {
+	bound := 0
+	for _, b := range o.Bindings {
+		if _, ours := reconcile.ParseBindingName(owner, b.Namespace, b.Name); ours && b.Kind == reconcile.ClusterRoleBinding {
+			bound++
+		}
+	}
 	switch state := o.State; {
 	case state == nil && r.NewLedger:
 	case state == nil && bound > 0:

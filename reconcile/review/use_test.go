@@ -70,7 +70,11 @@ func TestAddUse(t *testing.T) {
 		} else {
 			log.Others = []usage.Certificate{c.certificate}
 		}
-		r.AddUse(log, revocation.Of("test", o).Certificates)
+		revoked, err := revocation.Of("test", o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddUse(log, revoked.Certificates)
 		got := ""
 		for _, u := range r.Use.Unexpected {
 			got += string(u.Standing)

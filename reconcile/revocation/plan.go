@@ -13,7 +13,7 @@ import (
 // Extend adds to a plan what concerns revoked certificates: the step that keeps the admission policy in step, and the notes on
 // residual access. It counts what the plan itself is about to revoke. The plan is sorted afterwards.
 func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
-	certificates := certificates(p.Owner, p.State.Names, o)
+	certificates := slices.DeleteFunc(certificates(p.Owner, p.State.Names, o), isRenamed(*p))
 	entries, left := Entries(certificates)
 	if left > 0 {
 		p.Notes = append(p.Notes, reconcile.Note{Kind: reconcile.RevocationsFull, Message: fmt.Sprintf(
@@ -35,6 +35,18 @@ func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
 		p.Steps = append(p.Steps, s)
 	}
 	p.Sort()
+}
+
+// isRenamed reports whether a certificate has the old name of a user whose new name does not have everything yet. Its user works with it
+// until then, and the next run lists it.
+func isRenamed(p reconcile.Plan) func(Certificate) bool {
+	waits := map[string]bool{}
+	for _, s := range p.Steps {
+		if s.Leave != nil && s.Leave.Successor != "" {
+			waits[s.User] = true
+		}
+	}
+	return func(c Certificate) bool { return waits[c.User] }
 }
 
 // inUse reports whether a certificate is in a ledger record, and not revoked.

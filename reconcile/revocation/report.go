@@ -1,9 +1,11 @@
 package revocation
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
+	"github.com/certsync/certsync/reconcile/refusal"
 )
 
 // Report is what `certsync revocations` prints. It holds no key and no certificate.
@@ -40,8 +42,12 @@ const (
 	Unknown     Tier = "unknown"
 )
 
-// Of reports on the revoked certificates of an owner as they were observed.
-func Of(owner string, o reconcile.Observed) Report {
+// Of reports on the revoked certificates of an owner as they were observed. It refuses a state that is not the latest: a list made
+// of it would leave out certificates that were revoked since.
+func Of(owner string, o reconcile.Observed) (Report, error) {
+	if why := refusal.Misplaced(owner, o, reconcile.Rules{}); why != "" {
+		return Report{}, reconcile.WithHint(fmt.Errorf("nobody knows which certificates are revoked: %s", why), "run `certsync plan`, and follow what it says")
+	}
 	r := Report{FormatVersion: reconcile.FormatVersion, Owner: owner, ClusterUID: o.ClusterView.UID, At: o.At,
 		Tiers: Tiers{Epoch: InForce, Admission: NotDeployed, Authorization: Unknown}}
 	var names map[string]reconcile.Name
@@ -57,5 +63,5 @@ func Of(owner string, o reconcile.Observed) Report {
 		}
 		r.Entries = keep(r.Entries, p.Entries, inUse(names, o), o.At)
 	}
-	return r
+	return r, nil
 }

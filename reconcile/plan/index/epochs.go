@@ -41,6 +41,7 @@ type Epochs struct {
 //	may live                 | --revoke, revokedBefore after since | the certificates from before are void
 //	may live                 | a run without Vault, at the lock    | the same
 //	may live, from is ahead  | the last two                        | the same: the name will get access again
+//	may live, until passed   | --revoke                            | the same: until may be extended
 //	unknown                  | revokedBefore                       | certificates made by hand get nothing
 //	unknown, left            | by a team, and others serve it      | a team cannot give what others give to the name
 //
@@ -188,10 +189,12 @@ func (x *Index) revokes(u inventory.User) bool {
 }
 
 // revokesAhead reports whether somebody asks for the end of the certificates of a user whose `from` lies ahead, and some may live.
-// One of an earlier user of the name ends anyway when the user begins.
+// One of an earlier user of the name ends anyway when the user begins. --revoke also ends those of a user whose `until` has passed, since
+// it is given once. A revokedBefore waits in the inventory.
 func (x *Index) revokesAhead(name string) bool {
 	n, living := x.Living(name)
-	return x.Ahead[name] && living && !n.Left && x.revokes(x.Users[name])
+	waits := x.Ahead[name] || x.Lapsed[name] && slices.Contains(x.Rules.Revoke, name)
+	return waits && living && !n.Left && x.revokes(x.Users[name])
 }
 
 // RevokesFormer reports whether somebody asks for the end of the certificates that a user has under an earlier name: by --revoke of

@@ -58,11 +58,10 @@ type Index struct {
 	// Recorded is what the state has, or will have, of certsync's own connection. Endpoint is what users get.
 	Recorded, Endpoint reconcile.Endpoint
 
-	Ours      map[string]Binding        // by Object()
-	Misnamed  []string                  // names that begin like ours and are none, by Object(), sorted
-	Parts     map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
-	serves    map[reconcile.Subject][]reconcile.Binding
-	BoundWide int // how many ClusterRoleBindings are ours
+	Ours     map[string]Binding        // by Object()
+	Misnamed []string                  // names that begin like ours and are none, by Object(), sorted
+	Parts    map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
+	serves   map[reconcile.Subject][]reconcile.Binding
 	// powers has the power of the roles that somebody has asked for.
 	powers map[reconcile.Role]access.Power
 }
@@ -127,9 +126,6 @@ func (x *Index) sortBindings() {
 	for _, b := range x.Observed.Bindings {
 		if grant, ours := reconcile.ParseBindingName(x.Inventory.Owner, b.Namespace, b.Name); ours {
 			x.Ours[b.Object()] = Binding{b, grant}
-			if b.Kind == reconcile.ClusterRoleBinding {
-				x.BoundWide++
-			}
 			part := grant.Part
 			grant.Part = 0
 			x.Parts[grant] = append(x.Parts[grant], part)

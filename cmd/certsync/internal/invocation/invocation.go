@@ -43,8 +43,23 @@ func Called(hint, name string) string {
 	return call.ReplaceAllString(hint, name+" $1")
 }
 
-// Command returns the name of this program if $PATH leads to it, so that an upgrade may move it. Otherwise it returns the path.
-func Command() (string, error) {
+// Command returns the program that kubectl will run, given the value of --exec-command. A path becomes absolute, and a plain name stays.
+// Without a value it is the name of this program if $PATH leads to it, so that an upgrade may move it, and otherwise its path.
+func Command(given string) (string, error) {
+	switch {
+	case given == "":
+		return self()
+	case filepath.Base(given) == given:
+		return given, nil
+	}
+	path, err := filepath.Abs(given)
+	if err != nil {
+		return "", fmt.Errorf("finding the program of --exec-command: %w", err)
+	}
+	return path, nil
+}
+
+func self() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", fmt.Errorf("finding certsync's own file: %w", err)

@@ -4,7 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 )
 
 // Stream writes events as JSON, one per line. After a failed write it still tries the next ones.
@@ -32,4 +35,12 @@ func (s *Stream) Send(event any) {
 	if s.Err == nil {
 		s.Err = err
 	}
+}
+
+// OutliveReaders turns SIGPIPE into a write error until stop is called. Otherwise `certsync apply --yes 2>&1 | head` would
+// end in the middle of a user.
+func OutliveReaders() (stop func()) {
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	return func() { signal.Stop(broken) }
 }
