@@ -13,8 +13,8 @@ type Strength int
 // The strengths of a role, the weakest first.
 const (
 	GivesNothing Strength = iota // the role has no rules that count, or does not exist
-	Reads                        // get, list and watch only
-	Writes                       // any other verb
+	Reads                        // get, list and watch only, and no connection into a pod
+	Writes                       // any other verb, or such a connection
 	GivesAccess                  // its users may give access to others, where the role is bound
 	AsAdmin                      // as good as cluster-admin, see Power
 )
@@ -43,6 +43,9 @@ var givesAccess = []power{
 	{verbs: writes, group: reconcile.RBACGroup, resources: []string{"rolebindings", "roles"}},
 }
 
+// connects has what lets somebody act in pods and through services, though the verb may be get.
+var connects = power{verbs: []string{"get"}, resources: []string{"pods/exec", "pods/attach", "pods/portforward", "pods/proxy", "services/proxy", "nodes/proxy"}}
+
 // StrengthOf is the strength of a role with these rules, where reasons is what makes it as good as cluster-admin there.
 func StrengthOf(rules []reconcile.Rule, reasons []string) Strength {
 	if len(reasons) > 0 {
@@ -55,7 +58,7 @@ func StrengthOf(rules []reconcile.Rule, reasons []string) Strength {
 		case len(r.Verbs) == 0 || len(r.URLs) == 0 && (len(r.Groups) == 0 || len(r.Resources) == 0) || byDefaultOnly(r):
 		case slices.ContainsFunc(givesAccess, isGiven):
 			strength = max(strength, GivesAccess)
-		case slices.ContainsFunc(r.Verbs, func(v string) bool { return !slices.Contains(reads, v) }):
+		case connects.given(reconcile.Rule{Verbs: r.Verbs, Groups: r.Groups, Resources: r.Resources}), slices.ContainsFunc(r.Verbs, func(v string) bool { return !slices.Contains(reads, v) }):
 			strength = max(strength, Writes)
 		default:
 			strength = max(strength, Reads)

@@ -25,6 +25,8 @@ func TestStrengthOf(t *testing.T) {
 		"writing":                              {[]reconcile.Rule{rule("get", "", "pods"), rule("create", "apps", "deployments")}, nil, Writes},
 		"any verb":                             {[]reconcile.Rule{rule("*", "apps", "deployments")}, nil, Writes},
 		"acting as a service account":          {[]reconcile.Rule{rule("impersonate", "", "serviceaccounts")}, nil, Writes},
+		"exec, which get is enough for":        {[]reconcile.Rule{{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"pods/exec"}, Names: []string{"db-0"}}}, nil, Writes},
+		"exec, by all subresources":            {[]reconcile.Rule{rule("get", "", "*/exec")}, nil, Writes},
 		"writing bindings":                     {[]reconcile.Rule{rule("create", reconcile.RBACGroup, "rolebindings")}, nil, GivesAccess},
 		"the verb bind":                        {[]reconcile.Rule{rule("bind", reconcile.RBACGroup, "clusterroles")}, nil, GivesAccess},
 		"everything, where that is no power":   {[]reconcile.Rule{rule("*", "*", "*")}, nil, GivesAccess},

@@ -140,7 +140,7 @@ func TestPreflight(t *testing.T) {
 		"no reviews": {func(_ *Preflight, p *probe) { p.fails["reviews"] = boom },
 			[]string{"rights to read failed: boom", "rights to write failed: boom", "rights to lock failed: boom", "rights for Events warning: boom"}},
 		"a slow clock": {func(_ *Preflight, p *probe) { *p.clock = p.Now.Add(3 * time.Minute) }, []string{"clock failed: the clocks of this machine and of the API server differ by 3m"}},
-		"no clock":     {func(_ *Preflight, p *probe) { p.clock = nil }, []string{"clock failed: the API server does not say what time it is"}},
+		"no clock":     {func(_ *Preflight, p *probe) { p.clock = nil }, []string{"clock failed: the API server has not said within 10s what time it is"}},
 		"a shared CA":  {func(_ *Preflight, p *probe) { p.World.FrontProxy.SharedCA = true }, []string{"front proxy failed: one CA signs for clients and for front proxies"}},
 		"a shared CA, accepted": {func(f *Preflight, p *probe) { p.World.FrontProxy.SharedCA, f.AcceptSharedCA = true, true },
 			[]string{"front proxy warning: one CA signs"}},

@@ -17,7 +17,7 @@ const maxClockSkew = 2 * time.Minute
 // Skewed says why the time here cannot be relied on, or "". there is the API server's, zero if it did not tell.
 func Skewed(here, there time.Time) string {
 	if there.IsZero() {
-		return "the API server does not say what time it is, and expiry and renewal depend on the time (find the proxy that removes the Date header)"
+		return "the API server has not said within 10s what time it is, and expiry and renewal depend on the time (if it is overloaded, try again; otherwise find the proxy that removes the Date header)"
 	}
 	if skew := here.Sub(there); skew.Abs() > maxClockSkew {
 		return fmt.Sprintf("the clocks of this machine and of the API server differ by %s, and expiry and renewal depend on the time (set the clock)", inventory.DurationText(skew.Abs().Round(time.Second)))
