@@ -23,6 +23,7 @@ type ClusterView struct {
 	Bindings     []Binding            // all of them, whoever made them
 	ClusterRoles map[string]bool      // that exist
 	Rules        map[Role][]Rule      // of all ClusterRoles and Roles
+	Partly       map[string]bool      // namespaces with too many RoleBindings of others, or Roles: some of these are left out
 	Namespaces   map[string]Namespace // that exist
 	Requests     []Request            // CertificateSigningRequests with a name of ours and no certificate, the first of them
 	MoreRequests int                  // how many there are beside Requests

@@ -122,6 +122,8 @@ const (
 	RoleMissing NoteKind = "role-missing"
 	// NamespaceMissing: a namespace of the inventory does not exist, or is being deleted.
 	NamespaceMissing NoteKind = "namespace-missing"
+	// NamespacePartlyRead: a namespace has so many Roles and RoleBindings of others that certsync left some out.
+	NamespacePartlyRead NoteKind = "namespace-partly-read"
 	// SelectorEmpty: a selector of the inventory matches no namespace.
 	SelectorEmpty NoteKind = "selector-empty"
 	// SelectorsFrozen: selectors match too much, so that they give and take nothing in this run.

@@ -27,14 +27,40 @@ type Given struct {
 // MaxRoles is how many roles are listed for one namespace. Whoever is admin of a namespace can make thousands, there alone.
 const MaxRoles = 50
 
-// Of lists what bindings give a certificate's holder, by their username, groups, and system:authenticated. It leaves out access that
-// Kubernetes gives everybody by default, and bindings whose role gives nothing or does not exist. serving returns the bindings
-// that name a subject.
-func Of(username string, groups []string, serving func(reconcile.Subject) []reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) []Given {
+// Lookup finds what bindings give. It works out the rules of each role once: a ledger record can have a thousand certificates, which
+// have every group that is bound.
+type Lookup struct {
+	serving   func(reconcile.Subject) []*reconcile.Binding
+	rules     map[reconcile.Role][]reconcile.Rule
+	effective map[bound][]reconcile.Rule
+}
+
+// bound is a role as a binding of a kind gives it.
+type bound struct {
+	kind reconcile.BindingKind
+	role reconcile.Role
+}
+
+// NewLookup makes a Lookup. serving returns the bindings that name a subject.
+func NewLookup(serving func(reconcile.Subject) []*reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) *Lookup {
+	return &Lookup{serving, rules, map[bound][]reconcile.Rule{}}
+}
+
+// Served returns the subjects of a certificate's holder to which bindings give something. The holder has a username, groups, and
+// system:authenticated.
+func (l *Lookup) Served(username string, groups []string) []reconcile.Subject {
 	subjects := []reconcile.Subject{reconcile.UserSubject(username)}
 	for _, g := range reconcile.SortedSet(append(slices.Clone(groups), Authenticated)) {
 		subjects = append(subjects, reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: g})
 	}
+	return slices.DeleteFunc(subjects, func(s reconcile.Subject) bool {
+		return !slices.ContainsFunc(l.serving(s), func(b *reconcile.Binding) bool { return len(l.rulesOf(b)) > 0 })
+	})
+}
+
+// Of lists what bindings give to subjects. It leaves out access that Kubernetes gives everybody by default, and bindings whose role
+// gives nothing or does not exist. The lists share their rules.
+func (l *Lookup) Of(subjects []reconcile.Subject) []Given {
 	type what struct {
 		subject reconcile.Subject
 		role    reconcile.Role
@@ -42,13 +68,13 @@ func Of(username string, groups []string, serving func(reconcile.Subject) []reco
 	}
 	all, listed := []Given{}, map[what]int{}
 	for _, s := range subjects {
-		for _, b := range serving(s) {
+		for _, b := range l.serving(s) {
 			key := what{s, b.Role(), b.Namespace}
 			if i, twice := listed[key]; twice {
 				all[i].Also++
 				continue
 			}
-			given := effective(b, rules)
+			given := l.rulesOf(b)
 			if len(given) == 0 {
 				continue
 			}
@@ -90,10 +116,14 @@ func limited(sorted []Given) []Given {
 	return kept
 }
 
-// effective returns the rules that a binding gives, without those of byDefault. A RoleBinding gives nothing on URLs.
-func effective(b reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) []reconcile.Rule {
-	var all []reconcile.Rule
-	for _, r := range rules[b.Role()] {
+// rulesOf returns the rules that a binding gives, without those of byDefault. A RoleBinding gives nothing on URLs.
+func (l *Lookup) rulesOf(b *reconcile.Binding) []reconcile.Rule {
+	key := bound{b.Kind, b.Role()}
+	all, known := l.effective[key]
+	if known {
+		return all
+	}
+	for _, r := range l.rules[key.role] {
 		if b.Kind == reconcile.RoleBinding {
 			r.URLs = nil
 		}
@@ -102,6 +132,7 @@ func effective(b reconcile.Binding, rules map[reconcile.Role][]reconcile.Rule) [
 			all = append(all, r)
 		}
 	}
+	l.effective[key] = all
 	return all
 }
 
@@ -124,17 +155,19 @@ func Within(r, other reconcile.Rule) bool {
 	return subset(r.Verbs, other.Verbs) && subset(r.Groups, other.Groups) && subset(r.Resources, other.Resources) && subset(r.URLs, other.URLs)
 }
 
-// Others indexes the bindings that are not an owner's by the subjects that they name, as the API server's authorizer sees them.
-func Others(owner string, bindings []reconcile.Binding) map[reconcile.Subject][]reconcile.Binding {
-	serves := map[reconcile.Subject][]reconcile.Binding{}
-	for _, b := range bindings {
+// Others indexes the bindings that are not an owner's by the subjects that they name, as the API server's authorizer sees them. The
+// index points into bindings, since others may name thousands of subjects in one.
+func Others(owner string, bindings []reconcile.Binding) map[reconcile.Subject][]*reconcile.Binding {
+	serves := map[reconcile.Subject][]*reconcile.Binding{}
+	for i := range bindings {
+		b := &bindings[i]
 		if _, ours := reconcile.ParseBindingName(owner, b.Namespace, b.Name); ours {
 			continue
 		}
 		for _, s := range b.Subjects {
 			// A subject can be there twice. Of a thousand bindings, only the last can be this one.
 			s = reconcile.Authorized(s)
-			if all := serves[s]; s.APIGroup == reconcile.RBACGroup && (len(all) == 0 || !all[len(all)-1].Same(b)) {
+			if all := serves[s]; s.APIGroup == reconcile.RBACGroup && (len(all) == 0 || all[len(all)-1] != b) {
 				serves[s] = append(all, b)
 			}
 		}

@@ -28,13 +28,13 @@ func TestOf(t *testing.T) {
 	group := func(name string) reconcile.Subject {
 		return reconcile.Subject{Kind: "Group", APIGroup: reconcile.RBACGroup, Name: name}
 	}
-	bound := map[reconcile.Subject][]reconcile.Binding{}
+	bound := map[reconcile.Subject][]*reconcile.Binding{}
 	bind := func(s reconcile.Subject, namespace, kind, role string) {
 		b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Namespace: namespace, Name: fmt.Sprintf("%s-%s", s.Name, role), RoleRef: reconcile.RoleRef{Kind: kind, Name: role}}
 		if namespace != "" {
 			b.Kind = reconcile.RoleBinding
 		}
-		bound[s] = append(bound[s], b)
+		bound[s] = append(bound[s], &b)
 	}
 	bind(reconcile.UserSubject("alice"), "", "ClusterRole", "view")
 	bind(reconcile.UserSubject("alice"), "payments", "Role", "view")
@@ -46,7 +46,8 @@ func TestOf(t *testing.T) {
 	bind(group("others"), "", "ClusterRole", "view")
 	bind(group(Authenticated), "", "ClusterRole", "system:discovery") // which somebody has widened
 	bound[reconcile.UserSubject("alice")][0].Name = "certsync:other:user:alice:view"
-	got := Of("alice", []string{"devs", "devs"}, func(s reconcile.Subject) []reconcile.Binding { return bound[s] }, rules)
+	l := NewLookup(func(s reconcile.Subject) []*reconcile.Binding { return bound[s] }, rules)
+	got := l.Of(l.Served("alice", []string{"devs", "devs"}))
 	want := []Given{
 		{"ClusterRoleBinding certsync:other:user:alice:view", "other", "", "User/alice", "ClusterRole/view", []reconcile.Rule{rule("get", "", "pods")}, 0, 0},
 		{"ClusterRoleBinding system:authenticated-system:discovery", "", "", "Group/system:authenticated", "ClusterRole/system:discovery", []reconcile.Rule{metrics}, 0, 0},
@@ -62,13 +63,13 @@ func TestOf(t *testing.T) {
 // once. Elsewhere nothing is left out.
 func TestOfMany(t *testing.T) {
 	rules := map[reconcile.Role][]reconcile.Rule{{Name: "view"}: {{Verbs: []string{"get"}, Groups: []string{""}, Resources: []string{"pods"}}}}
-	var bound []reconcile.Binding
+	var bound []*reconcile.Binding
 	bind := func(namespace, name, role string) {
 		b := reconcile.Binding{Kind: reconcile.ClusterRoleBinding, Namespace: namespace, Name: name, RoleRef: reconcile.RoleRef{Kind: "ClusterRole", Name: role}}
 		if namespace != "" {
 			b.Kind = reconcile.RoleBinding
 		}
-		bound = append(bound, b)
+		bound = append(bound, &b)
 	}
 	for i := range 10 * MaxRoles {
 		role := fmt.Sprintf("weak%03d", i)
@@ -81,12 +82,13 @@ func TestOfMany(t *testing.T) {
 	bind("mine", "zz", "zz")
 	bind("yours", "one", "view")
 	count, more, also, strong := map[string]int{}, 0, 0, false
-	for _, g := range Of("alice", nil, func(s reconcile.Subject) []reconcile.Binding {
+	l := NewLookup(func(s reconcile.Subject) []*reconcile.Binding {
 		if s.Kind == "User" {
 			return bound
 		}
 		return nil
-	}, rules) {
+	}, rules)
+	for _, g := range l.Of(l.Served("alice", nil)) {
 		count[g.Namespace]++
 		more, also, strong = more+g.More, also+g.Also, strong || g.Role == "ClusterRole/zz"
 	}

@@ -35,9 +35,20 @@ func fromBinding(kind reconcile.BindingKind, m metav1.ObjectMeta, role rbacv1.Ro
 		b.Subjects = make([]reconcile.Subject, len(subjects))
 	}
 	for i, s := range subjects {
-		b.Subjects[i] = reconcile.Subject{Kind: s.Kind, APIGroup: s.APIGroup, Namespace: s.Namespace, Name: s.Name}
+		b.Subjects[i] = reconcile.Subject{Kind: shared(s.Kind), APIGroup: shared(s.APIGroup), Namespace: s.Namespace, Name: s.Name}
 	}
 	return b
+}
+
+// sharedTexts are all kinds and API groups of subjects that an API server takes. A list has a copy of them for each subject.
+var sharedTexts = map[string]string{"User": "User", "Group": "Group", "ServiceAccount": "ServiceAccount", reconcile.RBACGroup: reconcile.RBACGroup}
+
+// shared returns the one copy of a text that sharedTexts has, or the text.
+func shared(text string) string {
+	if one, known := sharedTexts[text]; known {
+		return one
+	}
+	return text
 }
 
 func toClusterRoleBinding(b reconcile.Binding) *rbacv1.ClusterRoleBinding {

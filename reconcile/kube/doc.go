@@ -8,6 +8,7 @@
 //
 //	connect.go, cluster.go        the kubeconfig, the connection, and the endpoint that it gives users
 //	observe.go, frontproxy.go     the cluster for a plan, and the front proxies that it trusts
+//	room.go                       how much an observation keeps of each namespace
 //	every_binding.go              all bindings, for export and status --emergency
 //	bindings.go, binding.go       writes of bindings, and their form in the API
 //	altered.go                    whether the API server stored what was written

@@ -5,6 +5,8 @@ import (
 	"context"
 	"slices"
 
+	rbacv1 "k8s.io/api/rbac/v1"
+
 	"github.com/certsync/certsync/reconcile"
 )
 
@@ -14,7 +16,10 @@ func (c *Cluster) EveryBinding(ctx context.Context) ([]reconcile.Binding, error)
 	var wide, limited []reconcile.Binding
 	err := inParallel(ctx, 2,
 		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
-		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
+		func(ctx context.Context) (err error) {
+			limited, err = c.roleBindings(ctx, func(*rbacv1.RoleBinding) bool { return true })
+			return err
+		},
 	)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,8 @@ var _ reconcile.ClusterReader = (*Cluster)(nil)
 var namespaces = schema.GroupVersionResource{Version: "v1", Resource: "namespaces"}
 
 // ObserveCluster reads all of the cluster that a plan needs, in one request for each 500 objects of a kind. It returns
-// everything or an error: a failed list is not an empty cluster. Bindings are sorted by kind, namespace and name, requests
+// everything or an error: a failed list is not an empty cluster. Only objects of tenants over the room of their namespace are left out
+// (Partly), and never a binding of the owner's. Bindings are sorted by kind, namespace and name, requests
 // by age and name. Clock is the API server's time at the return, at most 11 seconds behind. It is zero if no answer told the
 // time within 10 seconds.
 func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.ClusterView, error) {
@@ -29,6 +30,7 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 		v             reconcile.ClusterView
 		wide, limited []reconcile.Binding
 		wideRules     map[reconcile.Role][]reconcile.Rule
+		bound, ruled  = newRoom(), newRoom()
 	)
 	if c.shared {
 		ctx = api.Shared(ctx)
@@ -37,12 +39,21 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 	err := inParallel(ctx, 10,
 		func(context.Context) (err error) { v.Endpoint, err = c.Endpoint(); return err },
 		func(ctx context.Context) (err error) { wide, err = c.clusterRoleBindings(ctx); return err },
-		func(ctx context.Context) (err error) { limited, err = c.roleBindings(ctx); return err },
+		func(ctx context.Context) (err error) {
+			limited, err = c.roleBindings(ctx, func(b *rbacv1.RoleBinding) bool {
+				_, ours := reconcile.ParseBindingName(owner, b.Namespace, b.Name)
+				return ours || bound.fits(b.Namespace, bindingBytes(b))
+			})
+			return err
+		},
 		func(ctx context.Context) (err error) {
 			v.ClusterRoles, wideRules, err = c.clusterRoles(ctx)
 			return err
 		},
-		func(ctx context.Context) (err error) { v.Rules, err = c.roles(ctx); return err },
+		func(ctx context.Context) (err error) {
+			v.Rules, err = c.roles(ctx, func(r *rbacv1.Role) bool { return ruled.fits(r.Namespace, roleBytes(r)) })
+			return err
+		},
 		func(ctx context.Context) (err error) { v.Namespaces, v.UID, err = c.Namespaces(ctx); return err },
 		func(ctx context.Context) (err error) {
 			v.Requests, v.MoreRequests, err = csr.List(ctx, c.server, owner)
@@ -64,14 +75,17 @@ func (c *Cluster) ObserveCluster(ctx context.Context, owner string) (reconcile.C
 	v.Clock, _ = c.server.Clock.Since(start)
 	v.Bindings = append(wide, limited...)
 	maps.Copy(v.Rules, wideRules)
+	v.Partly = bound.partly
+	maps.Copy(v.Partly, ruled.partly)
 	sortBindings(v.Bindings)
 	return v, nil
 }
 
 func (c *Cluster) clusterRoleBindings(ctx context.Context) ([]reconcile.Binding, error) {
 	var all []reconcile.Binding
-	err := api.List(ctx, c.server.Client.RbacV1().ClusterRoleBindings().List, metav1.ListOptions{}, func(b *rbacv1.ClusterRoleBinding) {
+	err := api.List(ctx, c.server.Client.RbacV1().ClusterRoleBindings().List, metav1.ListOptions{}, func(b *rbacv1.ClusterRoleBinding) bool {
 		all = append(all, fromClusterRoleBinding(b))
+		return true
 	})
 	if err != nil {
 		return nil, c.server.Failed("listing clusterrolebindings", err)
@@ -79,10 +93,15 @@ func (c *Cluster) clusterRoleBindings(ctx context.Context) ([]reconcile.Binding,
 	return all, nil
 }
 
-func (c *Cluster) roleBindings(ctx context.Context) ([]reconcile.Binding, error) {
+// roleBindings returns the RoleBindings that fit.
+func (c *Cluster) roleBindings(ctx context.Context, fits func(*rbacv1.RoleBinding) bool) ([]reconcile.Binding, error) {
 	var all []reconcile.Binding
-	err := api.List(ctx, c.server.Client.RbacV1().RoleBindings(metav1.NamespaceAll).List, metav1.ListOptions{}, func(b *rbacv1.RoleBinding) {
+	err := api.List(ctx, c.server.Client.RbacV1().RoleBindings(metav1.NamespaceAll).List, metav1.ListOptions{}, func(b *rbacv1.RoleBinding) bool {
+		if !fits(b) {
+			return false
+		}
 		all = append(all, fromRoleBinding(b))
+		return true
 	})
 	if err != nil {
 		return nil, c.server.Failed("listing rolebindings", err)
@@ -92,11 +111,11 @@ func (c *Cluster) roleBindings(ctx context.Context) ([]reconcile.Binding, error)
 
 // NamespaceRoles returns the Roles that exist.
 func (c *Cluster) NamespaceRoles(ctx context.Context) (map[reconcile.Role]bool, error) {
-	rules, err := c.roles(ctx)
 	all := map[reconcile.Role]bool{}
-	for role := range rules {
-		all[role] = true
-	}
+	_, err := c.roles(ctx, func(r *rbacv1.Role) bool {
+		all[reconcile.Role{Namespace: r.Namespace, Name: r.Name}] = true
+		return false // the name alone takes little
+	})
 	return all, err
 }
 
@@ -109,8 +128,9 @@ func (c *Cluster) ClusterRoles(ctx context.Context) (map[string]bool, error) {
 // clusterRoles also returns the rules of each ClusterRole.
 func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, rules map[reconcile.Role][]reconcile.Rule, err error) {
 	all, rules = map[string]bool{}, map[reconcile.Role][]reconcile.Rule{}
-	err = api.List(ctx, c.server.Client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(r *rbacv1.ClusterRole) {
+	err = api.List(ctx, c.server.Client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(r *rbacv1.ClusterRole) bool {
 		all[r.Name], rules[reconcile.Role{Name: r.Name}] = true, fromRules(r.Rules)
+		return true
 	})
 	if err != nil {
 		return nil, nil, c.server.Failed("listing clusterroles", err)
@@ -118,11 +138,15 @@ func (c *Cluster) clusterRoles(ctx context.Context) (all map[string]bool, rules 
 	return all, rules, nil
 }
 
-// roles returns the rules of each Role.
-func (c *Cluster) roles(ctx context.Context) (map[reconcile.Role][]reconcile.Rule, error) {
+// roles returns the rules of each Role that fits.
+func (c *Cluster) roles(ctx context.Context, fits func(*rbacv1.Role) bool) (map[reconcile.Role][]reconcile.Rule, error) {
 	rules := map[reconcile.Role][]reconcile.Rule{}
-	err := api.List(ctx, c.server.Client.RbacV1().Roles(metav1.NamespaceAll).List, metav1.ListOptions{}, func(r *rbacv1.Role) {
+	err := api.List(ctx, c.server.Client.RbacV1().Roles(metav1.NamespaceAll).List, metav1.ListOptions{}, func(r *rbacv1.Role) bool {
+		if !fits(r) {
+			return false
+		}
 		rules[reconcile.Role{Namespace: r.Namespace, Name: r.Name}] = fromRules(r.Rules)
+		return true
 	})
 	if err != nil {
 		return nil, c.server.Failed("listing roles", err)
@@ -135,11 +159,12 @@ func (c *Cluster) roles(ctx context.Context) (map[reconcile.Role][]reconcile.Rul
 // was made anew has another UID.
 func (c *Cluster) Namespaces(ctx context.Context) (all map[string]reconcile.Namespace, uid string, err error) {
 	all = map[string]reconcile.Namespace{}
-	err = api.List(ctx, c.server.Metadata.Resource(namespaces).List, metav1.ListOptions{}, func(n *metav1.PartialObjectMetadata) {
+	err = api.List(ctx, c.server.Metadata.Resource(namespaces).List, metav1.ListOptions{}, func(n *metav1.PartialObjectMetadata) bool {
 		all[n.Name] = reconcile.Namespace{Labels: n.Labels, Open: n.DeletionTimestamp == nil}
 		if n.Name == metav1.NamespaceSystem {
 			uid = string(n.UID)
 		}
+		return true
 	})
 	switch {
 	case err != nil:

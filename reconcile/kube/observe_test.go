@@ -111,6 +111,7 @@ func TestObserveCluster(t *testing.T) {
 			},
 			{Namespace: "two", Name: "r"}: {{Verbs: []string{"list"}, Groups: []string{"apps"}, Resources: []string{"deployments"}}},
 		},
+		Partly:     map[string]bool{},
 		Namespaces: map[string]reconcile.Namespace{"default": {Labels: map[string]string{"team": "payments"}, Open: true}, "kube-system": {Open: true}, "going": {}},
 		Clock:      got.Clock, // TestObserveClusterTellsTheServersTime
 		Mark:       reconcile.Mark{Generation: 41}, Leased: true,

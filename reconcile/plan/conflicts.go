@@ -58,7 +58,7 @@ func namedByTeam(x *index.Index, u inventory.User) string {
 		return ""
 	}
 	return fmt.Sprintf("the file of team %s adds a user to whose name %s already gives %s. Such a name may belong to an administrator (if it is the same person, "+
-		"add the user to the main inventory, apply, and then move the user to the team's file; otherwise use another name)", u.Team, reconcile.Shown(b.Object()), roleOf(b))
+		"add the user to the main inventory, apply, and then move the user to the team's file; otherwise use another name)", u.Team, reconcile.Shown(b.Object()), roleOf(*b))
 }
 
 // tooLong says why a user whose name is void gets nothing until their certificates have ended.

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -60,6 +61,7 @@ func notesOn(x *index.Index, d *draft, p reconcile.Plan) []reconcile.Note {
 	all = append(all, beginnings(x)...)
 	all = append(all, renames(x, d)...)
 	all = append(all, misnamed(x)...)
+	all = append(all, partlyRead(x)...)
 	all = append(all, ownNamespaces(x)...)
 	all = append(all, selectorNotes(x)...)
 	return append(all, requests(x)...)
@@ -111,6 +113,20 @@ func misnamed(x *index.Index) []reconcile.Note {
 		}
 		all = append(all, reconcile.Note{Kind: reconcile.UnknownBinding, Object: reconcile.Shown(object),
 			Message: "has a name like this owner's bindings, but certsync uses no such name; certsync does not touch it"})
+	}
+	return all
+}
+
+// partlyRead notes namespaces where others have so many bindings or Roles that some were left out.
+func partlyRead(x *index.Index) []reconcile.Note {
+	var all []reconcile.Note
+	for i, name := range slices.Sorted(maps.Keys(x.Observed.Partly)) {
+		if i == maxMisnamed {
+			return append(all, reconcile.Note{Kind: reconcile.NamespacePartlyRead, Message: moreText(len(x.Observed.Partly)-i) + " like that"})
+		}
+		all = append(all, reconcile.Note{Kind: reconcile.NamespacePartlyRead, Object: "Namespace " + name,
+			Message: "has too many or too large RoleBindings of others, or Roles: certsync left out some, and does not know what they give " +
+				"(find out who made them, and delete them)"})
 	}
 	return all
 }

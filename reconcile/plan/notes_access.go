@@ -108,7 +108,7 @@ func others(x *index.Index, subject reconcile.Subject, n reconcile.Note, whom, m
 		if owner := b.OwnerOf(); owner != "" && owner != x.Inventory.Owner {
 			whose = fmt.Sprintf("owner %q's by its name", owner)
 		}
-		n.Object, n.Message = reconcile.Shown(b.Object()), fmt.Sprintf("gives %s %s, and is %s%s", whom, roleOf(b), whose, more)
+		n.Object, n.Message = reconcile.Shown(b.Object()), fmt.Sprintf("gives %s %s, and is %s%s", whom, roleOf(*b), whose, more)
 		if len(n.Power) > 0 {
 			n.Message = fmt.Sprintf("is as good as cluster-admin (%s): it %s", n.Power[0], n.Message)
 			strong = append(strong, n)

@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -85,5 +86,30 @@ users:
 	o.Bindings = append(o.Bindings, ours)
 	if diff := cmp.Diff(want, got(rules)); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestPartlyRead: a namespace of which bindings or Roles were left out is noted, and a Role there is not said to be missing.
+func TestPartlyRead(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.RoleRules = map[reconcile.Role][]reconcile.Rule{}
+	inv := reconciletest.Parse(t, "users: [{name: dan, namespaces: {staging: [{role: deployer}], payments: [{role: deployer}]}}]\n")
+	o := w.Observed()
+	o.Partly = map[string]bool{"staging": true}
+	want := []string{"namespace-partly-read  Namespace staging", "role-missing dan Role payments/deployer"}
+	if diff := cmp.Diff(want, reconciletest.Kinds(plan.Diff(inv, o, reconcile.Rules{}))); diff != "" {
+		t.Error(diff)
+	}
+	for i := range 30 {
+		o.Partly[fmt.Sprint(i)] = true
+	}
+	notes := 0
+	for _, n := range plan.Diff(inv, o, reconcile.Rules{}).Notes {
+		if n.Kind == reconcile.NamespacePartlyRead {
+			notes++
+		}
+	}
+	if notes != 21 {
+		t.Errorf("%d notes", notes)
 	}
 }

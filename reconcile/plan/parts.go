@@ -100,7 +100,7 @@ func missing(x *index.Index, g reconcile.Grant) []reconcile.Note {
 		n.Kind, n.Object = reconcile.NamespaceMissing, "Namespace "+g.Namespace
 		n.Message = "does not exist or is being deleted: certsync creates the bindings there when it exists"
 	case g.RoleKind == reconcile.NamespaceRole:
-		if _, exists := x.Observed.Rules[g.Bound()]; exists {
+		if _, exists := x.Observed.Rules[g.Bound()]; exists || x.Observed.Partly[g.Namespace] {
 			return nil
 		}
 		n.Kind, n.Object = reconcile.RoleMissing, "Role "+g.Namespace+"/"+g.Role

@@ -112,7 +112,7 @@ func (a Access) grantOf(group string) reconcile.Grant {
 func (s survey) fromOthers(subject reconcile.Subject, group string) []Access {
 	var all []Access
 	for _, b := range s.Others(subject) {
-		all = append(all, s.foreign(b, group))
+		all = append(all, s.foreign(*b, group))
 	}
 	return all
 }

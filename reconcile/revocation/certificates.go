@@ -2,8 +2,8 @@ package revocation
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/certsync/certsync/reconcile"
@@ -27,12 +27,9 @@ type Certificate struct {
 	ResidualAccess []access.Given `json:"residualAccess"`
 }
 
-// certificates lists the revoked certificates that live, by user and end. names is the owner's index, which alone decides what
+// certificates lists the revoked certificates that live, by user and end, without ResidualAccess. names is the owner's index, which alone decides what
 // is revoked: a ledger record can only say which certificates of its user there are.
-func certificates(owner string, names map[string]reconcile.Name, o reconcile.Observed) []Certificate {
-	// Most runs find no revoked certificate, and need no index of the bindings.
-	serves := sync.OnceValue(func() map[reconcile.Subject][]reconcile.Binding { return access.Others(owner, o.Bindings) })
-	serving := func(s reconcile.Subject) []reconcile.Binding { return serves()[s] }
+func certificates(names map[string]reconcile.Name, o reconcile.Observed) []Certificate {
 	denied := map[reconcile.RevokedCertificate]bool{}
 	if p := o.Revocations; p != nil && p.Problem == "" {
 		for _, e := range p.Entries {
@@ -55,7 +52,6 @@ func certificates(owner string, names map[string]reconcile.Name, o reconcile.Obs
 				NotAfter: c.NotAfter, Groups: reconcile.OrEmpty(c.Groups),
 			}
 			cert.Denied = denied[cert.entry()]
-			cert.ResidualAccess = access.Of(cert.Username, c.Groups, serving, o.Rules)
 			all = append(all, cert)
 		}
 	}
@@ -63,6 +59,28 @@ func certificates(owner string, names map[string]reconcile.Name, o reconcile.Obs
 		return cmp.Or(cmp.Compare(a.User, b.User), a.NotAfter.Compare(b.NotAfter), cmp.Compare(a.SHA256, b.SHA256))
 	})
 	return all
+}
+
+// lookup finds what bindings of others give. Most runs have no revoked certificate, and need no index of the bindings.
+func lookup(owner string, o reconcile.Observed, certificates []Certificate) *access.Lookup {
+	var serves map[reconcile.Subject][]*reconcile.Binding
+	if len(certificates) > 0 {
+		serves = access.Others(owner, o.Bindings)
+	}
+	return access.NewLookup(func(s reconcile.Subject) []*reconcile.Binding { return serves[s] }, o.Rules)
+}
+
+// addResidual adds what bindings of others give to each certificate. Certificates that the same subjects serve share a list.
+func addResidual(certificates []Certificate, l *access.Lookup) {
+	known := map[string][]access.Given{}
+	for i, c := range certificates {
+		subjects := l.Served(c.Username, c.Groups)
+		key := fmt.Sprintf("%q", subjects)
+		if known[key] == nil {
+			known[key] = l.Of(subjects)
+		}
+		certificates[i].ResidualAccess = known[key]
+	}
 }
 
 // revoked returns why a certificate should give nothing, and since when, or "".

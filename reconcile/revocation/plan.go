@@ -3,6 +3,7 @@ package revocation
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,13 +14,13 @@ import (
 // Extend adds to a plan what concerns revoked certificates: the step that keeps the admission policy in step, and the notes on
 // residual access. It counts what the plan itself is about to revoke. The plan is sorted afterwards.
 func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
-	certificates := slices.DeleteFunc(certificates(p.Owner, p.State.Names, o), isRenamed(*p))
+	certificates := slices.DeleteFunc(certificates(p.State.Names, o), isRenamed(*p))
 	entries, left := Entries(certificates)
 	if left > 0 {
 		p.Notes = append(p.Notes, reconcile.Note{Kind: reconcile.RevocationsFull, Message: fmt.Sprintf(
 			"%d revoked certificates are in no list: it has room for %d (move some users to an inventory with another owner)", left, MaxEntries)})
 	}
-	p.Notes = append(p.Notes, residualNotes(certificates)...)
+	p.Notes = append(p.Notes, residualNotes(certificates, lookup(p.Owner, o, certificates))...)
 	has := reconcile.RevocationPolicy{}
 	if o.Revocations != nil {
 		has = *o.Revocations
@@ -148,42 +149,51 @@ func entryText(e reconcile.RevokedCertificate) string { return e.Username + " sh
 const maxBindings = 5
 
 // residualNotes say, in one note for each name, what bindings of others give to revoked certificates. Only `status --user` and
-// `revocations` have the rules.
-func residualNotes(certificates []Certificate) []reconcile.Note {
-	notes := map[string]*reconcile.Note{}
-	given := map[string][]access.Given{}
-	var order []string
+// `revocations` have the rules. The notes are made one by one: what bindings give to a thousand certificates may take gigabytes.
+func residualNotes(certificates []Certificate, l *access.Lookup) []reconcile.Note {
+	byName := map[string][]Certificate{}
 	for _, c := range certificates {
-		if len(c.ResidualAccess) == 0 {
-			continue
+		if len(l.Served(c.Username, c.Groups)) > 0 {
+			byName[c.Username] = append(byName[c.Username], c)
 		}
-		n := notes[c.Username]
-		if n == nil {
-			n = &reconcile.Note{User: c.User, Kind: reconcile.ResidualAccess}
-			notes[c.Username] = n
-			order = append(order, c.Username)
-		}
-		if n.Until == nil || c.NotAfter.After(*n.Until) {
-			n.Until = &c.NotAfter
-		}
-		given[c.Username] = append(given[c.Username], c.ResidualAccess...)
 	}
+	messages := map[string]string{} // by the subjects that bindings serve
 	var all []reconcile.Note
-	for _, username := range order {
-		n := notes[username]
-		var names []string
-		for _, g := range given[username] {
-			names = append(names, fmt.Sprintf("%s (%s)", g.Binding, g.Role))
+	for _, username := range slices.Sorted(maps.Keys(byName)) {
+		of := byName[username]
+		var groups []string
+		n := reconcile.Note{User: of[0].User, Kind: reconcile.ResidualAccess}
+		for i, c := range of {
+			groups = append(groups, c.Groups...)
+			if n.Until == nil || c.NotAfter.After(*n.Until) {
+				n.Until = &of[i].NotAfter
+			}
 		}
-		names = reconcile.SortedSet(names)
-		more := ""
-		if len(names) > maxBindings {
-			more = fmt.Sprintf(", and %d more", len(names)-maxBindings)
-			names = names[:maxBindings]
+		subjects := l.Served(username, groups)
+		key := fmt.Sprintf("%q", subjects)
+		message, known := messages[key]
+		if !known {
+			message = residualText(l.Of(subjects))
+			messages[key] = message
 		}
-		n.Message = fmt.Sprintf("revoked certificates still get access from bindings that are not this owner's: %s%s (certsync revocations lists the rules)",
-			strings.Join(names, ", "), more)
-		all = append(all, *n)
+		n.Message = message
+		all = append(all, n)
 	}
 	return all
+}
+
+// residualText is the message of a note on what revoked certificates still get.
+func residualText(given []access.Given) string {
+	var names []string
+	for _, g := range given {
+		names = append(names, fmt.Sprintf("%s (%s)", g.Binding, g.Role))
+	}
+	names = reconcile.SortedSet(names)
+	more := ""
+	if len(names) > maxBindings {
+		more = fmt.Sprintf(", and %d more", len(names)-maxBindings)
+		names = names[:maxBindings]
+	}
+	return fmt.Sprintf("revoked certificates still get access from bindings that are not this owner's: %s%s (certsync revocations lists the rules)",
+		strings.Join(names, ", "), more)
 }

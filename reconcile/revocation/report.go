@@ -54,7 +54,8 @@ func Of(owner string, o reconcile.Observed) (Report, error) {
 	if o.State != nil {
 		names = o.State.Names
 	}
-	r.Certificates = certificates(owner, names, o)
+	r.Certificates = certificates(names, o)
+	addResidual(r.Certificates, lookup(owner, o, r.Certificates))
 	r.Entries, r.Left = Entries(r.Certificates)
 	if p := o.Revocations; p != nil {
 		r.Tiers.Admission, r.Tiers.AdmissionProblem = InForce, p.Problem

@@ -61,10 +61,11 @@ func (u User) Current() *AcceptedCertificate {
 
 // residual is what bindings of others give to a certificate.
 func (d survey) residual(username string, groups []string) []access.Given {
-	key := fmt.Sprintf("%q %q", username, groups)
+	subjects := d.lookup.Served(username, groups)
+	key := fmt.Sprintf("%q", subjects)
 	given, known := d.residuals[key]
 	if !known {
-		given = access.Of(username, groups, d.Others, d.Observed.Rules)
+		given = d.lookup.Of(subjects)
 		d.residuals[key] = given
 	}
 	return given

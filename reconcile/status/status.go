@@ -110,7 +110,7 @@ type AcceptedCertificate struct {
 // owner's knows. Of the rules, only certsync's own namespaces matter. The same inputs give the same report.
 func Of(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) Report {
 	x, steps, stays := plan.Credentials(inv, o, r)
-	d := survey{x, stays, map[string][]access.Given{}}
+	d := survey{x, stays, access.NewLookup(x.Others, x.Observed.Rules), map[string][]access.Given{}}
 	names := d.Known()
 	for _, u := range inv.Users {
 		names = append(names, u.Name)
@@ -133,8 +133,9 @@ func Of(inv *inventory.Inventory, o reconcile.Observed, r reconcile.Rules) Repor
 // survey is what one call of Of works with.
 type survey struct {
 	*index.Index
-	stays map[string]bool // users who hold a good credential
-	// residuals has what was computed already: a user's superseded certificates have the same name and groups.
+	stays  map[string]bool // users who hold a good credential
+	lookup *access.Lookup
+	// residuals has what was computed already, by the subjects: many certificates have the same groups.
 	residuals map[string][]access.Given
 }
 

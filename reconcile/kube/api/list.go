@@ -48,13 +48,14 @@ type sized interface {
 	Size() int
 }
 
-// List passes every object of a list to add. It reads pages of o.Limit objects (by default 500), so that a large cluster is
+// List passes every object of a list to add, which says whether it keeps the object. Only what it keeps counts for maxList: otherwise a
+// tenant could make every list an error. It reads pages of o.Limit objects (by default 500), so that a large cluster is
 // never in memory as a whole. It ends with the first error. After an error, the objects that add got are not the list.
 //
 // For a page that is too large, List asks again with fewer objects. Otherwise a tenant could prevent the list by making
 // large objects.
 func List[L runtime.Object, T sized](
-	ctx context.Context, page func(context.Context, metav1.ListOptions) (L, error), o metav1.ListOptions, add func(T),
+	ctx context.Context, page func(context.Context, metav1.ListOptions) (L, error), o metav1.ListOptions, add func(T) (kept bool),
 ) error {
 	most := cmp.Or(o.Limit, pageSize)
 	size, pages, total := most, 0, 0
@@ -75,13 +76,16 @@ func List[L runtime.Object, T sized](
 	p.PageBufferSize = 1
 	return p.EachListItem(ctx, o, func(obj runtime.Object) error {
 		one := obj.(T)
-		switch total += objectWeight + one.Size(); {
+		size := objectWeight + one.Size()
+		if !add(one) {
+			return nil
+		}
+		switch total += size; {
 		case total > maxList:
 			return ErrLongList
 		case total > maxList/shared && ctx.Value(sharedKey{}) != nil:
 			return ErrLongShare
 		}
-		add(one)
 		return nil
 	})
 }

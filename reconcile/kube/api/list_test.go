@@ -36,7 +36,7 @@ func connect(t *testing.T, s *apitest.Server) *Server {
 func listClusterRoles(t *testing.T, s *apitest.Server) (n int, err error) {
 	t.Helper()
 	server := connect(t, s)
-	err = List(t.Context(), server.Client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(*rbacv1.ClusterRole) { n++ })
+	err = List(t.Context(), server.Client.RbacV1().ClusterRoles().List, metav1.ListOptions{}, func(*rbacv1.ClusterRole) bool { n++; return true })
 	if err != nil {
 		return n, server.Failed("listing clusterroles", err)
 	}
@@ -89,9 +89,27 @@ func TestSharedLists(t *testing.T) {
 	list := rbacv1.ClusterRoleList{ListMeta: metav1.ListMeta{ResourceVersion: "1", Continue: "more"}, Items: make([]rbacv1.ClusterRole, 500)}
 	n := 0
 	page := func(context.Context, metav1.ListOptions) (*rbacv1.ClusterRoleList, error) { n++; return &list, nil }
-	err := List(Shared(t.Context()), page, metav1.ListOptions{}, func(*rbacv1.ClusterRole) {})
+	err := List(Shared(t.Context()), page, metav1.ListOptions{}, func(*rbacv1.ClusterRole) bool { return true })
 	if !errors.Is(err, ErrLongShare) || n > maxList/shared/objectWeight/500+5 {
 		t.Errorf("%d pages, %v", n, err)
+	}
+}
+
+// TestOnlyKeptObjectsCount: a tenant cannot make a list too long by objects that nobody keeps.
+func TestOnlyKeptObjectsCount(t *testing.T) {
+	list := rbacv1.RoleBindingList{ListMeta: metav1.ListMeta{ResourceVersion: "1", Continue: "more"}, Items: make([]rbacv1.RoleBinding, 500)}
+	pages := 0
+	page := func(context.Context, metav1.ListOptions) (*rbacv1.RoleBindingList, error) {
+		l := list
+		if pages++; pages*500 > maxList/objectWeight+500 {
+			l.Continue = ""
+		}
+		return &l, nil
+	}
+	n := 0
+	err := List(t.Context(), page, metav1.ListOptions{}, func(*rbacv1.RoleBinding) bool { n++; return false })
+	if err != nil || n <= maxList/objectWeight {
+		t.Errorf("%d objects, %v", n, err)
 	}
 }
 
@@ -118,9 +136,10 @@ func TestLargeObjectsAreListed(t *testing.T) {
 	}
 	s.Begin()
 	seen, n := map[string]bool{}, 0
-	err := List(t.Context(), connect(t, s).Client.RbacV1().RoleBindings("").List, metav1.ListOptions{}, func(b *rbacv1.RoleBinding) {
+	err := List(t.Context(), connect(t, s).Client.RbacV1().RoleBindings("").List, metav1.ListOptions{}, func(b *rbacv1.RoleBinding) bool {
 		seen[b.Namespace+"/"+b.Name] = true
 		n++
+		return true
 	})
 	if err != nil || n != len(all) || len(seen) != len(all) {
 		t.Fatalf("got %d bindings, %d different ones, error %v", n, len(seen), err)

@@ -79,7 +79,10 @@ func (s *signerWatch) list(ctx context.Context) (*certificatesv1.CertificateSign
 		return l, err
 	}
 	o := metav1.ListOptions{FieldSelector: ofSigner}
-	err := api.List(ctx, page, o, func(csr *certificatesv1.CertificateSigningRequest) { all.Items = append(all.Items, *s.slim(csr)) })
+	err := api.List(ctx, page, o, func(csr *certificatesv1.CertificateSigningRequest) bool {
+		all.Items = append(all.Items, *s.slim(csr))
+		return true
+	})
 	if s.noted(err) != nil {
 		return nil, err
 	}

@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	quantity "k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -254,5 +256,18 @@ func TestWhatCannotBeDeployed(t *testing.T) {
 		if _, err := d.Objects(); err == nil || err.Error() != tt.want || reconcile.Hint(err) == "" {
 			t.Errorf("%s: %v, hint %q", sentence, err, reconcile.Hint(err))
 		}
+	}
+}
+
+// TestCollectorKnowsTheLimit: Go's soft limit is below the job's memory, and leaves an eighth for all that is no heap.
+func TestCollectorKnowsTheLimit(t *testing.T) {
+	container := find[*batchv1.CronJob](t, objects(t, deployment()), "certsync-prod").Spec.JobTemplate.Spec.Template.Spec.Containers[0]
+	i := slices.IndexFunc(container.Env, func(v corev1.EnvVar) bool { return v.Name == "GOMEMLIMIT" })
+	if i < 0 {
+		t.Fatal("there is no GOMEMLIMIT")
+	}
+	soft, err := quantity.ParseQuantity(strings.TrimSuffix(container.Env[i].Value, "B")) // Go says MiB, Kubernetes Mi
+	if hard := container.Resources.Limits.Memory(); err != nil || hard.String() != "512Mi" || soft.Value() != hard.Value()/8*7 {
+		t.Errorf("%s of %s, %v", container.Env[i].Value, hard, err)
 	}
 }

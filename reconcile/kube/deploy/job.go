@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"fmt"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -22,6 +23,9 @@ const (
 	jobDeadline = time.Hour
 	// lateStart is the time by which a job may start late. A later one would overlap with the next.
 	lateStart = 5 * time.Minute
+	// memoryLimit is the job's, in bytes. Go's collector works harder from seven eighths of it on: otherwise the heap may double between
+	// two collections, and the kernel ends the job (exit code 137).
+	memoryLimit = 512 << 20
 	// afterLastStep is the time that a run has after its last steps, to report its result, free the lock and revoke its
 	// token.
 	afterLastStep = 40 * time.Second
@@ -88,12 +92,12 @@ func (d Deployment) pod(files *corev1.ConfigMap) corev1.PodSpec {
 			Name:         jobContainer,
 			Image:        d.Image,
 			Args:         jobArguments,
-			Env:          d.variables(),
+			Env:          append(d.variables(), corev1.EnvVar{Name: "GOMEMLIMIT", Value: fmt.Sprintf("%dMiB", memoryLimit*7/8>>20)}),
 			VolumeMounts: mounts,
 			Resources: corev1.ResourceRequirements{
 				Requests: corev1.ResourceList{corev1.ResourceCPU: quantity.MustParse("50m"), corev1.ResourceMemory: quantity.MustParse("64Mi")},
 				// Generating an RSA key uses one core for a moment.
-				Limits: corev1.ResourceList{corev1.ResourceCPU: quantity.MustParse("1"), corev1.ResourceMemory: quantity.MustParse("512Mi")},
+				Limits: corev1.ResourceList{corev1.ResourceCPU: quantity.MustParse("1"), corev1.ResourceMemory: *quantity.NewQuantity(memoryLimit, quantity.BinarySI)},
 			},
 			SecurityContext: everyRestriction(),
 		}},

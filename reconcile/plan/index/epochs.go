@@ -143,17 +143,17 @@ func (x *Index) borrowed(u inventory.User) bool {
 // OfAdministrators returns a binding of administrators that serves somebody new whom a team has named. The inventory gives a
 // team its groups. With an administrator's name the team would get the administrator's access. A user is new unless the index has
 // the name. RoleBindings of tenants are none: such a name begins in a later epoch, see beginEpochs.
-func (x *Index) OfAdministrators(u inventory.User) (b reconcile.Binding, serves bool) {
+func (x *Index) OfAdministrators(u inventory.User) (b *reconcile.Binding, serves bool) {
 	n, indexed := x.Names[u.Name]
 	if u.Team == "" || indexed && !n.Left {
-		return reconcile.Binding{}, false
+		return nil, false
 	}
 	others := x.Others(reconcile.UserSubject(u.Name))
-	i := slices.IndexFunc(others, func(b reconcile.Binding) bool {
+	i := slices.IndexFunc(others, func(b *reconcile.Binding) bool {
 		return b.Kind == reconcile.ClusterRoleBinding || slices.Contains([]string{"kube-system", x.Rules.Namespace, x.Rules.LockNamespace}, b.Namespace)
 	})
 	if i < 0 {
-		return reconcile.Binding{}, false
+		return nil, false
 	}
 	return others[i], true
 }

@@ -61,7 +61,7 @@ type Index struct {
 	Ours     map[string]Binding        // by Object()
 	Misnamed []string                  // names that begin like ours and are none, by Object(), sorted
 	Parts    map[reconcile.Grant][]int // numbers of the parts that exist, sorted, by the grant with Part 0
-	serves   map[reconcile.Subject][]reconcile.Binding
+	serves   map[reconcile.Subject][]*reconcile.Binding
 	// powers has the power of the roles that somebody has asked for.
 	powers map[reconcile.Role]access.Power
 }
@@ -142,7 +142,7 @@ func (x *Index) sortBindings() {
 }
 
 // Others lists the bindings that are not ours and name a subject.
-func (x *Index) Others(s reconcile.Subject) []reconcile.Binding { return x.serves[s] }
+func (x *Index) Others(s reconcile.Subject) []*reconcile.Binding { return x.serves[s] }
 
 // latest reports whether the state has an index, and the lock says that no later one was written.
 func latest(o reconcile.Observed) bool {
