@@ -54,6 +54,25 @@ func (f *fixture) deployVault(namespace string, more ...string) {
 	}
 }
 
+// running makes a Job of the CronJob and its pod, as the controllers would. The returned function expects that both are gone, and
+// that a job of others is not.
+func (f *fixture) running() (ended func()) {
+	f.Helper()
+	namespace := "access-" + f.owner
+	f.kubectl("create", "job", "running", "-n", namespace, "--from=cronjob/certsync-"+f.owner)
+	f.kubectl("create", "job", "another", "-n", namespace, "--image=certsync:e2e")
+	template := f.kubectl("get", "job", "running", "-n", namespace, "-o", "jsonpath={.spec.template}")
+	pod := strings.Replace(template, `"metadata":{`, `"apiVersion":"v1","kind":"Pod","metadata":{"name":"running","namespace":"`+namespace+`",`, 1)
+	f.apply(pod)
+	return func() {
+		f.Helper()
+		if left := f.kubectl("get", "jobs,pods", "-n", namespace, "-o", "name"); strings.TrimSpace(left) != "job.batch/another" {
+			f.Errorf("jobs and pods: %s", left)
+		}
+		f.kubectl("delete", "job", "another", "-n", namespace)
+	}
+}
+
 // become has certsync run as a service account of the deployment from now on, as its job does: with a token for the API
 // server at address, and one made for Vault.
 func (f *fixture) become(namespace, account, address string) {

@@ -178,7 +178,9 @@ func TestMoveGuide(t *testing.T) {
 	}
 	folder := f.guide("upgrading/README.md", "Move to another folder in Vault", f.job()...)
 	f.must(3, "apply", "--yes", "--vault-prefix=access")
+	ended := f.running()
 	folder.next(0)
+	ended()
 	f.deployKubernetes(deployment, "--vault-prefix=access")
 	suspended("true") // also after the manifests were applied again
 	folder.next(0)
@@ -199,7 +201,9 @@ func TestMoveGuide(t *testing.T) {
 	// From the old folder, where the state and the ledger still are, the owner moves to another cluster.
 	f.deployKubernetes(deployment)
 	g := f.guide("upgrading/README.md", "Move an owner to another cluster", f.job()...)
+	ended = f.running()
 	g.next(0)
+	ended()
 	suspended("true")
 	old, oldKubeconfig := f.servers, f.kubeconfig
 	other := ownServers(t, harness.Options{})

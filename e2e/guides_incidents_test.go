@@ -13,9 +13,10 @@ func TestByHand(t *testing.T) {
 	f := newFixture(t, shared)
 	f.namespace("staging")
 	f.namespace("payments")
-	f.write("cluster: CLUSTER\n" + team)
+	user := "al+ice@" + f.owner
+	f.write("cluster: CLUSTER\n" + strings.ReplaceAll(team, "alice@", "al+ice@"))
 	f.must(0, "apply", "--yes")
-	namespace, user := f.deploy(), "alice@"+f.owner
+	namespace := f.deploy()
 	alice, pods := f.userKubeconfig(user), []string{"get", "pods", "--all-namespaces"}
 	job := func(kind, field string) string {
 		t.Helper()
@@ -24,9 +25,11 @@ func TestByHand(t *testing.T) {
 	}
 	f.kubectl("create", "rolebinding", "anothers", "-n", namespace, "--clusterrole=view", "--user=m"+user)
 	f.kubectl("create", "rolebinding", "numbered", "-n", namespace, "--clusterrole=view", "--user=bob", "--user="+user+"#2")
-	g := f.guide("incidents/by-hand.md", "", append([]string{`example\.com`, f.owner}, f.job()...)...)
+	g := f.guide("incidents/by-hand.md", "", append([]string{"alice@", "al+ice@"}, f.job()...)...)
 
+	ended := f.running()
 	g.next(0)
+	ended()
 	if is := job("cronjob", ".spec.suspend"); is != "true" {
 		t.Errorf("suspend: %q", is)
 	}

@@ -65,10 +65,20 @@ func TestIncidents(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		i := newIncident(t, shared, "Exit code 3 at night")
 		i.without("carol")
+		users := i.text(filepath.Join(i.dir, "users.yaml"))
+		i.append(users, "teams: [{name: a, file: teams/a.yaml, groups: [devs-OWNER]}]\n")
+		i.writeTeam("a", " [{name: gone@OWNER, groups: [devs-OWNER]}]")
 		i.deploy()
 		i.must(3, "apply", "--yes", "--drift", "--hold")
 		i.shows("Refused", "--drift")
-		i.shows("--drift")
+		// Since then, a team's file has another name, and one more team came.
+		check(t, os.Rename(filepath.Join(i.dir, "teams", "a.yaml"), filepath.Join(i.dir, "a.yaml")))
+		i.append(users, "teams: [{name: a, file: a.yaml, groups: [devs-OWNER]}, {name: b, file: teams/b.yaml, groups: [devs-OWNER]}]\n")
+		i.writeTeam("b", " [{name: came@OWNER, groups: [devs-OWNER]}]")
+		if r := i.next(0); !strings.Contains(r.stdout, "--drift") || !strings.Contains(r.stdout, i.of("gone")) || strings.Contains(r.stdout, i.of("came")) {
+			t.Errorf("not the plan of the job's files: %s", r.stdout)
+		}
+		i.deployKubernetes("access-" + i.owner) // step 4
 		i.next(0)
 		i.must(0, "apply", "--yes", "--drift", "--hold")
 		i.next(0)
@@ -84,6 +94,12 @@ func TestIncidents(t *testing.T) {
 	t.Run("CA", caIsRotated)
 }
 
+// append writes the inventory with more lines, in which OWNER stands for the owner.
+func (g *guide) append(users, more string) {
+	g.Helper()
+	check(g, os.WriteFile(filepath.Join(g.dir, "users.yaml"), []byte(users+strings.ReplaceAll(more, "OWNER", g.owner)), 0o600))
+}
+
 // jobArguments are those of the job that a step has created.
 func (g *guide) jobArguments() string {
 	g.Helper()
@@ -97,7 +113,9 @@ func vaultIsDown(t *testing.T, servers *harness.Servers) {
 	check(t, servers.StopProcess(harness.Vault))
 	i.without("carol")
 	i.must(1, "apply", "--yes")
+	ended := i.running()
 	i.next(0)
+	ended()
 	i.allowed(carol, "get", "pods", "-n", "payments-"+i.owner)
 	i.next(0)
 	i.forbidden(carol, "get", "pods", "-n", "payments-"+i.owner)

@@ -25,16 +25,21 @@ func TestUsersPolicy(t *testing.T) {
 	f.deployVault("access", "--vault-users-accessor="+mounts["token/"].Accessor)
 	policy := "certsync-" + o + "-users"
 	f.vaultPut("auth/token/roles/"+o, map[string]any{"allowed_policies": policy, "allowed_entity_aliases": "*"})
-	readable := func(alias string, policies ...string) []string {
+	token := func(alias string, policies ...string) string {
+		t.Helper()
 		made, err := f.vault.Auth().Token().CreateWithRole(&api.TokenCreateRequest{EntityAlias: alias, Policies: policies}, o)
 		if err != nil {
 			t.Fatalf("a token for %q: %v", alias, err)
 		}
+		return f.secret("the token of "+alias, made.Auth.ClientToken)
+	}
+	readable := func(alias string, policies ...string) []string {
+		t.Helper()
 		client, err := f.vault.Clone()
 		if err != nil {
 			t.Fatal(err)
 		}
-		client.SetToken(f.secret("the token of "+alias, made.Auth.ClientToken))
+		client.SetToken(token(alias, policies...))
 		found := []string{}
 		for _, user := range []string{"alice@" + o, "alice@" + o + "-2", "cy+x@" + o} {
 			if secret, err := client.KVv2("secret").Get(t.Context(), "certsync/"+o+"/users/"+user); err == nil && secret.Data["kubeconfig"] != nil {
@@ -56,6 +61,26 @@ func TestUsersPolicy(t *testing.T) {
 		if diff := cmp.Diff(append([]string{}, tt.want...), readable(strings.ReplaceAll(tt.alias, "OWNER", o), policy)); diff != "" {
 			t.Errorf("%q: %s", tt.alias, diff)
 		}
+	}
+	// The deny wins over rules with an earlier first wildcard, and loses to those with a later one. The policy of apply is one of these.
+	alice := "alice@" + o
+	for path, reads := range map[string]int{"*": 1, "secret/*": 1, "secret/data/*": 3, "secret/data/certsync/*": 3} {
+		f.policy("more", `path "`+path+`" { capabilities = ["read", "list"] }`)
+		more := []string{policy, "more-" + o, "certsync-" + o}
+		f.vaultPut("auth/token/roles/"+o, map[string]any{"allowed_policies": more, "allowed_entity_aliases": "*"})
+		if found := readable(alice, more[:2]...); len(found) != reads {
+			t.Errorf("with a rule for %s, alice reads %q", path, found)
+		}
+		f.env = []string{"VAULT_TOKEN=" + token(alice, more[:2]...)}
+		if r := f.must(1, "plan"); reads == 1 && !strings.Contains(r.stderr, "secret/metadata/certsync/"+o+"/users/") {
+			t.Errorf("with a rule for %s: %s", path, r.stderr)
+		}
+		if found := readable(alice, more...); reads == 1 && len(found) > 0 {
+			t.Errorf("with the policy of apply, alice reads %q", found)
+		}
+		f.env = []string{"VAULT_TOKEN=" + token(alice, more...)}
+		f.must(0, "plan")
+		f.env = nil
 	}
 	// What this would find: the policy as one would write it.
 	f.policy("naive", `path "secret/data/certsync/OWNER/users/{{identity.entity.aliases.`+mounts["token/"].Accessor+`.name}}" { capabilities = ["read"] }`)

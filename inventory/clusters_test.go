@@ -109,7 +109,7 @@ var clustersRefusals = map[string]refusal{
 // TestParseRefusesFilesOfSeveralClusters: what a request or a team's file says has to fit in every cluster that it is for.
 func TestParseRefusesFilesOfSeveralClusters(t *testing.T) {
 	const clusters = "apiVersion: certsync.dev/v1\nkind: Inventory\nclusters:\n- {name: dev, owner: dev, labels: {env: dev}}\n" +
-		"- {name: prod, owner: prod, labels: {env: prod}, defaults: {renewBefore: 20h}}\ngroups: [{name: devs}, {name: ops, clusters: {env: prod}}]\n"
+		"- {name: prod, owner: prod, labels: {env: prod}, defaults: {renewBefore: 20h, expiration: 100h}}\ngroups: [{name: devs}, {name: ops, clusters: {env: prod}}]\n"
 	const team = clusters + "users: []\nteams: [{name: payments, file: payments.yaml, groups: [devs, ops]"
 	for sentence, c := range map[string]struct{ root, team, want string }{
 		"a request of somebody whose groups differ": {clusters + "users: [{name: alice, groups: [devs, ops], request: both.csr}]", "",
@@ -122,6 +122,8 @@ func TestParseRefusesFilesOfSeveralClusters(t *testing.T) {
 			`payments.yaml:4:37: users[0].clusters.env: no cluster has label env with the value "stage": there are dev, prod`},
 		"a team's user in a group that is elsewhere": {team + "}]", teamHeader + "users: [{name: bob, groups: [ops], clusters: {env: dev}}]",
 			`payments.yaml:4:30: users[0].groups[0]: group "ops" is in none of the user's clusters`},
+		"an expiration over the default of a cluster": {team + "}]", teamHeader + "users: [{name: bob, expiration: 168h, clusters: {env: dev}}, {name: carol, expiration: 101h}]",
+			`payments.yaml:4:88: users[1].expiration: "101h" is over 100h, the default expiration of cluster "prod": to allow it, set maxExpiration of team "payments" in users.yaml`},
 		"a team's user whose certificate is due at once": {team + "}]", teamHeader + "users: [{name: bob, expiration: 21h, clusters: {env: dev}}, {name: carol, expiration: 21h}]",
 			`payments.yaml:4:87: users[1].expiration: renewBefore 20h of cluster "prod" is over 90% of the expiration 21h: a certificate would be due again as soon as it is issued`},
 	} {

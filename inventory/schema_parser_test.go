@@ -16,7 +16,7 @@ var parserOnly = map[string][]string{
 	},
 	"another file decides": {
 		"cluster: a CA without a folder", "file: a group in another case", "file: a group of somebody else", "file: a group that nobody declared",
-		"file: a user in another case", "file: a user of the inventory", "file: an expiration of a week", "file: an expiration over the team's",
+		"file: a user in another case", "file: a user of the inventory", "file: an expiration of a week", "file: an expiration over the team's", "team: an expiration over the default",
 		"file: another team", "team: a file that is missing", "team: a folder as the file", "team: a name in two files",
 		"team: a name in two files, in another case", "team: a renewal before a team's user's issue", "team: an old name in a team's case",
 		"team: an old name that a team has", "../cmd/certsync/testdata/validate-teams-refused/teams/search.yaml",

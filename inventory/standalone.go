@@ -53,7 +53,7 @@ func (f *File) Standalone(m Member) (map[string][]byte, error) {
 			inv.Users[i].RevokedBefore = time.Time{}
 		}
 	}
-	alone := &File{Members: []Member{{Owner: m.Owner, Cluster: m.Cluster, Defaults: m.Defaults}}, groups: inv.Groups, users: inv.Users}
+	alone := &File{Members: []Member{{Owner: m.Owner, Cluster: m.Cluster, Defaults: m.Defaults}}, groups: inv.Groups, users: inv.Users, maxExpiration: f.maxExpiration}
 	text, all := alone.Encode()
 	all[StandaloneName] = text
 	for _, path := range slices.Sorted(maps.Keys(all)) {

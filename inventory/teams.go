@@ -171,8 +171,8 @@ func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
 	}
 	if field, ok := fields["expiration"]; ok {
 		u.Expiration = parseExpiration(field, 0)
-		if t.maxExpiration > 0 && u.Expiration > t.maxExpiration {
-			field.Problem("%s is over %s, the maxExpiration of team %s in %s", strict.Quote(field.Written()), DurationText(t.maxExpiration), strict.Quote(t.name), t.run.Root())
+		if longest, why := t.longest(s); u.Expiration > longest {
+			field.Problem("%s is over %s, %s", strict.Quote(field.Written()), DurationText(longest), why)
 			u.Expiration = 0
 		}
 		if u.Expiration > 0 {
@@ -182,4 +182,22 @@ func (t team) user(v strict.Value, names *strict.Roll) (User, bool) {
 	u.From, u.Until = parseTerm(fields)
 	u.Why = parseWhy(fields)
 	return u, true
+}
+
+// longest is the longest expiration that the file may set for a user of these clusters, and why: the inventory alone can raise the
+// lifetime of certificates above the default.
+func (t team) longest(s scope) (d time.Duration, why string) {
+	if t.maxExpiration > 0 {
+		return t.maxExpiration, "the maxExpiration of team " + strict.Quote(t.name) + " in " + t.run.Root()
+	}
+	d = maxExpiration
+	for i, m := range s.members {
+		if s.within.Has(i) && m.Defaults.Expiration < d {
+			d, why = m.Defaults.Expiration, "the default expiration"
+			if m.Name != "" {
+				why += " of cluster " + strict.Quote(m.Name)
+			}
+		}
+	}
+	return d, why + ": to allow it, set maxExpiration of team " + strict.Quote(t.name) + " in " + t.run.Root()
 }

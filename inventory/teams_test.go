@@ -186,6 +186,7 @@ var teamRefusals = map[string]refusal{
 	"a bound without a unit":                 {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 24}"), `users.yaml:7:63: teams[0].maxExpiration: a duration such as 168h is expected, not "24": it has no unit; for seconds, write 24s`},
 	"a bound under 10 minutes":               {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 5m}"), `users.yaml:7:63: teams[0].maxExpiration: "5m" is under 10 minutes, the shortest lifetime that Kubernetes issues`},
 	"a renewal before a bounded issue":       {rooted("{name: a, file: teams/a.yaml, groups: [dev], maxExpiration: 24h}\ndefaults: {renewBefore: 24h}"), `users.yaml:7:63: teams[0].maxExpiration: renewBefore 24h is over 90% of the expiration 24h: a certificate would be due again as soon as it is issued`},
+	"an expiration over the default":         {rooted("{name: e, file: teams/e.yaml, groups: [dev]}\ndefaults: {expiration: 19h}"), `teams/e.yaml:4:33: users[0].expiration: "20h" is over 19h, the default expiration: to allow it, set maxExpiration of team "e" in users.yaml`},
 	"a renewal before a team's user's issue": {rooted("{name: e, file: teams/e.yaml, groups: [dev]}\ndefaults: {renewBefore: 24h}"), `teams/e.yaml:4:33: users[0].expiration: renewBefore 24h is over 90% of the expiration 20h: a certificate would be due again as soon as it is issued`},
 }
 

@@ -86,6 +86,9 @@ var accessorForm = regexp.MustCompile(`^auth_[A-Za-z0-9_-]+_[0-9a-f]+$`)
 // is in the same place Vault takes one without a * at its end before one with it, and then the one with fewer +. A name
 // wins over the deny, and what ends in * loses to it; an alias + is the deny's own path, where deny wins, and Vault takes
 // no policy with +* in it.
+//
+// Of rules in other policies, the first wildcard decides: the deny wins over secret/*, and loses to secret/data/* and to what
+// Apply and Plan allow.
 func (p Policies) EveryUser(accessor string) (Policy, error) {
 	if !accessorForm.MatchString(accessor) {
 		return Policy{}, reconcile.WithHint(fmt.Errorf("writing the users' policy: %q is not the accessor of an auth method", accessor),

@@ -10,7 +10,9 @@ set -eu
 # One policy for all users. Give it to everybody who logs in with that auth method. A person whose alias there is a user's
 # name may read that user's credential. So the auth method must not give that name to another person, even after the user
 # has left. The second rule is for aliases with wildcards: "*", "+" and "ali*" match nothing. The rule also denies all
-# other users' credentials, unless another policy names their full path.
+# other users' credentials, unless another policy has a rule whose first wildcard is later in the path, or that has none. So
+# give users no rule such as "secret/data/*". An administrator with a rule such as "*" or "secret/*" must not have this policy,
+# or needs the policy of apply too.
 vault policy write certsync-prod-eu-users - <<'EOF'
 path "secret/+/certsync/prod-eu/users/{{identity.entity.aliases.auth_oidc_1a2b3c4d.name}}" { capabilities = ["read"] }
 path "secret/+/certsync/prod-eu/users/+" { capabilities = ["deny"] }

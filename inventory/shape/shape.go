@@ -201,7 +201,7 @@ type teamShape struct {
 	Name          nameText       `json:"name" doc:"The name of the team, as in the team's file."`
 	File          teamFileText   `json:"file" doc:"The team's file in the inventory's folder, such as teams/payments.yaml."`
 	Groups        []nameText     `json:"groups" doc:"The only groups that the file may use. Each is declared under groups."`
-	MaxExpiration expirationText `json:"maxExpiration,omitempty" doc:"The longest life of the team's certificates. A longer default is shortened to it."`
+	MaxExpiration expirationText `json:"maxExpiration,omitempty" doc:"The longest life of the team's certificates. A longer default is shortened to it. Without it, the team's file can set at most the default."`
 }
 
 // TeamFile is the file of a team.
@@ -215,7 +215,7 @@ type TeamFile struct {
 type teamUserShape struct {
 	Name       nameText       `json:"name" doc:"The name of the user, which is the CN of the certificate: letters, digits and . _ @ + -, at most 64 characters."`
 	Groups     []nameText     `json:"groups,omitempty" doc:"The groups of the user, among those that the inventory gives to the team."`
-	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration."`
+	Expiration expirationText `json:"expiration,omitempty" doc:"How long a certificate lives, instead of the default: a duration such as 24h, within the team's maxExpiration or, without one, the default."`
 	accessTermShape
 	Clusters clustersShape `json:"clusters,omitempty" doc:"The clusters in which the user has access, by name or labels, such as {env: prod}. Without it, all."`
 }

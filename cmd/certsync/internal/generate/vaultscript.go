@@ -64,7 +64,9 @@ func aboutUsers(everyUser bool) string {
 	return `# One policy for all users. Give it to everybody who logs in with that auth method. A person whose alias there is a user's
 # name may read that user's credential. So the auth method must not give that name to another person, even after the user
 # has left. The second rule is for aliases with wildcards: "*", "+" and "ali*" match nothing. The rule also denies all
-# other users' credentials, unless another policy names their full path.
+# other users' credentials, unless another policy has a rule whose first wildcard is later in the path, or that has none. So
+# give users no rule such as "secret/data/*". An administrator with a rule such as "*" or "secret/*" must not have this policy,
+# or needs the policy of apply too.
 `
 }
 
