@@ -29,7 +29,8 @@
 //     counts as 60 s.
 //   - That clock is read from the answers' Date header, and is at most 11 s behind. So a write that began under the lock has
 //     about nine seconds to end before another run can have the lock.
-//   - A renewal that was sent too late is sent again: after the machine slept, its time is out of date.
+//   - A renewal that was sent too late is sent again: after the machine slept, its time is out of date. If it slept for longer than
+//     those 40 s, the lock is lost within a second.
 //
 // Nobody can block an owner for ever by writing into the Lease. A time in the future, or none, counts as the time at which a
 // waiting run first saw it.

@@ -31,6 +31,8 @@ const (
 	// staleRenewal is the age that a renewal's time may have when it is sent: more than the 11 s lag of api.Clock. It is
 	// older if the machine slept, or the API server's clock was set. Then another run may take the lock at any time.
 	staleRenewal = 15 * time.Second
+	// sleepCheck is how soon a run that slept notices it. Timers do not count the time in which a machine sleeps.
+	sleepCheck = time.Second
 )
 
 var errReleased = errors.New("the lock was given up")
@@ -50,13 +52,15 @@ type heldLock struct {
 	recorded annotations // that this run has written
 
 	mu      sync.Mutex
-	failure error // of the last write
+	failure error     // of the last write
+	renewed time.Time // when the last good renewal was sent, by the machine's clock
 }
 
 // holdLock starts to renew a lease that this run has taken. sent is the time at which the write was sent.
 func holdLock(c *Client, o Options, lease *coordinationv1.Lease, sent time.Time) *heldLock {
 	h := &heldLock{client: c, options: o, lease: lease, stopped: make(chan struct{}), turn: make(chan struct{}, 1)}
 	h.held, h.end = context.WithCancelCause(context.Background())
+	h.renewed = h.wall(sent)
 	h.expiry = time.AfterFunc(time.Until(sent.Add(trustedFor)), h.expire)
 	go h.renewUntilOver(sent)
 	return h
@@ -142,13 +146,30 @@ func (h *heldLock) renewUntilOver(sent time.Time) {
 		select {
 		case <-h.held.Done():
 			return
-		case <-time.After(time.Until(next)):
+		case <-time.After(min(time.Until(next), sleepCheck)):
+		}
+		if h.slept() {
+			h.lose(fmt.Sprintf("the last renewal of Lease %s was more than %s ago: this machine slept, or its clock was set", h.name(), trustedFor))
+			return
+		}
+		if time.Until(next) > 0 {
+			continue
 		}
 		next = time.Now().Add(renewEvery)
 		if h.write(h.held, nil) != nil {
 			next = time.Now().Add(renewRetry)
 		}
 	}
+}
+
+// wall is a time by the machine's clock alone, which goes on while the machine sleeps.
+func (h *heldLock) wall(t time.Time) time.Time { return h.options.Now().Add(-time.Since(t)).Round(0) }
+
+// slept reports whether the last good renewal is older than the run may rely on, by the machine's clock.
+func (h *heldLock) slept() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.wall(time.Now()).Sub(h.renewed) > trustedFor
 }
 
 // expire loses the lock because the last renewal is too old. The next one may be under way; it ends with the lock.
@@ -225,6 +246,9 @@ func (h *heldLock) send(ctx context.Context, recorded annotations) error {
 	}
 	if h.held.Err() == nil {
 		h.expiry.Reset(time.Until(sent.Add(trustedFor)))
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.renewed = h.wall(sent)
 	}
 	return nil
 }

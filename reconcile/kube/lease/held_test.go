@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -173,6 +174,29 @@ func TestRenewalThatIsOutOfDateIsSentAgain(t *testing.T) {
 		heldFor(t, lock, 16*time.Second)
 		if last := s.lease().Spec.RenewTime.Time; !last.Equal(s.now().Add(-time.Second)) {
 			t.Errorf("renewed at %s, now %s", last, s.now())
+		}
+	})
+}
+
+// TestSleep: a machine that slept for too long has lost the lock before it renews, though no timer counts that time.
+func TestSleep(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *leaseServer) {
+		var slept atomic.Int64
+		lock, err := s.client().Locker(Options{Owner: "prod-eu", Holder: "run 1", Now: func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }}).Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		heldFor(t, lock, 20*time.Second)
+		renewals := s.lease().ResourceVersion
+		slept.Store(int64(2 * time.Minute))
+		lost, cancel := lock.UntilLost(t.Context())
+		defer cancel()
+		select {
+		case <-lost.Done():
+		case <-time.After(2 * time.Second):
+		}
+		if !errors.Is(context.Cause(lost), reconcile.ErrLockLost) || s.lease().ResourceVersion != renewals {
+			t.Errorf("%v; renewals %s, then %s", context.Cause(lost), renewals, s.lease().ResourceVersion)
 		}
 	})
 }

@@ -34,6 +34,7 @@ type Options struct {
 	Holder  string                 // unique name of this run, for others to read: identity, host and run
 	Timeout time.Duration          // how long to wait while another run holds the lock; 0: not at all
 	Waiting func(reconcile.Locked) // called once, before Acquire waits; may be nil
+	Now     func() time.Time       // the machine's clock; nil: time.Now
 }
 
 // Locker takes the lock of an owner: the Lease certsync-<owner> in the lock namespace. All times in the Lease are the API
@@ -45,7 +46,12 @@ type Locker struct {
 }
 
 // Locker returns the Locker of an owner. It sends nothing before Acquire.
-func (c *Client) Locker(o Options) *Locker { return &Locker{client: c, options: o} }
+func (c *Client) Locker(o Options) *Locker {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Locker{client: c, options: o}
+}
 
 // Acquire takes the lock if it is free, or if its holder did not renew it in time: for the duration in the Lease, which
 // counts as one minute at most. Otherwise Acquire waits for Options.Timeout, and then returns a reconcile.Locked. Its hint
