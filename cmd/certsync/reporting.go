@@ -4,8 +4,8 @@ import (
 	"context"
 	"time"
 
-	"github.com/certsync/certsync/cmd/certsync/internal/fleet"
 	"github.com/certsync/certsync/cmd/certsync/internal/reporting"
+	"github.com/certsync/certsync/reconcile/status"
 )
 
 // reportOn carries out a run and reports on it, however it ends: in the file, by Events and to the Pushgateway.
@@ -44,6 +44,6 @@ func (a *applying) noteOutstanding(ctx context.Context) {
 		if err == nil {
 			err = view.StateProblem
 		}
-		return fleet.Outstanding(a.target.Inventory, view, time.Now()), err
+		return status.Outstanding(a.target.Inventory, view, time.Now()), err
 	})
 }

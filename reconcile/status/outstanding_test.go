@@ -1,6 +1,7 @@
 package status
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestOutstanding(t *testing.T) {
 		"one who came back has a name that left": {state(map[string]reconcile.Name{"alice": {Left: true}}), nil},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, Outstanding(inv, c.state, at)); diff != "" {
+			if diff := cmp.Diff(reconcile.OrEmpty(c.want), Outstanding(inv, reconcile.StoreView{State: c.state}, at)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -43,14 +44,37 @@ func TestOutstandingUntilTheRun(t *testing.T) {
 	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
 	both, one := reconciletest.Parse(t, "users: [{name: alice}, {name: bob}]"), reconciletest.Parse(t, "users: [{name: alice}]")
 	w.MustApply(both)
-	if got := Outstanding(both, w.State, w.Now); got != nil {
+	if got := Outstanding(both, w.Observed().StoreView, w.Now); len(got) > 0 {
 		t.Errorf("%q", got)
 	}
-	if diff := cmp.Diff([]string{"bob"}, Outstanding(one, w.State, w.Now)); diff != "" {
+	if diff := cmp.Diff([]string{"bob"}, Outstanding(one, w.Observed().StoreView, w.Now)); diff != "" {
 		t.Error(diff)
 	}
 	w.MustApply(one)
-	if got := Outstanding(one, w.State, w.Now); got != nil {
+	if got := Outstanding(one, w.Observed().StoreView, w.Now); len(got) > 0 {
 		t.Errorf("%q", got)
+	}
+}
+
+// TestOutstandingAfterACut: a run that ended after it wrote the state has not come to the leaver.
+func TestOutstandingAfterACut(t *testing.T) {
+	w := reconciletest.NewWorld(t)
+	w.Rules.MaxRemovals = reconciletest.Limit(t, "100%")
+	w.MustApply(reconciletest.Parse(t, "users: [{name: alice}, {name: bob}]"))
+	ctx, cancel := context.WithCancel(t.Context())
+	w.Fail = func(call string) error {
+		if call == "write state" {
+			cancel()
+		}
+		return nil
+	}
+	one := reconciletest.Parse(t, "users: [{name: alice}]")
+	_, _ = w.ApplyIn(ctx, one, 1, func(reconcile.Plan) error { return nil })
+	w.Fail = nil
+	if !w.State.Names["bob"].Left {
+		t.Fatal("the state was not written")
+	}
+	if diff := cmp.Diff([]string{"bob"}, Outstanding(one, w.Observed().StoreView, w.Now)); diff != "" {
+		t.Error(diff)
 	}
 }

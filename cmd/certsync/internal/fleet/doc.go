@@ -11,7 +11,7 @@
 //	planned.go                    the plans of all clusters: names that none knows, and two plans for one Kubernetes cluster
 //	digest.go, plandigest.go      the digest over all plans, and the value of --expect
 //	ending.go                     the exit code of an apply
-//	outstanding.go                which removals a run that failed has left
+//	outstanding.go                the text on removals that a run that failed has left
 //	rules.go                      rules without a name that one cluster does not know
 //	results.go, documents.go      JSON, texts and errors about several clusters
 //

@@ -61,14 +61,14 @@ func StandingOf(ctx context.Context, t Target, cluster reconcile.ClusterReader, 
 			err = observed.StateProblem
 		}
 		if err == nil {
-			return Standing{status.Of(t.Inventory, observed, rules), Outstanding(t.Inventory, observed.StoreView, observed.At)}, nil
+			return Standing{status.Of(t.Inventory, observed, rules), status.Outstanding(t.Inventory, observed.StoreView, observed.At)}, nil
 		}
 	}
 	view, storeErr := store.ObserveStore(ctx)
 	if storeErr != nil {
 		return Standing{}, err
 	}
-	return Standing{Outstanding: Outstanding(t.Inventory, view, now())}, err
+	return Standing{Outstanding: status.Outstanding(t.Inventory, view, now())}, err
 }
 
 // OnlyUsers leaves those users in the reports. A name that no cluster knows is an UnknownName.
