@@ -133,15 +133,22 @@ func NewBinding(owner string, g Grant, users []string) Binding {
 // Rebase works out what a binding's subjects become when it should change from observed to target, and is at current
 // meanwhile: what was to go goes, what was to come comes, and what somebody else added stays for the next plan.
 func Rebase(observed, target, current []Subject) []Subject {
-	out := slices.DeleteFunc(slices.Clone(current), func(s Subject) bool {
-		return slices.Contains(observed, s) && !slices.Contains(target, s)
-	})
+	was, stays, has := setOf(observed), setOf(target), setOf(current)
+	out := slices.DeleteFunc(slices.Clone(current), func(s Subject) bool { return was[s] && !stays[s] })
 	for _, s := range target {
-		if !slices.Contains(out, s) && !slices.Contains(observed, s) {
-			out = append(out, s)
+		if !has[s] && !was[s] {
+			has[s], out = true, append(out, s)
 		}
 	}
 	return out
+}
+
+func setOf(subjects []Subject) map[Subject]bool {
+	set := map[Subject]bool{}
+	for _, s := range subjects {
+		set[s] = true
+	}
+	return set
 }
 
 // Authorized is a subject as the API server's authorizer sees it, which ignores the namespace of Users and Groups.

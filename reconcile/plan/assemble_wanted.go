@@ -129,7 +129,11 @@ func (w *writing) add(batch int, s reconcile.Step) {
 
 // minus is a list without some of its subjects.
 func minus(subjects, without []reconcile.Subject) []reconcile.Subject {
-	return slices.DeleteFunc(slices.Clone(subjects), func(s reconcile.Subject) bool { return slices.Contains(without, s) })
+	goes := map[reconcile.Subject]bool{}
+	for _, s := range without {
+		goes[s] = true
+	}
+	return slices.DeleteFunc(slices.Clone(subjects), func(s reconcile.Subject) bool { return goes[s] })
 }
 
 // swaps takes those edits out of takes whose person comes later under another name: one write exchanges the names, and leaves

@@ -101,7 +101,8 @@ func (f removalLimit) losses(who string, l losses, t removals) (bindings, subjec
 func (d *draft) holdLosses(l losses, bindings, subjects string, by reconcile.HoldCause) {
 	d.taken(func(p *part, e *edit) {
 		g := p.grant
-		if g.Part = 0; !slices.Contains(l.subjects[g], e.user()) || !d.x.Counts(g, e.subject) {
+		g.Part = 0
+		if _, lost := slices.BinarySearch(l.subjects[g], e.user()); !lost || !d.x.Counts(g, e.subject) {
 			return
 		}
 		if e.hold(subjects, by); l.bindings[g] {

@@ -18,7 +18,9 @@ type part struct {
 	reason   reconcile.Reason // why it is to go, if no grant is; why it was deleted, if it is made in another one's place
 	stay     []reconcile.Subject
 	edits    []*edit
-	anew     bool // it was deleted, a finalizer keeps it, and it is to be made anew
+	comes    int             // how many of edits add a subject
+	goes     map[string]bool // users whom edits take out
+	anew     bool            // it was deleted, a finalizer keeps it, and it is to be made anew
 }
 
 // edit is one subject that comes into a binding or goes out of it.
@@ -58,15 +60,7 @@ func (p *part) binding(owner string) reconcile.Binding {
 }
 
 // size is how many subjects the binding will have.
-func (p *part) size() int {
-	n := len(p.stay)
-	for _, e := range p.edits {
-		if e.adds {
-			n++
-		}
-	}
-	return n
-}
+func (p *part) size() int { return len(p.stay) + p.comes }
 
 // allParts compares every grant of the inventory with the bindings that make it true, and adds the bindings of ours that no
 // grant wants. They are sorted by what they grant.
@@ -143,6 +137,7 @@ func wantedParts(x *index.Index, verdicts map[string]verdict, g reconcile.Grant)
 // compare splits the observed subjects into those that are right and those that go, and takes the right ones out of lacking:
 // a member who is in two parts already goes out of the second.
 func (p *part) compare(x *index.Index, lacking map[string]bool) {
+	p.goes = map[string]bool{}
 	for _, s := range p.observed.Subjects {
 		if user := s.Person(); s == x.Subject(user) && lacking[user] {
 			p.stay = append(p.stay, s)
@@ -150,6 +145,7 @@ func (p *part) compare(x *index.Index, lacking map[string]bool) {
 			continue
 		}
 		p.edits = append(p.edits, taking(x, p.grant, s, lossReason(x, p.grant, s)))
+		p.goes[s.Person()] = true
 	}
 }
 
@@ -167,9 +163,10 @@ func taking(x *index.Index, g reconcile.Grant, s reconcile.Subject, why reconcil
 // or in a new epoch, goes to the part that had the old one.
 func addMember(x *index.Index, g reconcile.Grant, parts []*part, user string, waits bool) []*part {
 	var into *part
+	names := append([]string{user}, x.Users[user].Previously...)
 	free := 1 // Part 0 of g stands for all of them
 	for _, p := range parts {
-		if p.size() < reconcile.MaxSubjects && (into == nil || p.loses(append([]string{user}, x.Users[user].Previously...))) {
+		if p.size() < reconcile.MaxSubjects && (into == nil || p.loses(names)) {
 			into = p
 		}
 		if p.grant.Part == free {
@@ -183,12 +180,13 @@ func addMember(x *index.Index, g reconcile.Grant, parts []*part, user string, wa
 		slices.SortFunc(parts, func(a, b *part) int { return cmp.Compare(a.grant.Part, b.grant.Part) })
 	}
 	into.edits = append(into.edits, &edit{subject: x.Subject(user), adds: true, waits: waits})
+	into.comes++
 	return parts
 }
 
 // loses reports whether one of names goes out of a part.
 func (p *part) loses(names []string) bool {
-	return slices.ContainsFunc(p.edits, func(e *edit) bool { return !e.adds && slices.Contains(names, e.user()) })
+	return slices.ContainsFunc(names, func(name string) bool { return p.goes[name] })
 }
 
 // unwantedPart is a binding of ours that no grant wants.
