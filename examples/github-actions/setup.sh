@@ -12,7 +12,9 @@ vault write auth/github/config - <<'END'
 }
 END
 
-# Every branch and pull request of the repository may plan. The JWT of a fork, if it gets one, names the fork.
+# Every branch and pull request of the repository may plan. The pull request of a fork gets no JWT, unless a
+# private repository has the setting "Send write tokens to workflows from pull requests". Leave it off: with it, the JWT of a fork has
+# the claims of acme/access.
 vault policy write certsync-prod-eu.ci-plan - <<'END'
 path "secret/data/certsync/prod-eu/users/ci-plan@prod-eu" { capabilities = ["read"] }
 END

@@ -66,7 +66,9 @@ END
   bind rolebinding "certsync-$cluster.ci-apply" --role="certsync-$cluster" --user=ci-apply@access
 done
 
-# Every branch and pull request of the repository may plan for all clusters. The JWT of a fork, if it gets one, names the fork.
+# Every branch and pull request of the repository may plan for all clusters. The pull request of a fork gets no JWT, unless a
+# private repository has the setting "Send write tokens to workflows from pull requests". Leave it off: with it, the JWT of a fork has
+# the claims of acme/access.
 vault write auth/github/role/certsync-plan - <<END
 {
   "role_type": "jwt",
