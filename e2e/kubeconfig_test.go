@@ -48,8 +48,9 @@ func TestKubeconfig(t *testing.T) {
 	user := config.AuthInfos["alice@"+o+"@e2e"]
 	want := &clientcmdapi.ExecConfig{
 		APIVersion: "client.authentication.k8s.io/v1", Command: f.binary,
-		Args:            []string{"credential", "--owner=" + o, "--user=alice@" + o, "--vault-mount=secret", "--vault-prefix=certsync", "--vault-auth=token"},
-		Env:             []clientcmdapi.ExecEnvVar{{Name: "VAULT_ADDR", Value: f.servers.VaultAddr}, {Name: "VAULT_CACERT", Value: f.servers.VaultCACert}},
+		Args: []string{"credential", "--owner=" + o, "--user=alice@" + o, "--vault-mount=secret", "--vault-prefix=certsync", "--vault-auth=token", "--vault-auth-mount=", "--vault-role=",
+			"--vault-token-file=", "--vault-role-id=", "--vault-secret-id-file=", "--client-key="},
+		Env:             []clientcmdapi.ExecEnvVar{{Name: "VAULT_ADDR", Value: f.servers.VaultAddr}, {Name: "VAULT_CACERT", Value: f.servers.VaultCACert}, {Name: "CERTSYNC_VAULT_SECRET_ID"}},
 		InteractiveMode: clientcmdapi.NeverExecInteractiveMode, InstallHint: user.Exec.InstallHint,
 	}
 	if diff := cmp.Diff(want, user.Exec, cmpopts.IgnoreUnexported(*want)); diff != "" || len(user.ClientCertificateData) > 0 {

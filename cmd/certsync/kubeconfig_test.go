@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/kong"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/certsync/certsync/cmd/certsync/internal/fixture"
@@ -154,6 +155,18 @@ func TestPlugin(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+	for name, value := range map[string]string{ // as in a shell for an apply, with those of the entry
+		"CERTSYNC_VAULT_AUTH": "jwt", "CERTSYNC_VAULT_AUTH_MOUNT": "github", "CERTSYNC_VAULT_ROLE": "apply", "CERTSYNC_VAULT_TOKEN_FILE": "jwt", vaultlogin.SecretIDVariable: "",
+	} {
+		t.Setenv(name, value)
+	}
+	parser, err := kong.New(&cli{}, kong.DefaultEnvars(envPrefix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parser.Parse(append([]string{"credential", "--owner=prod-eu"}, got.Args...)); err != nil {
+		t.Errorf("kubectl's command in another environment: %v", err)
 	}
 	said, err := os.ReadFile("talk")
 	if err != nil || string(said) != "certsync: warning: VAULT_HTTP_PROXY contains a user name or a password, so the kubeconfig does not get it; set it where kubectl runs\n" {
