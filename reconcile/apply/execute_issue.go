@@ -189,7 +189,7 @@ func (r *issuing) store(ctx context.Context, s reconcile.Step, issued reconcile.
 	}, is.Credential.CurrentVersion)
 	if errors.Is(err, reconcile.ErrPrecondition) {
 		// Another run has stored another key there, or a repeated write met its own first attempt. The record must not call
-		// ours the current one: the next run sees that none is, and issues anew.
+		// ours the current one: the next run sees that none is, and issues again.
 		rec.Certificates[len(rec.Certificates)-1].Status = reconcile.Superseded
 		_, again := r.writeRecord(ctx, rec, version)
 		err = errors.Join(err, again)

@@ -52,6 +52,21 @@ func TestRevocationsOfAnOldState(t *testing.T) {
 	}
 }
 
+// TestRenameAfterARevocation: a rename lets nobody use a certificate that was revoked before.
+func TestRenameAfterARevocation(t *testing.T) {
+	w := hourLater(t)
+	w.Rules.Revoke = []string{"alice"}
+	w.MustApply(reconciletest.Parse(t, reconciletest.Team))
+	w.Rules.Revoke, w.Policy = nil, w.NewPolicy()
+	w.Fail = reconciletest.Failing("issue alicia", reconciletest.ErrBoom)
+	if _, err := w.Apply(reconciletest.Renamed(t)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"alice"}, listed(w)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // TestRenameIsNotDenied: the old name's certificate works until the new name has everything. Then the next run denies it.
 func TestRenameIsNotDenied(t *testing.T) {
 	w := hourLater(t)

@@ -74,11 +74,10 @@ type World struct {
 	Login func(reconcile.Identity) (reconcile.Identity, error)
 	// Rules are the flags of the next run.
 	Rules reconcile.Rules
-	Hold  bool
-	// Unseen is Apply's. consent is asked instead of agreeing to everything, unless it is nil.
-	Unseen  bool
-	Begun   int // how often a run has said that its steps begin
-	Consent func(reconcile.Plan) error
+	// Hold and Unseen are Apply's. Consent is asked instead of agreeing to everything, unless it is nil.
+	Hold, Unseen bool
+	Begun        int // how often a run has said that its steps begin
+	Consent      func(reconcile.Plan) error
 	// Denies and StoreLacks are what the reviewers say.
 	Denies     []reconcile.Permission
 	StoreLacks []string

@@ -27,8 +27,8 @@ type Certificate struct {
 	ResidualAccess []access.Given `json:"residualAccess"`
 }
 
-// certificates lists the revoked certificates that live, by user and end, without ResidualAccess. names is the owner's index, which alone decides what
-// is revoked: a ledger record can only say which certificates of its user there are.
+// certificates lists the revoked certificates that live, by user and end, without ResidualAccess. names is the owner's index, which
+// alone decides what is revoked: a ledger record can only say which certificates of its user there are.
 func certificates(names map[string]reconcile.Name, o reconcile.Observed) []Certificate {
 	denied := map[reconcile.RevokedCertificate]bool{}
 	if p := o.Revocations; p != nil && p.Problem == "" {

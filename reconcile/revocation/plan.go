@@ -39,15 +39,15 @@ func Extend(p *reconcile.Plan, o reconcile.Observed, r reconcile.Rules) {
 }
 
 // isRenamed reports whether a certificate has the old name of a user whose new name does not have everything yet. Its user works with it
-// until then, and the next run lists it.
+// until then, and the next run lists it. One of an earlier epoch was revoked before.
 func isRenamed(p reconcile.Plan) func(Certificate) bool {
 	waits := map[string]bool{}
 	for _, s := range p.Steps {
 		if s.Leave != nil && s.Leave.Successor != "" {
-			waits[s.User] = true
+			waits[reconcile.Username(s.User, p.State.Names[s.User].Epoch)] = true
 		}
 	}
-	return func(c Certificate) bool { return waits[c.User] }
+	return func(c Certificate) bool { return waits[c.Username] }
 }
 
 // inUse reports whether a certificate is in a ledger record, and not revoked.

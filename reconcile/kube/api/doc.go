@@ -14,5 +14,5 @@
 //   - client-go writes nothing to standard error.
 //
 // RetryOnConflict sends a write again after a conflict. Changes of bindings and of the Lease have loops of their own, since they
-// first decide anew.
+// first decide again.
 package api
